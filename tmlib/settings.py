@@ -1,0 +1,87 @@
+"""What can be configured, all of it from environment variables that start with ``TM_``.
+
+With nothing set the product runs in the embedded profile: SQLite and a private Redis in one
+folder. Setting ``TM_DATABASE_URL`` and ``TM_BROKER_URL`` makes it the cluster profile.
+"""
+
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The configuration of one installation.
+
+    Every field is read from the environment variable ``TM_<FIELD NAME>``.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TM_", extra="ignore")
+
+    data_dir: Path = Field(
+        default_factory=lambda: Path.home() / ".local" / "share" / "tmserver",
+        description="Folder for images, feature values, the embedded database and secrets.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of a PostgreSQL database with PostGIS; SQLite if not set.",
+    )
+    broker_url: str | None = Field(
+        default=None, description="URL of the Redis that carries job ids; a private one if not set."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None, description="Signs tokens; generated and kept in the data folder if not set."
+    )
+    queue: str = Field(
+        default="workers.queue:CeleryQueue",
+        description="The class that puts job ids on the queue, as module:name.",
+    )
+    token_hours: float = Field(default=72, gt=0, description="Life time of a login, in hours.")
+    lease_seconds: float = Field(
+        default=30, gt=0, description="After this long without a heartbeat a job is taken back."
+    )
+    max_attempts: int = Field(
+        default=3, ge=1, description="How often a job is started whose worker was lost."
+    )
+    max_upload_bytes: int = Field(
+        default=4 * 1024**3, gt=0, description="Largest microscope file that is accepted."
+    )
+    max_image_pixels: int = Field(
+        default=400_000_000, gt=0, description="Largest image plane that is decoded, in pixels."
+    )
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database to use: the configured one, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'tmserver.db'}"
+
+    @cached_property
+    def signing_key(self) -> str:
+        """The key that signs tokens, generated once into a file that only its owner can read."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
+        return read_or_create_secret(self.data_dir / "secret_key")
+
+
+def read_or_create_secret(path: Path) -> str:
+    """The secret in a file, which is created with owner-only rights when it does not exist.
+
+    Two processes that start at the same time end with the same secret: the file appears
+    complete or not at all.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()

@@ -1,0 +1,90 @@
+"""Where the files of an experiment live below the data folder."""
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tmlib.errors import BadInput
+
+_FILE_NAME = re.compile(r"[^/\\\x00-\x1f]{1,255}")
+
+
+def check_file_name(name: str) -> str:
+    """Return `name` if it is a plain file name that stays in the folder it is put in.
+
+    Raises
+    ------
+    BadInput
+        If it is empty, too long, hidden, or contains a path separator or control characters.
+    """
+    if not _FILE_NAME.fullmatch(name) or name.startswith(".") or len(name.encode()) > 255:
+        raise BadInput(
+            f'"{name[:80]}" is not a usable file name: send the bare name, without folders.'
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class ExperimentStorage:
+    """The folders of one experiment.
+
+    Attributes
+    ----------
+    data_dir
+        The data folder of the installation.
+    experiment_id
+        Number of the experiment.
+    """
+
+    data_dir: Path
+    experiment_id: int
+
+    @property
+    def root(self) -> Path:
+        """Everything that belongs to the experiment."""
+        return self.data_dir / "experiments" / f"experiment_{self.experiment_id}"
+
+    def acquisition(self, plate_id: int, acquisition_id: int) -> Path:
+        """Files of an acquisition, as uploaded."""
+        return (
+            self.root
+            / "plates"
+            / f"plate_{plate_id}"
+            / "acquisitions"
+            / f"acquisition_{acquisition_id}"
+        )
+
+    def microscope_images(self, plate_id: int, acquisition_id: int) -> Path:
+        """Image files of an acquisition, as uploaded."""
+        return self.acquisition(plate_id, acquisition_id) / "microscope_images"
+
+    def microscope_metadata(self, plate_id: int, acquisition_id: int) -> Path:
+        """Metadata files of an acquisition, as uploaded."""
+        return self.acquisition(plate_id, acquisition_id) / "microscope_metadata"
+
+    def plate_images(self, plate_id: int) -> Path:
+        """Channel images of a plate: an OME-Zarr HCS plate."""
+        return self.root / "images" / f"plate_{plate_id}.ome.zarr"
+
+    @property
+    def mosaics(self) -> Path:
+        """All pyramids of the experiment."""
+        return self.root / "mosaics"
+
+    def mosaic(self, channel_id: int, tpoint: int, zplane: int) -> Path:
+        """Pyramid of a channel layer: an OME-Zarr multiscale image."""
+        return self.mosaics / f"channel_{channel_id}_t{tpoint}_z{zplane}.ome.zarr"
+
+    @property
+    def illumination(self) -> Path:
+        """Illumination statistics."""
+        return self.root / "illumination"
+
+    def features(self, mapobject_type_id: int) -> Path:
+        """Feature values of a mapobject type: Parquet files."""
+        return self.root / "features" / f"type_{mapobject_type_id}"
+
+    def delete(self) -> None:
+        """Remove all files of the experiment; nothing happens if there are none."""
+        shutil.rmtree(self.root, ignore_errors=True)
