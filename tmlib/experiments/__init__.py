@@ -1,0 +1,1 @@
+"""What belongs to what: experiments, plates, acquisitions, wells, sites, cycles, channels."""

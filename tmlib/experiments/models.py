@@ -1,0 +1,246 @@
+"""Tables of experiments and of everything that describes their images.
+
+An *acquisition* is what one run of the microscope wrote for a plate. A *site* is one position of
+the camera in a well; (y, x) is its place in the well's grid, counted from zero. A *cycle* is one
+round of a multiplexing experiment. A *channel layer* is one channel at one time point and focal
+plane, shown as one zoomable map.
+"""
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from tmlib.accounts.models import User
+from tmlib.db import Base, Timestamps
+
+OWNED = "all, delete-orphan"
+
+
+def _experiment_key() -> Mapped[int]:
+    return mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"), index=True)
+
+
+class Experiment(Timestamps, Base):
+    """A set of plates that is analysed together and shown as one map.
+
+    ``map_height`` and ``map_width`` (pixels at full resolution) and ``map_levels`` (number of
+    """
+
+    __tablename__ = "experiments"
+    __table_args__ = (UniqueConstraint("user_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str] = mapped_column(Text, default="")
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    microscope_type: Mapped[str] = mapped_column(String(50))
+    workflow_type: Mapped[str] = mapped_column(String(50))
+    plate_format: Mapped[int]
+    plate_acquisition_mode: Mapped[str] = mapped_column(String(50))
+    well_spacer_size: Mapped[int] = mapped_column(default=500)
+    map_height: Mapped[int | None]
+    map_width: Mapped[int | None]
+    map_levels: Mapped[int | None]
+
+    user: Mapped[User] = relationship()
+    plates: Mapped[list["Plate"]] = relationship(
+        back_populates="experiment", cascade=OWNED, passive_deletes=True, order_by="Plate.id"
+    )
+
+
+class ExperimentShare(Base):
+    """A user with whom an experiment is shared, for reading or also for writing."""
+
+    __tablename__ = "experiment_shares"
+
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    write_access: Mapped[bool] = mapped_column(default=False)
+
+
+class Plate(Timestamps, Base):
+    """A multi-well plate."""
+
+    __tablename__ = "plates"
+    __table_args__ = (UniqueConstraint("experiment_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = _experiment_key()
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str] = mapped_column(Text, default="")
+
+    experiment: Mapped[Experiment] = relationship(back_populates="plates")
+    acquisitions: Mapped[list["Acquisition"]] = relationship(
+        back_populates="plate", cascade=OWNED, passive_deletes=True, order_by="Acquisition.id"
+    )
+    wells: Mapped[list["Well"]] = relationship(
+        back_populates="plate", cascade=OWNED, passive_deletes=True, order_by="Well.name"
+    )
+
+
+class Acquisition(Timestamps, Base):
+    """What one run of the microscope wrote for a plate."""
+
+    __tablename__ = "acquisitions"
+    __table_args__ = (UniqueConstraint("plate_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = _experiment_key()
+    plate_id: Mapped[int] = mapped_column(ForeignKey("plates.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str] = mapped_column(Text, default="")
+
+    plate: Mapped[Plate] = relationship(back_populates="acquisitions")
+
+
+class Well(Timestamps, Base):
+    """A well of a plate that has images, named like ``B03``."""
+
+    __tablename__ = "wells"
+    __table_args__ = (UniqueConstraint("plate_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = _experiment_key()
+    plate_id: Mapped[int] = mapped_column(ForeignKey("plates.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(10))
+    description: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    plate: Mapped[Plate] = relationship(back_populates="wells")
+    sites: Mapped[list["Site"]] = relationship(
+        back_populates="well",
+        cascade=OWNED,
+        passive_deletes=True,
+        order_by="(Site.y, Site.x)",
+    )
+
+
+class Site(Base):
+    """One position of the camera in a well; height and width in pixels.
+
+    ``field`` is the number of the site's image in the OME-Zarr plate, counted per well in the
+    order of (y, x).
+    """
+
+    __tablename__ = "sites"
+    __table_args__ = (UniqueConstraint("well_id", "y", "x"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = _experiment_key()
+    well_id: Mapped[int] = mapped_column(ForeignKey("wells.id", ondelete="CASCADE"), index=True)
+    y: Mapped[int]
+    x: Mapped[int]
+    field: Mapped[int]
+    height: Mapped[int]
+    width: Mapped[int]
+
+    well: Mapped[Well] = relationship(back_populates="sites")
+
+
+class Cycle(Timestamps, Base):
+    """One round of staining and imaging in a multiplexing experiment; others have one cycle."""
+
+    __tablename__ = "cycles"
+    __table_args__ = (UniqueConstraint("experiment_id", "index"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = _experiment_key()
+    index: Mapped[int]
+
+
+class Channel(Timestamps, Base):
+    """A colour of light that was imaged; ``index`` is its place on the images' channel axis."""
+
+    __tablename__ = "channels"
+    __table_args__ = (UniqueConstraint("experiment_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = _experiment_key()
+    name: Mapped[str] = mapped_column(String(255))
+    wavelength: Mapped[str] = mapped_column(String(255))
+    bit_depth: Mapped[int]
+    index: Mapped[int]
+
+    layers: Mapped[list["ChannelLayer"]] = relationship(
+        back_populates="channel",
+        cascade=OWNED,
+        passive_deletes=True,
+        order_by="(ChannelLayer.tpoint, ChannelLayer.zplane)",
+    )
+
+
+class ChannelLayer(Base):
+    """One channel at one time point and focal plane, as a pyramid.
+
+    ``min_intensity`` and ``max_intensity`` are the window that is shown when none is asked for.
+    ``version`` changes whenever the pyramid's pixels do.
+    """
+
+    __tablename__ = "channel_layers"
+    __table_args__ = (UniqueConstraint("channel_id", "tpoint", "zplane"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = _experiment_key()
+    channel_id: Mapped[int] = mapped_column(
+        ForeignKey("channels.id", ondelete="CASCADE"), index=True
+    )
+    tpoint: Mapped[int]
+    zplane: Mapped[int]
+    min_intensity: Mapped[int]
+    max_intensity: Mapped[int]
+    version: Mapped[str] = mapped_column(String(32))
+
+    channel: Mapped[Channel] = relationship(back_populates="layers")
+
+
+class ChannelImageFile(Base):
+    """One plane of a site's image and the microscope files that it is made from.
+
+    ``file_map`` is ``{"files": [name, ...], "series": [int, ...], "planes": [int, ...]}``; with
+    several entries the plane is their maximum projection.
+    """
+
+    __tablename__ = "channel_image_files"
+    __table_args__ = (
+        UniqueConstraint(
+            "site_id",
+            "channel_id",
+            "tpoint",
+            "zplane",
+            "acquisition_id",
+            name="uq_channel_image_files_plane",
+        ),
+        Index("ix_channel_image_files_channel_id_tpoint_zplane", "channel_id", "tpoint", "zplane"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = _experiment_key()
+    acquisition_id: Mapped[int] = mapped_column(
+        ForeignKey("acquisitions.id", ondelete="CASCADE"), index=True
+    )
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"), index=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    cycle_id: Mapped[int | None] = mapped_column(
+        ForeignKey("cycles.id", ondelete="CASCADE"), index=True
+    )
+    tpoint: Mapped[int] = mapped_column(Integer)
+    zplane: Mapped[int] = mapped_column(Integer)
+    file_map: Mapped[dict[str, Any]]
+
+
+class IllumstatsFile(Timestamps, Base):
+    """Illumination statistics of a channel; ``path`` is relative to the experiment's folder."""
+
+    __tablename__ = "illumstats_files"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = _experiment_key()
+    channel_id: Mapped[int] = mapped_column(
+        ForeignKey("channels.id", ondelete="CASCADE"), unique=True
+    )
+    path: Mapped[str] = mapped_column(String(255))
+    n_images: Mapped[int]

@@ -1,0 +1,181 @@
+"""Tables of mapobjects: what was found on the map, its outlines and its feature values.
+
+A *mapobject* is anything with an outline on the map: a nucleus, a cell, and also a site, a well
+or a plate. A *segmentation layer* holds the outlines of one type at one time point and plane.
+"""
+
+from datetime import datetime
+
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from tmlib.db import Base
+from tmlib.db.base import now
+from tmlib.db.spatial import Geometry
+from tmlib.experiments.models import OWNED
+
+
+class MapobjectType(Base):
+    """A kind of mapobject, ``Cells`` for example.
+
+    ``ref_type`` says what its objects lie in: ``Plate``, ``Well`` or ``Site``; segmented types
+    have ``Site``. ``is_static`` marks the types that are made from the plate's layout.
+    """
+
+    __tablename__ = "mapobject_types"
+    __table_args__ = (UniqueConstraint("experiment_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str] = mapped_column(String(255))
+    ref_type: Mapped[str] = mapped_column(String(50))
+    is_static: Mapped[bool] = mapped_column(default=False)
+
+    layers: Mapped[list["SegmentationLayer"]] = relationship(
+        cascade=OWNED,
+        passive_deletes=True,
+        order_by="(SegmentationLayer.tpoint, SegmentationLayer.zplane)",
+    )
+    features: Mapped[list["Feature"]] = relationship(
+        cascade=OWNED, passive_deletes=True, order_by="Feature.id"
+    )
+
+
+class SegmentationLayer(Base):
+    """The outlines of one mapobject type at one time point and plane; null for static types.
+
+    Below zoom level ``centroid_thresh`` nothing is shown, below ``polygon_thresh`` centroids.
+    """
+
+    __tablename__ = "segmentation_layers"
+    __table_args__ = (UniqueConstraint("mapobject_type_id", "tpoint", "zplane"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    mapobject_type_id: Mapped[int] = mapped_column(
+        ForeignKey("mapobject_types.id", ondelete="CASCADE")
+    )
+    tpoint: Mapped[int | None]
+    zplane: Mapped[int | None]
+    polygon_thresh: Mapped[int] = mapped_column(default=0)
+    centroid_thresh: Mapped[int] = mapped_column(default=0)
+
+
+class Mapobject(Base):
+    """One object; ``ref_id`` is the site, well or plate that it lies in."""
+
+    __tablename__ = "mapobjects"
+    __table_args__ = (
+        Index("ix_mapobjects_mapobject_type_id_ref_id", "mapobject_type_id", "ref_id"),
+        {"postgresql_partition_by": "LIST (experiment_id)"},
+    )
+
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
+    )
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    mapobject_type_id: Mapped[int] = mapped_column(
+        ForeignKey("mapobject_types.id", ondelete="CASCADE")
+    )
+    ref_id: Mapped[int]
+
+
+class MapobjectSegmentation(Base):
+    """Outline of an object in one layer, in map pixels, y pointing down.
+
+    ``label`` is its number in the site's label image, ``is_border`` says that it touches the
+    border of its site and is probably cut.
+    """
+
+    __tablename__ = "mapobject_segmentations"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["experiment_id", "mapobject_id"],
+            ["mapobjects.experiment_id", "mapobjects.id"],
+            ondelete="CASCADE",
+            name="fk_mapobject_segmentations_mapobject",
+        ),
+        Index("ix_mapobject_segmentations_mapobject_id", "mapobject_id"),
+        Index("ix_mapobject_segmentations_segmentation_layer_id", "segmentation_layer_id"),
+        Index("ix_mapobject_segmentations_outline", "outline", postgresql_using="gist").ddl_if(
+            dialect="postgresql"
+        ),
+        {"postgresql_partition_by": "LIST (experiment_id)"},
+    )
+
+    experiment_id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    mapobject_id: Mapped[int] = mapped_column(BigInteger)
+    segmentation_layer_id: Mapped[int] = mapped_column(
+        ForeignKey(
+            "segmentation_layers.id",
+            ondelete="CASCADE",
+            name="fk_mapobject_segmentations_layer",
+        )
+    )
+    label: Mapped[int | None]
+    is_border: Mapped[bool] = mapped_column(default=False)
+    centroid_y: Mapped[float]
+    centroid_x: Mapped[float]
+    outline: Mapped[BaseGeometry] = mapped_column(Geometry)
+
+
+class Feature(Base):
+    """Something that was measured.
+
+    ``key`` names its column in the Parquet files and never changes; ``name`` may.
+    """
+
+    __tablename__ = "features"
+    __table_args__ = (
+        UniqueConstraint("mapobject_type_id", "name"),
+        UniqueConstraint("mapobject_type_id", "key"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    mapobject_type_id: Mapped[int] = mapped_column(
+        ForeignKey("mapobject_types.id", ondelete="CASCADE")
+    )
+    name: Mapped[str] = mapped_column(String(255))
+    key: Mapped[str] = mapped_column(String(255))
+    is_aggregate: Mapped[bool] = mapped_column(default=False)
+
+
+class FeatureValueFile(Base):
+    """A Parquet file of feature values, visible from the moment this row is committed.
+
+    A file belongs to one site and time point; when an analysis ends the files of a type are
+    compacted into large ones, which have no ``site_id``. ``path`` is relative to the
+    experiment's folder.
+    """
+
+    __tablename__ = "feature_value_files"
+    __table_args__ = (Index("ix_feature_value_files_type_site", "mapobject_type_id", "site_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    mapobject_type_id: Mapped[int] = mapped_column(
+        ForeignKey("mapobject_types.id", ondelete="CASCADE")
+    )
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"))
+    tpoint: Mapped[int]
+    path: Mapped[str] = mapped_column(String(255), unique=True)
+    n_rows: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,0 +1,78 @@
+"""All tables of the product, and bringing a database to their present form.
+
+Importing this module completes ``Base.metadata``.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+import tmlib.accounts.models
+import tmlib.db.counters
+import tmlib.experiments.models
+import tmlib.objects.models
+import tmlib.uploads.models
+import tmlib.workflow.models  # noqa: F401 - each import registers tables
+from tmlib.db import Base, Database
+from tmlib.db.spatial import is_schema_object
+
+_LOCK_KEY = 7_461_011  # any number that nothing else in the database locks
+
+
+def _config() -> Config:
+    config = Config()
+    location = Path(__file__).parent / "db" / "migrations"
+    config.set_main_option("script_location", str(location))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Create the tables or bring them to a revision, in one transaction.
+
+    Several processes may do this at the same time: the second waits and finds nothing to do.
+    """
+    _run(database, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Take the tables back to an earlier revision; ``base`` removes them all."""
+    _run(database, lambda config: command.downgrade(config, revision))
+
+
+def _run(database: Database, action: Callable[[Config], None]) -> None:
+    config = _config()
+    with (
+        database.engine.connect().execution_options(write=True) as connection,
+        connection.begin(),
+    ):
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+        config.attributes["connection"] = connection
+        action(config)
+
+
+def current_revision(database: Database) -> str | None:
+    """The revision that a database is at, or None when it has no tables yet."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_revision() -> str | None:
+    """The newest revision that this version of the product knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def differences(database: Database) -> list[object]:
+    """What the tables of a database lack or have too much, compared with the code."""
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_object": is_schema_object, "compare_type": True}
+        )
+        return list(compare_metadata(context, Base.metadata))

@@ -1,0 +1,1 @@
+"""Files in: registering, receiving and verifying what a microscope wrote."""

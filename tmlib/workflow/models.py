@@ -1,0 +1,144 @@
+"""The ledger: every submission, every part of it and every job is a row.
+
+The queue only carries ids of jobs; whatever happens to it, the ledger knows what is to be done.
+"""
+
+import enum
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Enum, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tmlib.db import Base, Timestamps
+from tmlib.db.base import BigId
+
+
+class State(enum.StrEnum):
+    """Where a task or job stands, in the words of the original."""
+
+    NEW = "NEW"
+    SUBMITTED = "SUBMITTED"
+    RUNNING = "RUNNING"
+    STOPPED = "STOPPED"
+    TERMINATING = "TERMINATING"
+    TERMINATED = "TERMINATED"
+    UNKNOWN = "UNKNOWN"
+
+
+class TaskKind(enum.StrEnum):
+    """What part of a workflow a task is, from the whole to its leaves."""
+
+    WORKFLOW = "workflow"
+    STAGE = "stage"
+    STEP = "step"
+    PHASE = "phase"
+
+
+_STATE = Enum(State, native_enum=False, length=20)
+_KIND = Enum(
+    TaskKind,
+    native_enum=False,
+    length=20,
+    values_callable=lambda kinds: [kind.value for kind in kinds],
+)
+
+
+class WorkflowSettings(Base):
+    """What an experiment's next workflow will do: its description and its jterator project.
+
+    Both are kept as they were sent, the order of keys included.
+    """
+
+    __tablename__ = "workflow_settings"
+
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
+    )
+    description: Mapped[dict[str, Any] | None]
+    jterator_project: Mapped[dict[str, Any] | None]
+
+
+class Submission(Timestamps, Base):
+    """A workflow that was handed in, with the description that it follows."""
+
+    __tablename__ = "submissions"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    program: Mapped[str] = mapped_column(String(50), default="workflow")
+    description: Mapped[dict[str, Any]]
+
+
+class Task(Timestamps, Base):
+    """A part of a submission that contains others: the workflow, a stage, a step, a phase.
+
+    ``position`` is its place among its siblings. The counts are of the jobs directly in a phase;
+    ``exitcode`` is 0 when all went well, and null before the end.
+    """
+
+    __tablename__ = "tasks"
+    __table_args__ = (UniqueConstraint("parent_id", "position"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    submission_id: Mapped[int] = mapped_column(
+        ForeignKey("submissions.id", ondelete="CASCADE"), index=True
+    )
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    kind: Mapped[TaskKind] = mapped_column(_KIND)
+    type: Mapped[str] = mapped_column(String(50))
+    name: Mapped[str] = mapped_column(String(255))
+    position: Mapped[int]
+    state: Mapped[State] = mapped_column(_STATE, default=State.NEW)
+    exitcode: Mapped[int | None]
+    n_jobs: Mapped[int] = mapped_column(default=0)
+    n_done: Mapped[int] = mapped_column(default=0)
+    n_failed: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Job(Base):
+    """A piece of work that one worker process does in one go.
+
+    ``attempt`` counts how often it was started and fences late writers: who holds an older
+    attempt cannot commit. ``lease_expires_at`` is moved on by the worker's heartbeat. Times are
+    in seconds, memory (peak of the process) in MB.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("task_id", "index"),
+        Index("ix_jobs_state_lease_expires_at", "state", "lease_expires_at"),
+        Index("ix_jobs_submission_id_step_name", "submission_id", "step_name"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id", ondelete="CASCADE"))
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    step_name: Mapped[str] = mapped_column(String(50))
+    phase: Mapped[str] = mapped_column(String(50))
+    index: Mapped[int]
+    name: Mapped[str] = mapped_column(String(255))
+    batch: Mapped[dict[str, Any]]
+    state: Mapped[State] = mapped_column(_STATE, default=State.NEW)
+    attempt: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(255))
+    host: Mapped[str | None] = mapped_column(String(255))
+    lease_expires_at: Mapped[datetime | None]
+    submitted_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    exitcode: Mapped[int | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    wall_time: Mapped[float | None]
+    cpu_time: Mapped[float | None]
+    memory: Mapped[int | None] = mapped_column(BigInteger)
+    stdout: Mapped[str] = mapped_column(Text, default="")
+    stderr: Mapped[str] = mapped_column(Text, default="")
