@@ -19,8 +19,8 @@ NUCLEI_PER_PIXEL = 4.2e-4
 
 _MARGIN = 48
 _CLUSTERED = 0.4
-_MAX_OVERLAP = 0.02
-_MIN_VISIBLE = 0.2
+_MAX_OVERLAP = 0.015
+_MIN_VISIBLE = 0.25
 _ATTEMPTS_PER_NUCLEUS = 8
 
 Image = NDArray[np.float64]
@@ -72,7 +72,7 @@ def simulate_scene(
     Notes
     -----
     The scene is made larger than what is seen, so that the border of the image cuts through
-    cells as it does in reality. Nuclei of which less than a fifth would remain visible are left
+    cells as it does in reality. Nuclei of which less than a quarter would remain visible are left
     out: nobody could tell those from noise.
     """
     shape = (height + 2 * _MARGIN, width + 2 * _MARGIN)
@@ -157,7 +157,7 @@ def _put(
         return None
     labels[window][free] = label
     np.maximum(dna[window], nucleus.brightness, out=dna[window])
-    return visible > 0
+    return bool(visible > 0)
 
 
 def _visible(shape: tuple[int, ...], window: tuple[slice, slice]) -> NDArray[np.bool_]:
