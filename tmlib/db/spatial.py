@@ -25,9 +25,8 @@ RTREE = "mapobject_segmentation_boxes"
 SQLITE_DDL = (
     f"CREATE VIRTUAL TABLE {RTREE} USING rtree_i32("
     "id, min_layer, max_layer, min_x, max_x, min_y, max_y)",
-    "CREATE TRIGGER mapobject_segmentations_box_deleted "
-    "AFTER DELETE ON mapobject_segmentations BEGIN "
-    f"DELETE FROM {RTREE} WHERE id = OLD.id; END",
+    "CREATE TRIGGER mapobject_segmentations_box_deleted AFTER DELETE ON mapobject_segmentations "
+    "BEGIN DELETE FROM mapobject_segmentation_boxes WHERE id = OLD.id; END",
 )
 
 
