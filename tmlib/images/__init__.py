@@ -1,0 +1,1 @@
+"""Pixels: microscope files, plate layout, illumination, channel images, mosaics and tiles."""

@@ -1,0 +1,360 @@
+"""Where things lie: wells on a plate, sites in a well, all of them on the experiment's map.
+
+Everything here is arithmetic on numbers; nothing is read or stored. Coordinates are (y, x), y
+pointing down, in pixels of the map at full resolution.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from tmlib.errors import BadInput
+
+PLATE_FORMATS: dict[int, tuple[int, int]] = {
+    1: (1, 1),
+    6: (2, 3),
+    24: (4, 6),
+    96: (8, 12),
+    384: (16, 24),
+    1536: (32, 48),
+}
+"""Rows and columns of a plate by its number of wells."""
+
+WELL_SPACER = 500
+"""Gap between neighbouring wells in pixels."""
+
+PLATE_SPACER = 1000
+"""Gap between neighbouring plates in pixels."""
+
+StitchLayout = Literal["horizontal", "zigzag_horizontal", "vertical", "zigzag_vertical"]
+"""In which order the sites of a well were imaged, always starting at the top left."""
+
+_WELL_NAME = re.compile(r"([A-Z]|A[A-F])([0-9]{1,2})")
+_LONGEST_RATIO = 3
+
+
+class LayoutError(BadInput):
+    """Sites or wells cannot be laid out as asked."""
+
+
+def well_name(row: int, column: int) -> str:
+    """Name of the well at a position counted from zero: (1, 2) is "B03", (31, 47) is "AF48"."""
+    letters = chr(ord("A") + row) if row < 26 else "A" + chr(ord("A") + row - 26)
+    return f"{letters}{column + 1:02d}"
+
+
+def well_position(name: str, plate_format: int = 1536) -> tuple[int, int]:
+    """Row and column of a well, counted from zero.
+
+    Parameters
+    ----------
+    name
+        Letters and number, "B03" or "B3".
+    plate_format
+        Number of wells of the plate.
+
+    Raises
+    ------
+    LayoutError
+        If that is no well of such a plate, or there are no such plates.
+    """
+    if plate_format not in PLATE_FORMATS:
+        known = ", ".join(map(str, PLATE_FORMATS))
+        raise LayoutError(f"There are no plates of {plate_format} wells: use one of {known}.")
+    match = _WELL_NAME.fullmatch(name)
+    if match is not None:
+        letters, number = match.groups()
+        row = ord(letters[-1]) - ord("A") + 26 * (len(letters) - 1)
+        column = int(number) - 1
+        rows, columns = PLATE_FORMATS[plate_format]
+        if row < rows and 0 <= column < columns:
+            return row, column
+    last = well_name(*(n - 1 for n in PLATE_FORMATS[plate_format]))
+    raise LayoutError(
+        f'"{name}" is not a well of a plate with {plate_format} wells: '
+        f"wells are named A01 to {last}. Check the file names or choose another plate format."
+    )
+
+
+def guess_stitch_dimensions(
+    n: int, axis: Literal["vertical", "horizontal"] = "vertical"
+) -> tuple[int, int]:
+    """Rows and columns of a compact rectangle with room for `n` things.
+
+    The rectangle is at most three times as long as wide; among those it is the one with the
+    fewest free cells, and then the longest. `axis` says along which direction it is longer.
+    """
+    candidates = (
+        (rows * columns, columns, rows)
+        for columns in range(1, math.isqrt(n) + 2)
+        for rows in [max(columns, math.ceil(n / columns))]
+        if rows <= _LONGEST_RATIO * columns
+    )
+    _, columns, rows = min(candidates)
+    return (rows, columns) if axis == "vertical" else (columns, rows)
+
+
+def site_grid(
+    n: int, layout: StitchLayout, n_horizontal: int | None, n_vertical: int | None
+) -> list[tuple[int, int]]:
+    """Rows and columns of the sites of a well in the order in which they were imaged.
+
+    Parameters
+    ----------
+    n
+        Number of sites in the well.
+    layout
+        Order of imaging: rows or columns, each from the same side or back and forth.
+    n_horizontal
+        Number of columns; follows from the number of rows if None.
+    n_vertical
+        Number of rows; follows from the number of columns if None. If both are None the grid is
+        :func:`guess_stitch_dimensions`, whose last cells may stay free.
+
+    Returns
+    -------
+    (row, column) of each site, from zero.
+
+    Raises
+    ------
+    LayoutError
+        If the layout is unknown or the grid does not fit the number of sites.
+    """
+    if layout not in get_args(StitchLayout):
+        known = ", ".join(get_args(StitchLayout))
+        raise LayoutError(f'There is no stitch layout "{layout}": use one of {known}.')
+    rows, columns = _grid_dimensions(n, layout, n_horizontal, n_vertical)
+    if layout.endswith("horizontal"):
+        cells = [(k // columns, k % columns) for k in range(n)]
+        if layout.startswith("zigzag"):
+            cells = [(y, columns - 1 - x if y % 2 else x) for y, x in cells]
+    else:
+        cells = [(k % rows, k // rows) for k in range(n)]
+        if layout.startswith("zigzag"):
+            cells = [(rows - 1 - y if x % 2 else y, x) for y, x in cells]
+    return cells
+
+
+def _grid_dimensions(
+    n: int, layout: StitchLayout, n_horizontal: int | None, n_vertical: int | None
+) -> tuple[int, int]:
+    """Rows and columns of the grid."""
+    if n_horizontal is None and n_vertical is None:
+        return guess_stitch_dimensions(n, "vertical" if "vertical" in layout else "horizontal")
+    for given in (n_horizontal, n_vertical):
+        if given is not None and given < 1:
+            raise LayoutError(f"A grid cannot have {given} rows or columns: use at least one.")
+    rows = n_vertical if n_vertical is not None else -(-n // (n_horizontal or 1))
+    columns = n_horizontal if n_horizontal is not None else -(-n // rows)
+    if rows * columns != n:
+        raise LayoutError(
+            f"A grid of {rows} rows (n_vertical) and {columns} columns (n_horizontal) has "
+            f"{rows * columns} places, but there are {n} sites per well: "
+            f"choose two numbers whose product is {n}."
+        )
+    return rows, columns
+
+
+def grid_from_stage_positions(
+    positions: Sequence[tuple[float, float]], reverse_rows: bool
+) -> list[tuple[int, int]]:
+    """Rows and columns of the sites of a well from where the stage stood.
+
+    Coordinates that differ by less than half the distance between neighbouring sites are the
+    same row or column, so a stage that does not return exactly does no harm. Rows and columns
+    that have no site at all are left out.
+
+    Parameters
+    ----------
+    positions
+        (y, x) of each site in any unit.
+    reverse_rows
+        Whether y grows upwards, as on most stages.
+
+    Returns
+    -------
+    (row, column) of each site, from zero at the top left, no two the same.
+
+    Raises
+    ------
+    LayoutError
+        If two sites have exactly the same position, or one is not a number.
+    """
+    points = np.asarray(positions, dtype=float).reshape(-1, 2)
+    if not np.isfinite(points).all():
+        raise LayoutError("A stage position is not a number: give a stitch layout instead.")
+    if len(points) == 0:
+        return []
+    if len(points) == 1:
+        return [(0, 0)]
+    neighbour = cKDTree(points).query(points, k=2)[0][:, 1]
+    if neighbour.min() == 0:
+        y, x = points[np.argmin(neighbour)]
+        raise LayoutError(
+            f"Two sites have the same stage position ({y:g}, {x:g}): give a stitch layout instead."
+        )
+    oriented = points * (-1 if reverse_rows else 1, 1)
+    for share in (0.5, 0.25, 0.1, 0.0):
+        tolerance = share * float(np.median(neighbour))
+        cells = [(_group(c, tolerance)) for c in oriented.T]
+        grid = list(zip(cells[0].tolist(), cells[1].tolist(), strict=True))
+        if len(set(grid)) == len(grid):
+            break
+    return grid
+
+
+def _group(coordinates: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
+    """Number the groups that coordinates form when gaps up to `tolerance` do not count."""
+    order = np.argsort(coordinates)
+    numbers = np.empty(len(coordinates), np.intp)
+    numbers[order] = np.cumsum(np.diff(coordinates[order], prepend=coordinates.min()) > tolerance)
+    return numbers
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle on the map, in pixels."""
+
+    y: int
+    x: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class WellLayout:
+    """A well that was imaged.
+
+    Attributes
+    ----------
+    name
+        For example "B03".
+    sites
+        (row, column) of each of its sites.
+    """
+
+    name: str
+    sites: tuple[tuple[int, int], ...]
+
+    @property
+    def dimensions(self) -> tuple[int, int]:
+        """Rows and columns of sites."""
+        return max(y for y, _ in self.sites) + 1, max(x for _, x in self.sites) + 1
+
+
+@dataclass(frozen=True)
+class PlateLayout:
+    """A plate: the wells that were imaged, each with at least one site."""
+
+    wells: tuple[WellLayout, ...]
+
+    @cached_property
+    def rows(self) -> list[int]:
+        """Rows of the plate with at least one imaged well."""
+        return sorted({well_position(well.name)[0] for well in self.wells})
+
+    @cached_property
+    def columns(self) -> list[int]:
+        """Columns of the plate with at least one imaged well."""
+        return sorted({well_position(well.name)[1] for well in self.wells})
+
+    @cached_property
+    def well_dimensions(self) -> dict[str, tuple[int, int]]:
+        """Rows and columns of sites by name of the well."""
+        return {well.name: well.dimensions for well in self.wells}
+
+
+@dataclass(frozen=True)
+class MapLayout:
+    """The map of an experiment: all plates, each with only its non-empty rows and columns.
+
+    Attributes
+    ----------
+    plates
+        In the order in which they fill the grid of plates, column by column.
+    site_height, site_width
+        Size of every site in pixels.
+    """
+
+    plates: tuple[PlateLayout, ...]
+    site_height: int
+    site_width: int
+
+    @cached_property
+    def _well_size(self) -> tuple[int, int]:
+        """Size of the largest well."""
+        dimensions = [d for plate in self.plates for d in plate.well_dimensions.values()]
+        return (
+            max((rows for rows, _ in dimensions), default=0) * self.site_height,
+            max((columns for _, columns in dimensions), default=0) * self.site_width,
+        )
+
+    @cached_property
+    def _plate_size(self) -> tuple[int, int]:
+        """Size of the largest plate."""
+        height, width = self._well_size
+        return (
+            max((_span(len(plate.rows), height, WELL_SPACER) for plate in self.plates), default=0),
+            max(
+                (_span(len(plate.columns), width, WELL_SPACER) for plate in self.plates), default=0
+            ),
+        )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the map."""
+        if not self.plates:
+            return 0, 0
+        rows, columns = guess_stitch_dimensions(len(self.plates))
+        height, width = self._plate_size
+        return _span(rows, height, PLATE_SPACER), _span(columns, width, PLATE_SPACER)
+
+    def plate(self, index: int) -> Box:
+        """Where the plate with this index lies."""
+        rows, _ = guess_stitch_dimensions(len(self.plates))
+        height, width = self._plate_size
+        x, y = divmod(index, rows)
+        own_height = _span(len(self.plates[index].rows), self._well_size[0], WELL_SPACER)
+        own_width = _span(len(self.plates[index].columns), self._well_size[1], WELL_SPACER)
+        return Box(y * (height + PLATE_SPACER), x * (width + PLATE_SPACER), own_height, own_width)
+
+    def well(self, plate: int, name: str) -> Box:
+        """Where a well lies."""
+        layout = self.plates[plate]
+        origin = self.plate(plate)
+        height, width = self._well_size
+        row, column = well_position(name)
+        dimensions = layout.well_dimensions[name]
+        return Box(
+            origin.y + layout.rows.index(row) * (height + WELL_SPACER),
+            origin.x + layout.columns.index(column) * (width + WELL_SPACER),
+            dimensions[0] * self.site_height,
+            dimensions[1] * self.site_width,
+        )
+
+    def site(self, plate: int, well: str, y: int, x: int) -> Box:
+        """Where the site in row `y` and column `x` of a well lies."""
+        origin = self.well(plate, well)
+        return Box(
+            origin.y + y * self.site_height,
+            origin.x + x * self.site_width,
+            self.site_height,
+            self.site_width,
+        )
+
+
+def map_size(plates: Sequence[PlateLayout], site_height: int, site_width: int) -> tuple[int, int]:
+    """Height and width of the map in pixels."""
+    return MapLayout(tuple(plates), site_height, site_width).size
+
+
+def _span(n: int, size: int, spacer: int) -> int:
+    """Length of `n` things in a row with gaps between them."""
+    return n * size + max(n - 1, 0) * spacer
