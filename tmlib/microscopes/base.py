@@ -1,0 +1,289 @@
+"""What every microscope type can tell about its files, and how file names are read."""
+
+import functools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import regex
+
+from tmlib.errors import BadInput
+
+IMAGE_SUFFIXES = frozenset(
+    {".tif", ".tiff", ".btf", ".stk", ".png", ".jpg", ".jpeg", ".jp2", ".bmp"}
+)
+"""Suffixes of image files in lower case. Not all of them can be read: see images.reading."""
+
+FIELDS = {
+    "w": "well",
+    "c": "channel",
+    "z": "z-plane",
+    "t": "time point",
+    "s": "site",
+}
+"""What a named group of a file-name pattern stands for."""
+
+MAX_PATTERN_LENGTH = 500
+_MATCH_SECONDS = 1.0
+_WELL = re.compile(r"([A-Z]|A[A-F])([0-9]{1,2})")
+
+
+class PatternError(BadInput):
+    """A file-name pattern cannot be used."""
+
+
+class FileNameError(BadInput):
+    """A file name does not fit its pattern."""
+
+
+class MetadataFileError(BadInput):
+    """A metadata file is not what its type says."""
+
+
+@dataclass(frozen=True)
+class ImageMetadata:
+    """What one image file shows.
+
+    Attributes
+    ----------
+    file_name
+        Name of the file.
+    well
+        Name of the well, letter and two digits: "B03".
+    channel
+        Name of the channel as the microscope calls it.
+    tpoint, zplane, site
+        Numbers as the microscope counts them: sorted, but neither from zero nor without gaps.
+    stage
+        Position of the stage (y, x) in micrometres relative to the well, if it is known.
+    """
+
+    file_name: str
+    well: str = "A01"
+    channel: str = "1"
+    tpoint: int = 0
+    zplane: int = 0
+    site: int = 0
+    stage: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class AcquisitionMetadata:
+    """What the metadata files of an acquisition tell.
+
+    Attributes
+    ----------
+    images
+        By file name; only files that were asked for and that the metadata knows.
+    pixel_size
+        Width and height of a pixel in micrometres, if known.
+    warnings
+        Sentences for the user about what was found odd but did no harm.
+    """
+
+    images: dict[str, ImageMetadata]
+    pixel_size: float | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+class Microscope(Protocol):
+    """A microscope type: which of its files are what, and how they are read."""
+
+    @property
+    def name(self) -> str:
+        """What users call it."""
+
+    @property
+    def image_pattern(self) -> str | None:
+        """Pattern of the image files' names with named groups; None if the user must give one."""
+
+    @property
+    def metadata_pattern(self) -> str | None:
+        """Pattern of the metadata files' names; None if there are none."""
+
+    @property
+    def reverse_rows(self) -> bool:
+        """Whether y of the stage grows upwards."""
+
+    def is_image(self, file_name: str) -> bool:
+        """Whether a file of this name is an image."""
+
+    def is_metadata(self, file_name: str) -> bool:
+        """Whether a file of this name is a metadata file."""
+
+    def read_names(
+        self, file_names: Iterable[str], pattern: str | None = None
+    ) -> dict[str, ImageMetadata]:
+        """Read well, channel, z-plane, time point and site off the names of image files.
+
+        `pattern` replaces the type's own.
+
+        Raises
+        ------
+        PatternError
+            If the pattern cannot be used or there is none.
+        FileNameError
+            If a name does not fit.
+        """
+
+    def read_metadata(
+        self, metadata_files: Sequence[Path], image_names: Iterable[str]
+    ) -> AcquisitionMetadata | None:
+        """Read the metadata files; None if they are absent and file names have to do.
+
+        Raises
+        ------
+        MetadataFileError
+            If a file cannot be understood.
+        """
+
+
+@dataclass(frozen=True)
+class FileNames:
+    """A microscope type that is known by its file names alone; base of those that know more."""
+
+    name: str
+    image_pattern: str | None = None
+    metadata_pattern: str | None = None
+    reverse_rows: bool = False
+
+    def is_image(self, file_name: str) -> bool:
+        """Whether a file of this name is an image."""
+        if Path(file_name).suffix.lower() not in IMAGE_SUFFIXES:
+            return False
+        return self.image_pattern is None or bool(re.search(self.image_pattern, file_name))
+
+    def is_metadata(self, file_name: str) -> bool:
+        """Whether a file of this name is a metadata file."""
+        return self.metadata_pattern is not None and bool(
+            re.search(self.metadata_pattern, file_name)
+        )
+
+    def read_names(
+        self, file_names: Iterable[str], pattern: str | None = None
+    ) -> dict[str, ImageMetadata]:
+        """Read the names of image files: see :meth:`Microscope.read_names`."""
+        used = pattern or self.image_pattern
+        if not used:
+            raise PatternError(
+                f"File names of the microscope type {self.name} follow no fixed pattern: "
+                "give a regular expression with the named groups w, c, z, t and s."
+            )
+        return match_names(file_names, used)
+
+    def read_metadata(
+        self,
+        metadata_files: Sequence[Path],
+        image_names: Iterable[str],
+    ) -> AcquisitionMetadata | None:
+        """There is nothing to read."""
+        return None
+
+
+@functools.lru_cache(maxsize=64)
+def compile_pattern(pattern: str) -> Any:
+    """Compile a file-name pattern.
+
+    Any of the named groups w, c, z, t and s may be absent, others may not be there.
+
+    Raises
+    ------
+    PatternError
+        If it is too long, no regular expression, or has other named groups or none.
+    """
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        raise PatternError(
+            f"The file-name pattern has {len(pattern)} characters, "
+            f"more than the {MAX_PATTERN_LENGTH} that are allowed: simplify it."
+        )
+    try:
+        compiled = regex.compile(pattern)
+    except regex.error as error:
+        raise PatternError(
+            f'The file-name pattern "{pattern}" is not a regular expression: {error}.'
+        ) from None
+    groups = set(compiled.groupindex)
+    if unknown := groups - set(FIELDS):
+        raise PatternError(
+            f'The file-name pattern "{pattern}" has the named group "{min(unknown)}": '
+            f"only {_fields()} are understood."
+        )
+    if not groups:
+        raise PatternError(
+            f'The file-name pattern "{pattern}" has no named group: mark at least one of '
+            f"{_fields()}, for example (?P<s>[0-9]+) for the site."
+        )
+    return compiled
+
+
+def match_names(file_names: Iterable[str], pattern: str) -> dict[str, ImageMetadata]:
+    """Read what each file shows off its name.
+
+    The pattern may match anywhere in the name. What it does not tell is well A01, channel 1,
+    z-plane, time point and site 0.
+
+    Raises
+    ------
+    PatternError
+        If the pattern cannot be used, or takes too long.
+    FileNameError
+        If a name does not match, or a number or well in it is none.
+    """
+    compiled = compile_pattern(pattern)
+    images = {}
+    for file_name in file_names:
+        try:
+            match = compiled.search(file_name[:255], timeout=_MATCH_SECONDS)
+        except TimeoutError:
+            raise PatternError(
+                f'The file-name pattern "{pattern}" takes too long on "{file_name}": '
+                "avoid repetitions within repetitions."
+            ) from None
+        if match is None:
+            raise FileNameError(
+                f'The file name "{file_name}" does not match the pattern "{pattern}": correct '
+                "the pattern or delete the file. All uploaded files are kept as they are."
+            )
+        found = {group: text for group, text in match.groupdict().items() if text is not None}
+        images[file_name] = _image_metadata(file_name, pattern, found)
+    return images
+
+
+def _image_metadata(file_name: str, pattern: str, found: dict[str, str]) -> ImageMetadata:
+    """What the matched groups of one file name say."""
+    values: dict[str, Any] = {}
+    for group in ("t", "z", "s"):
+        if group in found:
+            if not (found[group].isascii() and found[group].isdecimal()):
+                raise FileNameError(_misread(file_name, pattern, group, found[group], "number"))
+            values[{"t": "tpoint", "z": "zplane", "s": "site"}[group]] = int(found[group])
+    if "w" in found:
+        well = normalise_well(found["w"])
+        if well is None:
+            raise FileNameError(_misread(file_name, pattern, "w", found["w"], "well like B03"))
+        values["well"] = well
+    if "c" in found:
+        values["channel"] = found["c"]
+    return ImageMetadata(file_name, **values)
+
+
+def normalise_well(text: str) -> str | None:
+    """The name of a well with two digits and capitals, None if it is not one: "b3" is "B03"."""
+    match = _WELL.fullmatch(text.upper())
+    if match is None or int(match[2]) == 0:
+        return None
+    return f"{match[1]}{int(match[2]):02d}"
+
+
+def _misread(file_name: str, pattern: str, group: str, text: str, expected: str) -> str:
+    return (
+        f'In the file name "{file_name}" the pattern "{pattern}" finds "{text}" as the {FIELDS[group]} '
+        f"(group {group}), which is not a {expected}: correct the pattern. "
+        "All uploaded files are kept as they are."
+    )
+
+
+def _fields() -> str:
+    return ", ".join(f"{group} ({meaning})" for group, meaning in FIELDS.items())
