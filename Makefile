@@ -1,0 +1,60 @@
+# What can be done here: `make help`. Everything is installed below this folder, into .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+VIEWER := tmserver/viewer
+VIEWER_SOURCES := $(shell find $(VIEWER) -type f \
+	-not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test/*')
+
+# The first Python that is new enough; PYTHON=... overrules the choice.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test lint clean
+
+help: ## show this text
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) $(VIEWER)/dist/index.html ## install everything into .venv and build the viewer
+
+demo: setup ## run a sample plate, or your images, from files to a map: make demo ARGS="--help"
+	@$(BIN)/tm demo $(ARGS)
+
+serve: setup ## start the server, its workers and its queue: make serve ARGS="--port 8080"
+	@$(BIN)/tm serve $(ARGS)
+
+test: setup ## run all tests on both databases: make test ARGS="tests/tmclient -k retry"
+	@$(BIN)/python scripts/system_packages.py postgresql chromium
+	$(BIN)/python scripts/npm.py test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## check style and types, of Python and of the viewer
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python scripts/npm.py run check
+
+clean: ## remove what was installed and built; data folders stay
+	rm -rf $(VENV) $(VIEWER)/node_modules $(VIEWER)/dist build *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@sh scripts/create_venv.sh "$(PYTHON)" $(VENV)
+
+$(INSTALLED): $(BIN)/python setup.py pyproject.toml
+	@echo "Installing tmserver and what it needs into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[development]'
+	@touch $@
+
+$(VIEWER)/node_modules/.package-lock.json: $(VIEWER)/package-lock.json | $(INSTALLED)
+	@echo "Installing what the viewer needs ..."
+	@$(BIN)/python scripts/npm.py ci --silent --no-audit --no-fund
+	@touch $@
+
+$(VIEWER)/dist/index.html: $(VIEWER)/node_modules/.package-lock.json $(VIEWER_SOURCES)
+	@echo "Building the viewer ..."
+	@$(BIN)/python scripts/npm.py run build --silent
+	@touch $@

@@ -1,0 +1,150 @@
+"""What every test can ask for: a database of either kind, settings; and what none may do."""
+
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from sqlalchemy import URL
+
+from tests.services import postgresql
+from tmlib import schema
+from tmlib.db import Database
+from tmlib.settings import Settings
+
+DATABASES = ("sqlite", "postgresql")
+
+# a slow machine is no failure
+hypothesis.settings.register_profile("tmserver", deadline=None)
+hypothesis.settings.load_profile("tmserver")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_this_machine() -> Iterator[None]:
+    """Refuse connections to anywhere else, so that no test depends on what others run."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def check(family: int, address: Any) -> None:
+        if family in (socket.AF_INET, socket.AF_INET6):
+            host = str(address[0])
+            if not (host in ("localhost", "::1") or host.startswith("127.")):
+                raise RuntimeError(f"A test wanted to connect to {host}, off this machine.")
+
+    def checked_connect(self: socket.socket, address: Any) -> None:
+        check(self.family, address)
+        connect(self, address)
+
+    def checked_connect_ex(self: socket.socket, address: Any) -> int:
+        check(self.family, address)
+        return connect_ex(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", checked_connect)
+        patch.setattr(socket.socket, "connect_ex", checked_connect_ex)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unconfigured() -> Iterator[None]:
+    """Forget what the environment of whoever runs the tests configures."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("TM_") and not name.startswith("TM_TEST_"):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[URL]:
+    """A PostgreSQL server with PostGIS; the test is skipped where there is none."""
+    try:
+        if not os.environ.get("TM_TEST_POSTGRES_URL"):
+            postgresql.find_binaries()
+    except postgresql.PostgresqlMissing as error:
+        pytest.skip(str(error))
+    with postgresql.server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: URL) -> Iterator[str]:
+    """Name of a database with all tables and no rows, from which others are copied."""
+    name = f"tm_template_{secrets.token_hex(4)}"
+    postgresql.execute(postgresql_server, f"CREATE DATABASE {name}")
+    migrate(_render(postgresql_server, name))
+    yield name
+    postgresql.execute(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables and no rows."""
+    path = tmp_path_factory.mktemp("template") / "tmserver.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def empty_postgresql_url(postgresql_server: URL) -> Iterator[str]:
+    """URL of a PostgreSQL database without tables."""
+    name = f"tm_test_{secrets.token_hex(4)}"
+    postgresql.execute(postgresql_server, f"CREATE DATABASE {name}")
+    yield _render(postgresql_server, name)
+    postgresql.execute(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: URL, postgresql_template: str) -> Iterator[str]:
+    """URL of a PostgreSQL database with all tables and no rows."""
+    name = f"tm_test_{secrets.token_hex(4)}"
+    postgresql.execute(postgresql_server, f"CREATE DATABASE {name} TEMPLATE {postgresql_template}")
+    yield _render(postgresql_server, name)
+    postgresql.execute(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """URL of an SQLite database with all tables and no rows."""
+    path = tmp_path / "data" / "tmserver.db"
+    path.parent.mkdir()
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """URL of a database with all tables and no rows; the test runs once on each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The database with all tables and no rows; the test runs once on each kind."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """An installation's settings, with a data folder of its own and the test's database."""
+    return Settings(
+        data_dir=tmp_path / "data", database_url=database_url, lease_seconds=2, max_attempts=3
+    )
+
+
+def migrate(url: str) -> None:
+    """Create all tables."""
+    database = Database(url)
+    schema.upgrade(database)
+    database.close()
+
+
+def _render(server: URL, database_name: str) -> str:
+    return server.set(database=database_name).render_as_string(hide_password=False)

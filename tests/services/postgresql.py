@@ -1,0 +1,156 @@
+"""A PostgreSQL server of the tests' own, in a temporary folder."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg2
+from sqlalchemy import URL, make_url
+
+# Durability is switched off: a test's database need not survive the machine.
+_OPTIONS = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=200"
+
+# The server ends when this script's standard input is closed, and that happens whatever way the
+# tests end, even when they are killed.
+_SCRIPT = """
+postgres -D "$1/data" -p "$2" -k "$1" -h 127.0.0.1 $3 >"$1/log" 2>&1 &
+read -r _
+kill -INT $!
+wait
+rm -rf "$1"
+"""
+
+
+class PostgresqlMissing(Exception):  # noqa: N818 - reads as what it is
+    """This machine has no PostgreSQL with PostGIS; the message says how to get one."""
+
+
+def free_port() -> int:
+    """A port on this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def find_binaries() -> Path:
+    """The folder with ``postgres`` and ``initdb``, of the newest version that has PostGIS."""
+    folders = [p for p in Path("/usr/lib/postgresql").glob("*/bin") if _debian_has_postgis(p)]
+    if folders:
+        return max(folders, key=lambda folder: int(folder.parent.name))
+    on_path = shutil.which("postgres")
+    if on_path and _shared_folder_has_postgis():
+        return Path(on_path).parent
+    raise PostgresqlMissing(
+        "there is no PostgreSQL with PostGIS on this machine: install it (on Debian and Ubuntu "
+        "postgresql and postgresql-*-postgis-3), or set TM_TEST_POSTGRES_URL to a server on "
+        "which databases may be created"
+    )
+
+
+def _debian_has_postgis(binaries: Path) -> bool:
+    shared = Path("/usr/share/postgresql", binaries.parent.name, "extension", "postgis.control")
+    return (binaries / "postgres").exists() and shared.exists()
+
+
+def _shared_folder_has_postgis() -> bool:
+    if shutil.which("pg_config") is None:
+        return False
+    answer = subprocess.run(["pg_config", "--sharedir"], capture_output=True, text=True, check=True)
+    return Path(answer.stdout.strip(), "extension", "postgis.control").exists()
+
+
+@contextmanager
+def private_server() -> Iterator[URL]:
+    """Run a server for as long as the context lasts; it and its files are gone afterwards."""
+    binaries = find_binaries()
+    folder = Path(tempfile.mkdtemp(prefix="tm-postgresql-"))
+    account: dict[str, str | list[str]] = {}
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        shutil.chown(folder, "postgres", "postgres")
+        account = {"user": "postgres", "group": "postgres", "extra_groups": []}
+    environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
+    initdb = [
+        "initdb",
+        "-D",
+        f"{folder}/data",
+        "-U",
+        "tm",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+    ]
+    subprocess.run(
+        [*initdb, "--locale=C"],
+        env=environment,
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        **account,
+    )
+    url = URL.create("postgresql", username="tm", host="127.0.0.1", port=free_port())
+    server = subprocess.Popen(
+        ["sh", "-c", _SCRIPT, "sh", folder, str(url.port), _OPTIONS],
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the tests, which then end the server
+        **account,
+    )
+    try:
+        _wait(url, folder / "log")
+        yield url
+    finally:
+        server.stdin.close()
+        server.wait(timeout=60)
+
+
+def _wait(url: URL, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            psycopg2.connect(host=url.host, port=url.port, user="tm", dbname="postgres").close()
+        except psycopg2.OperationalError as error:
+            if time.monotonic() > deadline:
+                text = log.read_text() if log.exists() else ""
+                raise RuntimeError(f"PostgreSQL did not start: {error}\n{text}") from error
+            time.sleep(0.05)
+        else:
+            return
+
+
+@contextmanager
+def server() -> Iterator[URL]:
+    """The server that ``TM_TEST_POSTGRES_URL`` names, or a private one."""
+    configured = os.environ.get("TM_TEST_POSTGRES_URL")
+    if configured:
+        yield make_url(configured).set(drivername="postgresql")
+    else:
+        with private_server() as url:
+            yield url
+
+
+def execute(url: URL, *statements: str) -> None:
+    """Run statements outside any transaction in a server's maintenance database."""
+    connection = psycopg2.connect(
+        host=url.host,
+        port=url.port or 5432,
+        user=url.username,
+        password=url.password,
+        dbname=url.database or "postgres",
+    )
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+    finally:
+        connection.close()

@@ -1,0 +1,20 @@
+"""The ground that all other tests stand on."""
+
+import socket
+
+import pytest
+
+from tmlib import schema
+from tmlib.db import Database
+from tmlib.settings import Settings
+
+
+def test_a_database_has_all_tables(database: Database, settings: Settings) -> None:
+    assert schema.current_revision(database) == schema.head_revision()
+    assert schema.differences(database) == []
+    assert database.engine.url.database in settings.resolved_database_url
+
+
+def test_connections_off_this_machine_are_refused() -> None:
+    with socket.socket() as connection, pytest.raises(RuntimeError, match="off this machine"):
+        connection.connect(("192.0.2.1", 80))
