@@ -1,0 +1,258 @@
+"""Whether a described pipeline can run: names exist, versions fit, every key has a source."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from tmlib.jterator.descriptions import (
+    HandlesDescription,
+    InputHandle,
+    OutputHandle,
+    PipelineDescription,
+    Step,
+)
+from tmlib.jterator.errors import PipelineDescriptionError, suggest
+from tmlib.jterator.modules import registry
+from tmlib.jterator.modules.registry import Module
+
+
+def check_project(
+    pipeline: PipelineDescription,
+    handles: Mapping[str, HandlesDescription],
+    channel_names: Collection[str] | None,
+) -> None:
+    """Make sure that a pipeline can run. `Project.check` explains arguments and errors."""
+    channels = _check_channels(pipeline, channel_names)
+    _check_names(pipeline)
+    producers: dict[str, str] = {}
+    registered: set[str] = set()
+    features: dict[tuple[str | None, ...], str] = {}
+    for step in pipeline.active_steps:
+        module = _module_of(step)
+        connections = _handles_of(step, handles)
+        _check_version(step, module, connections)
+        _check_argument_names(step, module, connections)
+        for handle in connections.input:
+            if handle.is_pipe:
+                _check_source(step, handle, channels, producers, registered)
+            else:
+                _check_value(step, handle, module)
+        for output in connections.output:
+            _check_output(step, output, connections, channels, producers, registered)
+            _check_unique_features(step, output, connections, features)
+    _check_registered(pipeline, registered)
+
+
+def _check_channels(
+    pipeline: PipelineDescription, channel_names: Collection[str] | None
+) -> set[str]:
+    channels = [channel.name for channel in pipeline.input.channels]
+    for name in channels:
+        if channels.count(name) > 1:
+            raise PipelineDescriptionError(f'The pipeline lists channel "{name}" twice.')
+        if channel_names is not None and name not in channel_names:
+            raise PipelineDescriptionError(
+                f'The pipeline asks for channel "{name}", which the experiment does not have: '
+                f"{suggest(name, channel_names)}."
+            )
+    if pipeline.input.objects:
+        raise PipelineDescriptionError(
+            f'The pipeline asks for stored objects "{pipeline.input.objects[0].name}", but '
+            "objects cannot be the input of a pipeline yet; segment them in the pipeline."
+        )
+    return set(channels)
+
+
+def _check_names(pipeline: PipelineDescription) -> None:
+    names = [step.name for step in pipeline.pipeline]
+    for name in names:
+        if names.count(name) > 1:
+            raise PipelineDescriptionError(
+                f'The pipeline has two modules named "{name}"; the name of a module is that of '
+                "its handles file and must be unique."
+            )
+
+
+def _module_of(step: Step) -> Module:
+    if "/" in step.source or "\\" in step.source:
+        raise PipelineDescriptionError(
+            f'Module "{step.name}" has the source "{step.source}", but only shipped modules can '
+            f'run, not files of your own: give the name alone, such as "smooth.py".'
+        )
+    if not step.source.endswith(".py"):
+        raise PipelineDescriptionError(
+            f'Module "{step.name}" has the source "{step.source}", but only Python modules can '
+            f'run: the name must end with ".py".'
+        )
+    return registry.get(step.module)
+
+
+def _handles_of(step: Step, handles: Mapping[str, HandlesDescription]) -> HandlesDescription:
+    if step.name not in handles:
+        raise PipelineDescriptionError(
+            f'The handles of module "{step.name}" are missing: {suggest(step.name, handles)}.'
+        )
+    return handles[step.name]
+
+
+def _check_version(step: Step, module: Module, handles: HandlesDescription) -> None:
+    if handles.version not in module.compatible_versions:
+        known = ", ".join(sorted(module.compatible_versions))
+        raise PipelineDescriptionError(
+            f'The handles of module "{step.name}" are for version {handles.version} of '
+            f'"{module.name}", which is at {module.version} and accepts handles of {known}.'
+        )
+
+
+def _check_argument_names(step: Step, module: Module, handles: HandlesDescription) -> None:
+    for kind, given, known in (
+        ("input", [handle.name for handle in handles.input], module.arguments),
+        ("output", [handle.name for handle in handles.output], frozenset(module.outputs)),
+    ):
+        for name in given:
+            if given.count(name) > 1:
+                raise PipelineDescriptionError(
+                    f'Module "{step.name}" has two {kind} handles named "{name}".'
+                )
+            if name not in known:
+                raise PipelineDescriptionError(
+                    f'Module "{step.name}" has no {kind} "{name}": {suggest(name, known)}.'
+                )
+    missing = module.required - {handle.name for handle in handles.input}
+    if missing:
+        raise PipelineDescriptionError(
+            f'The input handle "{min(missing)}" of module "{step.name}" is missing.'
+        )
+
+
+def _check_source(
+    step: Step,
+    handle: InputHandle,
+    channels: Collection[str],
+    producers: Mapping[str, str],
+    registered: Collection[str],
+) -> None:
+    place = f'Input "{handle.name}" of module "{step.name}"'
+    if not handle.key:
+        raise PipelineDescriptionError(
+            f"{place} has no key; give it a channel or an output of a module before it."
+        )
+    if handle.type == "SegmentedObjects":
+        if handle.key not in registered:
+            raise PipelineDescriptionError(
+                f'{place} needs the objects "{handle.key}", which no active module before it '
+                f"registers: {suggest(handle.key, registered)}."
+            )
+    elif handle.key not in producers and handle.key not in channels:
+        raise PipelineDescriptionError(
+            f'{place} needs "{handle.key}", which is neither a channel of the pipeline nor made '
+            f"by an active module before it: {suggest(handle.key, {*producers, *channels})}."
+        )
+
+
+def _check_value(step: Step, handle: InputHandle, module: Module) -> None:
+    place = f'Input "{handle.name}" of module "{step.name}"'
+    if handle.options and handle.value not in handle.options:
+        options = ", ".join(map(str, handle.options))
+        raise PipelineDescriptionError(
+            f"{place} is set to {handle.value!r}, which is not among its options: {options}."
+        )
+    check_argument(place, handle.value, module.annotations[handle.name])
+
+
+def check_argument(place: str, value: object, annotation: Any) -> None:
+    """Make sure that a value is one that an argument of a module allows.
+
+    Raises
+    ------
+    PipelineDescriptionError
+        If it is not; `place` says where it stands.
+    """
+    try:
+        TypeAdapter(annotation).validate_python(value, strict=True)
+    except ValidationError as error:
+        reasons = dict.fromkeys(problem["msg"] for problem in error.errors())
+        raise PipelineDescriptionError(
+            f"{place} cannot be {value!r}: {' or '.join(reasons)}."
+        ) from None
+
+
+def _check_output(
+    step: Step,
+    handle: OutputHandle,
+    handles: HandlesDescription,
+    channels: Collection[str],
+    producers: dict[str, str],
+    registered: set[str],
+) -> None:
+    place = f'Output "{handle.name}" of module "{step.name}"'
+    if handle.is_pipe:
+        if not handle.key:
+            raise PipelineDescriptionError(f"{place} has no key under which it can be found.")
+        if handle.key in producers:
+            raise PipelineDescriptionError(
+                f'{place} has the key "{handle.key}", as has an output of module '
+                f'"{producers[handle.key]}"; keys must be unique.'
+            )
+        if handle.key in channels:
+            raise PipelineDescriptionError(
+                f'{place} has the key "{handle.key}", which is a channel; choose another key.'
+            )
+        producers[handle.key] = step.name
+        if handle.type == "SegmentedObjects":
+            registered.add(handle.key)
+    elif handle.type == "Measurement":
+        _check_references(place, handle, handles)
+
+
+def _check_references(place: str, handle: OutputHandle, handles: HandlesDescription) -> None:
+    objects = {pipe.name for pipe in handles.input if pipe.type == "SegmentedObjects"}
+    images = {pipe.name for pipe in handles.input if pipe.is_pipe} - objects
+    for key, name, known in (
+        ("objects", handle.objects, objects),
+        ("objects_ref", handle.objects_ref, objects),
+        ("channel_ref", handle.channel_ref, images),
+    ):
+        if name is None and key == "channel_ref":
+            continue
+        if name not in known:
+            raise PipelineDescriptionError(
+                f'{place} needs "{key}" to name one of the input handles of the module, not '
+                f"{name!r}: {suggest(str(name), known)}."
+            )
+
+
+def _check_unique_features(
+    step: Step,
+    handle: OutputHandle,
+    handles: HandlesDescription,
+    features: dict[tuple[str | None, ...], str],
+) -> None:
+    if handle.type != "Measurement":
+        return
+    keys = {pipe.name: pipe.key for pipe in handles.input}
+    target = (
+        step.module,
+        keys[str(handle.objects)],
+        keys[str(handle.objects_ref)],
+        keys[handle.channel_ref] if handle.channel_ref else None,
+    )
+    if target in features:
+        raise PipelineDescriptionError(
+            f'Modules "{features[target]}" and "{step.name}" would measure the same features of '
+            f'the same objects "{target[1]}"; remove one of them.'
+        )
+    features[target] = step.name
+
+
+def _check_registered(pipeline: PipelineDescription, registered: Collection[str]) -> None:
+    names = [objects.name for objects in pipeline.output.objects]
+    for name in names:
+        if name not in registered:
+            raise PipelineDescriptionError(
+                f'The pipeline should put out the objects "{name}", but no active module '
+                f"registers them: {suggest(name, registered)}."
+            )
+        if names.count(name) > 1:
+            raise PipelineDescriptionError(f'The pipeline puts out objects "{name}" twice.')

@@ -1,0 +1,171 @@
+"""A project: the description of a pipeline together with the handles of its modules."""
+
+import copy
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from tmlib.jterator import checks
+from tmlib.jterator.descriptions import HandlesDescription, PipelineDescription
+from tmlib.jterator.errors import PipelineDescriptionError
+from tmlib.storage import check_file_name
+
+_PIPELINE_FILE = "pipeline.yaml"
+_HANDLES_SUFFIX = ".handles.yaml"
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Project:
+    """A pipeline and its handles, as they were written.
+
+    Attributes
+    ----------
+    pipeline
+        Which modules run.
+    handles
+        How they are connected, by the name of the step.
+    """
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self._description = copy.deepcopy(dict(description))
+        self.pipeline = _parse(
+            PipelineDescription, self._description.get("pipeline"), "the pipeline"
+        )
+        handles = self._description.get("handles") or {}
+        if not isinstance(handles, Mapping):
+            raise PipelineDescriptionError(
+                'The "handles" of a project must map the name of each module to its handles.'
+            )
+        self.handles = {
+            str(name): _parse(HandlesDescription, value, f'the handles of module "{name}"')
+            for name, value in handles.items()
+        }
+
+    @classmethod
+    def from_dict(cls, description: Mapping[str, Any]) -> Self:
+        """A project from ``{"pipeline": {...}, "handles": {name: {...}}}``.
+
+        Raises
+        ------
+        PipelineDescriptionError
+            If a part is missing or is not what it should be.
+        """
+        if not isinstance(description, Mapping):
+            raise PipelineDescriptionError('A project needs the keys "pipeline" and "handles".')
+        return cls(description)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Exactly the description that the project was made from, unknown keys included."""
+        return copy.deepcopy(self._description)
+
+    @classmethod
+    def from_directory(cls, directory: Path) -> Self:
+        """A project from ``pipeline.yaml`` and ``handles/<name>.handles.yaml``.
+
+        Raises
+        ------
+        PipelineDescriptionError
+            If a file is missing, is no YAML, or does not describe what it should.
+        """
+        files = sorted((directory / "handles").glob(f"*{_HANDLES_SUFFIX}"))
+        return cls(
+            {
+                "pipeline": _load_yaml(directory / _PIPELINE_FILE),
+                "handles": {
+                    file.name.removesuffix(_HANDLES_SUFFIX): _load_yaml(file) for file in files
+                },
+            }
+        )
+
+    def to_directory(self, directory: Path) -> None:
+        """Write ``pipeline.yaml`` and ``handles/<name>.handles.yaml``.
+
+        Raises
+        ------
+        BadInput
+            If the name of a module cannot be a file name.
+        """
+        texts = {
+            check_file_name(f"{name}{_HANDLES_SUFFIX}"): _dump_yaml(handles)
+            for name, handles in (self._description.get("handles") or {}).items()
+        }
+        folder = directory / "handles"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+        (directory / _PIPELINE_FILE).write_text(_dump_yaml(self._description["pipeline"]))
+
+    def check(self, channel_names: Collection[str] | None = None) -> None:
+        """Make sure that the pipeline can run.
+
+        Parameters
+        ----------
+        channel_names
+            The channels of the experiment; None if they are not known yet.
+
+        Raises
+        ------
+        PipelineDescriptionError
+            If something does not fit; names the module, the handle and the way out.
+        """
+        checks.check_project(self.pipeline, self.handles, channel_names)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Project) and self._description == other._description
+
+    __hash__ = None  # type: ignore[assignment] # holds dictionaries, like them it is not hashable
+
+    def __repr__(self) -> str:
+        return f"Project({', '.join(step.name for step in self.pipeline.pipeline)})"
+
+
+def _parse(model: type[_Model], value: object, what: str) -> _Model:
+    """The model of a part of a description, with one sentence about what is wrong with it."""
+    if value is None:
+        raise PipelineDescriptionError(f"The project lacks {what}.")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = _place(first["loc"], value)
+        reason = first["msg"].removeprefix("Value error, ")
+        raise PipelineDescriptionError(
+            f"Cannot read {what}{': ' + place if place else ''}: {reason}."
+        ) from None
+
+
+def _place(location: tuple[int | str, ...], value: object) -> str:
+    """Where in a description something is wrong, with the names that its author gave."""
+    words = []
+    for part in location:
+        try:
+            value = value[part]  # type: ignore[index] # whatever cannot be indexed ends the walk
+        except (KeyError, IndexError, TypeError):
+            value = None
+        name = value.get("name") if isinstance(value, Mapping) else None
+        if isinstance(part, int):
+            words.append(f'"{name}"' if name else f"entry {part + 1}")
+        else:
+            words.append(str(part))
+    return " ".join(words)
+
+
+def _load_yaml(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise PipelineDescriptionError(
+            f'Cannot read "{file.name}" of the project: {error.strerror}.'
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PipelineDescriptionError(
+            f'"{file.name}" is not valid YAML: {" ".join(str(error).split())}.'
+        ) from None
+
+
+def _dump_yaml(value: object) -> str:
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
