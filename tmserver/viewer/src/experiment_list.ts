@@ -1,0 +1,75 @@
+/** The page on which an experiment is chosen. */
+
+import type { Experiment, User } from './api';
+import { element } from './dom';
+
+/** Address of the page of an experiment, which can be kept and shared. */
+export function experimentAddress(id: string): string {
+  return `?experiment=${encodeURIComponent(id)}`;
+}
+
+function entry(experiment: Experiment, open: (id: string) => void): HTMLElement {
+  const link = element(
+    'a',
+    { href: experimentAddress(experiment.id), 'data-testid': `experiment-${experiment.name}` },
+    element('strong', {}, experiment.name),
+    element('span', { class: 'description' }, experiment.description ?? ''),
+    element('span', { class: 'owner' }, experiment.user),
+  );
+  link.addEventListener('click', (event) => {
+    // A click that asks for a new tab or window is the browser's.
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    open(experiment.id);
+  });
+  return element('li', {}, link);
+}
+
+function emptyState(): HTMLElement {
+  return element(
+    'div',
+    { class: 'empty', 'data-testid': 'no-experiments' },
+    element('p', {}, 'There is no experiment that you may see yet.'),
+    element(
+      'p',
+      { class: 'hint' },
+      'Create one and upload its images with the ',
+      element('code', {}, 'tm_client'),
+      ' command or from Python with ',
+      element('code', {}, 'tmclient'),
+      ', or ask a colleague to share one with you. Then load this page again.',
+    ),
+  );
+}
+
+export function experimentListPage(
+  user: User,
+  experiments: readonly Experiment[],
+  open: (id: string) => void,
+  logOut: () => void,
+): HTMLElement {
+  const list =
+    experiments.length === 0
+      ? emptyState()
+      : element(
+          'ul',
+          { class: 'experiments' },
+          ...experiments.map((experiment) => entry(experiment, open)),
+        );
+  return element(
+    'div',
+    { class: 'centred' },
+    element(
+      'main',
+      { class: 'card', 'data-testid': 'experiment-list' },
+      element(
+        'header',
+        { class: 'row' },
+        element('h1', {}, 'Experiments'),
+        element('span', { class: 'user' }, user.name),
+        element('button', { onclick: logOut, 'data-testid': 'logout' }, 'Log out'),
+      ),
+      list,
+    ),
+  );
+}

@@ -1,0 +1,160 @@
+/** Decides which page is on show: login, list of experiments, or the plate of one. */
+
+import 'ol/ol.css';
+import './style.css';
+import type { User } from './api';
+import { Api, ApiError, messageOf } from './api';
+import { element } from './dom';
+import { experimentAddress, experimentListPage } from './experiment_list';
+import { loginPage } from './login';
+import { loadPlate, PlatePage } from './plate_page';
+
+const api = new Api();
+const app = document.querySelector<HTMLElement>('#app') ?? document.body;
+
+let user: User | null = null;
+let plate: PlatePage | undefined;
+/** Tells late answers for a page that was left from those for the one on show. */
+let visit = 0;
+
+function show(page: HTMLElement, title: string): void {
+  plate?.dispose();
+  plate = undefined;
+  app.replaceChildren(page);
+  document.title = title;
+  page.querySelector<HTMLElement>('[autofocus]')?.focus();
+}
+
+function showLogin(reason: string): void {
+  visit += 1;
+  user = null;
+  const page = loginPage(api, reason, (name) => {
+    user = name;
+    void route();
+  });
+  show(page, 'Log in - tmserver');
+}
+
+function showMessage(message: string, ...children: Node[]): void {
+  const card = element('div', { class: 'card', role: 'alert', 'data-testid': 'message' });
+  card.append(element('p', {}, message), ...children);
+  show(element('div', { class: 'centred' }, card), 'tmserver');
+}
+
+function showFailure(error: unknown): void {
+  const retry = element('button', { onclick: () => void route() }, 'Try again');
+  const others = element('button', { onclick: () => { open(null); } }, 'All experiments');
+  const status = error instanceof ApiError ? error.status : undefined;
+  const hint = status === 404 ? 'It may have been deleted, or not be shared with you.' : '';
+  showMessage(
+    messageOf(error),
+    element('p', { class: 'hint' }, hint),
+    element('div', { class: 'row' }, retry, others),
+  );
+}
+
+/** Goes to an experiment, or with null to the list of them. */
+function open(experimentId: string | null): void {
+  const address = experimentId === null ? '.' : experimentAddress(experimentId);
+  history.pushState(null, '', new URL(address, document.baseURI));
+  void route();
+}
+
+async function logOut(): Promise<void> {
+  try {
+    await api.logout();
+  } catch (error) {
+    // With a session that has ended already, the user is where they wanted to be.
+    if (!(error instanceof ApiError && error.status === 401)) {
+      showFailure(error);
+      return;
+    }
+  }
+  history.pushState(null, '', new URL('.', document.baseURI));
+  showLogin('');
+}
+
+function plateHeader(name: string): HTMLElement {
+  const back = element(
+    'a',
+    { href: '.', class: 'back', 'data-testid': 'all-experiments' },
+    '‹ Experiments',
+  );
+  back.addEventListener('click', (event) => {
+    event.preventDefault();
+    open(null);
+  });
+  return element(
+    'header',
+    {},
+    element(
+      'div',
+      { class: 'row' },
+      back,
+      element('span', { class: 'grow' }),
+      element(
+        'button',
+        { class: 'small', onclick: () => void logOut(), 'data-testid': 'logout' },
+        'Log out',
+      ),
+    ),
+    element('h1', { title: name }, name),
+  );
+}
+
+async function showPlate(experimentId: string): Promise<void> {
+  const current = ++visit;
+  showMessage('Loading …');
+  const data = await loadPlate(api, experimentId);
+  if (current !== visit) return;
+  const { name } = data.experiment;
+  if (!data.channels.some((channel) => channel.layers.length > 0)) {
+    showMessage(
+      `There are no images of “${name}” to show yet. The map appears here when the workflow has ` +
+        'made the image pyramids (its step illuminati).',
+      element(
+        'div',
+        { class: 'row' },
+        element('button', { onclick: () => void route() }, 'Look again'),
+        element('button', { onclick: () => { open(null); } }, 'All experiments'),
+      ),
+    );
+    return;
+  }
+  const page = element('div', { class: 'viewer' });
+  show(page, `${name} - tmserver`);
+  plate = new PlatePage(page, api, data, plateHeader(name));
+}
+
+async function showExperiments(loggedIn: User): Promise<void> {
+  const current = ++visit;
+  const experiments = await api.experiments();
+  if (current !== visit) return;
+  show(
+    experimentListPage(loggedIn, experiments, open, () => void logOut()),
+    'Experiments - tmserver',
+  );
+}
+
+/** Shows what the address asks for, after the login if there was none. */
+async function route(): Promise<void> {
+  try {
+    user ??= await api.currentUser();
+    if (user === null) {
+      showLogin('');
+      return;
+    }
+    const experimentId = new URLSearchParams(location.search).get('experiment');
+    await (experimentId === null ? showExperiments(user) : showPlate(experimentId));
+  } catch (error) {
+    // The login page is on show already.
+    if (error instanceof ApiError && error.status === 401) return;
+    showFailure(error);
+  }
+}
+
+api.onUnauthorized = () => {
+  if (user !== null) showLogin('Your session has ended. Log in again to go on.');
+};
+window.addEventListener('popstate', () => void route());
+void route();

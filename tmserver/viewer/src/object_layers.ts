@@ -1,0 +1,161 @@
+/** The outlines on the map: one layer of vector tiles for each mapobject type. */
+
+import { toGeometry } from 'ol/render/Feature';
+import RenderFeature from 'ol/render/Feature';
+import { buffer, createEmpty, extend } from 'ol/extent';
+import type { Coordinate } from 'ol/coordinate';
+import GeoJSON from 'ol/format/GeoJSON';
+import type Geometry from 'ol/geom/Geometry';
+import VectorTileLayer from 'ol/layer/VectorTile';
+import VectorTileSource from 'ol/source/VectorTile';
+import type Tile from 'ol/Tile';
+import TileState from 'ol/TileState';
+import VectorTile from 'ol/VectorTile';
+import { Circle, Fill, Stroke, Style } from 'ol/style';
+import type { Api } from './api';
+import { experimentPath, messageOf } from './api';
+import type { Plane } from './channels';
+import { TILE_SIZE } from './gray_tiles';
+import type { PlateMap } from './map';
+import type { ObjectDisplay } from './objects';
+import { segmentationLayerAt } from './objects';
+
+/** An object on the map, with its outline (far out: a point) as drawn at the present zoom. */
+export interface MapObject {
+  readonly typeName: string;
+  readonly id: number;
+  readonly isStatic: boolean;
+  readonly geometry: Geometry;
+}
+
+type ObjectLayer = VectorTileLayer<VectorTileSource, RenderFeature>;
+
+interface DrawnType {
+  readonly display: ObjectDisplay;
+  readonly layer: ObjectLayer;
+  /** The segmentation layer that is drawn. */
+  layerId: string | undefined;
+}
+
+/** How far from a dot the pointer still finds it, in screen pixels. */
+const POINTER_TOLERANCE = 4;
+
+function styleOf(display: ObjectDisplay): Style {
+  return new Style({
+    stroke: new Stroke({ color: display.colour, width: display.isStatic ? 1 : 1.5 }),
+    image: new Circle({ radius: 1.75, fill: new Fill({ color: display.colour }) }),
+  });
+}
+
+export class ObjectLayers {
+  private readonly types: DrawnType[];
+  private readonly format = new GeoJSON<RenderFeature>({ featureClass: RenderFeature });
+
+  /** Called with a sentence for the user when outlines cannot be had. */
+  onError: ((message: string) => void) | undefined;
+
+  constructor(
+    private readonly map: PlateMap,
+    private readonly api: Api,
+    private readonly experimentId: string,
+    displays: readonly ObjectDisplay[],
+  ) {
+    this.types = displays.map((display) => ({
+      display,
+      layer: new VectorTileLayer({
+        extent: map.extent,
+        renderMode: 'vector',
+        // The layout lies under the cells, and later segmented types under earlier ones.
+        zIndex: display.isStatic ? 1 : 2 + displays.length - displays.indexOf(display),
+      }),
+      layerId: undefined,
+    }));
+    for (const { layer } of this.types) map.olMap.addLayer(layer);
+  }
+
+  /** Follows the settings and the time point and z-plane on show; `force` fetches everything again. */
+  refresh(plane: Plane, force = false): void {
+    for (const drawn of this.types) {
+      const { display, layer } = drawn;
+      const layerId = segmentationLayerAt(display.type, plane)?.id;
+      layer.setStyle(styleOf(display));
+      layer.setVisible(display.visible);
+      // Outlines are fetched when they are to be seen for the first time.
+      if (!display.visible || (layerId === drawn.layerId && !force)) continue;
+      drawn.layerId = layerId;
+      layer.setSource(layerId === undefined ? null : this.source(layerId));
+    }
+  }
+
+  /** The objects at a place, topmost first: cells before the sites and wells around them. */
+  at(coordinate: Coordinate): MapObject[] {
+    const resolution = this.map.olMap.getView().getResolution() ?? 1;
+    const [x = 0, y = 0] = coordinate;
+    const around = buffer([x, y, x, y], POINTER_TOLERANCE * resolution);
+    const found = new Map<string, MapObject>();
+    for (const { display, layer } of this.types) {
+      if (!layer.getVisible()) continue;
+      for (const object of this.inExtent(display, layer, around)) {
+        const isPoint = object.geometry.getType() === 'Point';
+        if (!isPoint && !object.geometry.intersectsCoordinate(coordinate)) continue;
+        found.set(`${object.typeName} ${object.id}`, object);
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** The same object as it is drawn now; undefined when it is not on screen. */
+  current(object: MapObject): MapObject | undefined {
+    const drawn = this.types.find(({ display }) => display.type.name === object.typeName);
+    if (drawn?.layer.getVisible() !== true) return undefined;
+    const extent = extend(createEmpty(), object.geometry.getExtent());
+    return this.inExtent(drawn.display, drawn.layer, extent).find(({ id }) => id === object.id);
+  }
+
+  private inExtent(display: ObjectDisplay, layer: ObjectLayer, extent: number[]): MapObject[] {
+    return layer.getFeaturesInExtent(extent).map((feature) => ({
+      typeName: display.type.name,
+      id: Number(feature.getId()),
+      isStatic: display.isStatic,
+      geometry: toGeometry(feature),
+    }));
+  }
+
+  private source(layerId: string): VectorTileSource {
+    const path = `${experimentPath(this.experimentId)}/segmentation_layers/${encodeURIComponent(layerId)}/tiles`;
+    return new VectorTileSource({
+      format: this.format,
+      projection: this.map.projection,
+      tileGrid: this.map.tileGrid,
+      tileSize: TILE_SIZE,
+      zDirection: 0,
+      tileUrlFunction: ([z = 0, x = 0, y = 0]) => `${path}?x=${x}&y=${y}&z=${z}`,
+      tileLoadFunction: (tile, url) => {
+        this.load(tile, url);
+      },
+    });
+  }
+
+  private load(tile: Tile, url: string): void {
+    // OpenLayers hands over under its general type what the source made.
+    if (!(tile instanceof VectorTile)) return;
+    tile.setLoader(() => {
+      this.api.json(url).then(
+        (collection) => {
+          const { projection } = this.map;
+          tile.setFeatures(
+            this.format.readFeatures(collection, {
+              // The same on both sides: the coordinates are map pixels already.
+              dataProjection: projection,
+              featureProjection: projection,
+            }),
+          );
+        },
+        (error: unknown) => {
+          tile.setState(TileState.ERROR);
+          this.onError?.(messageOf(error));
+        },
+      );
+    });
+  }
+}

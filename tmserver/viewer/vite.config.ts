@@ -1,0 +1,19 @@
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  // Relative addresses, so that the server may also run below a path prefix.
+  base: './',
+  build: {
+    target: 'es2022',
+    // Every asset is a file of its own: the content security policy needs no data: addresses.
+    assetsInlineLimit: 0,
+    // OpenLayers alone is above the default warning limit.
+    chunkSizeWarningLimit: 800,
+  },
+  server: {
+    // `npm run dev` shows a running tmserver; TM_SERVER names another address.
+    proxy: Object.fromEntries(
+      ['/api', '/auth'].map((path) => [path, process.env.TM_SERVER ?? 'http://127.0.0.1:8002']),
+    ),
+  },
+});
