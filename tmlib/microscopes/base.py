@@ -279,8 +279,8 @@ def normalise_well(text: str) -> str | None:
 
 def _misread(file_name: str, pattern: str, group: str, text: str, expected: str) -> str:
     return (
-        f'In the file name "{file_name}" the pattern "{pattern}" finds "{text}" as the {FIELDS[group]} '
-        f"(group {group}), which is not a {expected}: correct the pattern. "
+        f'In the file name "{file_name}" the pattern "{pattern}" finds "{text}" as the '
+        f"{FIELDS[group]} (group {group}), which is not a {expected}: correct the pattern. "
         "All uploaded files are kept as they are."
     )
 
