@@ -1,0 +1,312 @@
+"""Reads what microscopes write: gray images of 8 or 16 bits in TIFF and PNG files.
+
+Files come from outside. They are measured before they are decoded: how large the image is, and
+whether all of its bytes are there.
+"""
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import imagecodecs
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from tmlib.errors import BadInput
+
+MAX_PIXELS = 400_000_000
+"""Largest image plane that is decoded if the caller sets no other limit."""
+
+_TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_PNG_PALETTE = 3
+_ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
+
+GrayImage = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+class ImageFileError(BadInput):
+    """An image file cannot be used.
+
+    Parameters
+    ----------
+    path
+        The file; users know it by its bare name.
+    reason
+        What is wrong, and the way out.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f'The image file "{path.name}" {reason}')
+
+
+@dataclass(frozen=True)
+class ImageProperties:
+    """What is known of an image file without decoding it.
+
+    Attributes
+    ----------
+    height, width
+        Size of a plane in pixels.
+    bit_depth
+        8 or 16.
+    n_planes
+        Number of planes of this size in the file.
+    omexml
+        The OME-XML description, if the file carries one.
+    """
+
+    height: int
+    width: int
+    bit_depth: int
+    n_planes: int
+    omexml: str | None = None
+
+
+def inspect_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> ImageProperties:
+    """Measure an image file and check that it is whole, without decoding any pixel.
+
+    Raises
+    ------
+    ImageFileError
+        If the file is truncated, no TIFF or PNG, of an unsupported pixel type, or if a plane has
+        more than `max_pixels` pixels.
+    """
+    if _is_tiff(path):
+        with _tiff_pages(path, max_pixels) as (tiff, pages):
+            return ImageProperties(
+                pages[0].imagelength,
+                pages[0].imagewidth,
+                _tiff_bit_depth(path, pages[0]),
+                len(pages),
+                tiff.ome_metadata,
+            )
+    header = _png_header(path, max_pixels)
+    return ImageProperties(header.height, header.width, header.bit_depth, 1)
+
+
+def read_image(path: Path, *, plane: int = 0, max_pixels: int = MAX_PIXELS) -> GrayImage:
+    """Read one plane of an image file as gray values.
+
+    Palette images become the gray values of their palette, and true-colour images whose channels
+    are equal the value of these channels.
+
+    Parameters
+    ----------
+    path
+        TIFF or PNG file.
+    plane
+        Index of the plane in the file.
+    max_pixels
+        Refuse larger planes.
+
+    Returns
+    -------
+    uint8 or uint16 array (y, x).
+
+    Raises
+    ------
+    ImageFileError
+        As :func:`inspect_image`, and if the image is in colour, has no such plane or cannot be
+        decoded.
+    """
+    if _is_tiff(path):
+        with _tiff_pages(path, max_pixels) as (_, pages):
+            if plane >= len(pages):
+                raise ImageFileError(
+                    path, f"has {len(pages)} plane(s), there is no plane {plane} in it."
+                )
+            return _tiff_gray(path, pages[plane])
+    _png_header(path, max_pixels)
+    with _decoding(path):
+        pixels = imagecodecs.png_decode(path.read_bytes())
+        n_samples = 1 if pixels.ndim == 2 else pixels.shape[2]
+        return _one_channel(path, pixels, n_samples if n_samples % 2 else n_samples - 1)
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Turn whatever a decoder stumbles over into one sentence."""
+    try:
+        yield
+    except (ImageFileError, OSError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise all kinds of errors on malformed files
+        raise ImageFileError(
+            path, f"is damaged ({str(error)[:200]}): upload it again or export it anew."
+        ) from error
+
+
+def _is_tiff(path: Path) -> bool:
+    """Whether the file is a TIFF; an error if it is neither that nor a PNG."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if not start:
+        raise ImageFileError(path, "is empty: upload it again.")
+    if start == _PNG_MAGIC:
+        return False
+    if start[:4] not in _TIFF_MAGIC:
+        raise ImageFileError(
+            path, "is neither a TIFF nor a PNG image, whatever its name says: export it as TIFF."
+        )
+    return True
+
+
+def _truncated(path: Path) -> ImageFileError:
+    return ImageFileError(path, "is truncated: its end is missing. Upload it again.")
+
+
+def _check_size(path: Path, height: int, width: int, max_pixels: int) -> None:
+    if height < 1 or width < 1:
+        raise ImageFileError(path, "has no pixels: export it anew.")
+    if height * width > max_pixels:
+        raise ImageFileError(
+            path,
+            f"has {height} x {width} pixels, more than the {max_pixels:,} that are allowed: "
+            "upload smaller fields of view.",
+        )
+
+
+@contextmanager
+def _tiff_pages(path: Path, max_pixels: int) -> Iterator[tuple[tifffile.TiffFile, list[Any]]]:
+    """Open a TIFF and give its full-size planes, each checked."""
+    with _decoding(path), path.open("rb") as file:
+        try:
+            tiff = tifffile.TiffFile(file)
+        except tifffile.TiffFileError:
+            raise _truncated(path) from None
+        size = path.stat().st_size
+        every_page: Any = tiff.pages
+        pages = [page for page in every_page if not page.is_reduced]
+        if not pages or _chain_is_broken(tiff, file):
+            raise _truncated(path)
+        first = pages[0]
+        pages = [page for page in pages if page.shape == first.shape]
+        n_declared = _n_declared(tiff)
+        if n_declared > len(pages):
+            raise ImageFileError(
+                path,
+                f"holds {n_declared} planes in a form that only its own software reads: "
+                "export one file per plane.",
+            )
+        for page in pages:
+            _check_size(path, page.imagelength, page.imagewidth, max_pixels)
+            _tiff_bit_depth(path, page)
+            if _bytes_are_missing(page, size):
+                raise _truncated(path)
+        yield tiff, pages
+
+
+def _chain_is_broken(tiff: tifffile.TiffFile, file: BinaryIO) -> bool:
+    """Whether the last directory points to another one that could not be read."""
+    file.seek(tiff.pages.next_page_offset or 0)
+    offset = file.read(tiff.tiff.offsetsize)
+    return len(offset) < tiff.tiff.offsetsize or any(offset)
+
+
+def _n_declared(tiff: tifffile.TiffFile) -> int:
+    """How many planes ImageJ or MetaMorph say there are: they may omit the directories."""
+    for metadata, key in ((tiff.imagej_metadata, "images"), (tiff.stk_metadata, "NumberPlanes")):
+        if metadata and key in metadata:
+            return int(metadata[key])
+    return 1
+
+
+def _bytes_are_missing(page: Any, file_size: int) -> bool:
+    """Whether strips or tiles of a page lie beyond the end of the file, or are not there."""
+    offsets, counts = page.dataoffsets, page.databytecounts
+    if len(offsets) != len(counts) or not offsets or min(counts) <= 0:
+        return True
+    if max(o + c for o, c in zip(offsets, counts, strict=True)) > file_size:
+        return True
+    uncompressed = page.compression == tifffile.COMPRESSION.NONE
+    return uncompressed and bool(sum(counts) < page.size * page.bitspersample // 8)
+
+
+def _tiff_bit_depth(path: Path, page: Any) -> int:
+    """8 or 16, an error for anything else."""
+    is_unsigned = page.sampleformat in (None, tifffile.SAMPLEFORMAT.UINT)
+    if not is_unsigned or page.bitspersample not in (8, 10, 12, 14, 16) or page.imagedepth > 1:
+        kind = f"{page.bitspersample}-bit {tifffile.SAMPLEFORMAT(page.sampleformat or 1).name}"
+        raise ImageFileError(
+            path,
+            f"has {kind.lower()} pixels: export it as unsigned integers of 8 or 16 bits.",
+        )
+    return 8 if page.bitspersample == 8 else 16
+
+
+def _tiff_gray(path: Path, page: Any) -> GrayImage:
+    """Decode a page and make it gray."""
+    pixels = page.asarray()
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+        return _through_palette(path, pixels, np.asarray(page.colormap))
+    if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
+        pixels = np.moveaxis(pixels, 0, -1)
+    if page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
+        raise _in_colour(path)
+    n_colours = page.samplesperpixel - sum(extra in _ALPHA for extra in page.extrasamples)
+    gray = _one_channel(path, pixels, n_colours)
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        gray = np.asarray((2**page.bitspersample - 1) - gray, dtype=gray.dtype)
+    return gray
+
+
+def _through_palette(path: Path, pixels: NDArray[Any], palette: NDArray[Any]) -> GrayImage:
+    """The gray values that a palette of shape (3, n) gives to the indices in an image."""
+    if not (palette == palette[0]).all():
+        raise _in_colour(path)
+    # the standard wants 16 bits per entry, some writers fill only the lower 8
+    ramp = palette[0] >> 8 if palette.max() > 255 else palette[0]
+    gray: NDArray[np.uint8] = ramp.astype(np.uint8)[pixels]
+    return gray
+
+
+def _one_channel(path: Path, pixels: NDArray[Any], n_colours: int) -> GrayImage:
+    """The one gray value that the first `n_colours` samples of each pixel (y, x, sample) repeat."""
+    if pixels.ndim == 2:
+        return pixels
+    if not (pixels[..., 1:n_colours] == pixels[..., :1]).all():
+        raise _in_colour(path)
+    return np.ascontiguousarray(pixels[..., 0])
+
+
+def _in_colour(path: Path) -> ImageFileError:
+    return ImageFileError(
+        path, "is in colour: export each channel as a gray image of 8 or 16 bits."
+    )
+
+
+@dataclass(frozen=True)
+class _PngHeader:
+    height: int
+    width: int
+    bit_depth: int
+
+
+def _png_header(path: Path, max_pixels: int) -> _PngHeader:
+    """Read the header of a PNG and walk over its chunks to see that the last one is there."""
+    with path.open("rb") as file:
+        file.seek(len(_PNG_MAGIC))
+        header = file.read(25)
+        if len(header) < 25 or header[4:8] != b"IHDR":
+            raise _truncated(path)
+        width, height, bits, colour = struct.unpack(">IIBB", header[8:18])
+        size = path.stat().st_size
+        kind = b"IHDR"
+        while kind != b"IEND":
+            chunk = file.read(8)
+            if len(chunk) < 8:
+                raise _truncated(path)
+            length, kind = struct.unpack(">I4s", chunk)
+            if file.seek(length + 4, 1) > size:
+                raise _truncated(path)
+    _check_size(path, height, width, max_pixels)
+    if bits not in (8, 16) and colour != _PNG_PALETTE:
+        raise ImageFileError(
+            path, f"has {bits}-bit pixels: export it as unsigned integers of 8 or 16 bits."
+        )
+    return _PngHeader(height, width, 16 if bits == 16 else 8)
