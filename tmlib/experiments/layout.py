@@ -1,0 +1,138 @@
+"""Wells, sites and cycles: what the microscope's metadata said about where and when."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager, selectinload
+
+from tmlib.errors import NotFound
+from tmlib.experiments.models import Cycle, Plate, Site, Well
+
+
+def list_wells(
+    session: Session,
+    experiment_id: int,
+    *,
+    plate_name: str | None = None,
+    name: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Well]:
+    """Wells in the order of their names, with their plates and sites."""
+    query = (
+        select(Well)
+        .join(Well.plate)
+        .where(Well.experiment_id == experiment_id)
+        .options(contains_eager(Well.plate), selectinload(Well.sites))
+        .order_by(Well.name, Well.id)
+        .limit(limit)
+        .offset(offset)
+    )
+    if plate_name is not None:
+        query = query.where(Plate.name == plate_name)
+    if name is not None:
+        query = query.where(Well.name == name)
+    return list(session.scalars(query))
+
+
+def get_well(session: Session, experiment_id: int, well_id: int) -> Well:
+    """A well of an experiment.
+
+    Raises
+    ------
+    NotFound
+        If the experiment has no such well.
+    """
+    well = session.get(Well, well_id)
+    if well is None or well.experiment_id != experiment_id:
+        raise NotFound("The experiment has no such well.")
+    return well
+
+
+def describe_well(
+    session: Session, experiment_id: int, well_id: int, description: dict[str, Any]
+) -> None:
+    """Replace what is noted about a well: its treatment, for example."""
+    get_well(session, experiment_id, well_id).description = description
+
+
+def list_sites(
+    session: Session,
+    experiment_id: int,
+    *,
+    plate_name: str | None = None,
+    well_name: str | None = None,
+    y: int | None = None,
+    x: int | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Site]:
+    """Sites in the order of plate name, well name, y and x, with their wells and plates."""
+    query = (
+        select(Site)
+        .join(Site.well)
+        .join(Well.plate)
+        .where(Site.experiment_id == experiment_id)
+        .options(contains_eager(Site.well).contains_eager(Well.plate))
+        .order_by(Plate.name, Well.name, Site.y, Site.x)
+        .limit(limit)
+        .offset(offset)
+    )
+    if plate_name is not None:
+        query = query.where(Plate.name == plate_name)
+    if well_name is not None:
+        query = query.where(Well.name == well_name)
+    if y is not None:
+        query = query.where(Site.y == y)
+    if x is not None:
+        query = query.where(Site.x == x)
+    return list(session.scalars(query))
+
+
+def get_site(session: Session, experiment_id: int, site_id: int) -> Site:
+    """A site of an experiment.
+
+    Raises
+    ------
+    NotFound
+        If the experiment has no such site.
+    """
+    site = session.get(Site, site_id)
+    if site is None or site.experiment_id != experiment_id:
+        raise NotFound("The experiment has no such site.")
+    return site
+
+
+def list_cycles(
+    session: Session,
+    experiment_id: int,
+    *,
+    index: int | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Cycle]:
+    """Cycles in the order of their indices."""
+    query = (
+        select(Cycle)
+        .where(Cycle.experiment_id == experiment_id)
+        .order_by(Cycle.index)
+        .limit(limit)
+        .offset(offset)
+    )
+    if index is not None:
+        query = query.where(Cycle.index == index)
+    return list(session.scalars(query))
+
+
+def get_cycle(session: Session, experiment_id: int, cycle_id: int) -> Cycle:
+    """A cycle of an experiment.
+
+    Raises
+    ------
+    NotFound
+        If the experiment has no such cycle.
+    """
+    cycle = session.get(Cycle, cycle_id)
+    if cycle is None or cycle.experiment_id != experiment_id:
+        raise NotFound("The experiment has no such cycle.")
+    return cycle

@@ -1,0 +1,206 @@
+"""Plates and acquisitions: what was put under the microscope, and each run over it."""
+
+from pathlib import Path
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, joinedload
+
+from tmlib.errors import Conflict, NotFound
+from tmlib.experiments.models import Acquisition, Plate
+from tmlib.experiments.trash import Trash
+from tmlib.storage import ExperimentStorage
+
+
+def create_plate(session: Session, experiment_id: int, name: str, description: str = "") -> Plate:
+    """Add a plate.
+
+    Raises
+    ------
+    Conflict
+        If the experiment has a plate of this name.
+    """
+    plate = Plate(experiment_id=experiment_id, name=name, description=description)
+    session.add(plate)
+    _flush_plate(session, name)
+    return plate
+
+
+def list_plates(
+    session: Session,
+    experiment_id: int,
+    *,
+    name: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Plate]:
+    """Plates in the order of creation."""
+    query = (
+        select(Plate)
+        .where(Plate.experiment_id == experiment_id)
+        .order_by(Plate.id)
+        .limit(limit)
+        .offset(offset)
+    )
+    if name is not None:
+        query = query.where(Plate.name == name)
+    return list(session.scalars(query))
+
+
+def get_plate(session: Session, experiment_id: int, plate_id: int) -> Plate:
+    """A plate of an experiment.
+
+    Raises
+    ------
+    NotFound
+        If the experiment has no such plate.
+    """
+    plate = session.get(Plate, plate_id)
+    if plate is None or plate.experiment_id != experiment_id:
+        raise NotFound("The experiment has no such plate.")
+    return plate
+
+
+def find_plate(session: Session, experiment_id: int, name: str) -> Plate:
+    """The plate of an experiment that has this name.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    plates = list_plates(session, experiment_id, name=name)
+    if not plates:
+        raise NotFound(f'The experiment has no plate "{name}": create it first.')
+    return plates[0]
+
+
+def update_plate(
+    session: Session,
+    experiment_id: int,
+    plate_id: int,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+) -> None:
+    """Rename a plate or describe it anew."""
+    plate = get_plate(session, experiment_id, plate_id)
+    if name is not None:
+        plate.name = name
+    if description is not None:
+        plate.description = description
+    _flush_plate(session, plate.name)
+
+
+def delete_plate(session: Session, data_dir: Path, experiment_id: int, plate_id: int) -> Trash:
+    """Remove a plate with its acquisitions and files; empty the trash after the commit."""
+    get_plate(session, experiment_id, plate_id)
+    session.execute(delete(Plate).where(Plate.id == plate_id))
+    root = ExperimentStorage(data_dir, experiment_id).root
+    return Trash(root, root / "plates" / f"plate_{plate_id}")
+
+
+def create_acquisition(
+    session: Session, experiment_id: int, plate_id: int, name: str, description: str = ""
+) -> Acquisition:
+    """Add an acquisition to a plate.
+
+    Raises
+    ------
+    Conflict
+        If the plate has an acquisition of this name.
+    """
+    acquisition = Acquisition(
+        experiment_id=experiment_id,
+        plate=get_plate(session, experiment_id, plate_id),
+        name=name,
+        description=description,
+    )
+    session.add(acquisition)
+    _flush_acquisition(session, name)
+    return acquisition
+
+
+def list_acquisitions(
+    session: Session,
+    experiment_id: int,
+    *,
+    name: str | None = None,
+    plate_name: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Acquisition]:
+    """Acquisitions in the order of creation, each with its plate."""
+    query = (
+        select(Acquisition)
+        .where(Acquisition.experiment_id == experiment_id)
+        .options(joinedload(Acquisition.plate))
+        .order_by(Acquisition.id)
+        .limit(limit)
+        .offset(offset)
+    )
+    if name is not None:
+        query = query.where(Acquisition.name == name)
+    if plate_name is not None:
+        query = query.where(Acquisition.plate.has(name=plate_name))
+    return list(session.scalars(query))
+
+
+def get_acquisition(session: Session, experiment_id: int, acquisition_id: int) -> Acquisition:
+    """An acquisition of an experiment.
+
+    Raises
+    ------
+    NotFound
+        If the experiment has no such acquisition.
+    """
+    acquisition = session.get(Acquisition, acquisition_id)
+    if acquisition is None or acquisition.experiment_id != experiment_id:
+        raise NotFound("The experiment has no such acquisition.")
+    return acquisition
+
+
+def update_acquisition(
+    session: Session,
+    experiment_id: int,
+    acquisition_id: int,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+) -> None:
+    """Rename an acquisition or describe it anew."""
+    acquisition = get_acquisition(session, experiment_id, acquisition_id)
+    if name is not None:
+        acquisition.name = name
+    if description is not None:
+        acquisition.description = description
+    _flush_acquisition(session, acquisition.name)
+
+
+def delete_acquisition(
+    session: Session, data_dir: Path, experiment_id: int, acquisition_id: int
+) -> Trash:
+    """Remove an acquisition with its files; empty the trash after the commit."""
+    acquisition = get_acquisition(session, experiment_id, acquisition_id)
+    storage = ExperimentStorage(data_dir, experiment_id)
+    folder = storage.acquisition(acquisition.plate_id, acquisition_id)
+    session.execute(delete(Acquisition).where(Acquisition.id == acquisition_id))
+    return Trash(storage.root, folder)
+
+
+def _flush_plate(session: Session, name: str) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(
+            f'The experiment has a plate "{name}" already: choose another name.'
+        ) from error
+
+
+def _flush_acquisition(session: Session, name: str) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(
+            f'The plate has an acquisition "{name}" already: choose another name.'
+        ) from error

@@ -1,0 +1,174 @@
+"""Experiments: whose they are, who may see and change them, and how they come and go."""
+
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tmlib import microscopes
+from tmlib.db.partitions import create_partitions, drop_partitions
+from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
+from tmlib.experiments.models import Experiment, ExperimentShare
+from tmlib.experiments.trash import Trash
+from tmlib.storage import ExperimentStorage
+
+Permission = Literal["read", "write"]
+
+PLATE_FORMATS = (1, 96, 384)
+ACQUISITION_MODES = ("basic", "multiplexing")
+
+
+def create_experiment(
+    session: Session,
+    user_id: int,
+    *,
+    name: str,
+    description: str = "",
+    workflow_type: str = "canonical",
+    microscope_type: str,
+    plate_format: int,
+    plate_acquisition_mode: str = "basic",
+) -> Experiment:
+    """Add an empty experiment that belongs to a user.
+
+    `workflow_type` is checked by the workflow, which alone knows its types.
+
+    Raises
+    ------
+    BadInput
+        If the microscope type, the plate format or the acquisition mode is unknown.
+    Conflict
+        If the user has an experiment of this name.
+    """
+    microscopes.get(microscope_type)
+    if plate_format not in PLATE_FORMATS:
+        raise BadInput(
+            f"There is no plate format {plate_format}: use one of "
+            f"{', '.join(map(str, PLATE_FORMATS))} (the number of wells)."
+        )
+    if plate_acquisition_mode not in ACQUISITION_MODES:
+        raise BadInput(
+            f'There is no plate acquisition mode "{plate_acquisition_mode}": use one of '
+            f"{', '.join(ACQUISITION_MODES)}."
+        )
+    experiment = Experiment(
+        user_id=user_id,
+        name=name,
+        description=description,
+        workflow_type=workflow_type,
+        microscope_type=microscope_type,
+        plate_format=plate_format,
+        plate_acquisition_mode=plate_acquisition_mode,
+    )
+    session.add(experiment)
+    _flush_name(session, name)
+    create_partitions(session, experiment.id)
+    return experiment
+
+
+def list_experiments(
+    session: Session,
+    user_id: int,
+    *,
+    name: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Experiment]:
+    """Experiments that a user owns or that are shared with the user, in the order of creation."""
+    query = _visible(user_id).order_by(Experiment.id).limit(limit).offset(offset)
+    if name is not None:
+        query = query.where(Experiment.name == name)
+    return list(session.scalars(query))
+
+
+def get_experiment(
+    session: Session, user_id: int, experiment_id: int, permission: Permission
+) -> Experiment:
+    """An experiment that a user wants to read or to change.
+
+    Raises
+    ------
+    NotFound
+        If it does not exist or the user may not know that it does.
+    Forbidden
+        If the user wants to change it, but may only read it.
+    """
+    experiment = session.scalar(_visible(user_id).where(Experiment.id == experiment_id))
+    if experiment is None:
+        raise NotFound("There is no such experiment, or it is not shared with you.")
+    if permission == "write" and experiment.user_id != user_id:
+        share = session.get(ExperimentShare, (experiment_id, user_id))
+        if share is None or not share.write_access:
+            raise Forbidden(
+                f'You may look at experiment "{experiment.name}" but not change it: '
+                f'ask "{experiment.user.name}" for write access.'
+            )
+    return experiment
+
+
+def update_experiment(
+    session: Session,
+    experiment_id: int,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+) -> None:
+    """Rename an experiment or describe it anew.
+
+    Raises
+    ------
+    Conflict
+        If its owner has another one of this name.
+    """
+    experiment = session.get_one(Experiment, experiment_id)
+    if name is not None:
+        experiment.name = name
+    if description is not None:
+        experiment.description = description
+    _flush_name(session, experiment.name)
+
+
+def delete_experiment(session: Session, data_dir: Path, experiment_id: int) -> Trash:
+    """Remove an experiment with everything that belongs to it.
+
+    Returns
+    -------
+    Trash
+        Its files, to be emptied once the transaction is committed.
+    """
+    drop_partitions(session, experiment_id)
+    session.execute(delete(Experiment).where(Experiment.id == experiment_id))
+    root = ExperimentStorage(data_dir, experiment_id).root
+    return Trash(root.parent, root)
+
+
+def share_experiment(
+    session: Session, experiment_id: int, user_id: int, *, write_access: bool
+) -> None:
+    """Let another user read an experiment, or also change it."""
+    share = session.get(ExperimentShare, (experiment_id, user_id))
+    if share is None:
+        share = ExperimentShare(experiment_id=experiment_id, user_id=user_id)
+        session.add(share)
+    share.write_access = write_access
+    session.flush()
+
+
+def _visible(user_id: int) -> Select[Experiment]:
+    shared: ColumnElement[bool] = (
+        select(ExperimentShare.user_id)
+        .where(
+            and_(ExperimentShare.experiment_id == Experiment.id, ExperimentShare.user_id == user_id)
+        )
+        .exists()
+    )
+    return select(Experiment).where(or_(Experiment.user_id == user_id, shared))
+
+
+def _flush_name(session: Session, name: str) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(f'You have an experiment "{name}" already: choose another name.') from error

@@ -1,0 +1,34 @@
+"""Files that are deleted in two steps: out of sight at once, off the disk when there is time."""
+
+import secrets
+import shutil
+from pathlib import Path
+
+_PREFIX = ".trash-"
+
+
+class Trash:
+    """A folder that was taken out of its place.
+
+    Numbers of deleted rows may be given away again, so a folder must be gone from its place
+    before the transaction that deletes its row is committed. Removing its files takes too long
+    for that: they are renamed first and removed afterwards by :meth:`empty`, together with what
+    a process that was killed in between has left.
+
+    Parameters
+    ----------
+    place
+        Where to keep the trash: a folder in the same file system.
+    folder
+        What is to be deleted; it may be absent.
+    """
+
+    def __init__(self, place: Path, folder: Path) -> None:
+        self._place = place
+        if folder.exists():
+            folder.rename(place / f"{_PREFIX}{folder.name}-{secrets.token_hex(8)}")
+
+    def empty(self) -> None:
+        """Remove the files for good."""
+        for leftover in self._place.glob(f"{_PREFIX}*"):
+            shutil.rmtree(leftover, ignore_errors=True)

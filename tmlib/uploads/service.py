@@ -1,0 +1,172 @@
+"""Microscope files: which ones are expected, which ones have arrived.
+
+How a file is received is in :mod:`tmlib.uploads.receiving`.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from tmlib import microscopes
+from tmlib.errors import BadInput
+from tmlib.experiments.models import Acquisition
+from tmlib.microscopes import Microscope
+from tmlib.storage import check_file_name
+from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
+
+_EXAMPLES = 3
+
+
+def register(
+    session: Session, acquisition: Acquisition, microscope_type: str, names: Sequence[str]
+) -> list[str]:
+    """Announce files that will be sent; those that are registered already stay as they are.
+
+    Names that are neither images nor metadata of the microscope type are left out.
+
+    Parameters
+    ----------
+    session
+        Of a write transaction.
+    acquisition
+        What the files belong to.
+    microscope_type
+        Decides which names are meant.
+    names
+        Bare file names.
+
+    Returns
+    -------
+    list of str
+        Names of all registered files of the acquisition that have not arrived.
+
+    Raises
+    ------
+    BadInput
+        If there is no name, none that fits the microscope type, or one that is no file name.
+    """
+    if not names:
+        raise BadInput("No files supplied. Cannot register upload.")
+    microscope = microscopes.get(microscope_type)
+    rows: dict[str, dict[str, Any]] = {}
+    for name in names:
+        kind = _kind(microscope, name)
+        if kind is not None:
+            rows[check_file_name(name)] = {
+                "experiment_id": acquisition.experiment_id,
+                "acquisition_id": acquisition.id,
+                "name": name,
+                "kind": kind,
+            }
+    if not rows:
+        raise BadInput(_nothing_fits(microscope, names))
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    session.execute(dialect.insert(MicroscopeFile).on_conflict_do_nothing(), list(rows.values()))
+    return missing_names(session, acquisition.id)
+
+
+def missing_names(session: Session, acquisition_id: int) -> list[str]:
+    """Names of registered files that have not arrived, in the order of registration."""
+    return list(
+        session.scalars(
+            select(MicroscopeFile.name)
+            .where(
+                MicroscopeFile.acquisition_id == acquisition_id,
+                MicroscopeFile.status != FileUploadStatus.COMPLETE,
+            )
+            .order_by(MicroscopeFile.id)
+        )
+    )
+
+
+def check_names(microscope_type: str, names: Sequence[str]) -> list[bool]:
+    """Whether each name is one that the microscope type writes."""
+    microscope = microscopes.get(microscope_type)
+    return [_kind(microscope, name) is not None for name in names]
+
+
+def list_files(
+    session: Session,
+    acquisition_id: int,
+    kind: FileKind,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[tuple[int, str, FileUploadStatus]]:
+    """Id, name and status of the files of an acquisition, in the order of registration."""
+    rows = session.execute(
+        select(MicroscopeFile.id, MicroscopeFile.name, MicroscopeFile.status)
+        .where(MicroscopeFile.acquisition_id == acquisition_id, MicroscopeFile.kind == kind)
+        .order_by(MicroscopeFile.id)
+        .limit(limit)
+        .offset(offset)
+    )
+    return [(row.id, row.name, row.status) for row in rows]
+
+
+def count_complete(session: Session, acquisition_id: int) -> int:
+    """Number of files of an acquisition that have arrived."""
+    return (
+        session.scalar(
+            select(func.count()).where(
+                MicroscopeFile.acquisition_id == acquisition_id,
+                MicroscopeFile.status == FileUploadStatus.COMPLETE,
+            )
+        )
+        or 0
+    )
+
+
+def acquisition_statuses(
+    session: Session, acquisition_ids: Collection[int]
+) -> dict[int, FileUploadStatus]:
+    """How far the upload of each acquisition is: UPLOADING, COMPLETE or WAITING."""
+    statuses = dict.fromkeys(acquisition_ids, FileUploadStatus.WAITING)
+    uploading = case((MicroscopeFile.status == FileUploadStatus.UPLOADING, 1), else_=0)
+    complete = case((MicroscopeFile.status == FileUploadStatus.COMPLETE, 1), else_=0)
+    rows = session.execute(
+        select(MicroscopeFile.acquisition_id, func.count(), func.sum(uploading), func.sum(complete))
+        .where(MicroscopeFile.acquisition_id.in_(acquisition_ids))
+        .group_by(MicroscopeFile.acquisition_id)
+    )
+    for acquisition_id, n_files, n_uploading, n_complete in rows:
+        if n_uploading:
+            statuses[acquisition_id] = FileUploadStatus.UPLOADING
+        elif n_complete == n_files:
+            statuses[acquisition_id] = FileUploadStatus.COMPLETE
+    return statuses
+
+
+def combined_status(statuses: Collection[FileUploadStatus]) -> FileUploadStatus:
+    """The status of a plate whose acquisitions have these."""
+    if FileUploadStatus.UPLOADING in statuses:
+        return FileUploadStatus.UPLOADING
+    if statuses and all(status is FileUploadStatus.COMPLETE for status in statuses):
+        return FileUploadStatus.COMPLETE
+    return FileUploadStatus.WAITING
+
+
+def _kind(microscope: Microscope, name: str) -> FileKind | None:
+    # Systems drop hidden files into folders; no microscope writes them.
+    if name.startswith("."):
+        return None
+    if microscope.is_metadata(name):
+        return FileKind.METADATA
+    return FileKind.IMAGE if microscope.is_image(name) else None
+
+
+def _nothing_fits(microscope: Microscope, names: Sequence[str]) -> str:
+    examples = ", ".join(f'"{name[:80]}"' for name in names[:_EXAMPLES])
+    more = f" and {len(names) - _EXAMPLES} more" if len(names) > _EXAMPLES else ""
+    if microscope.image_pattern is None:
+        wanted = "an image, for example .tif or .png"
+    else:
+        wanted = f"of the form {microscope.image_pattern}"
+    return (
+        f"None of the files is one that the microscope type {microscope.name} writes: "
+        f"got {examples}{more}, but a name must be {wanted}. "
+        "Check the folder, or create the experiment with the microscope type that fits."
+    )
