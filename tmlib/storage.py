@@ -72,9 +72,9 @@ class ExperimentStorage:
         """All pyramids of the experiment."""
         return self.root / "mosaics"
 
-    def mosaic(self, channel_id: int, tpoint: int, zplane: int) -> Path:
-        """Pyramid of a channel layer: an OME-Zarr multiscale image."""
-        return self.mosaics / f"channel_{channel_id}_t{tpoint}_z{zplane}.ome.zarr"
+    def mosaic(self, channel_id: int, tpoint: int, zplane: int, version: str) -> Path:
+        """One version of the pyramid of a channel layer: an OME-Zarr multiscale image."""
+        return self.mosaics / f"channel_{channel_id}_t{tpoint}_z{zplane}_{version}.ome.zarr"
 
     @property
     def illumination(self) -> Path:

@@ -1,0 +1,180 @@
+"""Workflow descriptions: which stages and steps run, with which arguments.
+
+The full form, which users get, has every argument with its help and allowed values; the minimal
+form, which they may send, has only names and values.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tmlib.errors import BadInput
+from tmlib.workflow.arguments import SUBMISSION_ARGUMENTS, Value, parse_arguments
+from tmlib.workflow.steps import STEPS
+from tmlib.workflow.steps.base import Step
+
+CANONICAL: dict[str, tuple[str, ...]] = {
+    "image_conversion": ("metaextract", "metaconfig", "imextract"),
+    "image_preprocessing": ("corilla",),
+    "pyramid_creation": ("illuminati",),
+    "image_analysis": ("jterator",),
+}
+
+WORKFLOW_STAGES: dict[str, dict[str, tuple[str, ...]]] = {"canonical": CANONICAL}
+
+WORKFLOW_TYPES = tuple(WORKFLOW_STAGES)
+
+_MODES = ("sequential", "parallel")
+
+_STEP_DEPENDENCIES = {"metaconfig": ("metaextract",), "imextract": ("metaconfig",)}
+
+
+@dataclass(frozen=True)
+class StepDescription:
+    """A step with the values of its arguments."""
+
+    name: str
+    active: bool
+    batch_arguments: dict[str, Value]
+    submission_arguments: dict[str, Value]
+
+    @property
+    def step(self) -> Step:
+        """The code of the step."""
+        return STEPS[self.name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The full form."""
+        batch = sorted(self.step.arguments, key=lambda argument: argument.name)
+        return {
+            "name": self.name,
+            "fullname": self.step.fullname,
+            "help": self.step.help,
+            "active": self.active,
+            "batch_args": [
+                argument.describe(self.batch_arguments[argument.name]) for argument in batch
+            ],
+            "submission_args": [
+                argument.describe(self.submission_arguments[argument.name])
+                for argument in SUBMISSION_ARGUMENTS
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class StageDescription:
+    """A stage: steps that run one after the other, or at the same time."""
+
+    name: str
+    mode: str
+    active: bool
+    steps: tuple[StepDescription, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The full form."""
+        return {
+            "name": self.name,
+            "mode": self.mode,
+            "active": self.active,
+            "steps": [step.to_dict() for step in self.steps],
+        }
+
+
+@dataclass(frozen=True)
+class WorkflowDescription:
+    """What a workflow does."""
+
+    type: str
+    stages: tuple[StageDescription, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The full form."""
+        return {"type": self.type, "stages": [stage.to_dict() for stage in self.stages]}
+
+    @property
+    def active_stages(self) -> tuple[StageDescription, ...]:
+        """The stages that will run."""
+        return tuple(stage for stage in self.stages if stage.active)
+
+    def arguments_of(self, step_name: str) -> dict[str, Value]:
+        """Batch arguments of a step."""
+        for stage in self.stages:
+            for step in stage.steps:
+                if step.name == step_name:
+                    return step.batch_arguments
+        raise KeyError(step_name)
+
+    @classmethod
+    def default(cls, workflow_type: str) -> "WorkflowDescription":
+        """All stages and steps of a type with default arguments."""
+        return cls.from_dict({"type": workflow_type})
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> "WorkflowDescription":
+        """Read a description in the full or the minimal form.
+
+        Raises
+        ------
+        BadInput
+            If a stage, step or argument is unknown, in the wrong place or has a wrong value.
+        """
+        workflow_type = given.get("type")
+        if workflow_type not in WORKFLOW_STAGES:
+            raise BadInput(
+                f"Workflow type is {workflow_type!r}, must be one of: {', '.join(WORKFLOW_TYPES)}."
+            )
+        known = WORKFLOW_STAGES[workflow_type]
+        stages = given.get("stages")
+        if stages is None:
+            stages = [{"name": name} for name in known]
+        parsed = tuple(_parse_stage(stage, known) for stage in _objects(stages, "stages"))
+        _check_order([stage.name for stage in parsed], list(known), "stage")
+        if not any(stage.active for stage in parsed):
+            raise BadInput("The workflow description has no active stage: there is nothing to do.")
+        return cls(workflow_type, parsed)
+
+
+def _objects(items: Any, name: str) -> list[dict[str, Any]]:
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise BadInput(f'"{name}" of the workflow description must be a list of objects.')
+    return items
+
+
+def _parse_stage(given: dict[str, Any], known: dict[str, tuple[str, ...]]) -> StageDescription:
+    name = given.get("name")
+    if name not in known:
+        raise BadInput(f"Stage {name!r} is unknown: use {', '.join(known)}.")
+    mode = given.get("mode", "sequential")
+    if mode not in _MODES:
+        raise BadInput(f'Mode of stage "{name}" is {mode!r}, must be {" or ".join(_MODES)}.')
+    steps = given.get("steps")
+    if steps is None:
+        steps = [{"name": step} for step in known[name]]
+    parsed = tuple(_parse_step(step, name, known[name]) for step in _objects(steps, "steps"))
+    names = [step.name for step in parsed]
+    _check_order(names, list(known[name]), "step")
+    for step in parsed:
+        for dependency in _STEP_DEPENDENCIES.get(step.name, ()):
+            if dependency not in names:
+                raise BadInput(f'Step "{step.name}" needs step "{dependency}" before it.')
+    return StageDescription(name, mode, bool(given.get("active", True)), parsed)
+
+
+def _parse_step(given: dict[str, Any], stage: str, known: tuple[str, ...]) -> StepDescription:
+    name = given.get("name")
+    if name not in known:
+        raise BadInput(f'Step {name!r} is unknown in stage "{stage}": use {", ".join(known)}.')
+    return StepDescription(
+        name,
+        bool(given.get("active", True)),
+        parse_arguments(STEPS[name].arguments, given.get("batch_args", []), name, "batch_args"),
+        parse_arguments(
+            SUBMISSION_ARGUMENTS, given.get("submission_args", []), name, "submission_args"
+        ),
+    )
+
+
+def _check_order(names: list[str], known: list[str], kind: str) -> None:
+    if len(set(names)) < len(names):
+        raise BadInput(f"A {kind} is named twice in the workflow description.")
+    if names != [name for name in known if name in names]:
+        raise BadInput(f"The {kind}s must be in this order: {', '.join(known)}.")

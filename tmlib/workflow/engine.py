@@ -1,0 +1,385 @@
+"""Moves jobs through the ledger: submit, claim, finish, recover.
+
+Plain functions on a session; each must run in a transaction of its own, and whatever they return
+is put on the queue after that transaction is committed. A message that is lost between the two is
+found again by `recover`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tmlib.db.base import now
+from tmlib.errors import Conflict
+from tmlib.workflow import tree
+from tmlib.workflow.description import WorkflowDescription
+from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
+from tmlib.workflow.steps import STEPS
+from tmlib.workflow.steps.base import Batch
+
+EXIT_FAILED = 1
+EXIT_KILLED = 143
+
+_LOG_LIMIT = 200_000
+
+
+class LeaseLost(Exception):  # noqa: N818 - an event, not a mistake
+    """The job was taken away: its worker was presumed dead, or the workflow was killed."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that a worker has taken, and the attempt that proves it."""
+
+    job_id: int
+    attempt: int
+    experiment_id: int
+    submission_id: int
+    step_name: str
+    phase: str
+    name: str
+    batch: Batch
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job. Times in seconds, memory in MB.
+
+    ``batches`` is what an init job returned: the work of the step.
+    """
+
+    exitcode: int
+    error: str | None = None
+    stdout: str = ""
+    stderr: str = ""
+    wall_time: float = 0.0
+    cpu_time: float = 0.0
+    memory: int | None = None
+    batches: list[list[Batch]] | None = None
+
+
+def submit(
+    session: Session,
+    experiment_id: int,
+    experiment_name: str,
+    user_id: int,
+    description: WorkflowDescription,
+) -> tuple[int, list[int]]:
+    """Enter a workflow into the ledger and start it.
+
+    Returns
+    -------
+    tuple of int and list of int
+        Id of the submission, and the ids of jobs to enqueue.
+
+    Raises
+    ------
+    Conflict
+        If a workflow of the experiment is still running.
+    """
+    tree.lock_experiment(session, experiment_id)
+    _refuse_if_running(session, experiment_id)
+    submission = Submission(
+        experiment_id=experiment_id, user_id=user_id, description=description.to_dict()
+    )
+    session.add(submission)
+    session.flush()
+    root = tree.create(session, submission.id, experiment_name, description)
+    return submission.id, _start(session, root)
+
+
+def resubmit(
+    session: Session, submission: Submission, description: WorkflowDescription, index: int
+) -> list[int]:
+    """Run a submission again from one of its active stages on; earlier stages are kept.
+
+    Raises
+    ------
+    Conflict
+        If the workflow is still running, or a stage before `index` has not ended well.
+    """
+    tree.lock_experiment(session, submission.experiment_id)
+    _refuse_if_running(session, submission.experiment_id)
+    root = tree.root(session, submission.id)
+    stages = tree.children(session, root.id)
+    for position, stage in enumerate(stages[:index]):
+        if stage.exitcode != 0 or stage.name != description.active_stages[position].name:
+            raise Conflict(
+                f'Stage "{description.active_stages[position].name}" has not ended well: '
+                "resubmit from there."
+            )
+    submission.description = description.to_dict()
+    for stage in stages[index:]:
+        session.delete(stage)
+    session.flush()
+    tree.create_stages(session, root, description.active_stages, first=index)
+    root.exitcode, root.finished_at = None, None
+    return _start(session, root, first=index)
+
+
+def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -> Claim | None:
+    """Take a job, or None if it is not there to be taken: a second message gets nothing."""
+    moment = now()
+    row = session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state == State.SUBMITTED)
+        .values(
+            state=State.RUNNING,
+            attempt=Job.attempt + 1,
+            worker=worker,
+            host=host,
+            started_at=moment,
+            lease_expires_at=moment + timedelta(seconds=lease),
+        )
+        .returning(
+            Job.attempt,
+            Job.experiment_id,
+            Job.submission_id,
+            Job.step_name,
+            Job.phase,
+            Job.name,
+            Job.batch,
+            Job.task_id,
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    tree.mark_running(session, row.task_id)
+    return Claim(job_id, *row[:-1])
+
+
+def heartbeat(session: Session, job_id: int, attempt: int, lease: float) -> bool:
+    """Prolong the lease of a job; False when the job is no longer this attempt's."""
+    result = session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+        .values(lease_expires_at=now() + timedelta(seconds=lease))
+        .returning(Job.id)
+    )
+    return result.one_or_none() is not None
+
+
+def hold(session: Session, job_id: int, attempt: int) -> None:
+    """Make sure, before its effects are applied, that a job is still this attempt's.
+
+    Raises
+    ------
+    LeaseLost
+        If it is not.
+    """
+    found = session.scalar(
+        select(Job.id)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+        .with_for_update()
+    )
+    if found is None:
+        raise LeaseLost
+
+
+def finish(session: Session, job_id: int, attempt: int, outcome: Outcome) -> list[int]:
+    """Mark a job as done and start what follows from it.
+
+    The caller applies the job's effects in the same transaction, before this.
+
+    Returns
+    -------
+    list of int
+        Ids of jobs to enqueue.
+
+    Raises
+    ------
+    LeaseLost
+        If the job is no longer this attempt's; the transaction must be rolled back.
+    """
+    task_id = session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+        .values(
+            state=State.TERMINATED,
+            finished_at=now(),
+            lease_expires_at=None,
+            exitcode=outcome.exitcode,
+            error=outcome.error,
+            stdout=outcome.stdout[-_LOG_LIMIT:],
+            stderr=outcome.stderr[-_LOG_LIMIT:],
+            wall_time=outcome.wall_time,
+            cpu_time=outcome.cpu_time,
+            memory=outcome.memory,
+        )
+        .returning(Job.task_id)
+    ).scalar_one_or_none()
+    if task_id is None:
+        raise LeaseLost
+    return _count_finished(session, task_id, outcome.exitcode, outcome.batches)
+
+
+def give_back(session: Session, job_id: int, attempt: int) -> None:
+    """Return a running job to the queue as if it had not been taken, when a worker stops."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+        .values(state=State.SUBMITTED, lease_expires_at=None, submitted_at=now())
+    )
+
+
+def recover(
+    session: Session, moment: datetime, max_attempts: int, lost_before: datetime | None
+) -> list[int]:
+    """Take back jobs whose worker has gone silent, and find lost messages.
+
+    Parameters
+    ----------
+    session
+        In a transaction.
+    moment
+        The present.
+    max_attempts
+        A job that was started this often without an end has failed.
+    lost_before
+        Jobs that were submitted before this and not taken are sent again; None while messages
+        wait on the queue, when nothing can be said about them.
+
+    Returns
+    -------
+    list of int
+        Ids of jobs to enqueue.
+    """
+    enqueue: list[int] = []
+    silent = session.execute(
+        select(Job.id, Job.attempt, Job.task_id, Job.name, Job.worker)
+        .where(Job.state == State.RUNNING, Job.lease_expires_at < moment)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for job in silent:
+        if job.attempt < max_attempts:
+            give_back(session, job.id, job.attempt)
+            enqueue.append(job.id)
+            continue
+        error = (
+            f'Job "{job.name}" lost its worker {job.attempt} times (the last one was '
+            f"{job.worker}): it probably needs more memory than the machine has."
+        )
+        enqueue += finish(
+            session, job.id, job.attempt, Outcome(exitcode=EXIT_FAILED, error=error, stderr=error)
+        )
+    if lost_before is not None:
+        enqueue += session.scalars(
+            update(Job)
+            .where(Job.state == State.SUBMITTED, Job.submitted_at < lost_before)
+            .values(submitted_at=moment)
+            .returning(Job.id)
+        ).all()
+    return list(dict.fromkeys(enqueue))
+
+
+def kill(session: Session, submission_id: int) -> None:
+    """End a workflow: waiting jobs at once, running ones when their next heartbeat fails."""
+    moment = now()
+    session.execute(
+        update(Job)
+        .where(Job.submission_id == submission_id, Job.state != State.TERMINATED)
+        .values(
+            state=State.TERMINATED,
+            exitcode=EXIT_KILLED,
+            error="The workflow was killed.",
+            lease_expires_at=None,
+            finished_at=moment,
+        )
+    )
+    session.execute(
+        update(Task)
+        .where(
+            Task.submission_id == submission_id, Task.state.in_([State.SUBMITTED, State.RUNNING])
+        )
+        .values(state=State.TERMINATED, exitcode=EXIT_KILLED, finished_at=moment)
+    )
+
+
+def _refuse_if_running(session: Session, experiment_id: int) -> None:
+    running = session.scalar(
+        select(Submission.id)
+        .join(Task, Task.submission_id == Submission.id)
+        .where(
+            Submission.experiment_id == experiment_id,
+            Task.kind == TaskKind.WORKFLOW,
+            Task.state != State.TERMINATED,
+        )
+        .limit(1)
+    )
+    if running is not None:
+        raise Conflict(
+            f"Workflow {running} of this experiment is still running: wait for it or kill it."
+        )
+
+
+def _start(session: Session, task: Task, first: int = 0) -> list[int]:
+    """Start a task: from the workflow down to the jobs of its first phase."""
+    task.state, task.started_at = State.SUBMITTED, task.started_at or now()
+    if task.kind is TaskKind.STEP:
+        return _start_phase(session, tree.add_phase(session, task, "init", [{}]))
+    children = tree.children(session, task.id)[first:]
+    if not children:
+        return _end(session, task, 0)
+    if task.type == tree.PARALLEL_STAGE:
+        return [job_id for child in children for job_id in _start(session, child)]
+    if children[0].kind is TaskKind.PHASE:
+        return _start_phase(session, children[0])
+    return _start(session, children[0])
+
+
+def _start_phase(session: Session, phase: Task) -> list[int]:
+    phase.state, phase.started_at = State.SUBMITTED, now()
+    session.flush()
+    if tree.children(session, phase.id):
+        return _start(session, phase)
+    job_ids = session.scalars(
+        update(Job)
+        .where(Job.task_id == phase.id)
+        .values(state=State.SUBMITTED, submitted_at=now())
+        .returning(Job.id)
+    ).all()
+    return sorted(job_ids) or _end(session, phase, 0)
+
+
+def _count_finished(
+    session: Session, task_id: int, exitcode: int, batches: list[list[Batch]] | None
+) -> list[int]:
+    """Count a job's end in its phase; the last one, and only that, moves the workflow on."""
+    counts = session.execute(
+        update(Task)
+        .where(Task.id == task_id)
+        .values(n_done=Task.n_done + 1, n_failed=Task.n_failed + (1 if exitcode else 0))
+        .returning(Task.n_done, Task.n_jobs, Task.n_failed, Task.submission_id)
+    ).one()
+    if counts.n_done < counts.n_jobs:
+        return []
+    tree.root(session, counts.submission_id, lock=True)
+    phase = session.get_one(Task, task_id, populate_existing=True)
+    if batches is not None and not counts.n_failed:
+        step = session.get_one(Task, phase.parent_id)
+        tree.add_run_phase(session, step, batches)
+        if STEPS[step.name].has_collect:
+            tree.add_phase(session, step, "collect", [{}])
+    return _end(session, phase, EXIT_FAILED if counts.n_failed else 0)
+
+
+def _end(session: Session, task: Task, exitcode: int) -> list[int]:
+    """End a task and start the next of its siblings, or end its parent with it."""
+    task.state, task.exitcode, task.finished_at = State.TERMINATED, exitcode, now()
+    session.flush()
+    if task.parent_id is None:
+        return []
+    parent = session.get_one(Task, task.parent_id)
+    siblings = tree.children(session, parent.id)
+    if parent.type == tree.PARALLEL_STAGE:
+        if any(sibling.state is not State.TERMINATED for sibling in siblings):
+            return []
+        return _end(session, parent, max(sibling.exitcode or 0 for sibling in siblings))
+    following = [sibling for sibling in siblings if sibling.position > task.position]
+    if exitcode or not following:
+        return _end(session, parent, exitcode)
+    if following[0].kind is TaskKind.PHASE:
+        return _start_phase(session, following[0])
+    return _start(session, following[0])

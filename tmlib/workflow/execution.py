@@ -1,0 +1,193 @@
+"""Runs one job: takes it from the ledger, works, and commits its effects with its end.
+
+The worker's process does nothing else meanwhile. A thread prolongs the lease; when the job was
+taken away the process ends, since there is no other way to stop what it computes.
+"""
+
+import contextlib
+import errno
+import io
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from tmlib.db import Database
+from tmlib.errors import TmError
+from tmlib.settings import Settings
+from tmlib.workflow import engine
+from tmlib.workflow.description import WorkflowDescription
+from tmlib.workflow.engine import Claim, LeaseLost, Outcome
+from tmlib.workflow.models import Submission
+from tmlib.workflow.queue import Queue
+from tmlib.workflow.steps import STEPS
+from tmlib.workflow.steps.base import Batch, JobContext
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Somebody who runs jobs: the same database, queue and settings for all of them."""
+
+    database: Database
+    queue: Queue
+    settings: Settings
+
+    def run(self, job_id: int) -> None:
+        """Run a job if it is still to be done, and enqueue what follows from it."""
+        with self.database.transaction() as session:
+            claim = engine.claim(
+                session,
+                job_id,
+                worker=f"{socket.gethostname()}:{os.getpid()}",
+                host=socket.gethostname(),
+                lease=self.settings.lease_seconds,
+            )
+        if claim is None:
+            return
+        context = self._context(claim)
+        with self._heartbeat(claim):
+            outcome = _observed(lambda: _call(claim, context))
+        try:
+            job_ids = self._commit(claim, context, outcome)
+        except LeaseLost:
+            logger.warning("Job %s was taken over by another worker.", claim.name)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever an effect raises is the job's failure
+            job_ids = self._commit_failure(claim, outcome, error)
+        else:
+            _clean_up(context.afterwards)
+        self.queue.enqueue(job_ids)
+
+    def _context(self, claim: Claim) -> JobContext:
+        with self.database.session() as session:
+            description = session.get_one(Submission, claim.submission_id).description
+        return JobContext(
+            database=self.database,
+            settings=self.settings,
+            experiment_id=claim.experiment_id,
+            arguments=WorkflowDescription.from_dict(description).arguments_of(claim.step_name),
+        )
+
+    def _commit(self, claim: Claim, context: JobContext, outcome: Outcome) -> list[int]:
+        """Apply a job's effects and mark it as done, both or neither."""
+        with self.database.transaction() as session:
+            if outcome.exitcode == 0:
+                engine.hold(session, claim.job_id, claim.attempt)
+                for effect in context.effects:
+                    effect(session)
+                session.flush()
+            return engine.finish(session, claim.job_id, claim.attempt, outcome)
+
+    def _commit_failure(self, claim: Claim, outcome: Outcome, error: Exception) -> list[int]:
+        failed = _failed(outcome, error)
+        with self.database.transaction() as session:
+            try:
+                return engine.finish(session, claim.job_id, claim.attempt, failed)
+            except LeaseLost:
+                return []
+
+    @contextlib.contextmanager
+    def _heartbeat(self, claim: Claim) -> Iterator[None]:
+        done = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(claim, done), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _beat(self, claim: Claim, done: threading.Event) -> None:
+        lease = self.settings.lease_seconds
+        while not done.wait(lease / 3):
+            try:
+                with self.database.transaction() as session:
+                    alive = engine.heartbeat(session, claim.job_id, claim.attempt, lease)
+            except Exception:  # the database may be away for a while; the next beat tries again
+                logger.exception("Heartbeat of job %s failed.", claim.name)
+                continue
+            if not alive and not done.is_set():
+                logger.warning("Job %s was taken away: this process ends.", claim.name)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _call(claim: Claim, context: JobContext) -> list[list[Batch]] | None:
+    step = STEPS[claim.step_name]
+    if claim.phase == "init":
+        return step.create_batches(context)
+    if claim.phase == "collect":
+        step.collect(context)
+    else:
+        step.run(context, claim.batch)
+    return None
+
+
+def _observed(work: Callable[[], list[list[Batch]] | None]) -> Outcome:
+    """Do the work, and note what it printed, how long it took and what it used."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    handler = logging.StreamHandler(stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    job_logger = logging.getLogger("tmlib")
+    job_logger.addHandler(handler)
+    started, cpu_started = time.monotonic(), time.process_time()
+    outcome = Outcome(exitcode=0)
+    try:
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            outcome = replace(outcome, batches=work())
+    except Exception as error:  # noqa: BLE001 - every failure of a job is stored with the job
+        outcome = _failed(outcome, error)
+    finally:
+        job_logger.removeHandler(handler)
+    return replace(
+        outcome,
+        stdout=stdout.getvalue(),
+        stderr=stderr.getvalue() + outcome.stderr,
+        wall_time=time.monotonic() - started,
+        cpu_time=time.process_time() - cpu_started,
+        memory=_peak_memory(),
+    )
+
+
+def _failed(outcome: Outcome, error: Exception) -> Outcome:
+    """The outcome of a job that raised: a clear sentence, and the traceback for the log."""
+    if isinstance(error, TmError):
+        message, detail = error.message, ""
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        message = (
+            f'The disk is full: "{error.filename or "a file"}" could not be written. '
+            "Free some space and resubmit the workflow."
+        )
+        detail = ""
+    else:
+        message = f"{type(error).__name__}: {error}"
+        detail = "".join(traceback.format_exception(error))
+    return replace(
+        outcome,
+        exitcode=engine.EXIT_FAILED,
+        error=message,
+        stderr=f"{outcome.stderr}{detail or message}\n",
+        batches=None,
+    )
+
+
+def _peak_memory() -> int:
+    """Peak memory of this process in MB; the operating systems count in different units."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak / 2**20 if sys.platform == "darwin" else peak / 2**10)
+
+
+def _clean_up(actions: list[Callable[[], None]]) -> None:
+    for action in actions:
+        try:
+            action()
+        except OSError:
+            logger.exception("Could not remove files that are no longer needed.")

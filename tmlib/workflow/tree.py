@@ -1,0 +1,176 @@
+"""The tree of a submission in the ledger: workflow, stages, steps, phases, jobs.
+
+Stages and steps are entered when a workflow is submitted, phases when their step starts, because
+only the init phase knows the batches.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session, aliased
+
+from tmlib.experiments.models import Experiment
+from tmlib.workflow.description import StageDescription, WorkflowDescription
+from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
+from tmlib.workflow.steps.base import Batch
+
+PARALLEL_STAGE = "ParallelWorkflowStage"
+SEQUENTIAL_STAGE = "SequentialWorkflowStage"
+
+_PHASE_TYPES = {
+    "init": "InitPhase",
+    "run": "SingleRunPhase",
+    "collect": "CollectPhase",
+}
+
+
+def lock_experiment(session: Session, experiment_id: int) -> None:
+    """Let one submission of an experiment after the other through."""
+    session.execute(
+        select(Experiment.id).where(Experiment.id == experiment_id).with_for_update(key_share=True)
+    )
+
+
+def root(session: Session, submission_id: int, *, lock: bool = False) -> Task:
+    """The workflow task of a submission, locked where two jobs may end at the same time."""
+    query = select(Task).where(Task.submission_id == submission_id, Task.kind == TaskKind.WORKFLOW)
+    return session.scalars(query.with_for_update() if lock else query).one()
+
+
+def children(session: Session, task_id: int) -> Sequence[Task]:
+    """The parts of a task in their order."""
+    return session.scalars(
+        select(Task).where(Task.parent_id == task_id).order_by(Task.position)
+    ).all()
+
+
+def create(
+    session: Session, submission_id: int, name: str, description: WorkflowDescription
+) -> Task:
+    """Enter a workflow with its active stages and steps."""
+    workflow = Task(
+        submission_id=submission_id,
+        kind=TaskKind.WORKFLOW,
+        type="Workflow",
+        name=name,
+        position=0,
+    )
+    session.add(workflow)
+    session.flush()
+    create_stages(session, workflow, description.active_stages, first=0)
+    return workflow
+
+
+def create_stages(
+    session: Session, workflow: Task, stages: Sequence[StageDescription], first: int
+) -> None:
+    """Enter the stages from number `first` on, with their active steps."""
+    for position, description in enumerate(stages[first:], start=first):
+        stage = Task(
+            submission_id=workflow.submission_id,
+            parent_id=workflow.id,
+            kind=TaskKind.STAGE,
+            type=PARALLEL_STAGE if description.mode == "parallel" else SEQUENTIAL_STAGE,
+            name=description.name,
+            position=position,
+        )
+        session.add(stage)
+        session.flush()
+        steps = [step for step in description.steps if step.active]
+        session.add_all(
+            Task(
+                submission_id=workflow.submission_id,
+                parent_id=stage.id,
+                kind=TaskKind.STEP,
+                type="WorkflowStep",
+                name=step.name,
+                position=number,
+            )
+            for number, step in enumerate(steps)
+        )
+        session.flush()
+
+
+def add_run_phase(session: Session, step: Task, groups: list[list[Batch]]) -> None:
+    """Enter the run phase of a step; several groups of batches become sub-phases."""
+    if len(groups) <= 1:
+        add_phase(session, step, "run", groups[0] if groups else [])
+        return
+    phase = _new_phase(session, step, f"{step.name}_run", "MultiRunPhase", 1, 0)
+    for number, batches in enumerate(groups):
+        name = f"{step.name}_run-{number:02d}"
+        sub_phase = _new_phase(session, phase, name, "SingleRunPhase", number, len(batches))
+        _add_jobs(session, sub_phase, step.name, "run", batches)
+
+
+def add_phase(session: Session, step: Task, phase: str, batches: list[Batch]) -> Task:
+    """Enter a phase of a step with its jobs, which wait until the phase is started."""
+    position = list(_PHASE_TYPES).index(phase)
+    task = _new_phase(
+        session, step, f"{step.name}_{phase}", _PHASE_TYPES[phase], position, len(batches)
+    )
+    _add_jobs(session, task, step.name, phase, batches)
+    return task
+
+
+def mark_running(session: Session, task_id: int | None) -> None:
+    """Mark a phase and all that contain it as running, if they are not already."""
+    while task_id is not None:
+        task_id = session.execute(
+            update(Task)
+            .where(Task.id == task_id, Task.state == State.SUBMITTED)
+            .values(state=State.RUNNING)
+            .returning(Task.parent_id)
+        ).scalar_one_or_none()
+
+
+def steps_of(session: Session, submission_id: int) -> Sequence[Task]:
+    """The steps of a submission in their order."""
+    stage = aliased(Task)
+    return session.scalars(
+        select(Task)
+        .join(stage, stage.id == Task.parent_id)
+        .where(Task.submission_id == submission_id, Task.kind == TaskKind.STEP)
+        .order_by(stage.position, Task.position)
+    ).all()
+
+
+def _new_phase(
+    session: Session, parent: Task, name: str, type_name: str, position: int, n_jobs: int
+) -> Task:
+    phase = Task(
+        submission_id=parent.submission_id,
+        parent_id=parent.id,
+        kind=TaskKind.PHASE,
+        type=type_name,
+        name=name,
+        position=position,
+        n_jobs=n_jobs,
+    )
+    session.add(phase)
+    session.flush()
+    return phase
+
+
+def _add_jobs(
+    session: Session, phase: Task, step_name: str, phase_name: str, batches: list[Batch]
+) -> None:
+    experiment_id = session.scalar(
+        select(Submission.experiment_id).where(Submission.id == phase.submission_id)
+    )
+    rows = [
+        {
+            "submission_id": phase.submission_id,
+            "task_id": phase.id,
+            "experiment_id": experiment_id,
+            "step_name": step_name,
+            "phase": phase_name,
+            "index": index,
+            "name": f"{phase.name}_{index:07d}",
+            "batch": batch,
+            "state": State.NEW,
+        }
+        for index, batch in enumerate(batches, start=1)
+    ]
+    if rows:
+        session.execute(insert(Job), rows)
