@@ -251,7 +251,8 @@ def _tiff_gray(path: Path, page: Any) -> GrayImage:
     n_colours = page.samplesperpixel - sum(extra in _ALPHA for extra in page.extrasamples)
     gray = _one_channel(path, pixels, n_colours)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        gray = np.asarray((2**page.bitspersample - 1) - gray, dtype=gray.dtype)
+        inverted: GrayImage = np.subtract(2**page.bitspersample - 1, gray, dtype=gray.dtype)
+        return inverted
     return gray
 
 
