@@ -1,0 +1,239 @@
+"""Zarr v3 arrays and groups on disk: created once, written one shard at a time.
+
+A shard is one file that appears complete or not at all, so several processes may write different
+shards of an array at once, and a writer that was killed is simply run again.
+
+A process that has used an array must not fork: the threads that do the reading would be missing
+in the child. A child that is forked before is fine.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+from numpy.typing import NDArray
+
+from tmlib.errors import Conflict, NotFound
+
+TILE_SIZE = 256
+"""Height and width of the inner chunks, the smallest piece that is read."""
+
+_MAX_OPEN = 512
+
+
+def create_array(
+    path: Path,
+    shape: Sequence[int],
+    shard_shape: Sequence[int],
+    dtype: str,
+    dimension_names: Sequence[str],
+    *,
+    keep_zeros: bool,
+) -> None:
+    """Create an array, or do nothing if just that array exists.
+
+    Parameters
+    ----------
+    path
+        Folder of the array.
+    shape
+        Size in each dimension, (..., y, x).
+    shard_shape
+        Size of a shard; multiples of 256 in y and x.
+    dtype
+        "uint8" or "uint16".
+    dimension_names
+        One name for each dimension.
+    keep_zeros
+        Whether a shard of zeros is stored. If not, it reads like one that was never written.
+
+    Raises
+    ------
+    Conflict
+        If there is an array with another shape or type.
+    """
+    chunk_shape = [1] * (len(shape) - 2) + [TILE_SIZE, TILE_SIZE]
+    inner = [
+        {"name": "bytes", "configuration": {"endian": "little"}},
+        {
+            "name": "blosc",
+            "configuration": {
+                "cname": "zstd",
+                "clevel": 1,
+                "shuffle": "bitshuffle",
+                "typesize": np.dtype(dtype).itemsize,
+                "blocksize": 0,
+            },
+        },
+    ]
+    index = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
+    sharding = {"chunk_shape": chunk_shape, "codecs": inner, "index_codecs": index}
+    metadata = {
+        "shape": list(shape),
+        "data_type": dtype,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(shard_shape)}},
+        "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+        "fill_value": 0,
+        "dimension_names": list(dimension_names),
+    }
+    spec = _spec(path) | {"metadata": metadata, "store_data_equal_to_fill_value": keep_zeros}
+    try:
+        ts.open(spec, create=True, open=True).result()
+    except ValueError as error:
+        raise Conflict(
+            f"{path.parent.name}/{path.name} holds images of another size or type than those that "
+            "are written now: delete the old ones first."
+        ) from error
+
+
+def open_array(path: Path, *, keep_zeros: bool = True) -> Any:
+    """Open an array; quick when it was opened before and has not been replaced since.
+
+    Reading what was never written raises ValueError.
+
+    Raises
+    ------
+    NotFound
+        If there is no array.
+    """
+    return _opened.get(path, keep_zeros)
+
+
+def read_stored(array: Any) -> NDArray[Any] | None:
+    """Read a view of an array; None if any part of it was never written."""
+    try:
+        pixels: NDArray[Any] = array.read().result()
+    except ValueError as error:
+        if "NOT_FOUND" in str(error):
+            return None
+        raise
+    return pixels
+
+
+class _OpenArrays:
+    """The arrays this process used last, by path and what the file system says about it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._arrays: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+
+    def get(self, path: Path, keep_zeros: bool) -> Any:
+        try:
+            status = (path / "zarr.json").stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound(f"{path.parent.name}/{path.name} does not exist (yet).") from None
+        key = (str(path), keep_zeros, status.st_ino, status.st_mtime_ns)
+        with self._lock:
+            if key in self._arrays:
+                self._arrays.move_to_end(key)
+                return self._arrays[key]
+            spec = _spec(path) | {
+                "fill_missing_data_reads": False,
+                "store_data_equal_to_fill_value": keep_zeros,
+            }
+        array = ts.open(spec, open=True).result()
+        with self._lock:
+            self._arrays[key] = array
+            if len(self._arrays) > _MAX_OPEN:
+                self._arrays.popitem(last=False)
+        return array
+
+
+_opened = _OpenArrays()
+
+
+def _forget() -> None:
+    """Start anew in a forked child, whose copy of the lock may be held by nobody."""
+    global _opened
+    _opened = _OpenArrays()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def _spec(path: Path) -> dict[str, Any]:
+    return {"driver": "zarr3", "kvstore": {"driver": "file", "path": f"{path}/"}}
+
+
+def write_group(path: Path, ome: Mapping[str, Any] | None = None) -> None:
+    """Write the metadata of a Zarr group, with the given OME-NGFF metadata if there is any.
+
+    The file is replaced in one step, and left alone when it says the same already.
+    """
+    attributes = {"ome": {"version": "0.5", **ome}} if ome is not None else {}
+    group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    text = json.dumps(group, indent=2)
+    target = path / "zarr.json"
+    with contextlib.suppress(FileNotFoundError):
+        if target.read_text(encoding="utf-8") == text:
+            return
+    path.mkdir(parents=True, exist_ok=True)
+    draft = path / f".zarr.json.{secrets.token_hex(8)}"
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(target)
+
+
+def round_up(size: int, multiple: int = TILE_SIZE) -> int:
+    """The smallest multiple that is not below `size`."""
+    return -(-size // multiple) * multiple
+
+
+def multiscale(
+    name: str,
+    axes: Sequence[str],
+    scales: Sequence[Sequence[float]],
+    *,
+    in_micrometres: bool,
+) -> dict[str, Any]:
+    """OME-NGFF metadata of an image whose datasets are called "0", "1", ... from full resolution.
+
+    Parameters
+    ----------
+    name
+        Name of the image.
+    axes
+        Some of t, c, z, y, x in this order.
+    scales
+        For each dataset the size of a pixel along each axis.
+    in_micrometres
+        Whether the sizes along z, y and x are micrometres; they have no unit otherwise.
+    """
+    kinds = {"t": "time", "c": "channel"}
+    described: list[dict[str, str]] = [{"name": a, "type": kinds.get(a, "space")} for a in axes]
+    for axis in described:
+        if in_micrometres and axis["type"] == "space":
+            axis["unit"] = "micrometer"
+    datasets = [
+        {"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": list(scale)}]}
+        for i, scale in enumerate(scales)
+    ]
+    return {"name": name, "axes": described, "datasets": datasets}
+
+
+def display(channel_names: Sequence[str], dtype: str) -> dict[str, Any]:
+    """OME-NGFF hints for viewers: one gray channel as such, several in distinct colours."""
+    colours = ["FFFFFF"] if len(channel_names) == 1 else _COLOURS
+    white = int(np.iinfo(dtype).max)
+    return {
+        "channels": [
+            {
+                "label": name,
+                "active": True,
+                "color": colours[i % len(colours)],
+                "window": {"min": 0, "start": 0, "end": white, "max": white},
+            }
+            for i, name in enumerate(channel_names)
+        ],
+        "rdefs": {"model": "greyscale" if len(channel_names) == 1 else "color"},
+    }
+
+
+_COLOURS = ["0000FF", "00FF00", "FF0000", "00FFFF", "FF00FF", "FFFF00", "FFFFFF"]

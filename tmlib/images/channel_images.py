@@ -1,0 +1,177 @@
+"""Channel images of a plate: an OME-NGFF 0.5 plate whose fields are arrays (t, c, z, y, x).
+
+Each plane is one file, written whole. A plane that was never written is told from a black one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tmlib.errors import BadInput, NotFound
+from tmlib.images.arrays import (
+    create_array,
+    display,
+    multiscale,
+    open_array,
+    read_stored,
+    round_up,
+    write_group,
+)
+from tmlib.images.layout import well_name as name_well
+from tmlib.images.layout import well_position
+from tmlib.images.reading import GrayImage
+
+_AXES = ("t", "c", "z", "y", "x")
+
+
+@dataclass(frozen=True)
+class FieldShape:
+    """Size and type of all images of a field.
+
+    Attributes
+    ----------
+    n_tpoints, n_channels, n_zplanes
+        How many there are of each.
+    height, width
+        Size of a plane in pixels.
+    dtype
+        "uint8" or "uint16".
+    """
+
+    n_tpoints: int
+    n_channels: int
+    n_zplanes: int
+    height: int
+    width: int
+    dtype: Literal["uint8", "uint16"] = "uint16"
+
+
+def field_path(plate_store: Path, well_name: str, field: int) -> Path:
+    """Folder of a field within the plate: ``<plate>/B/03/0``."""
+    return _well_path(plate_store, well_name) / str(field)
+
+
+def _well_path(plate_store: Path, well_name: str) -> Path:
+    row, column = _row_and_column(well_name)
+    return plate_store / row / column
+
+
+def _row_and_column(well_name: str) -> tuple[str, str]:
+    """Names of the folders of a well: letters and two digits."""
+    name = name_well(*well_position(well_name))
+    return name[:-2], name[-2:]
+
+
+def write_plane(
+    field_path: Path,
+    shape: FieldShape,
+    channel_names: Sequence[str],
+    *,
+    t: int,
+    c: int,
+    z: int,
+    pixels: GrayImage,
+    pixel_size: float | None = None,
+) -> None:
+    """Write one plane of a field; the field is created when it does not exist.
+
+    Several processes may write planes of the same field at once, and any plane again.
+
+    Parameters
+    ----------
+    field_path
+        From :func:`field_path`.
+    shape
+        The same for all planes of the field.
+    channel_names
+        Labels for viewers, in the order of `c`.
+    t, c, z
+        Which plane.
+    pixels
+        (y, x) of the type and size that `shape` says.
+    pixel_size
+        Width and height of a pixel in micrometres, if known.
+
+    Raises
+    ------
+    BadInput
+        If the pixels or the plane do not fit the shape.
+    Conflict
+        If the field exists with another shape.
+    """
+    if pixels.shape != (shape.height, shape.width) or pixels.dtype != np.dtype(shape.dtype):
+        raise BadInput(
+            f"An image of {pixels.shape[0]} x {pixels.shape[1]} pixels ({pixels.dtype}) does not "
+            f"fit a field of {shape.height} x {shape.width} pixels ({shape.dtype}): "
+            "all images of an acquisition need the same size and bit depth."
+        )
+    full_shape = (shape.n_tpoints, shape.n_channels, shape.n_zplanes, shape.height, shape.width)
+    if any(not 0 <= i < n for i, n in zip((t, c, z), full_shape, strict=False)):
+        raise BadInput(f"There is no plane t={t}, c={c}, z={z} in a field of shape {full_shape}.")
+    shard = (1, 1, 1, round_up(shape.height), round_up(shape.width))
+    path = field_path / "0"
+    create_array(path, full_shape, shard, shape.dtype, _AXES, keep_zeros=True)
+    size = pixel_size or 1.0
+    scales = [(1.0, 1.0, 1.0, size, size)]
+    image = multiscale(field_path.name, _AXES, scales, in_micrometres=pixel_size is not None)
+    # the distance of focal planes is not known: no unit is better than a wrong one
+    image["axes"][2].pop("unit", None)
+    write_group(field_path, {"multiscales": [image], "omero": display(channel_names, shape.dtype)})
+    open_array(path)[t, c, z].write(pixels).result()
+
+
+def read_plane(field_path: Path, *, t: int, c: int, z: int) -> GrayImage:
+    """Read one plane (y, x) of a field.
+
+    Raises
+    ------
+    NotFound
+        If it was never written.
+    """
+    array = open_array(field_path / "0")
+    inside = all(0 <= i < n for i, n in zip((t, c, z), array.shape, strict=False))
+    pixels: NDArray[Any] | None = read_stored(array[t, c, z]) if inside else None
+    if pixels is None:
+        well = "/".join(field_path.parts[-3:])
+        raise NotFound(f"There is no image t={t}, c={c}, z={z} in {well}: run imextract again.")
+    return pixels
+
+
+def write_plate_metadata(plate_store: Path, name: str, wells: Mapping[str, int]) -> None:
+    """Describe the plate so that any OME-NGFF reader finds its wells and fields.
+
+    Parameters
+    ----------
+    plate_store
+        Folder of the plate.
+    name
+        Name of the plate.
+    wells
+        Number of fields by name of the well.
+    """
+    places = {well: _row_and_column(well) for well in sorted(wells, key=well_position)}
+    rows = sorted({row for row, _ in places.values()}, key=lambda row: (len(row), row))
+    columns = sorted({column for _, column in places.values()})
+    for well, n_fields in wells.items():
+        path = _well_path(plate_store, well)
+        write_group(path.parent)
+        write_group(path, {"well": {"images": [{"path": str(i)} for i in range(n_fields)]}})
+    plate = {
+        "name": name,
+        "field_count": max(wells.values(), default=0),
+        "rows": [{"name": row} for row in rows],
+        "columns": [{"name": column} for column in columns],
+        "wells": [
+            {
+                "path": f"{row}/{column}",
+                "rowIndex": rows.index(row),
+                "columnIndex": columns.index(column),
+            }
+            for row, column in places.values()
+        ],
+    }
+    write_group(plate_store, {"plate": plate})

@@ -1,0 +1,255 @@
+"""Mosaics: the whole map of one channel as a pyramid of arrays (y, x) in an OME-NGFF 0.5 image.
+
+The zoom level of a tile counts from the outermost, 0, whose image fits one tile, to the
+full-resolution base. Regions of 2048 x 2048 pixels are written one at a time, each a file of its
+own, by as many processes as there are; a level is begun when the next larger one is complete.
+Memory is needed for one region. Pixels that no image covers are 0, and cost no space.
+"""
+
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tmlib.errors import NotFound
+from tmlib.images.arrays import (
+    TILE_SIZE,
+    create_array,
+    display,
+    multiscale,
+    open_array,
+    read_stored,
+    write_group,
+)
+from tmlib.images.reading import GrayImage
+
+SHARD_SIZE = 2048
+"""Height and width of the regions that are written in one piece."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of a level in the level's own pixels."""
+
+    y: int
+    x: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class PlacedImage:
+    """An image and its place on the map.
+
+    Attributes
+    ----------
+    y, x
+        Upper left corner in pixels of the map.
+    height, width
+        Size in pixels.
+    read
+        Gives the pixels (y, x); called only when they are needed.
+    """
+
+    y: int
+    x: int
+    height: int
+    width: int
+    read: Callable[[], GrayImage]
+
+
+def level_shapes(height: int, width: int) -> list[tuple[int, int]]:
+    """Height and width of every level, outermost first.
+
+    Each level is half the next one, rounded up. There are at least two, and as many as it takes
+    for the outermost to fit one tile.
+    """
+    shapes = [(height, width)]
+    while len(shapes) < 2 or max(shapes[-1]) > TILE_SIZE:
+        y, x = shapes[-1]
+        shapes.append((-(-y // 2), -(-x // 2)))
+    return shapes[::-1]
+
+
+def create_mosaic(
+    path: Path,
+    *,
+    height: int,
+    width: int,
+    dtype: Literal["uint8", "uint16"],
+    name: str,
+    pixel_size: float | None = None,
+) -> None:
+    """Create an empty mosaic in place of what may be there.
+
+    Readers see the old mosaic or the new one, or for a moment none.
+
+    Parameters
+    ----------
+    path
+        Folder of the mosaic.
+    height, width
+        Size of the map in pixels.
+    dtype
+        Type of its pixels.
+    name
+        Name of the channel, shown by other viewers.
+    pixel_size
+        Width and height of a pixel in micrometres, if known.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    shapes = level_shapes(height, width)[::-1]
+    for i, shape in enumerate(shapes):
+        shard = (SHARD_SIZE, SHARD_SIZE)
+        create_array(draft / str(i), shape, shard, dtype, ("y", "x"), keep_zeros=False)
+    size = pixel_size or 1.0
+    scales = [(size * 2**i, size * 2**i) for i in range(len(shapes))]
+    image = multiscale(name, ("y", "x"), scales, in_micrometres=pixel_size is not None)
+    image["type"] = "mean"
+    write_group(draft, {"multiscales": [image], "omero": display([name], dtype)})
+    if path.exists():
+        old = draft.with_suffix(".old")
+        path.rename(old)
+        draft.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        draft.rename(path)
+
+
+def base_regions(height: int, width: int) -> list[Region]:
+    """The regions of the base level of a map of this size, row by row."""
+    return [
+        Region(y, x, min(SHARD_SIZE, height - y), min(SHARD_SIZE, width - x))
+        for y in range(0, height, SHARD_SIZE)
+        for x in range(0, width, SHARD_SIZE)
+    ]
+
+
+def level_regions(height: int, width: int, level: int) -> list[Region]:
+    """The regions of one level of a map of this size, row by row; level 0 is the outermost."""
+    return base_regions(*level_shapes(height, width)[level])
+
+
+def write_base(path: Path, region: Region, images: Sequence[PlacedImage]) -> None:
+    """Write one region of the base level.
+
+    Parameters
+    ----------
+    path
+        Folder of the mosaic.
+    region
+        One of :func:`base_regions`.
+    images
+        All images that may reach into the region; where they overlap the last one is seen.
+    """
+    array = open_array(path / "0", keep_zeros=False)
+    canvas = np.zeros((region.height, region.width), array.dtype.numpy_dtype)
+    for image in images:
+        top, left = max(image.y, region.y), max(image.x, region.x)
+        bottom = min(image.y + image.height, region.y + region.height)
+        right = min(image.x + image.width, region.x + region.width)
+        if top < bottom and left < right:
+            pixels = image.read()
+            canvas[top - region.y : bottom - region.y, left - region.x : right - region.x] = pixels[
+                top - image.y : bottom - image.y, left - image.x : right - image.x
+            ]
+    _write(array, region, canvas)
+
+
+def write_level(path: Path, level: int, region: Region) -> None:
+    """Write one region of a level from the next larger level, each pixel the mean of four.
+
+    Where the larger level ends in the middle of four, its last row or column counts twice. Means
+    are rounded to the nearest number, halves up.
+
+    Parameters
+    ----------
+    path
+        Folder of the mosaic.
+    level
+        Not the base; 0 is the outermost.
+    region
+        One of :func:`level_regions` of this level.
+    """
+    depth = _depth(path)
+    larger = open_array(path / str(depth - 2 - level), keep_zeros=False)
+    array = open_array(path / str(depth - 1 - level), keep_zeros=False)
+    small = np.zeros((region.height, region.width), array.dtype.numpy_dtype)
+    # strips of chunks keep the memory low and skip what was never imaged
+    for y in range(0, region.height, TILE_SIZE):
+        strip = small[y : y + TILE_SIZE]
+        top, left = 2 * (region.y + y), 2 * region.x
+        bottom = min(top + 2 * len(strip), larger.shape[0])
+        right = min(left + 2 * region.width, larger.shape[1])
+        strip[...] = _halve(_read_or_zero(larger, Region(top, left, bottom - top, right - left)))
+    _write(array, region, small)
+
+
+def read_tile(path: Path, *, z: int, y: int, x: int) -> GrayImage | None:
+    """Read the tile in row `y` and column `x` of zoom level `z`.
+
+    Returns
+    -------
+    At most 256 x 256 pixels, fewer on the lower and right edge of the level; None outside of the
+    mosaic, where nothing was imaged, and if there is no mosaic (yet).
+    """
+    try:
+        dataset = _depth(path) - 1 - z
+        array = open_array(path / str(dataset), keep_zeros=False) if dataset >= 0 <= z else None
+    except NotFound:
+        return None
+    if array is None or y < 0 or x < 0:
+        return None
+    height, width = array.shape
+    top, left = y * TILE_SIZE, x * TILE_SIZE
+    if top >= height or left >= width:
+        return None
+    bottom, right = min(top + TILE_SIZE, height), min(left + TILE_SIZE, width)
+    return read_stored(array[top:bottom, left:right])
+
+
+def _depth(path: Path) -> int:
+    """Number of levels, from the size of the base."""
+    return len(level_shapes(*open_array(path / "0", keep_zeros=False).shape))
+
+
+def _halve(pixels: NDArray[Any]) -> NDArray[Any]:
+    """The mean of each 2 x 2 pixels."""
+    height, width = pixels.shape
+    if height % 2 or width % 2:
+        pixels = np.pad(pixels, ((0, height % 2), (0, width % 2)), mode="edge")
+    total = pixels[0::2, 0::2].astype(np.uint32)
+    total += pixels[0::2, 1::2]
+    total += pixels[1::2, 0::2]
+    total += pixels[1::2, 1::2]
+    return ((total + 2) >> 2).astype(pixels.dtype)
+
+
+def _read_or_zero(array: Any, region: Region) -> NDArray[Any]:
+    """Read a region, 0 where nothing was written."""
+    view = array[region.y : region.y + region.height, region.x : region.x + region.width]
+    pixels = read_stored(view)
+    if pixels is not None:
+        return pixels
+    pixels = np.zeros((region.height, region.width), array.dtype.numpy_dtype)
+    for y in range(0, region.height, TILE_SIZE):
+        for x in range(0, region.width, TILE_SIZE):
+            tile = read_stored(
+                array[
+                    region.y + y : region.y + min(y + TILE_SIZE, region.height),
+                    region.x + x : region.x + min(x + TILE_SIZE, region.width),
+                ]
+            )
+            if tile is not None:
+                pixels[y : y + TILE_SIZE, x : x + TILE_SIZE] = tile
+    return pixels
+
+
+def _write(array: Any, region: Region, pixels: NDArray[Any]) -> None:
+    bottom, right = region.y + region.height, region.x + region.width
+    array[region.y : bottom, region.x : right].write(pixels).result()
