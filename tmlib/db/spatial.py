@@ -6,19 +6,23 @@ objects of one layer in a box.
 """
 
 import io
+import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, Integer, Table, bindparam, column, func, select, text
+from sqlalchemy import ColumnElement, Integer, column, func, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.expression import table as sql_table
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+_COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 RTREE = "mapobject_segmentation_boxes"
 
@@ -125,21 +129,48 @@ def in_box(
     return identifier.in_(found)
 
 
-def bulk_insert(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+def bulk_insert(
+    session: Session, model: type[DeclarativeBase], columns: Mapping[str, Sequence[Any]]
+) -> None:
     """Insert many rows at once: COPY on PostgreSQL, one prepared statement on SQLite.
 
-    The rows must have the same keys, and values for all columns without a database default.
+    Parameters
+    ----------
+    session
+        Of a write transaction.
+    model
+        Class of the table.
+    columns
+        Values by name of column, all of the same length; columns without values get null, not
+        their default in Python.
     """
+    table = model.__table__
+    dialect = session.get_bind().dialect
+    values = [_bound(table.c[name].type, sequence, dialect) for name, sequence in columns.items()]
+    rows = list(zip(*values, strict=True))
     if not rows:
         return
-    if session.get_bind().dialect.name == "postgresql":
-        _copy(session, table, rows)
+    names = ", ".join(f'"{name}"' for name in columns)
+    if dialect.name == "postgresql":
+        _copy(session, f"COPY {table} ({names}) FROM STDIN", rows)
     else:
-        session.execute(table.insert(), list(rows))
+        marks = ", ".join("?" * len(columns))
+        session.connection().exec_driver_sql(
+            f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - names of the code's own tables
+            rows,
+        )
+
+
+def _bound(kind: TypeEngine[Any], values: Sequence[Any], dialect: Dialect) -> Sequence[Any]:
+    """Convert a column to what the driver takes."""
+    if isinstance(kind, Geometry):
+        return list(shapely.to_wkb(np.asarray(values), hex=dialect.name == "postgresql"))
+    process = kind.dialect_impl(dialect).bind_processor(dialect)
+    return [process(value) for value in values] if process else values
 
 
 def index_boxes(
-    session: Session, rows: Iterable[tuple[int, int, tuple[float, float, float, float]]]
+    session: Session, layer_id: int, boxes: Iterable[tuple[int, Sequence[float]]]
 ) -> None:
     """Enter bounding boxes into the R*Tree; PostGIS keeps its own index.
 
@@ -147,62 +178,42 @@ def index_boxes(
     ----------
     session
         The session of the transaction that inserts the segmentations.
-    rows
-        Segmentation id, layer id and ``(min_x, min_y, max_x, max_y)`` of each.
+    layer_id
+        Segmentation layer that all of them belong to.
+    boxes
+        Segmentation id and ``(min_x, min_y, max_x, max_y)`` of each.
     """
     if session.get_bind().dialect.name == "postgresql":
         return
-    values = [
-        {
-            "id": identifier,
-            "layer": layer,
-            "min_x": int(box[0] // 1),
-            "min_y": int(box[1] // 1),
-            "max_x": -int(-box[2] // 1),
-            "max_y": -int(-box[3] // 1),
-        }
-        for identifier, layer, box in rows
-    ]
-    if values:
-        statement = text(
-            f"INSERT INTO {RTREE} VALUES (:id, :layer, :layer, :min_x, :max_x, :min_y, :max_y)"  # noqa: S608 - the name is a constant of this module
-        ).bindparams(*(bindparam(name, type_=Integer) for name in values[0]))
-        session.execute(statement, values)
-
-
-def _copy(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    names = list(rows[0])
-    processors = [
-        table.c[name]
-        .type.dialect_impl(session.get_bind().dialect)
-        .bind_processor(session.get_bind().dialect)
-        for name in names
-    ]
-    buffer = io.StringIO()
-    for row in rows:
-        buffer.write(
-            "\t".join(
-                _copy_text(process(row[name]) if process else row[name])
-                for name, process in zip(names, processors, strict=True)
-            )
+    rows = [
+        (
+            identifier,
+            layer_id,
+            layer_id,
+            math.floor(min_x),
+            math.ceil(max_x),
+            math.floor(min_y),
+            math.ceil(max_y),
         )
-        buffer.write("\n")
-    buffer.seek(0)
-    columns = ", ".join(f'"{name}"' for name in names)
-    cursor = session.connection().connection.cursor()
-    cursor.copy_expert(f'COPY "{table.name}" ({columns}) FROM STDIN', buffer)
-    cursor.close()
+        for identifier, (min_x, min_y, max_x, max_y) in boxes
+    ]
+    if rows:
+        session.connection().exec_driver_sql(
+            f"INSERT INTO {RTREE} VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - the name is a constant of this module
+            rows,
+        )
+
+
+def _copy(session: Session, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    lines = ("\t".join(map(_copy_text, row)) for row in rows)
+    buffer = io.StringIO("\n".join(lines) + "\n")
+    with session.connection().connection.cursor() as cursor:
+        cursor.copy_expert(statement, buffer)
 
 
 def _copy_text(value: Any) -> str:
     if value is None:
         return r"\N"
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    return (
-        str(value)
-        .replace("\\", "\\\\")
-        .replace("\t", "\\t")
-        .replace("\n", "\\n")
-        .replace("\r", "\\r")
-    )
+    if isinstance(value, str):
+        return value.translate(_COPY_ESCAPES)
+    return str(value)

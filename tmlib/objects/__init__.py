@@ -1,1 +1,1 @@
-"""Objects found in images: their types, outlines, positions on the map, and feature values."""
+"""Mapobjects: recording what was found on the map, and reading it as tiles, tables and values."""

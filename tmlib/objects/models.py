@@ -159,13 +159,21 @@ class Feature(Base):
 class FeatureValueFile(Base):
     """A Parquet file of feature values, visible from the moment this row is committed.
 
-    A file belongs to one site and time point; when an analysis ends the files of a type are
-    compacted into large ones, which have no ``site_id``. ``path`` is relative to the
-    experiment's folder.
+    A file belongs to one site, time point and plane; when an analysis ends the files of a type
+    are compacted into large ones, which have no ``site_id``. A site's own file takes the place of
+    that site's rows in a compacted one. ``path`` is relative to the experiment's folder.
     """
 
     __tablename__ = "feature_value_files"
-    __table_args__ = (Index("ix_feature_value_files_type_site", "mapobject_type_id", "site_id"),)
+    __table_args__ = (
+        UniqueConstraint(
+            "mapobject_type_id",
+            "tpoint",
+            "zplane",
+            "site_id",
+            name="uq_feature_value_files_content",
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = mapped_column(
@@ -176,6 +184,7 @@ class FeatureValueFile(Base):
     )
     site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"))
     tpoint: Mapped[int]
+    zplane: Mapped[int]
     path: Mapped[str] = mapped_column(String(255), unique=True)
     n_rows: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -370,6 +370,7 @@ def upgrade() -> None:
     sa.Column('mapobject_type_id', sa.Integer(), nullable=False),
     sa.Column('site_id', sa.Integer(), nullable=True),
     sa.Column('tpoint', sa.Integer(), nullable=False),
+    sa.Column('zplane', sa.Integer(), nullable=False),
     sa.Column('path', sa.String(length=255), nullable=False),
     sa.Column('n_rows', sa.Integer(), nullable=False),
     sa.Column('created_at', UtcDateTime(), nullable=False),
@@ -377,10 +378,10 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['mapobject_type_id'], ['mapobject_types.id'], name=op.f('fk_feature_value_files_mapobject_type_id_mapobject_types'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['site_id'], ['sites.id'], name=op.f('fk_feature_value_files_site_id_sites'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_feature_value_files')),
+    sa.UniqueConstraint('mapobject_type_id', 'tpoint', 'zplane', 'site_id', name='uq_feature_value_files_content'),
     sa.UniqueConstraint('path', name=op.f('uq_feature_value_files_path'))
     )
     op.create_index(op.f('ix_feature_value_files_experiment_id'), 'feature_value_files', ['experiment_id'], unique=False)
-    op.create_index('ix_feature_value_files_type_site', 'feature_value_files', ['mapobject_type_id', 'site_id'], unique=False)
     if is_postgresql:
         op.create_index('ix_mapobject_segmentations_outline', 'mapobject_segmentations', ['outline'], postgresql_using='gist')
     else:
