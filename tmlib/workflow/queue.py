@@ -1,4 +1,4 @@
-"""How job ids get to the workers: one small interface, so that nobody here knows what carries them."""
+"""How job ids get to the workers: a small interface that hides what carries them."""
 
 import pkgutil
 from collections.abc import Sequence

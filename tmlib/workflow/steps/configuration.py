@@ -22,7 +22,6 @@ from tmlib.experiments.models import (
     Site,
     Well,
 )
-from tmlib.images.layout import MapLayout
 from tmlib.images.reading import ImageProperties
 
 
@@ -125,7 +124,7 @@ def _channels(session: Session, experiment_id: int, planes: Sequence[Plane]) -> 
     found = session.execute(
         select(Channel.name, Channel.id).where(Channel.experiment_id == experiment_id)
     )
-    return {name: identifier for name, identifier in found}
+    return {row.name: row.id for row in found}
 
 
 def _wells(session: Session, acquisition: Acquisition, planes: Sequence[Plane]) -> dict[str, int]:
@@ -140,7 +139,7 @@ def _wells(session: Session, acquisition: Acquisition, planes: Sequence[Plane]) 
     ]
     _insert_missing(session, Well, rows, ["name"])
     found = session.execute(select(Well.name, Well.id).where(Well.plate_id == acquisition.plate_id))
-    return {name: identifier for name, identifier in found}
+    return {row.name: row.id for row in found}
 
 
 def _sites(

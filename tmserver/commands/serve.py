@@ -1,0 +1,42 @@
+"""``tm serve``: the whole product on one machine."""
+
+import logging
+import signal
+from types import FrameType
+
+import click
+
+from tmlib.settings import Settings
+from tmserver.supervisor import Supervisor
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=5002,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    help="Number of worker processes.  [default: one per core]",
+)
+def serve(host: str, port: int, processes: int | None) -> None:
+    """Run web server, workers and, unless TM_BROKER_URL is set, Redis.
+
+    What dies is started again. Ctrl-C or SIGTERM stops all of them.
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    supervisor = Supervisor(Settings(), host, port, processes)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        supervisor.stop()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    with supervisor:
+        click.echo(f"tmserver listens on {supervisor.url} (stop it with Ctrl-C)")
+        supervisor.run()

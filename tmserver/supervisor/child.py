@@ -1,0 +1,136 @@
+"""A process that the supervisor keeps running."""
+
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tmlib.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.05
+
+
+class Child:
+    """One process, in a session of its own so that a Ctrl-C reaches only the supervisor.
+
+    Parameters
+    ----------
+    name
+        What it is called in messages.
+    command
+        Program and arguments.
+    environment
+        Replaces the supervisor's own.
+    is_ready
+        Tells whether it has started up.
+    log_dir
+        Folder for its output; None to share the supervisor's.
+    stop_seconds
+        How long it may take to end before it is killed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        is_ready: Callable[[], bool],
+        log_dir: Path | None,
+        stop_seconds: float,
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._environment = environment
+        self._is_ready = is_ready
+        self._log = None if log_dir is None else log_dir / f"{name}.log"
+        self._stop_seconds = stop_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self.started_at = 0.0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def returncode(self) -> int | None:
+        """How the process ended, None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def start(self) -> None:
+        """Start the process; `wait_until_ready` tells when it can be used."""
+        self.started_at = time.monotonic()
+        if self._log is None:
+            self._process = self._popen(None)
+            return
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as output:
+            self._process = self._popen(output.fileno())
+
+    def _popen(self, output: int | None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - the commands are this package's own
+            self._command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+    def wait_until_ready(self, seconds: float, give_up: Callable[[], bool]) -> None:
+        """Wait until the process can be used.
+
+        Raises
+        ------
+        Unavailable
+            If it ends instead, or takes longer than `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._is_ready():
+            if give_up():
+                return
+            if not self.is_alive:
+                raise Unavailable(
+                    f"The {self.name} ended with code {self.returncode} while starting"
+                    f"{self._see_log()}."
+                )
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"The {self.name} did not start within {seconds:g} seconds{self._see_log()}."
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _see_log(self) -> str:
+        return "; its messages are above" if self._log is None else f": see {self._log}"
+
+    def ask_to_stop(self) -> None:
+        """Ask the process to end."""
+        if self._process is not None and self.is_alive:
+            self._process.terminate()
+
+    def stop(self) -> None:
+        """End the process and all that it started, by force after a while."""
+        process = self._process
+        if process is None:
+            return
+        self.ask_to_stop()
+        try:
+            process.wait(self._stop_seconds)
+        except subprocess.TimeoutExpired:
+            logger.warning("The %s does not end and is killed.", self.name)
+        self._kill_group(process.pid)
+        process.wait()
+
+    def _kill_group(self, process_group: int) -> None:
+        try:
+            os.killpg(process_group, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            # macOS answers so for a group whose last process is a zombie
+            return

@@ -1,0 +1,219 @@
+"""Starts the product's processes in order, restarts what dies, and stops all of them together."""
+
+import fcntl
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from tmlib import schema
+from tmlib.db import Database
+from tmlib.errors import BadInput, Conflict
+from tmlib.settings import Settings
+from tmserver.supervisor import redis_server
+from tmserver.supervisor.child import Child
+
+logger = logging.getLogger(__name__)
+
+_START_SECONDS = 60
+_STABLE_SECONDS = 30
+_LONGEST_PAUSE = 30.0
+
+
+class Supervisor:
+    """The product on one machine: a web server, a worker pool, and Redis unless one is given.
+
+    A context manager: the processes run inside it and are gone after it.
+
+    Parameters
+    ----------
+    settings
+        Of the installation.
+    host, port
+        Where the web server listens; port 0 takes a free one.
+    processes
+        Number of worker processes.
+    log_dir
+        Folder for the output of the processes; None to share this process's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        host: str = "127.0.0.1",
+        port: int = 5002,
+        processes: int | None = None,
+        log_dir: Path | None = None,
+    ) -> None:
+        self._settings = settings
+        self._host = host
+        self._port = port or free_port()
+        self._processes = processes or os.cpu_count() or 1
+        self._log_dir = log_dir
+        self._stopping = threading.Event()
+        self._children: list[Child] = []
+        self._lock: IO[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of the web server."""
+        host = "127.0.0.1" if self._host in ("0.0.0.0", "::") else self._host  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self._port}"
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stop_children()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop_children()
+
+    def stop(self) -> None:
+        """End `run`; may be called from a signal handler or another thread."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Watch over the processes until `stop` is called."""
+        pauses = {child.name: 0.5 for child in self._children}
+        while not self._stopping.wait(0.2):
+            for child in self._children:
+                if child.is_alive:
+                    continue
+                if time.monotonic() - child.started_at > _STABLE_SECONDS:
+                    pauses[child.name] = 0.5
+                logger.warning(
+                    "The %s ended with code %s and is started again.", child.name, child.returncode
+                )
+                if self._stopping.wait(pauses[child.name]):
+                    return
+                pauses[child.name] = min(2 * pauses[child.name], _LONGEST_PAUSE)
+                child.start()
+
+    def _start(self) -> None:
+        check_port(self._host, self._port)
+        self._lock = _lock(self._settings.data_dir / "run")
+        database = Database(self._settings.resolved_database_url)
+        schema.upgrade(database)
+        database.close()
+        _ = self._settings.signing_key
+        environment = self._environment()
+        if self._settings.broker_url is None:
+            port = free_port()
+            file, url = redis_server.write_configuration(self._settings.data_dir / "run", port)
+            environment["TM_BROKER_URL"] = url
+            self._launch(
+                Child(
+                    "redis",
+                    [redis_server.find_executable(), str(file)],
+                    environment,
+                    lambda: redis_server.answers(url),
+                    self._log_dir,
+                    stop_seconds=5,
+                )
+            )
+        self._launch(self._web_server(environment))
+        self._launch(self._worker_pool(environment))
+
+    def _launch(self, child: Child) -> None:
+        self._children.append(child)
+        child.start()
+        child.wait_until_ready(_START_SECONDS, self._stopping.is_set)
+
+    def _environment(self) -> dict[str, str]:
+        environment = dict(os.environ)
+        environment["TM_DATA_DIR"] = str(self._settings.data_dir.resolve())
+        environment["TM_DATABASE_URL"] = self._settings.resolved_database_url
+        return environment
+
+    def _web_server(self, environment: dict[str, str]) -> Child:
+        command = [
+            *(sys.executable, "-m", "gunicorn", "tmserver.wsgi:application"),
+            *("--bind", f"{self._host}:{self._port}"),
+            *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
+            *("--graceful-timeout", "5", "--timeout", "120", "--log-level", "warning"),
+        ]
+        return Child(
+            "web server", command, environment, self._web_answers, self._log_dir, stop_seconds=10
+        )
+
+    def _worker_pool(self, environment: dict[str, str]) -> Child:
+        command = [
+            *(sys.executable, "-m", "celery", "--app", "workers.application", "worker"),
+            *("--concurrency", str(self._processes), "--loglevel", "WARNING"),
+            *("--without-gossip", "--without-mingle"),
+        ]
+        return Child("worker pool", command, environment, lambda: True, self._log_dir, 10)
+
+    def _web_answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2):  # noqa: S310 - http to our own child
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _stop_children(self) -> None:
+        self._stopping.set()
+        for child in self._children[1:]:
+            child.ask_to_stop()
+        for child in reversed(self._children):
+            child.stop()
+        self._children.clear()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def check_port(host: str, port: int) -> None:
+    """Make sure that a port can be listened on.
+
+    Raises
+    ------
+    BadInput
+        If another program has it, or it is not this user's to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BadInput(
+                f"Cannot listen on port {port} of {host} ({os.strerror(error.errno or 0)}): "
+                "stop the program that uses it, or choose another port with --port."
+            ) from None
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _lock(folder: Path) -> IO[str]:
+    """Claim a data folder for one supervisor; released when the file is closed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "supervisor.lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise Conflict(
+            f'The data folder "{folder.parent}" is in use by another `tm serve` or `tm demo`: '
+            "stop that one, or choose another folder with TM_DATA_DIR."
+        ) from None
+    return file

@@ -1,0 +1,64 @@
+"""The Celery application and its one task.
+
+Celery carries ids of jobs and nothing else; whether a job is still to be done, and what follows
+from its end, is decided in the ledger. Run it with ``tm worker``.
+"""
+
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.signals import (
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutting_down,
+)
+
+import tmlib.schema  # noqa: F401 - registers all tables before the first query
+from tmlib.db import Database
+from tmlib.settings import Settings
+from tmlib.workflow.execution import Worker
+from workers.configuration import JOB_QUEUE, RUN_JOB, configure
+from workers.queue import CeleryQueue
+from workers.recovery import Recovery
+
+app = configure(Celery("tmserver"), Settings())
+
+_worker: Worker | None = None
+_stop = threading.Event()
+
+
+@worker_process_init.connect
+def _open(**_: Any) -> None:
+    """Give each worker process connections of its own."""
+    global _worker
+    settings = Settings()
+    _worker = Worker(Database(settings.resolved_database_url), CeleryQueue(settings), settings)
+
+
+@worker_process_shutdown.connect
+def _close(**_: Any) -> None:
+    if _worker is not None:
+        _worker.database.close()
+
+
+@worker_ready.connect
+def _start_recovery(**_: Any) -> None:
+    """Look after lost jobs from every worker, so that no single process has to live for it."""
+    _stop.clear()
+    recovery = Recovery(Settings())
+    threading.Thread(target=recovery.run, args=(_stop,), name="recovery", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def _stop_recovery(**_: Any) -> None:
+    _stop.set()
+
+
+@app.task(name=RUN_JOB, queue=JOB_QUEUE, ignore_result=True)  # type: ignore[untyped-decorator] # Celery ships no types
+def run_job(job_id: int) -> None:
+    """Run a job, if the ledger says that it is still to be done."""
+    if _worker is None:
+        raise RuntimeError("Jobs run only in the processes of a worker's pool.")
+    _worker.run(job_id)

@@ -1,0 +1,44 @@
+"""The queue that job ids travel on: Celery on Redis."""
+
+import logging
+from collections.abc import Sequence
+from typing import cast
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from tmlib.settings import Settings
+from workers.configuration import JOB_QUEUE, RUN_JOB, configure
+
+logger = logging.getLogger(__name__)
+
+
+class CeleryQueue:
+    """Sends job ids to Celery workers.
+
+    Parameters
+    ----------
+    settings
+        Name the Redis to use.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._app = configure(Celery("tmserver-queue", set_as_current=False), settings)
+
+    def enqueue(self, job_ids: Sequence[int]) -> None:
+        """Send job ids. If Redis is away they are not lost: the workers look for such jobs."""
+        if not job_ids:
+            return
+        try:
+            with self._app.producer_pool.acquire(block=True) as producer:
+                for job_id in job_ids:
+                    self._app.send_task(
+                        RUN_JOB, args=[job_id], queue=JOB_QUEUE, producer=producer, retry=False
+                    )
+        except (OperationalError, OSError):
+            logger.exception("%d jobs could not be sent; they will be found.", len(job_ids))
+
+    def depth(self) -> int:
+        """How many job ids wait to be taken."""
+        with self._app.connection_for_read() as connection:
+            return cast(int, connection.default_channel.client.llen(JOB_QUEUE))

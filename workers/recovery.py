@@ -1,0 +1,53 @@
+"""Looks after jobs whose worker or whose message was lost.
+
+Every worker does this; the ledger sees to it that two of them do no harm.
+"""
+
+import logging
+import threading
+from datetime import timedelta
+
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.settings import Settings
+from tmlib.workflow import engine
+from workers.queue import CeleryQueue
+
+logger = logging.getLogger(__name__)
+
+
+class Recovery:
+    """Repeats the search for lost jobs until it is stopped."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._queue = CeleryQueue(settings)
+
+    def run(self, stop: threading.Event) -> None:
+        """Search about twice per lease; a database or Redis that is away is asked again."""
+        while not stop.wait(self._settings.lease_seconds / 2):
+            try:
+                self.search()
+            except Exception:
+                logger.exception("The search for lost jobs failed; it will be repeated.")
+
+    def search(self) -> list[int]:
+        """Find lost jobs and send them again.
+
+        The connection is closed afterwards, so that pool processes that are forked later do not
+        inherit it.
+        """
+        moment = now()
+        lost_before = None
+        if self._queue.depth() == 0:
+            lost_before = moment - timedelta(seconds=self._settings.lease_seconds)
+        database = Database(self._settings.resolved_database_url)
+        try:
+            with database.transaction() as session:
+                job_ids = engine.recover(session, moment, self._settings.max_attempts, lost_before)
+        finally:
+            database.close()
+        if job_ids:
+            logger.warning("%d lost jobs are sent again.", len(job_ids))
+        self._queue.enqueue(job_ids)
+        return job_ids
