@@ -1,0 +1,62 @@
+"""Experiments."""
+
+from tmclient.resources import Resource, Resources
+
+
+class Experiments(Resources):
+    """Methods of the client for experiments."""
+
+    def get_experiments(self) -> list[Resource]:
+        """All experiments that the user may see."""
+        experiments: list[Resource] = self.connection.get("/api/experiments")
+        return experiments
+
+    def create_experiment(
+        self,
+        workflow_type: str = "canonical",
+        microscope_type: str = "cellvoyager",
+        plate_format: int = 384,
+        plate_acquisition_mode: str = "basic",
+        description: str = "",
+    ) -> Resource:
+        """Create the experiment whose name the client was given.
+
+        Parameters
+        ----------
+        workflow_type
+            The stages and steps that its images go through.
+        microscope_type
+            Decides which files are images and what their names mean; ``generic`` for those whose
+            pattern the user gives.
+        plate_format
+            Number of wells of a plate: 1, 96 or 384.
+        plate_acquisition_mode
+            ``basic``: several acquisitions of a plate are a time series; ``multiplexing``: they
+            are cycles of staining.
+        description
+            Free text.
+        """
+        answer = self.connection.post(
+            "/api/experiments",
+            {
+                "name": self._require_experiment_name(),
+                "description": description,
+                "workflow_type": workflow_type,
+                "microscope_type": microscope_type,
+                "plate_format": plate_format,
+                "plate_acquisition_mode": plate_acquisition_mode,
+            },
+        )
+        experiment: Resource = answer["data"]
+        self._experiment_id = experiment["id"]
+        return experiment
+
+    def rename_experiment(self, new_name: str) -> None:
+        """Give the experiment another name."""
+        self.connection.put(self._path(), {"name": new_name})
+        self.experiment_name = new_name
+
+    def delete_experiment(self) -> None:
+        """Delete the experiment with all its images and objects."""
+        self.connection.delete(self._path())
+        self._experiment_id = None
