@@ -1,0 +1,93 @@
+"""The ``tm_client`` command: ``tm_client [OPTIONS] RESOURCE [-e EXPERIMENT] METHOD [OPTIONS]``."""
+
+import os
+from typing import Any
+
+import click
+
+from tmclient.commands.experiments import acquisition, channel, experiment, plate
+from tmclient.commands.files import microscope_file
+from tmclient.commands.objects import feature, feature_values, object_type
+from tmclient.commands.session import ClientSession
+from tmclient.commands.workflow import jtproject, workflow
+from tmclient.errors import TmClientError
+
+_TRACEBACKS = 4
+
+
+class _Commands(click.Group):
+    """Turns errors into a message and exit code 1; ``-vvvv`` shows where they come from."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (TmClientError, OSError) as error:
+            if ctx.params["verbosity"] >= _TRACEBACKS:
+                raise
+            raise click.ClickException(str(error)) from error
+
+
+def _default_user() -> str | None:
+    return os.environ.get("USER") or os.environ.get("LOGNAME")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-H",
+    "--host",
+    envvar="TM_HOST",
+    default="localhost",
+    show_default=True,
+    help="The server's name or whole address, https://tm.example.org for example. [TM_HOST]",
+)
+@click.option(
+    "-P",
+    "--port",
+    envvar="TM_PORT",
+    type=click.IntRange(1, 65535),
+    default=80,
+    show_default=True,
+    help="The server's port; 443 means HTTPS. [TM_PORT]",
+)
+@click.option(
+    "-u", "--user", "username", envvar="TM_USER", default=_default_user, help="You. [TM_USER]"
+)
+@click.option(
+    "-p",
+    "--password",
+    envvar="TM_PASSWORD",
+    help="Better not on the command line: TM_PASSWORD, ~/.tm_pass or a prompt.",
+)
+@click.option("-v", "--verbosity", count=True, help="-vvvv shows tracebacks.")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    host: str,
+    port: int,
+    username: str | None,
+    password: str | None,
+    verbosity: int,
+) -> None:
+    """Work with the experiments on a tmserver from the command line."""
+    ctx.obj = ClientSession(host, port, username, password)
+    ctx.call_on_close(ctx.obj.close)
+
+
+for command in (
+    experiment,
+    plate,
+    acquisition,
+    microscope_file,
+    channel,
+    object_type,
+    feature,
+    feature_values,
+    workflow,
+    jtproject,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command."""
+    cli(prog_name="tm_client")

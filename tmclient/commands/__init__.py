@@ -1,0 +1,1 @@
+"""The commands of ``tm_client``, a module per kind of resource."""

@@ -1,0 +1,139 @@
+"""Workflows and jterator projects."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tmclient.commands.session import (
+    ClientSession,
+    console,
+    pass_session,
+    print_resources,
+    resource_group,
+)
+from tmclient.errors import ResourceError, TmClientError
+from tmclient.progress import step_statuses, watch_workflow
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+workflow = resource_group("workflow", "Describe, start, watch and stop the workflow.")
+
+
+@workflow.command("download")
+@click.option("--file", "path", type=_FILE, required=True, help="YAML file to write.")
+@pass_session
+def download_description(session: ClientSession, path: Path) -> None:
+    """Write the description of the next workflow into a file, to be edited."""
+    session.client.download_workflow_description_file(path)
+
+
+@workflow.command("upload")
+@click.option("--file", "path", type=_FILE, required=True, help="YAML file to read.")
+@pass_session
+def upload_description(session: ClientSession, path: Path) -> None:
+    """Set the description of the next workflow from a file."""
+    session.client.upload_workflow_description_file(path)
+
+
+@workflow.command("submit")
+@pass_session
+def submit(session: ClientSession) -> None:
+    """Start the workflow."""
+    click.echo(f"Submission {session.client.submit_workflow()}")
+
+
+@workflow.command("resubmit")
+@click.option("-s", "--stage", "stage_name", help="The stage to begin with; the first if none.")
+@pass_session
+def resubmit(session: ClientSession, stage_name: str | None) -> None:
+    """Run the workflow again, from a stage on."""
+    click.echo(f"Submission {session.client.resubmit_workflow(stage_name)}")
+
+
+@workflow.command("kill")
+@pass_session
+def kill(session: ClientSession) -> None:
+    """Stop the workflow."""
+    session.client.kill_workflow()
+
+
+@workflow.command("status")
+@click.option("--depth", type=click.IntRange(min=0), default=2, show_default=True)
+@click.option("--watch", is_flag=True, help="Show bars until the workflow has ended.")
+@pass_session
+def status(session: ClientSession, depth: int, watch: bool) -> None:
+    """Show how far the workflow is; with --watch the exit code is that of the workflow."""
+    if watch:
+        found: dict[str, Any] | None = watch_workflow(session.client, console())
+    else:
+        found = session.client.get_workflow_status(depth)
+    if found is None:
+        raise ResourceError("No workflow of this experiment was submitted yet.")
+    if not watch:
+        print_resources(
+            _rows(found, ""),
+            id="id",
+            name="indented_name",
+            type="type",
+            created="created_at",
+            state="state",
+            done="percent_done",
+            exitcode="exitcode",
+            wall_time="time",
+            cpu_time="cpu_time",
+            memory="memory",
+        )
+    elif found["failed"]:
+        raise TmClientError(describe_failure(found))
+
+
+@workflow.command("log")
+@click.option("-s", "--step", "step_name", required=True)
+@click.option("-n", "--name", required=True, help="Name of the job, imextract_run_0000001 say.")
+@pass_session
+def log(session: ClientSession, step_name: str, name: str) -> None:
+    """Show what a job printed."""
+    texts = session.client.get_workflow_job_log(step_name, name)
+    click.echo(texts["stdout"], nl=False)
+    click.echo(texts["stderr"], nl=False, err=True)
+
+
+jtproject = resource_group("jtproject", "Download and upload the jterator project.")
+
+
+@jtproject.command("download")
+@click.option("--directory", type=_FOLDER, required=True)
+@pass_session
+def download_project(session: ClientSession, directory: Path) -> None:
+    """Write pipeline.yaml and the handles into a folder."""
+    session.client.download_jterator_project_files(directory)
+
+
+@jtproject.command("upload")
+@click.option("--directory", type=_FOLDER, required=True)
+@pass_session
+def upload_project(session: ClientSession, directory: Path) -> None:
+    """Replace the project by the pipeline.yaml and the handles of a folder."""
+    session.client.upload_jterator_project_files(directory)
+
+
+def describe_failure(status: dict[str, Any]) -> str:
+    """Which steps failed and why, of the status of a workflow that ended badly."""
+    lines = ["The workflow failed."]
+    for step in step_statuses(status):
+        if step.n_failed:
+            lines.append(f"Step {step.name}, {step.n_failed} of {step.n_jobs} jobs:")
+            lines += [f"  - {error}" for error in dict.fromkeys(step.errors)]
+    return "\n".join(lines)
+
+
+def _rows(task: dict[str, Any] | None, indent: str) -> Iterator[dict[str, Any]]:
+    """A task and all below it, indented as deep as they are."""
+    if task is None:
+        return
+    yield {**task, "indented_name": indent + task["name"]}
+    for part in task["subtasks"]:
+        yield from _rows(part, indent + "  ")
