@@ -56,7 +56,7 @@ def _stop_recovery(**_: Any) -> None:
     _stop.set()
 
 
-@app.task(name=RUN_JOB, queue=JOB_QUEUE, ignore_result=True)  # type: ignore[untyped-decorator] # Celery ships no types
+@app.task(name=RUN_JOB, queue=JOB_QUEUE, ignore_result=True)
 def run_job(job_id: int) -> None:
     """Run a job, if the ledger says that it is still to be done."""
     if _worker is None:

@@ -185,7 +185,7 @@ def _peak_memory() -> int:
     return int(peak / 2**20 if sys.platform == "darwin" else peak / 2**10)
 
 
-def _clean_up(actions: list[Callable[[], None]]) -> None:
+def _clean_up(actions: list[Callable[[], object]]) -> None:
     for action in actions:
         try:
             action()

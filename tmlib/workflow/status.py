@@ -213,7 +213,7 @@ def _errors(session: Session, submission_id: int) -> dict[int, list[str]]:
         .order_by(Job.id)
         .limit(_MAX_ERRORS)
     ):
-        errors.setdefault(task_id, []).append(error)
+        errors.setdefault(task_id, []).append(str(error))
     return errors
 
 

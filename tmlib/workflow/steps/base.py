@@ -50,8 +50,8 @@ class JobContext:
     settings: Settings
     experiment_id: int
     arguments: dict[str, Value]
-    effects: list[Callable[[Session], None]] = field(default_factory=list)
-    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    effects: list[Callable[[Session], object]] = field(default_factory=list)
+    afterwards: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def storage(self) -> ExperimentStorage:

@@ -1,0 +1,15 @@
+"""The steps of a workflow, one module each."""
+
+from tmlib.workflow.steps.base import Step
+from tmlib.workflow.steps.corilla import Corilla
+from tmlib.workflow.steps.illuminati import Illuminati
+from tmlib.workflow.steps.imextract import Imextract
+from tmlib.workflow.steps.jterator import Jterator
+from tmlib.workflow.steps.metaconfig import Metaconfig
+from tmlib.workflow.steps.metaextract import Metaextract
+
+STEPS: dict[str, Step] = {
+    step.name: step
+    for step in (Metaextract(), Metaconfig(), Imextract(), Corilla(), Illuminati(), Jterator())
+}
+"""All steps by name."""

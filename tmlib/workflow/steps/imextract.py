@@ -1,0 +1,111 @@
+"""Step imextract: reads the pixels of all planes from the microscope's files into OME-Zarr."""
+
+from functools import partial, reduce
+from typing import ClassVar
+
+import numpy as np
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from tmlib.experiments.models import Acquisition, Channel, ChannelImageFile, Plate, Site, Well
+from tmlib.images.channel_images import field_path, write_plane, write_plate_metadata
+from tmlib.images.reading import GrayImage, read_image
+from tmlib.uploads.models import FileKind, MicroscopeFile
+from tmlib.workflow.arguments import BATCH_SIZE, Argument
+from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
+from tmlib.workflow.steps.channels import read_field_shape
+
+
+class Imextract(Step):
+    """Extraction of images from the microscope's files."""
+
+    name = "imextract"
+    fullname = "Image extraction"
+    help = "Reads the pixels of all planes and stores them as OME-Zarr."
+    has_collect = True
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        BATCH_SIZE,
+        Argument("delete", bool, "Delete the microscope's image files afterwards.", False),
+    )
+
+    def create_batches(self, context: JobContext) -> list[list[Batch]]:
+        """Cut the planes into batches, the planes of a site together."""
+        with context.database.session() as session:
+            ids = session.scalars(
+                select(ChannelImageFile.id)
+                .where(ChannelImageFile.experiment_id == context.experiment_id)
+                .order_by(ChannelImageFile.site_id, ChannelImageFile.id)
+            ).all()
+        size = int(context.arguments["batch_size"] or 1)
+        return [[{"channel_image_file_ids": part} for part in chunks(ids, size)]]
+
+    def run(self, context: JobContext, batch: Batch) -> None:
+        """Read and write the planes of a batch."""
+        with context.database.session() as session:
+            shape, channel_names = read_field_shape(session, context.experiment_id)
+            planes = session.execute(
+                select(ChannelImageFile, Channel.index, Site.field, Well.name, Acquisition)
+                .join(Channel, Channel.id == ChannelImageFile.channel_id)
+                .join(Site, Site.id == ChannelImageFile.site_id)
+                .join(Well, Well.id == Site.well_id)
+                .join(Acquisition, Acquisition.id == ChannelImageFile.acquisition_id)
+                .where(ChannelImageFile.id.in_(batch["channel_image_file_ids"]))
+                .order_by(ChannelImageFile.site_id, ChannelImageFile.id)
+            ).all()
+        for plane, channel_index, field, well_name, acquisition in planes:
+            store = context.storage.plate_images(acquisition.plate_id)
+            write_plane(
+                field_path(store, well_name, field),
+                shape,
+                channel_names,
+                t=plane.tpoint,
+                c=channel_index,
+                z=plane.zplane,
+                pixels=_read(context, acquisition, plane),
+            )
+        logger.info("%d planes written", len(planes))
+
+    def collect(self, context: JobContext) -> None:
+        """Describe each plate as a whole; delete the microscope's images if that is wanted."""
+        with context.database.session() as session:
+            for plate in session.scalars(
+                select(Plate).where(Plate.experiment_id == context.experiment_id)
+            ):
+                wells = {well.name: len(well.sites) for well in plate.wells}
+                if wells:
+                    write_plate_metadata(context.storage.plate_images(plate.id), plate.name, wells)
+        if context.arguments["delete"]:
+            context.effects.append(lambda session: _delete_images(session, context))
+
+
+def _read(context: JobContext, acquisition: Acquisition, plane: ChannelImageFile) -> GrayImage:
+    """Read a plane, the maximum of several if it is made of several."""
+    folder = context.storage.microscope_images(acquisition.plate_id, acquisition.id)
+    sources = zip(plane.file_map["files"], plane.file_map["planes"], strict=True)
+    limit = context.settings.max_image_pixels
+    return reduce(
+        np.maximum,
+        (read_image(folder / name, plane=number, max_pixels=limit) for name, number in sources),
+    )
+
+
+def _delete_images(session: Session, context: JobContext) -> None:
+    files = session.execute(
+        select(MicroscopeFile.name, Acquisition.plate_id, Acquisition.id)
+        .join(Acquisition, Acquisition.id == MicroscopeFile.acquisition_id)
+        .where(
+            MicroscopeFile.experiment_id == context.experiment_id,
+            MicroscopeFile.kind == FileKind.IMAGE,
+        )
+    ).all()
+    paths = [
+        context.storage.microscope_images(plate_id, acquisition_id) / name
+        for name, plate_id, acquisition_id in files
+    ]
+    session.execute(
+        delete(MicroscopeFile).where(
+            MicroscopeFile.experiment_id == context.experiment_id,
+            MicroscopeFile.kind == FileKind.IMAGE,
+        )
+    )
+    context.afterwards.extend(partial(path.unlink, missing_ok=True) for path in paths)

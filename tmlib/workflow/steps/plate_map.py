@@ -1,0 +1,98 @@
+"""The map of an experiment as its tables describe it: where every plate, well and site lies."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from tmlib.errors import BadInput
+from tmlib.experiments.models import Plate, Well
+from tmlib.images.layout import Box, MapLayout, PlateLayout, WellLayout
+
+
+@dataclass(frozen=True)
+class PlacedSite:
+    """A site, where its images are stored, and where it lies on the map."""
+
+    id: int
+    plate_id: int
+    well_name: str
+    field: int
+    box: Box
+
+
+@dataclass(frozen=True)
+class PlateMap:
+    """Everything that lies on the map of an experiment."""
+
+    layout: MapLayout
+    plates: list[Plate]
+    sites: list[PlacedSite]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the map in pixels."""
+        return self.layout.size
+
+    def plate_boxes(self) -> list[tuple[int, Box]]:
+        """Id and place of each plate."""
+        return [(plate.id, self.layout.plate(i)) for i, plate in enumerate(self.plates)]
+
+    def well_boxes(self) -> list[tuple[int, Box]]:
+        """Id and place of each well."""
+        return [
+            (well.id, self.layout.well(i, well.name))
+            for i, plate in enumerate(self.plates)
+            for well in plate.wells
+        ]
+
+
+def read_plate_map(session: Session, experiment_id: int) -> PlateMap:
+    """Read the layout of all plates that have wells with sites.
+
+    Raises
+    ------
+    BadInput
+        If there are no sites.
+    """
+    plates = [
+        plate
+        for plate in session.scalars(
+            select(Plate)
+            .where(Plate.experiment_id == experiment_id)
+            .order_by(Plate.id)
+            .options(selectinload(Plate.wells).selectinload(Well.sites))
+        )
+        if plate.wells
+    ]
+    sites = [site for plate in plates for well in plate.wells for site in well.sites]
+    if not sites:
+        raise BadInput("The experiment has no sites yet: run the image conversion stage first.")
+    layout = MapLayout(
+        tuple(_plate_layout(plate) for plate in plates), sites[0].height, sites[0].width
+    )
+    return PlateMap(
+        layout,
+        plates,
+        [
+            PlacedSite(
+                site.id,
+                plate.id,
+                well.name,
+                site.field,
+                layout.site(index, well.name, site.y, site.x),
+            )
+            for index, plate in enumerate(plates)
+            for well in plate.wells
+            for site in well.sites
+        ],
+    )
+
+
+def _plate_layout(plate: Plate) -> PlateLayout:
+    return PlateLayout(
+        tuple(
+            WellLayout(well.name, tuple((site.y, site.x) for site in well.sites))
+            for well in plate.wells
+        )
+    )
