@@ -1,0 +1,75 @@
+"""Who asks, for what, and what the server has at hand to answer."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+from flask import current_app
+
+from tmlib.accounts.attempts import LoginAttempts
+from tmlib.accounts.models import User
+from tmlib.db import Database
+from tmlib.experiments.models import Experiment
+from tmlib.settings import Settings
+from tmlib.storage import ExperimentStorage
+from tmlib.workflow import queue
+
+
+class Services:
+    """What all requests of a process share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.resolved_database_url)
+        self.login_attempts = LoginAttempts()
+
+    @cached_property
+    def queue(self) -> queue.Queue:
+        """Carries job ids to the workers; connected when it is needed first."""
+        return queue.connect(self.settings)
+
+
+def current_services() -> Services:
+    """The services of the application that handles the present request."""
+    return cast(Services, current_app.extensions["tmserver"])
+
+
+@dataclass(frozen=True)
+class Access:
+    """A request that anybody may send."""
+
+    services: Services
+
+    @property
+    def database(self) -> Database:
+        """The database."""
+        return self.services.database
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration."""
+        return self.services.settings
+
+
+@dataclass(frozen=True)
+class UserAccess(Access):
+    """A request of somebody who is logged in."""
+
+    user: User
+
+
+@dataclass(frozen=True)
+class ExperimentAccess(UserAccess):
+    """A request of a user who has the permission that it needs for the experiment."""
+
+    experiment: Experiment
+
+    @property
+    def experiment_id(self) -> int:
+        """Number of the experiment."""
+        return self.experiment.id
+
+    @property
+    def storage(self) -> ExperimentStorage:
+        """The experiment's files."""
+        return ExperimentStorage(self.settings.data_dir, self.experiment.id)

@@ -1,0 +1,29 @@
+"""The resources, one module each: what is asked, what is answered, and the views."""
+
+from tmserver.api import (
+    acquisitions,
+    authentication,
+    channels,
+    experiments,
+    information,
+    mapobjects,
+    plates,
+    tiles,
+    uploads,
+    wells,
+    workflow,
+)
+
+RESOURCES = (
+    authentication.routes,
+    information.routes,
+    experiments.routes,
+    plates.routes,
+    acquisitions.routes,
+    uploads.routes,
+    wells.routes,
+    channels.routes,
+    mapobjects.routes,
+    tiles.routes,
+    workflow.routes,
+)

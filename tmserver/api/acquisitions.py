@@ -1,0 +1,128 @@
+"""Acquisitions."""
+
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from tmlib.experiments import models, plates
+from tmlib.uploads import service as uploads
+from tmlib.uploads.models import FileUploadStatus
+from tmserver.access import ExperimentAccess
+from tmserver.routing import Routes
+from tmserver.schemas import Id, Message, Name, NamedPage, Schema, Text
+
+routes = Routes("acquisition")
+
+
+class Acquisition(Schema):
+    """What one run of the microscope wrote for a plate."""
+
+    id: Id
+    name: str
+    description: str
+    status: FileUploadStatus
+    plate_name: str
+
+
+class NewAcquisition(Schema):
+    """What an acquisition is from its beginning; ``plate_name`` must exist."""
+
+    plate_name: Annotated[Text, Field(min_length=1)]
+    name: Name
+    description: Text = ""
+
+
+class AcquisitionChange(Schema):
+    """A new name or description."""
+
+    name: Name | None = None
+    description: Text | None = None
+
+
+class AcquisitionQuery(NamedPage):
+    """Which acquisitions are asked for."""
+
+    plate_name: Text | None = None
+
+
+@routes.get("/api/experiments/<experiment_id>/acquisitions", permits="read")
+def get_acquisitions(access: ExperimentAccess, query: AcquisitionQuery) -> list[Acquisition]:
+    """List acquisitions."""
+    with access.database.session() as session:
+        found = plates.list_acquisitions(
+            session,
+            access.experiment_id,
+            name=query.name,
+            plate_name=query.plate_name,
+            limit=query.limit,
+            offset=query.offset,
+        )
+        return describe_acquisitions(session, found)
+
+
+@routes.post("/api/experiments/<experiment_id>/acquisitions", permits="write", raises=(409,))
+def create_acquisition(access: ExperimentAccess, body: NewAcquisition) -> Acquisition:
+    """Add an acquisition to a plate."""
+    with access.database.transaction() as session:
+        plate = plates.find_plate(session, access.experiment_id, body.plate_name)
+        acquisition = plates.create_acquisition(
+            session, access.experiment_id, plate.id, body.name, body.description
+        )
+        return describe_acquisitions(session, [acquisition])[0]
+
+
+@routes.get("/api/experiments/<experiment_id>/acquisitions/<acquisition_id>", permits="read")
+def get_acquisition(access: ExperimentAccess, acquisition_id: int) -> Acquisition:
+    """Get an acquisition."""
+    with access.database.session() as session:
+        acquisition = plates.get_acquisition(session, access.experiment_id, acquisition_id)
+        return describe_acquisitions(session, [acquisition])[0]
+
+
+@routes.put(
+    "/api/experiments/<experiment_id>/acquisitions/<acquisition_id>",
+    permits="write",
+    raises=(409,),
+)
+def update_acquisition(
+    access: ExperimentAccess, acquisition_id: int, body: AcquisitionChange
+) -> Message:
+    """Rename an acquisition or describe it anew."""
+    with access.database.transaction() as session:
+        plates.update_acquisition(
+            session,
+            access.experiment_id,
+            acquisition_id,
+            name=body.name,
+            description=body.description,
+        )
+    return Message()
+
+
+@routes.delete("/api/experiments/<experiment_id>/acquisitions/<acquisition_id>", permits="write")
+def delete_acquisition(access: ExperimentAccess, acquisition_id: int) -> Message:
+    """Delete an acquisition with its files."""
+    with access.database.transaction() as session:
+        trash = plates.delete_acquisition(
+            session, access.settings.data_dir, access.experiment_id, acquisition_id
+        )
+    trash.empty()
+    return Message()
+
+
+def describe_acquisitions(
+    session: Session, acquisitions: list[models.Acquisition]
+) -> list[Acquisition]:
+    """Acquisitions as they are sent, with the status of their uploads."""
+    statuses = uploads.acquisition_statuses(session, [one.id for one in acquisitions])
+    return [
+        Acquisition(
+            id=acquisition.id,
+            name=acquisition.name,
+            description=acquisition.description,
+            status=statuses[acquisition.id],
+            plate_name=acquisition.plate.name,
+        )
+        for acquisition in acquisitions
+    ]

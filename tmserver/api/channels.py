@@ -1,0 +1,116 @@
+"""Channels and their layers."""
+
+from tmlib.experiments import channels, models
+from tmserver.access import ExperimentAccess
+from tmserver.routing import Routes
+from tmserver.schemas import Id, ImageSize, Index, Message, NamedPage, Page, Rename, Schema, Text
+
+routes = Routes("channel")
+
+
+class ChannelLayer(Schema):
+    """A channel at one time point and plane: a pyramid whose zoom levels are 0 to max_zoom.
+
+    The intensities are the window of brightness that is shown when no other is asked for.
+    """
+
+    id: Id
+    max_zoom: int
+    tpoint: int
+    zplane: int
+    max_intensity: int
+    min_intensity: int
+    experiment_id: Id
+    image_size: ImageSize
+
+
+class Channel(Schema):
+    """A colour of light that was imaged."""
+
+    id: Id
+    name: str
+    bit_depth: int
+    layers: list[ChannelLayer]
+
+
+class ChannelLayerQuery(Page):
+    """Which channel layers are asked for."""
+
+    channel_name: Text | None = None
+    tpoint: Index | None = None
+    zplane: Index | None = None
+
+
+@routes.get("/api/experiments/<experiment_id>/channels", permits="read")
+def get_channels(access: ExperimentAccess, query: NamedPage) -> list[Channel]:
+    """List channels in the order of their names."""
+    with access.database.session() as session:
+        found = channels.list_channels(
+            session,
+            access.experiment_id,
+            name=query.name,
+            limit=query.limit,
+            offset=query.offset,
+        )
+        return [_channel(access.experiment, channel) for channel in found]
+
+
+@routes.get("/api/experiments/<experiment_id>/channels/<channel_id>", permits="read")
+def get_channel(access: ExperimentAccess, channel_id: int) -> Channel:
+    """Get a channel."""
+    with access.database.session() as session:
+        channel = channels.get_channel(session, access.experiment_id, channel_id)
+        return _channel(access.experiment, channel)
+
+
+@routes.put(
+    "/api/experiments/<experiment_id>/channels/<channel_id>", permits="write", raises=(409,)
+)
+def update_channel(access: ExperimentAccess, channel_id: int, body: Rename) -> Message:
+    """Rename a channel."""
+    with access.database.transaction() as session:
+        channels.rename_channel(session, access.experiment_id, channel_id, body.name)
+    return Message()
+
+
+@routes.get("/api/experiments/<experiment_id>/channel_layers", permits="read")
+def get_channel_layers(access: ExperimentAccess, query: ChannelLayerQuery) -> list[ChannelLayer]:
+    """List channel layers."""
+    with access.database.session() as session:
+        layers = channels.list_layers(
+            session,
+            access.experiment_id,
+            channel_name=query.channel_name,
+            tpoint=query.tpoint,
+            zplane=query.zplane,
+            limit=query.limit,
+            offset=query.offset,
+        )
+        return [_layer(access.experiment, layer) for layer in layers]
+
+
+def map_size(experiment: models.Experiment) -> ImageSize:
+    """Size of an experiment's map; nothing before the map was made."""
+    return ImageSize(width=experiment.map_width or 0, height=experiment.map_height or 0)
+
+
+def _channel(experiment: models.Experiment, channel: models.Channel) -> Channel:
+    return Channel(
+        id=channel.id,
+        name=channel.name,
+        bit_depth=channel.bit_depth,
+        layers=[_layer(experiment, layer) for layer in channel.layers],
+    )
+
+
+def _layer(experiment: models.Experiment, layer: models.ChannelLayer) -> ChannelLayer:
+    return ChannelLayer(
+        id=layer.id,
+        max_zoom=(experiment.map_levels or 1) - 1,
+        tpoint=layer.tpoint,
+        zplane=layer.zplane,
+        max_intensity=layer.max_intensity,
+        min_intensity=layer.min_intensity,
+        experiment_id=experiment.id,
+        image_size=map_size(experiment),
+    )

@@ -1,0 +1,108 @@
+"""Experiments."""
+
+from contextlib import suppress
+from typing import Literal
+
+from tmlib.errors import BadInput, NotFound
+from tmlib.experiments import models, service
+from tmlib.workflow import service as workflow
+from tmserver.access import ExperimentAccess, UserAccess
+from tmserver.routing import Routes
+from tmserver.schemas import Id, Message, Name, NamedPage, Schema, Text
+
+routes = Routes("experiment")
+
+
+class Experiment(Schema):
+    """An experiment; ``user`` is the name of its owner."""
+
+    id: Id
+    name: str
+    description: str
+    user: str
+    microscope_type: str
+    workflow_type: str
+    plate_format: int
+    plate_acquisition_mode: str
+
+
+class NewExperiment(Schema):
+    """What an experiment is from its beginning."""
+
+    name: Name
+    description: Text = ""
+    workflow_type: Text
+    microscope_type: Text
+    plate_format: int
+    plate_acquisition_mode: Literal["basic", "multiplexing"]
+
+
+class ExperimentChange(Schema):
+    """A new name or description."""
+
+    name: Name | None = None
+    description: Text | None = None
+
+
+@routes.get("/api/experiments", permits="user")
+def get_experiments(access: UserAccess, query: NamedPage) -> list[Experiment]:
+    """List the experiments that you own or that are shared with you."""
+    with access.database.session() as session:
+        experiments = service.list_experiments(
+            session, access.user.id, name=query.name, limit=query.limit, offset=query.offset
+        )
+        return [_experiment(experiment) for experiment in experiments]
+
+
+@routes.post("/api/experiments", permits="user", raises=(409,))
+def create_experiment(access: UserAccess, body: NewExperiment) -> Experiment:
+    """Create an experiment that belongs to you."""
+    if body.workflow_type not in workflow.WORKFLOW_TYPES:
+        raise BadInput(
+            f'There is no workflow type "{body.workflow_type}": use one of '
+            f"{', '.join(workflow.WORKFLOW_TYPES)}."
+        )
+    with access.database.transaction() as session:
+        experiment = service.create_experiment(session, access.user.id, **body.model_dump())
+        return _experiment(experiment)
+
+
+@routes.get("/api/experiments/<experiment_id>", permits="read")
+def get_experiment(access: ExperimentAccess) -> Experiment:
+    """Get an experiment."""
+    with access.database.session() as session:
+        return _experiment(session.merge(access.experiment, load=False))
+
+
+@routes.put("/api/experiments/<experiment_id>", permits="write", raises=(409,))
+def update_experiment(access: ExperimentAccess, body: ExperimentChange) -> Message:
+    """Rename an experiment or describe it anew."""
+    with access.database.transaction() as session:
+        service.update_experiment(
+            session, access.experiment_id, name=body.name, description=body.description
+        )
+    return Message()
+
+
+@routes.delete("/api/experiments/<experiment_id>", permits="write")
+def delete_experiment(access: ExperimentAccess) -> Message:
+    """Delete an experiment with all its files, images and objects; its workflow is killed."""
+    with suppress(NotFound):  # when nothing was ever submitted
+        workflow.kill(access.database, access.experiment_id)
+    with access.database.transaction() as session:
+        trash = service.delete_experiment(session, access.settings.data_dir, access.experiment_id)
+    trash.empty()
+    return Message()
+
+
+def _experiment(experiment: models.Experiment) -> Experiment:
+    return Experiment(
+        id=experiment.id,
+        name=experiment.name,
+        description=experiment.description,
+        user=experiment.user.name,
+        microscope_type=experiment.microscope_type,
+        workflow_type=experiment.workflow_type,
+        plate_format=experiment.plate_format,
+        plate_acquisition_mode=experiment.plate_acquisition_mode,
+    )

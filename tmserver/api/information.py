@@ -1,0 +1,68 @@
+"""What this server can do, and whether it can do it now."""
+
+from typing import Any
+
+from flask import Response, current_app, jsonify
+from sqlalchemy.exc import SQLAlchemyError
+
+from tmlib import microscopes, schema
+from tmlib.errors import Unavailable
+from tmlib.experiments.service import ACQUISITION_MODES
+from tmlib.workflow.service import WORKFLOW_TYPES
+from tmserver.access import Access, UserAccess
+from tmserver.openapi import document
+from tmserver.routing import Operation, Routes
+from tmserver.schemas import Message
+
+routes = Routes("information")
+
+
+@routes.get("/healthz", permits="public")
+def check_process(access: Access) -> Message:
+    """Tell that the process is alive."""
+    return Message()
+
+
+@routes.get("/readyz", permits="public", raises=(503,))
+def check_readiness(access: Access) -> Message:
+    """Tell whether requests can be answered: the database is there and up to date."""
+    try:
+        revision = schema.current_revision(access.database)
+    except SQLAlchemyError as error:
+        raise Unavailable("The database cannot be reached.") from error
+    if revision != schema.head_revision():
+        raise Unavailable("The tables are not up to date: run `tm db upgrade`.")
+    return Message()
+
+
+@routes.get("/api/workflow_types", permits="user")
+def get_workflow_types(access: UserAccess) -> list[str]:
+    """List the workflow types that an experiment can have."""
+    return list(WORKFLOW_TYPES)
+
+
+@routes.get("/api/microscope_types", permits="user")
+def get_microscope_types(access: UserAccess) -> list[str]:
+    """List the microscope types that an experiment can have."""
+    return microscopes.names()
+
+
+@routes.get("/api/acquisition_modes", permits="user")
+def get_acquisition_modes(access: UserAccess) -> list[str]:
+    """List the plate acquisition modes that an experiment can have."""
+    return list(ACQUISITION_MODES)
+
+
+@routes.get("/api/openapi.json", permits="public")
+def get_document(access: Access) -> Response:
+    """Describe all routes, in the form of OpenAPI 3.1."""
+    content: dict[str, Any] | None = current_app.extensions.get("tmserver.openapi")
+    if content is None:
+        operations = {
+            id(view): view
+            for view in current_app.view_functions.values()
+            if isinstance(view, Operation)
+        }
+        content = document(list(operations.values()))
+        current_app.extensions["tmserver.openapi"] = content
+    return jsonify(content)

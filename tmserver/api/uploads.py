@@ -1,0 +1,116 @@
+"""Sending microscope files: announce their names, send each, look what is missing."""
+
+from collections import deque
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from tmlib.experiments import plates
+from tmlib.storage import check_file_name
+from tmlib.uploads import receiving, service
+from tmlib.uploads.models import FileKind, FileUploadStatus
+from tmserver.access import ExperimentAccess
+from tmserver.multipart import read_file
+from tmserver.routing import Routes
+from tmserver.schemas import Bare, Id, Message, Page, Schema
+
+routes = Routes("upload")
+
+_ACQUISITION = "/api/experiments/<experiment_id>/acquisitions/<acquisition_id>"
+
+
+def _name_of(value: Any) -> Any:
+    """The original's viewer sends ``{"name": ...}`` where its documentation shows the name."""
+    return value["name"] if isinstance(value, dict) and "name" in value else value
+
+
+class FileNames(Schema):
+    """Names of files, without folders."""
+
+    files: list[Annotated[str, BeforeValidator(_name_of)]] = Field(
+        examples=[["plate1_A01_T0001F001L01A01Z01C01.tif", "MeasurementData.mlf"]]
+    )
+
+
+class Validity(Bare):
+    """Whether each file is one that the experiment's microscope writes."""
+
+    is_valid: list[bool]
+
+
+class MicroscopeFile(Schema):
+    """A file that was announced."""
+
+    id: Id
+    name: str
+    status: FileUploadStatus
+
+
+@routes.post(f"{_ACQUISITION}/upload/register", permits="write")
+def register_upload(access: ExperimentAccess, acquisition_id: int, body: FileNames) -> list[str]:
+    """Announce files; the answer names all that are still to be sent."""
+    with access.database.transaction() as session:
+        acquisition = plates.get_acquisition(session, access.experiment_id, acquisition_id)
+        return service.register(session, acquisition, access.experiment.microscope_type, body.files)
+
+
+@routes.post(f"{_ACQUISITION}/upload/validity-check", permits="write")
+def check_validity(access: ExperimentAccess, acquisition_id: int, body: FileNames) -> Validity:
+    """Check whether files have names that the experiment's microscope gives."""
+    with access.database.session() as session:
+        plates.get_acquisition(session, access.experiment_id, acquisition_id)
+    return Validity(is_valid=service.check_names(access.experiment.microscope_type, body.files))
+
+
+@routes.get(f"{_ACQUISITION}/upload/count", permits="read")
+def count_files(access: ExperimentAccess, acquisition_id: int) -> int:
+    """Count the files that have arrived."""
+    with access.database.session() as session:
+        plates.get_acquisition(session, access.experiment_id, acquisition_id)
+        return service.count_complete(session, acquisition_id)
+
+
+@routes.post(f"{_ACQUISITION}/microscope-file", permits="write", raises=(413, 507), takes_file=True)
+def add_microscope_file(access: ExperimentAccess, acquisition_id: int) -> Message:
+    """Send one file that was announced, as the part ``file`` of a multipart/form-data body."""
+    with access.database.session() as session:
+        acquisition = plates.get_acquisition(session, access.experiment_id, acquisition_id)
+    name, chunks = read_file("file", access.settings.max_upload_bytes)
+    received = receiving.receive(
+        access.database,
+        access.storage,
+        acquisition.plate_id,
+        acquisition_id,
+        check_file_name(name),
+        chunks,
+        access.settings.max_upload_bytes,
+    )
+    deque(chunks, maxlen=0)  # a client sends all before it reads the answer
+    return Message(message=received)
+
+
+@routes.get(f"{_ACQUISITION}/images", permits="read")
+def get_image_files(
+    access: ExperimentAccess, acquisition_id: int, query: Page
+) -> list[MicroscopeFile]:
+    """List the image files that were announced."""
+    return _files(access, acquisition_id, FileKind.IMAGE, query)
+
+
+@routes.get(f"{_ACQUISITION}/metadata", permits="read")
+def get_metadata_files(
+    access: ExperimentAccess, acquisition_id: int, query: Page
+) -> list[MicroscopeFile]:
+    """List the metadata files that were announced."""
+    return _files(access, acquisition_id, FileKind.METADATA, query)
+
+
+def _files(
+    access: ExperimentAccess, acquisition_id: int, kind: FileKind, page: Page
+) -> list[MicroscopeFile]:
+    with access.database.session() as session:
+        plates.get_acquisition(session, access.experiment_id, acquisition_id)
+        files = service.list_files(
+            session, acquisition_id, kind, limit=page.limit, offset=page.offset
+        )
+    return [MicroscopeFile(id=number, name=name, status=status) for number, name, status in files]

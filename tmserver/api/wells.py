@@ -1,0 +1,177 @@
+"""Wells, sites and cycles."""
+
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, Field
+
+from tmlib.experiments import layout, models
+from tmserver.access import ExperimentAccess
+from tmserver.routing import Routes
+from tmserver.schemas import Id, Index, Message, NamedPage, Page, Schema, Text
+
+routes = Routes("well")
+
+
+class Well(Schema):
+    """A well that has images; ``dimensions`` are its rows and columns of sites."""
+
+    id: Id
+    name: str
+    description: dict[str, Any]
+    plate_name: str
+    dimensions: tuple[int, int]
+
+
+class WellDescription(Schema):
+    """What is noted about a well: its treatment, for example."""
+
+    description: dict[str, Any]
+
+
+class Site(Schema):
+    """A position of the camera: its place in the well's grid and its size in pixels."""
+
+    id: Id
+    y: int
+    x: int
+    height: int
+    width: int
+    well_name: str
+    plate_name: str
+
+
+class Cycle(Schema):
+    """A round of staining and imaging."""
+
+    id: Id
+    index: int
+    tpoint: int = 0
+
+
+class WellQuery(NamedPage):
+    """Which wells are asked for."""
+
+    plate_name: Text | None = None
+
+
+class SiteQuery(Page):
+    """Which sites are asked for."""
+
+    plate_name: Text | None = None
+    well_name: Text | None = None
+    well_pos_y: Annotated[
+        Index | None, Field(validation_alias=AliasChoices("well_pos_y", "well_pox_y"))
+    ] = None
+    well_pos_x: Annotated[
+        Index | None, Field(validation_alias=AliasChoices("well_pos_x", "well_pox_x"))
+    ] = None
+
+
+class CycleQuery(Page):
+    """Which cycles are asked for; all plates have the same."""
+
+    plate_name: Text | None = None
+    index: Index | None = None
+
+
+@routes.get("/api/experiments/<experiment_id>/wells", permits="read")
+def get_wells(access: ExperimentAccess, query: WellQuery) -> list[Well]:
+    """List wells."""
+    with access.database.session() as session:
+        wells = layout.list_wells(
+            session,
+            access.experiment_id,
+            plate_name=query.plate_name,
+            name=query.name,
+            limit=query.limit,
+            offset=query.offset,
+        )
+        return [_well(well) for well in wells]
+
+
+@routes.get("/api/experiments/<experiment_id>/wells/<well_id>", permits="read")
+def get_well(access: ExperimentAccess, well_id: int) -> Well:
+    """Get a well."""
+    with access.database.session() as session:
+        return _well(layout.get_well(session, access.experiment_id, well_id))
+
+
+@routes.put("/api/experiments/<experiment_id>/wells/<well_id>", permits="write")
+def update_well_description(
+    access: ExperimentAccess, well_id: int, body: WellDescription
+) -> Message:
+    """Replace what is noted about a well."""
+    with access.database.transaction() as session:
+        layout.describe_well(session, access.experiment_id, well_id, body.description)
+    return Message()
+
+
+@routes.get("/api/experiments/<experiment_id>/sites", permits="read")
+def get_sites(access: ExperimentAccess, query: SiteQuery) -> list[Site]:
+    """List sites in the order of plate, well, y and x."""
+    with access.database.session() as session:
+        sites = layout.list_sites(
+            session,
+            access.experiment_id,
+            plate_name=query.plate_name,
+            well_name=query.well_name,
+            y=query.well_pos_y,
+            x=query.well_pos_x,
+            limit=query.limit,
+            offset=query.offset,
+        )
+        return [_site(site) for site in sites]
+
+
+@routes.get("/api/experiments/<experiment_id>/sites/<site_id>", permits="read")
+def get_site(access: ExperimentAccess, site_id: int) -> Site:
+    """Get a site."""
+    with access.database.session() as session:
+        return _site(layout.get_site(session, access.experiment_id, site_id))
+
+
+@routes.get("/api/experiments/<experiment_id>/cycles", permits="read")
+def get_cycles(access: ExperimentAccess, query: CycleQuery) -> list[Cycle]:
+    """List cycles."""
+    with access.database.session() as session:
+        cycles = layout.list_cycles(
+            session,
+            access.experiment_id,
+            index=query.index,
+            limit=query.limit,
+            offset=query.offset,
+        )
+    return [Cycle(id=cycle.id, index=cycle.index) for cycle in cycles]
+
+
+@routes.get("/api/experiments/<experiment_id>/cycles/<cycle_id>", permits="read")
+def get_cycle(access: ExperimentAccess, cycle_id: int) -> Cycle:
+    """Get a cycle."""
+    with access.database.session() as session:
+        cycle = layout.get_cycle(session, access.experiment_id, cycle_id)
+    return Cycle(id=cycle.id, index=cycle.index)
+
+
+def _well(well: models.Well) -> Well:
+    return Well(
+        id=well.id,
+        name=well.name,
+        description=well.description,
+        plate_name=well.plate.name,
+        dimensions=(
+            max((site.y + 1 for site in well.sites), default=0),
+            max((site.x + 1 for site in well.sites), default=0),
+        ),
+    )
+
+
+def _site(site: models.Site) -> Site:
+    return Site(
+        id=site.id,
+        y=site.y,
+        x=site.x,
+        height=site.height,
+        width=site.width,
+        well_name=site.well.name,
+        plate_name=site.well.plate.name,
+    )

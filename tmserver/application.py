@@ -1,0 +1,58 @@
+"""The web application."""
+
+from flask import Flask, Response
+
+from tmlib.settings import Settings
+from tmserver import authentication, errors, pages
+from tmserver.access import Services
+from tmserver.api import RESOURCES
+from tmserver.routing import refuse_undeclared
+
+MAX_JSON_BYTES = 64 * 1024**2
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the application; tables must exist already.
+
+    Parameters
+    ----------
+    settings
+        The configuration; read from the environment if not given.
+
+    Raises
+    ------
+    RouteError
+        If a route declares no permission.
+    """
+    settings = settings or Settings()
+    app = Flask("tmserver", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
+    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False
+    app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider has it
+    app.extensions["tmserver"] = Services(settings)
+    authentication.configure(app, settings)
+    errors.register(app)
+    for routes in (*RESOURCES, pages.routes):
+        routes.register(app)
+    refuse_undeclared(app)
+    app.after_request(_add_headers)
+    return app
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    # answers are for one user and of one moment unless a view says otherwise
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,64 @@
+"""Every error is answered in the same form, as JSON, and tells nothing that is not for users."""
+
+import logging
+import secrets
+
+from flask import Flask, Response, request
+from sqlalchemy.exc import IntegrityError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from tmlib.accounts.attempts import TooManyAttempts
+from tmlib.errors import TmError
+from tmserver.schemas import Error, ErrorDescription
+
+_logger = logging.getLogger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Answer all errors of an application."""
+    app.register_error_handler(Exception, answer)
+
+
+def answer(error: Exception) -> Response:
+    """The response to a request that failed."""
+    if isinstance(error, TmError):
+        response = _respond(error.status_code, type(error).__name__, error.message)
+        if isinstance(error, TooManyAttempts):
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
+    if isinstance(error, HTTPException):
+        return _answer_http(error)
+    if isinstance(error, IntegrityError):
+        _logger.warning("conflict in %s %s", request.method, request.path, exc_info=error)
+        return _respond(
+            409, "Conflict", "Somebody else changed the same thing: look and try again."
+        )
+    number = secrets.token_hex(8)
+    _logger.error("error %s in %s %s", number, request.method, request.path, exc_info=error)
+    if isinstance(error, OperationalError):
+        return _respond(
+            503,
+            "Unavailable",
+            "The database cannot be used at the moment: try again later, or ask the "
+            f"administrator to look for {number} in the server's log.",
+        )
+    return _respond(
+        500,
+        "InternalServerError",
+        "The server made a mistake: ask its administrator to look for "
+        f"{number} in the server's log.",
+    )
+
+
+def _answer_http(error: HTTPException) -> Response:
+    message = error.description or error.name
+    response = _respond(error.code or 500, type(error).__name__, message)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _respond(status: int, kind: str, message: str) -> Response:
+    content = Error(error=ErrorDescription(message=message, status_code=status, type=kind))
+    return Response(content.model_dump_json(), status, mimetype="application/json")

@@ -1,0 +1,157 @@
+"""The OpenAPI 3.1 document, made from the same declarations that serve the requests."""
+
+import inspect
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+from tmserver.routing import Operation, Permission, path_variables
+from tmserver.schemas import Error
+
+_REFERENCE = "#/components/schemas/{model}"
+_JSON = "application/json"
+_FLASK_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
+_FILE_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "format": "binary"}},
+                "required": ["file"],
+            }
+        }
+    },
+}
+
+_Key = tuple[Any, JsonSchemaMode]
+
+
+def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    """Describe operations with everything that they take and answer."""
+    schemas, definitions = _schemas(operations)
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        for number, path in enumerate(operation.paths):
+            paths.setdefault(_FLASK_VARIABLE.sub(r"{\1}", path), {})[operation.method.lower()] = (
+                _describe(operation, path, number, schemas)
+            )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "tmserver",
+            "version": version("tmserver"),
+            "description": "Upload, correct, segment, measure and explore microscope images.",
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": definitions,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "access_token_cookie"},
+            },
+        },
+    }
+
+
+def _schemas(operations: Sequence[Operation]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """Schemas by (what they describe, mode), and the definitions that they refer to."""
+    inputs: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (Error, "serialization", TypeAdapter(Error))
+    ]
+    for operation in operations:
+        for model in (operation.query, operation.body):
+            if model is not None:
+                inputs.append((model, "validation", TypeAdapter(model)))
+        if operation.answer is not None:
+            inputs.append((operation.view, "serialization", operation.answer))
+    schemas, shared = TypeAdapter.json_schemas(inputs, ref_template=_REFERENCE)
+    return dict(schemas), shared.get("$defs", {})
+
+
+def _describe(
+    operation: Operation, path: str, number: int, schemas: dict[_Key, Any]
+) -> dict[str, Any]:
+    text = inspect.getdoc(operation.view) or ""
+    summary, _, description = text.partition("\n")
+    parameters = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"},
+            **({"example": "MQ=="} if name.endswith("_id") else {}),
+        }
+        for name in path_variables(path)
+    ]
+    if operation.query is not None:
+        parameters += _query_parameters(operation.query)
+    name = operation.view.__name__
+    described: dict[str, Any] = {
+        "operationId": name if number == 0 else f"{name}_{number}",
+        "summary": summary,
+        "tags": [operation.tag],
+        "parameters": parameters,
+        "responses": _responses(operation, schemas),
+    }
+    if description.strip():
+        described["description"] = description.strip()
+    if operation.body is not None:
+        described["requestBody"] = {
+            "required": any(field.is_required() for field in operation.body.model_fields.values()),
+            "content": {_JSON: {"schema": schemas[operation.body, "validation"]}},
+        }
+    elif operation.takes_file:
+        described["requestBody"] = _FILE_BODY
+    if operation.permission is not Permission.PUBLIC:
+        described["security"] = [{"token": []}, {"cookie": []}]
+    return described
+
+
+def _query_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
+    schema = model.model_json_schema(mode="validation", ref_template=_REFERENCE)
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": content}
+        for name, content in schema.get("properties", {}).items()
+    ]
+
+
+def _responses(operation: Operation, schemas: dict[_Key, Any]) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": "What was asked for."}
+    if operation.answer is not None:
+        schema = schemas[operation.view, "serialization"]
+        if not operation.is_bare:
+            schema = {"type": "object", "properties": {"data": schema}, "required": ["data"]}
+        success["content"] = {_JSON: {"schema": schema}}
+    else:
+        success["content"] = {media: {} for media in operation.media_types or (_JSON,)}
+    responses = {"200": success}
+    for status in sorted(_statuses(operation)):
+        responses[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {_JSON: {"schema": schemas[Error, "serialization"]}},
+        }
+    return responses
+
+
+def _statuses(operation: Operation) -> set[int]:
+    """Status codes of the errors that an operation can answer."""
+    statuses = set(operation.raises)
+    if operation.query is not None or operation.takes_file or "_id>" in operation.paths[0]:
+        statuses.add(400)
+    if operation.body is not None:
+        statuses |= {400, 413, 415}
+    if operation.permission is not Permission.PUBLIC:
+        statuses |= {401, 503}
+        if operation.method != "GET":
+            statuses.add(403)
+    if operation.permission in (Permission.READ, Permission.WRITE):
+        statuses.add(404)
+    return statuses

@@ -1,0 +1,101 @@
+"""What the requests and responses of all resources are made of."""
+
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+
+from tmlib.ids import encode_id
+
+MAX_INT = 2**31 - 1  # what a column of both databases holds
+
+
+def _refuse_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("it contains a NUL character")
+    return text
+
+
+Id = Annotated[
+    int,
+    PlainSerializer(encode_id, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["MQ=="]}, mode="serialization"),
+]
+"""A number of the database, sent as an opaque string."""
+
+Text = Annotated[str, AfterValidator(_refuse_nul)]
+"""Any text that both databases can keep."""
+
+Name = Annotated[
+    str,
+    BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value),
+    Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$"),
+]
+"""A name: one line that is not empty."""
+
+Index = Annotated[int, Field(ge=0, le=MAX_INT)]
+"""A number counted from zero."""
+
+
+class Schema(BaseModel):
+    """A part of a request or response; fields that it does not know are ignored."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Page(Schema):
+    """Asks for a part of a list; without it the whole list is sent."""
+
+    limit: Annotated[int | None, Field(ge=1, le=MAX_INT)] = None
+    offset: Index = 0
+
+
+class NamedPage(Page):
+    """Asks for what has this name."""
+
+    name: Text | None = None
+
+
+class Bare(Schema):
+    """A response that is sent as it is and not under the key ``data``."""
+
+
+class Message(Bare):
+    """Says that the request was carried out."""
+
+    message: str = "ok"
+
+
+class Rename(Schema):
+    """A new name."""
+
+    name: Name
+
+
+class ImageSize(Schema):
+    """Size of the map in pixels at full resolution."""
+
+    width: int
+    height: int
+
+
+class ErrorDescription(Schema):
+    """What went wrong, in one sentence."""
+
+    error: bool = True
+    message: str
+    status_code: int
+    type: str
+
+
+class Error(Bare):
+    """The form of every response that reports an error."""
+
+    error: ErrorDescription

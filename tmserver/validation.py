@@ -1,0 +1,57 @@
+"""Says in one sentence what is wrong with a request."""
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+
+def describe(error: ValidationError, method: str, *, in_query: bool) -> str:
+    """What a request lacks, or the first of its fields that cannot be used and why."""
+    details = error.errors(include_url=False)
+    missing = [_path(detail) for detail in details if detail["type"] == "missing"]
+    if missing:
+        names = ", ".join(f'"{name}"' for name in missing)
+        where = "request" if in_query else "request body"
+        kind = "GET" if in_query else method
+        return (
+            f"The following {kind} parameters are required but were missing in the {where}: "
+            f"{names}."
+        )
+    first = details[0]
+    if first["type"] == "json_invalid":
+        return "The request body is not valid JSON: send a JSON object."
+    if not first["loc"]:
+        return "The request body must be a JSON object."
+    return f'Parameter "{_path(first)}" {_problem(first)}.'
+
+
+def _path(detail: ErrorDetails) -> str:
+    return ".".join(str(part) for part in detail["loc"])
+
+
+def _problem(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    given = f"is {str(detail['input'])[:80]!r}" if not _is_nested(detail["input"]) else "is wrong"
+    match detail["type"]:
+        case "literal_error" | "enum":
+            return f"{given}, but must be {context['expected']}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"{given}, but must be a whole number"
+        case "greater_than_equal":
+            return f"{given}, but must be at least {context['ge']}"
+        case "less_than_equal":
+            return f"{given}, but must be at most {context['le']}"
+        case "string_too_short":
+            return "must not be empty"
+        case "string_too_long":
+            return f"is too long: at most {context['max_length']} characters are allowed"
+        case "string_pattern_mismatch":
+            return f"{given}, but must not contain control characters"
+        case "value_error":
+            return f"cannot be used: {context['error']}"
+        case _:
+            message = detail["msg"]
+            return f"cannot be used: {message[0].lower()}{message[1:]}"
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, dict | list)
