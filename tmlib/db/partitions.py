@@ -28,4 +28,8 @@ def drop_partitions(session: Session, experiment_id: int) -> None:
     if session.get_bind().dialect.name != "postgresql":
         return
     for table in reversed(PARTITIONED):
-        session.execute(text(f"DROP TABLE IF EXISTS {table}_{experiment_id:d}"))
+        partition = f"{table}_{experiment_id:d}"
+        if session.scalar(text("SELECT to_regclass(:name)"), {"name": partition}) is not None:
+            # A foreign key guards the partition as long as it is attached.
+            session.execute(text(f"ALTER TABLE {table} DETACH PARTITION {partition}"))
+            session.execute(text(f"DROP TABLE {partition}"))

@@ -13,14 +13,23 @@ from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, Integer, column, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    SQLColumnExpression,
+    column,
+    func,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.expression import table as sql_table
-from sqlalchemy.types import TypeEngine, UserDefinedType
+from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
@@ -94,8 +103,8 @@ def is_schema_object(
 
 def in_box(
     session: Session,
-    identifier: ColumnElement[int],
-    geometry: ColumnElement[Any],
+    identifier: SQLColumnExpression[int],
+    geometry: SQLColumnExpression[Any],
     layer_id: int,
     box: tuple[float, float, float, float],
 ) -> ColumnElement[bool]:
@@ -129,8 +138,20 @@ def in_box(
     return identifier.in_(found)
 
 
+def undecoded(geometry: SQLColumnExpression[Any]) -> ColumnElement[Any]:
+    """A geometry column as the database gives it, for :func:`decode` to convert many at once."""
+    return type_coerce(geometry, NullType())
+
+
+def decode(values: Sequence[Any]) -> NDArray[Any]:
+    """Array of shapely geometries from values of an :func:`undecoded` column."""
+    return np.asarray(shapely.from_wkb(np.array(values, dtype=object)))
+
+
 def bulk_insert(
-    session: Session, model: type[DeclarativeBase], columns: Mapping[str, Sequence[Any]]
+    session: Session,
+    model: type[DeclarativeBase],
+    columns: Mapping[str, Sequence[Any] | NDArray[Any]],
 ) -> None:
     """Insert many rows at once: COPY on PostgreSQL, one prepared statement on SQLite.
 
@@ -161,10 +182,12 @@ def bulk_insert(
         )
 
 
-def _bound(kind: TypeEngine[Any], values: Sequence[Any], dialect: Dialect) -> Sequence[Any]:
+def _bound(
+    kind: TypeEngine[Any], values: Sequence[Any] | NDArray[Any], dialect: Dialect
+) -> Iterable[Any]:
     """Convert a column to what the driver takes."""
     if isinstance(kind, Geometry):
-        return list(shapely.to_wkb(np.asarray(values), hex=dialect.name == "postgresql"))
+        return np.atleast_1d(shapely.to_wkb(np.asarray(values), hex=dialect.name == "postgresql"))
     process = kind.dialect_impl(dialect).bind_processor(dialect)
     return [process(value) for value in values] if process else values
 
@@ -207,8 +230,9 @@ def index_boxes(
 def _copy(session: Session, statement: str, rows: Iterable[Sequence[Any]]) -> None:
     lines = ("\t".join(map(_copy_text, row)) for row in rows)
     buffer = io.StringIO("\n".join(lines) + "\n")
-    with session.connection().connection.cursor() as cursor:
-        cursor.copy_expert(statement, buffer)
+    cursor: Any = session.connection().connection.cursor()
+    cursor.copy_expert(statement, buffer)
+    cursor.close()
 
 
 def _copy_text(value: Any) -> str:

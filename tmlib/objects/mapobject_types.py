@@ -222,11 +222,11 @@ def delete_types(session: Session, storage: ExperimentStorage, *, static: bool) 
     ).all()
     outdated: list[Path] = []
     for type_id in type_ids:
-        outdated += _delete_type(session, storage, type_id)
+        outdated += delete_type(session, storage, type_id)
     return outdated
 
 
-def _delete_type(session: Session, storage: ExperimentStorage, type_id: int) -> list[Path]:
+def delete_type(session: Session, storage: ExperimentStorage, type_id: int) -> list[Path]:
     """Delete a type from the leaves up, so that no cascade has to look for single rows."""
     experiment_id = storage.experiment_id
     delete_objects(session, experiment_id, type_id)
