@@ -1,0 +1,56 @@
+"""The ``tm`` command, for those who run an installation."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
+
+from tmclient.errors import TmClientError
+from tmlib.errors import TmError
+
+_COMMANDS = ("demo", "serve", "worker", "db", "user")
+
+
+class _Commands(click.Group):
+    """Imports a command only when it is used, and turns errors into a message."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"tmserver.commands.{cmd_name}"), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (TmError, TmClientError, OSError, OperationalError, ValidationError) as error:
+            if ctx.params["verbose"]:
+                raise
+            raise click.ClickException(_describe(error)) from error
+
+
+def _describe(error: Exception) -> str:
+    """What a user has to know of an error; settings are the only thing validated here."""
+    if isinstance(error, ValidationError):
+        wrong = error.errors()[0]
+        return f"TM_{str(wrong['loc'][0]).upper()} is {wrong['input']!r}: {wrong['msg']}."
+    if isinstance(error, OperationalError):
+        return f"The database does not answer: {error.orig}"
+    return str(error)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-v", "--verbose", is_flag=True, help="Show where errors come from.")
+@click.version_option(package_name="tmserver", prog_name="tm")
+def cli(verbose: bool) -> None:
+    """Run a tmserver: from plates of microscope images to a map with every cell on it."""
+
+
+def main() -> None:
+    """Run the command."""
+    cli(prog_name="tm")

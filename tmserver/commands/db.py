@@ -1,0 +1,50 @@
+"""``tm db``: the tables of the database."""
+
+import click
+
+from tmlib import schema
+from tmlib.db import Database
+from tmlib.errors import Conflict
+from tmlib.settings import Settings
+
+
+@click.group()
+def db() -> None:
+    """Create, upgrade and check the database's tables."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Create the tables, or bring them to the form that this version needs.
+
+    `tm serve` does this by itself; on a cluster run it once before starting a new version.
+    """
+    database = _connect()
+    schema.upgrade(database)
+    click.echo(f"The database is at revision {schema.current_revision(database)}.")
+
+
+@db.command()
+def current() -> None:
+    """Show the revision of the tables, and the one that this version needs."""
+    revision = schema.current_revision(_connect())
+    click.echo(f"revision {revision or 'none'}, needed {schema.head_revision()}")
+
+
+@db.command()
+def check() -> None:
+    """Exit with code 1 unless the tables are what this version needs."""
+    database = _connect()
+    revision, needed = schema.current_revision(database), schema.head_revision()
+    if revision != needed:
+        raise Conflict(
+            f"The database is at revision {revision or 'none'}, this version needs {needed}: "
+            "run `tm db upgrade`."
+        )
+    if found := schema.differences(database):
+        raise Conflict(f"The tables are not what this version needs: {found}")
+    click.echo("The tables are what this version needs.")
+
+
+def _connect() -> Database:
+    return Database(Settings().resolved_database_url)

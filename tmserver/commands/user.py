@@ -1,0 +1,93 @@
+"""``tm user``: who can log in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tmlib import schema
+from tmlib.accounts import service
+from tmlib.db import Database
+from tmlib.settings import Settings
+
+_password_option = click.option(
+    "--password",
+    envvar="TM_PASSWORD",
+    prompt=True,
+    hide_input=True,
+    confirmation_prompt=True,
+    help="Better from TM_PASSWORD or the prompt than on the command line.",
+)
+
+
+@click.group()
+def user() -> None:
+    """Add, list and disable users, and set passwords."""
+
+
+@user.command()
+@click.argument("name")
+@click.option("--email", required=True, help="The user's address.")
+@click.option("--admin", is_flag=True, help="Let the user administrate the installation.")
+@_password_option
+def add(name: str, email: str, admin: bool, password: str) -> None:
+    """Add a user who can log in from now on."""
+    with open_database() as database, database.transaction() as session:
+        service.create_user(session, name, password, email, is_admin=admin)
+    click.echo(f"{name} can log in.")
+
+
+@user.command("list")
+def list_users() -> None:
+    """List all users."""
+    table = Table("Name", "Address", "Administrator", "Can log in", box=box.ASCII2)
+    with open_database() as database, database.session() as session:
+        for found in service.list_users(session):
+            flags = ("yes" if flag else "no" for flag in (found.is_admin, found.is_active))
+            table.add_row(found.name, found.email, *flags)
+    Console().print(table, highlight=False, markup=False)
+
+
+@user.command()
+@click.argument("name")
+@_password_option
+def passwd(name: str, password: str) -> None:
+    """Set a user's password."""
+    with open_database() as database, database.transaction() as session:
+        service.set_password(session, name, password)
+    click.echo(f"{name} has a new password.")
+
+
+@user.command()
+@click.argument("name")
+def disable(name: str) -> None:
+    """Lock a user out; experiments stay."""
+    _set_active(name, is_active=False)
+
+
+@user.command()
+@click.argument("name")
+def enable(name: str) -> None:
+    """Let a user in again."""
+    _set_active(name, is_active=True)
+
+
+def _set_active(name: str, *, is_active: bool) -> None:
+    with open_database() as database, database.transaction() as session:
+        service.set_active(session, name, is_active=is_active)
+    click.echo(f"{name} can {'log in again' if is_active else 'no longer log in'}.")
+
+
+@contextmanager
+def open_database() -> Iterator[Database]:
+    """The installation's database, with tables if it is a new one."""
+    database = Database(Settings().resolved_database_url)
+    if schema.current_revision(database) is None:
+        schema.upgrade(database)
+    try:
+        yield database
+    finally:
+        database.close()

@@ -1,0 +1,132 @@
+"""What a demo works on: a folder of images, understood before anything is started."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from tmclient.files import list_files
+from tmlib import microscopes
+from tmlib.errors import BadInput
+from tmlib.microscopes.base import ImageMetadata
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How the sites of a well lie, where no metadata file tells.
+
+    Attributes
+    ----------
+    rows, columns
+        Numbers of sites; None if not given.
+    layout
+        Order in which they were imaged.
+    """
+
+    rows: int | None = None
+    columns: int | None = None
+    layout: str = "horizontal"
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A folder of images and what it shows.
+
+    Attributes
+    ----------
+    folder
+        Where the files are.
+    microscope_type, pattern
+        How their names are read; the type's own pattern if there is none.
+    plate_format
+        Number of wells.
+    channels
+        Names in natural order.
+    n_wells, n_sites, n_images
+        What there is, all wells together.
+    grid
+        How the sites of a well lie; None if metadata files tell.
+    """
+
+    folder: Path
+    microscope_type: str
+    pattern: str | None
+    plate_format: int
+    channels: tuple[str, ...]
+    n_wells: int
+    n_sites: int
+    n_images: int
+    grid: Grid | None
+
+
+def read_plate(
+    folder: Path, microscope_type: str, pattern: str | None, plate_format: int, grid: Grid
+) -> Plate:
+    """Find out what a folder of images shows, as the workflow will.
+
+    Raises
+    ------
+    BadInput
+        If there is nothing that could be worked on; says what to change.
+    """
+    microscope = microscopes.get(microscope_type)
+    files = list_files(folder)
+    names = [file.name for file in files if microscope.is_image(file.name)]
+    if not names:
+        raise BadInput(
+            f"None of the {len(files)} files in {folder}, {files[0].name} for example, is an "
+            f"image of the microscope type {microscope_type}: choose the type that fits, or "
+            "describe the file names with --pattern."
+        )
+    metadata_files = [file for file in files if microscope.is_metadata(file.name)]
+    metadata = microscope.read_metadata(metadata_files, names)
+    images = metadata.images if metadata is not None else microscope.read_names(names, pattern)
+    shown = images.values()
+    sites = _sites_by_well(images)
+    has_stage = all(image.stage is not None for image in shown)
+    return Plate(
+        folder,
+        microscope_type,
+        pattern,
+        plate_format,
+        channels=tuple(sorted({image.channel for image in shown}, key=_natural)),
+        n_wells=len(sites),
+        n_sites=sum(map(len, sites.values())),
+        n_images=len(names),
+        grid=None if has_stage else _complete(grid, sites),
+    )
+
+
+def _sites_by_well(images: dict[str, ImageMetadata]) -> dict[str, set[int]]:
+    sites: dict[str, set[int]] = defaultdict(set)
+    for image in images.values():
+        sites[image.well].add(image.site)
+    return sites
+
+
+def _complete(grid: Grid, sites: dict[str, set[int]]) -> Grid:
+    """Rows and columns that hold the sites of each well, with what the user did not say.
+
+    Raises
+    ------
+    BadInput
+        If the sites do not form the grid, or it is not clear which one.
+    """
+    well, numbers = max(sites.items(), key=lambda item: len(item[1]))
+    n = len(numbers)
+    if grid.rows is None and grid.columns is None and n > 1:
+        raise BadInput(f"Well {well} has {n} sites: say how they lie with --rows and --columns.")
+    rows = grid.rows or n // (grid.columns or 1) or 1
+    columns = grid.columns or n // rows or 1
+    if rows * columns != n:
+        raise BadInput(
+            f"Well {well} has {n} sites, which do not fill a grid of {rows} x {columns}: "
+            "correct --rows and --columns, or the pattern of the file names."
+        )
+    return Grid(rows, columns, grid.layout)
+
+
+def _natural(name: str) -> list[tuple[int, int | str]]:
+    """Sorts numbers in a text by their value."""
+    parts = re.split(r"(\d+)", name)
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]

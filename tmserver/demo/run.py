@@ -1,0 +1,45 @@
+"""Takes a plate through the product as any client would, over HTTP."""
+
+from typing import Any
+
+from rich.console import Console
+
+from tmclient import TmClient
+from tmclient.commands.files import upload_with_progress
+from tmclient.progress import watch_workflow
+from tmlib.jterator.project import Project
+from tmserver.demo.analysis import describe_workflow
+from tmserver.demo.plate import Plate
+
+_PLATE = "plate"
+_ACQUISITION = "acquisition"
+
+
+def run(client: TmClient, plate: Plate, project: Project, console: Console) -> dict[str, Any]:
+    """Upload a plate, run the canonical workflow on it and show how far it is.
+
+    Returns
+    -------
+    dict
+        The status of the workflow at its end.
+    """
+    client.experiment_name = _free_name(client, plate.folder.resolve().name)
+    client.create_experiment(microscope_type=plate.microscope_type, plate_format=plate.plate_format)
+    client.create_plate(_PLATE)
+    client.create_acquisition(_PLATE, _ACQUISITION)
+    console.print(f'Experiment "{client.experiment_name}"', highlight=False, markup=False)
+    upload = upload_with_progress(client, _PLATE, _ACQUISITION, plate.folder, console)
+    console.print(f"  {len(upload.sent)} files uploaded", highlight=False)
+    description = project.to_dict()
+    client.upload_jterator_project(description["pipeline"], description["handles"])
+    client.submit_workflow(describe_workflow(plate))
+    return watch_workflow(client, console)
+
+
+def _free_name(client: TmClient, wanted: str) -> str:
+    """The wanted name for an experiment, numbered if it is taken."""
+    taken = {experiment["name"] for experiment in client.get_experiments()}
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted} {number}", number + 1
+    return name

@@ -1,0 +1,177 @@
+"""Runs a demo from its options: the product as `tm serve` runs it, and a client beside it."""
+
+import os
+import secrets
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from tmclient import TmClient
+from tmclient.commands.workflow import describe_failure
+from tmlib.accounts import service
+from tmlib.db import Database
+from tmlib.errors import BadInput, NotFound, TmError
+from tmlib.jterator.project import Project
+from tmlib.settings import Settings
+from tmserver.demo import sample_plate
+from tmserver.demo.analysis import choose_project
+from tmserver.demo.options import DemoOptions
+from tmserver.demo.plate import Grid, Plate, read_plate
+from tmserver.demo.report import print_report
+from tmserver.demo.run import run
+from tmserver.supervisor import Supervisor
+from tmserver.supervisor.supervisor import check_port
+
+_USER = "demo"
+_HOST = "127.0.0.1"
+
+
+class DemoFailed(TmError):  # noqa: N818 - reads as what it is
+    """The workflow of a demo ended badly."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """Name and password of the demo's user."""
+
+    name: str
+    password: str
+
+
+def run_demo(options: DemoOptions) -> None:
+    """Run a demo until the user ends it, or until its end if that is asked for.
+
+    Raises
+    ------
+    TmError
+        If the input cannot be used, before anything is started, or the workflow failed.
+    """
+    console = Console()
+    settings = Settings() if options.data_dir is None else Settings(data_dir=options.data_dir)
+    check_port(_HOST, options.port)
+    # SIGTERM ends the demo the way Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _images(options) as folder:
+        plate = _read_plate(folder, options)
+        project = choose_project(
+            plate, options.nuclei_channel, options.cells_channel, options.project
+        )
+        console.print(
+            f"{plate.n_images} images: {plate.n_wells} wells, {plate.n_sites} sites, "
+            f"channels {', '.join(plate.channels)}",
+            highlight=False,
+            markup=False,
+        )
+        supervisor = Supervisor(
+            settings, _HOST, options.port, options.processes, settings.data_dir / "log"
+        )
+        with supervisor, _watched(supervisor):
+            login = _create_login(settings)
+            with TmClient(
+                url=supervisor.url, username=login.name, password=login.password
+            ) as client:
+                _run(client, plate, project, settings, console)
+                _print_address(supervisor.url, client.experiment_id, login, console)
+            if not options.stop:
+                _wait_for_interrupt(console)
+
+
+@contextmanager
+def _images(options: DemoOptions) -> Iterator[Path]:
+    """The folder with images, simulated if there is none."""
+    if options.images is not None:
+        yield options.images
+        return
+    with tempfile.TemporaryDirectory(prefix="tm-demo-") as parent:
+        folder = Path(parent) / "sample plate"
+        sample_plate.simulate(folder, options.wells, *options.sites, options.seed)
+        yield folder
+
+
+def _read_plate(folder: Path, options: DemoOptions) -> Plate:
+    if options.images is None:
+        microscope_type: str | None = "cellvoyager"
+    else:
+        microscope_type = options.microscope_type or (options.pattern and "generic")
+    if not microscope_type:
+        raise BadInput(
+            "Say what made the images with --microscope-type, or describe their names with "
+            "--pattern."
+        )
+    grid = Grid(options.rows, options.columns, options.stitch_layout)
+    return read_plate(folder, microscope_type, options.pattern, int(options.plate_format), grid)
+
+
+@contextmanager
+def _watched(supervisor: Supervisor) -> Iterator[None]:
+    """Let the supervisor restart what dies while the demo runs."""
+    thread = threading.Thread(target=supervisor.run, name="supervisor")
+    thread.start()
+    try:
+        yield
+    finally:
+        # an impatient second Ctrl-C must not leave processes behind
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        supervisor.stop()
+        thread.join()
+
+
+def _create_login(settings: Settings) -> Login:
+    """The demo's user, with a new password or that of ``TM_DEMO_PASSWORD``."""
+    login = Login(_USER, os.environ.get("TM_DEMO_PASSWORD") or secrets.token_urlsafe(9))
+    database = Database(settings.resolved_database_url)
+    try:
+        with database.transaction() as session:
+            try:
+                service.set_password(session, login.name, login.password)
+            except NotFound:
+                service.create_user(session, login.name, login.password, "demo@localhost")
+    finally:
+        database.close()
+    return login
+
+
+def _run(
+    client: TmClient, plate: Plate, project: Project, settings: Settings, console: Console
+) -> None:
+    """Run the workflow and print what it found.
+
+    Raises
+    ------
+    DemoFailed
+        If it failed; says why and what to do.
+    """
+    status = run(client, plate, project, console)
+    if status["failed"]:
+        raise DemoFailed(
+            f"{describe_failure(status)}\n"
+            "Correct what is named above and run the demo again. What was uploaded is kept in "
+            f'the experiment "{client.experiment_name}"; the messages of the processes are in '
+            f"{settings.data_dir / 'log'}."
+        )
+    print_report(client, status, console)
+
+
+def _print_address(url: str, experiment_id: str, login: Login, console: Console) -> None:
+    console.print(
+        f"See the plate at {url}/?experiment={experiment_id}\n"
+        f"Log in as {login.name} with the password {login.password}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _wait_for_interrupt(console: Console) -> None:
+    console.print("Ctrl-C stops the server; `tm serve` starts it again with the same data.")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print("Stopping ...")
