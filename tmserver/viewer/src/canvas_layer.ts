@@ -82,6 +82,7 @@ export function canvasLayer(
     key: '0',
     tileGrid: map.tileGrid,
     projection: map.projection,
+    zDirection: map.zDirection,
     interpolate,
     transition: 0,
   });

@@ -24,6 +24,8 @@ export class PlateMap {
   readonly extent: Extent;
   readonly projection: Projection;
   readonly tileGrid: TileGrid;
+  /** Between two levels: the nearer one, or the finer one where the screen can show it. */
+  readonly zDirection = window.devicePixelRatio > 1 ? -1 : 0;
 
   /** Counts everything that makes what is on screen incomplete. */
   private revision = 0;
@@ -80,7 +82,7 @@ export class PlateMap {
   /** Tile coordinates [z, x, y] of what is on screen, at the level that is drawn. */
   tilesOnScreen(): [number, number, number][] {
     const view = this.olMap.getView();
-    const z = this.tileGrid.getZForResolution(view.getResolution() ?? 1);
+    const z = this.tileGrid.getZForResolution(view.getResolution() ?? 1, this.zDirection);
     const tiles: [number, number, number][] = [];
     this.tileGrid.forEachTileCoord(view.calculateExtent(this.olMap.getSize()), z, (coord) => {
       const [, x = 0, y = 0] = coord;
@@ -118,7 +120,7 @@ export class PlateMap {
       this.revision += 1;
       this.report();
     };
-    this.olMap.getView().on('change', invalid);
+    this.olMap.getView().on('propertychange', invalid);
     this.olMap.on('change:size', invalid);
     this.olMap.getLayerGroup().on('change', invalid);
     this.olMap.on('postrender', () => {

@@ -12,6 +12,7 @@ import type Tile from 'ol/Tile';
 import TileState from 'ol/TileState';
 import VectorTile from 'ol/VectorTile';
 import { Circle, Fill, Stroke, Style } from 'ol/style';
+import type { StyleFunction } from 'ol/style/Style';
 import type { Api } from './api';
 import { experimentPath, messageOf } from './api';
 import type { Plane } from './channels';
@@ -40,11 +41,23 @@ interface DrawnType {
 /** How far from a dot the pointer still finds it, in screen pixels. */
 const POINTER_TOLERANCE = 4;
 
-function styleOf(display: ObjectDisplay): Style {
-  return new Style({
-    stroke: new Stroke({ color: display.colour, width: display.isStatic ? 1 : 1.5 }),
-    image: new Circle({ radius: 1.75, fill: new Fill({ color: display.colour }) }),
-  });
+/** Of an object so far out that it has no outline, in screen pixels. */
+const DOT_RADIUS = 1.1;
+
+/** Width of outlines in screen pixels: thinner where cells are so small that lines would hide them. */
+function lineWidth(resolution: number): number {
+  if (resolution <= 1.5) return 1.5;
+  return resolution <= 3 ? 1 : 0.6;
+}
+
+function styleOf(display: ObjectDisplay): StyleFunction {
+  const stroke = new Stroke({ color: display.colour });
+  const image = new Circle({ radius: DOT_RADIUS, fill: new Fill({ color: display.colour }) });
+  const style = new Style({ stroke, image });
+  return (_, resolution) => {
+    stroke.setWidth(display.isStatic ? 1 : lineWidth(resolution));
+    return style;
+  };
 }
 
 export class ObjectLayers {

@@ -70,6 +70,7 @@ export function webglLayer(
     bandCount: bands.length,
     tileGrid: map.tileGrid,
     projection: map.projection,
+    zDirection: map.zDirection,
     interpolate,
     transition: 0,
   });
