@@ -6,13 +6,25 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+from requests.auth import AuthBase
+from urllib3.util import Retry, parse_url
 
 from tmclient.errors import LoginError, RequestError, ServerUnreachable
 
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 300
 _MAX_CONNECTIONS = 64
+
+
+class _Token(AuthBase):
+    """Puts a token on a request, instead of what ``~/.netrc`` may have for the host."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"JWT {self._token}"
+        return request
 
 
 class Connection:
@@ -42,6 +54,8 @@ class Connection:
         self._username = username
         self._password = password
         self._session = requests.Session()
+        # a proxy that leads out of the house does not know this machine's servers
+        self._session.trust_env = not _is_this_machine(self.url)
         if ca_bundle is not None:
             self._session.verify = ca_bundle
         retry = Retry(
@@ -113,10 +127,15 @@ class Connection:
         query = {name: value for name, value in (parameters or {}).items() if value is not None}
         for last in (False, True):
             token = self._login()
-            headers = {"Authorization": f"JWT {token}"}
-            if content_type is not None:
-                headers["Content-Type"] = content_type
-            response = self._send(method, path, params=query, json=json, data=body, headers=headers)
+            response = self._send(
+                method,
+                path,
+                params=query,
+                json=json,
+                data=body,
+                headers=None if content_type is None else {"Content-Type": content_type},
+                auth=_Token(token),
+            )
             if response.status_code != 401 or last:
                 break
             self._forget(token)
@@ -152,7 +171,7 @@ class Connection:
             return self._session.request(
                 method, self.url + path, timeout=(_CONNECT_SECONDS, _READ_SECONDS), **options
             )
-        except requests.exceptions.InvalidURL as error:
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
             raise ServerUnreachable(f"{self.url} is not the address of a server.") from error
         except requests.exceptions.SSLError as error:
             raise ServerUnreachable(
@@ -164,6 +183,11 @@ class Connection:
             ) from error
         except requests.exceptions.RequestException as error:
             raise ServerUnreachable(f"The answer of {self.url} broke off: {error}") from error
+
+
+def _is_this_machine(url: str) -> bool:
+    host = parse_url(url).host or ""
+    return host in ("localhost", "[::1]") or host.startswith("127.")
 
 
 def _check(response: requests.Response) -> None:

@@ -1,0 +1,111 @@
+import email
+import email.policy
+from pathlib import Path
+
+import pytest
+
+from tests.tmclient.scripted_server import Answer, Request, ScriptedServer
+from tmclient import ResourceError, TmClient, UploadError
+
+PATH = "/api/experiments/MQ==/acquisitions/Mg==/microscope-file"
+BUSY = Answer({"error": {"message": "Disk full.", "status_code": 503, "type": "X"}}, 503)
+REFUSED = Answer({"error": {"message": "Too large.", "status_code": 413, "type": "X"}}, 413)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "a.tif").write_bytes(bytes(range(256)) * 9000)  # larger than one piece
+    (tmp_path / "b ü.tif").write_bytes(b"")
+    (tmp_path / ".hidden").write_bytes(b"x")
+    (tmp_path / "sub").mkdir()
+    return tmp_path
+
+
+def before_the_files(waiting: list[str], known: list[str]) -> list[Answer]:
+    """The answers to looking up experiment and acquisition, registering, and listing."""
+    return [
+        Answer({"data": [{"id": "MQ==", "name": "e"}]}),
+        Answer({"data": [{"id": "Mg==", "name": "a"}]}),
+        Answer({"data": waiting}),
+        Answer({"data": [{"id": "MQ==", "name": "a"}]}),
+        Answer({"data": [{"name": name} for name in known]}),
+        Answer({"data": []}),
+    ]
+
+
+def sent_file(request: Request) -> tuple[str | None, bytes]:
+    """Name and content of the file in a form."""
+    head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + request.body, policy=email.policy.HTTP)
+    (part,) = message.iter_parts()
+    assert part.get_param("name", header="content-disposition") == "file"
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return part.get_filename(), content
+
+
+def test_files_arrive_byte_by_byte(server: ScriptedServer, client: TmClient, folder: Path) -> None:
+    names = ["a.tif", "b ü.tif"]
+    server.script(*before_the_files(names, names), Answer({"message": "ok"}))
+    seen: list[tuple[int, int]] = []
+    upload = client.upload_microscope_files(
+        "p", "a", folder, progress=lambda n_done, n_total: seen.append((n_done, n_total))
+    )
+    sent = [sent_file(r) for r in server.requests if r.path == PATH]
+    assert sent == [(name, (folder / name).read_bytes()) for name in names]
+    assert (upload.sent, upload.present, upload.skipped) == (names, [], [])
+    assert seen == [(1, 2), (2, 2)]
+
+
+def test_what_the_server_has_or_does_not_know_is_not_sent(
+    server: ScriptedServer, client: TmClient, folder: Path
+) -> None:
+    (folder / "notes.txt").write_text("x")
+    server.script(
+        *before_the_files(["a.tif", "of another folder.tif"], ["a.tif", "b ü.tif"]),
+        Answer({"message": "Acquisition complete"}),
+    )
+    upload = client.upload_microscope_files("p", "a", folder)
+    assert len([r for r in server.requests if r.path == PATH]) == 1
+    assert (upload.sent, upload.present, upload.skipped) == (["a.tif"], ["b ü.tif"], ["notes.txt"])
+
+
+def test_a_file_is_sent_again_until_it_has_arrived(
+    server: ScriptedServer, client: TmClient, folder: Path
+) -> None:
+    server.script(
+        *before_the_files(["a.tif"], ["a.tif"]),
+        Answer(status=None),
+        BUSY,
+        Answer({"message": "File upload already in progress"}),
+        Answer({"message": "ok"}),
+    )
+    client.upload_microscope_files("p", "a", folder)
+    sent = [sent_file(r) for r in server.requests if r.path == PATH]
+    assert sent == [("a.tif", (folder / "a.tif").read_bytes())] * 4
+
+
+def test_a_file_that_is_refused_does_not_keep_others_back(
+    server: ScriptedServer, client: TmClient, folder: Path
+) -> None:
+    names = ["a.tif", "b ü.tif"]
+    server.script(*before_the_files(names, names), REFUSED, Answer({"message": "ok"}))
+    with pytest.raises(UploadError, match=r"1 of 2 files .* a\.tif .* Too large\.") as caught:
+        client.upload_microscope_files("p", "a", folder)
+    assert caught.value.failed == {"a.tif": "Too large."}
+    assert [sent_file(r)[0] for r in server.requests if r.path == PATH] == names
+
+
+def test_files_of_another_kind_are_named(
+    server: ScriptedServer, client: TmClient, folder: Path
+) -> None:
+    server.script(*before_the_files([], []))
+    with pytest.raises(ResourceError, match=r"None of the 2 files .*a\.tif"):
+        client.upload_microscope_files("p", "a", folder)
+
+
+@pytest.mark.parametrize("name", ["empty", "absent"])
+def test_an_empty_folder_is_named(client: TmClient, tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ResourceError, match=name):
+        client.upload_microscope_files("p", "a", tmp_path / name)
