@@ -17,7 +17,7 @@ NUCLEUS_RADIUS = 11.5
 NUCLEI_PER_PIXEL = 4.2e-4
 """Default density, at which cells form a layer with some gaps."""
 
-_MARGIN = 48
+_MARGIN = 72
 _CLUSTERED = 0.4
 _MAX_OVERLAP = 0.015
 _MIN_VISIBLE = 0.25
@@ -66,28 +66,32 @@ def simulate_scene(
     height, width
         Size in pixels.
     n_nuclei
-        How many nuclei to aim at; crowding may leave a few out. By default as many as fit a
-        dense layer of cells.
+        How many nuclei to aim at; crowding may leave a few out. By default about as many as make
+        a dense layer of cells.
 
     Notes
     -----
     The scene is made larger than what is seen, so that the border of the image cuts through
-    cells as it does in reality. Nuclei of which less than a quarter would remain visible are left
-    out: nobody could tell those from noise.
+    cells as it does in reality. Nuclei of which less than a quarter would remain visible are
+    taken out of focus and out of the truth: nobody could tell those from noise.
     """
     shape = (height + 2 * _MARGIN, width + 2 * _MARGIN)
-    wanted = round(NUCLEI_PER_PIXEL * height * width) if n_nuclei is None else n_nuclei
+    wanted = rng.poisson(NUCLEI_PER_PIXEL * height * width) if n_nuclei is None else n_nuclei
     labels, dna = _place_nuclei(rng, shape, wanted)
     dna *= 1 + 0.07 * _noise(rng, shape, 1.0) + 0.08 * _noise(rng, shape, 3.5)
     body = _cell_bodies(rng, labels)
     seen = (slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN))
-    return Scene(_relabel(labels[seen]), np.maximum(dna[seen], 0), np.maximum(body[seen], 0))
+    areas = np.bincount(labels.ravel())
+    visible_areas = np.bincount(labels[seen].ravel(), minlength=len(areas))
+    lost = (visible_areas < _MIN_VISIBLE * areas)[labels[seen]]
+    nuclei = _relabel(np.where(lost, 0, labels[seen]))
+    return Scene(nuclei, np.where(lost, 0, np.maximum(dna[seen], 0)), np.maximum(body[seen], 0))
 
 
 def _place_nuclei(
     rng: np.random.Generator, shape: tuple[int, int], n: int
 ) -> tuple[NDArray[np.int32], Image]:
-    """Throw nuclei onto the canvas until `n` are in view, many beside one that is there."""
+    """Throw nuclei onto the canvas until `n` are in view."""
     labels = np.zeros(shape, np.int32)
     dna = np.zeros(shape)
     centres: list[tuple[float, float, float]] = []
@@ -98,21 +102,28 @@ def _place_nuclei(
         if in_view == n:
             break
         nucleus = _draw_nucleus(rng)
-        clustered = bool(centres) and rng.random() < _CLUSTERED
-        if clustered:
-            y, x, radius = centres[rng.integers(len(centres))]
-            angle = rng.uniform(0, 2 * np.pi)
-            reach = np.arange(0.8, 1.5, 0.04) * (radius + nucleus.radius)
-            candidates = np.column_stack((y + reach * np.sin(angle), x + reach * np.cos(angle)))
-        else:
-            candidates = rng.uniform((0, 0), shape, size=(1, 2))
-        for y, x in candidates:
-            seen = _put(labels, dna, nucleus, round(y), round(x), len(centres) + 1)
-            if seen is not None:
+        for y, x in _candidates(rng, shape, centres, nucleus.radius):
+            visible = _put(labels, dna, nucleus, round(y), round(x), len(centres) + 1)
+            if visible is not None:
                 centres.append((y, x, nucleus.radius))
-                in_view += seen
+                in_view += visible >= _MIN_VISIBLE
                 break
     return labels, dna
+
+
+def _candidates(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    centres: list[tuple[float, float, float]],
+    radius: float,
+) -> Image:
+    """Places (y, x) to try for a nucleus: one anywhere, or many moving away from a neighbour."""
+    if not centres or rng.random() > _CLUSTERED:
+        return rng.uniform((0, 0), shape, size=(1, 2))
+    y, x, neighbour_radius = centres[rng.integers(len(centres))]
+    angle = rng.uniform(0, 2 * np.pi)
+    reach = np.arange(0.8, 1.5, 0.04) * (radius + neighbour_radius)
+    return np.column_stack((y + reach * np.sin(angle), x + reach * np.cos(angle)))
 
 
 def _draw_nucleus(rng: np.random.Generator) -> _Nucleus:
@@ -139,8 +150,8 @@ def _draw_nucleus(rng: np.random.Generator) -> _Nucleus:
 
 def _put(
     labels: NDArray[np.int32], dna: Image, nucleus: _Nucleus, y: int, x: int, label: int
-) -> bool | None:
-    """Draw a nucleus and say whether it is in view.
+) -> float | None:
+    """Draw a nucleus and say which share of it is in view.
 
     None, and nothing is drawn, if it would lie on another one or be cut by the canvas.
     """
@@ -152,12 +163,9 @@ def _put(
     area = np.count_nonzero(nucleus.mask)
     if np.count_nonzero(free) < (1 - _MAX_OVERLAP) * area:
         return None
-    visible = np.count_nonzero(free & _visible(labels.shape, window))
-    if 0 < visible < _MIN_VISIBLE * area:
-        return None
     labels[window][free] = label
     np.maximum(dna[window], nucleus.brightness, out=dna[window])
-    return bool(visible > 0)
+    return np.count_nonzero(free & _visible(labels.shape, window)) / np.count_nonzero(free)
 
 
 def _visible(shape: tuple[int, ...], window: tuple[slice, slice]) -> NDArray[np.bool_]:
