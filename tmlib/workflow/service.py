@@ -8,7 +8,7 @@ from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.jterator.project import Project
-from tmlib.workflow import engine
+from tmlib.workflow import engine, tree
 from tmlib.workflow.description import WORKFLOW_TYPES, WorkflowDescription
 from tmlib.workflow.models import Submission, WorkflowSettings
 from tmlib.workflow.queue import Queue
@@ -195,7 +195,8 @@ def _workflow_type(session: Session, experiment_id: int) -> str:
 
 
 def _settings(session: Session, experiment_id: int) -> WorkflowSettings:
-    settings = session.get(WorkflowSettings, experiment_id)
+    tree.lock_experiment(session, experiment_id)
+    settings = session.get(WorkflowSettings, experiment_id, populate_existing=True)
     if settings is None:
         settings = WorkflowSettings(experiment_id=experiment_id)
         session.add(settings)
