@@ -33,13 +33,21 @@ type ObjectLayer = VectorTileLayer<VectorTileSource, RenderFeature>;
 
 interface DrawnType {
   readonly display: ObjectDisplay;
-  readonly layer: ObjectLayer;
+  /**
+   * Near, outlines are drawn anew in each frame and stay sharp however far they are magnified. Far,
+   * with tens of thousands on screen, they are drawn once per tile.
+   */
+  readonly near: ObjectLayer;
+  readonly far: ObjectLayer;
   /** The segmentation layer that is drawn. */
   layerId: string | undefined;
 }
 
 /** How far from a dot the pointer still finds it, in screen pixels. */
 const POINTER_TOLERANCE = 4;
+
+/** Image pixels per screen pixel from which on outlines are drawn once per tile. */
+const FAR = 1.01;
 
 /** Of an object so far out that it has no outline, in screen pixels. */
 const DOT_RADIUS = 1.1;
@@ -73,30 +81,40 @@ export class ObjectLayers {
     private readonly experimentId: string,
     displays: readonly ObjectDisplay[],
   ) {
-    this.types = displays.map((display) => ({
-      display,
-      layer: new VectorTileLayer({
+    this.types = displays.map((display, index) => {
+      const common = {
         extent: map.extent,
-        renderMode: 'vector',
         // The layout lies under the cells, and later segmented types under earlier ones.
-        zIndex: display.isStatic ? 1 : 2 + displays.length - displays.indexOf(display),
-      }),
-      layerId: undefined,
-    }));
-    for (const { layer } of this.types) map.olMap.addLayer(layer);
+        zIndex: display.isStatic ? 1 : 2 + displays.length - index,
+      };
+      return {
+        display,
+        near: new VectorTileLayer({ ...common, renderMode: 'vector', maxResolution: FAR }),
+        far: new VectorTileLayer({ ...common, renderMode: 'hybrid', minResolution: FAR }),
+        layerId: undefined,
+      };
+    });
+    for (const { near, far } of this.types) {
+      map.olMap.addLayer(near);
+      map.olMap.addLayer(far);
+    }
   }
 
   /** Follows the settings and the time point and z-plane on show; `force` fetches everything again. */
   refresh(plane: Plane, force = false): void {
     for (const drawn of this.types) {
-      const { display, layer } = drawn;
+      const { display } = drawn;
+      const layers = [drawn.near, drawn.far];
       const layerId = segmentationLayerAt(display.type, plane)?.id;
-      layer.setStyle(styleOf(display));
-      layer.setVisible(display.visible);
+      for (const layer of layers) {
+        layer.setStyle(styleOf(display));
+        layer.setVisible(display.visible);
+      }
       // Outlines are fetched when they are to be seen for the first time.
       if (!display.visible || (layerId === drawn.layerId && !force)) continue;
       drawn.layerId = layerId;
-      layer.setSource(layerId === undefined ? null : this.source(layerId));
+      const source = layerId === undefined ? null : this.source(layerId);
+      for (const layer of layers) layer.setSource(source);
     }
   }
 
@@ -106,9 +124,8 @@ export class ObjectLayers {
     const [x = 0, y = 0] = coordinate;
     const around = buffer([x, y, x, y], POINTER_TOLERANCE * resolution);
     const found = new Map<string, MapObject>();
-    for (const { display, layer } of this.types) {
-      if (!layer.getVisible()) continue;
-      for (const object of this.inExtent(display, layer, around)) {
+    for (const drawn of this.types) {
+      for (const object of this.inExtent(drawn, around)) {
         const isPoint = object.geometry.getType() === 'Point';
         if (!isPoint && !object.geometry.intersectsCoordinate(coordinate)) continue;
         found.set(`${object.typeName} ${object.id}`, object);
@@ -120,12 +137,15 @@ export class ObjectLayers {
   /** The same object as it is drawn now; undefined when it is not on screen. */
   current(object: MapObject): MapObject | undefined {
     const drawn = this.types.find(({ display }) => display.type.name === object.typeName);
-    if (drawn?.layer.getVisible() !== true) return undefined;
+    if (drawn === undefined) return undefined;
     const extent = extend(createEmpty(), object.geometry.getExtent());
-    return this.inExtent(drawn.display, drawn.layer, extent).find(({ id }) => id === object.id);
+    return this.inExtent(drawn, extent).find(({ id }) => id === object.id);
   }
 
-  private inExtent(display: ObjectDisplay, layer: ObjectLayer, extent: number[]): MapObject[] {
+  private inExtent({ display, near, far }: DrawnType, extent: number[]): MapObject[] {
+    if (!display.visible) return [];
+    const resolution = this.map.olMap.getView().getResolution() ?? 1;
+    const layer = resolution < FAR ? near : far;
     return layer.getFeaturesInExtent(extent).map((feature) => ({
       typeName: display.type.name,
       id: Number(feature.getId()),
