@@ -13,6 +13,12 @@ from tmserver.schemas import Error, ErrorDescription
 
 _logger = logging.getLogger(__name__)
 
+_MESSAGES = {
+    404: "There is nothing at {request.path}: the document at /api/openapi.json lists all routes.",
+    405: "{request.path} does not take {request.method}: see the document at /api/openapi.json.",
+    413: "The request is too large: send less at once.",
+}
+
 
 def register(app: Flask) -> None:
     """Answer all errors of an application."""
@@ -51,8 +57,9 @@ def answer(error: Exception) -> Response:
 
 
 def _answer_http(error: HTTPException) -> Response:
-    message = error.description or error.name
-    response = _respond(error.code or 500, type(error).__name__, message)
+    code = error.code or 500
+    message = _MESSAGES.get(code, error.description or error.name)
+    response = _respond(code, type(error).__name__, message.format(request=request))
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value

@@ -1,6 +1,7 @@
 """What the requests and responses of all resources are made of."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +16,9 @@ from pydantic import (
 from tmlib.ids import encode_id
 
 MAX_INT = 2**31 - 1  # what a column of both databases holds
+
+
+Item = TypeVar("Item")
 
 
 def _refuse_nul(text: str) -> str:
@@ -55,6 +59,10 @@ class Page(Schema):
 
     limit: Annotated[int | None, Field(ge=1, le=MAX_INT)] = None
     offset: Index = 0
+
+    def of(self, items: Sequence[Item]) -> Sequence[Item]:
+        """The part of a short list that is asked for; long ones are cut by the database."""
+        return items[self.offset : None if self.limit is None else self.offset + self.limit]
 
 
 class NamedPage(Page):

@@ -4,13 +4,14 @@ How a file is received is in :mod:`tmlib.uploads.receiving`.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import JSON, case, cast, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from tmlib import microscopes
+from tmlib.db import Database
+from tmlib.db.base import now
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition
 from tmlib.microscopes import Microscope
@@ -21,7 +22,7 @@ _EXAMPLES = 3
 
 
 def register(
-    session: Session, acquisition: Acquisition, microscope_type: str, names: Sequence[str]
+    database: Database, acquisition: Acquisition, microscope_type: str, names: Sequence[str]
 ) -> list[str]:
     """Announce files that will be sent; those that are registered already stay as they are.
 
@@ -29,8 +30,8 @@ def register(
 
     Parameters
     ----------
-    session
-        Of a write transaction.
+    database
+        Where to keep the names; it is locked only while they are written.
     acquisition
         What the files belong to.
     microscope_type
@@ -51,21 +52,18 @@ def register(
     if not names:
         raise BadInput("No files supplied. Cannot register upload.")
     microscope = microscopes.get(microscope_type)
-    rows: dict[str, dict[str, Any]] = {}
+    wanted: dict[FileKind, list[str]] = {}
     for name in names:
         kind = _kind(microscope, name)
         if kind is not None:
-            rows[check_file_name(name)] = {
-                "experiment_id": acquisition.experiment_id,
-                "acquisition_id": acquisition.id,
-                "name": name,
-                "kind": kind,
-            }
-    if not rows:
+            wanted.setdefault(kind, []).append(check_file_name(name))
+    if not wanted:
         raise BadInput(_nothing_fits(microscope, names))
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    session.execute(dialect.insert(MicroscopeFile).on_conflict_do_nothing(), list(rows.values()))
-    return missing_names(session, acquisition.id)
+    with database.transaction() as session:
+        for kind, fitting in wanted.items():
+            _insert_missing(session, acquisition, kind, fitting)
+    with database.session() as session:
+        return missing_names(session, acquisition.id)
 
 
 def missing_names(session: Session, acquisition_id: int) -> list[str]:
@@ -147,6 +145,31 @@ def combined_status(statuses: Collection[FileUploadStatus]) -> FileUploadStatus:
     if statuses and all(status is FileUploadStatus.COMPLETE for status in statuses):
         return FileUploadStatus.COMPLETE
     return FileUploadStatus.WAITING
+
+
+def _insert_missing(
+    session: Session, acquisition: Acquisition, kind: FileKind, names: list[str]
+) -> None:
+    # One statement however many names there are: the database takes the list apart.
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    if is_sqlite:
+        name = func.json_each(literal(names, JSON)).table_valued("value").c.value
+    else:
+        name = func.json_array_elements_text(cast(names, JSON)).table_valued("value").c.value
+    moment = now()
+    values = {
+        MicroscopeFile.experiment_id: literal(acquisition.experiment_id),
+        MicroscopeFile.acquisition_id: literal(acquisition.id),
+        MicroscopeFile.name: name,
+        MicroscopeFile.kind: literal(kind, MicroscopeFile.kind.type),
+        MicroscopeFile.status: literal(FileUploadStatus.WAITING, MicroscopeFile.status.type),
+        MicroscopeFile.created_at: literal(moment, MicroscopeFile.created_at.type),
+        MicroscopeFile.updated_at: literal(moment, MicroscopeFile.updated_at.type),
+    }
+    rows = select(*values.values()).where(true())  # SQLite needs WHERE before ON CONFLICT
+    dialect = sqlite if is_sqlite else postgresql
+    insert = dialect.insert(MicroscopeFile).from_select(list(values), rows)
+    session.execute(insert.on_conflict_do_nothing())
 
 
 def _kind(microscope: Microscope, name: str) -> FileKind | None:

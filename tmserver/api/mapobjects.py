@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
+from flask import Response
 from pydantic import Field
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, selectinload
 
-from tmlib.errors import Conflict, NotFound
+from tmlib.errors import Conflict
 from tmlib.experiments import models as experiments
-from tmlib.objects import feature_files, mapobject_types, models
+from tmlib.objects import feature_files, mapobject_types, models, service
+from tmlib.objects.feature_values import select_feature_values
+from tmlib.objects.selection import Selection, file_name
 from tmserver.access import ExperimentAccess
 from tmserver.api.channels import map_size
 from tmserver.routing import Routes
@@ -52,6 +53,16 @@ class NewMapobjectType(Schema):
     name: Annotated[Text, Field(min_length=1, max_length=255)]
 
 
+class SelectionQuery(Schema):
+    """Which objects are asked for, by where they lie."""
+
+    plate_name: Text | None = None
+    well_name: Text | None = None
+    well_pos_y: Index | None = None
+    well_pos_x: Index | None = None
+    tpoint: Index | None = None
+
+
 class LayerQuery(Page):
     """Which segmentation layers are asked for."""
 
@@ -63,20 +74,9 @@ class LayerQuery(Page):
 @routes.get(_TYPES, permits="read")
 def get_mapobject_types(access: ExperimentAccess, query: NamedPage) -> list[MapobjectType]:
     """List mapobject types in the order of their names."""
-    found = (
-        select(models.MapobjectType)
-        .where(models.MapobjectType.experiment_id == access.experiment_id)
-        .options(
-            selectinload(models.MapobjectType.layers), selectinload(models.MapobjectType.features)
-        )
-        .order_by(models.MapobjectType.name)
-        .limit(query.limit)
-        .offset(query.offset)
-    )
-    if query.name is not None:
-        found = found.where(models.MapobjectType.name == query.name)
     with access.database.session() as session:
-        return [_type(access.experiment, one) for one in session.scalars(found)]
+        found = service.get_mapobject_types(session, access.experiment_id, query.name)
+        return [_type(access.experiment, one) for one in query.of(found)]
 
 
 @routes.post(
@@ -88,7 +88,8 @@ def create_mapobject_type(access: ExperimentAccess, body: NewMapobjectType) -> M
         type_id = mapobject_types.ensure_mapobject_type(
             session, access.experiment_id, body.name, "Site"
         )
-        return _type(access.experiment, find_type(session, access.experiment_id, type_id))
+        found = service.get_mapobject_type(session, access.experiment_id, type_id)
+        return _type(access.experiment, found)
 
 
 @routes.put(_TYPE, permits="write", raises=(409,))
@@ -97,7 +98,8 @@ def update_mapobject_type(
 ) -> Message:
     """Rename a mapobject type."""
     with access.database.transaction() as session:
-        find_type(session, access.experiment_id, mapobject_type_id).name = body.name
+        found = service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
+        found.name = body.name
         try:
             session.flush()
         except IntegrityError as error:
@@ -111,7 +113,7 @@ def update_mapobject_type(
 def delete_mapobject_type(access: ExperimentAccess, mapobject_type_id: int) -> Message:
     """Delete a mapobject type with all its objects, outlines and feature values."""
     with access.database.transaction() as session:
-        find_type(session, access.experiment_id, mapobject_type_id)
+        service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
         files = mapobject_types.delete_type(session, access.storage, mapobject_type_id)
     feature_files.remove(files)
     return Message()
@@ -122,68 +124,40 @@ def get_features(
     access: ExperimentAccess, mapobject_type_id: int, query: NamedPage
 ) -> list[Feature]:
     """List the features of a mapobject type in the order of their names."""
-    found = (
-        select(models.Feature)
-        .where(models.Feature.mapobject_type_id == mapobject_type_id)
-        .order_by(models.Feature.name)
-        .limit(query.limit)
-        .offset(query.offset)
-    )
-    if query.name is not None:
-        found = found.where(models.Feature.name == query.name)
     with access.database.session() as session:
-        find_type(session, access.experiment_id, mapobject_type_id)
-        return [Feature.model_validate(feature) for feature in session.scalars(found)]
+        found = service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
+    features = [one for one in found.features if query.name in (None, one.name)]
+    features.sort(key=lambda feature: feature.name)
+    return [Feature.model_validate(feature) for feature in query.of(features)]
+
+
+@routes.get(f"{_TYPE}/feature-values", permits="read", media=("text/csv",))
+def get_feature_values(
+    access: ExperimentAccess, mapobject_type_id: int, query: SelectionQuery
+) -> Response:
+    """Get the feature values of objects as CSV: a row for each object and time point."""
+    selection = Selection(**query.model_dump())
+    values = select_feature_values(access.database, access.storage, mapobject_type_id, selection)
+    with access.database.session() as session:
+        found = service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
+        name = file_name(session, found, selection, "feature-values")
+    response = Response(values.csv(), mimetype="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
 
 
 @routes.get("/api/experiments/<experiment_id>/segmentation_layers", permits="read")
 def get_segmentation_layers(access: ExperimentAccess, query: LayerQuery) -> list[SegmentationLayer]:
     """List segmentation layers."""
-    layers = models.SegmentationLayer
-    found = (
-        select(layers)
-        .join(models.MapobjectType, models.MapobjectType.id == layers.mapobject_type_id)
-        .where(layers.experiment_id == access.experiment_id)
-        .order_by(models.MapobjectType.name, layers.tpoint, layers.zplane)
-        .limit(query.limit)
-        .offset(query.offset)
-    )
-    if query.mapobject_type_name is not None:
-        found = found.where(models.MapobjectType.name == query.mapobject_type_name)
-    if query.tpoint is not None:
-        found = found.where(layers.tpoint == query.tpoint)
-    if query.zplane is not None:
-        found = found.where(layers.zplane == query.zplane)
     with access.database.session() as session:
-        return [_layer(access.experiment, layer) for layer in session.scalars(found)]
-
-
-def find_type(session: Session, experiment_id: int, mapobject_type_id: int) -> models.MapobjectType:
-    """A mapobject type of an experiment.
-
-    Raises
-    ------
-    NotFound
-        If the experiment has no such type.
-    """
-    found = session.get(models.MapobjectType, mapobject_type_id)
-    if found is None or found.experiment_id != experiment_id:
-        raise NotFound("The experiment has no such mapobject type.")
-    return found
-
-
-def find_layer(session: Session, experiment_id: int, layer_id: int) -> models.SegmentationLayer:
-    """A segmentation layer of an experiment.
-
-    Raises
-    ------
-    NotFound
-        If the experiment has no such layer.
-    """
-    layer = session.get(models.SegmentationLayer, layer_id)
-    if layer is None or layer.experiment_id != experiment_id:
-        raise NotFound("The experiment has no such segmentation layer.")
-    return layer
+        found = service.get_segmentation_layers(
+            session,
+            access.experiment_id,
+            mapobject_type_name=query.mapobject_type_name,
+            tpoint=query.tpoint,
+            zplane=query.zplane,
+        )
+    return [_layer(access.experiment, layer) for layer in query.of(found)]
 
 
 def _type(experiment: experiments.Experiment, found: models.MapobjectType) -> MapobjectType:

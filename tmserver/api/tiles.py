@@ -10,9 +10,9 @@ from tmlib.errors import NotFound
 from tmlib.experiments import channels
 from tmlib.images.mosaics import read_tile
 from tmlib.images.tiles import ImageFormat, empty_tile, render_tile
+from tmlib.objects.service import get_segmentation_layer
 from tmlib.objects.tiles import segmentation_tile
 from tmserver.access import ExperimentAccess
-from tmserver.api.mapobjects import find_layer
 from tmserver.routing import Routes
 from tmserver.schemas import Index, Schema
 
@@ -81,7 +81,7 @@ def get_segmentation_layer_tile(
     if access.experiment.map_levels is None:
         raise NotFound("The experiment has no map yet: run the workflow first.")
     with access.database.session() as session:
-        layer = find_layer(session, access.experiment_id, segmentation_layer_id)
+        layer = get_segmentation_layer(session, access.experiment_id, segmentation_layer_id)
         features = segmentation_tile(
             session, layer, query.x, query.y, query.z, access.experiment.map_levels
         )

@@ -49,9 +49,11 @@ class MicroscopeFile(Schema):
 @routes.post(f"{_ACQUISITION}/upload/register", permits="write")
 def register_upload(access: ExperimentAccess, acquisition_id: int, body: FileNames) -> list[str]:
     """Announce files; the answer names all that are still to be sent."""
-    with access.database.transaction() as session:
+    with access.database.session() as session:
         acquisition = plates.get_acquisition(session, access.experiment_id, acquisition_id)
-        return service.register(session, acquisition, access.experiment.microscope_type, body.files)
+    return service.register(
+        access.database, acquisition, access.experiment.microscope_type, body.files
+    )
 
 
 @routes.post(f"{_ACQUISITION}/upload/validity-check", permits="write")
