@@ -1,7 +1,13 @@
-"""Fills the holes of the objects in a mask."""
+"""Fills the holes of the objects in a mask.
 
-from typing import NamedTuple
+With `max_area`, which the original did not have, gaps that a ring of touching objects encloses
+stay open.
+"""
 
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from pydantic import Field
 from scipy import ndimage
 
 from tmlib.jterator.arrays import BinaryImage, MaskImage
@@ -18,18 +24,28 @@ class Output(NamedTuple):
     figure: str
 
 
-def main(mask: MaskImage, plot: bool = False) -> Output:
-    """Make every background pixel foreground that has no way to the border of the image.
+def main(
+    mask: MaskImage, max_area: Annotated[float, Field(ge=0)] | None = None, plot: bool = False
+) -> Output:
+    """Make background foreground that has no way to the border of the image.
 
     Parameters
     ----------
     mask
         Foreground is True or positive (y, x).
+    max_area
+        Largest hole that is filled, in pixels; all holes if None.
     plot
         Whether to make a figure.
     """
-    filled_mask = ndimage.binary_fill_holes(mask > 0)
+    foreground = mask > 0
+    filled = ndimage.binary_fill_holes(foreground)
+    if max_area is not None:
+        holes, _ = ndimage.label(filled & ~foreground)
+        is_large = np.bincount(holes.ravel()) > max_area
+        is_large[0] = False
+        filled &= ~is_large[holes]
     figure = ""
     if plot:
-        figure = image_figure("Filled", {"mask": mask > 0, "filled mask": filled_mask})
-    return Output(filled_mask, figure)
+        figure = image_figure("Filled", {"mask": foreground, "filled mask": filled})
+    return Output(filled, figure)

@@ -1,68 +1,172 @@
-"""The pipeline that finds nuclei and the cells around them."""
-import copy
-from typing import Any
+"""The pipeline that finds nuclei and the cells around them, and measures both."""
 
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tmlib.errors import BadInput
 from tmlib.jterator.modules import registry
 from tmlib.jterator.project import Project
 
+NUCLEUS_DIAMETER = 16.0
+"""Typical diameter of a nucleus in pixels for which the pipeline is set by default.
+
+It suits nuclei of 10 to 30 pixels: the diameter decides what is too small for a nucleus and how
+far the local threshold looks, but not how clumps are cut.
+"""
+
+
+class _Step(NamedTuple):
+    module: str
+    settings: Mapping[str, Any]
+
 
 def nuclei_and_cells(
-    nuclei_channel: str, cells_channel: str | None = None, *, nucleus_diameter: float | None = None
+    nuclei_channel: str,
+    cells_channel: str | None = None,
+    *,
+    nucleus_diameter: float | None = None,
+    correct: bool = True,
 ) -> Project:
-    """Thin."""
-    steps: dict[str, tuple[str, dict[str, Any]]] = {
-        "smooth": ("smooth", {"image": nuclei_channel, "filter_size": 1}),
-        "threshold_otsu": ("threshold_otsu", {"image": "smooth.smoothed_image"}),
-        "fill": ("fill", {"mask": "threshold_otsu.mask"}),
-        "separate_clumps": (
-            "separate_clumps",
-            {"mask": "fill.filled_mask", "intensity_image": "smooth.smoothed_image"},
-        ),
-        "register_nuclei": (
-            "register_objects",
-            {"mask": "separate_clumps.separated_label_image", "objects": "Nuclei"},
-        ),
-    }
-    objects = ["Nuclei"]
+    """Make the project that segments ``Nuclei`` and, around them, ``Cells``.
+
+    Parameters
+    ----------
+    nuclei_channel
+        Channel with a stain of the DNA.
+    cells_channel
+        Channel that shows the cell bodies; only nuclei are found if None.
+    nucleus_diameter
+        Typical diameter of a nucleus in pixels; see `NUCLEUS_DIAMETER` for the default.
+    correct
+        Whether the pipeline gets images that are corrected for illumination.
+
+    Raises
+    ------
+    BadInput
+        If the diameter is below 4 pixels, or the channels are the same.
+    """
+    diameter = NUCLEUS_DIAMETER if nucleus_diameter is None else nucleus_diameter
+    if not 4 <= diameter <= 500:
+        raise BadInput(f"Nuclei must have a diameter of 4 to 500 pixels, not {diameter:g}.")
+    if nuclei_channel == cells_channel:
+        raise BadInput(
+            f'Channel "{nuclei_channel}" cannot show both the nuclei and the cells; leave out the '
+            "channel of the cells to find nuclei only."
+        )
     channels = [nuclei_channel]
+    objects = ["Nuclei"]
+    steps = _nuclei(nuclei_channel, diameter)
     if cells_channel is not None:
-        steps["segment_secondary"] = (
-            "segment_secondary",
-            {"primary_label_image": "Nuclei", "intensity_image": cells_channel},
-        )
-        steps["register_cells"] = (
-            "register_objects",
-            {"mask": "segment_secondary.secondary_label_image", "objects": "Cells"},
-        )
-        objects.append("Cells")
         channels.append(cells_channel)
-    for o in objects:
-        for n, c in enumerate(channels):
-            steps[f"measure_intensity_{o}_{n}".lower()] = (
-                "measure_intensity",
-                {"extract_objects": o, "assign_objects": o, "intensity_image": c},
-            )
-        steps[f"measure_morphology_{o}".lower()] = (
-            "measure_morphology",
-            {"extract_objects": o, "assign_objects": o},
-        )
-    handles = {}
-    for name, (module, settings) in steps.items():
-        h = copy.deepcopy(dict(registry.get(module).handles))
-        for handle in [*h["input"], *h["output"]]:
-            if handle["name"] in settings:
-                handle["key" if "key" in handle else "value"] = settings[handle["name"]]
-        handles[name] = h
-    return Project.from_dict(
-        {
-            "pipeline": {
-                "input": {"channels": [{"name": c, "correct": True} for c in channels]},
-                "pipeline": [
-                    {"source": f"{m}.py", "handles": f"handles/{n}.handles.yaml", "active": True}
-                    for n, (m, _) in steps.items()
-                ],
-                "output": {"objects": [{"name": o, "as_polygons": True} for o in objects]},
-            },
-            "handles": handles,
-        }
+        objects.append("Cells")
+        steps |= _cells(cells_channel, diameter)
+    steps |= _measurements(objects, channels)
+    pipeline = {
+        "input": {"channels": [{"name": name, "correct": correct} for name in channels]},
+        "pipeline": [
+            {"source": f"{step.module}.py", "handles": f"handles/{name}.handles.yaml", "active": True}
+            for name, step in steps.items()
+        ],
+        "output": {"objects": [{"name": name, "as_polygons": True} for name in objects]},
+    }
+    handles = {name: _handles(name, step) for name, step in steps.items()}
+    return Project.from_dict({"pipeline": pipeline, "handles": handles})
+
+
+def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
+    area = math.pi * diameter**2 / 4
+    # What has less than a third of a nucleus' area is debris.
+    smallest = round(area / 3)
+    smooth = _Step(
+        "smooth",
+        {"image": channel, "filter_name": "gaussian", "filter_size": round(diameter / 16, 2)},
     )
+    threshold = _Step(
+        "threshold_adaptive",
+        {
+            "image": "smooth_nuclei.smoothed_image",
+            "method": "isodata",
+            "kernel_size": 2 * round(3.5 * diameter) - 1,
+        },
+    )
+    # Larger holes are gaps between nuclei that stand in a ring.
+    fill = _Step("fill", {"mask": "threshold_nuclei.mask", "max_area": round(area / 12)})
+    separate = _Step(
+        "separate_clumps",
+        {
+            "mask": "fill_nuclei.filled_mask",
+            "intensity_image": "smooth_nuclei.smoothed_image",
+            "min_cut_area": smallest,
+            "max_convexity": 0.93,
+            "max_circularity": 0.95,
+            "min_area": 2 * smallest,
+            "max_area": None,
+        },
+    )
+    without_debris = _Step(
+        "filter",
+        {
+            "mask": "separate_nuclei.separated_label_image",
+            "feature": "area",
+            "lower_threshold": smallest,
+        },
+    )
+    register = _Step(
+        "register_objects", {"mask": "filter_nuclei.filtered_mask", "objects": "Nuclei"}
+    )
+    return {
+        "smooth_nuclei": smooth,
+        "threshold_nuclei": threshold,
+        "fill_nuclei": fill,
+        "separate_nuclei": separate,
+        "filter_nuclei": without_debris,
+        "register_nuclei": register,
+    }
+
+
+def _cells(channel: str, diameter: float) -> dict[str, _Step]:
+    smooth = _Step(
+        "smooth",
+        {"image": channel, "filter_name": "gaussian", "filter_size": round(diameter / 16, 2)},
+    )
+    segment = _Step(
+        "segment_secondary",
+        {
+            "primary_label_image": "Nuclei",
+            "intensity_image": "smooth_cells.smoothed_image",
+            "contrast_threshold": 0,
+            "min_threshold": None,
+            "max_threshold": None,
+        },
+    )
+    register = _Step(
+        "register_objects",
+        {"mask": "segment_cells.secondary_label_image", "objects": "Cells"},
+    )
+    return {"smooth_cells": smooth, "segment_cells": segment, "register_cells": register}
+
+
+def _measurements(objects: list[str], channels: list[str]) -> dict[str, _Step]:
+    steps = {}
+    for name in objects:
+        assigned = {"extract_objects": name, "assign_objects": name}
+        for n, channel in enumerate(channels, start=1):
+            steps[f"measure_intensity_{name.lower()}_{n}"] = _Step(
+                "measure_intensity", {**assigned, "intensity_image": channel}
+            )
+        steps[f"measure_morphology_{name.lower()}"] = _Step("measure_morphology", assigned)
+    return steps
+
+
+def _handles(name: str, step: _Step) -> dict[str, Any]:
+    """The shipped handles of the module, with settings filled in and keys named by the step."""
+    handles = copy.deepcopy(dict(registry.get(step.module).handles))
+    for handle in [*handles["input"], *handles["output"]]:
+        field = "key" if "key" in handle else "value"
+        if handle["name"] in step.settings:
+            handle[field] = step.settings[handle["name"]]
+        elif field == "key" and handle["key"]:
+            handle["key"] = f"{name}.{handle['name']}"
+    return handles

@@ -1,0 +1,1 @@
+"""How objects are found: foreground, clumps of touching objects, cells around nuclei."""

@@ -1,0 +1,241 @@
+"""Cuts clumps of touching objects apart.
+
+The landscape in which objects are hills is the distance to the background, times how bright a
+pixel is compared to its surroundings: necks between objects are valleys in it, and so are dark
+seams and steps of brightness between objects that overlap. Its watershed gives more fragments
+than there are objects. Fragments are joined again where the saddle between two hills is almost as
+high as the lower one; as only the ratio counts, small and large objects are treated alike.
+Necks are cut in order of their depth, and an object that is no clump any more is left alone.
+
+Beucher S, Meyer F (1993), "The morphological approach to segmentation: the watershed
+transformation", and Malpica N et al. (1997), "Applying watershed algorithms to the segmentation of
+clustered nuclei", Cytometry 28, 289-297, describe the ideas that this builds on.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.morphology import local_maxima
+from skimage.segmentation import watershed
+
+from tmlib.jterator.arrays import BinaryImage, IntensityImage, LabelImage
+from tmlib.jterator.measure.morphology import form_factors
+
+_SADDLES = (0.8, 0.9, 0.96)
+"""Ratios of saddle to lower hill below which clumps are cut, in the order of the attempts."""
+
+_DISTANCE_BLUR = 1.0
+_FINE_BLUR = 0.25
+_COARSE_BLUR = 1.0
+_SPLINTER = 10
+_EIGHT_NEIGHBOURS = np.ones((3, 3))
+
+_Float = NDArray[np.float64]
+_Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ClumpCriteria:
+    """What a clump is, and how small its parts may be.
+
+    Attributes
+    ----------
+    min_area, max_area
+        Clumps have an area within these bounds, in pixels.
+    max_convexity
+        Clumps fill at most this share of their convex hull.
+    max_circularity
+        Clumps are at most this circular (1 is a disk).
+    min_cut_area
+        Cuts that would make a smaller fragment, in pixels, are not made.
+    """
+
+    min_area: float
+    max_area: float
+    max_convexity: float
+    max_circularity: float
+    min_cut_area: float
+
+    def clumps(self, labels: LabelImage | _Integers) -> _Integers:
+        """Labels of the objects that are clumps."""
+        found, area, convexity, circularity = form_factors(labels)
+        return found[
+            (area >= self.min_area)
+            & (area <= self.max_area)
+            & (convexity <= self.max_convexity)
+            & (circularity <= self.max_circularity)
+        ]
+
+
+def separate(
+    mask: BinaryImage, image: IntensityImage, criteria: ClumpCriteria, *, trim: bool
+) -> LabelImage:
+    """Label the objects of a mask after cutting those that are clumps.
+
+    Parameters
+    ----------
+    mask
+        Foreground (y, x).
+    image
+        Gray values of the objects.
+    criteria
+        What is cut.
+    trim
+        Whether to remove splinters of fewer than 10 pixels that cuts leave behind.
+
+    Returns
+    -------
+    LabelImage
+        Objects numbered from 1 in reading order.
+    """
+    objects, _ = ndimage.label(mask, _EIGHT_NEIGHBOURS)
+    fragments = _Fragments.of(mask, _landscape(mask, image))
+    owner = np.zeros(len(fragments.area), np.int64)
+    owner[fragments.labels] = objects
+    uncut = owner
+    for ratio in _SADDLES:
+        clumps = criteria.clumps(owner[fragments.labels])
+        if not clumps.size:
+            break
+        groups = fragments.join(ratio, criteria.min_cut_area, owner)
+        owner = np.where(np.isin(owner, clumps), owner.max() + 1 + groups, owner)
+    labels = owner[fragments.labels]
+    if trim:
+        parts = np.unique(np.stack([uncut, owner]), axis=1)
+        n_parts = np.bincount(parts[0])
+        sizes = np.bincount(labels.ravel(), minlength=int(owner.max()) + 1)
+        is_splinter = (n_parts[uncut] > 1) & (sizes[owner] < _SPLINTER)
+        labels = np.where(is_splinter[fragments.labels], 0, labels)
+    return _in_reading_order(labels)
+
+
+def _landscape(mask: BinaryImage, image: IntensityImage) -> _Float:
+    """Hills where objects are; see the top of this module.
+
+    Brightness is compared between averages over a quarter of and over the whole typical radius
+    of the objects, the median height of the hills of the distance.
+    """
+    # Beyond the border of the image an object goes on as it meets the border.
+    distance = ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
+    distance = ndimage.gaussian_filter(distance, _DISTANCE_BLUR) * mask
+    heights = distance[local_maxima(distance) & mask]
+    if not heights.size:
+        return np.zeros(mask.shape)
+    radius = max(float(np.median(heights)), 2.0)
+    background = float(np.median(image[~mask])) if not mask.all() else 0.0
+    brightness = np.where(mask, np.maximum(image - background, 0.0), 0.0)
+    inside = mask.astype(np.float64)
+
+    def average(blur: float) -> _Float:
+        weight = np.maximum(ndimage.gaussian_filter(inside, blur * radius), 1e-6)
+        mean: _Float = ndimage.gaussian_filter(brightness, blur * radius) / weight
+        return mean
+
+    contrast = average(_FINE_BLUR) / np.maximum(average(_COARSE_BLUR), 1e-6)
+    landscape: _Float = distance * contrast
+    return landscape
+
+
+@dataclass(frozen=True)
+class _Fragments:
+    """The hills of a landscape.
+
+    Attributes
+    ----------
+    labels
+        Label image of the fragments, 0 outside of the mask.
+    height, area
+        Height of the hill and number of pixels of each fragment, by label.
+    saddles
+        Pairs of neighbours (n, 2), the pair with the highest saddle first.
+    saddle_heights
+        Height of the highest way between the two hills of each pair.
+    """
+
+    labels: _Integers
+    height: _Float
+    area: _Integers
+    saddles: _Integers
+    saddle_heights: _Float
+
+    @classmethod
+    def of(cls, mask: BinaryImage, landscape: _Float) -> Self:
+        """The fragments of a mask."""
+        tops, n_tops = ndimage.label(local_maxima(landscape) & mask, _EIGHT_NEIGHBOURS)
+        # A flat object, a single pixel for example, may have no top: it is its own.
+        bodies, n_bodies = ndimage.label(mask, _EIGHT_NEIGHBOURS)
+        topless = np.setdiff1d(np.arange(1, n_bodies + 1), bodies[tops > 0])
+        tops = np.where(np.isin(bodies, topless), n_tops + bodies, tops)
+        # scikit-image has no types for this function
+        labels = watershed(-landscape, tops, mask=mask)  # type: ignore[no-untyped-call]
+        labels = _in_reading_order(labels).astype(np.int64)
+        n = int(labels.max())
+        height = np.zeros(n + 1)
+        np.maximum.at(height, labels.ravel(), landscape.ravel())
+        saddles, saddle_heights = _saddles(labels, landscape)
+        return cls(labels, height, np.bincount(labels.ravel()), saddles, saddle_heights)
+
+    def join(self, ratio: float, min_area: float, owner: _Integers) -> _Integers:
+        """Join fragments of the same owner; the number of the group of each fragment.
+
+        Parameters
+        ----------
+        ratio
+            Two hills are joined if the saddle is at least this share of the lower one.
+        min_area
+            Fragments with fewer pixels are joined to a neighbour in any case.
+        owner
+            The object that each fragment belongs to.
+        """
+        group = list(range(len(self.area)))
+        height, area = self.height.tolist(), self.area.tolist()
+
+        def head(fragment: int) -> int:
+            while group[fragment] != fragment:
+                group[fragment] = group[group[fragment]]
+                fragment = group[fragment]
+            return fragment
+
+        within = owner[self.saddles[:, 0]] == owner[self.saddles[:, 1]]
+        pairs = self.saddles[within].tolist()
+        for (a, b), saddle in zip(pairs, self.saddle_heights[within].tolist(), strict=True):
+            low, high = sorted((head(a), head(b)), key=lambda n: (height[n], n))
+            if low == high:
+                continue
+            if saddle >= ratio * height[low] or min(area[low], area[high]) < min_area:
+                group[low] = high
+                area[high] += area[low]
+        return np.array([head(fragment) for fragment in group], np.int64)
+
+
+def _saddles(labels: _Integers, landscape: _Float) -> tuple[_Integers, _Float]:
+    """Pairs of touching fragments and the heights of their saddles, highest first."""
+    height, width = labels.shape
+    pairs, heights = [], []
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        here = (slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
+        there = (slice(dy, height), slice(max(0, dx), width + min(0, dx)))
+        a, b = labels[here], labels[there]
+        touching = (a != b) & (a > 0) & (b > 0)
+        pairs.append(np.sort(np.stack([a[touching], b[touching]], axis=1), axis=1))
+        heights.append(np.minimum(landscape[here][touching], landscape[there][touching]))
+    all_pairs, all_heights = np.concatenate(pairs), np.concatenate(heights)
+    order = np.lexsort((all_pairs[:, 1], all_pairs[:, 0], -all_heights))
+    all_pairs, all_heights = all_pairs[order], all_heights[order]
+    _, first = np.unique(all_pairs, axis=0, return_index=True)
+    first.sort()
+    return all_pairs[first], all_heights[first]
+
+
+def _in_reading_order(labels: _Integers) -> LabelImage:
+    """Number the objects from 1 in the order of their first pixels."""
+    found, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    is_object = found > 0
+    number = np.zeros(len(found), np.int32)
+    number[np.flatnonzero(is_object)[np.argsort(first[is_object])]] = np.arange(
+        1, np.count_nonzero(is_object) + 1
+    )
+    return number[inverse.reshape(labels.shape)]
