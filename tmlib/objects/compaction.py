@@ -91,7 +91,7 @@ def _compact_plane(
     n_rows = write(path, keys, merge(files, keys))
     try:
         with database.transaction() as session:
-            _check_out(session, files)
+            _check_out(session, storage, files)
             session.execute(
                 insert(FeatureValueFile).values(
                     experiment_id=storage.experiment_id,
@@ -108,15 +108,18 @@ def _compact_plane(
     remove(file.path for file in files)
 
 
-def _check_out(session: Session, files: list[FeatureFile]) -> None:
-    """Take files off the list; none may have been replaced since it was read."""
-    ids = [file.id for file in files]
+def _check_out(session: Session, storage: ExperimentStorage, files: list[FeatureFile]) -> None:
+    """Take files off the list; none may have been replaced since it was read.
+
+    They are known by their paths, which are never used again; SQLite uses row ids again.
+    """
+    paths = [file.path.relative_to(storage.root).as_posix() for file in files]
     n_deleted = 0
-    for start in range(0, len(ids), 10_000):  # SQLite limits the number of parameters
+    for start in range(0, len(paths), 10_000):  # SQLite limits the number of parameters
         deleted = session.execute(
             delete(FeatureValueFile)
-            .where(FeatureValueFile.id.in_(ids[start : start + 10_000]))
-            .returning(FeatureValueFile.id)
+            .where(FeatureValueFile.path.in_(paths[start : start + 10_000]))
+            .returning(FeatureValueFile.path)
         )
         n_deleted += len(deleted.all())
     if n_deleted < len(files):

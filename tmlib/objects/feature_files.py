@@ -52,7 +52,6 @@ class Vanished(Exception):  # noqa: N818 - a signal between reader and caller, n
 class FeatureFile:
     """A file as listed in the table; ``site_id`` is None when it holds all sites."""
 
-    id: int
     path: Path
     site_id: int | None
     tpoint: int
@@ -66,11 +65,11 @@ def list_files(
     """Files of a type that are visible now, in order of time point, plane and site."""
     files = FeatureValueFile
     rows = session.execute(
-        select(files.id, files.path, files.site_id, files.tpoint, files.zplane, files.n_rows)
+        select(files.path, files.site_id, files.tpoint, files.zplane, files.n_rows)
         .where(files.mapobject_type_id == mapobject_type_id)
         .order_by(files.tpoint, files.zplane, files.site_id)
     )
-    return [FeatureFile(row.id, storage.root / row.path, *row[2:]) for row in rows]
+    return [FeatureFile(storage.root / row.path, *row[1:]) for row in rows]
 
 
 def schema(keys: Iterable[str]) -> Any:

@@ -60,7 +60,7 @@ def select_feature_values(
             .where(Feature.mapobject_type_id == mapobject_type_id)
             .order_by(Feature.id)
         )
-        keys = dict(known.tuples().all())
+        keys = dict(known.all())
         files = list_files(session, storage, mapobject_type_id)
     names = tuple(keys) if features is None else tuple(features)
     for name in names:

@@ -110,4 +110,6 @@ def _what_is_missing(session: Session, experiment_id: int, selection: Selection)
         return f'There is no plate "{selection.plate_name}" with images in the experiment.'
     if session.scalar(selected_sites(experiment_id, by_well).limit(1)) is None:
         return f'There is no well "{selection.well_name}" with images on the plate.'
-    return f"There is no site at y={selection.well_pos_y}, x={selection.well_pos_x} in the well."
+    place = {"y": selection.well_pos_y, "x": selection.well_pos_x}
+    given = ", ".join(f"{axis}={value}" for axis, value in place.items() if value is not None)
+    return f"There is no site at {given} in the selected wells."

@@ -113,9 +113,7 @@ def count_objects(session: Session, experiment_id: int) -> dict[str, int]:
             select(Mapobject.mapobject_type_id, func.count())
             .where(Mapobject.experiment_id == experiment_id)
             .group_by(Mapobject.mapobject_type_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     types = session.execute(
         select(MapobjectType.id, MapobjectType.name)
