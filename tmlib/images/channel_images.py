@@ -159,8 +159,10 @@ def write_plate_metadata(plate_store: Path, name: str, wells: Mapping[str, int])
     for well, n_fields in wells.items():
         path = _well_path(plate_store, well)
         write_group(path.parent)
-        write_group(path, {"well": {"images": [{"path": str(i)} for i in range(n_fields)]}})
+        images = [{"path": str(i)} for i in range(n_fields)]
+        write_group(path, {"well": {"version": "0.5", "images": images}})
     plate = {
+        "version": "0.5",
         "name": name,
         "field_count": max(wells.values(), default=0),
         "rows": [{"name": row} for row in rows],

@@ -15,7 +15,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -28,10 +28,10 @@ from tmlib.images.reading import GrayImage
 _VERSION = 1
 _N_PERCENTILES = 100_001
 _MIN_IMAGES = 4
-_MIN_IMAGES_FOR_STD = 100
+_MIN_IMAGES_FOR_STD = 200
 _MIN_SIGMA = 5.0
-_TOLERANCE = 0.01
-_GRAIN_SCALE = 16
+_TOLERANCE = 0.003
+_DOUBT = 3.0
 
 Field = NDArray[np.float64]
 
@@ -59,12 +59,28 @@ class IlluminationStatistics:
         self.n_images = 0
         self.mean: Field = np.zeros((height, width))
         self._squares: Field = np.zeros((height, width))
+        self._odd_mean: Field = np.zeros((height, width))
+        self._n_odd = 0
         self._percentiles: Field = np.zeros(_N_PERCENTILES)
 
     @property
     def std(self) -> Field:
         """Standard deviation (y, x), float64; 0 as long as there are fewer than two images."""
         return np.sqrt(self._squares / max(self.n_images - 1, 1))
+
+    @property
+    def noise(self) -> Field:
+        """An example (y, x) of how far the mean is off by chance, float64.
+
+        It is half the difference between the means of every other image and of the rest, in
+        which all that images have in common cancels out.
+        """
+        n_even = self.n_images - self._n_odd
+        if not n_even:
+            return np.zeros_like(self.mean)
+        # the rest's mean follows from the two others
+        difference = (self._odd_mean - self.mean) * (self.n_images / n_even)
+        return np.asarray(difference * (np.sqrt(self._n_odd * n_even) / self.n_images))
 
     def update(self, pixels: GrayImage) -> None:
         """Take up one image (y, x), uint8 or uint16.
@@ -77,6 +93,9 @@ class IlluminationStatistics:
         self._check_size(pixels.shape)
         self.n_images += 1
         logarithms = _log_table(pixels.dtype.itemsize)[pixels]
+        if self.n_images % 2:
+            self._n_odd += 1
+            self._odd_mean += (logarithms - self._odd_mean) / self._n_odd
         deviation = logarithms - self.mean
         self.mean += deviation / self.n_images
         logarithms -= self.mean
@@ -95,6 +114,8 @@ class IlluminationStatistics:
         self._check_size(other.mean.shape)
         if not other.n_images:
             return
+        self._n_odd += other._n_odd
+        self._odd_mean += (other._odd_mean - self._odd_mean) * (other._n_odd / self._n_odd)
         n_images = self.n_images + other.n_images
         share = other.n_images / n_images
         deviation = other.mean - self.mean
@@ -131,6 +152,8 @@ class IlluminationStatistics:
                 n_images=np.array(self.n_images),
                 mean=self.mean.astype(np.float32),
                 std=self.std.astype(np.float32),
+                odd_mean=self._odd_mean.astype(np.float32),
+                n_odd=np.array(self._n_odd),
                 percentiles=self._percentiles,
             )
             file.flush()
@@ -155,6 +178,8 @@ class IlluminationStatistics:
                 statistics.mean = file["mean"].astype(np.float64)
                 spread = file["std"].astype(np.float64)
                 statistics._squares = spread**2 * max(statistics.n_images - 1, 1)
+                statistics._odd_mean = file["odd_mean"].astype(np.float64)
+                statistics._n_odd = int(file["n_odd"])
                 statistics._percentiles = file["percentiles"]
         except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise BadInput(
@@ -194,26 +219,27 @@ class IlluminationCorrection:
         """Work out what to correct, and correct no more than the statistics can tell.
 
         The mean of few images shows the cells that happened to lie there, and dividing by it
-        would print them on every image. What is used of it is
+        would print them on every image. How much that is, the difference between the means of
+        two halves of the images tells. What is used of the mean is
 
-        1. a quadratic surface, shrunk by the share of it that cells alone would explain: those
-           leave a residual around the surface, whose variance and grain (the area of its
-           patches) say how much of a surface they make up by chance;
-        2. the residual, smoothed until its own noise is below a hundredth of a decade (2.3 %),
-           with a Gaussian of at least 5 pixels; nothing of it if that would take a Gaussian
-           wider than an eighth of the image.
+        1. a quadratic surface, shrunk by the share of it that chance may have made;
+        2. what is left around the surface, smoothed with a Gaussian of at least 5 pixels that is
+           wide enough to bring chance below 0.003 decades (0.7 %), and left out if that would
+           take one wider than an eighth of the image.
 
-        The standard deviation is used likewise from 100 images on. With fewer than four images
-        nothing is corrected.
+        The standard deviation is used likewise from 200 images on. With fewer than four images
+        nothing is corrected. The halves must not show the same cells: take images of one time
+        point.
         """
         if statistics.n_images < _MIN_IMAGES:
             return cls()
-        mean = _trustworthy(statistics.mean)
+        filtered = _Filter.against(statistics.noise)
+        mean = filtered.apply(statistics.mean)
         average = float(mean.mean())
         if statistics.n_images < _MIN_IMAGES_FOR_STD:
             return cls((average - mean).astype(np.float32))
-        std = statistics.std
-        spread = 10 ** _trustworthy(np.log10(np.maximum(std, 1e-3)))
+        # chance moves the logarithm of the deviation about as far as the mean
+        spread = 10 ** filtered.apply(np.log10(np.maximum(statistics.std, 1e-3)))
         contrast = spread.mean() / spread
         return cls((average - mean * contrast).astype(np.float32), contrast.astype(np.float32))
 
@@ -232,7 +258,7 @@ class IlluminationCorrection:
         BadInput
             If the image has another size than the statistics.
         """
-        if self.offset is None:
+        if self.offset is None or self._gain is None:
             return pixels
         if pixels.shape != self.offset.shape:
             raise BadInput(
@@ -245,13 +271,15 @@ class IlluminationCorrection:
             np.power(corrected, self.contrast, out=corrected)
         corrected *= self._gain
         np.rint(corrected, out=corrected)
-        result: GrayImage = np.minimum(corrected, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
-        return result
+        np.minimum(corrected, np.iinfo(pixels.dtype).max, out=corrected)
+        return cast("GrayImage", corrected.astype(pixels.dtype))
 
     @functools.cached_property
-    def _gain(self) -> NDArray[np.float32]:
+    def _gain(self) -> NDArray[np.float32] | None:
         """What intensities are multiplied with."""
-        return np.asarray(np.power(np.float32(10), self.offset), dtype=np.float32)
+        if self.offset is None:
+            return None
+        return np.asarray(10**self.offset, dtype=np.float32)
 
 
 @functools.cache
@@ -271,25 +299,59 @@ def _percentiles(pixels: GrayImage) -> Field:
     return np.asarray(lower + (upper - lower) * (ranks % 1))
 
 
-def _trustworthy(field: Field) -> Field:
-    """The part of a statistic (y, x) that light explains better than chance does."""
-    surface, n_terms = _quadratic_surface(field)
-    residual = field - surface
-    shape = field.shape
-    # the variance that is left after averaging over an area tells the size of the patches
-    scale = max(_MIN_SIGMA, min(shape) / _GRAIN_SCALE)
-    variance = residual.var()
-    smoothed = ndimage.gaussian_filter(residual, scale, mode="reflect")
-    grain = 4 * np.pi * scale**2 * smoothed.var() / variance if variance > 0 else 0.0
-    by_chance = variance * grain * n_terms / field.size
-    average = surface.mean()
-    found = np.mean((surface - average) ** 2)
-    share = max(0.0, 1 - by_chance / found) if found > 0 else 0.0
-    trusted = average + share * (surface - average)
-    sigma = max(_MIN_SIGMA, np.sqrt(variance * grain / (4 * np.pi)) / _TOLERANCE)
-    if sigma <= min(shape) / 8:
-        trusted = trusted + ndimage.gaussian_filter(residual, sigma, mode="reflect")
-    return np.asarray(trusted)
+@dataclass(frozen=True)
+class _Filter:
+    """Keeps of a field (y, x) what chance does not explain.
+
+    Attributes
+    ----------
+    by_chance
+        Mean square that a quadratic surface may have by chance.
+    sigma
+        Gaussian for what is left around the surface, None if all of that may be chance.
+    """
+
+    by_chance: float
+    sigma: float | None
+
+    @classmethod
+    def against(cls, noise: Field) -> Self:
+        """The filter that fits an example (y, x) of what chance makes."""
+        surface, n_terms = _quadratic_surface(noise)
+        residual = noise - surface
+        largest = max(_MIN_SIGMA, min(noise.shape) / 8)
+        sigmas = _MIN_SIGMA * 2 ** np.arange(0, np.log2(largest / _MIN_SIGMA) + 0.01, 0.5)
+        # a patch of neighbouring pixels that deviate together counts as one observation
+        left = np.array([_smooth(residual, sigma).var() for sigma in sigmas])
+        patch_sums = float((4 * np.pi * sigmas**2 * left).max())
+        expected = patch_sums * n_terms / noise.size
+        enough = np.flatnonzero(left <= _TOLERANCE**2)
+        return cls(
+            by_chance=_DOUBT * max(expected, float(surface.var())),
+            sigma=float(sigmas[enough[0]]) if len(enough) else None,
+        )
+
+    def apply(self, field: Field) -> Field:
+        """Filter a field (y, x)."""
+        surface, _ = _quadratic_surface(field)
+        average, found = surface.mean(), float(surface.var())
+        share = max(0.0, 1 - self.by_chance / found) if found > 0 else 0.0
+        kept = np.asarray(average + share * (surface - average))
+        return kept if self.sigma is None else kept + _smooth(field - surface, self.sigma)
+
+
+def _smooth(field: Field, sigma: float) -> Field:
+    """Gaussian smoothing; wide ones on a coarser grid, where they cost little."""
+    step = max(1, int(sigma / 4))
+    if step == 1:
+        return np.asarray(ndimage.gaussian_filter(field, sigma, mode="reflect"))
+    height, width = field.shape
+    padded = np.pad(field, ((0, -height % step), (0, -width % step)), mode="edge")
+    rows, columns = padded.shape[0] // step, padded.shape[1] // step
+    coarse = padded.reshape(rows, step, columns, step).mean(axis=(1, 3))
+    coarse = ndimage.gaussian_filter(coarse, sigma / step, mode="reflect")
+    fine = ndimage.zoom(coarse, step, order=1, mode="nearest", grid_mode=True)
+    return np.asarray(fine[:height, :width])
 
 
 def _quadratic_surface(field: Field) -> tuple[Field, int]:

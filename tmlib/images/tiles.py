@@ -76,10 +76,10 @@ def _encode(tile: NDArray[np.uint8], image_format: ImageFormat) -> bytes:
 
 
 # WebP knows no gray images
-_ENCODERS: dict[ImageFormat, Callable[[NDArray[np.uint8]], bytes]] = {
+_ENCODERS: dict[ImageFormat, Callable[[NDArray[np.uint8]], bytes | bytearray]] = {
     "jpeg": lambda tile: imagecodecs.jpeg8_encode(tile, level=_JPEG_QUALITY),
     "png": lambda tile: imagecodecs.png_encode(tile, level=_PNG_LEVEL),
     "webp": lambda tile: imagecodecs.webp_encode(
-        np.repeat(tile[..., None], 3, axis=-1), level=_WEBP_QUALITY
+        np.repeat(tile[..., None], 3, axis=-1), level=_WEBP_QUALITY, method=0
     ),
 }

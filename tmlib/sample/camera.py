@@ -74,7 +74,7 @@ def expose(
     """
     sharp = ndimage.gaussian_filter(brightness, np.hypot(1.0, _DEFOCUS * defocus), mode="reflect")
     scale = min(brightness.shape) / 16
-    blurred = ndimage.gaussian_filter(brightness, scale, mode="reflect")
+    blurred = ndimage.gaussian_filter(brightness, scale, mode="reflect", truncate=2)
     seen = (1 - optics.haze) * sharp + optics.haze * blurred
     light = optics.signal * seen * (1 - _BLEACHING) ** tpoint + optics.background
     light *= optics.illumination(*brightness.shape)
