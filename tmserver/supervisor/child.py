@@ -63,7 +63,12 @@ class Child:
         return None if self._process is None else self._process.poll()
 
     def start(self) -> None:
-        """Start the process; `wait_until_ready` tells when it can be used."""
+        """Start the process; `wait_until_ready` tells when it can be used.
+
+        What an earlier one left behind when it died is ended first: it would hold the port.
+        """
+        if self._process is not None:
+            self._kill_group(self._process.pid)
         self.started_at = time.monotonic()
         if self._log is None:
             self._process = self._popen(None)

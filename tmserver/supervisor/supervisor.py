@@ -153,7 +153,7 @@ class Supervisor:
 
     def _worker_pool(self, environment: dict[str, str]) -> Child:
         command = [
-            *(sys.executable, "-m", "celery", "--app", "workers.application", "worker"),
+            *(sys.executable, "-m", "celery", "--quiet", "--app", "workers.application", "worker"),
             *("--concurrency", str(self._processes), "--loglevel", "WARNING"),
             *("--without-gossip", "--without-mingle"),
         ]
