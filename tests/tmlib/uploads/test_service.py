@@ -1,0 +1,80 @@
+import pytest
+
+from tests.tmlib.uploads.conftest import Inbox
+from tmlib.errors import BadInput
+from tmlib.uploads import service
+from tmlib.uploads.models import FileKind, FileUploadStatus
+
+IMAGE = "plate_A01_T0001F001L01A01Z01C01.tif"
+METADATA = "MeasurementData.mlf"
+
+
+def register(inbox: Inbox, *names: str) -> list[str]:
+    return service.register(inbox.database, inbox.acquisition, "cellvoyager", names)
+
+
+def test_what_fits_the_microscope_is_expected(inbox: Inbox) -> None:
+    assert sorted(register(inbox, METADATA, "notes.txt", IMAGE)) == [METADATA, IMAGE]
+    with inbox.database.session() as session:
+        images = service.list_files(session, inbox.acquisition.id, FileKind.IMAGE)
+        metadata = service.list_files(session, inbox.acquisition.id, FileKind.METADATA)
+    assert [(name, status) for _, name, status in images] == [(IMAGE, FileUploadStatus.WAITING)]
+    assert [name for _, name, _ in metadata] == [METADATA]
+
+
+def test_registering_again_adds_only_what_is_new(inbox: Inbox) -> None:
+    second = IMAGE.replace("F001", "F002")
+    register(inbox, IMAGE)
+    number = inbox.file_id(IMAGE)
+    assert register(inbox, IMAGE, second, IMAGE) == [IMAGE, second]
+    assert inbox.file_id(IMAGE) == number
+
+
+def test_many_names_are_registered_in_their_order(inbox: Inbox) -> None:
+    names = [f"plate_A01_T{number:04d}F001L01A01Z01C01.tif" for number in range(20_000)]
+    assert register(inbox, *names) == names
+
+
+def test_nothing_that_fits_is_an_error_that_shows_what_is_wanted(inbox: Inbox) -> None:
+    with pytest.raises(BadInput) as error:
+        register(inbox, "one.czi", "two.czi", "three.czi", "four.czi")
+    assert '"one.czi", "two.czi", "three.czi" and 1 more' in error.value.message
+    assert "(?P<w>" in error.value.message
+    with pytest.raises(BadInput, match="No files supplied"):
+        register(inbox)
+
+
+@pytest.mark.parametrize("name", ["x/../" + IMAGE, "/" + IMAGE, "a/" + IMAGE, "a\\" + IMAGE])
+def test_names_with_folders_are_refused(inbox: Inbox, name: str) -> None:
+    with pytest.raises(BadInput, match="not a usable file name"):
+        register(inbox, name)
+
+
+def test_hidden_files_are_left_out(inbox: Inbox) -> None:
+    assert service.check_names("generic", ["._a.tif", "a.tif", "a.txt"]) == [False, True, False]
+
+
+def test_an_acquisition_waits_until_all_its_files_are_there(inbox: Inbox) -> None:
+    def status() -> FileUploadStatus:
+        with inbox.database.session() as session:
+            return service.acquisition_statuses(session, [inbox.acquisition.id])[
+                inbox.acquisition.id
+            ]
+
+    assert status() is FileUploadStatus.WAITING
+    register(inbox, IMAGE)
+    assert status() is FileUploadStatus.WAITING
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ([], "WAITING"),
+        (["COMPLETE", "WAITING"], "WAITING"),
+        (["COMPLETE", "UPLOADING"], "UPLOADING"),
+        (["COMPLETE", "COMPLETE"], "COMPLETE"),
+    ],
+)
+def test_a_plate_is_as_far_as_its_acquisitions(statuses: list[str], expected: str) -> None:
+    given = [FileUploadStatus(status) for status in statuses]
+    assert service.combined_status(given) is FileUploadStatus(expected)
