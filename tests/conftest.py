@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import URL
 
 from tests.services import postgresql
+from tests.services.installation import Installation, running_installation
 from tmlib import schema
 from tmlib.db import Database
 from tmlib.settings import Settings
@@ -137,6 +138,43 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     return Settings(
         data_dir=tmp_path / "data", database_url=database_url, lease_seconds=2, max_attempts=3
     )
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def installation(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """The running product on either database, the same one for all tests that ask for it.
+
+    It has one worker process on PostgreSQL and two on SQLite: nothing may depend on that.
+    """
+    data_dir = tmp_path_factory.mktemp(request.param) / "data"
+    # short, so that the work of a worker that was killed is soon taken over
+    lease = {"TM_LEASE_SECONDS": "5"}
+    if request.param == "sqlite":
+        with running_installation(data_dir, processes=2, environment=lease) as running:
+            yield running
+        return
+    server: URL = request.getfixturevalue("postgresql_server")
+    name = f"tm_installation_{secrets.token_hex(4)}"
+    postgresql.execute(server, f"CREATE DATABASE {name}")
+    url = _render(server, name)
+    with running_installation(data_dir, url, processes=1, environment=lease) as running:
+        yield running
+    postgresql.execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the server printed last when a test of it fails."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("installation")
+    if report.failed and isinstance(running, Installation):
+        lines = running.log.read_text(errors="replace").splitlines()[-60:]
+        report.sections.append(("messages of the server", "\n".join(lines)))
+    return report
 
 
 def migrate(url: str) -> None:

@@ -23,6 +23,12 @@ def run(client: TmClient, plate: Plate, project: Project, console: Console) -> d
     dict
         The status of the workflow at its end.
     """
+    submit(client, plate, project, console)
+    return watch_workflow(client, console)
+
+
+def submit(client: TmClient, plate: Plate, project: Project, console: Console) -> None:
+    """Upload a plate into a new experiment and start the workflow."""
     client.experiment_name = _free_name(client, plate.folder.resolve().name)
     client.create_experiment(microscope_type=plate.microscope_type, plate_format=plate.plate_format)
     client.create_plate(_PLATE)
@@ -33,7 +39,6 @@ def run(client: TmClient, plate: Plate, project: Project, console: Console) -> d
     description = project.to_dict()
     client.upload_jterator_project(description["pipeline"], description["handles"])
     client.submit_workflow(describe_workflow(plate))
-    return watch_workflow(client, console)
 
 
 def _free_name(client: TmClient, wanted: str) -> str:

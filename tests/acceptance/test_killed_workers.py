@@ -1,0 +1,63 @@
+"""A worker that is killed in the middle of its work delays the result and does not change it."""
+
+import signal
+import time
+
+import psutil
+import pytest
+
+from tests.acceptance import sample
+from tests.acceptance.sample import Finished
+from tests.services.installation import Installation
+from tmclient import TmClient
+from tmlib.sample import SamplePlate
+
+DEADLINE_SECONDS = 120
+
+
+def test_killing_workers_changes_nothing(
+    installation: Installation, finished: Finished, sample_plate: SamplePlate
+) -> None:
+    with installation.client() as client:
+        sample.submit_sample(client, sample_plate)
+        interrupted = {
+            step: kill_in_the_middle(installation, client, step)
+            for step in ("imextract", "jterator")
+        }
+        status = sample.wait_for_end(client)
+        assert not status["failed"], status
+        for step, names in interrupted.items():
+            attempts = {job["name"]: job["attempt"] for job in client.get_workflow_jobs(step)}
+            assert all(attempts[name] > 1 for name in names)
+        sample.assert_same(sample.feature_values(client), sample.feature_values(finished.client))
+
+
+def kill_in_the_middle(installation: Installation, client: TmClient, step: str) -> list[str]:
+    """Kill all worker processes while jobs of a step run and others have ended.
+
+    Returns the names of the jobs that were running.
+    """
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        if not jobs_in(client, step, "RUNNING"):
+            continue
+        # what is looked at must not change before the kill
+        workers = signal_workers(installation, signal.SIGSTOP)
+        running = jobs_in(client, step, "RUNNING")
+        if workers and running and jobs_in(client, step, "TERMINATED"):
+            assert signal_workers(installation, signal.SIGKILL)
+            return running
+        signal_workers(installation, signal.SIGCONT)
+    pytest.fail(f"Nothing of {step} was ever seen running.")
+
+
+def jobs_in(client: TmClient, step: str, state: str) -> list[str]:
+    jobs = client.get_workflow_jobs(step, step_phase="run")
+    return [job["name"] for job in jobs if job["state"] == state]
+
+
+def signal_workers(installation: Installation, number: int) -> list[psutil.Process]:
+    workers = installation.children("celery")
+    for worker in workers:
+        worker.send_signal(number)
+    return workers
