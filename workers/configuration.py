@@ -10,6 +10,10 @@ RUN_JOB = "workers.run_job"
 
 _DAY = 24 * 3600
 
+# A request that submits a workflow does not wait long for a Redis that is away: the ledger has the
+# jobs, and the workers find them.
+_SHORT_RETRIES = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.4}
+
 
 def configure(app: Celery, settings: Settings) -> Celery:
     """Set an application up.
@@ -26,7 +30,7 @@ def configure(app: Celery, settings: Settings) -> Celery:
     app.conf.update(
         broker_url=settings.broker_url,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"visibility_timeout": _DAY},
+        broker_transport_options={"visibility_timeout": _DAY, **_SHORT_RETRIES},
         task_default_queue=JOB_QUEUE,
         task_serializer="json",
         accept_content=["json"],

@@ -1,49 +1,5 @@
-"""An experiment to submit workflows for, and a queue that can be looked into."""
+"""Fixtures of the ledger's tests."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from tests.services.ledger import experiment, queue
 
-import pytest
-
-from tmlib.accounts.models import User
-from tmlib.db import Database
-from tmlib.db.partitions import create_partitions
-from tmlib.experiments.models import Experiment
-
-
-@dataclass
-class ListQueue:
-    """Keeps job ids in memory: what is on the queue is up to the test."""
-
-    job_ids: list[int] = field(default_factory=list)
-
-    def enqueue(self, job_ids: Sequence[int]) -> None:
-        self.job_ids += job_ids
-
-    def depth(self) -> int:
-        return len(self.job_ids)
-
-
-@pytest.fixture
-def queue() -> ListQueue:
-    return ListQueue()
-
-
-@pytest.fixture
-def experiment(database: Database) -> Experiment:
-    with database.transaction() as session:
-        user = User(name="ada", email="ada@example.org", password_hash="-")
-        session.add(user)
-        session.flush()
-        experiment = Experiment(
-            name="screen",
-            user_id=user.id,
-            microscope_type="cellvoyager",
-            workflow_type="canonical",
-            plate_format=96,
-            plate_acquisition_mode="basic",
-        )
-        session.add(experiment)
-        session.flush()
-        create_partitions(session, experiment.id)
-    return experiment
+__all__ = ["experiment", "queue"]

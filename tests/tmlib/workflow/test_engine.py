@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from tests.tmlib.workflow.conftest import ListQueue
+from tests.services.ledger import ListQueue
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import BadInput, Conflict

@@ -1,0 +1,5 @@
+"""Fixtures of the workers' tests."""
+
+from tests.services.ledger import experiment
+
+__all__ = ["experiment"]
