@@ -1,0 +1,158 @@
+"""One job in a worker: what it prints, changes and says when it fails."""
+
+import errno
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from tests.services.ledger import ListQueue
+from tmlib.db import Database
+from tmlib.errors import BadInput
+from tmlib.experiments.models import Experiment
+from tmlib.settings import Settings
+from tmlib.workflow import service
+from tmlib.workflow.execution import Worker
+from tmlib.workflow.models import Job
+from tmlib.workflow.steps import STEPS
+from tmlib.workflow.steps.base import Batch, JobContext, Step
+
+
+@dataclass
+class Scripted(Step):
+    """A step whose only job does what the test says."""
+
+    script: Callable[[JobContext], None]
+
+    name: ClassVar[str] = "metaextract"
+    fullname: ClassVar[str] = "Scripted"
+    help: ClassVar[str] = "Does what the test says."
+
+    def create_batches(self, context: JobContext) -> list[list[Batch]]:
+        return [[{}]]
+
+    def run(self, context: JobContext, batch: Batch) -> None:
+        self.script(context)
+
+
+@dataclass
+class Runner:
+    """Runs one workflow of a scripted step and shows its job."""
+
+    database: Database
+    experiment: Experiment
+    queue: ListQueue
+    worker: Worker
+    monkeypatch: pytest.MonkeyPatch
+
+    def run(self, script: Callable[[JobContext], None]) -> dict[str, Any]:
+        self.monkeypatch.setitem(STEPS, "metaextract", Scripted(script))
+        description = {
+            "type": "canonical",
+            "stages": [{"name": "image_conversion", "steps": [{"name": "metaextract"}]}],
+        }
+        service.submit(
+            self.database, self.queue, self.experiment.id, self.experiment.user_id, description
+        )
+        while self.queue.job_ids:
+            self.worker.run(self.queue.job_ids.pop(0))
+        with self.database.session() as session:
+            [job] = service.jobs(session, self.experiment.id, step_name="metaextract", phase="run")
+            stored = session.query(Job).filter_by(phase="run").one()
+            return job | {"stdout": stored.stdout, "stderr": stored.stderr}
+
+    def description(self) -> str:
+        with self.database.session() as session:
+            return session.get_one(Experiment, self.experiment.id).description
+
+
+@pytest.fixture
+def runner(
+    database: Database,
+    settings: Settings,
+    experiment: Experiment,
+    queue: ListQueue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Runner:
+    return Runner(database, experiment, queue, Worker(database, queue, settings), monkeypatch)
+
+
+def describe(text: str) -> Callable[[Session], object]:
+    return lambda session: session.execute(update(Experiment).values(description=text))
+
+
+def test_effects_are_applied_and_files_cleaned_up_when_a_job_ends(runner: Runner) -> None:
+    cleaned = []
+
+    def script(context: JobContext) -> None:
+        context.effects.append(describe("done"))
+        context.afterwards.append(lambda: cleaned.append(runner.description()))
+
+    job = runner.run(script)
+    assert (job["state"], job["exitcode"], job["error"]) == ("TERMINATED", 0, None)
+    assert cleaned == ["done"]
+
+
+def test_output_and_log_are_kept(runner: Runner) -> None:
+    def script(context: JobContext) -> None:
+        print("hello")  # noqa: T201 - what a pipeline module might do
+        logging.getLogger("tmlib.job").warning("careful")
+
+    job = runner.run(script)
+    assert job["stdout"] == "hello\n"
+    assert "WARNING careful" in job["stderr"]
+
+
+def test_a_failed_job_changes_nothing(runner: Runner) -> None:
+    def script(context: JobContext) -> None:
+        context.effects.append(describe("half done"))
+        raise BadInput("The image is upside down: turn it.")
+
+    job = runner.run(script)
+    assert (job["exitcode"], job["error"]) == (1, "The image is upside down: turn it.")
+    assert "Traceback" not in job["stderr"]
+    assert runner.description() == ""
+
+
+def test_an_effect_that_fails_takes_the_others_back(runner: Runner) -> None:
+    def script(context: JobContext) -> None:
+        context.effects.append(describe("half done"))
+        context.effects.append(lambda session: 1 / 0)
+
+    job = runner.run(script)
+    assert job["exitcode"] == 1
+    assert runner.description() == ""
+
+
+def test_an_unexpected_error_leaves_its_traceback_in_the_log(runner: Runner) -> None:
+    def script(context: JobContext) -> None:
+        raise KeyError("surprise")
+
+    job = runner.run(script)
+    assert job["error"] == "KeyError: 'surprise'"
+    assert "Traceback" in job["stderr"]
+
+
+def test_a_full_disk_is_called_by_its_name(runner: Runner) -> None:
+    def script(context: JobContext) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/image")
+
+    job = runner.run(script)
+    assert "disk is full" in job["error"]
+    assert "/data/image" in job["error"]
+
+
+def test_a_job_that_was_taken_over_changes_nothing(runner: Runner) -> None:
+    def script(context: JobContext) -> None:
+        with runner.database.transaction() as session:
+            session.execute(update(Job).where(Job.phase == "run").values(attempt=Job.attempt + 1))
+        context.effects.append(describe("too late"))
+
+    job = runner.run(script)
+    assert job["state"] == "RUNNING"
+    assert runner.description() == ""
