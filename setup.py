@@ -9,6 +9,7 @@ REQUIREMENTS = [
     "flask>=3.1,<4",
     "flask-jwt-extended>=4.7,<5",
     "gunicorn>=23,<28",
+    "pyjwt>=2.9,<3",
     "pydantic>=2.11,<3",
     "pydantic-settings>=2.7,<3",
     # database
