@@ -1,0 +1,72 @@
+from flask import Flask
+
+from tests.tmserver.conftest import Person
+from tmlib.ids import encode_id
+
+
+def test_a_description_comes_back_as_it_was_sent(owner: Person, experiment: str) -> None:
+    path = f"{experiment}/workflow/description"
+    description = owner.get(path)
+    assert description["type"] == "canonical"
+    assert owner.post(path, description=description) == {"message": "ok"}
+    assert owner.get(path) == description
+    assert "description" in owner.refused("POST", path, 400, json={})
+    assert owner.refused("POST", path, 400, json={"description": {"stages": [{"name": "x"}]}})
+
+
+def test_a_workflow_is_submitted_watched_and_killed(
+    app: Flask, owner: Person, experiment: str
+) -> None:
+    workflow = f"{experiment}/workflow"
+    assert owner.get(f"{workflow}/status") is None
+    answer = owner.request("POST", f"{workflow}/submit").json
+    assert answer == {"message": "ok", "submission_id": 1}
+    queued = app.extensions["tmserver"].queue.job_ids
+    assert queued
+
+    status = owner.get(f"{workflow}/status", depth=2)
+    assert status["live"] is True
+    assert status["subtasks"][0]["name"] == "image_conversion"
+    assert "submit" not in owner.refused("POST", f"{workflow}/submit", 409, json={})
+
+    [job] = owner.get(f"{workflow}/jobs", step_name="metaextract")
+    assert job["id"] == encode_id(queued[0])
+    assert owner.get(f"{workflow}/jobs", step_name="metaextract", index=0, batch_size=5) == [job]
+    assert owner.get(f"{workflow}/jobs", step_name="metaextract", step_phase="run") == []
+    assert owner.get(f"{workflow}/jobs/{job['id']}/log") == {"stdout": "", "stderr": ""}
+    owner.refused("GET", f"{workflow}/jobs/OTk5/log", 404)
+
+    owner.post(f"{workflow}/kill")
+    assert owner.get(f"{workflow}/status")["state"] == "TERMINATED"
+    again = owner.request("POST", f"{workflow}/resubmit", json={"stage_name": "image_conversion"})
+    assert again.json == answer
+
+
+def test_parts_of_lists_of_jobs_are_asked_for_in_one_way(owner: Person, experiment: str) -> None:
+    path = f"{experiment}/workflow/jobs"
+    for query in (
+        {"step_name": "imextract", "index": "0"},
+        {"step_name": "imextract", "index": "0", "batch_size": "1", "name": "x"},
+        {"step_name": "imextract", "index": "0", "batch_size": "1", "phase": "run"},
+    ):
+        assert '"batch_size"' in owner.refused("GET", path, 400, query_string=query)
+    assert '"step_name"' in owner.refused("GET", path, 400)
+
+
+def test_a_jterator_project_comes_back_as_it_was_sent(owner: Person, experiment: str) -> None:
+    path = f"{experiment}/workflow/jtproject"
+    project = owner.get(path)
+    assert project.keys() == {"pipeline", "handles"}
+    project["pipeline"]["input"]["channels"] = [{"name": "DNA", "correct": True}]
+    assert owner.put(path, **project) == {"message": "ok"}
+    assert owner.get(path) == project
+    project["pipeline"]["pipeline"] = [
+        {"source": "nothing.py", "handles": "handles/nothing.handles.yaml", "active": True}
+    ]
+    assert "nothing" in owner.refused("PUT", path, 400, json=project)
+
+
+def test_deleting_an_experiment_ends_its_workflow(owner: Person, experiment: str) -> None:
+    owner.request("POST", f"{experiment}/workflow/submit")
+    assert owner.delete(experiment) == {"message": "ok"}
+    owner.refused("GET", f"{experiment}/workflow/status", 404)

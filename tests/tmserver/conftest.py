@@ -1,0 +1,144 @@
+"""The web application, users of it, and an experiment with something in it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tmlib.accounts import service
+from tmlib.accounts.models import User
+from tmlib.db import Database
+from tmlib.ids import decode_id
+from tmlib.settings import Settings
+from tmserver.application import create_app
+from tmserver.authentication import issue_token
+
+PASSWORD = "a long password"
+
+
+class ListQueue:
+    """Keeps job ids where a test can see them; the real one needs Redis and workers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.job_ids: list[int] = []
+
+    def enqueue(self, job_ids: Sequence[int]) -> None:
+        self.job_ids += job_ids
+
+    def depth(self) -> int:
+        return len(self.job_ids)
+
+
+@dataclass
+class Person:
+    """Somebody who uses the API, or nobody in particular."""
+
+    app: Flask
+    user_id: int | None = None
+
+    def request(self, method: str, path: str, **options: Any) -> TestResponse:
+        headers = dict(options.pop("headers", {}))
+        if self.user_id is not None:
+            with self.app.app_context():
+                user = User(id=self.user_id, name="-")
+                headers["Authorization"] = f"Bearer {issue_token(user)}"
+        client = self.app.test_client()
+        return client.open(path, method=method, headers=headers, buffered=True, **options)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The data of a successful answer."""
+        return self._data("GET", path, query_string=query)
+
+    def post(self, path: str, **body: Any) -> Any:
+        return self._data("POST", path, json=body)
+
+    def put(self, path: str, **body: Any) -> Any:
+        return self._data("PUT", path, json=body)
+
+    def delete(self, path: str) -> Any:
+        return self._data("DELETE", path)
+
+    def refused(self, method: str, path: str, status: int, **options: Any) -> str:
+        """The message of an answer that must have this status."""
+        response = self.request(method, path, **options)
+        assert response.status_code == status, response.text
+        assert response.mimetype == "application/json"
+        error = response.json["error"]
+        assert error["error"] is True
+        assert error["status_code"] == status
+        assert error["type"]
+        message: str = error["message"]
+        return message
+
+    def _data(self, method: str, path: str, **options: Any) -> Any:
+        response = self.request(method, path, **options)
+        assert response.status_code == 200, response.text
+        return response.json.get("data", response.json)
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> Iterator[Flask]:
+    settings = settings.model_copy(update={"queue": "tests.tmserver.conftest:ListQueue"})
+    application = create_app(settings)
+    yield application
+    application.extensions["tmserver"].database.close()
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    return service.hash_password(PASSWORD)
+
+
+@pytest.fixture
+def people(app: Flask, database: Database, password_hash: str) -> dict[str, Person]:
+    """By role towards the experiment of the fixture `experiment`."""
+    names = ("owner", "writer", "reader", "stranger")
+    with database.transaction() as session:
+        users = [
+            User(name=name, email=f"{name}@lab.example", password_hash=password_hash)
+            for name in names
+        ]
+        session.add_all(users)
+        session.flush()
+        found = {user.name: Person(app, user.id) for user in users}
+    return found | {"anonymous": Person(app)}
+
+
+@pytest.fixture
+def owner(people: dict[str, Person]) -> Person:
+    return people["owner"]
+
+
+@pytest.fixture
+def anonymous(app: Flask) -> Person:
+    return Person(app)
+
+
+@pytest.fixture
+def experiment(owner: Person) -> str:
+    """Path of an experiment, which belongs to `owner`."""
+    created = owner.post(
+        "/api/experiments",
+        name="Screen",
+        workflow_type="canonical",
+        microscope_type="cellvoyager",
+        plate_format="96",
+        plate_acquisition_mode="basic",
+    )
+    return f"/api/experiments/{created['id']}"
+
+
+@pytest.fixture
+def acquisition(owner: Person, experiment: str) -> str:
+    """Path of an acquisition of the experiment."""
+    owner.post(f"{experiment}/plates", name="Plate 1")
+    created = owner.post(f"{experiment}/acquisitions", name="Run 1", plate_name="Plate 1")
+    return f"{experiment}/acquisitions/{created['id']}"
+
+
+@pytest.fixture
+def experiment_id(experiment: str) -> int:
+    return decode_id(experiment.rpartition("/")[2])

@@ -1,0 +1,102 @@
+import json
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.tmserver.conftest import Person
+from tmlib import schema
+from tmlib.db import Database
+from tmserver import pages
+from tmserver.routing import Operation
+
+
+def test_every_answer_has_the_headers_that_protect_browsers(anonymous: Person) -> None:
+    for path in ("/healthz", "/nothing", "/api/experiments"):
+        headers = anonymous.request("GET", path).headers
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_server_is_ready_when_its_tables_are_up_to_date(
+    anonymous: Person, database: Database
+) -> None:
+    assert anonymous.get("/healthz") == {"message": "ok"}
+    assert anonymous.get("/readyz") == {"message": "ok"}
+    schema.downgrade(database, "base")
+    assert anonymous.get("/healthz") == {"message": "ok"}
+    assert "tm db upgrade" in anonymous.refused("GET", "/readyz", 503)
+
+
+def test_what_the_server_can_do(owner: Person) -> None:
+    assert "canonical" in owner.get("/api/workflow_types")
+    assert {"cellvoyager", "generic"} <= set(owner.get("/api/microscope_types"))
+    assert owner.get("/api/acquisition_modes") == ["basic", "multiplexing"]
+
+
+def test_the_document_describes_every_route(app: Flask, anonymous: Person) -> None:
+    document = anonymous.get("/api/openapi.json")
+    assert document["openapi"] == "3.1.0"
+    described = {
+        (method.upper(), path.replace("{", "<").replace("}", ">"))
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+    served = set()
+    for rule in app.url_map.iter_rules():
+        operation = app.view_functions[rule.endpoint]
+        assert isinstance(operation, Operation)
+        served.add((operation.method, rule.rule))
+    assert described == served
+    names = [
+        operation["operationId"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    ]
+    assert len(names) == len(set(names))
+
+
+def test_the_document_refers_to_nothing_that_it_lacks(anonymous: Person) -> None:
+    document = anonymous.get("/api/openapi.json")
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    text = json.dumps(document)
+    used = {part.split('"')[0] for part in text.split('"$ref": "')[1:]}
+    assert used
+    assert used <= known
+
+
+@pytest.fixture
+def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "dist"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<!doctype html>")
+    (folder / "assets" / "index-1a2b.js").write_text("let x;")
+    (tmp_path / "secret").write_text("secret")
+    monkeypatch.setattr(pages, "VIEWER", folder)
+    return folder
+
+
+@pytest.mark.usefixtures("viewer")
+def test_the_viewer_is_always_the_newest_and_its_assets_are_kept(anonymous: Person) -> None:
+    page = anonymous.request("GET", "/?experiment=MQ==")
+    assert (page.text, page.mimetype) == ("<!doctype html>", "text/html")
+    assert page.headers["Cache-Control"] == "no-cache"
+    asset = anonymous.request("GET", "/assets/index-1a2b.js")
+    assert asset.mimetype == "text/javascript"
+    assert "immutable" in asset.headers["Cache-Control"]
+
+
+@pytest.mark.usefixtures("viewer")
+@pytest.mark.parametrize(
+    "path", ["/assets/..", "/assets/%2e%2e", "/assets/..%2f..%2fsecret", "/assets/no.js"]
+)
+def test_there_is_no_way_out_of_the_viewer(anonymous: Person, path: str) -> None:
+    anonymous.refused("GET", path, 404)
+
+
+def test_a_viewer_that_is_not_built_is_said_to_be_missing(anonymous: Person, viewer: Path) -> None:
+    (viewer / "index.html").unlink()
+    assert "not built" in anonymous.refused("GET", "/", 503)

@@ -1,0 +1,102 @@
+import logging
+
+import pytest
+from flask import Flask
+
+from tests.tmserver.conftest import Person
+from tmlib.settings import Settings
+from tmserver import errors
+from tmserver.access import Access, Services
+from tmserver.application import MAX_JSON_BYTES
+from tmserver.routing import Routes
+from tmserver.schemas import Message
+
+
+def test_what_is_not_there(anonymous: Person) -> None:
+    assert "/nothing" in anonymous.refused("GET", "/nothing", 404)
+    assert "/api//experiments" in anonymous.refused("GET", "/api//experiments", 404)
+
+
+def test_what_a_route_does_not_take(anonymous: Person) -> None:
+    assert "PATCH" in anonymous.refused("PATCH", "/auth", 405)
+    allowed = anonymous.request("PATCH", "/auth").headers["Allow"]
+    assert set(allowed.split(", ")) == {"OPTIONS", "POST"}
+
+
+def test_a_body_that_is_too_large(anonymous: Person) -> None:
+    content = b"{" + b" " * MAX_JSON_BYTES
+    anonymous.refused("POST", "/auth", 413, data=content, content_type="application/json")
+
+
+def test_a_body_that_is_not_json(anonymous: Person) -> None:
+    assert "JSON" in anonymous.refused("POST", "/auth", 415, data="name=mara")
+    for content in (b"{", b"\xff", b"[]", b"null", b"1"):
+        message = anonymous.refused(
+            "POST", "/auth", 400, data=content, content_type="application/json"
+        )
+        assert "JSON" in message
+
+
+def test_what_is_missing_is_named(owner: Person) -> None:
+    message = owner.refused("POST", "/api/experiments", 400, json={"name": "Screen"})
+    assert message == (
+        "The following POST parameters are required but were missing in the request body: "
+        '"workflow_type", "microscope_type", "plate_format", "plate_acquisition_mode".'
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("plate_acquisition_mode", "fast", "must be 'basic' or 'multiplexing'"),
+        ("plate_format", "many", "must be a whole number"),
+        ("plate_format", 97, "1, 96, 384"),
+        ("microscope_type", "telescope", "cellvoyager"),
+        ("workflow_type", "magic", "canonical"),
+        ("name", "", '"name" must not be empty'),
+        ("name", "x" * 256, "at most 255"),
+        ("name", "a\x00b", "control characters"),
+        ("name", ["Screen"], '"name" cannot be used'),
+        ("description", "a\x00b", "NUL"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(
+    owner: Person, field: str, value: object, problem: str
+) -> None:
+    body = {
+        "name": "Screen",
+        "workflow_type": "canonical",
+        "microscope_type": "cellvoyager",
+        "plate_format": 96,
+        "plate_acquisition_mode": "basic",
+        field: value,
+    }
+    assert problem in owner.refused("POST", "/api/experiments", 400, json=body)
+
+
+def test_a_wrong_id_and_a_wrong_number_in_the_query(owner: Person, experiment: str) -> None:
+    assert '"!"' in owner.refused("GET", "/api/experiments/!", 400)
+    message = owner.refused("GET", f"{experiment}/sites", 400, query_string={"limit": "0"})
+    assert message == "Parameter \"limit\" is '0', but must be at least 1."
+
+
+def test_a_mistake_of_the_server_tells_nothing_but_a_number_of_the_log(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    routes = Routes("broken")
+
+    @routes.get("/broken", permits="public")
+    def fail(access: Access) -> Message:
+        raise RuntimeError("the secret is 42")
+
+    app = Flask("broken", static_folder=None)
+    services = app.extensions["tmserver"] = Services(settings)
+    errors.register(app)
+    routes.register(app)
+    with caplog.at_level(logging.ERROR):
+        message = Person(app).refused("GET", "/broken", 500)
+    services.database.close()
+    assert "secret" not in message
+    number = caplog.records[0].getMessage().split()[1]
+    assert number in message
+    assert "the secret is 42" in caplog.text
