@@ -19,6 +19,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     SQLColumnExpression,
+    and_,
     column,
     func,
     select,
@@ -104,27 +105,29 @@ def is_schema_object(
 def in_box(
     session: Session,
     identifier: SQLColumnExpression[int],
+    layer: SQLColumnExpression[int],
     geometry: SQLColumnExpression[Any],
     layer_id: int,
     box: tuple[float, float, float, float],
 ) -> ColumnElement[bool]:
-    """Condition: the bounding box of a segmentation touches a box of the map.
+    """Condition: a segmentation is in a layer and its bounding box touches a box of the map.
 
     Parameters
     ----------
     session
         Decides which of the two databases is asked.
-    identifier, geometry
+    identifier, layer, geometry
         Columns of the segmentations table.
     layer_id
-        Segmentation layer whose objects are looked for; the caller still compares the layer
-        column, which PostgreSQL needs.
+        Segmentation layer whose objects are looked for.
     box
         ``(min_x, min_y, max_x, max_y)`` in map pixels.
     """
     min_x, min_y, max_x, max_y = box
     if session.get_bind().dialect.name == "postgresql":
-        return geometry.bool_op("&&")(func.ST_MakeEnvelope(min_x, min_y, max_x, max_y, 0))
+        envelope = func.ST_MakeEnvelope(min_x, min_y, max_x, max_y, 0)
+        return and_(layer == layer_id, geometry.bool_op("&&")(envelope))
+    # The layer column is left out: SQLite would rather walk along its index than look up ids.
     names = ("id", "min_layer", "max_layer", "min_x", "max_x", "min_y", "max_y")
     boxes = sql_table(RTREE, *(column(name, Integer) for name in names))
     found = select(boxes.c.id).where(
@@ -187,7 +190,9 @@ def _bound(
 ) -> Iterable[Any]:
     """Convert a column to what the driver takes."""
     if isinstance(kind, Geometry):
-        return np.atleast_1d(shapely.to_wkb(np.asarray(values), hex=dialect.name == "postgresql"))
+        binary: list[bytes] = shapely.to_wkb(np.asarray(values, dtype=object)).tolist()
+        # shapely's own hexadecimal form is five times slower
+        return [wkb.hex() for wkb in binary] if dialect.name == "postgresql" else binary
     process = kind.dialect_impl(dialect).bind_processor(dialect)
     return [process(value) for value in values] if process else values
 

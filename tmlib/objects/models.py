@@ -108,7 +108,7 @@ class MapobjectSegmentation(Base):
             name="fk_mapobject_segmentations_mapobject",
         ),
         Index("ix_mapobject_segmentations_mapobject_id", "mapobject_id"),
-        Index("ix_mapobject_segmentations_segmentation_layer_id", "segmentation_layer_id"),
+        Index("ix_mapobject_segmentations_layer", "segmentation_layer_id", "mapobject_id"),
         Index("ix_mapobject_segmentations_outline", "outline", postgresql_using="gist").ddl_if(
             dialect="postgresql"
         ),

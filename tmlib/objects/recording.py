@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
@@ -176,8 +176,9 @@ def _values_by_label(measurements: pd.DataFrame, numbers: NDArray[np.int32]) -> 
 
 def _centroids(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Labels in ascending order, and the centre (y, x) of the pixels of each."""
-    rows, columns = np.nonzero(labels)
-    codes, found = pd.factorize(labels[rows, columns], sort=True)
+    pixels = np.flatnonzero(labels)
+    rows, columns = np.divmod(pixels, labels.shape[1])
+    codes, found = pd.factorize(labels.ravel()[pixels], sort=True)
     sizes = np.bincount(codes, minlength=len(found))
     sums = [np.bincount(codes, weights=values, minlength=len(found)) for values in (rows, columns)]
     centres = np.stack(sums, axis=1) / sizes[:, np.newaxis] + 0.5
@@ -287,26 +288,24 @@ def _replace_file(session: Session, prepared: PreparedSiteObjects) -> list[Path]
 
 def _delete_previous(session: Session, prepared: PreparedSiteObjects, layer_id: int) -> None:
     experiment_id = prepared.storage.experiment_id
-    objects, segmentations = Mapobject, MapobjectSegmentation
     object_ids = session.scalars(
-        select(objects.id)
-        .join(
-            segmentations,
-            (segmentations.experiment_id == objects.experiment_id)
-            & (segmentations.mapobject_id == objects.id),
-        )
-        .where(
-            objects.experiment_id == experiment_id,
-            objects.mapobject_type_id == prepared.mapobject_type_id,
-            objects.ref_id == prepared.site_id,
-            segmentations.segmentation_layer_id == layer_id,
+        select(Mapobject.id).where(
+            Mapobject.experiment_id == experiment_id,
+            Mapobject.mapobject_type_id == prepared.mapobject_type_id,
+            Mapobject.ref_id == prepared.site_id,
         )
     ).all()
+    in_layer = exists().where(
+        MapobjectSegmentation.experiment_id == Mapobject.experiment_id,
+        MapobjectSegmentation.mapobject_id == Mapobject.id,
+        MapobjectSegmentation.segmentation_layer_id == layer_id,
+    )
     for start in range(0, len(object_ids), 10_000):  # SQLite limits the number of parameters
         session.execute(
-            delete(objects).where(
-                objects.experiment_id == experiment_id,
-                objects.id.in_(object_ids[start : start + 10_000]),
+            delete(Mapobject).where(
+                Mapobject.experiment_id == experiment_id,
+                Mapobject.id.in_(object_ids[start : start + 10_000]),
+                in_layer,
             )
         )
 

@@ -79,7 +79,7 @@ def segmentation_tile(
 def simplification_tolerance(zoomed_out: int) -> float:
     """How far a simplified outline may be from the exact one, in map pixels.
 
-    Follows the original's square law far out; near by half a pixel of the screen is enough.
+    Follows the original's square law far out; nearer it is half a pixel of the screen.
 
     Parameters
     ----------
@@ -96,15 +96,12 @@ def _type_name(session: Session, layer: SegmentationLayer) -> str:
 
 
 def _in_tile(session: Session, layer: SegmentationLayer, box: _Box, *columns: Any) -> Select[Any]:
-    segmentations = MapobjectSegmentation
+    found = MapobjectSegmentation
+    touching = in_box(session, found.id, found.segmentation_layer_id, found.outline, layer.id, box)
     return (
-        select(segmentations.mapobject_id, *columns)
-        .where(
-            segmentations.experiment_id == layer.experiment_id,
-            segmentations.segmentation_layer_id == layer.id,
-            in_box(session, segmentations.id, segmentations.outline, layer.id, box),
-        )
-        .order_by(segmentations.mapobject_id)
+        select(found.mapobject_id, *columns)
+        .where(found.experiment_id == layer.experiment_id, touching)
+        .order_by(found.mapobject_id)
     )
 
 
@@ -130,18 +127,44 @@ def _polygons(
     touching = shapely.intersects(outlines, shapely.box(*box))
     ids = [row[0] for row, touches in zip(found, touching, strict=True) if touches]
     outlines = outlines[touching]
-    if tolerance := simplification_tolerance(zoomed_out):
-        outlines = np.asarray(shapely.simplify(outlines, tolerance, preserve_topology=True))
-    return ids, _geojson(outlines)
+    return ids, _geojson(_simplify(outlines, simplification_tolerance(zoomed_out)))
+
+
+def _simplify(outlines: NDArray[Any], tolerance: float) -> NDArray[Any]:
+    """Simplify outlines so that each stays recognisable and keeps its parts and holes.
+
+    The plain algorithm of Douglas and Peucker is ten times faster than its variant that preserves
+    topology, which therefore gets those outlines only that the plain one damages.
+    """
+    if not tolerance:
+        return outlines
+    tolerances = np.minimum(tolerance, np.sqrt(shapely.area(outlines)) / 10)
+    simplified = np.asarray(shapely.simplify(outlines, tolerances, preserve_topology=False))
+    damaged = _structure(simplified) != _structure(outlines)
+    simplified[damaged] = shapely.simplify(outlines[damaged], tolerances[damaged])
+    return simplified
+
+
+def _structure(outlines: NDArray[Any]) -> NDArray[np.int64]:
+    """A number per outline that tells how many parts and rings it has."""
+    parts, owners = shapely.get_parts(outlines, return_index=True)
+    rings = np.bincount(
+        owners, weights=1 + shapely.get_num_interior_rings(parts), minlength=len(outlines)
+    )
+    n_parts = np.bincount(owners, minlength=len(outlines))
+    return (rings * 2**20 + n_parts).astype(np.int64)
 
 
 def _geojson(geometries: NDArray[Any]) -> list[dict[str, Any]]:
-    """GeoJSON geometries of points, polygons and multipolygons, y turned around.
+    """GeoJSON geometries of points, polygons and multipolygons.
+
+    Turning y around turns the rings as well, so they are reversed: GeoJSON has outer rings
+    counterclockwise.
 
     Takes all coordinates out of shapely in one go and then only slices lists, which is many
     times faster than asking each geometry for them.
     """
-    parts, part_owners = shapely.get_parts(geometries, return_index=True)
+    parts, part_owners = shapely.get_parts(shapely.reverse(geometries), return_index=True)
     rings, ring_owners = _rings(parts)
     points, point_owners = shapely.get_coordinates(rings, return_index=True)
     points = np.round(points, 2) * (1, -1) + 0.0  # no negative zero

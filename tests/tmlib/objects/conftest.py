@@ -146,7 +146,5 @@ def make_laboratory(tmp_path: Path) -> Callable[[Database], Laboratory]:
 
 
 @pytest.fixture
-def laboratory(
-    database: Database, make_laboratory: Callable[[Database], Laboratory]
-) -> Laboratory:
+def laboratory(database: Database, make_laboratory: Callable[[Database], Laboratory]) -> Laboratory:
     return make_laboratory(database)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from sqlalchemy import delete, func, select, table
+from sqlalchemy import delete, func, inspect, select, table
 
 from tests.tmlib.objects.conftest import HEIGHT, WIDTH, Laboratory, crowd, label_image, measure
 from tmlib import schema

@@ -306,7 +306,7 @@ def upgrade() -> None:
     postgresql_partition_by='LIST (experiment_id)'
     )
     op.create_index('ix_mapobject_segmentations_mapobject_id', 'mapobject_segmentations', ['mapobject_id'], unique=False)
-    op.create_index('ix_mapobject_segmentations_segmentation_layer_id', 'mapobject_segmentations', ['segmentation_layer_id'], unique=False)
+    op.create_index('ix_mapobject_segmentations_layer', 'mapobject_segmentations', ['segmentation_layer_id', 'mapobject_id'], unique=False)
     op.create_table('microscope_files',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('experiment_id', sa.Integer(), nullable=False),
