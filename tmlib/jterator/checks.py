@@ -195,7 +195,7 @@ def _check_output(
                 f'{place} has the key "{handle.key}", as has an output of module '
                 f'"{producers[handle.key]}"; keys must be unique.'
             )
-        if handle.key in channels:
+        if handle.key in channels and handle.type != "SegmentedObjects":
             raise PipelineDescriptionError(
                 f'{place} has the key "{handle.key}", which is a channel; choose another key.'
             )

@@ -14,9 +14,7 @@ PIPE_TYPES = frozenset(
 )
 """Types of handles that carry an array from module to module, under a key."""
 
-CONSTANT_TYPES = frozenset(
-    {"Scalar", "Boolean", "Numeric", "Character", "Sequence", "Set", "Plot"}
-)
+CONSTANT_TYPES = frozenset({"Scalar", "Boolean", "Numeric", "Character", "Sequence", "Set", "Plot"})
 """Types of input handles that carry a value."""
 
 INPUT_TYPES = PIPE_TYPES | CONSTANT_TYPES

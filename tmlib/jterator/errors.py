@@ -19,6 +19,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     if not names:
         return "there are none"
+    known_names = ", ".join(names)
     matches = get_close_matches(name, names, n=1)
-    guess = f'did you mean "{matches[0]}"? ' if matches else ""
-    return f"{guess}Known are: {', '.join(names)}"
+    if matches:
+        return f'did you mean "{matches[0]}"? Known are: {known_names}'
+    return f"known are: {known_names}"

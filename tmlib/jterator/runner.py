@@ -180,7 +180,8 @@ def _keep_array(step: Step, handle: OutputHandle, array: NDArray[Any], site: _Si
     _check_type(place, handle.type, array)
     if array.shape != site.shape:
         raise ModuleError(f"{place} has shape {array.shape}, the images have {site.shape}.")
-    site.images[key] = array
+    # Objects may have the name of a channel; as an image the name then stands for the channel.
+    site.images.setdefault(key, array)
     if handle.type == "SegmentedObjects":
         if array.size and int(array.min()) < 0:
             raise ModuleError(f"{place} has negative labels.")

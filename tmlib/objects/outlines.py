@@ -48,7 +48,8 @@ def outlines(
     # Outlines are drawn around parts that hang together over pixel edges. Within such a part an
     # outline that comes to a corner twice can always be told into an outer and an inner ring,
     # which makes every ring simple; parts that meet at corners become separate polygons.
-    parts = connected_components(np.pad(labels, 1), background=0, connectivity=1)
+    # scikit-image has no types for this function
+    parts = connected_components(np.pad(labels, 1), connectivity=1)  # type: ignore[no-untyped-call]
     pixels, sides = _sides(parts)
     if not pixels.size:
         return {}
@@ -89,7 +90,8 @@ def _following(parts: _Integers, pixels: _Integers, sides: _Integers) -> _Intege
     goes_straight = ~turns_left & (flat[pixels + along] == own)
     next_pixels = pixels + along * (turns_left | goes_straight) + beyond * turns_left
     next_sides = np.where(turns_left, sides + 3, np.where(goes_straight, sides, sides + 1)) % 4
-    return np.searchsorted(pixels * 4 + sides, next_pixels * 4 + next_sides)
+    following: _Integers = np.searchsorted(pixels * 4 + sides, next_pixels * 4 + next_sides)
+    return following
 
 
 def _rings(following: _Integers) -> tuple[_Integers, _Integers]:
@@ -123,7 +125,7 @@ def _polygons(
     corners = _CORNERS[sides[turns]]
     # Minus one takes off the padding.
     points = np.stack([x + corners[:, 1] - 1, y + corners[:, 0] - 1], axis=1)
-    rings = shapely.linearrings(points.astype(np.float64), indices=ring[turns])
+    rings = np.asarray(shapely.linearrings(points.astype(np.float64), indices=ring[turns]))
 
     # Rings come in reading order, so that the first one of a part is its outer ring.
     part = parts.ravel()[pixels[ring_starts]]
@@ -131,7 +133,7 @@ def _polygons(
     holes = np.setdiff1d(np.arange(len(part)), outer)
     position = np.searchsorted(part[outer], part[holes])
     by_part = np.argsort(position, kind="stable")
-    polygons = shapely.polygons(rings[outer])
+    polygons = np.asarray(shapely.polygons(rings[outer]))
     if holes.size:
         with_holes, first = np.unique(position[by_part], return_index=True)
         for n, group in zip(with_holes, np.split(rings[holes[by_part]], first[1:]), strict=True):
@@ -147,5 +149,5 @@ def _by_label(
     result: dict[int, shapely.Polygon | shapely.MultiPolygon] = {}
     for label, start, count in zip(unique.tolist(), first.tolist(), counts.tolist(), strict=True):
         members = polygons[order[start : start + count]]
-        result[label] = members[0] if count == 1 else shapely.multipolygons(members)
+        result[label] = members[0] if count == 1 else shapely.MultiPolygon(members.tolist())
     return result

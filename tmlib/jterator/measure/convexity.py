@@ -73,4 +73,5 @@ class _Side:
         run_y = self.y[position] - self.y[position - 1]
         run_x = self.x[position] - self.x[position - 1]
         numerator = self.x[position - 1] * run_y + run_x * (2 * y - self.y[position - 1])
-        return -(-numerator // (2 * run_y))
+        rounded_up: _Integers = -(-numerator // (2 * run_y))
+        return rounded_up

@@ -139,9 +139,8 @@ def _borders(regions: Regions, labels: NDArray[np.integer[Any]]) -> tuple[_Float
     n_direct = sum((borders[at + step] == label).astype(np.int64) for step in direct)
     n_diagonal = sum((borders[at + step] == label).astype(np.int64) for step in diagonal)
     index = regions.index[is_border]
-    perimeter = np.bincount(
-        index, weights=_STEP_LENGTHS[n_direct, n_diagonal], minlength=len(regions)
-    )
+    lengths = _STEP_LENGTHS[n_direct, n_diagonal]
+    perimeter = np.bincount(index, weights=lengths, minlength=len(regions)).astype(np.float64)
     return perimeter, np.bincount(index, minlength=len(regions)).astype(np.float64)
 
 

@@ -40,7 +40,9 @@ class Regions:
             If it is not two-dimensional or has negative labels.
         """
         if label_image.ndim != 2:
-            raise ValueError(f"a label image must have 2 dimensions, this one has {label_image.ndim}")
+            raise ValueError(
+                f"a label image must have 2 dimensions, this one has {label_image.ndim}"
+            )
         flat = label_image.ravel()
         pixels = np.flatnonzero(flat)
         values = flat[pixels]
@@ -81,7 +83,8 @@ class Regions:
 
     def sum(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sum over each object of one value per pixel."""
-        return np.bincount(self.index, weights=values, minlength=len(self))
+        total = np.bincount(self.index, weights=values, minlength=len(self))
+        return total.astype(np.float64, copy=False)
 
     def max(self, values: NDArray[Any]) -> NDArray[Any]:
         """Maximum over each object of one value per pixel."""

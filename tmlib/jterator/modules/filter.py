@@ -42,7 +42,7 @@ def main(
     plot
         Whether to make a figure.
     """
-    labels = mask
+    labels: LabelImage = mask.astype(np.int32)
     if mask.dtype == np.bool_:
         labels, _ = ndimage.label(mask, np.ones((3, 3)), output=np.int32)
     values = morphology(labels)[f"Morphology_{feature.capitalize()}"]

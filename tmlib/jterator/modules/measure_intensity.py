@@ -52,7 +52,5 @@ def main(
     measurements = assign(features, extract_objects, assign_objects, aggregate=aggregate)
     figure = ""
     if plot:
-        figure = image_figure(
-            "Measured", {"image": intensity_image, "objects": extract_objects}
-        )
+        figure = image_figure("Measured", {"image": intensity_image, "objects": extract_objects})
     return Output(measurements, figure)

@@ -2,8 +2,7 @@
 
 Every secondary object contains exactly one primary object and takes its label, also if there is
 only one primary object, where the original found nothing. Objects on the border of the image are
-kept. They grow by watershed on the gradient of the image, so that they meet at edges and at bright
-membranes alike.
+kept. How they grow is told in `tmlib.jterator.segment.secondary`.
 
 Foreground is decided pixel by pixel: by an automatic level that follows uneven stain; where the
 contrast within 5 pixels is at least `contrast_threshold`, by the middle between the darkest and
@@ -16,12 +15,11 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import Field
 from scipy import ndimage
-from skimage.morphology import disk
-from skimage.segmentation import watershed
 
 from tmlib.jterator.arrays import BinaryImage, IntensityImage, LabelImage
 from tmlib.jterator.figures import image_figure
 from tmlib.jterator.segment.foreground import stained_area
+from tmlib.jterator.segment.secondary import grow
 
 VERSION = "0.0.3"
 OLDER_VERSIONS = ("0.0.1", "0.0.2")
@@ -65,11 +63,7 @@ def main(
         Whether to make a figure.
     """
     foreground = _foreground(intensity_image, contrast_threshold, min_threshold, max_threshold)
-    gradient = ndimage.gaussian_gradient_magnitude(intensity_image.astype(np.float64), 1)
-    # scikit-image has no types for this function
-    secondary = watershed(  # type: ignore[no-untyped-call]
-        gradient, primary_label_image, mask=foreground | (primary_label_image > 0)
-    ).astype(np.int32)
+    secondary = grow(primary_label_image, intensity_image, foreground)
     figure = ""
     if plot:
         figure = image_figure(
@@ -91,7 +85,8 @@ def _foreground(
 ) -> BinaryImage:
     foreground = stained_area(image, _NEIGHBOURHOOD, _SHARE)
     if contrast_threshold > 0:
-        neighbours = disk(_CONTRAST_RADIUS)
+        offsets = np.arange(-_CONTRAST_RADIUS, _CONTRAST_RADIUS + 1)
+        neighbours = np.hypot(offsets[:, None], offsets) <= _CONTRAST_RADIUS
         darkest = ndimage.minimum_filter(image, footprint=neighbours).astype(np.float64)
         brightest = ndimage.maximum_filter(image, footprint=neighbours).astype(np.float64)
         contrasted = brightest - darkest >= contrast_threshold

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage
-from skimage.restoration import denoise_bilateral, estimate_sigma
+from skimage.restoration import denoise_bilateral
 
 from tmlib.jterator.arrays import IntensityImage
 from tmlib.jterator.figures import image_figure
@@ -47,7 +47,9 @@ def main(
         Whether to make a figure.
     """
     smoothed = np.rint(_smooth(image.astype(np.float32), filter_name, filter_size))
-    smoothed_image = smoothed.astype(image.dtype)
+    smoothed_image: IntensityImage = smoothed.astype(np.uint16)
+    if image.dtype == np.uint8:
+        smoothed_image = smoothed.astype(np.uint8)
     figure = ""
     if plot:
         figure = image_figure(
@@ -68,8 +70,15 @@ def _smooth(image: NDArray[np.float32], name: str, size: float) -> NDArray[np.fl
         smoothed = ndimage.gaussian_filter(image, size)
     else:
         largest = float(image.max()) or 1.0
-        noise = float(estimate_sigma(image)) / largest
-        smoothed = largest * denoise_bilateral(
-            image / largest, sigma_color=max(3 * noise, 1 / 256), sigma_spatial=size
+        similar = max(3 * _noise(image), 1.0) / largest
+        # scikit-image has no types for this function
+        smoothed = largest * denoise_bilateral(  # type: ignore[no-untyped-call]
+            image / largest, sigma_color=similar, sigma_spatial=size
         )
     return smoothed
+
+
+def _noise(image: NDArray[np.float32]) -> float:
+    """Standard deviation of the noise, from differences of neighbours, most of which are noise."""
+    differences = np.abs(np.diff(image, axis=-1))
+    return float(np.median(differences)) / (0.6745 * np.sqrt(2)) if differences.size else 0.0

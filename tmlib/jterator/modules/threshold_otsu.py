@@ -43,7 +43,8 @@ def main(
     plot
         Whether to make a figure.
     """
-    level = float(threshold_otsu(image)) * correction_factor
+    # scikit-image has no types for this function
+    level = float(threshold_otsu(image)) * correction_factor  # type: ignore[no-untyped-call]
     if min_threshold is not None:
         level = max(level, min_threshold)
     if max_threshold is not None:

@@ -66,7 +66,11 @@ def nuclei_and_cells(
     pipeline = {
         "input": {"channels": [{"name": name, "correct": correct} for name in channels]},
         "pipeline": [
-            {"source": f"{step.module}.py", "handles": f"handles/{name}.handles.yaml", "active": True}
+            {
+                "source": f"{step.module}.py",
+                "handles": f"handles/{name}.handles.yaml",
+                "active": True,
+            }
             for name, step in steps.items()
         ],
         "output": {"objects": [{"name": name, "as_polygons": True} for name in objects]},
@@ -134,7 +138,7 @@ def _cells(channel: str, diameter: float) -> dict[str, _Step]:
     segment = _Step(
         "segment_secondary",
         {
-            "primary_label_image": "Nuclei",
+            "primary_label_image": "filter_nuclei.filtered_mask",
             "intensity_image": "smooth_cells.smoothed_image",
             "contrast_threshold": 0,
             "min_threshold": None,

@@ -121,7 +121,7 @@ def _landscape(mask: BinaryImage, image: IntensityImage) -> _Float:
     # Beyond the border of the image an object goes on as it meets the border.
     distance = ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
     distance = ndimage.gaussian_filter(distance, _DISTANCE_BLUR) * mask
-    heights = distance[local_maxima(distance) & mask]
+    heights = distance[_tops(distance) & mask]
     if not heights.size:
         return np.zeros(mask.shape)
     radius = max(float(np.median(heights)), 2.0)
@@ -137,6 +137,13 @@ def _landscape(mask: BinaryImage, image: IntensityImage) -> _Float:
     contrast = average(_FINE_BLUR) / np.maximum(average(_COARSE_BLUR), 1e-6)
     landscape: _Float = distance * contrast
     return landscape
+
+
+def _tops(landscape: _Float) -> BinaryImage:
+    """Pixels and plateaus that are higher than everything around them."""
+    # scikit-image has no types for this function
+    tops: BinaryImage = local_maxima(landscape)  # type: ignore[no-untyped-call]
+    return tops
 
 
 @dataclass(frozen=True)
@@ -164,7 +171,7 @@ class _Fragments:
     @classmethod
     def of(cls, mask: BinaryImage, landscape: _Float) -> Self:
         """The fragments of a mask."""
-        tops, n_tops = ndimage.label(local_maxima(landscape) & mask, _EIGHT_NEIGHBOURS)
+        tops, n_tops = ndimage.label(_tops(landscape) & mask, _EIGHT_NEIGHBOURS)
         # A flat object, a single pixel for example, may have no top: it is its own.
         bodies, n_bodies = ndimage.label(mask, _EIGHT_NEIGHBOURS)
         topless = np.setdiff1d(np.arange(1, n_bodies + 1), bodies[tops > 0])

@@ -41,14 +41,12 @@ def distinct_foreground(image: IntensityImage, neighbourhood: int) -> BinaryImag
     if values.min() == values.max():
         return np.zeros(values.shape, bool)
     start = _otsu(values)
-    background = values[~start]
-    step = (float(values[start].mean()) - float(background.mean())) / 2
-    if step < _DISTINCT * float(background.std()):
-        middle = np.median(values)
-        # One gray value is the least spread that rounded data can show.
-        grain = float(np.sqrt(middle**2 + 1) - middle) / 2
-        spread = max(1.4826 * float(np.median(np.abs(values - middle))), grain)
-        start = values > middle + _OUTLIER * spread
+    bright, dark = float(values[start].mean()), float(values[~start].mean())
+    spread = max(float(values[~start].std()), _one_gray_value(dark))
+    if (bright - dark) / 2 < _DISTINCT * spread:
+        middle = float(np.median(values))
+        deviation = 1.4826 * float(np.median(np.abs(values - middle)))
+        start = values > middle + _OUTLIER * max(deviation, _one_gray_value(middle) / 2)
     return _refine(values, start, neighbourhood, 0.5)
 
 
@@ -72,6 +70,11 @@ def stained_area(image: IntensityImage, neighbourhood: int, share: float) -> Bin
 
 def _even_noise(image: IntensityImage) -> NDArray[np.float64]:
     return np.sqrt(image.astype(np.float64))
+
+
+def _one_gray_value(value: float) -> float:
+    """How much one gray value is on the square-root scale: no finer spread can be trusted."""
+    return float(np.sqrt(value**2 + 1)) - value
 
 
 def _otsu(values: NDArray[np.float64]) -> BinaryImage:
