@@ -89,8 +89,8 @@ def create_array(
         ts.open(spec, create=True, open=True).result()
     except ValueError as error:
         raise Conflict(
-            f"{path.parent.name}/{path.name} holds images of another size or type than those that "
-            "are written now: delete the old ones first."
+            f"{_label(path)} holds images of another size or type than those that are written "
+            "now: delete the old ones first."
         ) from error
 
 
@@ -129,7 +129,7 @@ class _OpenArrays:
         try:
             status = (path / "zarr.json").stat()
         except (FileNotFoundError, NotADirectoryError):
-            raise NotFound(f"{path.parent.name}/{path.name} does not exist (yet).") from None
+            raise NotFound(f"There are no images in {_label(path)} (yet).") from None
         key = (str(path), keep_zeros, status.st_ino, status.st_mtime_ns)
         with self._lock:
             if key in self._arrays:
@@ -157,6 +157,11 @@ def _forget() -> None:
 
 
 os.register_at_fork(after_in_child=_forget)
+
+
+def _label(path: Path) -> str:
+    """As much of the path as tells a user which images are meant."""
+    return "/".join(path.parts[-5:])
 
 
 def _spec(path: Path) -> dict[str, Any]:

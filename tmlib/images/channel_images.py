@@ -3,6 +3,7 @@
 Each plane is one file, written whole. A plane that was never written is told from a black one.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,12 +133,14 @@ def read_plane(field_path: Path, *, t: int, c: int, z: int) -> GrayImage:
     NotFound
         If it was never written.
     """
-    array = open_array(field_path / "0")
-    inside = all(0 <= i < n for i, n in zip((t, c, z), array.shape, strict=False))
-    pixels: NDArray[Any] | None = read_stored(array[t, c, z]) if inside else None
+    pixels: NDArray[Any] | None = None
+    with contextlib.suppress(NotFound):
+        array = open_array(field_path / "0")
+        if all(0 <= i < n for i, n in zip((t, c, z), array.shape, strict=False)):
+            pixels = read_stored(array[t, c, z])
     if pixels is None:
-        well = "/".join(field_path.parts[-3:])
-        raise NotFound(f"There is no image t={t}, c={c}, z={z} in {well}: run imextract again.")
+        field = "/".join(field_path.parts[-4:])
+        raise NotFound(f"There is no image t={t}, c={c}, z={z} in {field}: run imextract again.")
     return pixels
 
 

@@ -21,6 +21,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.special import fdtri
 
 from tmlib.errors import BadInput
 from tmlib.images.reading import GrayImage
@@ -31,7 +32,7 @@ _MIN_IMAGES = 4
 _MIN_IMAGES_FOR_STD = 200
 _MIN_SIGMA = 5.0
 _TOLERANCE = 0.003
-_DOUBT = 3.0
+_CERTAINTY = 0.95
 
 Field = NDArray[np.float64]
 
@@ -61,6 +62,8 @@ class IlluminationStatistics:
         self._squares: Field = np.zeros((height, width))
         self._odd_mean: Field = np.zeros((height, width))
         self._n_odd = 0
+        self._basis = _orthonormal(height), _orthonormal(width)
+        self._surface_squares: Field = np.zeros((3, 3))
         self._percentiles: Field = np.zeros(_N_PERCENTILES)
 
     @property
@@ -82,6 +85,16 @@ class IlluminationStatistics:
         difference = (self._odd_mean - self.mean) * (self.n_images / n_even)
         return np.asarray(difference * (np.sqrt(self._n_odd * n_even) / self.n_images))
 
+    @property
+    def surface_by_chance(self) -> float:
+        """Mean square of the quadratic surface that the mean is expected to have by chance.
+
+        From how much the surfaces of single images differ from each other.
+        """
+        if self.n_images < 2:
+            return np.inf
+        return float(self._surface_squares.sum() / (self.n_images - 1) / self.n_images)
+
     def update(self, pixels: GrayImage) -> None:
         """Take up one image (y, x), uint8 or uint16.
 
@@ -97,6 +110,8 @@ class IlluminationStatistics:
             self._n_odd += 1
             self._odd_mean += (logarithms - self._odd_mean) / self._n_odd
         deviation = logarithms - self.mean
+        surface = _project(deviation, self._basis)
+        self._surface_squares += surface**2 * (1 - 1 / self.n_images)
         self.mean += deviation / self.n_images
         logarithms -= self.mean
         deviation *= logarithms
@@ -120,7 +135,10 @@ class IlluminationStatistics:
         share = other.n_images / n_images
         deviation = other.mean - self.mean
         self.mean += deviation * share
-        self._squares += other._squares + deviation**2 * (self.n_images * share)
+        weight = self.n_images * share
+        self._squares += other._squares + deviation**2 * weight
+        surface = _project(deviation, self._basis)
+        self._surface_squares += other._surface_squares + surface**2 * weight
         self._percentiles += (other._percentiles - self._percentiles) * share
         self.n_images = n_images
 
@@ -154,6 +172,7 @@ class IlluminationStatistics:
                 std=self.std.astype(np.float32),
                 odd_mean=self._odd_mean.astype(np.float32),
                 n_odd=np.array(self._n_odd),
+                surface_squares=self._surface_squares,
                 percentiles=self._percentiles,
             )
             file.flush()
@@ -180,6 +199,7 @@ class IlluminationStatistics:
                 statistics._squares = spread**2 * max(statistics.n_images - 1, 1)
                 statistics._odd_mean = file["odd_mean"].astype(np.float64)
                 statistics._n_odd = int(file["n_odd"])
+                statistics._surface_squares = file["surface_squares"]
                 statistics._percentiles = file["percentiles"]
         except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise BadInput(
@@ -219,21 +239,23 @@ class IlluminationCorrection:
         """Work out what to correct, and correct no more than the statistics can tell.
 
         The mean of few images shows the cells that happened to lie there, and dividing by it
-        would print them on every image. How much that is, the difference between the means of
-        two halves of the images tells. What is used of the mean is
+        would print them on every image. What is used of it is
 
-        1. a quadratic surface, shrunk by the share of it that chance may have made;
+        1. a quadratic surface, shrunk by the share of it that chance may have made (the 95th
+           percentile of the F distribution): how much the surfaces of single images differ tells
+           that;
         2. what is left around the surface, smoothed with a Gaussian of at least 5 pixels that is
            wide enough to bring chance below 0.003 decades (0.7 %), and left out if that would
-           take one wider than an eighth of the image.
+           take one wider than an eighth of the image: how much the means of two halves of the
+           images differ tells that.
 
         The standard deviation is used likewise from 200 images on. With fewer than four images
-        nothing is corrected. The halves must not show the same cells: take images of one time
+        nothing is corrected. No two images should show the same cells: take those of one time
         point.
         """
         if statistics.n_images < _MIN_IMAGES:
             return cls()
-        filtered = _Filter.against(statistics.noise)
+        filtered = _Filter.for_statistics(statistics)
         mean = filtered.apply(statistics.mean)
         average = float(mean.mean())
         if statistics.n_images < _MIN_IMAGES_FOR_STD:
@@ -315,29 +337,48 @@ class _Filter:
     sigma: float | None
 
     @classmethod
-    def against(cls, noise: Field) -> Self:
-        """The filter that fits an example (y, x) of what chance makes."""
-        surface, n_terms = _quadratic_surface(noise)
-        residual = noise - surface
+    def for_statistics(cls, statistics: IlluminationStatistics) -> Self:
+        """The filter that fits what chance contributes to the mean of these statistics."""
+        noise = _split(statistics.noise)[1]
         largest = max(_MIN_SIGMA, min(noise.shape) / 8)
         sigmas = _MIN_SIGMA * 2 ** np.arange(0, np.log2(largest / _MIN_SIGMA) + 0.01, 0.5)
-        # a patch of neighbouring pixels that deviate together counts as one observation
-        left = np.array([_smooth(residual, sigma).var() for sigma in sigmas])
-        patch_sums = float((4 * np.pi * sigmas**2 * left).max())
-        expected = patch_sums * n_terms / noise.size
-        enough = np.flatnonzero(left <= _TOLERANCE**2)
-        return cls(
-            by_chance=_DOUBT * max(expected, float(surface.var())),
-            sigma=float(sigmas[enough[0]]) if len(enough) else None,
-        )
+        enough = (float(s) for s in sigmas if _smooth(noise, s).std() <= _TOLERANCE)
+        # how much larger than expected a surface may be that is nothing but chance
+        doubt = fdtri(np.count_nonzero(_QUADRATIC), statistics.n_images - 1, _CERTAINTY)
+        return cls(float(doubt) * statistics.surface_by_chance, next(enough, None))
 
     def apply(self, field: Field) -> Field:
         """Filter a field (y, x)."""
-        surface, _ = _quadratic_surface(field)
-        average, found = surface.mean(), float(surface.var())
+        surface, residual = _split(field)
+        found = float(surface.var())
         share = max(0.0, 1 - self.by_chance / found) if found > 0 else 0.0
-        kept = np.asarray(average + share * (surface - average))
-        return kept if self.sigma is None else kept + _smooth(field - surface, self.sigma)
+        kept = np.asarray(field.mean() + share * surface)
+        return kept if self.sigma is None else kept + _smooth(residual, self.sigma)
+
+
+def _orthonormal(n: int) -> Field:
+    """Polynomials of degree 0, 1 and 2 on n points, shape (3, n), of mean square 1."""
+    powers = np.linspace(-1, 1, n)[:, None] ** np.arange(3)
+    basis, _ = np.linalg.qr(powers)
+    full: Field = np.zeros((3, n))
+    full[: basis.shape[1]] = basis.T * np.sqrt(n)
+    return full
+
+
+_QUADRATIC = np.array([[0, 1, 1], [1, 1, 0], [1, 0, 0]])
+"""Products of polynomials in y and x that a quadratic surface has besides its average."""
+
+
+def _project(field: Field, basis: tuple[Field, Field]) -> Field:
+    """Coefficients (3, 3) of the best-fitting quadratic surface, without its average."""
+    return np.asarray(basis[0] @ field @ basis[1].T / field.size * _QUADRATIC)
+
+
+def _split(field: Field) -> tuple[Field, Field]:
+    """Quadratic surface around 0 that fits best, and what it leaves of the deviations."""
+    basis = _orthonormal(field.shape[0]), _orthonormal(field.shape[1])
+    surface = basis[0].T @ _project(field, basis) @ basis[1]
+    return surface, field - field.mean() - surface
 
 
 def _smooth(field: Field, sigma: float) -> Field:
@@ -352,20 +393,3 @@ def _smooth(field: Field, sigma: float) -> Field:
     coarse = ndimage.gaussian_filter(coarse, sigma / step, mode="reflect")
     fine = ndimage.zoom(coarse, step, order=1, mode="nearest", grid_mode=True)
     return np.asarray(fine[:height, :width])
-
-
-def _quadratic_surface(field: Field) -> tuple[Field, int]:
-    """Least-squares fit of a quadratic polynomial, and how many terms besides the mean it has."""
-    y = np.linspace(-1, 1, field.shape[0])
-    x = np.linspace(-1, 1, field.shape[1])
-    powers = [(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)]
-    # on a grid the normal equations are products of one-dimensional sums
-    ys, xs = np.stack([y**i for i in range(5)]), np.stack([x**i for i in range(5)])
-    sums_y, sums_x = ys.sum(axis=1), xs.sum(axis=1)
-    normal = np.array([[sums_y[a + c] * sums_x[b + d] for c, d in powers] for a, b in powers])
-    moments = ys[:3] @ field @ xs[:3].T
-    coefficients = np.linalg.solve(normal, np.array([moments[a, b] for a, b in powers]))
-    weights = np.zeros((3, 3))
-    for (a, b), coefficient in zip(powers, coefficients, strict=True):
-        weights[a, b] = coefficient
-    return np.asarray(ys[:3].T @ weights @ xs[:3]), len(powers) - 1

@@ -232,7 +232,9 @@ def match_names(file_names: Iterable[str], pattern: str) -> dict[str, ImageMetad
         If a name does not match, or a number or well in it is none.
     """
     compiled = compile_pattern(pattern)
+    file_names = list(file_names)
     images = {}
+    unmatched = []
     for file_name in file_names:
         try:
             match = compiled.search(file_name[:255], timeout=_MATCH_SECONDS)
@@ -242,12 +244,19 @@ def match_names(file_names: Iterable[str], pattern: str) -> dict[str, ImageMetad
                 "avoid repetitions within repetitions."
             ) from None
         if match is None:
-            raise FileNameError(
-                f'The file name "{file_name}" does not match the pattern "{pattern}": correct '
-                "the pattern or delete the file. All uploaded files are kept as they are."
-            )
+            unmatched.append(file_name)
+            continue
         found = {group: text for group, text in match.groupdict().items() if text is not None}
         images[file_name] = _image_metadata(file_name, pattern, found)
+    if unmatched:
+        which = f'The file name "{unmatched[0]}" does'
+        if len(unmatched) > 1:
+            n_more = len(unmatched) - 1
+            which = f'"{unmatched[0]}" and {n_more} more of {len(file_names)} file names do'
+        raise FileNameError(
+            f'{which} not match the pattern "{pattern}": correct the pattern or delete what is '
+            "no image of this acquisition. All uploaded files are kept as they are."
+        )
     return images
 
 

@@ -194,7 +194,8 @@ def _cell_bodies(rng: np.random.Generator, labels: NDArray[np.int32]) -> Image:
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> Image:
     """Gaussian noise of unit variance whose grain is `sigma` pixels wide."""
-    field = ndimage.gaussian_filter(rng.standard_normal(shape), sigma, mode="wrap")
+    white = rng.standard_normal(shape, dtype=np.float32)
+    field = ndimage.gaussian_filter(white, sigma, mode="wrap", truncate=3)
     return np.asarray(field / field.std())
 
 

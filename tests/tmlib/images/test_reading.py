@@ -1,0 +1,252 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from tmlib.images.reading import ImageFileError, inspect_image, read_image
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real images are not at hand")
+
+
+@pytest.fixture
+def gray():
+    return np.random.default_rng(0).integers(0, 4096, (60, 80)).astype(np.uint16)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_tiff(pixels, name="a.tif", **options):
+        path = tmp_path / name
+        tifffile.imwrite(path, pixels, **{"photometric": "minisblack", **options})
+        return path
+
+    return write_tiff
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"compression": "zlib"},
+        {"compression": "lzw"},
+        {"bigtiff": True},
+        {"tile": (32, 32)},
+        {"byteorder": ">"},
+        {"rowsperstrip": 7},
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_gray_images_are_read_as_they_are(write, gray, options, dtype):
+    path = write(gray.astype(dtype), **options)
+    properties = inspect_image(path)
+    assert (properties.height, properties.width, properties.n_planes) == (60, 80, 1)
+    assert properties.bit_depth == 8 * np.dtype(dtype).itemsize
+    assert properties.omexml is None
+    pixels = read_image(path)
+    assert pixels.dtype == dtype
+    assert (pixels == gray.astype(dtype)).all()
+
+
+def test_planes_are_counted_and_read_one_by_one(write, gray):
+    path = write(np.stack([gray, gray + 1, gray + 2]))
+    assert inspect_image(path).n_planes == 3
+    assert (read_image(path, plane=2) == gray + 2).all()
+    with pytest.raises(ImageFileError, match="no plane 3"):
+        read_image(path, plane=3)
+
+
+def test_ome_xml_is_handed_on(write, gray):
+    assert "<OME" in inspect_image(write(gray, "a.ome.tif", ome=True)).omexml
+
+
+def test_small_versions_of_the_image_are_no_planes(tmp_path, gray):
+    path = tmp_path / "pyramid.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(gray, photometric="minisblack", subifds=0)
+        file.write(gray[::2, ::2], photometric="minisblack", subfiletype=1)
+    assert inspect_image(path).n_planes == 1
+
+
+def test_twelve_bits_are_sixteen(write, gray):
+    path = write(gray, bitspersample=12)
+    assert inspect_image(path).bit_depth == 16
+    assert (read_image(path) == gray).all()
+
+
+def test_white_may_be_zero(write, gray):
+    assert (read_image(write(gray, photometric="miniswhite")) == 65535 - gray).all()
+
+
+@pytest.mark.parametrize("planarconfig", ["contig", "separate"])
+def test_true_colour_of_gray_is_gray(write, gray, planarconfig):
+    axis = -1 if planarconfig == "contig" else 0
+    pixels = np.stack([gray] * 3, axis=axis)
+    path = write(pixels, photometric="rgb", planarconfig=planarconfig)
+    assert inspect_image(path).n_planes == 1
+    assert (read_image(path) == gray).all()
+
+
+def test_transparency_is_not_looked_at(write, gray):
+    pixels = np.stack([gray, gray, gray, np.full_like(gray, 9)], axis=-1)
+    assert (read_image(write(pixels, photometric="rgb", extrasamples=["unassalpha"])) == gray).all()
+
+
+def test_colour_is_refused(write, gray):
+    for options in (
+        {"photometric": "rgb"},
+        {"photometric": "minisblack", "planarconfig": "contig"},
+    ):
+        with pytest.raises(ImageFileError, match=r"a\.tif.*in colour"):
+            read_image(write(np.stack([gray, gray, gray + 1], axis=-1), **options))
+
+
+@pytest.mark.parametrize("scale", [1, 257])
+def test_gray_palettes_give_gray_values(write, scale):
+    indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    ramp = np.arange(256, dtype=np.uint16)[::-1] * scale
+    path = write(indices, photometric="palette", colormap=np.stack([ramp] * 3))
+    assert (read_image(path) == 255 - indices).all()
+
+
+def test_coloured_palettes_are_refused(write):
+    ramp = np.arange(256, dtype=np.uint16) * 257
+    colours = np.stack([ramp, ramp, ramp[::-1]])
+    path = write(np.zeros((16, 16), np.uint8), photometric="palette", colormap=colours)
+    with pytest.raises(ImageFileError, match="in colour"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.uint32, bool])
+def test_other_pixel_types_are_named(write, dtype):
+    path = write(np.zeros((16, 16), dtype))
+    with pytest.raises(ImageFileError, match=r"a\.tif.*8 or 16 bits"):
+        inspect_image(path)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"tile": (32, 32)}])
+@pytest.mark.parametrize("n_planes", [1, 3])
+def test_truncation_is_seen_wherever_it_is(write, gray, options, n_planes):
+    path = write(np.stack([gray] * n_planes), **options)
+    whole = path.read_bytes()
+    for length in range(1, len(whole) - 200, len(whole) // 50):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ImageFileError, match=r"a\.tif"):
+            inspect_image(path)
+        with pytest.raises(ImageFileError, match=r"a\.tif"):
+            read_image(path)
+
+
+def test_a_directory_at_the_end_may_be_cut_off(tmp_path, gray):
+    path = tmp_path / "a.tif"
+    Image.fromarray(gray).save(path, compression="tiff_lzw")
+    whole = path.read_bytes()
+    assert inspect_image(path).width == 80
+    path.write_bytes(whole[: len(whole) * 9 // 10])
+    with pytest.raises(ImageFileError, match="truncated"):
+        inspect_image(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"Dear microscope,\n", "neither a TIFF nor a PNG"),
+        (b"II*\x00" + b"\xff" * 200, "truncated"),
+    ],
+)
+def test_what_is_no_image_is_named(tmp_path, content, words):
+    path = tmp_path / "letter.tif"
+    path.write_bytes(content)
+    for function in (inspect_image, read_image):
+        with pytest.raises(ImageFileError, match=rf"letter\.tif.*{words}"):
+            function(path)
+
+
+def test_damaged_pixels_are_named(write, gray):
+    path = write(gray, compression="zlib")
+    content = bytearray(path.read_bytes())
+    content[-900:-800] = bytes(100)
+    path.write_bytes(content)
+    with pytest.raises(ImageFileError, match="damaged"):
+        read_image(path)
+
+
+def test_large_images_are_refused_before_they_are_decoded(write, gray, tmp_path):
+    png = tmp_path / "a.png"
+    Image.fromarray(gray).save(png)
+    for path in (write(gray), png):
+        for function in (inspect_image, read_image):
+            with pytest.raises(ImageFileError, match="60 x 80 pixels, more than the 4,799"):
+                function(path, max_pixels=4799)
+            function(path, max_pixels=4800)
+
+
+def png(pixels, mode=None):
+    file = io.BytesIO()
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", [None, "LA", "RGB", "RGBA", "P"])
+def test_png_images_are_read(tmp_path, mode):
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    path = tmp_path / "a.png"
+    path.write_bytes(png(pixels, mode))
+    assert inspect_image(path).bit_depth == 8
+    assert (read_image(path) == pixels).all()
+
+
+def test_png_images_of_16_bits_are_read(tmp_path, gray):
+    path = tmp_path / "a.png"
+    path.write_bytes(png(gray))
+    assert inspect_image(path).bit_depth == 16
+    assert (read_image(path) == gray).all()
+
+
+def test_truncated_png_images_are_seen(tmp_path, gray):
+    path = tmp_path / "a.png"
+    whole = png(gray)
+    for length in range(9, len(whole), 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ImageFileError, match="truncated"):
+            inspect_image(path)
+
+
+def test_coloured_and_bilevel_png_images_are_refused(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(png(np.eye(16, dtype=np.uint8)[..., None] * np.array([1, 2, 3], np.uint8)))
+    with pytest.raises(ImageFileError, match="in colour"):
+        read_image(path)
+    path.write_bytes(png(np.eye(16, dtype=np.uint8), "1"))
+    with pytest.raises(ImageFileError, match="1-bit"):
+        inspect_image(path)
+
+
+def test_a_missing_file_is_not_bad_input(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        inspect_image(tmp_path / "gone.tif")
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("fly/01_POS002_D.TIF", (1006, 1000)),
+        ("fly/01_POS218_R.TIF", (1006, 1000)),
+        ("human/AS_09125_050116030001_D03f00d0.tif", (512, 512)),
+        ("human/AS_09125_050116030001_D03f00d2.tif", (512, 512)),
+    ],
+)
+def test_real_images_are_read_as_gray(name, shape):
+    properties = inspect_image(DATA / name)
+    assert (properties.height, properties.width, properties.bit_depth) == (*shape, 8)
+    pixels = read_image(DATA / name)
+    assert pixels.dtype == np.uint8
+    reference = np.asarray(Image.open(DATA / name).convert("L"))
+    assert (pixels == reference).all()

@@ -1,0 +1,64 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tmlib.errors import BadInput
+from tmlib.images.tiles import empty_tile, render_tile
+
+
+def decode(tile):
+    return Image.open(io.BytesIO(tile))
+
+
+def rendered(pixels, minimum, maximum):
+    return np.asarray(decode(render_tile(pixels, minimum, maximum, "png")))
+
+
+def test_intensities_are_scaled_and_clipped():
+    pixels = np.tile(np.arange(256, dtype=np.uint16) * 10, (256, 1))
+    row = rendered(pixels, 500, 1010)[0]
+    expected = [max(0, min(255, (value - 500) * 255 // 510)) for value in range(0, 2560, 10)]
+    assert row.tolist() == expected
+
+
+def test_eight_bits_can_pass_unchanged():
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 256)).astype(np.uint8)
+    assert (rendered(pixels, 0, 255) == pixels).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_windows_may_reach_beyond_the_type(dtype):
+    pixels = np.full((256, 256), 200, dtype)
+    assert (rendered(pixels, 0, 100_000) == 0).all()
+    assert (rendered(pixels, -1000, 200) == 255).all()
+    assert (rendered(pixels, 200, 300) == 0).all()
+
+
+def test_edge_tiles_are_padded_with_black():
+    tile = rendered(np.full((10, 20), 9, np.uint16), 0, 9)
+    assert tile.shape == (256, 256)
+    assert (tile[:10, :20] == 255).all()
+    assert tile.sum() == 255 * 200
+
+
+@pytest.mark.parametrize(("image_format", "mode"), [("jpeg", "L"), ("png", "L"), ("webp", "RGB")])
+def test_all_formats_show_the_same(image_format, mode):
+    y, x = np.mgrid[:256, :256]
+    pixels = (1000 + 900 * np.sin(y / 30) * np.cos(x / 40)).astype(np.uint16)
+    image = decode(render_tile(pixels, 0, 2000, image_format))
+    assert (image.format.lower(), image.mode, image.size) == (image_format, mode, (256, 256))
+    difference = np.asarray(image.convert("L")).astype(int) - rendered(pixels, 0, 2000)
+    assert np.abs(difference).max() <= 6
+    empty = np.asarray(decode(empty_tile(image_format)).convert("L"))
+    assert empty.shape == (256, 256)
+    assert not empty.any()
+
+
+def test_bad_requests_are_named():
+    pixels = np.zeros((256, 256), np.uint16)
+    with pytest.raises(BadInput, match="from 5 to 5 is empty"):
+        render_tile(pixels, 5, 5)
+    with pytest.raises(BadInput, match='"gif": use one of jpeg, png, webp'):
+        render_tile(pixels, 0, 5, "gif")
