@@ -5,7 +5,7 @@ perimeter (Benkrid K, Crookes D (2000), "Design and FPGA implementation of a per
 estimator"), so that the values are those of scikit-image.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -64,7 +64,6 @@ def morphology(labels: NDArray[np.integer[Any]], *, zernike: bool = False) -> pd
     width = regions.max(regions.x) - regions.min(regions.x) + 1
     radius = _depths(regions, labels)
     with np.errstate(divide="ignore", invalid="ignore"):
-        circularity = np.where(perimeter > 0, 4 * np.pi * area / perimeter**2, np.nan)
         elongation = np.where(major > 0, (major - minor) / major, np.nan)
         eccentricity = np.where(major > 0, np.sqrt(1 - np.minimum(minor / major, 1) ** 2), 0.0)
     features = {
@@ -75,7 +74,7 @@ def morphology(labels: NDArray[np.integer[Any]], *, zernike: bool = False) -> pd
         "Eccentricity": eccentricity,
         "Extent": area / (height * width),
         "Convexity": area / convex_area(regions),
-        "Circularity": circularity,
+        "Circularity": _circularity(area, perimeter),
         "Roundness": n_border_pixels**2 / (4 * np.pi * area),
         "Elongation": elongation,
         "Equivalent_Diameter": np.sqrt(4 * area / np.pi),
@@ -90,18 +89,30 @@ def morphology(labels: NDArray[np.integer[Any]], *, zernike: bool = False) -> pd
     return pd.DataFrame(columns, index=pd.Index(regions.labels, name="label"))
 
 
-def form_factors(
-    labels: NDArray[np.integer[Any]],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], _Float, _Float]:
-    """Labels, areas, convexities and circularities, for those who need nothing else.
+class FormFactors(NamedTuple):
+    """Area, convexity and circularity, one entry per label.
 
-    Circularity is infinite where the perimeter is 0.
+    Circularity is NaN for objects so small that their perimeter is 0.
     """
+
+    labels: NDArray[np.int64]
+    area: NDArray[np.int64]
+    convexity: _Float
+    circularity: _Float
+
+
+def form_factors(labels: NDArray[np.integer[Any]]) -> FormFactors:
+    """The values by which clumps and debris are told, without the cost of the others."""
     regions = Regions.of(labels)
     perimeter, _ = _borders(regions, labels)
+    convexity = regions.area / convex_area(regions)
+    circularity = _circularity(regions.area, perimeter)
+    return FormFactors(regions.labels, regions.area, convexity, circularity)
+
+
+def _circularity(area: NDArray[Any], perimeter: _Float) -> _Float:
     with np.errstate(divide="ignore"):
-        circularity = 4 * np.pi * regions.area / perimeter**2
-    return regions.labels, regions.area, regions.area / convex_area(regions), circularity
+        return np.where(perimeter > 0, 4 * np.pi * area / perimeter**2, np.nan)
 
 
 def _ellipses(regions: Regions) -> tuple[_Float, _Float, _Float, _Float]:

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from tmlib.jterator.arrays import LabelImage, MaskImage
 from tmlib.jterator.figures import image_figure
-from tmlib.jterator.measure.morphology import morphology
+from tmlib.jterator.measure.morphology import form_factors, morphology
 
 VERSION = "0.2.0"
 OLDER_VERSIONS = ("0.0.1", "0.1.0")
@@ -45,13 +45,18 @@ def main(
     labels: LabelImage = mask.astype(np.int32)
     if mask.dtype == np.bool_:
         labels, _ = ndimage.label(mask, np.ones((3, 3)), output=np.int32)
-    values = morphology(labels)[f"Morphology_{feature.capitalize()}"]
+    if feature == "eccentricity":
+        shapes = morphology(labels)
+        found, values = shapes.index.to_numpy(), shapes["Morphology_Eccentricity"].to_numpy()
+    else:
+        factors = form_factors(labels)
+        found, values = factors.labels, getattr(factors, feature)
     is_outside = np.zeros(len(values), bool)
     if lower_threshold is not None:
-        is_outside |= (values < lower_threshold).to_numpy()
+        is_outside |= values < lower_threshold
     if upper_threshold is not None:
-        is_outside |= (values > upper_threshold).to_numpy()
-    kept = values.index.to_numpy()[~is_outside]
+        is_outside |= values > upper_threshold
+    kept = found[~is_outside]
     number = np.zeros(int(labels.max()) + 1, np.int32)
     number[kept] = np.arange(1, len(kept) + 1)
     filtered = number[labels]

@@ -88,14 +88,14 @@ def _criteria_figure(mask: MaskImage, separated: LabelImage, *, remaining: bool)
     if not remaining:
         image = np.zeros(mask.shape, np.uint8)
         labels = separate(mask > 0, image, nothing_is_a_clump, trim=False)
-    found, area, convexity, circularity = form_factors(labels)
+    factors = form_factors(labels)
     panels = {}
     for name, values in (
-        ("area", area),
-        ("convexity in percent", 100 * convexity),
-        ("circularity in percent", 100 * np.minimum(circularity, 2)),
+        ("area", factors.area),
+        ("convexity in percent", 100 * factors.convexity),
+        ("circularity in percent", 100 * np.nan_to_num(factors.circularity)),
     ):
         by_label = np.zeros(int(labels.max()) + 1)
-        by_label[found] = values
+        by_label[factors.labels] = values
         panels[name] = by_label[labels]
     return image_figure("Selection criteria", panels)

@@ -71,8 +71,7 @@ def _smooth(image: NDArray[np.float32], name: str, size: float) -> NDArray[np.fl
     else:
         largest = float(image.max()) or 1.0
         similar = max(3 * _noise(image), 1.0) / largest
-        # scikit-image has no types for this function
-        smoothed = largest * denoise_bilateral(  # type: ignore[no-untyped-call]
+        smoothed = largest * denoise_bilateral(
             image / largest, sigma_color=similar, sigma_spatial=size
         )
     return smoothed

@@ -61,12 +61,12 @@ class ClumpCriteria:
 
     def clumps(self, labels: LabelImage | _Integers) -> _Integers:
         """Labels of the objects that are clumps."""
-        found, area, convexity, circularity = form_factors(labels)
-        return found[
-            (area >= self.min_area)
-            & (area <= self.max_area)
-            & (convexity <= self.max_convexity)
-            & (circularity <= self.max_circularity)
+        factors = form_factors(labels)
+        return factors.labels[
+            (factors.area >= self.min_area)
+            & (factors.area <= self.max_area)
+            & (factors.convexity <= self.max_convexity)
+            & (factors.circularity <= self.max_circularity)
         ]
 
 

@@ -1,5 +1,7 @@
 """What each module does to images of which the right answer is known."""
 
+import json
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -197,6 +199,25 @@ def test_separate_clumps_cuts_only_what_meets_all_criteria(criterion: dict[str, 
     mask = disk(40, 40, 14) | disk(40, 64, 14)
     assert separated(mask).max() == 2
     assert separated(mask, **criterion).max() == 1
+
+
+@pytest.mark.parametrize(("remaining", "areas"), [(False, 1), (True, 2)])
+def test_separate_clumps_can_show_what_the_criteria_see(remaining: bool, areas: int) -> None:
+    mask = disk(40, 40, 14) | disk(40, 64, 12)
+    figure = separate_clumps.main(
+        mask,
+        mask.astype(np.uint8),
+        min_cut_area=20,
+        max_convexity=0.95,
+        max_circularity=1,
+        min_area=50,
+        selection_test_mode=True,
+        selection_test_show_remaining=remaining,
+        plot=True,
+    ).figure
+    panel = json.loads(figure)["data"][0]
+    assert panel["name"] == "area"
+    assert len(np.unique(panel["z"])) == 1 + areas
 
 
 def test_separate_clumps_gives_every_speck_a_label() -> None:
