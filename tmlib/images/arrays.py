@@ -8,6 +8,7 @@ in the child. A child that is forked before is fine.
 """
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -21,7 +22,7 @@ import numpy as np
 import tensorstore as ts
 from numpy.typing import NDArray
 
-from tmlib.errors import Conflict, NotFound
+from tmlib.errors import Conflict, NotFound, Unavailable
 
 TILE_SIZE = 256
 """Height and width of the inner chunks, the smallest piece that is read."""
@@ -88,10 +89,12 @@ def create_array(
     try:
         ts.open(spec, create=True, open=True).result()
     except ValueError as error:
-        raise Conflict(
-            f"{_label(path)} holds images of another size or type than those that are written "
-            "now: delete the old ones first."
-        ) from error
+        if "FAILED_PRECONDITION" in str(error):
+            raise Conflict(
+                f"{_label(path)} holds images of another size or type than those that are "
+                "written now: delete the old ones first."
+            ) from error
+        raise explained(error, path) from error
 
 
 def open_array(path: Path, *, keep_zeros: bool = True) -> Any:
@@ -118,6 +121,39 @@ def read_stored(array: Any) -> NDArray[Any] | None:
     return pixels
 
 
+def write_stored(view: Any, pixels: NDArray[Any], path: Path) -> None:
+    """Write a view of the array in this folder.
+
+    Raises
+    ------
+    Unavailable
+        If the disk is full.
+    """
+    try:
+        view.write(pixels).result()
+    except ValueError as error:
+        raise explained(error, path) from error
+
+
+def explained(error: Exception, path: Path) -> Exception:
+    """What an error of the array library or the file system means for the user.
+
+    The error itself if that is not known.
+    """
+    if "RESOURCE_EXHAUSTED" in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
+        return Unavailable(
+            f"The disk is full: {_label(path)} could not be written. "
+            "Make room and run the job again."
+        )
+    if "NOT_FOUND" in str(error):
+        return _no_images(path)
+    return error
+
+
+def _no_images(path: Path) -> NotFound:
+    return NotFound(f"There are no images in {_label(path)} (yet).")
+
+
 class _OpenArrays:
     """The arrays this process used last, by path and what the file system says about it."""
 
@@ -129,7 +165,7 @@ class _OpenArrays:
         try:
             status = (path / "zarr.json").stat()
         except (FileNotFoundError, NotADirectoryError):
-            raise NotFound(f"There are no images in {_label(path)} (yet).") from None
+            raise _no_images(path) from None
         key = (str(path), keep_zeros, status.st_ino, status.st_mtime_ns)
         with self._lock:
             if key in self._arrays:
@@ -139,7 +175,10 @@ class _OpenArrays:
                 "fill_missing_data_reads": False,
                 "store_data_equal_to_fill_value": keep_zeros,
             }
-        array = ts.open(spec, open=True).result()
+        try:
+            array = ts.open(spec, open=True).result()
+        except ValueError as error:
+            raise explained(error, path) from error
         with self._lock:
             self._arrays[key] = array
             if len(self._arrays) > _MAX_OPEN:
@@ -180,10 +219,14 @@ def write_group(path: Path, ome: Mapping[str, Any] | None = None) -> None:
     with contextlib.suppress(FileNotFoundError):
         if target.read_text(encoding="utf-8") == text:
             return
-    path.mkdir(parents=True, exist_ok=True)
     draft = path / f".zarr.json.{secrets.token_hex(8)}"
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(target)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise explained(error, path) from error
 
 
 def round_up(size: int, multiple: int = TILE_SIZE) -> int:

@@ -21,6 +21,7 @@ from tmlib.images.arrays import (
     read_stored,
     round_up,
     write_group,
+    write_stored,
 )
 from tmlib.images.layout import well_name as name_well
 from tmlib.images.layout import well_position
@@ -103,6 +104,8 @@ def write_plane(
         If the pixels or the plane do not fit the shape.
     Conflict
         If the field exists with another shape.
+    Unavailable
+        If the disk is full.
     """
     if pixels.shape != (shape.height, shape.width) or pixels.dtype != np.dtype(shape.dtype):
         raise BadInput(
@@ -122,7 +125,7 @@ def write_plane(
     # the distance of focal planes is not known: no unit is better than a wrong one
     image["axes"][2].pop("unit", None)
     write_group(field_path, {"multiscales": [image], "omero": display(channel_names, shape.dtype)})
-    open_array(path)[t, c, z].write(pixels).result()
+    write_stored(open_array(path)[t, c, z], pixels, path)
 
 
 def read_plane(field_path: Path, *, t: int, c: int, z: int) -> GrayImage:

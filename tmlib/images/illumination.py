@@ -24,6 +24,7 @@ from scipy import ndimage
 from scipy.special import fdtri
 
 from tmlib.errors import BadInput
+from tmlib.images.arrays import explained
 from tmlib.images.reading import GrayImage
 
 _VERSION = 1
@@ -160,24 +161,34 @@ class IlluminationStatistics:
         return int(self._percentiles[round(percent * (_N_PERCENTILES - 1) / 100)])
 
     def save(self, path: Path) -> None:
-        """Write everything to a ``.npz`` file, which appears complete or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write everything to a ``.npz`` file, which appears complete or not at all.
+
+        Raises
+        ------
+        Unavailable
+            If the disk is full.
+        """
+        content = {
+            "version": np.array(_VERSION),
+            "n_images": np.array(self.n_images),
+            "mean": self.mean.astype(np.float32),
+            "std": self.std.astype(np.float32),
+            "odd_mean": self._odd_mean.astype(np.float32),
+            "n_odd": np.array(self._n_odd),
+            "surface_squares": self._surface_squares,
+            "percentiles": self._percentiles,
+        }
         draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with draft.open("wb") as file:
-            np.savez(
-                file,
-                version=np.array(_VERSION),
-                n_images=np.array(self.n_images),
-                mean=self.mean.astype(np.float32),
-                std=self.std.astype(np.float32),
-                odd_mean=self._odd_mean.astype(np.float32),
-                n_odd=np.array(self._n_odd),
-                surface_squares=self._surface_squares,
-                percentiles=self._percentiles,
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with draft.open("wb") as file:
+                np.savez(file, allow_pickle=False, **content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise explained(error, path) from error
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -25,6 +25,7 @@ from tmlib.images.arrays import (
     open_array,
     read_stored,
     write_group,
+    write_stored,
 )
 from tmlib.images.reading import GrayImage
 
@@ -87,7 +88,8 @@ def create_mosaic(
 ) -> None:
     """Create an empty mosaic in place of what may be there.
 
-    Readers see the old mosaic or the new one, or for a moment none.
+    Readers see the old mosaic or the new one, or for a moment none. One process at a time may
+    create the same mosaic; what a killed one left is cleared away.
 
     Parameters
     ----------
@@ -102,6 +104,8 @@ def create_mosaic(
     pixel_size
         Width and height of a pixel in micrometres, if known.
     """
+    for left_over in path.parent.glob(f".{path.name}.*"):
+        shutil.rmtree(left_over, ignore_errors=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     shapes = level_shapes(height, width)[::-1]
     for i, shape in enumerate(shapes):
@@ -158,7 +162,7 @@ def write_base(path: Path, region: Region, images: Sequence[PlacedImage]) -> Non
             canvas[top - region.y : bottom - region.y, left - region.x : right - region.x] = pixels[
                 top - image.y : bottom - image.y, left - image.x : right - image.x
             ]
-    _write(array, region, canvas)
+    _write(path, 0, region, canvas)
 
 
 def write_level(path: Path, level: int, region: Region) -> None:
@@ -178,8 +182,7 @@ def write_level(path: Path, level: int, region: Region) -> None:
     """
     depth = _depth(path)
     larger = open_array(path / str(depth - 2 - level), keep_zeros=False)
-    array = open_array(path / str(depth - 1 - level), keep_zeros=False)
-    small = np.zeros((region.height, region.width), array.dtype.numpy_dtype)
+    small = np.zeros((region.height, region.width), larger.dtype.numpy_dtype)
     # strips of chunks keep the memory low and skip what was never imaged
     for y in range(0, region.height, TILE_SIZE):
         strip = small[y : y + TILE_SIZE]
@@ -187,7 +190,7 @@ def write_level(path: Path, level: int, region: Region) -> None:
         bottom = min(top + 2 * len(strip), larger.shape[0])
         right = min(left + 2 * region.width, larger.shape[1])
         strip[...] = _halve(_read_or_zero(larger, Region(top, left, bottom - top, right - left)))
-    _write(array, region, small)
+    _write(path, depth - 1 - level, region, small)
 
 
 def read_tile(path: Path, *, z: int, y: int, x: int) -> GrayImage | None:
@@ -250,6 +253,8 @@ def _read_or_zero(array: Any, region: Region) -> NDArray[Any]:
     return pixels
 
 
-def _write(array: Any, region: Region, pixels: NDArray[Any]) -> None:
+def _write(path: Path, dataset: int, region: Region, pixels: NDArray[Any]) -> None:
+    array_path = path / str(dataset)
     bottom, right = region.y + region.height, region.x + region.width
-    array[region.y : bottom, region.x : right].write(pixels).result()
+    view = open_array(array_path, keep_zeros=False)[region.y : bottom, region.x : right]
+    write_stored(view, pixels, array_path)

@@ -10,7 +10,7 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.common.omero import Omero
 
-from tmlib.errors import BadInput, Conflict, NotFound
+from tmlib.errors import BadInput, Conflict, NotFound, Unavailable
 from tmlib.images.channel_images import (
     FieldShape,
     field_path,
@@ -129,6 +129,31 @@ def test_images_that_do_not_fit_are_refused(plate):
     small = FieldShape(1, 1, 1, 64, 64, "uint8")
     with pytest.raises(Conflict, match="A/01/0"):
         write_plane(path, small, ["DNA"], t=0, c=0, z=0, pixels=np.zeros((64, 64), np.uint8))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root on Linux")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_named_and_the_job_can_be_repeated(small_disk):
+    path = field_path(small_disk / "plate_1.ome.zarr", "A01", 0)
+    random = np.random.default_rng(0).integers(0, 65535, (300, 260)).astype(np.uint16)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(120_000))
+    with pytest.raises(Unavailable, match=r"disk is full.*A/01/0.*run the job again"):
+        write_plane(path, SHAPE, NAMES, t=0, c=0, z=0, pixels=random)
+    with pytest.raises(NotFound):
+        read_plane(path, t=0, c=0, z=0)
+    ballast.unlink()
+    write(path)
+    assert (read_plane(path, t=0, c=0, z=0) == pixels()).all()
 
 
 @pytest.fixture

@@ -167,6 +167,7 @@ def test_a_rebuilt_mosaic_is_noticed(path):
     assert (read_tile(path, z=1, y=0, x=0) == old).all()
     build(path, (300, 60), [placed(0, 0, new)], "uint8")
     assert (read_tile(path, z=1, y=1, x=0) == new[256:]).all()
+    (path.parent / f".{path.name}.killed").mkdir()
     create_mosaic(path, height=300, width=60, dtype="uint8", name="DNA")
     assert read_tile(path, z=1, y=0, x=0) is None
     assert [p.name for p in path.parent.iterdir()] == [path.name]
