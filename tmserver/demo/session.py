@@ -77,9 +77,9 @@ def run_demo(options: DemoOptions) -> None:
                 url=supervisor.url, username=login.name, password=login.password
             ) as client:
                 _run(client, plate, project, settings, console)
-                _print_address(supervisor.url, client.experiment_id, login, console)
-            if not options.stop:
-                _wait_for_interrupt(console)
+                if not options.stop:
+                    _print_address(supervisor.url, client.experiment_id, login, console)
+                    _wait_for_interrupt(console)
 
 
 @contextmanager
