@@ -13,12 +13,14 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint clean
+.PHONY: help setup viewer demo serve test lint clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(VIEWER)/dist/index.html ## install everything into .venv and build the viewer
+
+viewer: $(VIEWER)/dist/index.html ## build the browser viewer alone
 
 demo: setup ## run a sample plate, or your images, from files to a map: make demo ARGS="--help"
 	@$(BIN)/tm demo $(ARGS)

@@ -45,12 +45,11 @@ def test_fly_cells(tmp_path: Path) -> None:
     with running_demo(tmp_path / "fly", database_url, *arguments) as demo:
         places = [(site["y"], site["x"]) for site in demo.client.get_sites()]
         assert sorted(places) == [(0, 0), (0, 1), (0, 2)]
-        # 281 in one of the sites by a simple segmentation; such flies differ, not by factors
-        counts = [
-            len(demo.client.download_feature_values("Nuclei", "plate", "A01", 0, x))
-            for x in range(3)
-        ]
-        assert all(150 <= count <= 600 for count in counts), counts
+        # a simple segmentation finds 281 in the first; the others are crowded
+        expected = [(250, 330), (750, 1000), (620, 850)]
+        for x, (fewest, most) in enumerate(expected):
+            values = demo.client.download_feature_values("Nuclei", "plate", "A01", 0, x)
+            assert fewest <= len(values) <= most
 
 
 def test_a_simulated_plate_and_the_exit(tmp_path: Path) -> None:
