@@ -2,7 +2,7 @@
 
 import csv
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,35 +142,38 @@ def simulate_plate(
         for well, y, x in itertools.product(wells, range(rows), range(columns)):
             key = [seed, ord(well[0]), int(well[1:]), y, x]
             scene = simulate_scene(np.random.default_rng(key), height, width, nuclei_per_site)
-            field = y * columns + x + 1
+            site = _store_truth(truth_folder, well, y, x, y * columns + x + 1, scene.nuclei)
+            table.writerows((well, y, x, *row) for row in _describe(scene.nuclei))
             stage = (
                 ((rows - 1) / 2 - y) * height * PIXEL_SIZE,
                 (x - (columns - 1) / 2) * width * PIXEL_SIZE,
             )
-            for record, pixels in _photograph(
-                scene, key, name, well, field, stage, n_tpoints, n_zplanes
-            ):
-                path = folder / record.file_name
-                tifffile.imwrite(path, pixels, photometric="minisblack", metadata=None)
-                images.append(path)
-                records.append(record)
-            truth_file = truth_folder / f"nuclei_{well}_y{y}_x{x}.tif"
-            tifffile.imwrite(truth_file, scene.nuclei, compression="zlib", metadata=None)
-            table.writerows((well, y, x, *row) for row in _describe(scene.nuclei))
-            sites.append(SampleSite(well, y, x, field, truth_file, int(scene.nuclei.max())))
+            taken = _photograph(scene, key, site, stage, name, n_tpoints, n_zplanes)
+            site_records = list(_store(folder, taken))
+            images.extend(folder / record.file_name for record in site_records)
+            records.extend(site_records)
+            sites.append(site)
     metadata = (folder / "MeasurementData.mlf", folder / "MeasurementDetail.mrf")
     write_records(metadata[0], records)
     write_detail(metadata[1], name, (height, width), len(_OPTICS), n_tpoints, n_zplanes, PIXEL_SIZE)
     return SamplePlate(folder, tuple(images), metadata, tuple(sites), nuclei_file)
 
 
+def _store_truth(
+    folder: Path, well: str, y: int, x: int, field: int, nuclei: NDArray[np.int32]
+) -> SampleSite:
+    """Write the label image of a site."""
+    path = folder / f"nuclei_{well}_y{y}_x{x}.tif"
+    tifffile.imwrite(path, nuclei, compression="zlib", metadata=None)
+    return SampleSite(well, y, x, field, path, int(nuclei.max()))
+
+
 def _photograph(
     scene: Scene,
     key: list[int],
-    name: str,
-    well: str,
-    field: int,
+    site: SampleSite,
     stage: tuple[float, float],
+    name: str,
     n_tpoints: int,
     n_zplanes: int,
 ) -> Iterator[tuple[Record, NDArray[np.uint16]]]:
@@ -181,8 +184,18 @@ def _photograph(
             distance = abs(z - n_zplanes // 2)
             rng = np.random.default_rng([*key, c, t, z])
             pixels = expose(rng, brightness, optics, tpoint=t, defocus=distance)
-            file_name = f"{name}_{well}_T{t + 1:04d}F{field:03d}L01A01Z{z + 1:02d}C{c:02d}.tif"
-            yield Record(file_name, well, field, t + 1, z + 1, c, stage, z * Z_STEP), pixels
+            place = f"{site.well}_T{t + 1:04d}F{site.field:03d}"
+            file_name = f"{name}_{place}L01A01Z{z + 1:02d}C{c:02d}.tif"
+            record = Record(file_name, site.well, site.field, t + 1, z + 1, c, stage, z * Z_STEP)
+            yield record, pixels
+
+
+def _store(folder: Path, taken: Iterable[tuple[Record, NDArray[np.uint16]]]) -> Iterator[Record]:
+    """Write planes as TIFF files."""
+    for record, pixels in taken:
+        path = folder / record.file_name
+        tifffile.imwrite(path, pixels, photometric="minisblack", metadata=None)
+        yield record
 
 
 def _describe(labels: NDArray[np.int32]) -> Iterator[tuple[int, str, str, int]]:
