@@ -32,6 +32,7 @@ class Server:
         self.token = ""
         self.environment = {
             **os.environ,
+            "HOME": str(settings.data_dir.parent),  # gunicorn leaves a control socket there
             "TM_DATA_DIR": str(settings.data_dir),
             "TM_DATABASE_URL": settings.resolved_database_url,
         }
@@ -130,10 +131,8 @@ def test_uploads_survive_senders_that_break_off_and_servers_that_are_killed(
         return {file["name"]: file["status"] for file in files}[name]
 
     def send(name: str) -> str:
-        message: str = server.call("POST", upload, files={"file": (name, b"whole")}).json()[
-            "message"
-        ]
-        return message
+        answer = server.call("POST", upload, files={"file": (name, b"whole")})
+        return str(answer.json()["message"])
 
     with server.half_sent(upload, IMAGES[0]):
         server.wait_until(lambda: status(IMAGES[0]) == "UPLOADING")

@@ -1,10 +1,12 @@
 import io
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from tests.tmserver.conftest import Person
 from tmlib.settings import Settings
+from tmlib.storage import ExperimentStorage
 
 IMAGE = "plate_A01_T0001F001L01A01Z01C01.tif"
 METADATA = "MeasurementData.mlf"
@@ -128,3 +130,17 @@ def test_a_file_that_is_too_large_is_refused(
         assert "TM_MAX_UPLOAD_BYTES" in owner.refused("POST", path, 413, data=file)
     assert list(settings.data_dir.rglob(IMAGE)) == []
     assert send(owner, acquisition, IMAGE, b"x" * 1000) == "Acquisition complete"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_reported_and_the_file_can_be_sent_later(
+    owner: Person, acquisition: str, settings: Settings
+) -> None:
+    owner.post(f"{acquisition}/upload/register", files=[IMAGE])
+    folder = ExperimentStorage(settings.data_dir, 1).microscope_images(1, 1)
+    folder.mkdir(parents=True)
+    (folder / ".1.part").symlink_to("/dev/full")
+    file = {"file": (io.BytesIO(b"x" * 400_000), IMAGE)}
+    message = owner.refused("POST", f"{acquisition}/microscope-file", 507, data=file)
+    assert "disk is full" in message
+    assert send(owner, acquisition, IMAGE, b"whole") == "Acquisition complete"
