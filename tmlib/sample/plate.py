@@ -132,7 +132,6 @@ def simulate_plate(
     folder = Path(folder)
     truth_folder = folder / "ground_truth"
     truth_folder.mkdir(parents=True, exist_ok=True)
-    images: list[Path] = []
     records: list[Record] = []
     sites: list[SampleSite] = []
     nuclei_file = truth_folder / "nuclei.csv"
@@ -149,14 +148,13 @@ def simulate_plate(
                 (x - (columns - 1) / 2) * width * PIXEL_SIZE,
             )
             taken = _photograph(scene, key, site, stage, name, n_tpoints, n_zplanes)
-            site_records = list(_store(folder, taken))
-            images.extend(folder / record.file_name for record in site_records)
-            records.extend(site_records)
+            records.extend(_store(folder, taken))
             sites.append(site)
     metadata = (folder / "MeasurementData.mlf", folder / "MeasurementDetail.mrf")
     write_records(metadata[0], records)
     write_detail(metadata[1], name, (height, width), len(_OPTICS), n_tpoints, n_zplanes, PIXEL_SIZE)
-    return SamplePlate(folder, tuple(images), metadata, tuple(sites), nuclei_file)
+    images = tuple(folder / record.file_name for record in records)
+    return SamplePlate(folder, images, metadata, tuple(sites), nuclei_file)
 
 
 def _store_truth(
