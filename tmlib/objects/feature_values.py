@@ -14,19 +14,18 @@ from tmlib.db import Database
 from tmlib.errors import Conflict, NotFound
 from tmlib.objects.feature_files import FeatureFile, Vanished, list_files, merge
 from tmlib.objects.models import Feature
-from tmlib.objects.selection import Selection, check_selection
+from tmlib.objects.selection import EVERYTHING, Selection, check_selection
 from tmlib.objects.service import get_mapobject_type
 from tmlib.storage import ExperimentStorage
 
 _CSV_ROWS = 1_000
-_EVERYTHING = Selection()
 
 
 def select_feature_values(
     database: Database,
     storage: ExperimentStorage,
     mapobject_type_id: int,
-    selection: Selection = _EVERYTHING,
+    selection: Selection = EVERYTHING,
     *,
     features: Sequence[str] | None = None,
 ) -> "FeatureValues":

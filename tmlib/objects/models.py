@@ -74,7 +74,10 @@ class SegmentationLayer(Base):
 
 
 class Mapobject(Base):
-    """One object; ``ref_id`` is the site, well or plate that it lies in."""
+    """One object; ``ref_id`` is the site, well or plate that it lies in.
+
+    It goes with its experiment by way of its type; a second foreign key would only cost time.
+    """
 
     __tablename__ = "mapobjects"
     __table_args__ = (
@@ -82,9 +85,7 @@ class Mapobject(Base):
         {"postgresql_partition_by": "LIST (experiment_id)"},
     )
 
-    experiment_id: Mapped[int] = mapped_column(
-        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
-    )
+    experiment_id: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     mapobject_type_id: Mapped[int] = mapped_column(
         ForeignKey("mapobject_types.id", ondelete="CASCADE")
@@ -167,10 +168,10 @@ class FeatureValueFile(Base):
     __tablename__ = "feature_value_files"
     __table_args__ = (
         UniqueConstraint(
+            "site_id",
             "mapobject_type_id",
             "tpoint",
             "zplane",
-            "site_id",
             name="uq_feature_value_files_content",
         ),
     )
@@ -180,7 +181,7 @@ class FeatureValueFile(Base):
         ForeignKey("experiments.id", ondelete="CASCADE"), index=True
     )
     mapobject_type_id: Mapped[int] = mapped_column(
-        ForeignKey("mapobject_types.id", ondelete="CASCADE")
+        ForeignKey("mapobject_types.id", ondelete="CASCADE"), index=True
     )
     site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"))
     tpoint: Mapped[int]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, NotFound
@@ -24,6 +24,9 @@ class Selection:
     def covers_all_sites(self) -> bool:
         """Whether no plate, well or site was chosen."""
         return (self.plate_name, self.well_name, self.well_pos_y, self.well_pos_x) == (None,) * 4
+
+
+EVERYTHING = Selection()
 
 
 def check_selection(
@@ -58,21 +61,23 @@ def check_selection(
 
 def selected_sites(experiment_id: int, selection: Selection) -> Select[int]:
     """Query for the ids of the sites that are selected."""
+    return (
+        select(Site.id)
+        .join(Well, Well.id == Site.well_id)
+        .join(Plate, Plate.id == Well.plate_id)
+        .where(Site.experiment_id == experiment_id, *conditions(selection))
+    )
+
+
+def conditions(selection: Selection) -> list[ColumnElement[bool]]:
+    """Conditions on plate, well and site, for a query that joins what is selected by."""
     wanted = {
         Plate.name: selection.plate_name,
         Well.name: selection.well_name,
         Site.y: selection.well_pos_y,
         Site.x: selection.well_pos_x,
     }
-    return (
-        select(Site.id)
-        .join(Well, Well.id == Site.well_id)
-        .join(Plate, Plate.id == Well.plate_id)
-        .where(
-            Site.experiment_id == experiment_id,
-            *(column == value for column, value in wanted.items() if value is not None),
-        )
-    )
+    return [column == value for column, value in wanted.items() if value is not None]
 
 
 def file_name(

@@ -198,7 +198,6 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('mapobject_type_id', sa.Integer(), nullable=False),
     sa.Column('ref_id', sa.Integer(), nullable=False),
-    sa.ForeignKeyConstraint(['experiment_id'], ['experiments.id'], name=op.f('fk_mapobjects_experiment_id_experiments'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['mapobject_type_id'], ['mapobject_types.id'], name=op.f('fk_mapobjects_mapobject_type_id_mapobject_types'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('experiment_id', 'id', name=op.f('pk_mapobjects')),
     postgresql_partition_by='LIST (experiment_id)'
@@ -378,10 +377,11 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['mapobject_type_id'], ['mapobject_types.id'], name=op.f('fk_feature_value_files_mapobject_type_id_mapobject_types'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['site_id'], ['sites.id'], name=op.f('fk_feature_value_files_site_id_sites'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_feature_value_files')),
-    sa.UniqueConstraint('mapobject_type_id', 'tpoint', 'zplane', 'site_id', name='uq_feature_value_files_content'),
+    sa.UniqueConstraint('site_id', 'mapobject_type_id', 'tpoint', 'zplane', name='uq_feature_value_files_content'),
     sa.UniqueConstraint('path', name=op.f('uq_feature_value_files_path'))
     )
     op.create_index(op.f('ix_feature_value_files_experiment_id'), 'feature_value_files', ['experiment_id'], unique=False)
+    op.create_index(op.f('ix_feature_value_files_mapobject_type_id'), 'feature_value_files', ['mapobject_type_id'], unique=False)
     if is_postgresql:
         op.create_index('ix_mapobject_segmentations_outline', 'mapobject_segmentations', ['outline'], postgresql_using='gist')
     else:

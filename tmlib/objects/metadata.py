@@ -1,0 +1,111 @@
+"""What is known about objects beside their feature values, as CSV that streams."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from tmlib.db import Database
+from tmlib.experiments.models import Plate, Site, Well
+from tmlib.objects.models import (
+    Mapobject,
+    MapobjectSegmentation,
+    MapobjectType,
+    SegmentationLayer,
+)
+from tmlib.objects.selection import EVERYTHING, Selection, check_selection, conditions
+from tmlib.objects.service import get_mapobject_type
+
+_ROWS = 5_000
+_PLACES: dict[str, dict[str, Any]] = {
+    "Plate": {"plate_name": Plate.name},
+    "Well": {"plate_name": Plate.name, "well_name": Well.name},
+    "Site": {
+        "plate_name": Plate.name,
+        "well_name": Well.name,
+        "well_pos_y": Site.y,
+        "well_pos_x": Site.x,
+    },
+}
+_SEGMENTATION: dict[str, Any] = {
+    "tpoint": SegmentationLayer.tpoint,
+    "zplane": SegmentationLayer.zplane,
+    "label": MapobjectSegmentation.label,
+    "is_border": MapobjectSegmentation.is_border,
+}
+
+
+def metadata_csv(
+    database: Database,
+    experiment_id: int,
+    mapobject_type_id: int,
+    selection: Selection = EVERYTHING,
+) -> Iterator[bytes]:
+    """Where objects lie, one row per object and segmentation layer, in parts.
+
+    Rows are in the order of :meth:`tmlib.objects.feature_values.FeatureValues.csv`. Static types
+    have no columns ``tpoint``, ``zplane``, ``label`` and ``is_border``. What is wrong with the
+    request is reported at once, not when the first part is taken.
+
+    Raises
+    ------
+    NotFound
+        If there is no such type, plate, well, site or time point.
+    BadInput
+        If the selection does not fit the type.
+    """
+    with database.session() as session:
+        mapobject_type = get_mapobject_type(session, experiment_id, mapobject_type_id)
+        check_selection(session, mapobject_type, selection)
+    columns = dict(_PLACES[mapobject_type.ref_type])
+    if not mapobject_type.is_static:
+        columns |= _SEGMENTATION
+    query = _query(mapobject_type, columns, selection)
+    return _stream(database, ["mapobject_id", *columns], query)
+
+
+def _query(
+    mapobject_type: MapobjectType, columns: dict[str, Any], selection: Selection
+) -> Select[Any]:
+    layers, segmentations = SegmentationLayer, MapobjectSegmentation
+    query = (
+        select(Mapobject.id, *columns.values())
+        .join(
+            segmentations,
+            (segmentations.experiment_id == Mapobject.experiment_id)
+            & (segmentations.mapobject_id == Mapobject.id),
+        )
+        .join(layers, layers.id == segmentations.segmentation_layer_id)
+    )
+    if mapobject_type.ref_type == "Site":
+        query = query.join(Site, Site.id == Mapobject.ref_id).join(Well, Well.id == Site.well_id)
+    elif mapobject_type.ref_type == "Well":
+        query = query.join(Well, Well.id == Mapobject.ref_id)
+    place = Plate.id == (Mapobject.ref_id if mapobject_type.ref_type == "Plate" else Well.plate_id)
+    query = query.join(Plate, place).where(
+        Mapobject.experiment_id == mapobject_type.experiment_id,
+        Mapobject.mapobject_type_id == mapobject_type.id,
+        *conditions(selection),
+    )
+    if selection.tpoint is not None:
+        query = query.where(layers.tpoint == selection.tpoint)
+    return query.order_by(layers.tpoint, layers.zplane, Mapobject.ref_id, segmentations.label)
+
+
+def _stream(database: Database, header: Sequence[str], query: Select[Any]) -> Iterator[bytes]:
+    yield _lines([header])
+    with database.session() as session:
+        rows = session.execute(query.execution_options(yield_per=_ROWS))
+        for part in rows.partitions():
+            # the database's true and false are 1 and 0 to the reader
+            yield _lines(
+                [int(value) if isinstance(value, bool) else value for value in row] for row in part
+            )
+
+
+def _lines(rows: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
