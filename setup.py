@@ -8,7 +8,7 @@ REQUIREMENTS = [
     # web
     "flask>=3.1,<4",
     "flask-jwt-extended>=4.7,<5",
-    "gunicorn>=23,<28",
+    "gunicorn>=27,<28",
     "pyjwt>=2.9,<3",
     "pydantic>=2.11,<3",
     "pydantic-settings>=2.7,<3",
@@ -32,7 +32,7 @@ REQUIREMENTS = [
     "pillow>=11,<14",
     "defusedxml>=0.7.1,<1",
     # file-name patterns of users: unlike re it gives up after a while
-    "regex>=2024.11.6",
+    "regex>=2025.7",
     # objects and their values
     "shapely>=2.1,<3",
     "pandas>=2.2,<4",

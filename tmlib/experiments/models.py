@@ -16,6 +16,10 @@ from tmlib.db import Base, Timestamps
 
 OWNED = "all, delete-orphan"
 
+# Numbers of these rows name folders and files: SQLite must not give those of deleted rows away
+# again, as PostgreSQL never does.
+_NEVER_REUSED = {"sqlite_autoincrement": True}
+
 
 def _experiment_key() -> Mapped[int]:
     return mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"), index=True)
@@ -28,7 +32,7 @@ class Experiment(Timestamps, Base):
     """
 
     __tablename__ = "experiments"
-    __table_args__ = (UniqueConstraint("user_id", "name"),)
+    __table_args__ = (UniqueConstraint("user_id", "name"), _NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255))
@@ -67,7 +71,7 @@ class Plate(Timestamps, Base):
     """A multi-well plate."""
 
     __tablename__ = "plates"
-    __table_args__ = (UniqueConstraint("experiment_id", "name"),)
+    __table_args__ = (UniqueConstraint("experiment_id", "name"), _NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = _experiment_key()
@@ -87,7 +91,7 @@ class Acquisition(Timestamps, Base):
     """What one run of the microscope wrote for a plate."""
 
     __tablename__ = "acquisitions"
-    __table_args__ = (UniqueConstraint("plate_id", "name"),)
+    __table_args__ = (UniqueConstraint("plate_id", "name"), _NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = _experiment_key()
@@ -156,7 +160,7 @@ class Channel(Timestamps, Base):
     """A colour of light that was imaged; ``index`` is its place on the images' channel axis."""
 
     __tablename__ = "channels"
-    __table_args__ = (UniqueConstraint("experiment_id", "name"),)
+    __table_args__ = (UniqueConstraint("experiment_id", "name"), _NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = _experiment_key()

@@ -2,7 +2,7 @@
 
 import enum
 
-from sqlalchemy import BigInteger, Enum, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Enum, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tmlib.db import Base, Timestamps
@@ -31,15 +31,16 @@ class MicroscopeFile(Timestamps, Base):
     """
 
     __tablename__ = "microscope_files"
-    __table_args__ = (UniqueConstraint("acquisition_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("acquisition_id", "name"),
+        Index("ix_microscope_files_acquisition_id_status", "acquisition_id", "status"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = mapped_column(
         ForeignKey("experiments.id", ondelete="CASCADE"), index=True
     )
-    acquisition_id: Mapped[int] = mapped_column(
-        ForeignKey("acquisitions.id", ondelete="CASCADE"), index=True
-    )
+    acquisition_id: Mapped[int] = mapped_column(ForeignKey("acquisitions.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(255))
     kind: Mapped[FileKind] = mapped_column(
         Enum(

@@ -53,7 +53,8 @@ def upgrade() -> None:
     sa.Column('updated_at', UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_experiments_user_id_users')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_experiments')),
-    sa.UniqueConstraint('user_id', 'name', name=op.f('uq_experiments_user_id_name'))
+    sa.UniqueConstraint('user_id', 'name', name=op.f('uq_experiments_user_id_name')),
+    sqlite_autoincrement=True
     )
     op.create_index(op.f('ix_experiments_user_id'), 'experiments', ['user_id'], unique=False)
     op.create_table('channels',
@@ -67,7 +68,8 @@ def upgrade() -> None:
     sa.Column('updated_at', UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['experiment_id'], ['experiments.id'], name=op.f('fk_channels_experiment_id_experiments'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_channels')),
-    sa.UniqueConstraint('experiment_id', 'name', name=op.f('uq_channels_experiment_id_name'))
+    sa.UniqueConstraint('experiment_id', 'name', name=op.f('uq_channels_experiment_id_name')),
+    sqlite_autoincrement=True
     )
     op.create_index(op.f('ix_channels_experiment_id'), 'channels', ['experiment_id'], unique=False)
     op.create_table('cycles',
@@ -110,7 +112,8 @@ def upgrade() -> None:
     sa.Column('updated_at', UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['experiment_id'], ['experiments.id'], name=op.f('fk_plates_experiment_id_experiments'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_plates')),
-    sa.UniqueConstraint('experiment_id', 'name', name=op.f('uq_plates_experiment_id_name'))
+    sa.UniqueConstraint('experiment_id', 'name', name=op.f('uq_plates_experiment_id_name')),
+    sqlite_autoincrement=True
     )
     op.create_index(op.f('ix_plates_experiment_id'), 'plates', ['experiment_id'], unique=False)
     op.create_table('submissions',
@@ -145,7 +148,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['experiment_id'], ['experiments.id'], name=op.f('fk_acquisitions_experiment_id_experiments'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['plate_id'], ['plates.id'], name=op.f('fk_acquisitions_plate_id_plates'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_acquisitions')),
-    sa.UniqueConstraint('plate_id', 'name', name=op.f('uq_acquisitions_plate_id_name'))
+    sa.UniqueConstraint('plate_id', 'name', name=op.f('uq_acquisitions_plate_id_name')),
+    sqlite_autoincrement=True
     )
     op.create_index(op.f('ix_acquisitions_experiment_id'), 'acquisitions', ['experiment_id'], unique=False)
     op.create_index(op.f('ix_acquisitions_plate_id'), 'acquisitions', ['plate_id'], unique=False)
@@ -322,7 +326,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_microscope_files')),
     sa.UniqueConstraint('acquisition_id', 'name', name=op.f('uq_microscope_files_acquisition_id_name'))
     )
-    op.create_index(op.f('ix_microscope_files_acquisition_id'), 'microscope_files', ['acquisition_id'], unique=False)
+    op.create_index('ix_microscope_files_acquisition_id_status', 'microscope_files', ['acquisition_id', 'status'], unique=False)
     op.create_index(op.f('ix_microscope_files_experiment_id'), 'microscope_files', ['experiment_id'], unique=False)
     op.create_table('sites',
     sa.Column('id', sa.Integer(), nullable=False),
