@@ -10,23 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from tests.acceptance import sample
+from tests.acceptance.conftest import DATA, needs_images
 from tests.services.demo import Demo, run_to_end, running_demo
 from tmserver.command_line import cli
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
-HUMAN_PATTERN = r"_(?P<w>[A-Z]\d{2})f(?P<s>\d{2})d(?P<c>\d)\."
 FLY_PATTERN = r"POS(?P<s>\d+)_(?P<c>[DFR])\."
-
-needs_images = pytest.mark.skipif(
-    not DATA.is_dir(), reason="the public example images are not beside the repository"
-)
-
-
-@pytest.fixture
-def human(database_url: str, tmp_path: Path) -> Iterator[Demo]:
-    arguments = ("--images", DATA / "human", "--pattern", HUMAN_PATTERN, "--cells-channel", 2)
-    with running_demo(tmp_path / "human", database_url, *arguments) as demo:
-        yield demo
 
 
 @needs_images

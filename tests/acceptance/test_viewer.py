@@ -9,21 +9,13 @@ from playwright.sync_api import Page, expect
 from scipy import ndimage
 from skimage.filters import threshold_li
 
-from tests.acceptance.test_demo import DATA, HUMAN_PATTERN, needs_images
+from tests.acceptance.conftest import needs_images
 from tests.services.browser import browser_page, item, log_in, map_picture
-from tests.services.demo import Demo, running_demo
+from tests.services.demo import Demo
 
 pytestmark = needs_images
 
 SIZE = 512
-
-
-@pytest.fixture(scope="module")
-def human(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    folder = tmp_path_factory.mktemp("viewer") / "human"
-    arguments = ("--images", DATA / "human", "--pattern", HUMAN_PATTERN, "--cells-channel", 2)
-    with running_demo(folder, f"sqlite:///{folder / 'tmserver.db'}", *arguments) as demo:
-        yield demo
 
 
 @pytest.fixture
