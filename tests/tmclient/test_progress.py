@@ -1,0 +1,70 @@
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.tmclient.scripted_server import Answer, ScriptedServer
+from tmclient import ResourceError, TmClient
+from tmclient.progress import watch_workflow
+
+EXPERIMENT = Answer({"data": [{"id": "MQ==", "name": "e"}]})
+
+
+def status(state: str, *steps: dict[str, Any]) -> Answer:
+    done = state == "TERMINATED"
+    failed = any(step["n_jobs_failed"] for step in steps)
+    return Answer(
+        {"data": {"name": "e", "done": done, "failed": failed, "subtasks": [{"subtasks": steps}]}}
+    )
+
+
+def step(name: str, state: str, done: int, total: int, failed: int = 0) -> dict[str, Any]:
+    counts = {"n_jobs": total, "n_jobs_done": done, "n_jobs_failed": failed}
+    return {"name": name, "state": state, "time": None, **counts}
+
+
+def test_lines_tell_what_has_changed(server: ScriptedServer, client: TmClient) -> None:
+    busy = Answer(status=None)
+    server.script(
+        EXPERIMENT,
+        status("SUBMITTED", step("imextract", "NEW", 0, 0)),
+        status("RUNNING", step("imextract", "RUNNING", 1, 3)),
+        status("RUNNING", step("imextract", "RUNNING", 1, 3)),
+        busy,
+        status("TERMINATED", step("imextract", "TERMINATED", 3, 3)),
+    )
+    output = io.StringIO()
+    end = watch_workflow(client, Console(file=output, width=100), interval=0)
+    assert [line.split() for line in output.getvalue().splitlines()] == [
+        ["imextract", "1/3", "jobs", "running"],
+        ["imextract", "3/3", "jobs", "done"],
+    ]
+    assert end["done"]
+
+
+def test_bars_end_full_or_failed(server: ScriptedServer, client: TmClient) -> None:
+    server.script(
+        EXPERIMENT,
+        status("RUNNING", step("imextract", "RUNNING", 1, 3), step("corilla", "NEW", 0, 0)),
+        status(
+            "TERMINATED",
+            step("imextract", "TERMINATED", 3, 3),
+            step("corilla", "TERMINATED", 2, 2, failed=1),
+        ),
+    )
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, color_system=None, width=100)
+    watch_workflow(client, console, interval=0)
+    *_, first, second = [line for line in output.getvalue().splitlines() if "/" in line]
+    assert "imextract" in first
+    assert "3/3" in first
+    assert "done" in first
+    assert "corilla" in second
+    assert "failed" in second
+
+
+def test_nothing_submitted_is_named(server: ScriptedServer, client: TmClient) -> None:
+    server.script(EXPERIMENT, Answer({"data": None}))
+    with pytest.raises(ResourceError, match="No workflow"):
+        watch_workflow(client, Console(quiet=True), interval=0)

@@ -1,0 +1,66 @@
+import pytest
+
+from tests.tmserver.commands.conftest import Tm
+from tmlib.accounts import service
+from tmlib.db import Database
+from tmlib.errors import NotLoggedIn
+
+PASSWORD = "correct horse battery"
+
+
+def add(tm: Tm, name: str, *options: str) -> None:
+    email = f"{name}@example.org"
+    result = tm("user", "add", name, "--email", email, *options, TM_PASSWORD=PASSWORD)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_user_that_was_added_can_log_in(tm: Tm, database: Database) -> None:
+    add(tm, "ada", "--admin")
+    with database.session() as session:
+        user = service.authenticate(session, "ada", PASSWORD)
+        assert (user.email, user.is_admin) == ("ada@example.org", True)
+
+
+def test_users_are_listed(tm: Tm) -> None:
+    add(tm, "ada", "--admin")
+    add(tm, "bob")
+    tm("user", "disable", "bob")
+    rows = [line.strip(" |").split("|") for line in tm("user", "list").output.splitlines()]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    assert ["ada", "ada@example.org", "yes", "yes"] in cells
+    assert ["bob", "bob@example.org", "no", "no"] in cells
+
+
+def test_a_disabled_user_is_out_until_enabled(tm: Tm, database: Database) -> None:
+    add(tm, "ada")
+    assert tm("user", "disable", "ada").exit_code == 0
+    with database.session() as session, pytest.raises(NotLoggedIn):
+        service.authenticate(session, "ada", PASSWORD)
+    assert tm("user", "enable", "ada").exit_code == 0
+    with database.session() as session:
+        service.authenticate(session, "ada", PASSWORD)
+
+
+def test_a_new_password_replaces_the_old_one(tm: Tm, database: Database) -> None:
+    add(tm, "ada")
+    assert tm("user", "passwd", "ada", TM_PASSWORD="another good one").exit_code == 0
+    with database.session() as session:
+        service.authenticate(session, "ada", "another good one")
+    with database.session() as session, pytest.raises(NotLoggedIn):
+        service.authenticate(session, "ada", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["add", "ada", "--email", "b@example.org"], 'name "ada"'),
+        (["add", "bob", "--email", "nowhere"], '"nowhere" is not an e-mail address'),
+        (["passwd", "bob"], 'There is no user "bob"'),
+    ],
+)
+def test_mistakes_are_one_sentence(tm: Tm, arguments: list[str], message: str) -> None:
+    add(tm, "ada")
+    result = tm("user", *arguments, TM_PASSWORD=PASSWORD)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
