@@ -6,7 +6,7 @@ import type { Band, BandPaint } from './bands';
 import type { GrayTiles } from './gray_tiles';
 import { TILE_SIZE } from './gray_tiles';
 import type { PlateMap } from './map';
-import type { BlendedLayer } from './pixel_layers';
+import type { BlendedLayer } from './blended_layer';
 
 /** Milliseconds between two redraws while a slider moves. */
 const REDRAW_INTERVAL = 80;

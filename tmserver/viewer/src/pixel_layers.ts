@@ -1,23 +1,14 @@
 /** The picture under the outlines, and how it follows the channel settings without flicker. */
 
-import type BaseLayer from 'ol/layer/Base';
-import type DataTileSource from 'ol/source/DataTile';
 import { messageOf } from './api';
-import type { Band, BandPaint } from './bands';
+import type { Band } from './bands';
 import { bandsServe, paintOf, wantedBands } from './bands';
+import type { BlendedLayer } from './blended_layer';
 import { canvasLayer } from './canvas_layer';
 import type { ChannelDisplay, Plane } from './channels';
 import type { GrayTiles } from './gray_tiles';
 import type { PlateMap } from './map';
 import { webglLayer } from './webgl_layer';
-
-/** All visible channels in one layer of the map. */
-export interface BlendedLayer {
-  readonly layer: BaseLayer;
-  readonly source: DataTileSource;
-  /** Applies colour, contrast and visibility to the tiles that are there. */
-  paint(paints: readonly BandPaint[]): void;
-}
 
 interface Generation extends BlendedLayer {
   readonly bands: readonly Band[];
