@@ -16,17 +16,20 @@ from tmlib.jterator.errors import PipelineDescriptionError, suggest
 from tmlib.jterator.modules import registry
 from tmlib.jterator.modules.registry import Module
 
+_STORED = "(stored objects)"
+
 
 def check_project(
     pipeline: PipelineDescription,
     handles: Mapping[str, HandlesDescription],
     channel_names: Collection[str] | None,
+    object_names: Collection[str] | None,
 ) -> None:
     """Make sure that a pipeline can run. `Project.check` explains arguments and errors."""
     channels = _check_channels(pipeline, channel_names)
     _check_names(pipeline)
-    producers: dict[str, str] = {}
-    registered: set[str] = set()
+    registered = _check_stored_objects(pipeline, object_names)
+    producers = dict.fromkeys(registered, _STORED)
     features: dict[tuple[str | None, ...], str] = {}
     for step in pipeline.active_steps:
         module = _module_of(step)
@@ -56,12 +59,22 @@ def _check_channels(
                 f'The pipeline asks for channel "{name}", which the experiment does not have: '
                 f"{suggest(name, channel_names)}."
             )
-    if pipeline.input.objects:
-        raise PipelineDescriptionError(
-            f'The pipeline asks for stored objects "{pipeline.input.objects[0].name}", but '
-            "objects cannot be the input of a pipeline yet; segment them in the pipeline."
-        )
     return set(channels)
+
+
+def _check_stored_objects(
+    pipeline: PipelineDescription, object_names: Collection[str] | None
+) -> set[str]:
+    names = [objects.name for objects in pipeline.input.objects]
+    for name in names:
+        if names.count(name) > 1:
+            raise PipelineDescriptionError(f'The pipeline lists stored objects "{name}" twice.')
+        if object_names is not None and name not in object_names:
+            raise PipelineDescriptionError(
+                f'The pipeline asks for stored objects "{name}", which the experiment does not '
+                f"have: {suggest(name, object_names)}."
+            )
+    return set(names)
 
 
 def _check_names(pipeline: PipelineDescription) -> None:
@@ -107,11 +120,12 @@ def _check_version(step: Step, module: Module, handles: HandlesDescription) -> N
 
 def _check_argument_names(step: Step, module: Module, handles: HandlesDescription) -> None:
     for kind, given, known in (
-        ("input", [handle.name for handle in handles.input], module.arguments),
-        ("output", [handle.name for handle in handles.output], frozenset(module.outputs)),
+        ("input", [handle.name for handle in handles.input], module.inputs),
+        ("output", [handle.name for handle in handles.output], module.outputs),
     ):
+        meant = [known.get(name, name) for name in given]
         for name in given:
-            if given.count(name) > 1:
+            if meant.count(known.get(name, name)) > 1:
                 raise PipelineDescriptionError(
                     f'Module "{step.name}" has two {kind} handles named "{name}".'
                 )
@@ -119,7 +133,7 @@ def _check_argument_names(step: Step, module: Module, handles: HandlesDescriptio
                 raise PipelineDescriptionError(
                     f'Module "{step.name}" has no {kind} "{name}": {suggest(name, known)}.'
                 )
-    missing = module.required - {handle.name for handle in handles.input}
+    missing = module.required - {module.inputs[handle.name] for handle in handles.input}
     if missing:
         raise PipelineDescriptionError(
             f'The input handle "{min(missing)}" of module "{step.name}" is missing.'
@@ -142,7 +156,8 @@ def _check_source(
         if handle.key not in registered:
             raise PipelineDescriptionError(
                 f'{place} needs the objects "{handle.key}", which no active module before it '
-                f"registers: {suggest(handle.key, registered)}."
+                "registers and which are no stored objects that the pipeline takes as input: "
+                f"{suggest(handle.key, registered)}."
             )
     elif handle.key not in producers and handle.key not in channels:
         raise PipelineDescriptionError(
@@ -158,7 +173,7 @@ def _check_value(step: Step, handle: InputHandle, module: Module) -> None:
         raise PipelineDescriptionError(
             f"{place} is set to {handle.value!r}, which is not among its options: {options}."
         )
-    check_argument(place, handle.value, module.annotations[handle.name])
+    check_argument(place, handle.value, module.annotations[module.inputs[handle.name]])
 
 
 def check_argument(place: str, value: object, annotation: Any) -> None:
@@ -190,6 +205,11 @@ def _check_output(
     if handle.is_pipe:
         if not handle.key:
             raise PipelineDescriptionError(f"{place} has no key under which it can be found.")
+        if producers.get(handle.key) == _STORED:
+            raise PipelineDescriptionError(
+                f'{place} has the key "{handle.key}", the name of stored objects that the '
+                "pipeline takes as input; choose another key."
+            )
         if handle.key in producers:
             raise PipelineDescriptionError(
                 f'{place} has the key "{handle.key}", as has an output of module '

@@ -99,20 +99,27 @@ class Project:
             (folder / name).write_text(text)
         (directory / _PIPELINE_FILE).write_text(_dump_yaml(self._description["pipeline"]))
 
-    def check(self, channel_names: Collection[str] | None = None) -> None:
+    def check(
+        self,
+        channel_names: Collection[str] | None = None,
+        object_names: Collection[str] | None = (),
+    ) -> None:
         """Make sure that the pipeline can run.
 
         Parameters
         ----------
         channel_names
             The channels of the experiment; None if they are not known yet.
+        object_names
+            The types of stored objects that the pipeline may take as input; None if they are not
+            known yet.
 
         Raises
         ------
         PipelineDescriptionError
             If something does not fit; names the module, the handle and the way out.
         """
-        checks.check_project(self.pipeline, self.handles, channel_names)
+        checks.check_project(self.pipeline, self.handles, channel_names, object_names)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Project) and self._description == other._description

@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tmlib.errors import TmError
-from tmlib.jterator.arrays import IntensityImage, LabelImage
+from tmlib.jterator.arrays import IntensityStack, LabelImage
 from tmlib.jterator.descriptions import HandlesDescription, InputHandle, OutputHandle, Step
 from tmlib.jterator.errors import ModuleError, PipelineDescriptionError, suggest
 from tmlib.jterator.modules import registry
+from tmlib.jterator.modules.registry import Module
 from tmlib.jterator.project import Project
 
 _DTYPES: dict[str, tuple[type[np.generic], ...]] = {
@@ -26,7 +27,7 @@ _DTYPES: dict[str, tuple[type[np.generic], ...]] = {
 
 @dataclass(frozen=True)
 class SegmentedObjects:
-    """The objects of one type that were found at a site.
+    """The objects of one type at a site.
 
     Attributes
     ----------
@@ -39,28 +40,33 @@ class SegmentedObjects:
         on the pipeline alone, also when there is no object.
     as_polygons
         Whether outlines are to be kept, or only centroids.
+    is_stored
+        Whether they are stored objects that the pipeline took as input; their measurements are
+        new.
     """
 
     name: str
     labels: LabelImage
     measurements: pd.DataFrame
     as_polygons: bool
+    is_stored: bool = False
 
 
 @dataclass
 class _Site:
     """What is known of a site while the pipeline runs."""
 
-    images: dict[str, NDArray[Any]]
     shape: tuple[int, ...]
+    images: dict[str, NDArray[Any]] = field(default_factory=dict)
     objects: dict[str, LabelImage] = field(default_factory=dict)
     measurements: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
 
 
 def run_pipeline(
     project: Project,
-    images: Mapping[str, IntensityImage],
+    images: Mapping[str, IntensityStack],
     *,
+    objects: Mapping[str, LabelImage] | None = None,
     save_figure: Callable[[str, str], None] | None = None,
 ) -> dict[str, SegmentedObjects]:
     """Run the active modules of a pipeline, in their order, on the images of one site.
@@ -70,8 +76,12 @@ def run_pipeline(
     project
         The pipeline and its handles.
     images
-        Gray values (y, x), uint8 or uint16, of each channel by name; all of one shape. Channels
+        Gray values (y, x), uint8 or uint16, of each channel by name; all of one height and
+        width. Modules that take stacks work on several focal planes (y, x, z), too. Channels
         that the pipeline does not use are allowed.
+    objects
+        Label images (y, x) of the stored objects at the site, by name, for pipelines that take
+        some as input.
     save_figure
         Called with the name of a module and its figure (Plotly JSON). If not given, no figures
         are made, whatever the handles say.
@@ -88,8 +98,9 @@ def run_pipeline(
     ModuleError
         If the images do not fit, or a module fails; names the module and the reason.
     """
-    project.check()
-    site = _start(project, images)
+    stored = objects or {}
+    project.check(object_names=stored)
+    site = _start(project, images, stored)
     steps = project.pipeline.active_steps
     last_uses = {
         handle.key: n
@@ -107,31 +118,61 @@ def run_pipeline(
             labels=site.objects[output.name],
             measurements=_measurements(site, output.name),
             as_polygons=output.as_polygons,
+            is_stored=output.name in stored,
         )
         for output in project.pipeline.output.objects
     }
 
 
-def _start(project: Project, images: Mapping[str, IntensityImage]) -> _Site:
-    names = [channel.name for channel in project.pipeline.input.channels]
-    for name in names:
+def _start(
+    project: Project, images: Mapping[str, IntensityStack], stored: Mapping[str, LabelImage]
+) -> _Site:
+    arrays: dict[str, NDArray[Any]] = {}
+    for channel in project.pipeline.input.channels:
+        name = channel.name
         if name not in images:
             raise PipelineDescriptionError(
                 f'There is no image of channel "{name}": {suggest(name, images)}.'
             )
-        if images[name].ndim != 2 or images[name].dtype not in (np.uint8, np.uint16):
+        if images[name].ndim not in (2, 3) or images[name].dtype not in (np.uint8, np.uint16):
             raise ModuleError(
-                f'The image of channel "{name}" must have two dimensions and 8 or 16 bit, it has '
-                f"shape {images[name].shape} and type {images[name].dtype}."
+                f'The image of channel "{name}" must have two dimensions, or three with focal '
+                f"planes, and 8 or 16 bit; it has shape {images[name].shape} and type "
+                f"{images[name].dtype}."
             )
-        if images[name].shape != images[names[0]].shape:
+        arrays[f'image of channel "{name}"'] = images[name]
+    for each in project.pipeline.input.objects:
+        labels = stored[each.name]
+        if labels.ndim != 2 or labels.dtype != np.int32 or (labels < 0).any():
             raise ModuleError(
-                f'The images of channels "{names[0]}" and "{name}" differ in shape: '
-                f"{images[names[0]].shape} and {images[name].shape}."
+                f'The label image of the stored objects "{each.name}" must have two dimensions '
+                f"and labels of type int32 from 0; it has shape {labels.shape} and type "
+                f"{labels.dtype}."
             )
-    if not names:
-        raise PipelineDescriptionError("The pipeline has no input channel; it needs at least one.")
-    return _Site({name: images[name] for name in names}, images[names[0]].shape)
+        arrays[f'label image of the stored objects "{each.name}"'] = labels
+    if not arrays:
+        raise PipelineDescriptionError(
+            "The pipeline has no input; it needs at least one channel or stored objects."
+        )
+    (first, start), *others = arrays.items()
+    for place, array in others:
+        if array.shape[:2] != start.shape[:2]:
+            raise ModuleError(
+                f"The {first} and the {place} differ in shape: {start.shape} and {array.shape}."
+            )
+    site = _Site(start.shape[:2])
+    for channel in project.pipeline.input.channels:
+        site.images[channel.name] = images[channel.name]
+    for each in project.pipeline.input.objects:
+        _register(each.name, stored[each.name], site)
+    return site
+
+
+def _register(name: str, labels: LabelImage, site: _Site) -> None:
+    # Objects may have the name of a channel; as an image the name then stands for the channel.
+    site.images.setdefault(name, labels)
+    site.objects[name] = labels
+    site.measurements[name] = []
 
 
 def _run_step(
@@ -142,7 +183,9 @@ def _run_step(
 ) -> None:
     module = registry.get(step.module)
     arguments = {
-        handle.name: _argument(step, handle, site, plots=save_figure is not None)
+        module.inputs[handle.name]: _argument(
+            step, module, handle, site, plots=save_figure is not None
+        )
         for handle in handles.input
     }
     try:
@@ -163,14 +206,23 @@ def _run_step(
             _keep_array(step, handle, value, site)
 
 
-def _argument(step: Step, handle: InputHandle, site: _Site, *, plots: bool) -> object:
-    if handle.type == "Plot":
+def _argument(
+    step: Step, module: Module, handle: InputHandle, site: _Site, *, plots: bool
+) -> object:
+    argument = module.inputs[handle.name]
+    if argument == "plot":
         return bool(handle.value) and plots
     if not handle.is_pipe:
         return handle.value
     key = str(handle.key)
     array = site.objects[key] if handle.type == "SegmentedObjects" else site.images[key]
-    _check_type(f'Module "{step.name}": input "{handle.name}"', handle.type, array)
+    place = f'Module "{step.name}": input "{handle.name}"'
+    _check_type(place, handle.type, array)
+    if array.ndim > 2 and not module.takes_stacks(argument):
+        raise ModuleError(
+            f"{place} has {array.shape[2]} focal planes, but the module works on one; use the "
+            'module "project" before it.'
+        )
     return array
 
 
@@ -180,13 +232,12 @@ def _keep_array(step: Step, handle: OutputHandle, array: NDArray[Any], site: _Si
     _check_type(place, handle.type, array)
     if array.shape != site.shape:
         raise ModuleError(f"{place} has shape {array.shape}, the images have {site.shape}.")
-    # Objects may have the name of a channel; as an image the name then stands for the channel.
-    site.images.setdefault(key, array)
     if handle.type == "SegmentedObjects":
         if array.size and int(array.min()) < 0:
             raise ModuleError(f"{place} has negative labels.")
-        site.objects[key] = array
-        site.measurements[key] = []
+        _register(key, array, site)
+    else:
+        site.images[key] = array
 
 
 def _check_type(place: str, handle_type: str, array: NDArray[Any]) -> None:
@@ -211,4 +262,6 @@ def _measurements(site: _Site, name: str) -> pd.DataFrame:
     labels = np.unique(site.objects[name])
     index = pd.Index(labels[labels > 0].astype(np.int64), name="label")
     tables = [table.reindex(index) for table in site.measurements[name]]
-    return pd.concat([pd.DataFrame(index=index), *tables], axis="columns")
+    table = pd.concat([pd.DataFrame(index=index), *tables], axis="columns")
+    # How many objects one encloses is counted with each summary of their features.
+    return table.loc[:, ~table.columns.duplicated()]

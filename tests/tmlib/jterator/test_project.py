@@ -123,7 +123,7 @@ def drop_input(step: str, name: str) -> Change:
         ),
         (
             lambda d: d["pipeline"]["input"].update(objects=[{"name": "Nuclei"}]),
-            ["Nuclei", "cannot be the input"],
+            ["stored objects", "Nuclei", "does not have"],
         ),
         (
             lambda d: d["pipeline"]["output"]["objects"].append({"name": "Nucleus"}),
@@ -245,3 +245,60 @@ def test_older_versions_of_handles_and_of_their_outputs_still_run(
     output |= {"name": "separated_mask", "type": "MaskImage"}
     drop_input("separate_nuclei", "trimming")(description)
     Project.from_dict(description).check(CHANNELS)
+
+
+def test_older_names_of_modules_inputs_and_outputs_are_understood(
+    description: dict[str, Any],
+) -> None:
+    description["pipeline"]["pipeline"] += [
+        {"source": "expand.py", "handles": "handles/expand.handles.yaml"},
+        {"source": "rescale.py", "handles": "handles/rescale.handles.yaml"},
+    ]
+    description["handles"]["expand"] = {
+        "version": "0.0.1",
+        "input": [
+            {"name": "image", "type": "LabelImage", "key": "filter_nuclei.filtered_mask"},
+            {"name": "n", "type": "Numeric", "value": 3},
+        ],
+        "output": [{"name": "expanded_image", "type": "LabelImage", "key": "expanded"}],
+    }
+    description["handles"]["rescale"] = {
+        "version": "0.1.0",
+        "input": [{"name": "image", "type": "IntensityImage", "key": "DAPI"}],
+        "output": [{"name": "rescaled_image", "type": "IntensityImage", "key": "rescaled"}],
+    }
+    Project.from_dict(description).check(CHANNELS)
+    description["handles"]["rescale"]["input"].append(
+        {"name": "intensity_image", "type": "IntensityImage", "key": "DAPI"}
+    )
+    with pytest.raises(PipelineDescriptionError, match="two input handles"):
+        Project.from_dict(description).check(CHANNELS)
+
+
+def test_stored_objects_can_be_measured(description: dict[str, Any]) -> None:
+    description["pipeline"]["input"]["objects"] = [{"name": "Vesicles"}]
+    handle(description, "measure_morphology_cells", "extract_objects")["key"] = "Vesicles"
+    handle(description, "measure_morphology_cells", "assign_objects")["key"] = "Vesicles"
+    description["pipeline"]["output"]["objects"].append({"name": "Vesicles"})
+    project = Project.from_dict(description)
+    project.check(CHANNELS, ["Vesicles", "Nuclei"])
+    project.check(CHANNELS, None)
+    with pytest.raises(PipelineDescriptionError, match='did you mean "Vesicle"'):
+        project.check(CHANNELS, ["Vesicle"])
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["Nuclei"], ["register_nuclei", '"Nuclei"', "takes as input"]),
+        (["Vesicles", "Vesicles"], ["Vesicles", "twice"]),
+    ],
+)
+def test_stored_objects_have_names_of_their_own(
+    description: dict[str, Any], names: list[str], words: list[str]
+) -> None:
+    description["pipeline"]["input"]["objects"] = [{"name": name} for name in names]
+    with pytest.raises(PipelineDescriptionError) as caught:
+        Project.from_dict(description).check(CHANNELS, None)
+    for word in words:
+        assert word in caught.value.message

@@ -6,15 +6,14 @@ stay open.
 
 from typing import Annotated, NamedTuple
 
-import numpy as np
 from pydantic import Field
-from scipy import ndimage
 
 from tmlib.jterator.arrays import BinaryImage, MaskImage
 from tmlib.jterator.figures import image_figure
+from tmlib.jterator.segment.nuclei import fill_holes
 
 VERSION = "0.0.1"
-OLDER_VERSIONS = ("0.0.2",)
+COMPATIBLE_VERSIONS = ("0.0.2",)
 
 
 class Output(NamedTuple):
@@ -39,12 +38,7 @@ def main(
         Whether to make a figure.
     """
     foreground = mask > 0
-    filled = ndimage.binary_fill_holes(foreground)
-    if max_area is not None:
-        holes, _ = ndimage.label(filled & ~foreground)
-        is_large = np.bincount(holes.ravel()) > max_area
-        is_large[0] = False
-        filled &= ~is_large[holes]
+    filled = fill_holes(foreground, max_area)
     figure = ""
     if plot:
         figure = image_figure("Filled", {"mask": foreground, "filled mask": filled})

@@ -10,7 +10,7 @@ from tmlib.jterator.figures import image_figure
 from tmlib.jterator.measure.morphology import form_factors, morphology
 
 VERSION = "0.2.0"
-OLDER_VERSIONS = ("0.0.1", "0.1.0")
+COMPATIBLE_VERSIONS = ("0.0.1", "0.1.0")
 
 
 class Output(NamedTuple):

@@ -9,7 +9,7 @@ from tmlib.jterator.arrays import LabelImage, MaskImage
 from tmlib.jterator.figures import image_figure
 
 VERSION = "0.1.0"
-OLDER_VERSIONS = ("0.0.1", "0.0.2")
+COMPATIBLE_VERSIONS = ("0.0.1", "0.0.2")
 
 
 class Output(NamedTuple):

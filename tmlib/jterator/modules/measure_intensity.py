@@ -10,7 +10,7 @@ from tmlib.jterator.measure.assignment import assign
 from tmlib.jterator.measure.intensity import intensity
 
 VERSION = "0.1.1"
-OLDER_VERSIONS = ("0.0.1", "0.0.2", "0.1.0")
+COMPATIBLE_VERSIONS = ("0.0.1", "0.0.2", "0.1.0")
 
 
 class Output(NamedTuple):

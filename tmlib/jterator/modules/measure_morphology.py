@@ -10,7 +10,7 @@ from tmlib.jterator.measure.assignment import assign
 from tmlib.jterator.measure.morphology import morphology
 
 VERSION = "0.2.0"
-OLDER_VERSIONS = ("0.0.1", "0.0.2", "0.1.0", "0.1.1")
+COMPATIBLE_VERSIONS = ("0.0.1", "0.0.2", "0.1.0", "0.1.1")
 
 
 class Output(NamedTuple):

@@ -11,7 +11,7 @@ from scipy import ndimage
 from tmlib.jterator.arrays import LabelImage, MaskImage
 
 VERSION = "0.1.0"
-OLDER_VERSIONS = ("0.0.1", "0.0.2", "0.0.3")
+COMPATIBLE_VERSIONS = ("0.0.1", "0.0.2", "0.0.3")
 
 
 class Output(NamedTuple):

@@ -12,10 +12,13 @@ from typing import Any
 
 import yaml
 
+from tmlib.jterator.arrays import Stack
 from tmlib.jterator.errors import PipelineDescriptionError, suggest
 
 _FOLDER = Path(__file__).parent
 _SUFFIX = ".handles.yaml"
+
+_OLDER_NAMES = {"expand": "expand_or_shrink"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Module:
         The version of its interface.
     compatible_versions
         Versions of handles that it accepts, its own included.
+    inputs
+        Names of the input handles, older names included, and the argument that each sets.
     main
         The function that does the work; returns a NamedTuple.
     annotations
@@ -45,6 +50,7 @@ class Module:
     name: str
     version: str
     compatible_versions: frozenset[str]
+    inputs: Mapping[str, str]
     main: Callable[..., Any]
     annotations: Mapping[str, Any]
     required: frozenset[str]
@@ -56,6 +62,10 @@ class Module:
         """Names of the arguments."""
         return frozenset(self.annotations) - {"return"}
 
+    def takes_stacks(self, argument: str) -> bool:
+        """Whether an argument may have several focal planes."""
+        return Stack in getattr(self.annotations[argument], "__metadata__", ())
+
 
 @cache
 def names() -> tuple[str, ...]:
@@ -65,13 +75,14 @@ def names() -> tuple[str, ...]:
 
 @cache
 def get(name: str) -> Module:
-    """The module of that name.
+    """The module of that name, which may be one that it had in the past.
 
     Raises
     ------
     PipelineDescriptionError
         If there is none; suggests the closest name.
     """
+    name = _OLDER_NAMES.get(name, name)
     if name not in names():
         raise PipelineDescriptionError(
             f'There is no module "{name[:80]}": {suggest(name, names())}.'
@@ -79,11 +90,14 @@ def get(name: str) -> Module:
     source = importlib.import_module(f"tmlib.jterator.modules.{name}")
     annotations = typing.get_type_hints(source.main, include_extras=True)
     parameters = inspect.signature(source.main).parameters.values()
+    compatible = getattr(source, "COMPATIBLE_VERSIONS", ())
+    arguments = {name: name for name in annotations if name != "return"}
     outputs = {field: field for field in annotations["return"]._fields}
     return Module(
         name=name,
         version=source.VERSION,
-        compatible_versions=frozenset({source.VERSION, *getattr(source, "OLDER_VERSIONS", ())}),
+        compatible_versions=frozenset({source.VERSION, *compatible}),
+        inputs=MappingProxyType({**arguments, **getattr(source, "OLDER_INPUTS", {})}),
         main=source.main,
         annotations=MappingProxyType(annotations),
         required=frozenset(p.name for p in parameters if p.default is p.empty),

@@ -22,7 +22,7 @@ from tmlib.jterator.segment.foreground import stained_area
 from tmlib.jterator.segment.secondary import grow
 
 VERSION = "0.0.3"
-OLDER_VERSIONS = ("0.0.1", "0.0.2")
+COMPATIBLE_VERSIONS = ("0.0.1", "0.0.2")
 
 _CONTRAST_RADIUS = 5
 _NEIGHBOURHOOD = 301

@@ -18,7 +18,7 @@ from tmlib.jterator.measure.morphology import form_factors
 from tmlib.jterator.segment.clumps import ClumpCriteria, separate
 
 VERSION = "0.3.0"
-OLDER_VERSIONS = ("0.2.0", "0.2.1", "0.2.2", "0.2.3")
+COMPATIBLE_VERSIONS = ("0.2.0", "0.2.1", "0.2.2", "0.2.3")
 OLDER_OUTPUTS = {"separated_mask": "separated_label_image"}
 
 

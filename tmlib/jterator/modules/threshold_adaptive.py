@@ -17,7 +17,7 @@ from tmlib.jterator.figures import image_figure
 from tmlib.jterator.segment.foreground import distinct_foreground
 
 VERSION = "0.2.0"
-OLDER_VERSIONS = ("0.1.0",)
+COMPATIBLE_VERSIONS = ("0.1.0",)
 
 
 class Output(NamedTuple):

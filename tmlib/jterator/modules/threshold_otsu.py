@@ -13,7 +13,7 @@ from tmlib.jterator.arrays import BinaryImage, IntensityImage
 from tmlib.jterator.figures import image_figure
 
 VERSION = "0.0.2"
-OLDER_VERSIONS = ("0.0.1",)
+COMPATIBLE_VERSIONS = ("0.0.1",)
 
 
 class Output(NamedTuple):

@@ -1,13 +1,13 @@
 """The pipeline that finds nuclei and the cells around them, and measures both."""
 
 import copy
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tmlib.errors import BadInput
 from tmlib.jterator.modules import registry
 from tmlib.jterator.project import Project
+from tmlib.jterator.segment.nuclei import MAX_DIAMETER, MIN_DIAMETER, NucleusScale
 
 NUCLEUS_DIAMETER = 16.0
 """Typical diameter of a nucleus in pixels for which the pipeline is set by default.
@@ -48,8 +48,11 @@ def nuclei_and_cells(
         If the diameter is below 4 pixels, or the channels are the same.
     """
     diameter = NUCLEUS_DIAMETER if nucleus_diameter is None else nucleus_diameter
-    if not 4 <= diameter <= 500:
-        raise BadInput(f"Nuclei must have a diameter of 4 to 500 pixels, not {diameter:g}.")
+    if not MIN_DIAMETER <= diameter <= MAX_DIAMETER:
+        raise BadInput(
+            f"Nuclei must have a diameter of {MIN_DIAMETER:g} to {MAX_DIAMETER:g} pixels, not "
+            f"{diameter:g}."
+        )
     if nuclei_channel == cells_channel:
         raise BadInput(
             f'Channel "{nuclei_channel}" cannot show both the nuclei and the cells; leave out the '
@@ -80,32 +83,29 @@ def nuclei_and_cells(
 
 
 def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
-    area = math.pi * diameter**2 / 4
-    # What has less than a third of a nucleus' area is debris.
-    smallest = round(area / 3)
+    scale = NucleusScale.of(diameter)
+    clumps = scale.clumps
     smooth = _Step(
-        "smooth",
-        {"image": channel, "filter_name": "gaussian", "filter_size": round(diameter / 16, 2)},
+        "smooth", {"image": channel, "filter_name": "gaussian", "filter_size": scale.blur}
     )
     threshold = _Step(
         "threshold_adaptive",
         {
             "image": "smooth_nuclei.smoothed_image",
             "method": "isodata",
-            "kernel_size": 2 * round(3.5 * diameter) - 1,
+            "kernel_size": scale.window,
         },
     )
-    # Larger holes are gaps between nuclei that stand in a ring.
-    fill = _Step("fill", {"mask": "threshold_nuclei.mask", "max_area": round(area / 12)})
+    fill = _Step("fill", {"mask": "threshold_nuclei.mask", "max_area": scale.largest_hole})
     separate = _Step(
         "separate_clumps",
         {
             "mask": "fill_nuclei.filled_mask",
             "intensity_image": "smooth_nuclei.smoothed_image",
-            "min_cut_area": smallest,
-            "max_convexity": 0.93,
-            "max_circularity": 0.95,
-            "min_area": 2 * smallest,
+            "min_cut_area": clumps.min_cut_area,
+            "max_convexity": clumps.max_convexity,
+            "max_circularity": clumps.max_circularity,
+            "min_area": clumps.min_area,
             "max_area": None,
         },
     )
@@ -114,7 +114,7 @@ def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
         {
             "mask": "separate_nuclei.separated_label_image",
             "feature": "area",
-            "lower_threshold": smallest,
+            "lower_threshold": scale.smallest,
         },
     )
     register = _Step(
@@ -133,7 +133,11 @@ def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
 def _cells(channel: str, diameter: float) -> dict[str, _Step]:
     smooth = _Step(
         "smooth",
-        {"image": channel, "filter_name": "gaussian", "filter_size": round(diameter / 16, 2)},
+        {
+            "image": channel,
+            "filter_name": "gaussian",
+            "filter_size": NucleusScale.of(diameter).blur,
+        },
     )
     segment = _Step(
         "segment_secondary",

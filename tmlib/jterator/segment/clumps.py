@@ -13,16 +13,14 @@ clustered nuclei", Cytometry 28, 289-297, describe the ideas that this builds on
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.morphology import local_maxima
-from skimage.segmentation import watershed
 
 from tmlib.jterator.arrays import BinaryImage, IntensityImage, LabelImage
 from tmlib.jterator.measure.morphology import form_factors
+from tmlib.jterator.segment.fragments import Fragments, in_reading_order, tops
 
 _SADDLES = (0.8, 0.9, 0.96)
 """Ratios of saddle to lower hill below which clumps are cut, in the order of the attempts."""
@@ -92,7 +90,7 @@ def separate(
         Objects numbered from 1 in reading order.
     """
     objects, _ = ndimage.label(mask, _EIGHT_NEIGHBOURS)
-    fragments = _Fragments.of(mask, _landscape(mask, image))
+    fragments = Fragments.of(mask, _landscape(mask, image))
     owner = np.zeros(len(fragments.area), np.int64)
     owner[fragments.labels] = objects
     uncut = owner
@@ -100,7 +98,7 @@ def separate(
         clumps = criteria.clumps(owner[fragments.labels])
         if not clumps.size:
             break
-        groups = fragments.join(ratio, criteria.min_cut_area, owner)
+        groups = _join(fragments, ratio, criteria.min_cut_area, owner)
         owner = np.where(np.isin(owner, clumps), owner.max() + 1 + groups, owner)
     labels = owner[fragments.labels]
     if trim:
@@ -109,7 +107,7 @@ def separate(
         sizes = np.bincount(labels.ravel(), minlength=int(owner.max()) + 1)
         is_splinter = (n_parts[uncut] > 1) & (sizes[owner] < _SPLINTER)
         labels = np.where(is_splinter[fragments.labels], 0, labels)
-    return _in_reading_order(labels)
+    return in_reading_order(labels)
 
 
 def _landscape(mask: BinaryImage, image: IntensityImage) -> _Float:
@@ -121,7 +119,7 @@ def _landscape(mask: BinaryImage, image: IntensityImage) -> _Float:
     # Beyond the border of the image an object goes on as it meets the border.
     distance = ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
     distance = ndimage.gaussian_filter(distance, _DISTANCE_BLUR) * mask
-    heights = distance[_tops(distance) & mask]
+    heights = distance[tops(distance) & mask]
     if not heights.size:
         return np.zeros(mask.shape)
     radius = max(float(np.median(heights)), 2.0)
@@ -139,110 +137,34 @@ def _landscape(mask: BinaryImage, image: IntensityImage) -> _Float:
     return landscape
 
 
-def _tops(landscape: _Float) -> BinaryImage:
-    """Pixels and plateaus that are higher than everything around them."""
-    # scikit-image has no types for this function
-    tops: BinaryImage = local_maxima(landscape)  # type: ignore[no-untyped-call]
-    return tops
+def _join(fragments: Fragments, ratio: float, min_area: float, owner: _Integers) -> _Integers:
+    """Join fragments of the same owner; the number of the group of each fragment.
 
-
-@dataclass(frozen=True)
-class _Fragments:
-    """The hills of a landscape.
-
-    Attributes
+    Parameters
     ----------
-    labels
-        Label image of the fragments, 0 outside of the mask.
-    height, area
-        Height of the hill and number of pixels of each fragment, by label.
-    saddles
-        Pairs of neighbours (n, 2), the pair with the highest saddle first.
-    saddle_heights
-        Height of the highest way between the two hills of each pair.
+    ratio
+        Two hills are joined if the saddle is at least this share of the lower one.
+    min_area
+        Fragments with fewer pixels are joined to a neighbour in any case.
+    owner
+        The object that each fragment belongs to.
     """
+    group = list(range(len(fragments.area)))
+    height, area = fragments.height.tolist(), fragments.area.tolist()
 
-    labels: _Integers
-    height: _Float
-    area: _Integers
-    saddles: _Integers
-    saddle_heights: _Float
+    def head(fragment: int) -> int:
+        while group[fragment] != fragment:
+            group[fragment] = group[group[fragment]]
+            fragment = group[fragment]
+        return fragment
 
-    @classmethod
-    def of(cls, mask: BinaryImage, landscape: _Float) -> Self:
-        """The fragments of a mask."""
-        tops, n_tops = ndimage.label(_tops(landscape) & mask, _EIGHT_NEIGHBOURS)
-        # A flat object, a single pixel for example, may have no top: it is its own.
-        bodies, n_bodies = ndimage.label(mask, _EIGHT_NEIGHBOURS)
-        topless = np.setdiff1d(np.arange(1, n_bodies + 1), bodies[tops > 0])
-        tops = np.where(np.isin(bodies, topless), n_tops + bodies, tops)
-        # scikit-image has no types for this function
-        labels = watershed(-landscape, tops, mask=mask)  # type: ignore[no-untyped-call]
-        labels = _in_reading_order(labels).astype(np.int64)
-        n = int(labels.max())
-        height = np.zeros(n + 1)
-        np.maximum.at(height, labels.ravel(), landscape.ravel())
-        saddles, saddle_heights = _saddles(labels, landscape)
-        return cls(labels, height, np.bincount(labels.ravel()), saddles, saddle_heights)
-
-    def join(self, ratio: float, min_area: float, owner: _Integers) -> _Integers:
-        """Join fragments of the same owner; the number of the group of each fragment.
-
-        Parameters
-        ----------
-        ratio
-            Two hills are joined if the saddle is at least this share of the lower one.
-        min_area
-            Fragments with fewer pixels are joined to a neighbour in any case.
-        owner
-            The object that each fragment belongs to.
-        """
-        group = list(range(len(self.area)))
-        height, area = self.height.tolist(), self.area.tolist()
-
-        def head(fragment: int) -> int:
-            while group[fragment] != fragment:
-                group[fragment] = group[group[fragment]]
-                fragment = group[fragment]
-            return fragment
-
-        within = owner[self.saddles[:, 0]] == owner[self.saddles[:, 1]]
-        pairs = self.saddles[within].tolist()
-        for (a, b), saddle in zip(pairs, self.saddle_heights[within].tolist(), strict=True):
-            low, high = sorted((head(a), head(b)), key=lambda n: (height[n], n))
-            if low == high:
-                continue
-            if saddle >= ratio * height[low] or min(area[low], area[high]) < min_area:
-                group[low] = high
-                area[high] += area[low]
-        return np.array([head(fragment) for fragment in group], np.int64)
-
-
-def _saddles(labels: _Integers, landscape: _Float) -> tuple[_Integers, _Float]:
-    """Pairs of touching fragments and the heights of their saddles, highest first."""
-    height, width = labels.shape
-    pairs, heights = [], []
-    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        here = (slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
-        there = (slice(dy, height), slice(max(0, dx), width + min(0, dx)))
-        a, b = labels[here], labels[there]
-        touching = (a != b) & (a > 0) & (b > 0)
-        pairs.append(np.sort(np.stack([a[touching], b[touching]], axis=1), axis=1))
-        heights.append(np.minimum(landscape[here][touching], landscape[there][touching]))
-    all_pairs, all_heights = np.concatenate(pairs), np.concatenate(heights)
-    order = np.lexsort((all_pairs[:, 1], all_pairs[:, 0], -all_heights))
-    all_pairs, all_heights = all_pairs[order], all_heights[order]
-    _, first = np.unique(all_pairs, axis=0, return_index=True)
-    first.sort()
-    return all_pairs[first], all_heights[first]
-
-
-def _in_reading_order(labels: _Integers) -> LabelImage:
-    """Number the objects from 1 in the order of their first pixels."""
-    found, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    is_object = found > 0
-    number = np.zeros(len(found), np.int32)
-    number[np.flatnonzero(is_object)[np.argsort(first[is_object])]] = np.arange(
-        1, np.count_nonzero(is_object) + 1
-    )
-    return number[inverse.reshape(labels.shape)]
+    within = owner[fragments.saddles[:, 0]] == owner[fragments.saddles[:, 1]]
+    pairs = fragments.saddles[within].tolist()
+    for (a, b), saddle in zip(pairs, fragments.saddle_heights[within].tolist(), strict=True):
+        low, high = sorted((head(a), head(b)), key=lambda n: (height[n], n))
+        if low == high:
+            continue
+        if saddle >= ratio * height[low] or min(area[low], area[high]) < min_area:
+            group[low] = high
+            area[high] += area[low]
+    return np.array([head(fragment) for fragment in group], np.int64)

@@ -1,0 +1,99 @@
+"""Cuts a landscape into fragments: one for each hill, with the saddles between them."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.morphology import local_maxima
+from skimage.segmentation import watershed
+
+from tmlib.jterator.arrays import BinaryImage, LabelImage
+
+_EIGHT_NEIGHBOURS = np.ones((3, 3))
+
+_Float = NDArray[np.float64]
+_Integers = NDArray[np.int64]
+
+
+def tops(landscape: _Float) -> BinaryImage:
+    """Pixels and plateaus that are higher than everything around them."""
+    # scikit-image has no types for this function
+    highest: BinaryImage = local_maxima(landscape)  # type: ignore[no-untyped-call]
+    return highest
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """The hills of a landscape.
+
+    Attributes
+    ----------
+    labels
+        Label image of the fragments, 0 outside of the mask.
+    landscape
+        Height of each pixel.
+    height, area
+        Height of the hill and number of pixels of each fragment, by label.
+    saddles
+        Pairs of neighbours (n, 2), the pair with the highest saddle first.
+    saddle_heights
+        Height of the highest way between the two hills of each pair.
+    """
+
+    labels: _Integers
+    landscape: _Float
+    height: _Float
+    area: _Integers
+    saddles: _Integers
+    saddle_heights: _Float
+
+    @classmethod
+    def of(cls, mask: BinaryImage, landscape: _Float) -> Self:
+        """The fragments of a mask."""
+        hills, n_hills = ndimage.label(tops(landscape) & mask, _EIGHT_NEIGHBOURS)
+        # A flat object, a single pixel for example, may have no top: it is its own.
+        bodies, n_bodies = ndimage.label(mask, _EIGHT_NEIGHBOURS)
+        topless = np.setdiff1d(np.arange(1, n_bodies + 1), bodies[hills > 0])
+        hills = np.where(np.isin(bodies, topless), n_hills + bodies, hills)
+        # scikit-image has no types for this function
+        flooded = watershed(  # type: ignore[no-untyped-call]
+            -landscape, hills, _EIGHT_NEIGHBOURS, mask=mask
+        )
+        labels = in_reading_order(flooded).astype(np.int64)
+        n = int(labels.max())
+        height = np.zeros(n + 1)
+        np.maximum.at(height, labels.ravel(), landscape.ravel())
+        saddles, saddle_heights = _saddles(labels, landscape)
+        return cls(labels, landscape, height, np.bincount(labels.ravel()), saddles, saddle_heights)
+
+
+def _saddles(labels: _Integers, landscape: _Float) -> tuple[_Integers, _Float]:
+    """Pairs of touching fragments and the heights of their saddles, highest first."""
+    height, width = labels.shape
+    pairs, heights = [], []
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        here = (slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
+        there = (slice(dy, height), slice(max(0, dx), width + min(0, dx)))
+        a, b = labels[here], labels[there]
+        touching = (a != b) & (a > 0) & (b > 0)
+        pairs.append(np.sort(np.stack([a[touching], b[touching]], axis=1), axis=1))
+        heights.append(np.minimum(landscape[here][touching], landscape[there][touching]))
+    all_pairs, all_heights = np.concatenate(pairs), np.concatenate(heights)
+    order = np.lexsort((all_pairs[:, 1], all_pairs[:, 0], -all_heights))
+    all_pairs, all_heights = all_pairs[order], all_heights[order]
+    _, first = np.unique(all_pairs, axis=0, return_index=True)
+    first.sort()
+    return all_pairs[first], all_heights[first]
+
+
+def in_reading_order(labels: _Integers) -> LabelImage:
+    """Number the objects from 1 in the order of their first pixels."""
+    found, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    is_object = found > 0
+    number = np.zeros(len(found), np.int32)
+    number[np.flatnonzero(is_object)[np.argsort(first[is_object])]] = np.arange(
+        1, np.count_nonzero(is_object) + 1
+    )
+    return number[inverse.reshape(labels.shape)]

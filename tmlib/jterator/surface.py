@@ -1,0 +1,108 @@
+"""The surface of cells, from beads that lie on them and on the slide."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+
+from tmlib.jterator.arrays import IntensityImage, MaskImage
+from tmlib.jterator.segment.blobs import detect, enhance
+
+_MIN_BEADS = 3
+_OUTLIER = 3.0
+_ROUNDS = 10
+_FINEST_SPREAD = 0.5
+
+_Float = NDArray[np.float64]
+_Integers = NDArray[np.int64]
+
+
+def find_beads(
+    stack: IntensityImage, *, threshold: float, size: float, superpixel_size: int
+) -> _Integers:
+    """Find beads; their positions (n, 3) as y, x and z.
+
+    Parameters
+    ----------
+    stack
+        Gray values (y, x, z).
+    threshold
+        Level of the maximum projection, enhanced for spots, that beads exceed.
+    size
+        Diameter of a bead in pixels.
+    superpixel_size
+        Side in pixels of the squares of which each keeps its brightest bead only.
+    """
+    projection = stack.max(axis=2)
+    found = detect(
+        enhance(projection, np.pi * size**2 / 4),
+        np.ones(projection.shape, bool),
+        threshold=threshold,
+        min_area=1,
+        max_area=np.inf,
+    )
+    y, x = np.nonzero(found.centroids)
+    brightest_first = np.argsort(projection[y, x], kind="stable")[::-1]
+    y, x = y[brightest_first], x[brightest_first]
+    n_columns = -(-projection.shape[1] // superpixel_size)
+    _, kept = np.unique(y // superpixel_size * n_columns + x // superpixel_size, return_index=True)
+    y, x = y[kept], x[kept]
+    return np.stack([y, x, stack[y, x].argmax(axis=1)], axis=1)
+
+
+def fit_slide(beads: _Integers) -> _Float:
+    """The plane z = a y + b x + c of the slide: a, b and c.
+
+    Parameters
+    ----------
+    beads
+        Positions of beads outside of cells. Those far from the plane that the others form do not
+        count.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three beads, or all lie on one line.
+    """
+    design = np.column_stack([beads[:, :2], np.ones(len(beads))]).astype(np.float64)
+    z = beads[:, 2].astype(np.float64)
+    if len(beads) < _MIN_BEADS or np.linalg.matrix_rank(design) < _MIN_BEADS:
+        raise ValueError(
+            f"the plane of the slide cannot be told from {len(beads)} beads outside of the mask; "
+            "lower the threshold if there are more"
+        )
+    plane = np.array([0.0, 0.0, np.median(z)])
+    is_slide = np.zeros(len(z), bool)
+    for _ in range(_ROUNDS):
+        distance = np.abs(z - design @ plane)
+        spread = max(1.4826 * float(np.median(distance)), _FINEST_SPREAD)
+        chosen = distance <= _OUTLIER * spread
+        if np.linalg.matrix_rank(design[chosen]) < _MIN_BEADS or (chosen == is_slide).all():
+            break
+        is_slide = chosen
+        plane = np.linalg.lstsq(design[is_slide], z[is_slide], rcond=None)[0]
+    return plane
+
+
+def height_map(beads: _Integers, plane: _Float, mask: MaskImage) -> _Float:
+    """Height of the surface above the slide in focal planes (y, x); 0 outside of the mask.
+
+    Between beads it is interpolated linearly, beyond the outermost it is that of the closest.
+    """
+    places = beads[:, :2]
+    heights = np.maximum(beads[:, 2] - (places @ plane[:2] + plane[2]), 0)
+    grid = np.nonzero(mask > 0)
+    surface = np.zeros(mask.shape)
+    inside: _Float = LinearNDInterpolator(places, heights)(*grid)
+    beyond = np.isnan(inside)
+    inside[beyond] = NearestNDInterpolator(places, heights)(*(axis[beyond] for axis in grid))
+    surface[grid] = inside
+    return surface
+
+
+def close(surface: _Float, radius: int) -> _Float:
+    """Fill dents of a surface in which a disk of this radius finds no room."""
+    offsets = np.arange(-radius, radius + 1)
+    disk = np.hypot(offsets[:, None], offsets) <= radius
+    closed: _Float = ndimage.grey_closing(surface, footprint=disk, mode="nearest")
+    return closed
