@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tmlib.jterator.arrays import IntensityImage
-from tmlib.jterator.measure.regions import Regions
+from tmlib.jterator.measure.regions import Regions, gray_values
 
 
 def intensity(labels: NDArray[np.integer[Any]], image: IntensityImage) -> pd.DataFrame:
@@ -31,15 +31,11 @@ def intensity(labels: NDArray[np.integer[Any]], image: IntensityImage) -> pd.Dat
     ValueError
         If the shapes differ.
     """
-    if labels.shape != image.shape:
-        raise ValueError(
-            f"objects of shape {labels.shape} cannot be measured in an image of shape {image.shape}"
-        )
     regions = Regions.of(labels)
-    values = image.ravel()[regions.pixels].astype(np.float64)
+    values = gray_values(regions, image)
     total = regions.sum(values)
     mean = total / regions.area
-    variance = regions.sum((values - mean[regions.index]) ** 2) / regions.area
+    variance = regions.sum((values - np.repeat(mean, regions.area)) ** 2) / regions.area
     return pd.DataFrame(
         {
             "Intensity_max": regions.max(values),

@@ -9,24 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from mahotas.features import zernike_moments
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from tmlib.jterator.measure.convexity import convex_area
+from tmlib.jterator.measure.depths import depths
 from tmlib.jterator.measure.regions import Regions
-
-_ZERNIKE_DEGREE = 12
-_ZERNIKE_SIZE = 200
+from tmlib.jterator.measure.zernike import ZERNIKE_NAMES, zernike_moments
 
 _Float = NDArray[np.float64]
-
-ZERNIKE_NAMES = tuple(
-    f"Morphology_Zernike-{n}-{m}"
-    for n in range(_ZERNIKE_DEGREE + 1)
-    for m in range(n + 1)
-    if (n - m) % 2 == 0
-)
 
 
 # Length of the border at a border pixel, by its number of direct and of diagonal neighbours on the
@@ -60,9 +50,7 @@ def morphology(labels: NDArray[np.integer[Any]], *, zernike: bool = False) -> pd
     area = regions.area.astype(np.float64)
     major, minor, center_y, center_x = _ellipses(regions)
     perimeter, n_border_pixels = _borders(regions, labels)
-    height = regions.max(regions.y) - regions.min(regions.y) + 1
-    width = regions.max(regions.x) - regions.min(regions.x) + 1
-    radius = _depths(regions, labels)
+    radius = depths(regions)
     with np.errstate(divide="ignore", invalid="ignore"):
         elongation = np.where(major > 0, (major - minor) / major, np.nan)
         eccentricity = np.where(major > 0, np.sqrt(1 - np.minimum(minor / major, 1) ** 2), 0.0)
@@ -72,7 +60,7 @@ def morphology(labels: NDArray[np.integer[Any]], *, zernike: bool = False) -> pd
         "Area": area,
         "Perimeter": perimeter,
         "Eccentricity": eccentricity,
-        "Extent": area / (height * width),
+        "Extent": area / (regions.height * regions.width),
         "Convexity": area / convex_area(regions),
         "Circularity": _circularity(area, perimeter),
         "Roundness": n_border_pixels**2 / (4 * np.pi * area),
@@ -83,9 +71,9 @@ def morphology(labels: NDArray[np.integer[Any]], *, zernike: bool = False) -> pd
         "Maximum_Radius": regions.max(radius),
         "Mean_Radius": regions.sum(radius) / area,
     }
-    columns = {f"Morphology_{name}": values for name, values in features.items()}
     if zernike:
-        columns |= dict(zip(ZERNIKE_NAMES, _zernike(regions, labels).T, strict=True))
+        features |= dict(zip(ZERNIKE_NAMES, zernike_moments(regions).T, strict=True))
+    columns = {f"Morphology_{name}": values for name, values in features.items()}
     return pd.DataFrame(columns, index=pd.Index(regions.labels, name="label"))
 
 
@@ -118,18 +106,16 @@ def _circularity(area: NDArray[Any], perimeter: _Float) -> _Float:
 def _ellipses(regions: Regions) -> tuple[_Float, _Float, _Float, _Float]:
     """Full axes of the ellipses with the same second moments, and the centroids."""
     area = regions.area
-    top, left = regions.min(regions.y), regions.min(regions.x)
-    y = (regions.y - top[regions.index]).astype(np.float64)
-    x = (regions.x - left[regions.index]).astype(np.float64)
+    y, x = regions.local_y.astype(np.float64), regions.local_x.astype(np.float64)
     mean_y, mean_x = regions.sum(y) / area, regions.sum(x) / area
-    y -= mean_y[regions.index]
-    x -= mean_x[regions.index]
+    y -= np.repeat(mean_y, area)
+    x -= np.repeat(mean_x, area)
     yy, xx, xy = (regions.sum(v) / area for v in (y * y, x * x, x * y))
     half_trace = (yy + xx) / 2
     spread = np.sqrt(((yy - xx) / 2) ** 2 + xy**2)
     major = 4 * np.sqrt(half_trace + spread)
     minor = 4 * np.sqrt(np.maximum(half_trace - spread, 0))
-    return major, minor, mean_y + top, mean_x + left
+    return major, minor, mean_y + regions.top, mean_x + regions.left
 
 
 def _borders(regions: Regions, labels: NDArray[np.integer[Any]]) -> tuple[_Float, _Float]:
@@ -153,33 +139,3 @@ def _borders(regions: Regions, labels: NDArray[np.integer[Any]]) -> tuple[_Float
     lengths = _STEP_LENGTHS[n_direct, n_diagonal]
     perimeter = np.bincount(index, weights=lengths, minlength=len(regions)).astype(np.float64)
     return perimeter, np.bincount(index, minlength=len(regions)).astype(np.float64)
-
-
-def _depths(regions: Regions, labels: NDArray[np.integer[Any]]) -> _Float:
-    """For each pixel the distance to the closest pixel outside of its object."""
-    depths = np.zeros(len(regions.pixels))
-    width = regions.shape[1]
-    top, bottom = regions.min(regions.y), regions.max(regions.y)
-    left, right = regions.min(regions.x), regions.max(regions.x)
-    for n, label in enumerate(regions.labels):
-        box = labels[top[n] : bottom[n] + 1, left[n] : right[n] + 1]
-        distances = ndimage.distance_transform_edt(np.pad(box == label, 1))
-        own = slice(regions.starts[n], regions.starts[n + 1])
-        pixels = regions.pixels[own]
-        depths[own] = distances[pixels // width - top[n] + 1, pixels % width - left[n] + 1]
-    return depths
-
-
-def _zernike(regions: Regions, labels: NDArray[np.integer[Any]]) -> _Float:
-    """Zernike moments, one row per object."""
-    values = np.zeros((len(regions), len(ZERNIKE_NAMES)))
-    top, bottom = regions.min(regions.y), regions.max(regions.y)
-    left, right = regions.min(regions.x), regions.max(regions.x)
-    steps = (np.arange(_ZERNIKE_SIZE) + 0.5) / _ZERNIKE_SIZE
-    for n, label in enumerate(regions.labels):
-        mask = np.pad(labels[top[n] : bottom[n] + 1, left[n] : right[n] + 1] == label, 1)
-        rows = (steps * mask.shape[0]).astype(np.intp)
-        columns = (steps * mask.shape[1]).astype(np.intp)
-        stretched = mask[np.ix_(rows, columns)].astype(np.uint8)
-        values[n] = zernike_moments(stretched, _ZERNIKE_SIZE // 2, degree=_ZERNIKE_DEGREE)
-    return values

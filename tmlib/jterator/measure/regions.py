@@ -48,7 +48,9 @@ class Regions:
         values = flat[pixels]
         if values.size and values.min() < 0:
             raise ValueError("labels must not be negative")
-        order = np.argsort(values, kind="stable")
+        # few bits are sorted in a time that grows with the number of pixels only
+        keys = values.astype(np.uint16) if values.size and values.max() < 2**16 else values
+        order = np.argsort(keys, kind="stable")
         values = values[order]
         first = np.flatnonzero(np.r_[True, values[1:] != values[:-1]][: values.size])
         return cls(
@@ -81,10 +83,42 @@ class Regions:
         """For each pixel the index (not the label) of its object."""
         return np.repeat(np.arange(len(self)), self.area)
 
+    @cached_property
+    def top(self) -> NDArray[np.int64]:
+        """First row of each object."""
+        return self.y[self.starts[:-1]]
+
+    @cached_property
+    def left(self) -> NDArray[np.int64]:
+        """First column of each object."""
+        return self.min(self.x)
+
+    @cached_property
+    def height(self) -> NDArray[np.int64]:
+        """Number of rows of each object, from the first to the last."""
+        return self.y[self.starts[1:] - 1] - self.top + 1
+
+    @cached_property
+    def width(self) -> NDArray[np.int64]:
+        """Number of columns of each object, from the first to the last."""
+        return self.max(self.x) - self.left + 1
+
+    @cached_property
+    def local_y(self) -> NDArray[np.int64]:
+        """Row of each pixel, counted from the first row of its object."""
+        return self.y - np.repeat(self.top, self.area)
+
+    @cached_property
+    def local_x(self) -> NDArray[np.int64]:
+        """Column of each pixel, counted from the first column of its object."""
+        return self.x - np.repeat(self.left, self.area)
+
     def sum(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sum over each object of one value per pixel."""
-        total = np.bincount(self.index, weights=values, minlength=len(self))
-        return total.astype(np.float64, copy=False)
+        if not len(self):
+            return np.zeros(0)
+        total: NDArray[np.float64] = np.add.reduceat(values, self.starts[:-1], dtype=np.float64)
+        return total
 
     def max(self, values: NDArray[Any]) -> NDArray[Any]:
         """Maximum over each object of one value per pixel."""
@@ -99,3 +133,19 @@ class Regions:
             return values[:0]
         reduced: NDArray[Any] = function.reduceat(values, self.starts[:-1])
         return reduced
+
+
+def gray_values(regions: Regions, image: NDArray[Any]) -> NDArray[np.float64]:
+    """The value of each pixel of the objects in an image.
+
+    Raises
+    ------
+    ValueError
+        If the image and the label image have different shapes.
+    """
+    if image.shape != regions.shape:
+        raise ValueError(
+            f"objects of shape {regions.shape} cannot be measured in an image of shape "
+            f"{image.shape}"
+        )
+    return image.ravel()[regions.pixels].astype(np.float64)

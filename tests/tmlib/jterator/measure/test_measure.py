@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from mahotas.features import zernike_moments
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label as connected_components
@@ -14,7 +15,8 @@ from skimage.measure import regionprops
 
 from tmlib.jterator.measure.assignment import assign
 from tmlib.jterator.measure.intensity import intensity
-from tmlib.jterator.measure.morphology import ZERNIKE_NAMES, morphology
+from tmlib.jterator.measure.morphology import morphology
+from tmlib.jterator.measure.zernike import ZERNIKE_NAMES
 
 Labels = NDArray[np.int32]
 
@@ -24,15 +26,6 @@ LABEL_IMAGES = hnp.arrays(
     elements=st.sampled_from([0, 1, 1, 1, 2, 9]),
 )
 SMALL_SHAPES = hnp.arrays(np.bool_, (7, 8), elements=st.sampled_from([True, True, False]))
-
-
-@pytest.fixture
-def blobs() -> Labels:
-    """Objects of all shapes, touching ones among them."""
-    noise = ndimage.gaussian_filter(np.random.default_rng(3).random((150, 160)), 3)
-    labels = connected_components(noise > np.median(noise) + 0.01).astype(np.int32)
-    labels[:, 80:] *= 3
-    return labels
 
 
 def reference_morphology(labels: Labels) -> pd.DataFrame:
@@ -85,10 +78,24 @@ def test_zernike_moments_are_magnitudes_that_ignore_rotation() -> None:
     labels[10:34, 70:114] = 2 * np.rot90(shape)
     features = morphology(labels, zernike=True)
     assert len(ZERNIKE_NAMES) == 49
-    assert list(features.columns[-49:]) == list(ZERNIKE_NAMES)
-    moments = features[list(ZERNIKE_NAMES)].to_numpy()
+    names = [f"Morphology_{name}" for name in ZERNIKE_NAMES]
+    assert list(features.columns[-49:]) == names
+    moments = features[names].to_numpy()
     assert moments[0, 0] == pytest.approx(1 / np.pi)
     np.testing.assert_allclose(moments[0], moments[1], atol=5e-3)
+
+
+def test_zernike_moments_are_those_of_mahotas(blobs: Labels) -> None:
+    labels = np.pad(blobs, ((0, 0), (0, 400)))
+    labels[20:60, 200:500] = 1000  # larger than the stretched image
+    labels[100, 200:203] = 1001
+    labels[120:140:2, 200:240] = 1002  # of several parts
+    found = morphology(labels, zernike=True).filter(like="Zernike")
+    for region in regionprops(labels):
+        mask = np.pad(region.image, 1)
+        y, x = ((2 * np.arange(200) + 1) * n // 400 for n in mask.shape)
+        expected = zernike_moments(mask[np.ix_(y, x)].astype(np.uint8), 100, degree=12)
+        np.testing.assert_allclose(found.loc[region.label], expected, atol=1e-9)
 
 
 @given(LABEL_IMAGES, st.sampled_from([np.uint8, np.uint16]), st.integers(0, 2**32 - 1))
