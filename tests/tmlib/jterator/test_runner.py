@@ -1,5 +1,6 @@
 """Running pipelines on images."""
 
+import copy
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tmlib.jterator.errors import ModuleError, PipelineDescriptionError
+from tmlib.jterator.modules import registry
 from tmlib.jterator.project import Project
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.jterator.runner import run_pipeline
@@ -156,3 +158,94 @@ def test_pipeline_that_cannot_run_is_refused_before_it_starts(images: dict[str, 
     )
     with pytest.raises(PipelineDescriptionError, match="nonsense"):
         run_pipeline(project, images)
+
+
+def one_step(module: str, **settings: object) -> Project:
+    """A pipeline of one module whose objects are measured and put out."""
+    shipped = registry.get(module).handles
+    handles = copy.deepcopy(dict(shipped))
+    for handle in [*handles["input"], *handles["output"]]:
+        if handle["name"] in settings:
+            handle["key" if "key" in handle else "value"] = settings[handle["name"]]
+    return Project.from_dict(
+        {
+            "pipeline": {
+                "input": {"channels": [{"name": "DAPI"}], "objects": [{"name": "Cells"}]},
+                "pipeline": [{"source": f"{module}.py", "handles": f"{module}.handles.yaml"}],
+                "output": {"objects": [{"name": "Cells"}]},
+            },
+            "handles": {module: handles},
+        }
+    )
+
+
+def test_stored_objects_get_new_measurements(images: dict[str, Image]) -> None:
+    labels = np.zeros(images["DAPI"].shape, np.int32)
+    labels[10:20, 30:50], labels[100:120, 60:70] = 4, 9
+    project = one_step(
+        "measure_intensity",
+        extract_objects="Cells",
+        assign_objects="Cells",
+        intensity_image="DAPI",
+    )
+    found = run_pipeline(project, images, objects={"Cells": labels})["Cells"]
+    assert found.is_stored
+    assert np.array_equal(found.labels, labels)
+    assert list(found.measurements.index) == [4, 9]
+    mean = images["DAPI"][labels == 9].mean()
+    assert found.measurements.loc[9, "Intensity_mean_DAPI"] == pytest.approx(mean)
+    with pytest.raises(PipelineDescriptionError, match="Cells"):
+        run_pipeline(project, images)
+    with pytest.raises(ModuleError, match="differ in shape"):
+        run_pipeline(project, images, objects={"Cells": labels[1:]})
+    with pytest.raises(ModuleError, match="int64"):
+        run_pipeline(project, images, objects={"Cells": labels.astype(np.int64)})  # type: ignore[dict-item] # the wrong type is what is tested
+
+
+def test_stacks_reach_the_modules_that_take_them(images: dict[str, Image]) -> None:
+    planes = [images["DAPI"] // 2, images["DAPI"], images["DAPI"] // 4]
+    stack = {"DAPI": np.stack(planes, axis=2), "Actin": images["Actin"]}
+    flat = nuclei_and_cells("DAPI", "Actin")
+    with pytest.raises(ModuleError, match=r'"smooth_nuclei": input "image" has 3 focal planes'):
+        run_pipeline(flat, stack)
+    description = edited(smooth_nuclei={"image": "projected"}).to_dict()
+    for step in description["pipeline"]["pipeline"]:
+        step["active"] = not step["source"].startswith("measure")
+    description["pipeline"]["pipeline"].insert(
+        0, {"source": "project.py", "handles": "project.handles.yaml"}
+    )
+    description["handles"]["project"] = {
+        "version": "0.1.0",
+        "input": [{"name": "image", "type": "IntensityImage", "key": "DAPI"}],
+        "output": [{"name": "projected_image", "type": "IntensityImage", "key": "projected"}],
+    }
+    found = run_pipeline(Project.from_dict(description), stack)
+    assert np.array_equal(found["Cells"].labels, run_pipeline(flat, images)["Cells"].labels)
+
+
+def test_every_summary_counts_objects_once(images: dict[str, Image]) -> None:
+    project = edited(
+        measure_intensity_cells_1={"extract_objects": "Nuclei", "aggregate": True},
+        measure_morphology_cells={"extract_objects": "Nuclei", "aggregate": True},
+    )
+    pattern = {
+        "version": "0.1.1",
+        "input": [
+            {"name": "extract_objects", "type": "SegmentedObjects", "key": "Nuclei"},
+            {"name": "ref_objects", "type": "SegmentedObjects", "key": "Cells"},
+            {"name": "assign_objects", "type": "SegmentedObjects", "key": "Cells"},
+            {"name": "aggregate", "type": "Boolean", "value": True},
+        ],
+        "output": [
+            {
+                "name": "measurements",
+                "type": "Measurement",
+                "objects": "assign_objects",
+                "objects_ref": "extract_objects",
+            }
+        ],
+    }
+    project = with_step(project, "measure_point_pattern.py", "pattern", pattern)
+    columns = run_pipeline(project, images)["Cells"].measurements.columns
+    assert columns.is_unique
+    assert "Nuclei_Count" in columns
