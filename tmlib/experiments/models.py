@@ -6,6 +6,7 @@ round of a multiplexing experiment. A *channel layer* is one channel at one time
 plane, shown as one zoomable map.
 """
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint
@@ -28,6 +29,7 @@ def _experiment_key() -> Mapped[int]:
 class Experiment(Timestamps, Base):
     """A set of plates that is analysed together and shown as one map.
 
+    ``pixel_size`` is the width and height of a pixel in micrometres, if the metadata tells.
     ``map_height`` and ``map_width`` (pixels at full resolution) and ``map_levels`` (number of
     """
 
@@ -43,6 +45,9 @@ class Experiment(Timestamps, Base):
     plate_format: Mapped[int]
     plate_acquisition_mode: Mapped[str] = mapped_column(String(50))
     well_spacer_size: Mapped[int] = mapped_column(default=500)
+    pixel_size: Mapped[float | None]
+    vertical_site_displacement: Mapped[int] = mapped_column(default=0)
+    horizontal_site_displacement: Mapped[int] = mapped_column(default=0)
     map_height: Mapped[int | None]
     map_width: Mapped[int | None]
     map_levels: Mapped[int | None]
@@ -127,7 +132,8 @@ class Site(Base):
     """One position of the camera in a well; height and width in pixels.
 
     ``field`` is the number of the site's image in the OME-Zarr plate, counted per well in the
-    order of (y, x).
+    order of (y, x). The residues are the rows and columns on each side that not all cycles show
+    once they are aligned. Sites whose cycles could not be aligned are ``omitted`` from analysis.
     """
 
     __tablename__ = "sites"
@@ -141,6 +147,11 @@ class Site(Base):
     field: Mapped[int]
     height: Mapped[int]
     width: Mapped[int]
+    omitted: Mapped[bool] = mapped_column(default=False)
+    top_residue: Mapped[int] = mapped_column(default=0)
+    bottom_residue: Mapped[int] = mapped_column(default=0)
+    left_residue: Mapped[int] = mapped_column(default=0)
+    right_residue: Mapped[int] = mapped_column(default=0)
 
     well: Mapped[Well] = relationship(back_populates="sites")
 
@@ -154,6 +165,27 @@ class Cycle(Timestamps, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = _experiment_key()
     index: Mapped[int]
+
+
+class SiteShift(Base):
+    """How far a cycle's images of a site are moved to lie on those of the reference cycle.
+
+    ``y`` and ``x`` in pixels, downwards and to the right; ``quality`` is the correlation of the
+    two images where they overlap then.
+    """
+
+    __tablename__ = "site_shifts"
+
+    site_id: Mapped[int] = mapped_column(
+        ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True
+    )
+    cycle_id: Mapped[int] = mapped_column(
+        ForeignKey("cycles.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    experiment_id: Mapped[int] = _experiment_key()
+    y: Mapped[int]
+    x: Mapped[int]
+    quality: Mapped[float]
 
 
 class Channel(Timestamps, Base):
@@ -205,7 +237,8 @@ class ChannelImageFile(Base):
     """One plane of a site's image and the microscope files that it is made from.
 
     ``file_map`` is ``{"files": [name, ...], "series": [int, ...], "planes": [int, ...]}``; with
-    several entries the plane is their maximum projection.
+    several entries the plane is their maximum projection. ``acquired_at`` is when it was taken, if
+    the metadata tells.
     """
 
     __tablename__ = "channel_image_files"
@@ -234,17 +267,27 @@ class ChannelImageFile(Base):
     tpoint: Mapped[int] = mapped_column(Integer)
     zplane: Mapped[int] = mapped_column(Integer)
     file_map: Mapped[dict[str, Any]]
+    acquired_at: Mapped[datetime | None]
 
 
 class IllumstatsFile(Timestamps, Base):
-    """Illumination statistics of a channel; ``path`` is relative to the experiment's folder."""
+    """Illumination statistics of a channel; ``path`` is relative to the experiment's folder.
+
+    ``plate_id`` is None for those of all plates together. ``flatness_before`` and
+    ``flatness_after`` are the coefficient of variation of the average image, on a coarse grid,
+    without and with the correction.
+    """
 
     __tablename__ = "illumstats_files"
+    __table_args__ = (UniqueConstraint("channel_id", "plate_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = _experiment_key()
-    channel_id: Mapped[int] = mapped_column(
-        ForeignKey("channels.id", ondelete="CASCADE"), unique=True
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    plate_id: Mapped[int | None] = mapped_column(
+        ForeignKey("plates.id", ondelete="CASCADE"), index=True
     )
     path: Mapped[str] = mapped_column(String(255))
     n_images: Mapped[int]
+    flatness_before: Mapped[float]
+    flatness_after: Mapped[float]

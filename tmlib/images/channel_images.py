@@ -147,6 +147,18 @@ def read_plane(field_path: Path, *, t: int, c: int, z: int) -> GrayImage:
     return pixels
 
 
+def plane_stamp(field_path: Path, *, t: int, c: int, z: int) -> tuple[int, int] | None:
+    """When a plane was written, and its size in bytes: changes whenever it is written again.
+
+    None if it was never written. No pixel is read.
+    """
+    try:
+        status = (field_path / "0" / "c" / str(t) / str(c) / str(z) / "0" / "0").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
 def write_plate_metadata(plate_store: Path, name: str, wells: Mapping[str, int]) -> None:
     """Describe the plate so that any OME-NGFF reader finds its wells and fields.
 

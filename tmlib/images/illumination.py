@@ -20,22 +20,28 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.special import fdtri
 
 from tmlib.errors import BadInput
 from tmlib.images.arrays import explained
 from tmlib.images.reading import GrayImage
+from tmlib.images.surfaces import (
+    QUADRATIC,
+    Field,
+    orthonormal,
+    project,
+    smooth,
+    split,
+    unevenness,
+)
 
-_VERSION = 1
+_VERSION = 2
 _N_PERCENTILES = 100_001
 _MIN_IMAGES = 4
 _MIN_IMAGES_FOR_STD = 200
 _MIN_SIGMA = 5.0
 _TOLERANCE = 0.003
 _CERTAINTY = 0.95
-
-Field = NDArray[np.float64]
 
 
 class IlluminationStatistics:
@@ -48,6 +54,9 @@ class IlluminationStatistics:
     ----------
     height, width
         Size of all images in pixels.
+    camera_offset
+        What the camera reads without light. It is taken off before the logarithm, since uneven
+        light does not change it; percentiles are of the intensities as they are.
 
     Attributes
     ----------
@@ -57,15 +66,17 @@ class IlluminationStatistics:
         float64 (y, x).
     """
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, camera_offset: int = 0) -> None:
         self.n_images = 0
+        self.camera_offset = camera_offset
         self.mean: Field = np.zeros((height, width))
         self._squares: Field = np.zeros((height, width))
         self._odd_mean: Field = np.zeros((height, width))
         self._n_odd = 0
-        self._basis = _orthonormal(height), _orthonormal(width)
+        self._basis = orthonormal(height), orthonormal(width)
         self._surface_squares: Field = np.zeros((3, 3))
         self._percentiles: Field = np.zeros(_N_PERCENTILES)
+        self._n_histograms = 0
 
     @property
     def std(self) -> Field:
@@ -106,18 +117,23 @@ class IlluminationStatistics:
         """
         self._check_size(pixels.shape)
         self.n_images += 1
-        logarithms = _log_table(pixels.dtype.itemsize)[pixels]
+        logarithms = _log_table(pixels.dtype.itemsize, self.camera_offset)[pixels]
         if self.n_images % 2:
             self._n_odd += 1
             self._odd_mean += (logarithms - self._odd_mean) / self._n_odd
         deviation = logarithms - self.mean
-        surface = _project(deviation, self._basis)
+        surface = project(deviation, self._basis)
         self._surface_squares += surface**2 * (1 - 1 / self.n_images)
         self.mean += deviation / self.n_images
         logarithms -= self.mean
         deviation *= logarithms
         self._squares += deviation
-        self._percentiles += (_percentiles(pixels) - self._percentiles) / self.n_images
+        self.update_percentiles(pixels)
+
+    def update_percentiles(self, pixels: GrayImage) -> None:
+        """Take up only the intensities of an image, whose cells another one has shown already."""
+        self._n_histograms += 1
+        self._percentiles += (_percentiles(pixels) - self._percentiles) / self._n_histograms
 
     def merge(self, other: "IlluminationStatistics") -> None:
         """Take up all images of another batch.
@@ -128,6 +144,10 @@ class IlluminationStatistics:
             If they have another size.
         """
         self._check_size(other.mean.shape)
+        if other._n_histograms:
+            self._n_histograms += other._n_histograms
+            difference = other._percentiles - self._percentiles
+            self._percentiles += difference * (other._n_histograms / self._n_histograms)
         if not other.n_images:
             return
         self._n_odd += other._n_odd
@@ -138,9 +158,8 @@ class IlluminationStatistics:
         self.mean += deviation * share
         weight = self.n_images * share
         self._squares += other._squares + deviation**2 * weight
-        surface = _project(deviation, self._basis)
+        surface = project(deviation, self._basis)
         self._surface_squares += other._surface_squares + surface**2 * weight
-        self._percentiles += (other._percentiles - self._percentiles) * share
         self.n_images = n_images
 
     def percentile(self, percent: float) -> int:
@@ -171,12 +190,14 @@ class IlluminationStatistics:
         content = {
             "version": np.array(_VERSION),
             "n_images": np.array(self.n_images),
+            "camera_offset": np.array(self.camera_offset),
             "mean": self.mean.astype(np.float32),
             "std": self.std.astype(np.float32),
             "odd_mean": self._odd_mean.astype(np.float32),
             "n_odd": np.array(self._n_odd),
             "surface_squares": self._surface_squares,
             "percentiles": self._percentiles,
+            "n_histograms": np.array(self._n_histograms),
         }
         draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
@@ -203,7 +224,8 @@ class IlluminationStatistics:
             with np.load(path, allow_pickle=False) as file:
                 if int(file["version"]) != _VERSION:
                     raise ValueError(f"version {int(file['version'])}, not {_VERSION}")
-                statistics = cls(*file["mean"].shape)
+                height, width = file["mean"].shape
+                statistics = cls(height, width, int(file["camera_offset"]))
                 statistics.n_images = int(file["n_images"])
                 statistics.mean = file["mean"].astype(np.float64)
                 spread = file["std"].astype(np.float64)
@@ -212,6 +234,7 @@ class IlluminationStatistics:
                 statistics._n_odd = int(file["n_odd"])
                 statistics._surface_squares = file["surface_squares"]
                 statistics._percentiles = file["percentiles"]
+                statistics._n_histograms = int(file["n_histograms"])
         except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise BadInput(
                 f"{path.name} is not a file of illumination statistics ({error}): "
@@ -233,10 +256,13 @@ class IlluminationCorrection:
     """Makes images look as if the light had been the same everywhere.
 
     An intensity I becomes 10 ** (contrast * log10(I) + offset), which is
-    (log10(I) - mean) / std * average std + average mean in the form that is quick.
+    (log10(I) - mean) / std * average std + average mean in the form that is quick. A camera
+    offset is taken off before and put on again.
 
     Attributes
     ----------
+    camera_offset
+        What the camera reads without light.
     offset, contrast
         float32 (y, x); `contrast` is None where it is 1 everywhere, and both are None if
         there is nothing that could be corrected.
@@ -244,6 +270,7 @@ class IlluminationCorrection:
 
     offset: NDArray[np.float32] | None = None
     contrast: NDArray[np.float32] | None = None
+    camera_offset: int = 0
 
     @classmethod
     def from_statistics(cls, statistics: IlluminationStatistics) -> Self:
@@ -260,7 +287,8 @@ class IlluminationCorrection:
            take one wider than an eighth of the image: how much the means of two halves of the
            images differ tells that.
 
-        The standard deviation is used likewise from 200 images on. With fewer than four images
+        The standard deviation is used likewise from 200 images on, unless the camera offset is
+        known: without it there is nothing but a factor to correct. With fewer than four images
         nothing is corrected. No two images should show the same cells: take those of one time
         point.
         """
@@ -269,8 +297,9 @@ class IlluminationCorrection:
         filtered = _Filter.for_statistics(statistics)
         mean = filtered.apply(statistics.mean)
         average = float(mean.mean())
-        if statistics.n_images < _MIN_IMAGES_FOR_STD:
-            return cls((average - mean).astype(np.float32))
+        known = statistics.camera_offset
+        if known or statistics.n_images < _MIN_IMAGES_FOR_STD:
+            return cls((average - mean).astype(np.float32), camera_offset=known)
         # chance moves the logarithm of the deviation about as far as the mean
         spread = 10 ** filtered.apply(np.log10(np.maximum(statistics.std, 1e-3)))
         contrast = spread.mean() / spread
@@ -300,12 +329,30 @@ class IlluminationCorrection:
                 "run corilla again."
             )
         corrected = pixels.astype(np.float32)
+        if self.camera_offset:
+            corrected -= self.camera_offset
         if self.contrast is not None:
             np.power(corrected, self.contrast, out=corrected)
         corrected *= self._gain
+        if self.camera_offset:
+            corrected += self.camera_offset
         np.rint(corrected, out=corrected)
-        np.minimum(corrected, np.iinfo(pixels.dtype).max, out=corrected)
+        np.clip(corrected, 0, np.iinfo(pixels.dtype).max, out=corrected)
         return cast("GrayImage", corrected.astype(pixels.dtype))
+
+    def flatness(self, statistics: IlluminationStatistics) -> tuple[float, float]:
+        """How uneven the average image is, without and with the correction.
+
+        Returns
+        -------
+        Coefficients of variation of the geometric mean of all images, averaged over 8 x 8 parts:
+        0 if it is flat. With few images part of it is the cells that happened to lie there.
+        """
+        before = unevenness(10**statistics.mean)
+        if self.offset is None:
+            return before, before
+        contrast = 1.0 if self.contrast is None else self.contrast
+        return before, unevenness(10 ** (statistics.mean * contrast + self.offset))
 
     @functools.cached_property
     def _gain(self) -> NDArray[np.float32] | None:
@@ -316,11 +363,10 @@ class IlluminationCorrection:
 
 
 @functools.cache
-def _log_table(itemsize: int) -> Field:
-    """log10 of every intensity, 0 for 0."""
-    intensities = np.arange(256**itemsize, dtype=np.float64)
-    intensities[0] = 1
-    return np.asarray(np.log10(intensities))
+def _log_table(itemsize: int, camera_offset: int = 0) -> Field:
+    """log10 of what every intensity is above the camera offset, 0 for those that are not."""
+    intensities = np.arange(256**itemsize, dtype=np.float64) - camera_offset
+    return np.asarray(np.log10(np.maximum(intensities, 1)))
 
 
 def _percentiles(pixels: GrayImage) -> Field:
@@ -350,57 +396,18 @@ class _Filter:
     @classmethod
     def for_statistics(cls, statistics: IlluminationStatistics) -> Self:
         """The filter that fits what chance contributes to the mean of these statistics."""
-        noise = _split(statistics.noise)[1]
+        noise = split(statistics.noise)[1]
         largest = max(_MIN_SIGMA, min(noise.shape) / 8)
         sigmas = _MIN_SIGMA * 2 ** np.arange(0, np.log2(largest / _MIN_SIGMA) + 0.01, 0.5)
-        enough = (float(s) for s in sigmas if _smooth(noise, s).std() <= _TOLERANCE)
+        enough = (float(s) for s in sigmas if smooth(noise, s).std() <= _TOLERANCE)
         # how much larger than expected a surface may be that is nothing but chance
-        doubt = fdtri(np.count_nonzero(_QUADRATIC), statistics.n_images - 1, _CERTAINTY)
+        doubt = fdtri(np.count_nonzero(QUADRATIC), statistics.n_images - 1, _CERTAINTY)
         return cls(float(doubt) * statistics.surface_by_chance, next(enough, None))
 
     def apply(self, field: Field) -> Field:
         """Filter a field (y, x)."""
-        surface, residual = _split(field)
+        surface, residual = split(field)
         found = float(surface.var())
         share = max(0.0, 1 - self.by_chance / found) if found > 0 else 0.0
         kept = np.asarray(field.mean() + share * surface)
-        return kept if self.sigma is None else kept + _smooth(residual, self.sigma)
-
-
-def _orthonormal(n: int) -> Field:
-    """Polynomials of degree 0, 1 and 2 on n points, shape (3, n), of mean square 1."""
-    powers = np.linspace(-1, 1, n)[:, None] ** np.arange(3)
-    basis, _ = np.linalg.qr(powers)
-    full: Field = np.zeros((3, n))
-    full[: basis.shape[1]] = basis.T * np.sqrt(n)
-    return full
-
-
-_QUADRATIC = np.array([[0, 1, 1], [1, 1, 0], [1, 0, 0]])
-"""Products of polynomials in y and x that a quadratic surface has besides its average."""
-
-
-def _project(field: Field, basis: tuple[Field, Field]) -> Field:
-    """Coefficients (3, 3) of the best-fitting quadratic surface, without its average."""
-    return np.asarray(basis[0] @ field @ basis[1].T / field.size * _QUADRATIC)
-
-
-def _split(field: Field) -> tuple[Field, Field]:
-    """Quadratic surface around 0 that fits best, and what it leaves of the deviations."""
-    basis = _orthonormal(field.shape[0]), _orthonormal(field.shape[1])
-    surface = basis[0].T @ _project(field, basis) @ basis[1]
-    return surface, field - field.mean() - surface
-
-
-def _smooth(field: Field, sigma: float) -> Field:
-    """Gaussian smoothing; wide ones on a coarser grid, where they cost little."""
-    step = max(1, int(sigma / 4))
-    if step == 1:
-        return np.asarray(ndimage.gaussian_filter(field, sigma, mode="reflect"))
-    height, width = field.shape
-    padded = np.pad(field, ((0, -height % step), (0, -width % step)), mode="edge")
-    rows, columns = padded.shape[0] // step, padded.shape[1] // step
-    coarse = padded.reshape(rows, step, columns, step).mean(axis=(1, 3))
-    coarse = ndimage.gaussian_filter(coarse, sigma / step, mode="reflect")
-    fine = ndimage.zoom(coarse, step, order=1, mode="nearest", grid_mode=True)
-    return np.asarray(fine[:height, :width])
+        return kept if self.sigma is None else kept + smooth(residual, self.sigma)

@@ -281,19 +281,51 @@ class MapLayout:
         In the order in which they fill the grid of plates, column by column.
     site_height, site_width
         Size of every site in pixels.
+    vertical_displacement, horizontal_displacement
+        Gap between neighbouring sites in pixels; negative if they overlap.
+
+    Raises
+    ------
+    LayoutError
+        If the sites would lie on each other.
     """
 
     plates: tuple[PlateLayout, ...]
     site_height: int
     site_width: int
+    vertical_displacement: int = 0
+    horizontal_displacement: int = 0
+
+    def __post_init__(self) -> None:
+        if self._pitch[0] < 1 or self._pitch[1] < 1:
+            raise LayoutError(
+                f"Sites of {self.site_height} x {self.site_width} pixels cannot be displaced by "
+                f"{self.vertical_displacement} and {self.horizontal_displacement}: "
+                "they may overlap by less than their size."
+            )
+
+    @property
+    def _pitch(self) -> tuple[int, int]:
+        """Distance of the corners of neighbouring sites."""
+        return (
+            self.site_height + self.vertical_displacement,
+            self.site_width + self.horizontal_displacement,
+        )
+
+    def _block(self, rows: int, columns: int) -> tuple[int, int]:
+        """Size of a block of sites."""
+        return (
+            _span(rows, self.site_height, self.vertical_displacement),
+            _span(columns, self.site_width, self.horizontal_displacement),
+        )
 
     @cached_property
     def _well_size(self) -> tuple[int, int]:
         """Size of the largest well."""
         dimensions = [d for plate in self.plates for d in plate.well_dimensions.values()]
-        return (
-            max((rows for rows, _ in dimensions), default=0) * self.site_height,
-            max((columns for _, columns in dimensions), default=0) * self.site_width,
+        return self._block(
+            max((rows for rows, _ in dimensions), default=0),
+            max((columns for _, columns in dimensions), default=0),
         )
 
     @cached_property
@@ -335,16 +367,15 @@ class MapLayout:
         return Box(
             origin.y + layout.rows.index(row) * (height + WELL_SPACER),
             origin.x + layout.columns.index(column) * (width + WELL_SPACER),
-            dimensions[0] * self.site_height,
-            dimensions[1] * self.site_width,
+            *self._block(*dimensions),
         )
 
     def site(self, plate: int, well: str, y: int, x: int) -> Box:
         """Where the site in row `y` and column `x` of a well lies."""
         origin = self.well(plate, well)
         return Box(
-            origin.y + y * self.site_height,
-            origin.x + x * self.site_width,
+            origin.y + y * self._pitch[0],
+            origin.x + x * self._pitch[1],
             self.site_height,
             self.site_width,
         )

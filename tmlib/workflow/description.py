@@ -19,7 +19,12 @@ CANONICAL: dict[str, tuple[str, ...]] = {
     "image_analysis": ("jterator",),
 }
 
-WORKFLOW_STAGES: dict[str, dict[str, tuple[str, ...]]] = {"canonical": CANONICAL}
+MULTIPLEXING = CANONICAL | {"image_preprocessing": ("corilla", "align")}
+
+WORKFLOW_STAGES: dict[str, dict[str, tuple[str, ...]]] = {
+    "canonical": CANONICAL,
+    "multiplexing": MULTIPLEXING,
+}
 
 WORKFLOW_TYPES = tuple(WORKFLOW_STAGES)
 

@@ -1,5 +1,6 @@
 """The steps of a workflow, one module each."""
 
+from tmlib.workflow.steps.align import Align
 from tmlib.workflow.steps.base import Step
 from tmlib.workflow.steps.corilla import Corilla
 from tmlib.workflow.steps.illuminati import Illuminati
@@ -10,6 +11,14 @@ from tmlib.workflow.steps.metaextract import Metaextract
 
 STEPS: dict[str, Step] = {
     step.name: step
-    for step in (Metaextract(), Metaconfig(), Imextract(), Corilla(), Illuminati(), Jterator())
+    for step in (
+        Metaextract(),
+        Metaconfig(),
+        Imextract(),
+        Corilla(),
+        Align(),
+        Illuminati(),
+        Jterator(),
+    )
 }
 """All steps by name."""

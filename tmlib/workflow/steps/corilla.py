@@ -5,115 +5,261 @@ The name is the original's: correct illumination.
 
 import random
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from tmlib.errors import BadInput
 from tmlib.experiments.models import Channel, ChannelImageFile, IllumstatsFile, Plate, Site, Well
 from tmlib.images.channel_images import field_path, read_plane
 from tmlib.images.illumination import IlluminationCorrection, IlluminationStatistics
+from tmlib.images.reading import GrayImage
 from tmlib.storage import ExperimentStorage
+from tmlib.workflow.arguments import Argument
 from tmlib.workflow.steps.base import Batch, JobContext, Step, logger
 from tmlib.workflow.steps.channels import read_channels
 
 _MAX_IMAGES = 20_000
 _FEW_IMAGES = 100
+_BELOW_OFFSET = 0.05
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """Where an image is stored."""
+
+    path: Path
+    tpoint: int
+    zplane: int
 
 
 class Corilla(Step):
-    """Statistics of illumination, one job per channel."""
+    """Statistics of illumination, one job per channel, or per channel and plate."""
 
     name = "corilla"
     fullname = "Illumination statistics"
     help = "Measures per channel how uneven the illumination of the images is."
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        Argument(
+            "camera_offset",
+            int,
+            "What the camera reads without light, which uneven light does not change.",
+            0,
+            minimum=0,
+        ),
+        Argument("per_plate", bool, "Measure the light of every plate for itself.", False),
+    )
 
     def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        """One job per channel."""
+        """One job per channel, or per channel and plate; earlier statistics are deleted."""
         with context.database.session() as session:
             channels = read_channels(session, context.experiment_id)
-        return [[{"channel_id": channel.id} for channel in channels]]
+            plate_ids: Sequence[int | None] = [None]
+            if context.arguments["per_plate"]:
+                plate_ids = session.scalars(
+                    select(Plate.id)
+                    .where(Plate.experiment_id == context.experiment_id)
+                    .order_by(Plate.id)
+                ).all()
+        context.effects.append(lambda session: _forget(session, context))
+        return [
+            [
+                {"channel_id": channel.id, "plate_id": plate_id}
+                for channel in channels
+                for plate_id in plate_ids
+            ]
+        ]
 
     def run(self, context: JobContext, batch: Batch) -> None:
-        """Take up all images of a channel, or a random choice where there are very many."""
+        """Take up all images of a channel, or a random choice where there are very many.
+
+        Only one image of each site tells about the light, that of its first time point and
+        middle plane: what shows the same cells again would take them for light.
+        """
         with context.database.session() as session:
             channel = session.get_one(Channel, batch["channel_id"])
-            planes = session.execute(
-                select(
-                    ChannelImageFile.tpoint,
-                    ChannelImageFile.zplane,
-                    Site.field,
-                    Well.name,
-                    Plate.id.label("plate_id"),
-                )
-                .join(Site, Site.id == ChannelImageFile.site_id)
-                .join(Well, Well.id == Site.well_id)
-                .join(Plate, Plate.id == Well.plate_id)
-                .where(ChannelImageFile.channel_id == channel.id)
-                .order_by(ChannelImageFile.site_id, ChannelImageFile.tpoint, ChannelImageFile.id)
-            ).all()
-        if len(planes) > _MAX_IMAGES:
-            planes = random.Random(channel.index).sample(planes, _MAX_IMAGES)  # noqa: S311 - a sample, no secret
-        if len(planes) < _FEW_IMAGES:
+            telling, others = _planes(session, context.storage, channel, batch["plate_id"])
+        choice = random.Random(channel.index)  # noqa: S311 - a sample, no secret
+        if len(telling) > _MAX_IMAGES:
+            telling = choice.sample(telling, _MAX_IMAGES)
+        others = choice.sample(others, min(len(others), _MAX_IMAGES - len(telling)))
+        if len(telling) < _FEW_IMAGES:
             logger.warning(
                 "channel %s has only %d images: its light is corrected less",
                 channel.name,
-                len(planes),
+                len(telling),
             )
+        offset = int(context.arguments["camera_offset"] or 0)
         statistics: IlluminationStatistics | None = None
-        for plane in planes:
-            path = field_path(context.storage.plate_images(plane.plate_id), plane.name, plane.field)
-            pixels = read_plane(path, t=plane.tpoint, c=channel.index, z=plane.zplane)
+        for plane in telling:
+            pixels = read_plane(plane.path, t=plane.tpoint, c=channel.index, z=plane.zplane)
             if statistics is None:
-                statistics = IlluminationStatistics(*pixels.shape)
+                _check_offset(offset, pixels)
+                statistics = IlluminationStatistics(pixels.shape[0], pixels.shape[1], offset)
             statistics.update(pixels)
-        if statistics is not None:
-            self._keep(context, channel, statistics)
+        if statistics is None:
+            return
+        for plane in others:
+            statistics.update_percentiles(
+                read_plane(plane.path, t=plane.tpoint, c=channel.index, z=plane.zplane)
+            )
+        self._keep(context, channel, batch["plate_id"], statistics)
 
     def _keep(
-        self, context: JobContext, channel: Channel, statistics: IlluminationStatistics
+        self,
+        context: JobContext,
+        channel: Channel,
+        plate_id: int | None,
+        statistics: IlluminationStatistics,
     ) -> None:
+        before, after = IlluminationCorrection.from_statistics(statistics).flatness(statistics)
+        logger.info(
+            "light of channel %s varies by %.1f %%, by %.1f %% after correction (%d images)",
+            channel.name,
+            100 * before,
+            100 * after,
+            statistics.n_images,
+        )
         file_name = f"channel_{channel.id}_{secrets.token_hex(8)}.npz"
         statistics.save(context.storage.illumination / file_name)
-        path = f"{context.storage.illumination.name}/{file_name}"
-        context.effects.append(
-            lambda session: _record(session, context, channel.id, path, statistics.n_images)
+        row = IllumstatsFile(
+            experiment_id=context.experiment_id,
+            channel_id=channel.id,
+            plate_id=plate_id,
+            path=f"{context.storage.illumination.name}/{file_name}",
+            n_images=statistics.n_images,
+            flatness_before=before,
+            flatness_after=after,
         )
+        context.effects.append(lambda session: _record(session, row))
 
 
-def _record(
-    session: Session, context: JobContext, channel_id: int, path: str, n_images: int
-) -> None:
-    """List the new file in place of the old one, which is removed after the commit."""
-    outdated = session.scalars(
-        delete(IllumstatsFile)
-        .where(IllumstatsFile.channel_id == channel_id)
-        .returning(IllumstatsFile.path)
-    ).all()
-    session.add(
-        IllumstatsFile(
-            experiment_id=context.experiment_id, channel_id=channel_id, path=path, n_images=n_images
+def _record(session: Session, row: IllumstatsFile) -> None:
+    session.execute(
+        delete(IllumstatsFile).where(
+            IllumstatsFile.channel_id == row.channel_id, IllumstatsFile.plate_id == row.plate_id
         )
     )
-    context.afterwards.extend((context.storage.root / name).unlink for name in outdated)
+    session.add(row)
+
+
+def _planes(
+    session: Session, storage: ExperimentStorage, channel: Channel, plate_id: int | None
+) -> tuple[list[_Plane], list[_Plane]]:
+    """Images of a channel: one of each site, and all others."""
+    query = (
+        select(
+            ChannelImageFile.site_id,
+            ChannelImageFile.tpoint,
+            ChannelImageFile.zplane,
+            Site.field,
+            Well.name,
+            Plate.id.label("plate_id"),
+        )
+        .join(Site, Site.id == ChannelImageFile.site_id)
+        .join(Well, Well.id == Site.well_id)
+        .join(Plate, Plate.id == Well.plate_id)
+        .where(ChannelImageFile.channel_id == channel.id)
+        .order_by(
+            ChannelImageFile.site_id,
+            ChannelImageFile.tpoint,
+            ChannelImageFile.zplane,
+            ChannelImageFile.id,
+        )
+    )
+    if plate_id is not None:
+        query = query.where(Plate.id == plate_id)
+    sites: dict[int, list[_Plane]] = {}
+    for row in session.execute(query):
+        path = field_path(storage.plate_images(row.plate_id), row.name, row.field)
+        sites.setdefault(row.site_id, []).append(_Plane(path, row.tpoint, row.zplane))
+    telling: list[_Plane] = []
+    others: list[_Plane] = []
+    for planes in sites.values():
+        stack = [plane for plane in planes if plane.tpoint == planes[0].tpoint]
+        middle = stack[len(stack) // 2]
+        telling.append(middle)
+        others.extend(plane for plane in planes if plane is not middle)
+    return telling, others
+
+
+def _check_offset(offset: int, pixels: GrayImage) -> None:
+    """Refuse what cannot be the reading of the camera without light."""
+    if offset and np.count_nonzero(pixels < offset) > _BELOW_OFFSET * pixels.size:
+        raise BadInput(
+            f'Argument "camera_offset" of step "corilla" is {offset}, but many pixels are darker '
+            f"(the darkest {int(pixels.min())}): give what the camera reads without light, or 0."
+        )
+
+
+def _forget(session: Session, context: JobContext) -> None:
+    outdated = session.scalars(
+        delete(IllumstatsFile)
+        .where(IllumstatsFile.experiment_id == context.experiment_id)
+        .returning(IllumstatsFile.path)
+    ).all()
+    context.afterwards.extend(
+        partial((context.storage.root / name).unlink, missing_ok=True) for name in outdated
+    )
+
+
+def _files(session: Session, experiment_id: int) -> dict[tuple[str, int | None], str]:
+    """Paths by name of the channel and id of the plate."""
+    rows = session.execute(
+        select(Channel.name, IllumstatsFile.plate_id, IllumstatsFile.path)
+        .join(IllumstatsFile, IllumstatsFile.channel_id == Channel.id)
+        .where(Channel.experiment_id == experiment_id)
+        .order_by(IllumstatsFile.id)
+    )
+    return {(row.name, row.plate_id): row.path for row in rows}
 
 
 def load_statistics(
     session: Session, storage: ExperimentStorage
 ) -> dict[str, IlluminationStatistics]:
     """Illumination statistics by name of the channel; none where corilla has not run."""
-    rows = session.execute(
-        select(Channel.name, IllumstatsFile.path)
-        .join(IllumstatsFile, IllumstatsFile.channel_id == Channel.id)
-        .where(Channel.experiment_id == storage.experiment_id)
-    )
-    return {row.name: IlluminationStatistics.load(storage.root / row.path) for row in rows}
+    found: dict[str, IlluminationStatistics] = {}
+    for (name, _), path in _files(session, storage.experiment_id).items():
+        statistics = IlluminationStatistics.load(storage.root / path)
+        if name in found:
+            found[name].merge(statistics)
+        else:
+            found[name] = statistics
+    return found
 
 
-def load_corrections(
-    session: Session, storage: ExperimentStorage
-) -> dict[str, IlluminationCorrection]:
-    """Illumination corrections by name of the channel; none where corilla has not run."""
-    return {
-        name: IlluminationCorrection.from_statistics(statistics)
-        for name, statistics in load_statistics(session, storage).items()
-    }
+class Corrections:
+    """Illumination corrections of an experiment, loaded when they are needed.
+
+    Parameters
+    ----------
+    session
+        Used only while this is made.
+    storage
+        Folders of the experiment.
+    """
+
+    def __init__(self, session: Session, storage: ExperimentStorage) -> None:
+        self._storage = storage
+        self._files = _files(session, storage.experiment_id)
+        self._loaded: dict[str, IlluminationCorrection] = {}
+
+    def path(self, channel_name: str, plate_id: int) -> str | None:
+        """The file of statistics for a channel and plate; None where corilla has not run."""
+        common = self._files.get((channel_name, None))
+        return self._files.get((channel_name, plate_id), common)
+
+    def correct(self, channel_name: str, plate_id: int, pixels: GrayImage) -> GrayImage:
+        """Correct an image (y, x), or return it as it is where corilla has not run."""
+        path = self.path(channel_name, plate_id)
+        if path is None:
+            return pixels
+        if path not in self._loaded:
+            self._loaded[path] = IlluminationCorrection.load(self._storage.root / path)
+        return self._loaded[path].correct(pixels)

@@ -3,37 +3,56 @@
 The name is the original's: illumination-corrected image tiles.
 """
 
-import secrets
+import hashlib
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from tmlib.errors import BadInput
+from tmlib.errors import BadInput, Conflict
 from tmlib.experiments.models import Channel, ChannelImageFile, ChannelLayer, Experiment
 from tmlib.images import mosaics
-from tmlib.images.channel_images import field_path, read_plane
-from tmlib.images.illumination import IlluminationCorrection
+from tmlib.images.channel_images import field_path, plane_stamp
 from tmlib.images.layout import Box
 from tmlib.images.mosaics import PlacedImage, Region
-from tmlib.images.reading import GrayImage
 from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
-from tmlib.workflow.steps.channels import pixel_type, read_channels, read_field_shape
-from tmlib.workflow.steps.corilla import load_corrections, load_statistics
+from tmlib.workflow.steps.channels import pixel_type, read_channels
+from tmlib.workflow.steps.corilla import load_statistics
 from tmlib.workflow.steps.plate_map import PlacedSite, PlateMap, read_plate_map
+from tmlib.workflow.steps.site_images import SiteImages
 
 _LOW_PERCENTILE = 0.001
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One channel at one time point and focal plane, as it is to be shown.
+
+    ``version`` is a digest of everything that decides about its pixels.
+    """
+
+    channel: Channel
+    tpoint: int
+    zplane: int
+    version: str
+    window: tuple[int, int]
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        return self.channel.id, self.tpoint, self.zplane
 
 
 class Illuminati(Step):
     """Pyramids: one mosaic per channel, time point and focal plane, at all zoom levels.
 
-    The groups of batches are the zoom levels, from full resolution outwards.
+    The groups of batches are the zoom levels, from full resolution outwards. The old map is
+    shown until the new one is complete. A layer whose version is there already is not made again.
     """
 
     name = "illuminati"
@@ -41,61 +60,49 @@ class Illuminati(Step):
     help = "Joins the images of all sites into one zoomable map per channel."
     has_collect = True
     arguments: ClassVar[tuple[Argument, ...]] = (
+        Argument("align", bool, "Show what all cycles show, aligned; needs align.", False),
         BATCH_SIZE,
         Argument("clip", bool, "Show intensities up to a percentile as brightest.", False),
         Argument("clip_percent", float, "That percentile.", 99.9, minimum=0),
         Argument("clip_value", int, "Intensity shown as brightest instead.", minimum=1),
+        Argument(
+            "horizontal_site_displacement",
+            int,
+            "Pixels between sites of a row; negative if they overlap.",
+            0,
+        ),
         Argument("illumcorr", bool, "Correct uneven illumination; needs corilla.", False),
         Argument("illumcorr_exceptions", str, "Channels not to correct, with commas between."),
+        Argument(
+            "vertical_site_displacement",
+            int,
+            "Pixels between sites of a column; negative if they overlap.",
+            0,
+        ),
     )
 
     def create_batches(self, context: JobContext) -> list[list[Batch]]:
         """Lay out the map, create empty mosaics, and cut each level into batches of regions."""
         with context.database.session() as session:
-            plate_map = read_plate_map(session, context.experiment_id)
-            channels = read_channels(session, context.experiment_id)
-            shape, _ = read_field_shape(session, context.experiment_id)
-            planes = session.execute(
-                select(
-                    ChannelImageFile.channel_id, ChannelImageFile.tpoint, ChannelImageFile.zplane
-                )
-                .where(ChannelImageFile.experiment_id == context.experiment_id)
-                .distinct()
-                .order_by(
-                    ChannelImageFile.channel_id, ChannelImageFile.tpoint, ChannelImageFile.zplane
-                )
-            ).all()
-            windows = _windows(session, context, channels)
-        _check_exceptions(context, channels)
+            plate_map = _read_map(session, context)
+            layers = _read_layers(session, context, plate_map)
+            shown = _shown_versions(session, context.experiment_id)
         height, width = plate_map.size
-        version = secrets.token_hex(8)
-        by_id = {channel.id: channel for channel in channels}
-        layers = []
-        for channel_id, tpoint, zplane in planes:
+        outdated = []
+        for layer in layers:
+            path = context.storage.mosaic(*layer.key, layer.version)
+            if shown.get(layer.key) == layer.version and path.exists():
+                continue
+            outdated.append(layer)
             mosaics.create_mosaic(
-                context.storage.mosaic(channel_id, tpoint, zplane, version),
+                path,
                 height=height,
                 width=width,
-                dtype=shape.dtype,
-                name=by_id[channel_id].name,
+                dtype=pixel_type(layer.channel),
+                name=layer.channel.name,
             )
-            minimum, maximum = windows[by_id[channel_id].name]
-            layers.append(
-                ChannelLayer(
-                    experiment_id=context.experiment_id,
-                    channel_id=channel_id,
-                    tpoint=tpoint,
-                    zplane=zplane,
-                    min_intensity=minimum,
-                    max_intensity=maximum,
-                    version=version,
-                )
-            )
-        context.effects.append(lambda session: _record(session, context, plate_map, layers))
-        size = int(context.arguments["batch_size"] or 1)
-        return _levels(
-            height, width, [(p.channel_id, p.tpoint, p.zplane) for p in planes], version, size
-        )
+        logger.info("%d of %d channel layers have to be made", len(outdated), len(layers))
+        return _levels(height, width, outdated, int(context.arguments["batch_size"] or 1))
 
     def run(self, context: JobContext, batch: Batch) -> None:
         """Write the regions of a batch."""
@@ -112,16 +119,24 @@ class Illuminati(Step):
         logger.info("%d regions written", len(regions))
 
     def collect(self, context: JobContext) -> None:
-        """Draw the outlines of plates, wells and sites."""
+        """Show the new map, and draw the outlines of plates, wells and sites."""
         with context.database.session() as session:
-            plate_map = read_plate_map(session, context.experiment_id)
+            plate_map = _read_map(session, context)
+            layers = _read_layers(session, context, plate_map)
+        for layer in layers:
+            if not context.storage.mosaic(*layer.key, layer.version).exists():
+                raise Conflict(
+                    f'The images of channel "{layer.channel.name}" have changed while the map '
+                    'was made: submit the workflow again from stage "pyramid_creation".'
+                )
+        context.effects.append(lambda session: _show(session, context, plate_map, layers))
         context.effects.append(
             lambda session: record_static_objects(
                 session,
                 context.experiment_id,
                 plates=_rectangles(plate_map.plate_boxes()),
                 wells=_rectangles(plate_map.well_boxes()),
-                sites=_rectangles([(site.id, site.box) for site in plate_map.sites]),
+                sites=_rectangles([(site.id, site.aligned_box) for site in plate_map.sites]),
             )
         )
 
@@ -130,44 +145,108 @@ class _Placement:
     """The images of one channel layer, placed on the map and corrected when they are read."""
 
     def __init__(self, context: JobContext, channel_id: int, tpoint: int, zplane: int) -> None:
-        self._storage = context.storage
         self._tpoint, self._zplane = tpoint, zplane
         with context.database.session() as session:
             self._channel = session.get_one(Channel, channel_id)
-            imaged = set(
-                session.scalars(
-                    select(ChannelImageFile.site_id).where(
-                        ChannelImageFile.channel_id == channel_id,
-                        ChannelImageFile.tpoint == tpoint,
-                        ChannelImageFile.zplane == zplane,
-                    )
-                )
+            self._sites = _sites_of_layer(
+                session, context, _read_map(session, context), channel_id, tpoint, zplane
             )
-            sites = read_plate_map(session, context.experiment_id).sites
-            self._sites = [site for site in sites if site.id in imaged]
-            self._correction: IlluminationCorrection | None = None
-            if _is_corrected(context, self._channel.name):
-                corrections = load_corrections(session, context.storage)
-                self._correction = corrections.get(self._channel.name)
+            self._images = SiteImages(session, context.storage)
+        self._correct = _is_corrected(context, self._channel.name)
+        self._align = bool(context.arguments["align"])
 
     def images(self, region: Region) -> list[PlacedImage]:
         """The images that reach into a region."""
+        boxes = [(site, site.aligned_box if self._align else site.box) for site in self._sites]
         return [
             PlacedImage(
-                site.box.y,
-                site.box.x,
-                site.box.height,
-                site.box.width,
-                partial(self._read, site),
+                box.y,
+                box.x,
+                box.height,
+                box.width,
+                partial(
+                    self._images.read,
+                    site,
+                    self._channel.name,
+                    t=self._tpoint,
+                    z=self._zplane,
+                    correct=self._correct,
+                    align=self._align,
+                ),
             )
-            for site in self._sites
-            if _overlap(site.box, region)
+            for site, box in boxes
+            if _overlap(box, region)
         ]
 
-    def _read(self, site: PlacedSite) -> GrayImage:
-        path = field_path(self._storage.plate_images(site.plate_id), site.well_name, site.field)
-        pixels = read_plane(path, t=self._tpoint, c=self._channel.index, z=self._zplane)
-        return pixels if self._correction is None else self._correction.correct(pixels)
+
+def _read_map(session: Session, context: JobContext) -> PlateMap:
+    gaps = (
+        int(context.arguments["vertical_site_displacement"] or 0),
+        int(context.arguments["horizontal_site_displacement"] or 0),
+    )
+    return read_plate_map(session, context.experiment_id, gaps)
+
+
+def _read_layers(session: Session, context: JobContext, plate_map: PlateMap) -> list[_Layer]:
+    """All layers that there are images of."""
+    channels = read_channels(session, context.experiment_id)
+    _check_exceptions(context, channels)
+    windows = _windows(session, context, channels)
+    images = SiteImages(session, context.storage)
+    planes = session.execute(
+        select(ChannelImageFile.channel_id, ChannelImageFile.tpoint, ChannelImageFile.zplane)
+        .where(ChannelImageFile.experiment_id == context.experiment_id)
+        .distinct()
+        .order_by(ChannelImageFile.channel_id, ChannelImageFile.tpoint, ChannelImageFile.zplane)
+    ).all()
+    by_id = {channel.id: channel for channel in channels}
+    layers = []
+    for channel_id, tpoint, zplane in planes:
+        channel = by_id[channel_id]
+        sites = _sites_of_layer(session, context, plate_map, channel_id, tpoint, zplane)
+        correct, align = _is_corrected(context, channel.name), bool(context.arguments["align"])
+        digest = hashlib.sha256(repr(plate_map.size).encode())
+        for site in sites:
+            stamp = plane_stamp(
+                field_path(context.storage.plate_images(site.plate_id), site.well_name, site.field),
+                t=tpoint,
+                c=channel.index,
+                z=zplane,
+            )
+            settings = images.fingerprint(site, channel.name, correct=correct, align=align)
+            digest.update(repr((site.id, site.box, settings, stamp)).encode())
+        version = digest.hexdigest()[:16]
+        layers.append(_Layer(channel, tpoint, zplane, version, windows[channel.name]))
+    return layers
+
+
+def _sites_of_layer(
+    session: Session,
+    context: JobContext,
+    plate_map: PlateMap,
+    channel_id: int,
+    tpoint: int,
+    zplane: int,
+) -> list[PlacedSite]:
+    """Sites that have an image in a layer, and are not omitted where that would mislead."""
+    imaged = set(
+        session.scalars(
+            select(ChannelImageFile.site_id).where(
+                ChannelImageFile.channel_id == channel_id,
+                ChannelImageFile.tpoint == tpoint,
+                ChannelImageFile.zplane == zplane,
+            )
+        )
+    )
+    align = bool(context.arguments["align"])
+    return [site for site in plate_map.sites if site.id in imaged and not (align and site.omitted)]
+
+
+def _shown_versions(session: Session, experiment_id: int) -> dict[tuple[int, int, int], str]:
+    layers = session.scalars(
+        select(ChannelLayer).where(ChannelLayer.experiment_id == experiment_id)
+    )
+    return {(layer.channel_id, layer.tpoint, layer.zplane): layer.version for layer in layers}
 
 
 def _overlap(box: Box, region: Region) -> bool:
@@ -209,41 +288,60 @@ def _windows(
     percent = float(context.arguments["clip_percent"] or 100)
     windows = {}
     for channel in channels:
-        if channel.name not in statistics:
+        found = statistics.get(channel.name)
+        if found is None and clip_value is None:
             raise BadInput(
                 f'Channel "{channel.name}" has no illumination statistics, which "clip" needs: '
                 "run step corilla before, or switch clip off."
             )
-        low = statistics[channel.name].percentile(_LOW_PERCENTILE)
-        high = statistics[channel.name].percentile(percent) if clip_value is None else clip_value
+        low = 0 if found is None else found.percentile(_LOW_PERCENTILE)
+        high = clip_value if found is None or clip_value is not None else found.percentile(percent)
         # As many gray values as a screen shows, so that noise is not blown up to full contrast.
         least = 255 if pixel_type(channel) == "uint16" else 16
         top = 2**channel.bit_depth - 1
-        high = min(max(int(high), low + least), top)
+        high = min(max(int(high or 0), low + least), top)
         windows[channel.name] = (min(low, high - 1), high)
     return windows
 
 
-def _record(
-    session: Session, context: JobContext, plate_map: PlateMap, layers: list[ChannelLayer]
-) -> None:
-    """Show the new mosaics, which fill up as the jobs run, in place of the old ones."""
-    outdated = session.scalars(
-        select(ChannelLayer).where(ChannelLayer.experiment_id == context.experiment_id)
-    ).all()
-    for old in outdated:
-        path = context.storage.mosaic(old.channel_id, old.tpoint, old.zplane, old.version)
-        context.afterwards.append(partial(shutil.rmtree, path, ignore_errors=True))
-    session.execute(delete(ChannelLayer).where(ChannelLayer.experiment_id == context.experiment_id))
+def _show(session: Session, context: JobContext, plate_map: PlateMap, layers: list[_Layer]) -> None:
+    """Show the new mosaics in place of the old ones, which are removed after the commit."""
     experiment = session.get_one(Experiment, context.experiment_id)
     experiment.map_height, experiment.map_width = plate_map.size
     experiment.map_levels = len(mosaics.level_shapes(*plate_map.size))
-    session.add_all(layers)
+    experiment.vertical_site_displacement = plate_map.layout.vertical_displacement
+    experiment.horizontal_site_displacement = plate_map.layout.horizontal_displacement
+    rows = {
+        (row.channel_id, row.tpoint, row.zplane): row
+        for row in session.scalars(
+            select(ChannelLayer).where(ChannelLayer.experiment_id == context.experiment_id)
+        )
+    }
+    for layer in layers:
+        row = rows.pop(layer.key, None)
+        if row is None:
+            channel_id, tpoint, zplane = layer.key
+            row = ChannelLayer(
+                experiment_id=context.experiment_id,
+                channel_id=channel_id,
+                tpoint=tpoint,
+                zplane=zplane,
+            )
+            session.add(row)
+        row.version = layer.version
+        row.min_intensity, row.max_intensity = layer.window
+    session.execute(
+        delete(ChannelLayer).where(ChannelLayer.id.in_([row.id for row in rows.values()]))
+    )
+    current = {context.storage.mosaic(*layer.key, layer.version) for layer in layers}
+    context.afterwards.extend(
+        partial(shutil.rmtree, path, ignore_errors=True)
+        for path in context.storage.mosaics.iterdir()
+        if path not in current
+    )
 
 
-def _levels(
-    height: int, width: int, layers: list[tuple[int, int, int]], version: str, batch_size: int
-) -> list[list[Batch]]:
+def _levels(height: int, width: int, layers: list[_Layer], batch_size: int) -> list[list[Batch]]:
     """Batches per level, full resolution first."""
     base = mosaics.base_regions(height, width)
     n_levels = len(mosaics.level_shapes(height, width))
@@ -253,14 +351,14 @@ def _levels(
     return [
         [
             {
-                "channel_id": channel_id,
-                "tpoint": tpoint,
-                "zplane": zplane,
-                "version": version,
+                "channel_id": layer.channel.id,
+                "tpoint": layer.tpoint,
+                "zplane": layer.zplane,
+                "version": layer.version,
                 "level": level,
                 "regions": [[r.y, r.x, r.height, r.width] for r in part],
             }
-            for channel_id, tpoint, zplane in layers
+            for layer in layers
             for part in chunks(regions, batch_size)
         ]
         for level, regions in levels

@@ -7,10 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
-from tmlib.experiments.models import ChannelImageFile, Experiment
-from tmlib.images.channel_images import field_path, read_plane
-from tmlib.images.illumination import IlluminationCorrection
-from tmlib.images.reading import GrayImage
+from tmlib.experiments.models import Experiment
 from tmlib.jterator.project import Project
 from tmlib.jterator.runner import SegmentedObjects, run_pipeline
 from tmlib.objects import compaction, feature_files
@@ -25,8 +22,8 @@ from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.models import WorkflowSettings
 from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
 from tmlib.workflow.steps.channels import read_channels, read_field_shape
-from tmlib.workflow.steps.corilla import load_corrections
 from tmlib.workflow.steps.plate_map import PlacedSite, read_plate_map
+from tmlib.workflow.steps.site_images import SiteImages, imaged_channels
 
 
 class Jterator(Step):
@@ -51,7 +48,8 @@ class Jterator(Step):
             channels = read_channels(session, context.experiment_id)
             project.check([channel.name for channel in channels])
             shape, _ = read_field_shape(session, context.experiment_id)
-            site_ids = [site.id for site in read_plate_map(session, context.experiment_id).sites]
+            sites = read_plate_map(session, context.experiment_id).sites
+            site_ids = [site.id for site in sites if not site.omitted]
         if shape.n_zplanes > 1:
             raise BadInput(
                 f"The images have {shape.n_zplanes} focal planes, pipelines work on one: set the "
@@ -65,19 +63,30 @@ class Jterator(Step):
         """Analyse the sites of a batch."""
         with context.database.session() as session:
             project = _read_project(session, context.experiment_id)
-            shape, channel_names = read_field_shape(session, context.experiment_id)
-            corrections = load_corrections(session, context.storage)
+            shape, _ = read_field_shape(session, context.experiment_id)
+            used = _used_channels(session, project, context.experiment_id)
+            site_images = SiteImages(session, context.storage)
             type_ids = _type_ids(session, context.experiment_id)
             wanted = set(batch["site_ids"])
             plate_map = read_plate_map(session, context.experiment_id)
             sites = [site for site in plate_map.sites if site.id in wanted]
-            imaged = _imaged(session, batch["site_ids"])
+            imaged = imaged_channels(session, batch["site_ids"])
         for site in sites:
             for tpoint in range(shape.n_tpoints):
-                if (site.id, tpoint) not in imaged:
-                    logger.warning("site %d has no images at time point %d", site.id, tpoint)
+                if not used <= imaged.get((site.id, tpoint), set()):
+                    logger.warning(
+                        "site %d of well %s lacks images at time point %d: it is left out",
+                        site.field,
+                        site.well_name,
+                        tpoint,
+                    )
                     continue
-                images = _load(context, project, site, tpoint, channel_names, corrections)
+                images = {
+                    channel.name: site_images.read(
+                        site, channel.name, t=tpoint, z=0, correct=channel.correct, align=True
+                    )
+                    for channel in project.pipeline.input.channels
+                }
                 for objects in run_pipeline(project, images).values():
                     self._keep(context, site, tpoint, type_ids[objects.name], objects)
 
@@ -107,7 +116,7 @@ class Jterator(Step):
             context.storage,
             mapobject_type_id=type_id,
             site_id=site.id,
-            site_offset=(site.box.y, site.box.x),
+            site_offset=(site.aligned_box.y, site.aligned_box.x),
             tpoint=tpoint,
             zplane=0,
             labels=objects.labels,
@@ -164,29 +173,8 @@ def _renew_types(session: Session, context: JobContext, project: Project) -> Non
     context.afterwards.append(lambda: feature_files.remove(outdated))
 
 
-def _imaged(session: Session, site_ids: list[int]) -> set[tuple[int, int]]:
-    rows = session.execute(
-        select(ChannelImageFile.site_id, ChannelImageFile.tpoint)
-        .where(ChannelImageFile.site_id.in_(site_ids))
-        .distinct()
-    )
-    return {(row.site_id, row.tpoint) for row in rows}
-
-
-def _load(
-    context: JobContext,
-    project: Project,
-    site: PlacedSite,
-    tpoint: int,
-    channel_names: list[str],
-    corrections: dict[str, IlluminationCorrection],
-) -> dict[str, GrayImage]:
-    """Images of the channels that the pipeline uses, corrected where it asks for that."""
-    path = field_path(context.storage.plate_images(site.plate_id), site.well_name, site.field)
-    images = {}
-    for channel in project.pipeline.input.channels:
-        pixels = read_plane(path, t=tpoint, c=channel_names.index(channel.name), z=0)
-        if channel.correct and channel.name in corrections:
-            pixels = corrections[channel.name].correct(pixels)
-        images[channel.name] = pixels
-    return images
+def _used_channels(session: Session, project: Project, experiment_id: int) -> set[int]:
+    """Ids of the channels that the pipeline uses."""
+    names = {channel.name for channel in project.pipeline.input.channels}
+    channels = read_channels(session, experiment_id)
+    return {channel.id for channel in channels if channel.name in names}

@@ -6,19 +6,45 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from tmlib.errors import BadInput
-from tmlib.experiments.models import Plate, Well
+from tmlib.experiments.models import Experiment, Plate, Well
+from tmlib.images.alignment import Residues
 from tmlib.images.layout import Box, MapLayout, PlateLayout, WellLayout
 
 
 @dataclass(frozen=True)
 class PlacedSite:
-    """A site, where its images are stored, and where it lies on the map."""
+    """A site, where its images are stored, and where it lies on the map.
+
+    Attributes
+    ----------
+    id, plate_id, well_name, field
+        What names its images.
+    box
+        Its place on the map.
+    residues
+        What is cut off so that only what all cycles show remains.
+    omitted
+        Whether its cycles could not be aligned.
+    """
 
     id: int
     plate_id: int
     well_name: str
     field: int
     box: Box
+    residues: Residues
+    omitted: bool
+
+    @property
+    def aligned_box(self) -> Box:
+        """The place of what all cycles show."""
+        cut = self.residues
+        return Box(
+            self.box.y + cut.top,
+            self.box.x + cut.left,
+            self.box.height - cut.top - cut.bottom,
+            self.box.width - cut.left - cut.right,
+        )
 
 
 @dataclass(frozen=True)
@@ -47,8 +73,17 @@ class PlateMap:
         ]
 
 
-def read_plate_map(session: Session, experiment_id: int) -> PlateMap:
+def read_plate_map(
+    session: Session, experiment_id: int, displacement: tuple[int, int] | None = None
+) -> PlateMap:
     """Read the layout of all plates that have wells with sites.
+
+    Parameters
+    ----------
+    session, experiment_id
+        Whose map.
+    displacement
+        Gaps (y, x) between neighbouring sites in pixels; those of the experiment's map if None.
 
     Raises
     ------
@@ -68,8 +103,17 @@ def read_plate_map(session: Session, experiment_id: int) -> PlateMap:
     sites = [site for plate in plates for well in plate.wells for site in well.sites]
     if not sites:
         raise BadInput("The experiment has no sites yet: run the image conversion stage first.")
+    if displacement is None:
+        experiment = session.get_one(Experiment, experiment_id)
+        displacement = (
+            experiment.vertical_site_displacement,
+            experiment.horizontal_site_displacement,
+        )
     layout = MapLayout(
-        tuple(_plate_layout(plate) for plate in plates), sites[0].height, sites[0].width
+        tuple(_plate_layout(plate) for plate in plates),
+        sites[0].height,
+        sites[0].width,
+        *displacement,
     )
     return PlateMap(
         layout,
@@ -81,6 +125,10 @@ def read_plate_map(session: Session, experiment_id: int) -> PlateMap:
                 well.name,
                 site.field,
                 layout.site(index, well.name, site.y, site.x),
+                Residues(
+                    site.top_residue, site.bottom_residue, site.left_residue, site.right_residue
+                ),
+                site.omitted,
             )
             for index, plate in enumerate(plates)
             for well in plate.wells

@@ -11,7 +11,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-_TABLES = ('id_counters', 'users', 'experiments', 'channels', 'cycles', 'experiment_shares', 'mapobject_types', 'plates', 'submissions', 'workflow_settings', 'acquisitions', 'channel_layers', 'features', 'illumstats_files', 'mapobjects', 'segmentation_layers', 'tasks', 'wells', 'jobs', 'mapobject_segmentations', 'microscope_files', 'sites', 'channel_image_files', 'feature_value_files',)
+_TABLES = ('id_counters', 'users', 'experiments', 'channels', 'cycles', 'experiment_shares', 'mapobject_types', 'plates', 'submissions', 'workflow_settings', 'acquisitions', 'channel_layers', 'features', 'illumstats_files', 'mapobjects', 'segmentation_layers', 'tasks', 'wells', 'jobs', 'mapobject_segmentations', 'microscope_files', 'sites', 'site_shifts', 'channel_image_files', 'feature_value_files',)
 
 
 def upgrade() -> None:
@@ -46,6 +46,9 @@ def upgrade() -> None:
     sa.Column('plate_format', sa.Integer(), nullable=False),
     sa.Column('plate_acquisition_mode', sa.String(length=50), nullable=False),
     sa.Column('well_spacer_size', sa.Integer(), nullable=False),
+    sa.Column('pixel_size', sa.Double(), nullable=True),
+    sa.Column('vertical_site_displacement', sa.Integer(), nullable=False),
+    sa.Column('horizontal_site_displacement', sa.Integer(), nullable=False),
     sa.Column('map_height', sa.Integer(), nullable=True),
     sa.Column('map_width', sa.Integer(), nullable=True),
     sa.Column('map_levels', sa.Integer(), nullable=True),
@@ -187,15 +190,20 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('experiment_id', sa.Integer(), nullable=False),
     sa.Column('channel_id', sa.Integer(), nullable=False),
+    sa.Column('plate_id', sa.Integer(), nullable=True),
     sa.Column('path', sa.String(length=255), nullable=False),
     sa.Column('n_images', sa.Integer(), nullable=False),
+    sa.Column('flatness_before', sa.Double(), nullable=False),
+    sa.Column('flatness_after', sa.Double(), nullable=False),
     sa.Column('created_at', UtcDateTime(), nullable=False),
     sa.Column('updated_at', UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['channel_id'], ['channels.id'], name=op.f('fk_illumstats_files_channel_id_channels'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['experiment_id'], ['experiments.id'], name=op.f('fk_illumstats_files_experiment_id_experiments'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['plate_id'], ['plates.id'], name=op.f('fk_illumstats_files_plate_id_plates'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_illumstats_files')),
-    sa.UniqueConstraint('channel_id', name=op.f('uq_illumstats_files_channel_id'))
+    sa.UniqueConstraint('channel_id', 'plate_id', name=op.f('uq_illumstats_files_channel_id_plate_id'))
     )
+    op.create_index(op.f('ix_illumstats_files_plate_id'), 'illumstats_files', ['plate_id'], unique=False)
     op.create_index(op.f('ix_illumstats_files_experiment_id'), 'illumstats_files', ['experiment_id'], unique=False)
     op.create_table('mapobjects',
     sa.Column('experiment_id', sa.Integer(), nullable=False),
@@ -337,6 +345,11 @@ def upgrade() -> None:
     sa.Column('field', sa.Integer(), nullable=False),
     sa.Column('height', sa.Integer(), nullable=False),
     sa.Column('width', sa.Integer(), nullable=False),
+    sa.Column('omitted', sa.Boolean(), nullable=False),
+    sa.Column('top_residue', sa.Integer(), nullable=False),
+    sa.Column('bottom_residue', sa.Integer(), nullable=False),
+    sa.Column('left_residue', sa.Integer(), nullable=False),
+    sa.Column('right_residue', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['experiment_id'], ['experiments.id'], name=op.f('fk_sites_experiment_id_experiments'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['well_id'], ['wells.id'], name=op.f('fk_sites_well_id_wells'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sites')),
@@ -344,6 +357,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_sites_experiment_id'), 'sites', ['experiment_id'], unique=False)
     op.create_index(op.f('ix_sites_well_id'), 'sites', ['well_id'], unique=False)
+    op.create_table('site_shifts',
+    sa.Column('site_id', sa.Integer(), nullable=False),
+    sa.Column('cycle_id', sa.Integer(), nullable=False),
+    sa.Column('experiment_id', sa.Integer(), nullable=False),
+    sa.Column('y', sa.Integer(), nullable=False),
+    sa.Column('x', sa.Integer(), nullable=False),
+    sa.Column('quality', sa.Double(), nullable=False),
+    sa.ForeignKeyConstraint(['cycle_id'], ['cycles.id'], name=op.f('fk_site_shifts_cycle_id_cycles'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['experiment_id'], ['experiments.id'], name=op.f('fk_site_shifts_experiment_id_experiments'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['site_id'], ['sites.id'], name=op.f('fk_site_shifts_site_id_sites'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('site_id', 'cycle_id', name=op.f('pk_site_shifts'))
+    )
+    op.create_index(op.f('ix_site_shifts_cycle_id'), 'site_shifts', ['cycle_id'], unique=False)
+    op.create_index(op.f('ix_site_shifts_experiment_id'), 'site_shifts', ['experiment_id'], unique=False)
     op.create_table('channel_image_files',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('experiment_id', sa.Integer(), nullable=False),
@@ -354,6 +381,7 @@ def upgrade() -> None:
     sa.Column('tpoint', sa.Integer(), nullable=False),
     sa.Column('zplane', sa.Integer(), nullable=False),
     sa.Column('file_map', sa.JSON(), nullable=False),
+    sa.Column('acquired_at', UtcDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['acquisition_id'], ['acquisitions.id'], name=op.f('fk_channel_image_files_acquisition_id_acquisitions'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['channel_id'], ['channels.id'], name=op.f('fk_channel_image_files_channel_id_channels'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['cycle_id'], ['cycles.id'], name=op.f('fk_channel_image_files_cycle_id_cycles'), ondelete='CASCADE'),

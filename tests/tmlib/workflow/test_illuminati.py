@@ -1,0 +1,162 @@
+"""The map of a plate: when it changes, what of it is made anew, and what is left out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from sqlalchemy import select
+
+from tests.services.runs import CONVERSION, Run
+from tmlib.db import Database
+from tmlib.experiments.models import ChannelLayer, Experiment, IllumstatsFile, Site
+from tmlib.images import mosaics
+from tmlib.images.channel_images import field_path, read_plane
+from tmlib.settings import Settings
+from tmlib.workflow.models import Job
+from tmlib.workflow.steps.plate_map import read_plate_map
+
+SIZE = 80
+PYRAMID = ("pyramid_creation", {"illuminati": {}})
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def run(database: Database, experiment: Experiment, settings: Settings, tmp_path: Path) -> Run:
+    """Two wells of two sites; of the last one, a channel was not imaged."""
+    rng = np.random.default_rng(0)
+    files = []
+    for well in ("B02", "B03"):
+        for field in (1, 2):
+            for channel in (1, 2):
+                if (well, field, channel) == ("B03", 2, 2):
+                    continue
+                file = tmp_path / f"plate_{well}_T0001F{field:03d}L01A01Z01C{channel:02d}.tif"
+                pixels = rng.integers(1, 4000, (SIZE, SIZE), dtype=np.uint16)
+                tifffile.imwrite(file, pixels, photometric="minisblack", metadata=None)
+                files.append(file)
+    run = Run(database, experiment, settings)
+    run.upload("plate", "first", files)
+    layout = {"metaconfig": {"n_vertical": 1, "n_horizontal": 2}}
+    run.run(("image_conversion", CONVERSION | layout))
+    return run
+
+
+def layers(run: Run) -> dict[str, ChannelLayer]:
+    with run.database.session() as session:
+        found = session.scalars(select(ChannelLayer)).all()
+        return {layer.channel.name: layer for layer in found}
+
+
+def path(run: Run, layer: ChannelLayer) -> Path:
+    return run.storage.mosaic(layer.channel_id, layer.tpoint, layer.zplane, layer.version)
+
+
+def base_tile(run: Run, layer: ChannelLayer, y: int, x: int) -> np.ndarray:
+    """The pixels of a site's size at a place of the map, from the tile that it begins in."""
+    with run.database.session() as session:
+        size = read_plate_map(session, run.experiment.id).size
+    tile = mosaics.read_tile(
+        path(run, layer), z=len(mosaics.level_shapes(*size)) - 1, y=y // 256, x=x // 256
+    )
+    assert tile is not None
+    return tile[y % 256 : y % 256 + SIZE, x % 256 : x % 256 + SIZE]
+
+
+def test_the_old_map_is_shown_until_the_new_one_is_complete(run: Run) -> None:
+    run.run(PYRAMID)
+    old = layers(run)
+    queue = run.submit(("pyramid_creation", {"illuminati": {"horizontal_site_displacement": 20}}))
+    while len(queue.job_ids) != 1 or "collect" not in job_name(run, queue.job_ids[0]):
+        run.work(queue, n_jobs=1)
+        assert {name: layer.version for name, layer in layers(run).items()} == {
+            name: layer.version for name, layer in old.items()
+        }
+        assert base_tile(run, old["A01_C01"], 0, 0).all()
+    run.work(queue)
+    new = layers(run)
+    assert {layer.id for layer in new.values()} == {layer.id for layer in old.values()}
+    assert new["A01_C01"].version != old["A01_C01"].version
+    assert sorted(run.storage.mosaics.iterdir()) == sorted(path(run, one) for one in new.values())
+
+
+def job_name(run: Run, job_id: int) -> str:
+    with run.database.session() as session:
+        return session.get_one(Job, job_id).name
+
+
+def test_only_layers_that_changed_are_made_again(run: Run) -> None:
+    run.run(PYRAMID)
+    old = layers(run)
+    written = {name: written_at(run, layer) for name, layer in old.items()}
+    run.run(("pyramid_creation", {"illuminati": {"clip_value": 1000}}))
+    assert {name: written_at(run, layer) for name, layer in layers(run).items()} == written
+    assert {layer.max_intensity for layer in layers(run).values()} == {1000}
+    run.run(
+        ("image_preprocessing", {"corilla": {}}),
+        (
+            "pyramid_creation",
+            {"illuminati": {"illumcorr": True, "illumcorr_exceptions": "A01_C02"}},
+        ),
+    )
+    new = layers(run)
+    assert new["A01_C02"].version == old["A01_C02"].version
+    assert new["A01_C01"].version != old["A01_C01"].version
+
+
+def written_at(run: Run, layer: ChannelLayer) -> int:
+    return (path(run, layer) / "zarr.json").stat().st_mtime_ns
+
+
+def test_new_pixels_make_a_new_map(run: Run) -> None:
+    run.run(PYRAMID)
+    old = layers(run)
+    run.run(("image_conversion", CONVERSION), PYRAMID)
+    assert all(layer.version != old[name].version for name, layer in layers(run).items())
+
+
+def test_sites_that_were_not_imaged_stay_black(run: Run) -> None:
+    run.run(PYRAMID)
+    with run.database.session() as session:
+        last = read_plate_map(session, run.experiment.id).sites[-1].box
+    assert base_tile(run, layers(run)["A01_C01"], last.y, last.x).any()
+    assert not base_tile(run, layers(run)["A01_C02"], last.y, last.x).any()
+
+
+def test_sites_are_displaced(run: Run) -> None:
+    run.run(("pyramid_creation", {"illuminati": {"horizontal_site_displacement": -10}}))
+    with run.database.session() as session:
+        sites = read_plate_map(session, run.experiment.id).sites
+        plate_id = sites[0].plate_id
+    assert [site.box.x for site in sites[:3]] == [0, SIZE - 10, 2 * SIZE - 10 + 500]
+    pixels = read_plane(field_path(run.storage.plate_images(plate_id), "B02", 1), t=0, c=0, z=0)
+    assert np.array_equal(base_tile(run, layers(run)["A01_C01"], 0, SIZE - 10), pixels)
+    run.work(run.submit(("pyramid_creation", {"illuminati": {"vertical_site_displacement": -80}})))
+    assert "overlap by less than their size" in str(run.errors())
+
+
+def test_light_is_measured_for_every_plate_where_that_is_wanted(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "other_B02_T0001F001L01A01Z01C01.tif"
+    tifffile.imwrite(file, np.full((SIZE, SIZE), 700, np.uint16), metadata=None)
+    run.upload("other", "first", [file])
+    run.run(
+        ("image_conversion", CONVERSION | {"metaconfig": {}}),
+        ("image_preprocessing", {"corilla": {"per_plate": True}}),
+    )
+    with run.database.session() as session:
+        files = session.scalars(select(IllumstatsFile)).all()
+        n_images = sorted((one.plate_id, one.channel_id, one.n_images) for one in files)
+        n_sites = len(session.scalars(select(Site)).all())
+    assert [n for _, _, n in n_images] == [4, 3, 1]
+    assert n_sites == 5
+    run.run(("image_preprocessing", {"corilla": {}}))
+    with run.database.session() as session:
+        files = session.scalars(select(IllumstatsFile)).all()
+    assert sorted(one.n_images for one in files) == [3, 5]
+    assert len(list(run.storage.illumination.iterdir())) == 2
+
+
+def test_a_camera_offset_above_the_images_is_refused(run: Run) -> None:
+    run.work(run.submit(("image_preprocessing", {"corilla": {"camera_offset": 2000}})))
+    assert "camera_offset" in str(run.errors()[0])

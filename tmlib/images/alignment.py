@@ -1,0 +1,174 @@
+"""Alignment of images that show the same cells at different times: cycles of a multiplexing plate.
+
+Between two rounds the plate leaves the stage, and comes back some pixels beside its old place. A
+*shift* is what an image must be moved by, (y, x) downwards and to the right, to lie on the image
+of the reference cycle. It is where the cross-correlation of both is highest, found between pixels
+by the upsampled Fourier transform of Guizar-Sicairos et al., Optics Letters 33:156 (2008), and
+applied in whole pixels, so that no intensity is changed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.registration import phase_cross_correlation
+
+from tmlib.errors import BadInput
+from tmlib.images.reading import GrayImage
+
+_UPSAMPLING = 10
+_NOISE_SCALE = 1.0
+_LIGHT_SCALE = 16.0
+_WINDOW_POWER = 0.25
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What moves an image onto its reference, in whole pixels."""
+
+    y: int
+    x: int
+
+    @property
+    def size(self) -> int:
+        """The longer of both ways."""
+        return max(abs(self.y), abs(self.x))
+
+
+@dataclass(frozen=True)
+class MeasuredShift:
+    """A shift as it was measured.
+
+    Attributes
+    ----------
+    y, x
+        In pixels, to a tenth.
+    quality
+        Correlation of both images where they overlap after they were aligned: 1 for the same
+        image, around 0 for images that have nothing in common.
+    """
+
+    y: float
+    x: float
+    quality: float
+
+    @property
+    def whole(self) -> Shift:
+        """The shift that is applied."""
+        return Shift(round(self.y), round(self.x))
+
+
+@dataclass(frozen=True)
+class Residues:
+    """Rows and columns at each side of the reference image that some other image does not show."""
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+    @classmethod
+    def of(cls, shifts: Iterable[Shift]) -> "Residues":
+        """What is lost at each side when images with these shifts are cut to what all show."""
+        known = [Shift(0, 0), *shifts]
+        return cls(
+            top=max(shift.y for shift in known),
+            bottom=max(-shift.y for shift in known),
+            left=max(shift.x for shift in known),
+            right=max(-shift.x for shift in known),
+        )
+
+
+def measure_shift(
+    reference: GrayImage, image: GrayImage, *, clip_percentile: float | None = None
+) -> MeasuredShift:
+    """Measure by what an image must be moved to lie on its reference.
+
+    The logarithm takes stain and brightness out, a band-pass the uneven light and the noise, a
+    window the borders, which would otherwise be found to match each other without any shift.
+
+    Parameters
+    ----------
+    reference, image
+        (y, x), of one size, of the same structures.
+    clip_percentile
+        Make what is brighter than this percentile, dirt for example, as bright as that.
+
+    Returns
+    -------
+    The shift; none, of quality 0, if there is nothing to be seen in one of them.
+
+    Raises
+    ------
+    BadInput
+        If the images differ in size.
+    """
+    if reference.shape != image.shape:
+        raise BadInput(
+            f"Images of {' x '.join(map(str, reference.shape))} and "
+            f"{' x '.join(map(str, image.shape))} pixels cannot be aligned: "
+            "all cycles need images of the same size."
+        )
+    structures = [_structures(pixels, clip_percentile) for pixels in (reference, image)]
+    if not (structures[0].any() and structures[1].any()):
+        return MeasuredShift(0.0, 0.0, 0.0)
+    window = _window(reference.shape)
+    # Phases alone would weigh noise like signal: on dim images of few cells they mislead.
+    (y, x), _, _ = phase_cross_correlation(  # type: ignore[no-untyped-call] # it has no types
+        *(pixels * window for pixels in structures),
+        upsample_factor=_UPSAMPLING,
+        normalization=None,
+    )
+    shift = MeasuredShift(float(y), float(x), 0.0)
+    overlapping = _overlap(structures[0], structures[1], shift.whole)
+    return MeasuredShift(shift.y, shift.x, _correlation(*overlapping))
+
+
+def crop(pixels: GrayImage, shift: Shift, residues: Residues) -> GrayImage:
+    """The part of an image (y, x) that all aligned images of its site show."""
+    height, width = pixels.shape
+    return pixels[
+        residues.top - shift.y : height - residues.bottom - shift.y,
+        residues.left - shift.x : width - residues.right - shift.x,
+    ]
+
+
+def pad(pixels: GrayImage, residues: Residues) -> GrayImage:
+    """Put a cropped image back in its place; the residues become 0."""
+    sides = (residues.top, residues.bottom), (residues.left, residues.right)
+    return cast("GrayImage", np.pad(pixels, sides))
+
+
+def _structures(pixels: GrayImage, clip_percentile: float | None) -> NDArray[np.float32]:
+    """What is between noise and light in size, whatever its brightness."""
+    if clip_percentile is not None:
+        pixels = np.minimum(pixels, np.percentile(pixels, clip_percentile))
+    logarithms = np.log(np.maximum(pixels, 1).astype(np.float32))
+    fine = ndimage.gaussian_filter(logarithms, _NOISE_SCALE)
+    return np.asarray(fine - ndimage.gaussian_filter(logarithms, _LIGHT_SCALE))
+
+
+def _window(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """A Hann window, flattened so that cells near the border still count."""
+    rows, columns = (np.hanning(size).astype(np.float32) ** _WINDOW_POWER for size in shape)
+    return np.asarray(rows[:, np.newaxis] * columns)
+
+
+def _overlap(
+    reference: NDArray[np.float32], image: NDArray[np.float32], shift: Shift
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    height, width = reference.shape
+    top, left = max(shift.y, 0), max(shift.x, 0)
+    bottom, right = height + min(shift.y, 0), width + min(shift.x, 0)
+    moved = image[top - shift.y : bottom - shift.y, left - shift.x : right - shift.x]
+    return reference[top:bottom, left:right], moved
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Pearson's, and 0 where an image shows nothing."""
+    one, other = one - one.mean(), other - other.mean()
+    scale = float(np.sqrt((one**2).sum() * (other**2).sum()))
+    return float((one * other).sum()) / scale if scale > 0 else 0.0
