@@ -16,6 +16,7 @@ MIN_DIAMETER, MAX_DIAMETER = 4.0, 500.0
 """Bounds of the typical diameter of a nucleus in pixels."""
 
 _FIRST_WINDOW = 301
+_FIRST_BLUR = 0.7
 _ROUNDS = 3
 
 
@@ -105,16 +106,17 @@ def typical_diameter(image: IntensityImage) -> float | None:
     debris has no weight. As the foreground depends on the size of what is searched, both are
     found in turns.
     """
-    smoothed = _smoothed(image, 1.0)
+    blur = _FIRST_BLUR
     window = min(_FIRST_WINDOW, *(2 * (side // 2) - 1 for side in image.shape))
     diameter = None
     for _ in range(_ROUNDS):
-        mask = distinct_foreground(smoothed, max(window, 3))
+        mask = distinct_foreground(_smoothed(image, blur), max(window, 3))
         measured = _median_inscribed_diameter(ndimage.binary_fill_holes(mask))
         if measured is None:
             return diameter
         diameter = min(max(measured, MIN_DIAMETER), MAX_DIAMETER)
-        window = NucleusScale.of(diameter).window
+        scale = NucleusScale.of(diameter)
+        blur, window = scale.blur, scale.window
     return diameter
 
 

@@ -1,0 +1,72 @@
+"""Height maps of cells of known shape."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tmlib.jterator.modules import generate_volume_image, measure_volume_image
+
+Stack = NDArray[np.uint16]
+
+SIDE, DEPTH = 160, 24
+Y, X = np.mgrid[:SIDE, :SIDE]
+CELL = np.hypot(Y - 80, X - 80) < 50
+
+
+def beads_on_a_dome(tilt: float = 0.0, top: float = 12.0) -> tuple[Stack, NDArray[np.float64]]:
+    """A stack of beads on a tilted slide with a dome-shaped cell on it, and the cell's height."""
+    height = np.where(
+        CELL, top * np.sqrt(np.clip(1 - ((Y - 80) ** 2 + (X - 80) ** 2) / 2500, 0, 1)), 0
+    )
+    stack = np.zeros((SIDE, SIDE, DEPTH))
+    planes = np.arange(DEPTH)
+    for y in range(3, SIDE - 3, 5):
+        for x in range(3, SIDE - 3, 5):
+            z = 4 + tilt * (x - 80) + height[y, x]
+            near = np.exp(-((np.arange(-2, 3)[:, None] ** 2 + np.arange(-2, 3) ** 2) / 1.5))
+            along_z = np.exp(-((planes - z) ** 2) / 4)
+            stack[y - 2 : y + 3, x - 2 : x + 3] += 3000 * near[..., None] * along_z
+    recorded = np.random.default_rng(0).poisson(stack + 50)
+    return recorded.astype(np.uint16), height
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.03])
+def test_height_is_that_of_the_cell_above_the_slide(tilt: float) -> None:
+    stack, height = beads_on_a_dome(tilt)
+    volume = generate_volume_image.main(stack, CELL).volume_image
+    assert volume.dtype == np.uint16
+    assert not volume[~CELL].any()
+    inner = np.hypot(Y - 80, X - 80) < 40
+    assert np.abs(volume[inner] - height[inner]).mean() < 0.6
+    assert volume.sum() == pytest.approx(height.sum(), rel=0.05)
+
+
+def test_dents_are_filled_on_demand() -> None:
+    stack, _ = beads_on_a_dome()
+    lost = np.s_[70:85, 70:85]
+    stack[lost] = np.roll(stack[lost], -8, axis=2)
+    dented = generate_volume_image.main(stack, CELL).volume_image
+    closed = generate_volume_image.main(stack, CELL, close_surface=True, close_disc_size=14)
+    assert dented[77, 77] < 8
+    assert closed.volume_image[77, 77] >= 10
+    assert not closed.volume_image[~CELL].any()
+    assert (closed.volume_image >= dented).all()
+
+
+def test_stacks_that_show_no_slide_are_refused() -> None:
+    stack, _ = beads_on_a_dome()
+    with pytest.raises(ValueError, match="several focal planes"):
+        generate_volume_image.main(stack[:, :, 0], CELL)
+    with pytest.raises(ValueError, match="0 beads outside of the mask"):
+        generate_volume_image.main(stack, np.ones_like(CELL))
+    with pytest.raises(ValueError, match="lower the threshold"):
+        generate_volume_image.main(stack, CELL, threshold=1e6)
+
+
+def test_volume_of_the_cell_is_measured() -> None:
+    stack, height = beads_on_a_dome()
+    volume = generate_volume_image.main(stack, CELL).volume_image
+    cell = CELL.astype(np.int32) * 3
+    table = measure_volume_image.main(cell, cell, volume, pixel_size=0.5, z_step=2).measurements
+    picoliters = height.sum() * 0.5**2 * 2 / 1000
+    assert table.loc[3, "Morphology3D_volume_pL"] == pytest.approx(picoliters, rel=0.05)
