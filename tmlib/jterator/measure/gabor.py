@@ -37,8 +37,8 @@ def gabor(regions: Regions, values: _Float, frequencies: Sequence[int]) -> _Floa
     frequencies
         Distances between stripes, in pixels.
     """
-    if not len(regions):
-        return np.zeros((0, len(frequencies)))
+    if not len(regions) or not frequencies:
+        return np.zeros((len(regions), len(frequencies)))
     area, y, x = regions.area, regions.local_y, regions.local_x
     variance = (area / np.pi) / 9
     squared_distance = (y - np.repeat(regions.sum(y) / area, area)) ** 2

@@ -198,7 +198,7 @@ def _histogram(bins: _Integers, n_objects: int, n_bins: int = _N_LEVELS) -> _Flo
 
 def _entropy(counts: _Float, total: _Float) -> _Float:
     """Entropy in bits of each row of counts."""
-    occupied = np.flatnonzero(counts)
+    occupied = np.flatnonzero(counts > 0)
     count = counts.ravel()[occupied]
     return _entropy_of(occupied // counts.shape[1], count * np.log2(count), total)
 

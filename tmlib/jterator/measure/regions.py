@@ -44,7 +44,7 @@ class Regions:
                 f"a label image must have 2 dimensions, this one has {label_image.ndim}"
             )
         flat = label_image.ravel()
-        pixels = np.flatnonzero(flat)
+        pixels = np.flatnonzero(flat != 0)
         values = flat[pixels]
         if values.size and values.min() < 0:
             raise ValueError("labels must not be negative")
