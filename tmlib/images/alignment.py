@@ -9,7 +9,7 @@ applied in whole pixels, so that no intensity is changed.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from skimage.registration import phase_cross_correlation
 
 from tmlib.errors import BadInput
 from tmlib.images.reading import GrayImage
+
+Image = TypeVar("Image", bound=NDArray[Any])
 
 _UPSAMPLING = 10
 _NOISE_SCALE = 1.0
@@ -127,19 +129,18 @@ def measure_shift(
     return MeasuredShift(shift.y, shift.x, _correlation(*overlapping))
 
 
-def crop(pixels: GrayImage, shift: Shift, residues: Residues) -> GrayImage:
+def crop(pixels: Image, shift: Shift, residues: Residues) -> Image:
     """The part of an image (y, x) that all aligned images of its site show."""
     height, width = pixels.shape
-    return pixels[
-        residues.top - shift.y : height - residues.bottom - shift.y,
-        residues.left - shift.x : width - residues.right - shift.x,
-    ]
+    rows = slice(residues.top - shift.y, height - residues.bottom - shift.y)
+    columns = slice(residues.left - shift.x, width - residues.right - shift.x)
+    return cast("Image", pixels[rows, columns])
 
 
-def pad(pixels: GrayImage, residues: Residues) -> GrayImage:
+def pad(pixels: Image, residues: Residues) -> Image:
     """Put a cropped image back in its place; the residues become 0."""
     sides = (residues.top, residues.bottom), (residues.left, residues.right)
-    return cast("GrayImage", np.pad(pixels, sides))
+    return cast("Image", np.pad(pixels, sides))
 
 
 def _structures(pixels: GrayImage, clip_percentile: float | None) -> NDArray[np.float32]:

@@ -79,7 +79,7 @@ def save_jterator_project(session: Session, experiment_id: int, project: dict[st
         If the project cannot work.
     """
     parsed = Project.from_dict(project)
-    parsed.check(None)
+    parsed.check(None, None)
     _settings(session, experiment_id).jterator_project = parsed.to_dict()
 
 

@@ -1,5 +1,6 @@
 """A plate in two cycles whose shifts are known, from files to objects on the map."""
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from tests.services.runs import CONVERSION, Run
 from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.db.partitions import create_partitions
+from tmlib.errors import NotFound
 from tmlib.experiments.models import ChannelLayer, Cycle, Experiment, Site, SiteShift
 from tmlib.images import mosaics
+from tmlib.images.label_images import read_labels
+from tmlib.jterator.modules.registry import get
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
-from tmlib.objects.models import MapobjectSegmentation
+from tmlib.objects.models import Feature, MapobjectSegmentation
 from tmlib.sample import SamplePlate, simulate_plate
 from tmlib.settings import Settings
 from tmlib.workflow import service
@@ -172,6 +176,52 @@ def test_objects_of_a_shifted_cycle_lie_where_the_reference_shows_them(
     # nuclei and cells have about the same centres; some cells bulge far off their nucleus
     assert n_found > 100
     assert n_right > 0.85 * n_found
+    labels = nuclei_labels(run, "0")
+    assert labels.shape == (SIZE, SIZE)
+    assert labels.any()
+    assert not labels[:7].any()
+    assert not labels[:, SIZE - 12 :].any()
+    with pytest.raises(NotFound):
+        nuclei_labels(run, "3")
+    measure_stored_nuclei(run)
+    assert np.array_equal(nuclei_labels(run, "0"), labels)
+    with run.database.session() as session:
+        names = set(session.scalars(select(Feature.name)))
+        after = session.scalars(
+            select(MapobjectSegmentation).where(MapobjectSegmentation.label.is_not(None))
+        ).all()
+    assert "Intensity_mean_1_A01_C02" in names
+    assert len(after) == len(objects)
+
+
+def nuclei_labels(run: Run, field: str) -> NDArray[np.int32]:
+    [plate] = (run.storage.root / "images").iterdir()
+    return read_labels(plate / "B" / "02" / field, "Nuclei", t=0, z=0)
+
+
+def measure_stored_nuclei(run: Run) -> None:
+    """Run a pipeline that finds nothing of its own: it measures what is stored."""
+    handles = copy.deepcopy(dict(get("measure_intensity").handles))
+    keys = {
+        "extract_objects": "Nuclei",
+        "assign_objects": "Nuclei",
+        "intensity_image": "1_A01_C02",
+    }
+    for handle in handles["input"]:
+        if handle["name"] in keys:
+            handle["key"] = keys[handle["name"]]
+    step = {"source": "measure_intensity.py", "handles": "measure_intensity.handles.yaml"}
+    project = {
+        "pipeline": {
+            "input": {"channels": [{"name": "1_A01_C02"}], "objects": [{"name": "Nuclei"}]},
+            "pipeline": [step],
+            "output": {"objects": [{"name": "Nuclei"}]},
+        },
+        "handles": {"measure_intensity": handles},
+    }
+    with run.database.transaction() as session:
+        service.save_jterator_project(session, run.experiment.id, project)
+    run.run(("image_analysis", {"jterator": {}}))
 
 
 def test_the_map_shows_all_cycles_in_one_place(run: Run) -> None:

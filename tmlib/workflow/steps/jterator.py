@@ -1,13 +1,19 @@
 """Step jterator: runs the analysis pipeline on every site and stores the objects that it finds."""
 
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tmlib.errors import BadInput
+from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
+from tmlib.images.alignment import Shift, crop, pad
+from tmlib.images.channel_images import field_path
+from tmlib.images.label_images import delete_labels, read_labels, write_labels
 from tmlib.jterator.project import Project
 from tmlib.jterator.runner import SegmentedObjects, run_pipeline
 from tmlib.objects import compaction, feature_files
@@ -46,16 +52,18 @@ class Jterator(Step):
         with context.database.session() as session:
             project = _read_project(session, context.experiment_id)
             channels = read_channels(session, context.experiment_id)
-            project.check([channel.name for channel in channels])
+            types = _type_ids(session, context.experiment_id)
+            project.check([channel.name for channel in channels], list(types))
             shape, _ = read_field_shape(session, context.experiment_id)
             sites = read_plate_map(session, context.experiment_id).sites
             site_ids = [site.id for site in sites if not site.omitted]
+            fields = [_field(context, site) for site in sites]
         if shape.n_zplanes > 1:
             raise BadInput(
                 f"The images have {shape.n_zplanes} focal planes, pipelines work on one: set the "
                 'argument "mip" of step "metaconfig" to project them.'
             )
-        context.effects.append(lambda session: _renew_types(session, context, project))
+        context.effects.append(lambda session: _renew_types(session, context, project, fields))
         size = int(context.arguments["batch_size"] or 1)
         return [[{"site_ids": part} for part in chunks(site_ids, size)]]
 
@@ -87,7 +95,17 @@ class Jterator(Step):
                     )
                     for channel in project.pipeline.input.channels
                 }
-                for objects in run_pipeline(project, images).values():
+                stored = _read_stored(context, project, site, tpoint)
+                for objects in run_pipeline(project, images, objects=stored).values():
+                    write_labels(
+                        _field(context, site),
+                        objects.name,
+                        pad(objects.labels, site.residues),
+                        t=tpoint,
+                        z=0,
+                        n_tpoints=shape.n_tpoints,
+                        n_zplanes=shape.n_zplanes,
+                    )
                     self._keep(context, site, tpoint, type_ids[objects.name], objects)
 
     def collect(self, context: JobContext) -> None:
@@ -162,15 +180,37 @@ def _type_ids(session: Session, experiment_id: int) -> dict[str, int]:
     return {row.name: row.id for row in rows}
 
 
-def _renew_types(session: Session, context: JobContext, project: Project) -> None:
+def _renew_types(
+    session: Session, context: JobContext, project: Project, fields: list[Path]
+) -> None:
     """Replace the types that the pipeline makes; others, uploaded ones for example, stay."""
     type_ids = _type_ids(session, context.experiment_id)
+    taken = {objects.name for objects in project.pipeline.input.objects}
     outdated: list[Path] = []
-    for name in _as_polygons(project):
+    for name in _as_polygons(project).keys() - taken:
         if name in type_ids:
             outdated += delete_type(session, context.storage, type_ids[name])
+            context.afterwards.extend(partial(delete_labels, field, name) for field in fields)
         ensure_mapobject_type(session, context.experiment_id, name, "Site")
     context.afterwards.append(lambda: feature_files.remove(outdated))
+
+
+def _field(context: JobContext, site: PlacedSite) -> Path:
+    return field_path(context.storage.plate_images(site.plate_id), site.well_name, site.field)
+
+
+def _read_stored(
+    context: JobContext, project: Project, site: PlacedSite, tpoint: int
+) -> dict[str, NDArray[np.int32]]:
+    """Label images of the stored objects that the pipeline takes; empty where there are none."""
+    found = {}
+    for objects in project.pipeline.input.objects:
+        try:
+            labels = read_labels(_field(context, site), objects.name, t=tpoint, z=0)
+        except NotFound:
+            labels = np.zeros((site.box.height, site.box.width), np.int32)
+        found[objects.name] = crop(labels, Shift(0, 0), site.residues)
+    return found
 
 
 def _used_channels(session: Session, project: Project, experiment_id: int) -> set[int]:

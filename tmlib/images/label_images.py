@@ -1,0 +1,129 @@
+"""Label images of a field: which pixel belongs to which object, as OME-NGFF labels.
+
+They lie in the field's image, ``<field>/labels/<name>``, as arrays (t, z, y, x), so that viewers
+draw them over it. A plane of them is one file, written whole, and comes back just as it was.
+"""
+
+import contextlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tmlib.errors import BadInput, Conflict, NotFound
+from tmlib.images.arrays import (
+    create_array,
+    multiscale,
+    open_array,
+    read_stored,
+    round_up,
+    write_group,
+    write_stored,
+)
+from tmlib.storage import check_file_name
+
+LabelImage = NDArray[np.int32]
+
+_AXES = ("t", "z", "y", "x")
+
+
+def write_labels(
+    field_path: Path,
+    name: str,
+    labels: LabelImage,
+    *,
+    t: int,
+    z: int,
+    n_tpoints: int,
+    n_zplanes: int,
+    pixel_size: float | None = None,
+) -> None:
+    """Write one plane of labels, in place of what was there; writing it again is harmless.
+
+    Parameters
+    ----------
+    field_path
+        Folder of the field, whose image exists.
+    name
+        Name of the objects.
+    labels
+        (y, x), int32, background 0; of the size of the field's images.
+    t, z
+        Which plane.
+    n_tpoints, n_zplanes
+        How many planes the field has.
+    pixel_size
+        Width and height of a pixel in micrometres, if known.
+
+    Raises
+    ------
+    BadInput
+        If the name cannot be that of a folder, or the labels are no label image.
+    Unavailable
+        If the disk is full.
+    """
+    path = _path(field_path, name)
+    if labels.ndim != 2 or labels.dtype != np.int32:
+        raise BadInput(
+            f"Labels of {name} must be a two-dimensional image of type int32, "
+            f"not of {labels.ndim} dimensions and type {labels.dtype}."
+        )
+    if not (0 <= t < n_tpoints and 0 <= z < n_zplanes):
+        raise BadInput(
+            f"There is no plane t={t}, z={z} in a field of {n_tpoints} time points and "
+            f"{n_zplanes} focal planes."
+        )
+    height, width = labels.shape
+    shape = (n_tpoints, n_zplanes, height, width)
+    shard = (1, 1, round_up(height), round_up(width))
+    try:
+        create_array(path / "0", shape, shard, "int32", _AXES, keep_zeros=True)
+    except Conflict:  # of images that have been replaced since
+        shutil.rmtree(path)
+        create_array(path / "0", shape, shard, "int32", _AXES, keep_zeros=True)
+    size = pixel_size or 1.0
+    image = multiscale(name, _AXES, [(1.0, 1.0, size, size)], in_micrometres=pixel_size is not None)
+    # the distance of focal planes is not known: no unit is better than a wrong one
+    image["axes"][1].pop("unit", None)
+    write_group(path, {"multiscales": [image], "image-label": {"source": {"image": "../../"}}})
+    write_stored(open_array(path / "0")[t, z], labels, path)
+    _list_labels(field_path)
+
+
+def read_labels(field_path: Path, name: str, *, t: int, z: int) -> LabelImage:
+    """Read one plane of labels (y, x), int32, just as it was written.
+
+    Raises
+    ------
+    NotFound
+        If it was never written.
+    """
+    labels: LabelImage | None = None
+    with contextlib.suppress(NotFound):
+        array = open_array(_path(field_path, name) / "0")
+        if 0 <= t < array.shape[0] and 0 <= z < array.shape[1]:
+            labels = read_stored(array[t, z])
+    if labels is None:
+        field = "/".join(field_path.parts[-4:])
+        raise NotFound(f"There are no {name} at t={t}, z={z} in {field}.")
+    return labels
+
+
+def delete_labels(field_path: Path, name: str) -> None:
+    """Remove all planes of labels of a name, if there are any."""
+    path = _path(field_path, name)
+    if path.exists():
+        shutil.rmtree(path, ignore_errors=True)
+        _list_labels(field_path)
+
+
+def _path(field_path: Path, name: str) -> Path:
+    return field_path / "labels" / check_file_name(name)
+
+
+def _list_labels(field_path: Path) -> None:
+    """Tell readers of the field which labels it has."""
+    folder = field_path / "labels"
+    names = sorted(path.parent.name for path in folder.glob("*/zarr.json"))
+    write_group(folder, {"labels": names})
