@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
+from tmlib.jterator import modules
 from tmlib.jterator.arrays import Stack
 from tmlib.jterator.errors import PipelineDescriptionError, suggest
 
-_FOLDER = Path(__file__).parent
 _SUFFIX = ".handles.yaml"
 
 _OLDER_NAMES = {"expand": "expand_or_shrink"}
@@ -70,7 +70,15 @@ class Module:
 @cache
 def names() -> tuple[str, ...]:
     """The names of all modules."""
-    return tuple(sorted(path.name.removesuffix(_SUFFIX) for path in _FOLDER.glob(f"*{_SUFFIX}")))
+    return tuple(sorted(_handles_files()))
+
+
+def _handles_files() -> dict[str, Path]:
+    return {
+        path.name.removesuffix(_SUFFIX): path
+        for folder in modules.__path__
+        for path in Path(folder).glob(f"*{_SUFFIX}")
+    }
 
 
 @cache
@@ -102,5 +110,5 @@ def get(name: str) -> Module:
         annotations=MappingProxyType(annotations),
         required=frozenset(p.name for p in parameters if p.default is p.empty),
         outputs=MappingProxyType({**outputs, **getattr(source, "OLDER_OUTPUTS", {})}),
-        handles=MappingProxyType(yaml.safe_load((_FOLDER / f"{name}{_SUFFIX}").read_text())),
+        handles=MappingProxyType(yaml.safe_load(_handles_files()[name].read_text())),
     )
