@@ -30,7 +30,8 @@ class Experiment(Timestamps, Base):
     """A set of plates that is analysed together and shown as one map.
 
     ``pixel_size`` is the width and height of a pixel in micrometres, if the metadata tells.
-    ``map_height`` and ``map_width`` (pixels at full resolution) and ``map_levels`` (number of
+    ``map_height`` and ``map_width`` (pixels at full resolution) and ``map_levels`` (number of zoom
+    levels) are None until the map is made.
     """
 
     __tablename__ = "experiments"

@@ -1,29 +1,73 @@
-"""OME-XML: the field's common form of an image's metadata.
+"""OME-XML: the field's common form of an image's metadata, kept per file.
 
-Reference: the OME data model, schema 2016-06.
+Reference: the OME data model, schema 2016-06. How it is read is in
+:mod:`tmlib.microscopes.ome_model`.
 """
 
-from xml.etree import ElementTree  # noqa: S405 - writes only; reading goes through defusedxml
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
-from defusedxml.ElementTree import ParseError, fromstring
+from defusedxml.ElementTree import fromstring
 
 from tmlib.images.reading import ImageProperties
+from tmlib.microscopes.base import ImageMetadata
+from tmlib.microscopes.ome_model import OmeXmlError, read_ome_xml
+from tmlib.microscopes.xml_files import local_name
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+_KEPT = {
+    "OME": {"Plate", "Image"},
+    "Plate": {"Well"},
+    "Well": {"WellSample"},
+    "WellSample": {"ImageRef"},
+    "Image": {"AcquisitionDate", "Pixels"},
+    "Pixels": {"Channel", "TiffData", "Plane"},
+    "TiffData": {"UUID"},
+}
+
+
+@dataclass(frozen=True)
+class DescribedFile:
+    """What the OME-XML of a file says.
+
+    Attributes
+    ----------
+    properties
+        Size, bit depth and number of planes.
+    planes
+        Each plane of the file and what it says about it.
+    pixel_size
+        Width and height of a pixel in micrometres, if known.
+    """
+
+    properties: ImageProperties
+    planes: list[ImageMetadata]
+    pixel_size: float | None
 
 
 def describe(properties: ImageProperties, name: str) -> str:
-    """The OME-XML of an image file: its own if it has a readable one, else the least there is.
+    """The OME-XML of an image file: what its own says about it, else the least there is.
 
-    The planes of a file that does not say what they are count as focal planes.
+    Files of one set often hold the OME-XML of all of them, of which only the file's part is kept.
+    Size and bit depth are those of the file, whatever its OME-XML says. The planes of a file that
+    does not say what they are count as focal planes.
+
+    Raises
+    ------
+    OmeXmlError
+        If the file's own OME-XML contradicts the file or itself.
     """
     if properties.omexml is not None:
-        try:
-            fromstring(properties.omexml)
-        except ParseError:
-            pass
-        else:
-            return properties.omexml
+        planes = read_ome_xml(properties.omexml).planes(name, holder=True)
+        beyond = [plane.plane for plane in planes if (plane.plane or 0) >= properties.n_planes]
+        if beyond:
+            raise OmeXmlError(f"it has a plane {beyond[0]}, the file has {properties.n_planes}")
+        if planes:
+            return _excerpt(properties, name)
     root = ElementTree.Element("OME", {"xmlns": _NAMESPACE})
     image = ElementTree.SubElement(root, "Image", {"ID": "Image:0", "Name": name})
     pixels = ElementTree.SubElement(
@@ -32,31 +76,81 @@ def describe(properties: ImageProperties, name: str) -> str:
         {
             "ID": "Pixels:0",
             "DimensionOrder": "XYZCT",
-            "Type": f"uint{properties.bit_depth}",
-            "SizeX": str(properties.width),
-            "SizeY": str(properties.height),
             "SizeZ": str(properties.n_planes),
             "SizeC": "1",
             "SizeT": "1",
         },
     )
+    _set_size(pixels, properties)
+    if properties.pixel_size is not None:
+        for axis in "XY":
+            pixels.set(f"PhysicalSize{axis}", repr(properties.pixel_size))
     ElementTree.SubElement(pixels, "TiffData")
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def read_properties(omexml: str) -> ImageProperties:
-    """Size, bit depth and number of planes of the first image that OME-XML describes."""
+def read(omexml: str, name: str) -> DescribedFile:
+    """Read what :func:`describe` wrote about the file of this name."""
+    ome = read_ome_xml(omexml)
+    planes = ome.planes(name, holder=True)
     pixels = next(
-        element for element in fromstring(omexml).iter() if element.tag.endswith("}Pixels")
+        element for element in fromstring(omexml).iter() if local_name(element) == "Pixels"
     )
-    n_planes = 1
-    for axis in ("SizeZ", "SizeC", "SizeT"):
-        n_planes *= int(pixels.get(axis, "1"))
-    digits = "".join(character for character in pixels.get("Type", "") if character.isdigit())
-    return ImageProperties(
-        height=int(pixels.get("SizeY", "0")),
-        width=int(pixels.get("SizeX", "0")),
-        bit_depth=int(digits or "0"),
-        n_planes=n_planes,
-        omexml=omexml,
+    return DescribedFile(
+        ImageProperties(
+            height=int(pixels.get("SizeY", "0")),
+            width=int(pixels.get("SizeX", "0")),
+            bit_depth=int(pixels.get("Type", "").removeprefix("uint") or "0"),
+            n_planes=len(planes),
+        ),
+        planes,
+        ome.pixel_size(name, holder=True),
+    )
+
+
+def _set_size(pixels: "Element", properties: ImageProperties) -> None:
+    pixels.set("Type", f"uint{properties.bit_depth}")
+    pixels.set("SizeX", str(properties.width))
+    pixels.set("SizeY", str(properties.height))
+
+
+def _excerpt(properties: ImageProperties, name: str) -> str:
+    """A file's own OME-XML without other files and without what is not needed."""
+    root = fromstring(properties.omexml or "")
+    uuid = root.get("UUID")
+    _prune(root)
+    kept = set()
+    for image in [element for element in root if local_name(element) == "Image"]:
+        pixels = next(element for element in image if local_name(element) == "Pixels")
+        for data in [element for element in pixels if local_name(element) == "TiffData"]:
+            if not _is_of(data, name, uuid):
+                pixels.remove(data)
+        if any(local_name(element) == "TiffData" for element in pixels):
+            _set_size(pixels, properties)
+            kept.add(image.get("ID"))
+        else:
+            root.remove(image)
+    for plate in [element for element in root if local_name(element) == "Plate"]:
+        for well in list(plate):
+            if not {reference.get("ID") for reference in well.iter()} & kept:
+                plate.remove(well)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _prune(element: "Element") -> None:
+    """Remove the descendants that nobody reads."""
+    for child in list(element):
+        if local_name(child) in _KEPT.get(local_name(element), set()):
+            _prune(child)
+        else:
+            element.remove(child)
+
+
+def _is_of(data: "Element", name: str, uuid: str | None) -> bool:
+    """Whether TiffData belongs to the file of this name, which holds it."""
+    identifiers = list(data)
+    return not identifiers or any(
+        identifier.get("FileName") in (name, None)
+        or (uuid is not None and (identifier.text or "").strip() == uuid)
+        for identifier in identifiers
     )

@@ -4,6 +4,7 @@ Files come from outside. They are measured before they are decoded: how large th
 whether all of its bytes are there.
 """
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from typing import Any, BinaryIO
 import imagecodecs
 import numpy as np
 import tifffile
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
 from numpy.typing import NDArray
 
 from tmlib.errors import BadInput
@@ -24,6 +27,7 @@ MAX_PIXELS = 400_000_000
 _TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_PALETTE = 3
+_CALIBRATION = ("spatial-calibration-state", "spatial-calibration-x", "spatial-calibration-units")
 _ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 
 GrayImage = NDArray[np.uint8] | NDArray[np.uint16]
@@ -58,6 +62,8 @@ class ImageProperties:
         Number of planes of this size in the file.
     omexml
         The OME-XML description, if the file carries one.
+    pixel_size
+        Width of a pixel in micrometres, if MetaMorph or a relative wrote it into the file.
     """
 
     height: int
@@ -65,6 +71,7 @@ class ImageProperties:
     bit_depth: int
     n_planes: int
     omexml: str | None = None
+    pixel_size: float | None = None
 
 
 def inspect_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> ImageProperties:
@@ -77,13 +84,15 @@ def inspect_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> ImagePropertie
         more than `max_pixels` pixels.
     """
     if _is_tiff(path):
-        with _tiff_pages(path, max_pixels) as (tiff, pages):
+        with _tiff_planes(path, max_pixels) as (tiff, planes):
+            page = planes[0].page
             return ImageProperties(
-                pages[0].imagelength,
-                pages[0].imagewidth,
-                _tiff_bit_depth(path, pages[0]),
-                len(pages),
+                page.imagelength,
+                page.imagewidth,
+                _tiff_bit_depth(path, page),
+                len(planes),
                 tiff.ome_metadata,
+                _pixel_size(tiff),
             )
     header = _png_header(path, max_pixels)
     return ImageProperties(header.height, header.width, header.bit_depth, 1)
@@ -115,12 +124,12 @@ def read_image(path: Path, *, plane: int = 0, max_pixels: int = MAX_PIXELS) -> G
         decoded.
     """
     if _is_tiff(path):
-        with _tiff_pages(path, max_pixels) as (_, pages):
-            if plane >= len(pages):
+        with _tiff_planes(path, max_pixels) as (_, planes):
+            if plane >= len(planes):
                 raise ImageFileError(
-                    path, f"has {len(pages)} plane(s), there is no plane {plane} in it."
+                    path, f"has {len(planes)} plane(s), there is no plane {plane} in it."
                 )
-            return _tiff_gray(path, pages[plane])
+            return _tiff_gray(path, planes[plane])
     _png_header(path, max_pixels)
     with _decoding(path):
         pixels = imagecodecs.png_decode(path.read_bytes())
@@ -171,8 +180,33 @@ def _check_size(path: Path, height: int, width: int, max_pixels: int) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _TiffPlane:
+    """A plane of a TIFF: `page` describes it, its pixels follow `skipped` bytes after the page's.
+
+    MetaMorph and ImageJ write stacks with one directory, which describes the first plane.
+    """
+
+    page: Any
+    skipped: int = 0
+
+    def pixels(self) -> NDArray[Any]:
+        """Decode the pixels as they are stored."""
+        if self.skipped == 0:
+            stored: NDArray[Any] = self.page.asarray()
+            return stored
+        dtype = self.page.dtype.newbyteorder(self.page.parent.byteorder)
+        offset = self.page.dataoffsets[0] + self.skipped
+        file = self.page.parent.filehandle
+        file.seek(offset)
+        pixels = np.frombuffer(file.read(self.page.nbytes), dtype)
+        return pixels.reshape(self.page.shape).astype(self.page.dtype)
+
+
 @contextmanager
-def _tiff_pages(path: Path, max_pixels: int) -> Iterator[tuple[tifffile.TiffFile, list[Any]]]:
+def _tiff_planes(
+    path: Path, max_pixels: int
+) -> Iterator[tuple[tifffile.TiffFile, list[_TiffPlane]]]:
     """Open a TIFF and give its full-size planes, each checked."""
     with _decoding(path), path.open("rb") as file:
         try:
@@ -186,19 +220,12 @@ def _tiff_pages(path: Path, max_pixels: int) -> Iterator[tuple[tifffile.TiffFile
             raise _truncated(path)
         first = pages[0]
         pages = [page for page in pages if page.shape == first.shape]
-        n_declared = _n_declared(tiff)
-        if n_declared > len(pages):
-            raise ImageFileError(
-                path,
-                f"holds {n_declared} planes in a form that only its own software reads: "
-                "export one file per plane.",
-            )
         for page in pages:
             _check_size(path, page.imagelength, page.imagewidth, max_pixels)
             _tiff_bit_depth(path, page)
             if _bytes_are_missing(page, size):
                 raise _truncated(path)
-        yield tiff, pages
+        yield tiff, _with_undescribed(path, pages, _n_declared(tiff))
 
 
 def _chain_is_broken(tiff: tifffile.TiffFile, file: BinaryIO) -> bool:
@@ -208,12 +235,47 @@ def _chain_is_broken(tiff: tifffile.TiffFile, file: BinaryIO) -> bool:
     return len(offset) < tiff.tiff.offsetsize or any(offset)
 
 
+def _with_undescribed(path: Path, pages: list[Any], n_declared: int) -> list[_TiffPlane]:
+    """The planes of these pages, and those behind the only one that have no page of their own."""
+    if n_declared <= len(pages):
+        return [_TiffPlane(page) for page in pages]
+    first = pages[0]
+    if len(pages) > 1 or not first.is_contiguous:
+        raise ImageFileError(
+            path,
+            f"holds {n_declared} planes in a form that only its own software reads: "
+            "export one file per plane.",
+        )
+    if first.dataoffsets[0] + n_declared * first.nbytes > path.stat().st_size:
+        raise _truncated(path)
+    return [_TiffPlane(first, i * first.nbytes) for i in range(n_declared)]
+
+
 def _n_declared(tiff: tifffile.TiffFile) -> int:
     """How many planes ImageJ or MetaMorph say there are: they may omit the directories."""
     for metadata, key in ((tiff.imagej_metadata, "images"), (tiff.stk_metadata, "NumberPlanes")):
         if metadata and key in metadata:
             return int(metadata[key])
     return 1
+
+
+def _pixel_size(tiff: tifffile.TiffFile) -> float | None:
+    """Width of a pixel in micrometres, as MetaMorph (tags) or MetaXpress (XML) write it."""
+    values: dict[str, Any] = {}
+    if stk := tiff.stk_metadata:
+        names = ("SpatialCalibration", "XCalibration", "CalibrationUnits")
+        values = {key: stk.get(name) for key, name in zip(_CALIBRATION, names, strict=True)}
+    else:
+        with contextlib.suppress(ParseError, DefusedXmlException):
+            text = tiff.pages.first.description
+            if text.rstrip("\0\r\n ").endswith("</MetaData>"):
+                props = fromstring(text).iter("prop")
+                values = {prop.get("id", ""): prop.get("value") for prop in props}
+    state, size, units = (str(values.get(key, "")) for key in _CALIBRATION)
+    with contextlib.suppress(ValueError):
+        if state.lower() in ("1", "on", "true") and units in ("um", "µm"):
+            return float(size) if 0 < float(size) < np.inf else None
+    return None
 
 
 def _bytes_are_missing(page: Any, file_size: int) -> bool:
@@ -239,9 +301,9 @@ def _tiff_bit_depth(path: Path, page: Any) -> int:
     return 8 if page.bitspersample == 8 else 16
 
 
-def _tiff_gray(path: Path, page: Any) -> GrayImage:
-    """Decode a page and make it gray."""
-    pixels = page.asarray()
+def _tiff_gray(path: Path, plane: _TiffPlane) -> GrayImage:
+    """Decode a plane and make it gray."""
+    page, pixels = plane.page, plane.pixels()
     if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
         return _through_palette(path, pixels, np.asarray(page.colormap))
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:

@@ -1,33 +1,12 @@
-"""What every microscope type can tell about its files, and how file names are read."""
+"""What every microscope type can tell about its files."""
 
-import functools
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
-
-import regex
+from typing import Protocol
 
 from tmlib.errors import BadInput
-
-IMAGE_SUFFIXES = frozenset(
-    {".tif", ".tiff", ".btf", ".stk", ".png", ".jpg", ".jpeg", ".jp2", ".bmp"}
-)
-"""Suffixes of image files in lower case. Not all of them can be read: see images.reading."""
-
-FIELDS = {
-    "w": "well",
-    "c": "channel",
-    "z": "z-plane",
-    "t": "time point",
-    "s": "site",
-}
-"""What a named group of a file-name pattern stands for."""
-
-MAX_PATTERN_LENGTH = 500
-_MATCH_SECONDS = 1.0
-_WELL = re.compile(r"([A-Z]|A[A-F])([0-9]{1,2})")
 
 
 class PatternError(BadInput):
@@ -44,7 +23,7 @@ class MetadataFileError(BadInput):
 
 @dataclass(frozen=True)
 class ImageMetadata:
-    """What one image file shows.
+    """What one source tells about an image file, or about one plane of it; None where it is silent.
 
     Attributes
     ----------
@@ -57,16 +36,25 @@ class ImageMetadata:
     tpoint, zplane, site
         Numbers as the microscope counts them: sorted, but neither from zero nor without gaps.
     stage
-        Position of the stage (y, x) in micrometres relative to the well, if it is known.
+        Position of the stage (y, x) in micrometres, or in whatever unit all positions of a well
+        have in common.
+    time
+        When it was taken.
+    series, plane
+        Which image of the file, and which of its planes, both from 0; `plane` is None for what is
+        true of all planes.
     """
 
     file_name: str
-    well: str = "A01"
-    channel: str = "1"
-    tpoint: int = 0
-    zplane: int = 0
-    site: int = 0
+    well: str | None = None
+    channel: str | None = None
+    tpoint: int | None = None
+    zplane: int | None = None
+    site: int | None = None
     stage: tuple[float, float] | None = None
+    time: datetime | None = None
+    series: int = 0
+    plane: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +64,11 @@ class AcquisitionMetadata:
     Attributes
     ----------
     images
-        By file name; only files that were asked for and that the metadata knows.
+        What all planes of a file have in common, by file name; only files that were asked for.
+    planes
+        The planes of a file, by file name, where the metadata lists them one by one.
+    missing
+        Names of image files that the metadata knows and that were not asked for.
     pixel_size
         Width and height of a pixel in micrometres, if known.
     warnings
@@ -84,6 +76,8 @@ class AcquisitionMetadata:
     """
 
     images: dict[str, ImageMetadata]
+    planes: dict[str, list[ImageMetadata]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
     pixel_size: float | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -97,7 +91,7 @@ class Microscope(Protocol):
 
     @property
     def image_pattern(self) -> str | None:
-        """Pattern of the image files' names with named groups; None if the user must give one."""
+        """Pattern of the image files' names, with named groups; None if any image will do."""
 
     @property
     def metadata_pattern(self) -> str | None:
@@ -136,163 +130,5 @@ class Microscope(Protocol):
         Raises
         ------
         MetadataFileError
-            If a file cannot be understood.
+            If a file cannot be understood, or the type cannot do without one that is absent.
         """
-
-
-@dataclass(frozen=True)
-class FileNames:
-    """A microscope type that is known by its file names alone; base of those that know more."""
-
-    name: str
-    image_pattern: str | None = None
-    metadata_pattern: str | None = None
-    reverse_rows: bool = False
-
-    def is_image(self, file_name: str) -> bool:
-        """Whether a file of this name is an image."""
-        if Path(file_name).suffix.lower() not in IMAGE_SUFFIXES:
-            return False
-        return self.image_pattern is None or bool(re.search(self.image_pattern, file_name))
-
-    def is_metadata(self, file_name: str) -> bool:
-        """Whether a file of this name is a metadata file."""
-        return self.metadata_pattern is not None and bool(
-            re.search(self.metadata_pattern, file_name)
-        )
-
-    def read_names(
-        self, file_names: Iterable[str], pattern: str | None = None
-    ) -> dict[str, ImageMetadata]:
-        """Read the names of image files: see :meth:`Microscope.read_names`."""
-        used = pattern or self.image_pattern
-        if not used:
-            raise PatternError(
-                f"File names of the microscope type {self.name} follow no fixed pattern: "
-                "give a regular expression with the named groups w, c, z, t and s."
-            )
-        return match_names(file_names, used)
-
-    def read_metadata(
-        self,
-        metadata_files: Sequence[Path],
-        image_names: Iterable[str],
-    ) -> AcquisitionMetadata | None:
-        """There is nothing to read."""
-        return None
-
-
-@functools.lru_cache(maxsize=64)
-def compile_pattern(pattern: str) -> Any:
-    """Compile a file-name pattern.
-
-    Any of the named groups w, c, z, t and s may be absent, others may not be there.
-
-    Raises
-    ------
-    PatternError
-        If it is too long, no regular expression, or has other named groups or none.
-    """
-    if len(pattern) > MAX_PATTERN_LENGTH:
-        raise PatternError(
-            f"The file-name pattern has {len(pattern)} characters, "
-            f"more than the {MAX_PATTERN_LENGTH} that are allowed: simplify it."
-        )
-    try:
-        compiled = regex.compile(pattern)
-    except regex.error as error:
-        raise PatternError(
-            f'The file-name pattern "{pattern}" is not a regular expression: {error}.'
-        ) from None
-    groups = set(compiled.groupindex)
-    if unknown := groups - set(FIELDS):
-        raise PatternError(
-            f'The file-name pattern "{pattern}" has the named group "{min(unknown)}": '
-            f"only {_fields()} are understood."
-        )
-    if not groups:
-        raise PatternError(
-            f'The file-name pattern "{pattern}" has no named group: mark at least one of '
-            f"{_fields()}, for example (?P<s>[0-9]+) for the site."
-        )
-    return compiled
-
-
-def match_names(file_names: Iterable[str], pattern: str) -> dict[str, ImageMetadata]:
-    """Read what each file shows off its name.
-
-    The pattern may match anywhere in the name. What it does not tell is well A01, channel 1,
-    z-plane, time point and site 0.
-
-    Raises
-    ------
-    PatternError
-        If the pattern cannot be used, or takes too long.
-    FileNameError
-        If a name does not match, or a number or well in it is none.
-    """
-    compiled = compile_pattern(pattern)
-    file_names = list(file_names)
-    images = {}
-    unmatched = []
-    for file_name in file_names:
-        try:
-            match = compiled.search(file_name[:255], timeout=_MATCH_SECONDS)
-        except TimeoutError:
-            raise PatternError(
-                f'The file-name pattern "{pattern}" takes too long on "{file_name}": '
-                "avoid repetitions within repetitions."
-            ) from None
-        if match is None:
-            unmatched.append(file_name)
-            continue
-        found = {group: text for group, text in match.groupdict().items() if text is not None}
-        images[file_name] = _image_metadata(file_name, pattern, found)
-    if unmatched:
-        which = f'The file name "{unmatched[0]}" does'
-        if len(unmatched) > 1:
-            n_more = len(unmatched) - 1
-            which = f'"{unmatched[0]}" and {n_more} more of {len(file_names)} file names do'
-        raise FileNameError(
-            f'{which} not match the pattern "{pattern}": correct the pattern or delete what is '
-            "no image of this acquisition. All uploaded files are kept as they are."
-        )
-    return images
-
-
-def _image_metadata(file_name: str, pattern: str, found: dict[str, str]) -> ImageMetadata:
-    """What the matched groups of one file name say."""
-    values: dict[str, Any] = {}
-    for group in ("t", "z", "s"):
-        if group in found:
-            if not (found[group].isascii() and found[group].isdecimal()):
-                raise FileNameError(_misread(file_name, pattern, group, found[group], "number"))
-            values[{"t": "tpoint", "z": "zplane", "s": "site"}[group]] = int(found[group])
-    if "w" in found:
-        well = normalise_well(found["w"])
-        if well is None:
-            raise FileNameError(_misread(file_name, pattern, "w", found["w"], "well like B03"))
-        values["well"] = well
-    if "c" in found:
-        values["channel"] = found["c"]
-    return ImageMetadata(file_name, **values)
-
-
-def normalise_well(text: str) -> str | None:
-    """The name of a well with two digits and capitals, None if it is not one: "b3" is "B03"."""
-    match = _WELL.fullmatch(text.upper())
-    if match is None or int(match[2]) == 0:
-        return None
-    return f"{match[1]}{int(match[2]):02d}"
-
-
-def _misread(file_name: str, pattern: str, group: str, text: str, expected: str) -> str:
-    return (
-        f'In the file name "{file_name}" the pattern "{pattern}" finds "{text}" as the '
-        f"{FIELDS[group]} (group {group}), which is not a {expected}: correct the pattern. "
-        "All uploaded files are kept as they are."
-    )
-
-
-def _fields() -> str:
-    return ", ".join(f"{group} ({meaning})" for group, meaning in FIELDS.items())

@@ -19,6 +19,7 @@ from tmlib.storage import check_file_name
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 
 _EXAMPLES = 3
+_COMPARED = 1000
 
 
 def register(
@@ -188,8 +189,10 @@ def _nothing_fits(microscope: Microscope, names: Sequence[str]) -> str:
         wanted = "an image, for example .tif or .png"
     else:
         wanted = f"of the form {microscope.image_pattern}"
+    fitting = microscopes.recognise(names[:_COMPARED])
+    hint = f", {fitting[0]} for example" if fitting else ""
     return (
         f"None of the files is one that the microscope type {microscope.name} writes: "
         f"got {examples}{more}, but a name must be {wanted}. "
-        "Check the folder, or create the experiment with the microscope type that fits."
+        f"Check the folder, or create the experiment with the microscope type that fits{hint}."
     )

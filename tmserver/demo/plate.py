@@ -8,7 +8,9 @@ from pathlib import Path
 from tmclient.files import list_files
 from tmlib import microscopes
 from tmlib.errors import BadInput
-from tmlib.microscopes.base import ImageMetadata
+from tmlib.images import ome_xml
+from tmlib.images.reading import inspect_image
+from tmlib.microscopes import ImageMetadata, PlaneMetadata
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,16 @@ def read_plate(
             "describe the file names with --pattern."
         )
     metadata_files = [file for file in files if microscope.is_metadata(file.name)]
-    metadata = microscope.read_metadata(metadata_files, names)
-    images = metadata.images if metadata is not None else microscope.read_names(names, pattern)
-    shown = images.values()
-    sites = _sites_by_well(images)
-    has_stage = all(image.stage is not None for image in shown)
+    told = {file.name: _read_planes(file) for file in files if microscope.is_image(file.name)}
+    shown = microscopes.read_acquisition(microscope, metadata_files, told, pattern).planes
+    sites = _sites_by_well(shown)
+    has_stage = all(plane.stage is not None for plane in shown)
     return Plate(
         folder,
         microscope_type,
         pattern,
         plate_format,
-        channels=tuple(sorted({image.channel for image in shown}, key=_natural)),
+        channels=tuple(sorted({plane.channel for plane in shown}, key=_natural)),
         n_wells=len(sites),
         n_sites=sum(map(len, sites.values())),
         n_images=len(names),
@@ -97,10 +98,17 @@ def read_plate(
     )
 
 
-def _sites_by_well(images: dict[str, ImageMetadata]) -> dict[str, set[int]]:
+def _read_planes(file: Path) -> list[ImageMetadata]:
+    """What an image file says about its planes, read only if its name promises OME-XML."""
+    if ".ome." not in file.name.lower():
+        return [ImageMetadata(file.name, plane=0)]
+    return ome_xml.read(ome_xml.describe(inspect_image(file), file.name), file.name).planes
+
+
+def _sites_by_well(planes: list[PlaneMetadata]) -> dict[str, set[int]]:
     sites: dict[str, set[int]] = defaultdict(set)
-    for image in images.values():
-        sites[image.well].add(image.site)
+    for plane in planes:
+        sites[plane.well].add(plane.site)
     return sites
 
 

@@ -6,6 +6,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from tests.services.stk import write_stk
 from tmlib.images.reading import ImageFileError, inspect_image, read_image
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -250,3 +251,40 @@ def test_real_images_are_read_as_gray(name, shape):
     assert pixels.dtype == np.uint8
     reference = np.asarray(Image.open(DATA / name).convert("L"))
     assert (pixels == reference).all()
+
+
+def test_stacks_of_metamorph_have_one_directory(tmp_path, gray):
+    path = tmp_path / "a.stk"
+    write_stk(path, np.stack([gray, gray + 1, gray + 2]))
+    assert inspect_image(path).n_planes == 3
+    for i in range(3):
+        pixels = read_image(path, plane=i)
+        assert pixels.dtype == np.uint16
+        assert (pixels == gray + i).all()
+    assert inspect_image(path).pixel_size == 0.65
+    write_stk(path, np.stack([gray, gray]), n_declared=40)
+    with pytest.raises(ImageFileError, match="truncated"):
+        inspect_image(path)
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_stacks_of_imagej_may_have_one_directory(tmp_path, gray, byteorder):
+    path = tmp_path / "a.tif"
+    stack = np.stack([gray, gray + 1])
+    tifffile.imwrite(path, stack, imagej=True, truncate=True, byteorder=byteorder)
+    with tifffile.TiffFile(path) as tiff:
+        assert len(tiff.pages) == 1
+    assert inspect_image(path).n_planes == 2
+    assert (read_image(path, plane=1) == gray + 1).all()
+
+
+@pytest.mark.parametrize(
+    ("state", "units", "expected"), [("on", "um", 0.65), ("off", "um", None), ("on", "in", None)]
+)
+def test_metaxpress_writes_the_size_of_a_pixel(write, gray, state, units, expected):
+    props = {"state": state, "x": "0.65", "units": units}
+    text = "".join(f'<prop id="spatial-calibration-{k}" value="{v}"/>' for k, v in props.items())
+    path = write(gray, description=f"<MetaData><PlaneInfo>{text}</PlaneInfo></MetaData>\r\n")
+    assert inspect_image(path).pixel_size == expected
+    broken = write(gray, "b.tif", description=f"<MetaData>{text}</PlaneInfo></MetaData>")
+    assert inspect_image(broken).pixel_size is None

@@ -1,41 +1,6 @@
 import pytest
 
-from tmlib.errors import BadInput
-from tmlib.microscopes import FileNameError, ImageMetadata, PatternError, get, names
-
-
-def test_all_types_are_there():
-    assert set(names()) == {"cellvoyager", "visiview", "metamorph", "generic"}
-    with pytest.raises(BadInput, match="operetta"):
-        get("operetta")
-
-
-@pytest.mark.parametrize(
-    ("microscope", "name", "expected"),
-    [
-        ("cellvoyager", "my plate_B03_T0002F011L01A02Z03C04.tif", ("B03", "A02_C04", 2, 3, 11)),
-        ("visiview", "exp_A02_w2FITC_s3_t7.stk", ("A02", "FITC", 7, 0, 3)),
-        ("visiview", "exp_w1DAPI_s3.tif", ("A01", "DAPI", 0, 0, 3)),
-        ("metamorph", "exp_C04_s2_w1.TIF", ("C04", "1", 0, 0, 2)),
-        ("metamorph", "exp_C04_s2.tif", ("C04", "1", 0, 0, 2)),
-    ],
-)
-def test_types_know_their_file_names(microscope, name, expected):
-    microscope = get(microscope)
-    assert microscope.is_image(name)
-    well, channel, tpoint, zplane, site = expected
-    image = microscope.read_names([name])[name]
-    assert image == ImageMetadata(name, well, channel, tpoint, zplane, site)
-
-
-def test_files_are_told_apart():
-    assert get("cellvoyager").is_metadata("MeasurementData.mlf")
-    assert get("cellvoyager").is_metadata("MeasurementDetail.mrf")
-    assert not get("cellvoyager").is_image("MeasurementData.mlf")
-    assert not get("cellvoyager").is_image("DC_sCMOS #1_CAM1.tif")
-    assert get("visiview").is_metadata("exp.nd")
-    assert not get("metamorph").is_image("exp_C04_s2_w1_thumb.TIF")
-    assert not get("metamorph").is_metadata("exp.nd")
+from tmlib.microscopes import FileNameError, ImageMetadata, PatternError, get
 
 
 @pytest.mark.parametrize("name", ["a.tif", "b.TIFF", "c.Png", "d.stk"])
@@ -94,6 +59,23 @@ def test_names_that_do_not_fit_are_named_and_nothing_is_lost(name, pattern, word
 def test_the_first_name_that_does_not_match_is_named_and_the_others_counted():
     with pytest.raises(FileNameError, match=r'"a\.tif" and 2 more of 4 file names do not match'):
         get("generic").read_names(["a.tif", "s1.tif", "b.tif", "c.tif"], r"s(?P<s>\d+)")
+
+
+def test_the_closest_name_that_does_match_is_given():
+    with pytest.raises(FileNameError, match=r'closest that does is "DAPI_s12\.tif"'):
+        get("generic").read_names(["DAPI_12.tif", "DAPI_s12.tif", "F_s1.tif"], r"_s(?P<s>\d+)")
+
+
+def test_rows_and_columns_may_be_numbers():
+    images = get("generic").read_names(["r02c11.tif", "r32c48.tif"], r"(?P<w>r\d+c\d+)")
+    assert [image.well for image in images.values()] == ["B11", "AF48"]
+    with pytest.raises(FileNameError, match='"r33c01" as the well'):
+        get("generic").read_names(["r33c01.tif"], r"(?P<w>r\d+c\d+)")
+
+
+def test_a_group_that_finds_nothing_says_nothing():
+    images = get("generic").read_names(["a.tif"], r"^(?P<c>\w*?)a?(?P<s>\d*)\.")
+    assert images["a.tif"] == ImageMetadata("a.tif")
 
 
 def test_a_pattern_that_never_ends_is_stopped():

@@ -23,27 +23,53 @@ from tmlib.experiments.models import (
     Well,
 )
 from tmlib.images.reading import ImageProperties
+from tmlib.microscopes import PlaneMetadata
+
+_PIXEL_SIZE_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One plane of one site's image; ``files`` are names and plane numbers that it is made of."""
+    """One plane of one site's image; ``sources`` are the planes of files that it is made of."""
 
     well: str
     cell: tuple[int, int]
     channel: str
     tpoint: int
     zplane: int
-    files: tuple[tuple[str, int], ...]
+    sources: tuple[PlaneMetadata, ...]
     properties: ImageProperties
 
 
-def record(session: Session, acquisition: Acquisition, planes: Sequence[Plane]) -> None:
+def record(
+    session: Session,
+    acquisition: Acquisition,
+    planes: Sequence[Plane],
+    pixel_size: float | None = None,
+) -> None:
     """Enter the planes of an acquisition, and the wells, sites and channels that they need.
 
     Acquisitions of one plate share them; whoever comes first enters them.
+
+    Parameters
+    ----------
+    session
+        Of the transaction.
+    acquisition
+        Whose planes they are.
+    planes
+        All of them.
+    pixel_size
+        Width and height of a pixel in micrometres, if known.
+
+    Raises
+    ------
+    BadInput
+        If images of the experiment differ in size, bit depth or size of pixels.
     """
     experiment_id = acquisition.experiment_id
+    if pixel_size is not None:
+        _enter_pixel_size(session, acquisition, pixel_size)
     channels = _channels(session, experiment_id, planes)
     wells = _wells(session, acquisition, planes)
     sites = _sites(session, experiment_id, wells, planes)
@@ -58,10 +84,14 @@ def record(session: Session, acquisition: Acquisition, planes: Sequence[Plane]) 
                 "tpoint": plane.tpoint,
                 "zplane": plane.zplane,
                 "file_map": {
-                    "files": [name for name, _ in plane.files],
-                    "series": [0 for _ in plane.files],
-                    "planes": [number for _, number in plane.files],
+                    "files": [source.file_name for source in plane.sources],
+                    "series": [source.series for source in plane.sources],
+                    "planes": [source.plane for source in plane.sources],
                 },
+                "acquired_at": min(
+                    (source.time for source in plane.sources if source.time is not None),
+                    default=None,
+                ),
             }
             for plane in planes
         ],
@@ -90,6 +120,18 @@ def join_acquisitions(session: Session, experiment_id: int) -> None:
     _number_fields(session, experiment_id)
 
 
+def _enter_pixel_size(session: Session, acquisition: Acquisition, pixel_size: float) -> None:
+    experiment = session.get_one(Experiment, acquisition.experiment_id, with_for_update=True)
+    if experiment.pixel_size is None:
+        experiment.pixel_size = pixel_size
+    elif abs(experiment.pixel_size - pixel_size) > _PIXEL_SIZE_TOLERANCE * pixel_size:
+        raise BadInput(
+            f'The pixels of acquisition "{acquisition.name}" are {pixel_size:g} micrometres wide, '
+            f"those of others {experiment.pixel_size:g}: images of different magnification "
+            "belong into different experiments."
+        )
+
+
 def _insert_missing(
     session: Session, model: type[Base], rows: list[dict[str, Any]], keys: Iterable[str]
 ) -> None:
@@ -105,11 +147,7 @@ def _channels(session: Session, experiment_id: int, planes: Sequence[Plane]) -> 
     depths: dict[str, int] = {}
     for plane in planes:
         depth = plane.properties.bit_depth
-        if depths.setdefault(plane.channel, depth) != depth:
-            raise BadInput(
-                f'The images of channel "{plane.channel}" have {depths[plane.channel]} and '
-                f"{depth} bits: all images of an experiment must have the same."
-            )
+        _check_depth(plane.channel, depth, depths.setdefault(plane.channel, depth))
     rows = [
         {
             "experiment_id": experiment_id,
@@ -122,9 +160,21 @@ def _channels(session: Session, experiment_id: int, planes: Sequence[Plane]) -> 
     ]
     _insert_missing(session, Channel, rows, ["name"])
     found = session.execute(
-        select(Channel.name, Channel.id).where(Channel.experiment_id == experiment_id)
-    )
+        select(Channel.name, Channel.id, Channel.bit_depth).where(
+            Channel.experiment_id == experiment_id, Channel.name.in_(depths)
+        )
+    ).all()
+    for row in found:
+        _check_depth(row.name, depths[row.name], row.bit_depth)
     return {row.name: row.id for row in found}
+
+
+def _check_depth(channel: str, one: int, other: int) -> None:
+    if one != other:
+        raise BadInput(
+            f'The images of channel "{channel}" have {one} and {other} bits: '
+            "all images of an experiment must have the same."
+        )
 
 
 def _wells(session: Session, acquisition: Acquisition, planes: Sequence[Plane]) -> dict[str, int]:
@@ -172,7 +222,7 @@ def _sites(
         own = plane.properties.height, plane.properties.width
         if own != size:
             raise BadInput(
-                f'"{plane.files[0][0]}" has {own[0]} x {own[1]} pixels, other images have '
+                f'"{plane.sources[0].file_name}" has {own[0]} x {own[1]} pixels, other images have '
                 f"{size[0]} x {size[1]}: all images of an experiment must be of one size."
             )
     return {(row.well_id, row.y, row.x): row.id for row in found}

@@ -5,28 +5,28 @@ the user gives.
 """
 
 from collections import defaultdict
-from pathlib import Path
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, get_args
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from tmlib import microscopes
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition, Channel, Cycle, Experiment, Well
-from tmlib.images.layout import grid_from_stage_positions, site_grid, well_position
-from tmlib.images.ome_xml import read_properties
+from tmlib.images import ome_xml
+from tmlib.images.layout import StitchLayout, well_position
+from tmlib.images.ome_xml import DescribedFile
 from tmlib.images.reading import ImageProperties
-from tmlib.microscopes.base import ImageMetadata, Microscope
+from tmlib.microscopes import PlaneMetadata
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import Argument
 from tmlib.workflow.steps import configuration
 from tmlib.workflow.steps.base import Batch, JobContext, Step, logger
 from tmlib.workflow.steps.configuration import Plane
+from tmlib.workflow.steps.site_cells import UserLayout, locate_sites
 
-STITCH_LAYOUTS = ("horizontal", "zigzag_horizontal", "vertical", "zigzag_vertical")
-
-_SHOWN = 5
+STITCH_LAYOUTS: tuple[str, ...] = get_args(StitchLayout)
 
 
 class Metaconfig(Step):
@@ -74,25 +74,31 @@ class Metaconfig(Step):
                 )
                 .order_by(MicroscopeFile.name)
             ).all()
-        properties = {
-            file.name: read_properties(file.omexml)
+        described = {
+            file.name: ome_xml.read(file.omexml, file.name)
             for file in files
             if file.kind is FileKind.IMAGE and file.omexml is not None
         }
         folder = context.storage.microscope_metadata(acquisition.plate_id, acquisition.id)
         microscope = microscopes.get(experiment.microscope_type)
-        images = _read_images(
+        acquired = microscopes.read_acquisition(
             microscope,
             [folder / file.name for file in files if file.kind is FileKind.METADATA],
-            list(properties),
+            {name: file.planes for name, file in described.items()},
             _text(context, "regex"),
         )
-        for well in {image.well for image in images.values()}:
+        for warning in acquired.warnings:
+            logger.warning(warning)
+        for well in {plane.well for plane in acquired.planes}:
             well_position(well, experiment.plate_format)
-        grid = _grid(context, images, microscope.reverse_rows)
-        planes = _planes(images, properties, grid, mip=bool(context.arguments["mip"]))
-        logger.info("%d planes in %d image files", len(planes), len(images))
-        context.effects.append(lambda session: configuration.record(session, acquisition, planes))
+        cells = _locate_sites(context, acquired.planes, reverse_rows=microscope.reverse_rows)
+        properties = {name: file.properties for name, file in described.items()}
+        planes = _join(acquired.planes, properties, cells, mip=bool(context.arguments["mip"]))
+        pixel_size = acquired.pixel_size or _pixel_size(described)
+        logger.info("%d planes in %d image files", len(planes), len(described))
+        context.effects.append(
+            lambda session: configuration.record(session, acquisition, planes, pixel_size)
+        )
 
     def collect(self, context: JobContext) -> None:
         """Join the acquisitions: as a time series, or as cycles with channels of their own."""
@@ -104,6 +110,9 @@ class Metaconfig(Step):
 def _forget(session: Session, experiment_id: int) -> None:
     for model in (Channel, Cycle, Well):
         session.execute(delete(model).where(model.experiment_id == experiment_id))
+    session.execute(
+        update(Experiment).where(Experiment.id == experiment_id).values(pixel_size=None)
+    )
 
 
 def _text(context: JobContext, name: str) -> str | None:
@@ -116,94 +125,72 @@ def _number(context: JobContext, name: str) -> int | None:
     return None if value is None else int(value)
 
 
-def _read_images(
-    microscope: Microscope, metadata_files: list[Path], names: list[str], pattern: str | None
-) -> dict[str, ImageMetadata]:
-    """What each image file shows, from metadata files or else from its name."""
-    metadata = microscope.read_metadata(metadata_files, names)
-    if metadata is None:
-        return microscope.read_names(names, pattern)
-    for warning in metadata.warnings:
-        logger.warning(warning)
-    unknown = [name for name in names if name not in metadata.images]
-    if unknown:
-        listed = ", ".join(f'"{name}"' for name in unknown[:_SHOWN])
-        raise BadInput(
-            f"The metadata files do not mention {len(unknown)} of {len(names)} image files "
-            f"({listed}): upload the metadata files that belong to them, or delete the images."
-        )
-    return metadata.images
+def _pixel_size(described: Mapping[str, DescribedFile]) -> float | None:
+    """Size of a pixel, if all files that know it agree."""
+    sizes = {file.pixel_size for file in described.values()} - {None}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
-def _grid(
-    context: JobContext, images: dict[str, ImageMetadata], reverse_rows: bool
+def _locate_sites(
+    context: JobContext, planes: Sequence[PlaneMetadata], *, reverse_rows: bool
 ) -> dict[tuple[str, int], tuple[int, int]]:
     """Row and column of each site, by name of the well and number of the site."""
     wells: dict[str, dict[int, tuple[float, float] | None]] = defaultdict(dict)
-    for image in images.values():
-        wells[image.well].setdefault(image.site, image.stage)
-    grid = {}
-    for well, sites in wells.items():
-        numbers = sorted(sites)
-        stages = [stage for number in numbers if (stage := sites[number]) is not None]
-        if len(stages) == len(numbers):
-            cells = grid_from_stage_positions(stages, reverse_rows)
-        else:
-            cells = site_grid(
-                len(numbers),
-                context.arguments["stitch_layout"],  # type: ignore[arg-type] # one of the choices
-                _number(context, "n_horizontal"),
-                _number(context, "n_vertical"),
-            )
-        grid.update({(well, number): cell for number, cell in zip(numbers, cells, strict=True)})
-    return grid
+    for plane in planes:
+        wells[plane.well].setdefault(plane.site, plane.stage)
+    layout = UserLayout(
+        context.arguments["stitch_layout"],  # type: ignore[arg-type] # one of the choices
+        _number(context, "n_horizontal"),
+        _number(context, "n_vertical"),
+    )
+    return locate_sites(wells, layout, reverse_rows=reverse_rows)
 
 
-def _planes(
-    images: dict[str, ImageMetadata],
-    properties: dict[str, ImageProperties],
-    grid: dict[tuple[str, int], tuple[int, int]],
+def _join(
+    acquired: Sequence[PlaneMetadata],
+    properties: Mapping[str, ImageProperties],
+    cells: Mapping[tuple[str, int], tuple[int, int]],
     *,
     mip: bool,
 ) -> list[Plane]:
-    """All planes, with time points and focal planes counted from zero."""
-    stacked = [
-        (image, number)
-        for name, image in images.items()
-        for number in range(properties[name].n_planes)
-    ]
-    tpoints = {t: i for i, t in enumerate(sorted({image.tpoint for image, _ in stacked}))}
-    depths = sorted({(image.zplane, number) for image, number in stacked})
-    zplanes = {z: 0 if mip else i for i, z in enumerate(depths)}
-    sources: dict[tuple[str, tuple[int, int], str, int, int], list[tuple[str, int]]]
+    """The planes to make, each of one plane of a file, or of a whole stack if it is projected."""
+    sources: dict[tuple[str, tuple[int, int], str, int, int], list[PlaneMetadata]]
     sources = defaultdict(list)
-    for image, number in stacked:
-        cell = grid[image.well, image.site]
-        key = (
-            image.well,
-            cell,
-            image.channel,
-            tpoints[image.tpoint],
-            zplanes[image.zplane, number],
-        )
-        sources[key].append((image.file_name, number))
+    depths = defaultdict(list)
+    for plane in acquired:
+        zplane = 0 if mip else plane.zplane
+        cell = cells[plane.well, plane.site]
+        key = (plane.well, cell, plane.channel, plane.tpoint, zplane)
+        sources[key].append(plane)
+        depths[key, plane.zplane].append(plane)
+    for same in depths.values():
+        if len(same) > 1:
+            raise BadInput(_collision(same))
     return [
-        Plane(*key, files=tuple(files), properties=_agreed(files, properties, mip))
-        for key, files in sources.items()
+        Plane(*key, sources=tuple(planes), properties=_agreed(planes, properties))
+        for key, planes in sources.items()
     ]
+
+
+def _collision(planes: Sequence[PlaneMetadata]) -> str:
+    names = sorted({plane.file_name for plane in planes})
+    if len(names) == 1:
+        return (
+            f'Several planes of "{names[0]}" show the same well, site, channel, time point and '
+            "focal plane according to its metadata: export it anew, one file per plane."
+        )
+    return (
+        f'The files "{names[0]}" and "{names[-1]}" show the same well, site, channel, time point '
+        "and focal plane: correct the pattern of the file names so that it tells them apart, or "
+        "delete one of them."
+    )
 
 
 def _agreed(
-    files: list[tuple[str, int]], properties: dict[str, ImageProperties], mip: bool
+    planes: Sequence[PlaneMetadata], properties: Mapping[str, ImageProperties]
 ) -> ImageProperties:
-    """The properties of a plane's files, which must be one file unless planes are projected."""
-    names = sorted({name for name, _ in files})
-    if len(files) > 1 and not mip:
-        raise BadInput(
-            f'The files "{names[0]}" and "{names[-1]}" show the same well, site, channel, time '
-            "point and focal plane: correct the pattern of the file names so that it tells them "
-            "apart, or delete one of them."
-        )
+    """The properties that the files of a plane have in common."""
+    names = sorted({plane.file_name for plane in planes})
     first = properties[names[0]]
     for name in names:
         other = properties[name]

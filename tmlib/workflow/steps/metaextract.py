@@ -1,5 +1,6 @@
 """Step metaextract: reads what each image file says about itself, as OME-XML."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from sqlalchemy import bindparam, select, update
@@ -8,6 +9,7 @@ from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition
 from tmlib.images.ome_xml import describe
 from tmlib.images.reading import ImageFileError, inspect_image
+from tmlib.microscopes.ome_model import OmeXmlError
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
@@ -73,18 +75,17 @@ class Metaextract(Step):
             ).all()
         folder = context.storage.microscope_images(acquisition.plate_id, acquisition.id)
         found: list[dict[str, object]] = []
-        errors: list[str] = []
+        errors: dict[int, str] = {}
         for file in files:
             try:
-                properties = inspect_image(
-                    folder / file.name, max_pixels=context.settings.max_image_pixels
-                )
+                text = _inspect(folder / file.name, context.settings.max_image_pixels)
             except ImageFileError as error:
-                errors.append(error.message)
+                errors[file.id] = error.message
                 continue
-            found.append({"file_id": file.id, "text": describe(properties, file.name)})
+            found.append({"file_id": file.id, "text": text})
         if errors:
-            raise BadInput(_summary(errors, len(files)))
+            _let_upload_again(context, list(errors))
+            raise BadInput(_summary(list(errors.values()), len(files)))
         logger.info("%d image files inspected", len(found))
         context.effects.append(
             lambda session: session.connection().execute(
@@ -94,6 +95,31 @@ class Metaextract(Step):
                 found,
             )
         )
+
+
+def _let_upload_again(context: JobContext, file_ids: list[int]) -> None:
+    """Mark files as failed uploads, at once: the job fails, but they can be sent again."""
+    with context.database.transaction() as session:
+        session.execute(
+            update(MicroscopeFile)
+            .where(
+                MicroscopeFile.id.in_(file_ids),
+                MicroscopeFile.status == FileUploadStatus.COMPLETE,
+            )
+            .values(status=FileUploadStatus.FAILED)
+        )
+
+
+def _inspect(path: Path, max_pixels: int) -> str:
+    """Check an image file; what it says about itself, as OME-XML."""
+    properties = inspect_image(path, max_pixels=max_pixels)
+    try:
+        return describe(properties, path.name)
+    except OmeXmlError as error:
+        raise ImageFileError(
+            path,
+            f"has OME-XML that cannot be used ({error}): export it anew, or as a plain TIFF.",
+        ) from None
 
 
 def _batch_size(context: JobContext) -> int:

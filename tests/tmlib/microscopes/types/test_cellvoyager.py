@@ -1,6 +1,16 @@
 import pytest
 
+from tests.services.conversion import Conversion, write_images
+from tmlib.experiments.models import ChannelImageFile
 from tmlib.microscopes import MetadataFileError, get
+from tmlib.sample import simulate_plate
+
+EXAMPLES = {
+    "AssayPlate_Greiner_#655090_B03_T0001F002L01A02Z03C04.tif": ("B03", "A02_C04", 1, 3, 2),
+    "1536_AF48_T0002F011L01A01Z01C01.png": ("AF48", "A01_C01", 2, 1, 11),
+}
+METADATA_FILES = ("MeasurementData.mlf", "MeasurementDetail.mrf")
+OTHER_FILES = ("DC_sCMOS #1_CAM1.tif", "MeasurementSetting.mes", "plate.wpi")
 
 XMLNS = 'xmlns:bts="http://www.yokogawa.co.jp/BTS/BTSSchema/1.0"'
 RECORD = (
@@ -23,6 +33,49 @@ def files(tmp_path):
 
 def record(name, kind="IMG", row=3):
     return RECORD.format(name=name, kind=kind, row=row)
+
+
+def test_a_measurement_becomes_wells_sites_and_planes(tmp_path, conversion: Conversion):
+    simulate_plate(
+        tmp_path, wells=["B02", "C03"], rows=2, columns=3, height=32, width=40, n_zplanes=2
+    )
+    conversion.upload(tmp_path)
+    assert conversion.run() == ""
+    planes = conversion.shown()
+    assert {(p.well, p.y, p.x) for p in planes} == {
+        (well, y, x) for well in ("B02", "C03") for y in range(2) for x in range(3)
+    }
+    assert {(p.channel, p.t, p.z) for p in planes} == {
+        (c, 0, z) for c in ("1", "2") for z in range(2)
+    }
+    cells = conversion.cells()
+    # fields are numbered row by row from the top, where y of the stage is largest
+    assert cells["sample_B02_T0001F002L01A01Z01C01.tif"] == ("B02", 0, 1)
+    assert cells["sample_B02_T0001F004L01A01Z01C01.tif"] == ("B02", 1, 0)
+    assert conversion.pixel_size == 0.65
+    times = conversion.values(ChannelImageFile.acquired_at)
+    assert len(set(times)) == len(planes)
+
+
+def test_without_metadata_files_the_names_tell(tmp_path, conversion: Conversion):
+    write_images(tmp_path, EXAMPLES)
+    conversion.set(plate_format=1536)
+    conversion.upload(tmp_path)
+    assert conversion.run() == ""
+    assert {(p.well, p.channel) for p in conversion.shown()} == {
+        ("B03", "A02_C04"),
+        ("AF48", "A01_C01"),
+    }
+
+
+def test_actions_with_one_channel_are_told_apart(files):
+    action = record("a.tif").replace("bts:Ch=", 'bts:ActionIndex="2" bts:Ch=')
+    images = read(files(action, record("b.tif")), "a.tif", "b.tif").images
+    assert [image.channel for image in images.values()] == ["A02_4", "A01_4"]
+
+
+def test_images_that_were_not_uploaded_are_listed(files):
+    assert read(files(record("a.tif"), record("b.tif")), "a.tif").missing == ["b.tif"]
 
 
 def read(paths, *names):
@@ -75,7 +128,7 @@ def test_without_both_files_the_names_have_to_do(files):
     ("text", "words"),
     [
         ("not xml", "MeasurementData.mlf cannot be read"),
-        ("<a/>", "not a CellVoyager measurement"),
+        ("<a/>", "root is a, not MeasurementData"),
         (f"<bts:MeasurementData {XMLNS}>{record('a.tif', row=99)}</bts:MeasurementData>", "row 99"),
         (f"<bts:MeasurementData {XMLNS}>{record('a.tif', row='')}</bts:MeasurementData>", "Row"),
         (f"<bts:MeasurementData {XMLNS}>{record('a.tif')}", "cannot be read"),

@@ -1,26 +1,21 @@
-"""Yokogawa CellVoyager (CV7000 and relatives): one TIFF per plane and two XML files.
+"""Yokogawa CellVoyager (CV7000, CV8000 and relatives): one TIFF per plane and two XML files.
 
 ``MeasurementData.mlf`` lists every image with well, field, stage position and plane;
-``MeasurementDetail.mrf`` describes the plate and the cameras.
+``MeasurementDetail.mrf`` describes the plate and the cameras. Other files that the instruments
+write (``.mes``, ``.wpi``, ``.wpp``) are not needed.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import regex
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import ParseError, iterparse, parse
 
-from tmlib.microscopes.base import (
-    AcquisitionMetadata,
-    FileNames,
-    ImageMetadata,
-    MetadataFileError,
-    normalise_well,
-)
+from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
+from tmlib.microscopes.file_names import FileNames, well_at
+from tmlib.microscopes.xml_files import moment, number, read_elements
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -36,7 +31,7 @@ class CellVoyager(FileNames):
 
     name: str = "cellvoyager"
     image_pattern: str | None = (
-        r"[^_]+_(?P<w>[A-Z]\d{2})_T(?P<t>\d+)F(?P<s>\d+)L\d+A\d+Z(?P<z>\d+)(?P<c>C\d{2})\."
+        r"[^_]+_(?P<w>[A-Z]{1,2}\d{2})_T(?P<t>\d+)F(?P<s>\d+)L\d+A\d+Z(?P<z>\d+)(?P<c>C\d{2})\."
     )
     metadata_pattern: str | None = r"\.(mlf|mrf)$"
     reverse_rows: bool = True
@@ -63,71 +58,66 @@ class CellVoyager(FileNames):
             return None
         asked = set(image_names)
         images: dict[str, ImageMetadata] = {}
+        actions: dict[str, str] = {}
+        missing = []
         n_errors = 0
-        for element in _records(records[0]):
+        for element in read_elements(records[0], "MeasurementData", {"MeasurementRecord"}):
             kind = element.get(f"{_BTS}Type")
             if kind == "ERR":
                 n_errors += 1
             elif kind == "IMG":
-                image = _read_record(records[0], element, asked)
-                if image is not None:
-                    images[image.file_name] = image
+                recorded = (element.text or "").strip()
+                name = _uploaded_name(recorded, asked)
+                if name is None:
+                    missing.append(recorded)
+                else:
+                    images[name] = _read_record(records[0], element, name)
+                    actions[name] = element.get(f"{_BTS}ActionIndex", "1")
         warnings = []
         if n_errors:
             warnings.append(
                 f"The microscope recorded {n_errors} error(s) in {records[0].name}; "
                 "no image belongs to them."
             )
-        return AcquisitionMetadata(images, _read_pixel_size(details[0]), warnings)
+        return AcquisitionMetadata(
+            _tell_actions_apart(images, actions),
+            missing=missing,
+            pixel_size=_read_pixel_size(details[0]),
+            warnings=warnings,
+        )
 
 
 def _with_action(image: ImageMetadata) -> ImageMetadata:
     """Put the camera action in front of the channel."""
     match = _ACTION.search(image.file_name)
-    if match is None:
-        return image
-    return ImageMetadata(
-        image.file_name,
-        image.well,
-        f"{match['a']}_{image.channel}",
-        image.tpoint,
-        image.zplane,
-        image.site,
-    )
+    return image if match is None else replace(image, channel=f"{match['a']}_{image.channel}")
 
 
-def _records(path: Path) -> Iterable["Element"]:
-    """The records of an ``.mlf`` file one after the other: it may have a million of them."""
-    try:
-        root = None
-        for event, element in iterparse(path, events=("start", "end")):
-            if root is None:
-                root = element
-                if root.tag != f"{_BTS}MeasurementData":
-                    raise MetadataFileError(
-                        f"{path.name} is not a CellVoyager measurement: its root is {root.tag}, "
-                        "not MeasurementData. Upload the file that the microscope wrote."
-                    )
-            if event == "end" and element.tag == f"{_BTS}MeasurementRecord":
-                yield element
-                root.clear()
-    except (ParseError, DefusedXmlException) as error:
-        raise _broken(path, error) from None
+def _tell_actions_apart(
+    images: dict[str, ImageMetadata], actions: dict[str, str]
+) -> dict[str, ImageMetadata]:
+    """Name channels that several camera actions use, a stack and its projection, "A02_1"."""
+    used = defaultdict(set)
+    for name, image in images.items():
+        used[image.channel].add(actions[name])
+    return {
+        name: replace(image, channel=f"A{actions[name]:0>2}_{image.channel}")
+        if len(used[image.channel]) > 1
+        else image
+        for name, image in images.items()
+    }
 
 
-def _read_record(path: Path, element: "Element", asked: set[str]) -> ImageMetadata | None:
-    """What one record says; None if its image was not asked for."""
-    file_name = _uploaded_name((element.text or "").strip(), asked)
-    if file_name is None:
-        return None
+def _read_record(path: Path, element: "Element", file_name: str) -> ImageMetadata:
+    """What one record says about its image."""
     row, column = _number(path, element, "Row"), _number(path, element, "Column")
-    letters = chr(64 + row) if row <= 26 else "A" + chr(64 + row - 26)
-    well = normalise_well(f"{letters}{column:02d}") if 1 <= row <= 32 else None
+    well = well_at(row, column)
     if well is None:
         raise MetadataFileError(
             f"{path.name} puts {file_name} into row {row}, column {column}, "
             "where no plate has a well: upload the file that the microscope wrote."
         )
+    y, x = number(element.get(f"{_BTS}Y")), number(element.get(f"{_BTS}X"))
     return ImageMetadata(
         file_name,
         well=well,
@@ -135,7 +125,8 @@ def _read_record(path: Path, element: "Element", asked: set[str]) -> ImageMetada
         tpoint=_number(path, element, "TimePoint", "TimelineIndex"),
         zplane=_number(path, element, "ZIndex"),
         site=_number(path, element, "FieldIndex"),
-        stage=_stage(element),
+        stage=None if y is None or x is None else (y, x),
+        time=moment(element.get(f"{_BTS}Time")),
     )
 
 
@@ -162,30 +153,12 @@ def _number(path: Path, element: "Element", *names: str) -> int:
     )
 
 
-def _stage(element: "Element") -> tuple[float, float] | None:
-    """Position of the stage (y, x)."""
-    try:
-        y, x = float(element.get(f"{_BTS}Y", "")), float(element.get(f"{_BTS}X", ""))
-    except ValueError:
-        return None
-    return (y, x) if isfinite(y) and isfinite(x) else None
-
-
 def _read_pixel_size(path: Path) -> float | None:
     """Size of a pixel, if all channels have the same."""
-    try:
-        elements = list(parse(path).iter(f"{_BTS}MeasurementChannel"))
-    except (ParseError, DefusedXmlException) as error:
-        raise _broken(path, error) from None
-    sizes = {element.get(f"{_BTS}HorizontalPixelDimension") for element in elements}
-    try:
-        (size,) = (float(text) for text in sizes if text is not None)
-    except ValueError:
-        return None
-    return size if isfinite(size) and size > 0 else None
+    elements = read_elements(path, "MeasurementDetail", {"MeasurementChannel"})
+    sizes = {element.get(f"{_BTS}HorizontalPixelDimension") for element in elements} - {None}
+    size = number(sizes.pop()) if len(sizes) == 1 else None
+    return size if size is not None and size > 0 else None
 
 
-def _broken(path: Path, error: Exception) -> MetadataFileError:
-    return MetadataFileError(
-        f"{path.name} cannot be read as XML ({error}): upload the file that the microscope wrote."
-    )
+MICROSCOPE = CellVoyager()

@@ -1,0 +1,96 @@
+import pytest
+
+from tests.services.conversion import Conversion, write_images
+from tmlib.microscopes import MetadataFileError, get
+
+EXAMPLES = {
+    "Week1_22123_B02_s1_w1E78EB128-BD0D-4D94-A6AD-3FF28BB1B105.tif": ("B02", "1", None, None, 1),
+    "JUMP_A01_s12_w5.tif": ("A01", "5", None, None, 12),
+    "idr0008_A01_s1_[08B7F3AC-5D6E-4F2A-8C3B-2A5B1E6D7F80].tif": ("A01", None, None, None, 1),
+    "HWY0000008_P24_w2.TIF": ("P24", "2", None, None, None),
+}
+METADATA_FILES = ("Week1_22123.HTD", "plate.htd")
+OTHER_FILES = (
+    "Week1_22123_B02_s1_w1_thumbE78EB128-BD0D-4D94-A6AD-3FF28BB1B105.tif",
+    "Week1_22123.txt",
+    "B02_s1_w1.tif",
+)
+
+HTD = """"HTSInfoFile", Version 1.0\r
+"Description", "A test, of course"\r
+"PlateType", 6\r
+"TimePoints", 1\r
+"XWells", 12\r
+"YWells", 8\r
+"WellsSelection1", {wells}\r
+"Sites", TRUE\r
+"XSites", 3\r
+"YSites", 2\r
+"SiteSelection1", TRUE, FALSE, TRUE\r
+"SiteSelection2", FALSE, TRUE, TRUE\r
+"Waves", TRUE\r
+"NWavelengths", 2\r
+"WaveName1", "{first}"\r
+"WaveName2", "FITC"\r
+"EndFile"\r
+"""
+
+
+def htd(folder, first="DAPI", end=None, name="plate.HTD"):
+    text = HTD.format(wells=", ".join(["TRUE"] * 12), first=first)
+    path = folder / name
+    path.write_bytes(text[:end].encode("latin-1"))
+    return path
+
+
+def test_sites_lie_where_they_were_selected(tmp_path, conversion: Conversion):
+    names = [f"plate_A0{w}_s{s}_w{c}.tif" for w in (1, 2) for s in range(1, 5) for c in (1, 2)]
+    write_images(tmp_path, names)
+    htd(tmp_path)
+    conversion.set(microscope_type="imagexpress")
+    assert len(conversion.upload(tmp_path)) == 17
+    assert conversion.run() == ""
+    cells = conversion.cells()
+    assert [cells[f"plate_A02_s{s}_w1.tif"][1:] for s in range(1, 5)] == [
+        (0, 0),
+        (0, 2),
+        (1, 1),
+        (1, 2),
+    ]
+    assert {p.channel for p in conversion.shown()} == {"DAPI", "FITC"}
+
+
+def test_without_an_htd_file_the_names_tell(tmp_path, conversion: Conversion):
+    write_images(tmp_path, ["p_A01_w1.tif", "p_A01_w2.tif"])
+    conversion.set(microscope_type="imagexpress")
+    conversion.upload(tmp_path)
+    assert conversion.run() == ""
+    assert [(p.y, p.x, p.channel) for p in conversion.shown()] == [(0, 0, "1"), (0, 0, "2")]
+
+
+def test_channels_of_one_name_keep_their_numbers(tmp_path):
+    images = get("imagexpress").read_metadata([htd(tmp_path, first="FITC")], ["p_A01_s1_w1.tif"])
+    assert images.images["p_A01_s1_w1.tif"].channel == "1"
+
+
+def test_descriptions_in_other_encodings_do_no_harm(tmp_path):
+    path = htd(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"A test", b"\xb5m\r\nand more"))
+    images = get("imagexpress").read_metadata([path], ["p_A01_s2_w2.tif"]).images
+    assert images["p_A01_s2_w2.tif"].stage == (0.0, 2.0)
+
+
+def test_sites_that_were_not_selected_are_refused(tmp_path):
+    with pytest.raises(MetadataFileError, match=r"plate\.HTD has 4 sites .*_s5_.* number 5"):
+        get("imagexpress").read_metadata([htd(tmp_path)], ["p_A01_s5_w1.tif"])
+
+
+def test_broken_files_are_named(tmp_path):
+    with pytest.raises(MetadataFileError, match=r'plate\.HTD .*"EndFile"'):
+        get("imagexpress").read_metadata([htd(tmp_path, end=200)], [])
+    path = htd(tmp_path)
+    path.write_text(path.read_text().replace('"XSites", 3', '"XSites", many'))
+    with pytest.raises(MetadataFileError, match='"many" as XSites'):
+        get("imagexpress").read_metadata([path], [])
+    with pytest.raises(MetadataFileError, match=r"plate\.HTD, other\.HTD"):
+        get("imagexpress").read_metadata([path, htd(tmp_path, name="other.HTD")], [])

@@ -1,0 +1,190 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import tifffile
+
+from tests.services.conversion import Conversion
+from tmlib.experiments.models import ChannelImageFile
+
+EXAMPLES = dict.fromkeys(("screen.ome.tif", "a_z1.ome.tiff", "b.ome.btf", "C.OME.TIF"), (None,) * 5)
+METADATA_FILES = ("screen.companion.ome",)
+OTHER_FILES = ("screen.tif", "screen.ome", "ome.tif")
+
+NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+PIXELS = (
+    '<Pixels ID="Pixels:{i}" DimensionOrder="{order}" Type="uint16" SizeX="8" SizeY="6" '
+    'SizeZ="{z}" SizeC="{c}" SizeT="{t}" PhysicalSizeX="650" PhysicalSizeXUnit="nm" '
+    'PhysicalSizeY="0.65">{inside}</Pixels>'
+)
+
+
+def ome_xml(*images, plate="", uuid=""):
+    """OME-XML of images, each of sizes (z, c, t) and what Pixels has inside."""
+    body = "".join(
+        f'<Image ID="Image:{i}"><AcquisitionDate>2024-03-14T09:30:00</AcquisitionDate>'
+        + PIXELS.format(i=i, order="XYCZT", z=z, c=c, t=t, inside=inside)
+        + "</Image>"
+        for i, (z, c, t, inside) in enumerate(images)
+    )
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><OME xmlns="{NAMESPACE}" UUID="{uuid}">'
+        f"{plate}{body}</OME>"
+    )
+
+
+def write(path, n_planes, text):
+    planes = np.arange(n_planes * 48, dtype=np.uint16).reshape(n_planes, 6, 8)
+    tifffile.imwrite(path, planes, photometric="minisblack", description=text, metadata=None)
+
+
+def channels(*names):
+    return "".join(f'<Channel ID="Channel:{i}" Name="{n}"/>' for i, n in enumerate(names))
+
+
+@pytest.fixture
+def ome(conversion: Conversion):
+    conversion.set(microscope_type="ome-tiff")
+    return conversion
+
+
+def test_what_tifffile_writes_is_understood(tmp_path, ome: Conversion):
+    pixels = np.zeros((2, 3, 2, 6, 8), np.uint16)
+    metadata = {"axes": "TZCYX", "Channel": {"Name": ["DAPI", "GFP"]}, "PhysicalSizeX": 0.5}
+    metadata |= {"PhysicalSizeY": 0.5, "PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", pixels, metadata=metadata, photometric="minisblack")
+    ome.upload(tmp_path)
+    assert ome.run("imextract") == ""
+    planes = {(p.channel, p.z, p.t): p.planes[0] for p in ome.shown()}
+    assert planes == {
+        (name, z, t): 6 * t + 2 * z + c
+        for c, name in enumerate(("DAPI", "GFP"))
+        for z in range(3)
+        for t in range(2)
+    }
+    assert ome.pixel_size == 0.5
+
+
+def test_images_of_a_file_are_sites_of_wells(tmp_path, ome: Conversion):
+    samples = "".join(
+        f'<WellSample ID="s{i}" Index="{i}" PositionX="{x}" PositionY="{y}">'
+        f'<ImageRef ID="Image:{i}"/></WellSample>'
+        for i, (y, x) in enumerate([(0, 0), (0, 5), (5, 0)])
+    )
+    plate = f'<Plate ID="p"><Well ID="w" Row="1" Column="2">{samples}</Well></Plate>'
+    inside = channels("DAPI", "GFP")
+    images = [(1, 2, 1, inside + f'<TiffData IFD="{2 * i}" PlaneCount="2"/>') for i in range(3)]
+    write(tmp_path / "a.ome.tif", 6, ome_xml(*images, plate=plate))
+    ome.upload(tmp_path)
+    assert ome.run() == ""
+    assert [(p.well, p.y, p.x, p.channel, p.series, p.planes) for p in ome.shown()] == [
+        ("B03", 0, 0, "DAPI", (0,), (0,)),
+        ("B03", 0, 0, "GFP", (0,), (1,)),
+        ("B03", 0, 1, "DAPI", (1,), (2,)),
+        ("B03", 0, 1, "GFP", (1,), (3,)),
+        ("B03", 1, 0, "DAPI", (2,), (4,)),
+        ("B03", 1, 0, "GFP", (2,), (5,)),
+    ]
+    assert ome.pixel_size == 0.65
+
+
+def test_stage_positions_and_times_of_planes(tmp_path, ome: Conversion):
+    for i, (y, x) in enumerate([(10, 20), (10, 10), (0, 20), (0, 10), (0, 0)]):
+        inside = '<TiffData/><Plane TheZ="0" TheC="0" TheT="0" DeltaT="250" DeltaTUnit="ms" '
+        inside += f'PositionX="{x}" PositionXUnit="mm" PositionY="{y}" PositionYUnit="mm"/>'
+        write(tmp_path / f"p{i}.ome.tif", 1, ome_xml((1, 1, 1, inside)))
+    ome.upload(tmp_path)
+    assert ome.run() == ""
+    assert ome.cells() == {
+        "p0.ome.tif": ("A01", 1, 2),
+        "p1.ome.tif": ("A01", 1, 1),
+        "p2.ome.tif": ("A01", 0, 2),
+        "p3.ome.tif": ("A01", 0, 1),
+        "p4.ome.tif": ("A01", 0, 0),
+    }
+    expected = datetime(2024, 3, 14, 9, 30, 0, 250_000, tzinfo=UTC)
+    assert set(ome.values(ChannelImageFile.acquired_at)) == {expected}
+
+
+def test_names_complete_what_the_files_leave_open(tmp_path, ome: Conversion):
+    for well in ("A01", "B12"):
+        for time in (1, 2):
+            inside = channels("DAPI", "GFP") + "<TiffData/>"
+            write(tmp_path / f"{well}_t{time}.ome.tif", 4, ome_xml((2, 2, 1, inside)))
+    ome.upload(tmp_path)
+    assert ome.run(regex=r"^(?P<w>[A-H]\d\d)_t(?P<t>\d)") == ""
+    assert {(p.well, p.channel, p.t, p.z) for p in ome.shown()} == {
+        (w, c, t, z)
+        for w in ("A01", "B12")
+        for c in ("DAPI", "GFP")
+        for t in (0, 1)
+        for z in (0, 1)
+    }
+
+
+def set_of_files(n, uuid="urn:uuid:{i}"):
+    data = "".join(
+        f'<TiffData FirstC="{i % 2}" FirstT="{i // 2}" IFD="0" PlaneCount="1">'
+        f'<UUID FileName="f{i}.ome.tif">{uuid.format(i=i)}</UUID></TiffData>'
+        for i in range(n)
+    )
+    return (1, 2, n // 2, channels("DAPI", "GFP") + data)
+
+
+def test_every_file_of_a_set_describes_all(tmp_path, ome: Conversion):
+    for i in range(4):
+        name = "renamed.ome.tif" if i == 3 else f"f{i}.ome.tif"
+        write(tmp_path / name, 1, ome_xml(set_of_files(4), uuid=f"urn:uuid:{i}"))
+    ome.upload(tmp_path)
+    assert ome.run() == ""
+    assert {p.files[0]: (p.channel, p.t) for p in ome.shown()} == {
+        "f0.ome.tif": ("DAPI", 0),
+        "f1.ome.tif": ("GFP", 0),
+        "f2.ome.tif": ("DAPI", 1),
+        "renamed.ome.tif": ("GFP", 1),
+    }
+
+
+def test_a_companion_file_describes_all(tmp_path, ome: Conversion):
+    only = f'<OME xmlns="{NAMESPACE}"><BinaryOnly MetadataFile="x.companion.ome" UUID="u"/></OME>'
+    for i in range(4):
+        write(tmp_path / f"f{i}.ome.tif", 1, only)
+    (tmp_path / "x.companion.ome").write_text(ome_xml(set_of_files(6)))
+    assert len(ome.upload(tmp_path)) == 5
+    assert ome.run() == ""
+    assert {p.files[0]: (p.channel, p.t) for p in ome.shown()} == {
+        f"f{i}.ome.tif": (("DAPI", "GFP")[i % 2], i // 2) for i in range(4)
+    }
+    assert ome.pixel_size == 0.65
+    assert '2 image files that were not uploaded, "f4.ome.tif"' in ome.log("metaconfig")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (ome_xml((1, 1, 1, "<TiffData/>"))[:-40] + "<x></OME>", "it is no XML"),
+        (ome_xml((4, 1, 1, "<TiffData/>")), "it has a plane 2, the file has 2"),
+        (ome_xml((1, 1, 1, '<TiffData FirstZ="3"/>')), "it has a plane Z=3"),
+        (ome_xml((1, 1, 1, '<TiffData IFD="x"/>')), 'it has "x" as IFD'),
+        (ome_xml((2, 1, 1, '<TiffData IFD="0" PlaneCount="9"/>')), "it has planes beyond the 2"),
+    ],
+)
+def test_contradictions_are_named(tmp_path, ome: Conversion, text, words):
+    write(tmp_path / "a.ome.tif", 2, text)
+    ome.upload(tmp_path)
+    message = ome.run()
+    assert f'The image file "a.ome.tif" has OME-XML that cannot be used ({words}' in message
+
+
+def test_a_broken_companion_file_is_named(tmp_path, ome: Conversion):
+    write(tmp_path / "f0.ome.tif", 1, ome_xml((1, 1, 1, "<TiffData/>")))
+    (tmp_path / "x.companion.ome").write_text("<OME")
+    ome.upload(tmp_path)
+    assert "x.companion.ome cannot be used (it is no XML" in ome.run()
+
+
+def test_files_that_say_the_same_are_reported(tmp_path, ome: Conversion):
+    for name in ("a.ome.tif", "b.ome.tif"):
+        write(tmp_path / name, 1, ome_xml((1, 1, 1, "<TiffData/>")))
+    ome.upload(tmp_path)
+    assert '"a.ome.tif" and "b.ome.tif" show the same well' in ome.run()

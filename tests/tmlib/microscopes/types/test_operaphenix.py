@@ -1,0 +1,119 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.services.conversion import Conversion, write_images
+from tmlib.experiments.models import ChannelImageFile
+from tmlib.microscopes import MetadataFileError, get
+
+EXAMPLES = {
+    "r02c03f01p02-ch4sk1fk1fl1.tiff": ("B03", "4", 1, 2, 1),
+    "r16c24f012p01-ch1sk20fk1fl1.tiff": ("P24", "1", 20, 1, 12),
+}
+METADATA_FILES = ("Index.idx.xml", "Index.xml")
+OTHER_FILES = ("Index.ref.xml", "r02c03.tiff", "Flatfield.tiff")
+
+NAME = "r{row:02d}c{column:02d}f{field:02d}p{plane:02d}-ch{channel}sk{time}fk1fl1.tiff"
+IMAGE = """<Image Version="1"><id>0</id><State>Ok</State><URL>{name}</URL><Row>{row}</Row>
+<Col>{column}</Col><FieldID>{field}</FieldID><PlaneID>{plane}</PlaneID>
+<TimepointID>{time}</TimepointID><ChannelID>{channel}</ChannelID><FlimID>1</FlimID>{more}
+<PositionX Unit="m">{x}</PositionX><PositionY Unit="m">{y}</PositionY>
+<AbsTime>2014-09-12T10:00:0{plane}.5+02:00</AbsTime></Image>"""
+CHANNELS = {1: "HOECHST 33342", 2: "Alexa 488"}
+FIELDS = {1: (0.0, 0.0), 2: (-0.00065, 0.00065), 3: (0.00065, 0.00065), 4: (0.00065, -0.00065)}
+
+
+def index(folder, images, namespace="PEHH/HarmonyV5", maps=""):
+    path = folder / "Index.idx.xml"
+    path.write_text(
+        '\ufeff<?xml version="1.0" encoding="utf-8"?><EvaluationInputData '
+        f'xmlns="http://www.perkinelmer.com/{namespace}" Version="1"><User>me</User>'
+        f"<Plates><Plate><PlateID>p</PlateID></Plate></Plates>{maps}"
+        f'<Images Version="1">{"".join(images)}</Images></EvaluationInputData>',
+        encoding="utf-8",
+    )
+    return path
+
+
+def describe(field, plane=1, channel=1, *, row=2, column=3, old=True):
+    values = {"row": row, "column": column, "field": field, "plane": plane, "time": 0}
+    name = NAME.format(**values | {"time": 1}, channel=channel)
+    y, x = FIELDS[field]
+    more = ""
+    if old:
+        more = f"<ChannelName>{CHANNELS[channel]}</ChannelName>"
+        more += '<ImageResolutionX Unit="m">2.9E-07</ImageResolutionX>'
+    return name, IMAGE.format(name=name, **values, channel=channel, more=more, y=y, x=x)
+
+
+def test_an_index_tells_everything(tmp_path, conversion: Conversion):
+    images = dict(describe(f, p, c) for f in FIELDS for p in (1, 2) for c in CHANNELS)
+    write_images(tmp_path, images)
+    index(tmp_path, images.values())
+    conversion.set(microscope_type="operaphenix")
+    conversion.upload(tmp_path)
+    assert conversion.run() == ""
+    cells = conversion.cells()
+    places = {
+        f: cells[NAME.format(row=2, column=3, field=f, plane=1, channel=1, time=1)] for f in FIELDS
+    }
+    # y of the stage grows upwards; field 1 is the centre, as on a real plate
+    assert places == {1: ("B03", 1, 1), 2: ("B03", 2, 2), 3: ("B03", 0, 2), 4: ("B03", 0, 0)}
+    assert {(p.channel, p.z) for p in conversion.shown()} == {
+        (name, z) for name in CHANNELS.values() for z in (0, 1)
+    }
+    assert conversion.pixel_size == 0.29
+    assert min(conversion.values(ChannelImageFile.acquired_at)) == datetime(
+        2014, 9, 12, 8, 0, 1, 500_000, tzinfo=UTC
+    )
+
+
+def test_newer_indices_describe_channels_once(tmp_path):
+    name, image = describe(2, channel=2, old=False)
+    entries = "".join(
+        f'<Entry ChannelID="{number}"><ChannelName>{channel}</ChannelName>'
+        '<ImageResolutionX Unit="m">5.98E-07</ImageResolutionX></Entry>'
+        for number, channel in CHANNELS.items()
+    )
+    maps = f"<Maps><Map>{entries}</Map></Maps>"
+    path = index(tmp_path, [image], "PEHH/HarmonyV7", maps)
+    metadata = get("operaphenix").read_metadata([path], [name])
+    assert metadata.images[name].channel == "Alexa 488"
+    assert metadata.images[name].stage == pytest.approx((-650, 650))
+    assert metadata.pixel_size == 0.598
+
+
+def test_without_an_index_the_names_tell(tmp_path, conversion: Conversion):
+    write_images(tmp_path, EXAMPLES)
+    conversion.set(microscope_type="operaphenix", plate_format=384)
+    conversion.upload(tmp_path)
+    assert conversion.run() == ""
+    assert {(p.well, p.channel) for p in conversion.shown()} == {("B03", "4"), ("P24", "1")}
+
+
+def test_an_image_that_the_index_does_not_know_is_named(tmp_path, conversion: Conversion):
+    images = dict(describe(field) for field in (1, 2))
+    write_images(tmp_path, images)
+    index(tmp_path, [describe(1)[1], describe(4)[1]])
+    conversion.set(microscope_type="operaphenix")
+    conversion.upload(tmp_path)
+    message = conversion.run()
+    assert '1 of 2 image files ("r02c03f02p01-ch1sk1fk1fl1.tiff"' in message
+    assert 'closest that they do mention is "r02c03f04p01-ch1sk1fk1fl1.tiff"' in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("<Row>2</Row>", "<Row>40</Row>", "row 40, column 3"),
+        ("<FieldID>1</FieldID>", "", "no whole number as FieldID of r02c03f01p01"),
+        ("EvaluationInputData", "Other", "its root is .*Other"),
+        ("</Images>", "", "cannot be read as XML"),
+    ],
+)
+def test_broken_indices_are_named(tmp_path, old, new, words):
+    name, image = describe(1)
+    path = index(tmp_path, [image])
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(MetadataFileError, match=rf"Index\.idx\.xml .*{words}"):
+        get("operaphenix").read_metadata([path], [name])

@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+
+from tests.services.conversion import Conversion, write_images
+from tests.services.stk import write_stk
+from tmlib.microscopes import MetadataFileError, get
+
+EXAMPLES = {
+    "exp_A02_w2FITC_s3_t7.stk": ("A02", "FITC", 7, None, 3),
+    "exp_w1DAPI_s3.tif": (None, "DAPI", None, None, 3),
+    "exp_w1Confocal 405_t12.tif": (None, "Confocal 405", 12, None, None),
+    "exp_w2.TIF": (None, None, None, None, None),
+}
+METADATA_FILES = ("exp.nd",)
+OTHER_FILES = ("exp.txt", "exp_s3.tif", "overview.tif")
+
+POSITIONS = ("row:A,column:1,site:1", "row:A,column:1,site:2", "row:B,column:11,site:1")
+
+
+@pytest.fixture
+def nd(tmp_path):
+    def write(positions=POSITIONS, waves=("DAPI", "FITC"), n_zsteps=1, name="exp.nd"):
+        lines = [
+            '"NDInfoFile", Version 1.0',
+            '"Description", File recreated from images.',
+            '"StartTime1", 20150617 14:54:34',
+            '"DoTimelapse", FALSE',
+            '"NTimePoints", 1',
+            f'"DoStage", {str(bool(positions)).upper()}',
+            f'"NStagePositions", {len(positions)}',
+            *(f'"Stage{i}", "{text}"' for i, text in enumerate(positions, 1)),
+            '"DoWave", TRUE',
+            f'"NWavelengths", {len(waves)}',
+            *(f'"WaveName{i}", "{text}"' for i, text in enumerate(waves, 1)),
+            '"DoZSeries", TRUE',
+            f'"NZSteps", {n_zsteps}',
+            '"WaveInFileName", TRUE',
+            '"EndFile"',
+        ]
+        path = tmp_path / name
+        path.write_bytes("\r\n".join(lines).encode())
+        return path
+
+    return write
+
+
+def names_of(positions, waves=("w1DAPI", "w2FITC"), suffix="stk"):
+    return [f"exp_{w}_s{s}.{suffix}" for s in range(1, len(positions) + 1) for w in waves]
+
+
+def test_stacks_become_focal_planes_of_sites(tmp_path, conversion: Conversion, nd):
+    nd(n_zsteps=3)
+    for name in names_of(POSITIONS):
+        write_stk(tmp_path / name, np.arange(3 * 6 * 8, dtype=np.uint16).reshape(3, 6, 8))
+    conversion.set(microscope_type="visiview")
+    assert len(conversion.upload(tmp_path)) == 7
+    assert conversion.run("imextract") == ""
+    planes = conversion.shown()
+    assert {(p.well, p.y, p.x) for p in planes} == {("A01", 0, 0), ("A01", 0, 1), ("B11", 0, 0)}
+    assert {(p.channel, p.z, p.planes) for p in planes} == {
+        (c, z, (z,)) for c in ("DAPI", "FITC") for z in range(3)
+    }
+    assert conversion.pixel_size == 0.65
+
+
+def test_stacks_are_projected(tmp_path, conversion: Conversion, nd):
+    nd(n_zsteps=3)
+    for name in names_of(POSITIONS):
+        write_stk(tmp_path / name, np.zeros((3, 6, 8), np.uint16))
+    conversion.set(microscope_type="visiview")
+    conversion.upload(tmp_path)
+    assert conversion.run(mip=True) == ""
+    assert {(p.z, p.planes) for p in conversion.shown()} == {(0, (0, 1, 2))}
+
+
+def test_a_missing_nd_file_is_asked_for(tmp_path, conversion: Conversion):
+    write_images(tmp_path, ["exp_w1DAPI_s1.tif"])
+    conversion.set(microscope_type="visiview")
+    conversion.upload(tmp_path)
+    message = conversion.run()
+    assert "one .nd file per acquisition, here is none" in message
+    assert "exp_w1DAPI_s1.tif" in message
+
+
+def read(path, *names):
+    return get("visiview").read_metadata([path], names).images
+
+
+def test_positions_without_wells_are_sites(nd):
+    path = nd(positions=("Position1", "row:B,column:2"))
+    first, second = read(path, "exp_C03_w1DAPI_s1.tif", "exp_w1DAPI_s2.tif").values()
+    assert (first.well, first.site) == ("C03", 1)
+    assert (second.well, second.site) == ("B02", 1)
+
+
+def test_channels_have_the_names_that_the_microscope_gives_them(nd):
+    images = read(nd(waves=("Confocal 405", "")), "exp_w1_s1.tif", "exp_w2GFP_s1.tif")
+    assert [image.channel for image in images.values()] == ["Confocal 405", "GFP"]
+
+
+def test_without_a_stage_there_is_one_site(nd):
+    assert read(nd(positions=()), "exp_w1DAPI_t3.tif")["exp_w1DAPI_t3.tif"].tpoint == 3
+
+
+@pytest.mark.parametrize(
+    ("positions", "name", "words"),
+    [
+        (POSITIONS, "exp_w1DAPI_s4.tif", "3 stage positions, but .* at number 4"),
+        (POSITIONS, "exp_w1DAPI.tif", "does not say at which"),
+        (("row:Z,column:0",), "exp_w1DAPI_s1.tif", '"row:Z,column:0" as Stage1'),
+    ],
+)
+def test_an_nd_file_that_does_not_fit_is_named(nd, positions, name, words):
+    with pytest.raises(MetadataFileError, match=rf"exp\.nd has .*{words}"):
+        read(nd(positions), name)
+
+
+def test_broken_nd_files_are_named(nd):
+    path = nd()
+    text = path.read_text()
+    for broken in (text[:150], "something else", text.replace("NDInfoFile", "Other")):
+        path.write_text(broken)
+        with pytest.raises(MetadataFileError, match=r"exp\.nd is not what it should be"):
+            read(path)
+    path.write_text(text.replace('"NWavelengths", 2', '"NWavelengths", two'))
+    with pytest.raises(MetadataFileError, match='"two" as NWavelengths'):
+        read(path)
+    with pytest.raises(MetadataFileError, match=r"here is exp\.nd, two\.nd"):
+        get("visiview").read_metadata([path, nd(name="two.nd")], [])

@@ -1,0 +1,177 @@
+"""Acquisitions, plates, formats and layouts, from files to tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from tests.services.conversion import Conversion, write_images
+from tests.services.stk import write_stk
+from tmlib.experiments.models import Acquisition, Channel, Cycle
+
+PATTERN = r"^(?P<w>[A-Z]+\d\d)_s(?P<s>\d+)_(?P<c>\w+?)(?:_t(?P<t>\d+))?(?:_z(?P<z>\d+))?\.tif"
+
+
+@pytest.fixture(autouse=True)
+def generic(conversion: Conversion) -> None:
+    conversion.set(microscope_type="generic")
+
+
+def upload(
+    conversion: Conversion,
+    folder: Path,
+    names: list[str],
+    plate: str = "plate",
+    acquisition: str = "first",
+) -> None:
+    source = folder / plate / acquisition
+    source.parent.mkdir(exist_ok=True)
+    write_images(source, names)
+    assert len(conversion.upload(source, plate, acquisition)) == len(names)
+
+
+def three_acquisitions(conversion: Conversion, folder: Path) -> None:
+    """Two on one plate, the first with two time points, and one on another."""
+    first = [f"A01_s{s}_{c}_t{t}.tif" for s in (1, 2) for c in ("DAPI", "C10", "C9") for t in "35"]
+    upload(conversion, folder, first)
+    second = [f"{w}_s{s}_DAPI.tif" for w in ("A01", "H12") for s in (1, 2)]
+    upload(conversion, folder, second, acquisition="second")
+    upload(conversion, folder, ["B07_s4_DAPI.tif"], "other")
+
+
+def test_acquisitions_of_a_plate_are_a_time_series(tmp_path: Path, conversion: Conversion) -> None:
+    three_acquisitions(conversion, tmp_path)
+    assert conversion.run(regex=PATTERN) == ""
+    shown = conversion.shown()
+    assert {(p.plate, p.well, p.channel, p.t, p.cycle) for p in shown} == {
+        *(("plate", "A01", c, t, 0) for c in ("DAPI", "C9", "C10") for t in (0, 1)),
+        ("plate", "A01", "DAPI", 2, 0),
+        ("plate", "H12", "DAPI", 2, 0),
+        ("other", "B07", "DAPI", 0, 0),
+    }
+    at = {p.files[0]: p.t for p in shown if p.plate == "plate"}
+    assert (at["A01_s1_DAPI_t3.tif"], at["A01_s1_DAPI_t5.tif"], at["A01_s1_DAPI.tif"]) == (0, 1, 2)
+    names = conversion.values(Channel.name)
+    assert [names[i] for i in np.argsort(conversion.values(Channel.index))] == ["C9", "C10", "DAPI"]
+
+
+def test_acquisitions_of_a_plate_are_cycles(tmp_path: Path, conversion: Conversion) -> None:
+    conversion.set(plate_acquisition_mode="multiplexing")
+    three_acquisitions(conversion, tmp_path)
+    assert conversion.run(regex=PATTERN) == ""
+    shown = conversion.shown()
+    assert {(p.plate, p.well, p.channel, p.t, p.cycle) for p in shown} == {
+        *(("plate", "A01", f"{i}_{c}", 0, i) for c in ("DAPI", "C9", "C10") for i in (0, 1)),
+        ("plate", "A01", "2_DAPI", 0, 2),
+        ("plate", "H12", "2_DAPI", 0, 2),
+        ("other", "B07", "0_DAPI", 0, 0),
+    }
+    assert sorted(conversion.values(Cycle.index)) == [0, 1, 2]
+    assert set(conversion.values(Channel.wavelength)) == {"DAPI", "C9", "C10"}
+
+
+def test_doing_it_again_changes_nothing(tmp_path: Path, conversion: Conversion) -> None:
+    conversion.set(plate_acquisition_mode="multiplexing")
+    three_acquisitions(conversion, tmp_path)
+    assert conversion.run(regex=PATTERN) == ""
+    before = conversion.shown()
+    assert conversion.run(regex=PATTERN) == ""
+    assert conversion.shown() == before
+
+
+@pytest.mark.parametrize(
+    ("plate_format", "last", "outside"),
+    [
+        (1, "A01", "A02"),
+        (6, "B03", "C01"),
+        (24, "D06", "D07"),
+        (96, "H12", "I01"),
+        (384, "P24", "Q01"),
+        (1536, "AF48", "AG01"),
+    ],
+)
+def test_plates_have_as_many_wells_as_they_have(
+    tmp_path: Path, conversion: Conversion, plate_format: int, last: str, outside: str
+) -> None:
+    conversion.set(plate_format=plate_format)
+    upload(conversion, tmp_path, [f"{last}_s1_1.tif"])
+    assert conversion.run(regex=PATTERN) == ""
+    assert [p.well for p in conversion.shown()] == [last]
+    upload(conversion, tmp_path, [f"{outside}_s1_1.tif"], acquisition="second")
+    message = conversion.run(regex=PATTERN)
+    assert f'"{outside}"' in message
+    assert "well" in message
+
+
+def test_a_site_missing_in_one_well_moves_no_other(tmp_path: Path, conversion: Conversion) -> None:
+    sites = {"A01": range(1, 10), "A02": (1, 2, 3, 4, 6, 7, 9)}
+    upload(conversion, tmp_path, [f"{w}_s{s}_1.tif" for w, all_s in sites.items() for s in all_s])
+    assert conversion.run(regex=PATTERN, n_horizontal=3, n_vertical=3) == ""
+    cells = conversion.cells()
+    assert cells["A01_s9_1.tif"] == ("A01", 2, 2)
+    assert cells["A02_s9_1.tif"] == ("A02", 2, 2)
+    assert cells["A02_s6_1.tif"] == ("A02", 1, 2)
+
+
+def test_a_grid_that_does_not_fit_is_refused(tmp_path: Path, conversion: Conversion) -> None:
+    upload(conversion, tmp_path, [f"A01_s{s}_1.tif" for s in range(5)])
+    message = conversion.run(regex=PATTERN, n_horizontal=2, n_vertical=2)
+    assert "5 sites per well" in message
+    assert conversion.run(regex=PATTERN, n_horizontal=5) == ""
+    assert conversion.cells()["A01_s4_1.tif"] == ("A01", 0, 4)
+
+
+def test_focal_planes_in_files_and_names_are_projected(
+    tmp_path: Path, conversion: Conversion
+) -> None:
+    names = [f"A01_s1_{c}_z{z}.tif" for c in ("DAPI", "GFP") for z in (2, 10)]
+    upload(conversion, tmp_path, names)
+    assert conversion.run(regex=PATTERN) == ""
+    assert [p.z for p in conversion.shown() if p.files == ("A01_s1_GFP_z10.tif",)] == [1]
+    assert conversion.run(regex=PATTERN, mip=True) == ""
+    assert [(p.z, p.files, p.series, p.planes) for p in conversion.shown()] == [
+        (0, (f"A01_s1_{c}_z10.tif", f"A01_s1_{c}_z2.tif"), (0, 0), (0, 0)) for c in ("DAPI", "GFP")
+    ]
+
+
+def test_the_size_of_pixels_must_agree(tmp_path: Path, conversion: Conversion) -> None:
+    source = tmp_path / "first"
+    source.mkdir()
+    write_stk(source / "A01_s1_1.tif", np.zeros((2, 6, 8), np.uint16))
+    conversion.upload(source)
+    assert conversion.run(regex=PATTERN) == ""
+    assert conversion.pixel_size == 0.65
+    other = tmp_path / "other"
+    other.mkdir()
+    values = {"state": "on", "x": "0.325", "units": "um"}
+    props = [f'<prop id="spatial-calibration-{key}" value="{values[key]}"/>' for key in values]
+    tifffile.imwrite(
+        other / "A01_s1_1.tif",
+        np.zeros((6, 8), np.uint16),
+        description=f"<MetaData>{''.join(props)}</MetaData>",
+        metadata=None,
+    )
+    conversion.upload(other, acquisition="zoomed")
+    message = conversion.run(regex=PATTERN)
+    assert "0.325 micrometres" in message
+    assert "0.65" in message
+    with conversion.database.transaction() as session:
+        session.delete(session.query(Acquisition).filter_by(name="first").one())
+    assert conversion.run(regex=PATTERN) == ""
+    assert conversion.pixel_size == 0.325
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "words"),
+    [((6, 9), np.uint16, "6 x 9 pixels"), ((6, 8), np.uint8, "8 and 16 bits")],
+)
+def test_images_of_an_experiment_are_alike(
+    tmp_path: Path, conversion: Conversion, shape: tuple[int, int], dtype: type, words: str
+) -> None:
+    upload(conversion, tmp_path, ["A01_s1_1.tif"])
+    source = tmp_path / "second"
+    source.mkdir()
+    tifffile.imwrite(source / "A02_s1_1.tif", np.zeros(shape, dtype), photometric="minisblack")
+    conversion.upload(source, acquisition="second")
+    assert words in conversion.run(regex=PATTERN)

@@ -1,0 +1,93 @@
+"""Where sites lie: any number of them, missing ones, positions that nobody trusts."""
+
+import numpy as np
+import pytest
+
+from tmlib.images.layout import LayoutError
+from tmlib.workflow.steps.site_cells import UserLayout, locate_sites
+
+NO_LAYOUT = UserLayout("horizontal", None, None)
+
+
+def stages(n, columns, step=100.0, jitter=0.0, origin=(0.0, 0.0), seed=0):
+    noise = np.random.default_rng(seed)
+    return {
+        k: tuple(
+            o + step * i + noise.uniform(-jitter, jitter)
+            for o, i in zip(origin, divmod(k, columns), strict=True)
+        )
+        for k in range(n)
+    }
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, 1), (2, 2), (5, 5), (7, 3), (13, 4), (36, 6)])
+def test_any_number_of_sites_forms_a_grid(n, columns):
+    cells = locate_sites({"A01": stages(n, columns, jitter=10)}, NO_LAYOUT, reverse_rows=False)
+    assert cells == {("A01", k): divmod(k, columns) for k in range(n)}
+
+
+def test_y_may_grow_upwards():
+    cells = locate_sites({"A01": stages(6, 3)}, NO_LAYOUT, reverse_rows=True)
+    assert cells["A01", 0] == (1, 0)
+    assert cells["A01", 5] == (0, 2)
+
+
+@pytest.mark.parametrize("origin", [(0.0, 0.0), (9000.0, 18000.0)])
+def test_wells_share_a_grid_wherever_the_stage_has_its_zero(origin):
+    whole = stages(9, 3, jitter=5)
+    part = stages(9, 3, jitter=5, origin=origin, seed=1)
+    for missing in (0, 3, 6, 4):  # a whole column and the centre
+        del part[missing]
+    cells = locate_sites({"A01": part, "A02": whole}, NO_LAYOUT, reverse_rows=False)
+    assert cells["A01", 8] == (2, 2)
+    assert cells["A02", 8] == (2, 2)
+    assert cells["A01", 1] == (0, 1)
+
+
+def test_a_site_that_only_a_smaller_well_has_extends_the_grid():
+    first, second = stages(4, 2), {0: (0.0, 0.0), 9: (0.0, 200.0)}
+    cells = locate_sites({"A01": first, "A02": second}, NO_LAYOUT, reverse_rows=False)
+    assert cells["A02", 9] == (0, 2)
+
+
+def test_wells_that_differ_have_grids_of_their_own():
+    rows = {k: (0.0, 100.0 * k) for k in range(4)}
+    cells = locate_sites({"A01": stages(4, 2), "A02": rows}, NO_LAYOUT, reverse_rows=False)
+    assert cells["A01", 3] == (1, 1)
+    assert cells["A02", 3] == (0, 3)
+
+
+def test_sites_may_be_counted_through_all_wells():
+    wells = {"A01": dict.fromkeys((2, 76, 218, 300)), "A02": dict.fromkeys((301, 302, 303, 304))}
+    cells = locate_sites(wells, UserLayout("zigzag_horizontal", 2, 2), reverse_rows=False)
+    assert [cells["A01", k] for k in wells["A01"]] == [(0, 0), (0, 1), (1, 1), (1, 0)]
+    assert cells["A02", 304] == (1, 0)
+
+
+def test_equal_positions_leave_it_to_the_user():
+    wells = {"A01": {1: (0.0, 0.0), 2: (0.0, 0.0)}}
+    with pytest.raises(LayoutError, match="same stage position"):
+        locate_sites(wells, NO_LAYOUT, reverse_rows=False)
+    cells = locate_sites(wells, UserLayout("horizontal", 2, None), reverse_rows=False)
+    assert cells == {("A01", 1): (0, 0), ("A01", 2): (0, 1)}
+
+
+def test_positions_of_some_sites_alone_are_not_used():
+    wells = {"A01": {1: (5.0, 0.0), 2: None}}
+    cells = locate_sites(wells, UserLayout("vertical", 1, 2), reverse_rows=True)
+    assert cells == {("A01", 1): (0, 0), ("A01", 2): (1, 0)}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_up_to_the_last_place_may_have_gaps(first):
+    numbers = [first, first + 1, first + 5]
+    cells = locate_sites(
+        {"A01": dict.fromkeys(numbers)}, UserLayout("horizontal", 3, 2), reverse_rows=False
+    )
+    assert list(cells.values()) == [(0, 0), (0, 1), (1, 2)]
+    with pytest.raises(LayoutError, match="3 sites per well"):
+        locate_sites(
+            {"A01": dict.fromkeys([first, first + 1, first + 4])},
+            UserLayout("horizontal", 3, 2),
+            reverse_rows=False,
+        )

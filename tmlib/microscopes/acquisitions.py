@@ -1,0 +1,252 @@
+"""Puts together what metadata files, image files and their names tell about an acquisition."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from tmlib.errors import BadInput
+from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, Microscope
+from tmlib.microscopes.file_names import closest
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class PlaneMetadata:
+    """One plane of an image file and all that is known of it.
+
+    Attributes
+    ----------
+    file_name, series, plane
+        Where it is stored: file, image of the file, plane of the file, from 0.
+    well, channel, site
+        What it shows: "A01", "1" and 0 where nothing tells.
+    tpoint, zplane
+        Counted from 0 without gaps over the acquisition.
+    stage, time
+        As in :class:`~tmlib.microscopes.base.ImageMetadata`.
+    """
+
+    file_name: str
+    series: int
+    plane: int
+    well: str
+    channel: str
+    tpoint: int
+    zplane: int
+    site: int
+    stage: tuple[float, float] | None
+    time: datetime | None
+
+
+@dataclass(frozen=True)
+class Acquired:
+    """All planes of an acquisition.
+
+    Attributes
+    ----------
+    planes
+        In the order of the files' names.
+    pixel_size
+        Width and height of a pixel in micrometres, if the metadata files tell.
+    warnings
+        Sentences for the user about what was found odd but did no harm.
+    """
+
+    planes: list[PlaneMetadata]
+    pixel_size: float | None
+    warnings: list[str]
+
+
+def read_acquisition(
+    microscope: Microscope,
+    metadata_files: Sequence[Path],
+    files: Mapping[str, Sequence[ImageMetadata]],
+    pattern: str | None = None,
+) -> Acquired:
+    """Find out what all planes of an acquisition show.
+
+    Metadata files come first, then what the image files say themselves. What both leave open is
+    completed from the file names where these fit.
+
+    Parameters
+    ----------
+    microscope
+        The microscope type.
+    metadata_files
+        All metadata files.
+    files
+        The planes of each image file, by its name, and what the file says about them.
+    pattern
+        Of the user for the file names; all must fit it if it is needed.
+
+    Raises
+    ------
+    PatternError, FileNameError
+        If the file names cannot be read and are needed.
+    MetadataFileError
+        If a metadata file cannot be used.
+    BadInput
+        If the metadata files do not know an image file.
+    """
+    metadata = microscope.read_metadata(metadata_files, files)
+    warnings = []
+    planes = {name: list(files[name]) for name in sorted(files)}
+    if metadata is not None:
+        _check_known(metadata, list(planes))
+        warnings = [*metadata.warnings, *_missing(metadata)]
+        planes |= {name: listed for name, listed in metadata.planes.items() if name in planes}
+    documented = metadata.images if metadata is not None else {}
+    if not all(_is_complete(name, documented, told) for name, told in planes.items()):
+        named = _read_names(microscope, planes, pattern, has_metadata=metadata is not None)
+    else:
+        named = {}
+        if pattern:
+            warnings.append("The metadata tells everything: the pattern of names is not used.")
+    return Acquired(
+        _number(
+            [
+                _merge(plane, documented.get(name), named.get(name))
+                for name, told in planes.items()
+                for plane in told
+            ]
+        ),
+        metadata.pixel_size if metadata is not None else None,
+        warnings,
+    )
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """What a plane shows; times and depths count first by file, then within the file."""
+
+    known: ImageMetadata
+    time: tuple[int, int]
+    depth: tuple[int, int]
+
+
+def _check_known(metadata: AcquisitionMetadata, names: list[str]) -> None:
+    unknown = [name for name in names if name not in metadata.images]
+    if not unknown:
+        return
+    listed = ", ".join(f'"{name}"' for name in unknown[:_SHOWN])
+    match = closest(unknown[0], metadata.missing)
+    like = f'; the closest that they do mention is "{match}"' if match else ""
+    raise BadInput(
+        f"The metadata files do not mention {len(unknown)} of {len(names)} image files "
+        f"({listed}{like}): upload the metadata files that belong to them, or delete the images."
+    )
+
+
+def _missing(metadata: AcquisitionMetadata) -> list[str]:
+    """A warning about images that the metadata knows and that are not there."""
+    if not metadata.missing:
+        return []
+    return [
+        f"The metadata files mention {len(metadata.missing)} image files that were not uploaded, "
+        f'"{metadata.missing[0]}" for example.'
+    ]
+
+
+def _is_complete(
+    name: str, documented: Mapping[str, ImageMetadata], planes: Sequence[ImageMetadata]
+) -> bool:
+    """Whether nothing about a file's planes is left for its name to tell."""
+    whole = documented.get(name, ImageMetadata(name))
+    merged = [_complete(whole, plane) for plane in planes]
+    return all(
+        None not in (one.well, one.channel, one.tpoint, one.zplane)
+        and (one.site is not None or one.stage is not None)
+        for one in merged
+    )
+
+
+def _read_names(
+    microscope: Microscope,
+    planes: Mapping[str, Sequence[ImageMetadata]],
+    pattern: str | None,
+    *,
+    has_metadata: bool,
+) -> dict[str, ImageMetadata]:
+    """What the file names tell, as far as it is needed."""
+    if pattern:
+        return microscope.read_names(planes, pattern)
+    if has_metadata or microscope.image_pattern is None:
+        speak_for_themselves = has_metadata or all(map(_tells_what_it_is, planes.values()))
+        if speak_for_themselves or len(planes) == 1:
+            return {}
+    return microscope.read_names(planes)
+
+
+def _tells_what_it_is(planes: Sequence[ImageMetadata]) -> bool:
+    """Whether a file says more about its planes than how many there are."""
+    return all(
+        any(
+            value is not None
+            for value in (plane.well, plane.channel, plane.site, plane.stage, plane.tpoint)
+        )
+        for plane in planes
+    )
+
+
+def _complete(one: ImageMetadata, other: ImageMetadata) -> ImageMetadata:
+    """What two sources tell together; the first is right where they differ."""
+    return ImageMetadata(
+        one.file_name,
+        one.well if one.well is not None else other.well,
+        one.channel if one.channel is not None else other.channel,
+        one.tpoint if one.tpoint is not None else other.tpoint,
+        one.zplane if one.zplane is not None else other.zplane,
+        one.site if one.site is not None else other.site,
+        one.stage if one.stage is not None else other.stage,
+        one.time if one.time is not None else other.time,
+        other.series,
+        other.plane,
+    )
+
+
+def _merge(
+    plane: ImageMetadata, documented: ImageMetadata | None, named: ImageMetadata | None
+) -> _Merged:
+    """Join what is known of a plane with what metadata file and name say about its whole file."""
+    nothing = ImageMetadata(plane.file_name)
+    documented, named = documented or nothing, named or nothing
+    whole = _complete(documented, named)
+    known = _complete(_complete(documented, plane), named)
+    return _Merged(
+        replace(known, series=plane.series, plane=plane.plane),
+        (whole.tpoint or 0, plane.tpoint or 0),
+        (whole.zplane or 0, plane.zplane or 0),
+    )
+
+
+def _number(merged: Sequence[_Merged]) -> list[PlaneMetadata]:
+    """Count time points and focal planes from 0, and sites that only the stage tells apart."""
+    tpoints = {time: i for i, time in enumerate(sorted({one.time for one in merged}))}
+    zplanes = {depth: i for i, depth in enumerate(sorted({one.depth for one in merged}))}
+    places: dict[str, dict[tuple[int, int], int]] = defaultdict(dict)
+    planes = []
+    for one in merged:
+        known = one.known
+        well = known.well or "A01"
+        site = known.site
+        if site is None and known.stage is not None:
+            place = round(known.stage[0]), round(known.stage[1])
+            site = places[well].setdefault(place, len(places[well]))
+        planes.append(
+            PlaneMetadata(
+                known.file_name,
+                known.series,
+                known.plane or 0,
+                well,
+                known.channel or "1",
+                tpoints[one.time],
+                zplanes[one.depth],
+                site or 0,
+                known.stage,
+                known.time,
+            )
+        )
+    return planes

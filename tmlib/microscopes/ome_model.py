@@ -1,0 +1,301 @@
+"""Reads OME-XML: which plane of which file shows what.
+
+Reference: the OME data model, schema 2016-06; older versions differ in their namespace alone as
+far as it is read here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
+
+from tmlib.microscopes.base import ImageMetadata
+from tmlib.microscopes.file_names import well_at
+from tmlib.microscopes.xml_files import local_name, moment, number
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_MAX_PLANES = 10_000_000
+_MICROMETRES = {
+    "pm": 1e-6,
+    "Å": 1e-4,
+    "nm": 1e-3,
+    "µm": 1.0,
+    "\u03bcm": 1.0,
+    "um": 1.0,
+    "mm": 1e3,
+    "cm": 1e4,
+    "m": 1e6,
+}
+_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+
+Index = tuple[int, int, int]
+
+
+class OmeXmlError(ValueError):
+    """A text is no OME-XML that can be used."""
+
+
+@dataclass(frozen=True)
+class _Position:
+    """Where an image was taken: what the plate of the OME-XML says."""
+
+    well: str | None = None
+    site: int | None = None
+    stage: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class _Image:
+    """One image: its axes, what its channels are called, where its planes are stored.
+
+    `files` has, by name of the file (None: the one that holds the OME-XML), the number of a plane
+    in the file and its (z, c, t).
+    """
+
+    sizes: Index
+    channels: tuple[str | None, ...]
+    pixel_size: float | None
+    position: _Position
+    stages: dict[Index, tuple[float, float]]
+    times: dict[Index, datetime]
+    files: dict[str | None, list[tuple[int, Index]]]
+
+
+@dataclass(frozen=True)
+class OmeXml:
+    """The images that OME-XML describes."""
+
+    images: tuple[_Image, ...]
+
+    @property
+    def file_names(self) -> set[str]:
+        """Names of all files that it assigns planes to."""
+        return {name for image in self.images for name in image.files if name is not None}
+
+    def planes(self, file_name: str, *, holder: bool = False) -> list[ImageMetadata]:
+        """The planes of a file, in their order.
+
+        Parameters
+        ----------
+        file_name
+            Name of the file.
+        holder
+            Whether it is the file that holds the OME-XML, to which all planes belong that are not
+            assigned to any file.
+        """
+        found = []
+        images = [image for image in self.images if _stored(image, file_name, holder)]
+        for series, image in enumerate(images):
+            for plane, index in _stored(image, file_name, holder):
+                one = _describe(image, file_name, index)
+                site = one.site if one.site is not None or len(images) == 1 else series
+                found.append(replace(one, site=site, series=series, plane=plane))
+        return sorted(found, key=lambda plane: plane.plane or 0)
+
+    def pixel_size(self, file_name: str, *, holder: bool = False) -> float | None:
+        """Width and height of a pixel in micrometres, if all images of a file have the same."""
+        sizes = {image.pixel_size for image in self.images if _stored(image, file_name, holder)}
+        return sizes.pop() if len(sizes) == 1 else None
+
+
+def read_ome_xml(text: str | bytes) -> OmeXml:
+    """Read OME-XML.
+
+    Raises
+    ------
+    OmeXmlError
+        If it is no XML or contradicts itself.
+    """
+    try:
+        root = fromstring(text)
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise OmeXmlError(f"it is no XML: {error}") from None
+    if local_name(root) != "OME":
+        raise OmeXmlError(f"its root is {root.tag}, not OME")
+    positions = dict(_positions(root))
+    uuid = root.get("UUID")
+    return OmeXml(
+        tuple(
+            _read_image(element, positions.get(element.get("ID", ""), _Position()), uuid)
+            for element in _children(root, "Image")
+        )
+    )
+
+
+def _stored(image: _Image, file_name: str, holder: bool) -> list[tuple[int, Index]]:
+    planes = image.files.get(file_name, [])
+    return planes + image.files.get(None, []) if holder else planes
+
+
+def _describe(image: _Image, file_name: str, index: Index) -> ImageMetadata:
+    """What one plane shows. An axis of length one says nothing about its only plane."""
+    z, c, t = index
+    n_z, _, n_t = image.sizes
+    return ImageMetadata(
+        file_name,
+        image.position.well,
+        image.channels[c],
+        t if n_t > 1 else None,
+        z if n_z > 1 else None,
+        image.position.site,
+        image.stages.get(index, image.position.stage),
+        image.times.get(index),
+    )
+
+
+def _children(element: "Element", *names: str) -> Iterator["Element"]:
+    """Descendants along a path of names, in whatever namespace."""
+    first, *rest = names
+    for child in element:
+        if local_name(child) == first:
+            yield from _children(child, *rest) if rest else [child]
+
+
+def _positions(root: "Element") -> Iterator[tuple[str, _Position]]:
+    """Well and site by id of the image; sites are the samples of a well in their order."""
+    for well in _children(root, "Plate", "Well"):
+        row, column = (_whole(well, name, 0) for name in ("Row", "Column"))
+        name = well_at(row + 1, column + 1)
+        if name is None:
+            raise OmeXmlError(f"it has a well in row {row}, column {column}, counted from 0")
+        for site, sample in enumerate(_children(well, "WellSample")):
+            stage = _stage(sample)
+            for reference in _children(sample, "ImageRef"):
+                yield reference.get("ID", ""), _Position(name, site, stage)
+
+
+def _read_image(element: "Element", position: _Position, uuid: str | None) -> _Image:
+    pixels = next(_children(element, "Pixels"), None)
+    if pixels is None:
+        raise OmeXmlError(f"its image {element.get('ID')} has no Pixels")
+    channels = list(_children(pixels, "Channel"))
+    samples = _whole(channels[0], "SamplesPerPixel", 1) if channels else 1
+    sizes = (
+        _whole(pixels, "SizeZ", 1),
+        max(_whole(pixels, "SizeC", 1) // max(samples, 1), 1),
+        _whole(pixels, "SizeT", 1),
+    )
+    n_planes = sizes[0] * sizes[1] * sizes[2]
+    if min(sizes) < 1 or n_planes > _MAX_PLANES:
+        raise OmeXmlError(f"its image {element.get('ID')} has {n_planes} planes")
+    stages, times = _read_planes(element, pixels)
+    return _Image(
+        sizes,
+        _channel_names(channels, sizes[1]),
+        _pixel_size(pixels),
+        position,
+        stages,
+        times,
+        _read_files(pixels, sizes, uuid),
+    )
+
+
+def _channel_names(channels: list["Element"], n: int) -> tuple[str | None, ...]:
+    """Names of the channels, their numbers where they have none or share one."""
+    given = [channel.get("Name") or channel.get("Fluor") for channel in channels[:n]]
+    given += [None] * (n - len(given))
+    if n == 1:
+        return (given[0],)
+    return tuple(
+        name if name and given.count(name) == 1 else str(i) for i, name in enumerate(given)
+    )
+
+
+def _read_planes(
+    element: "Element", pixels: "Element"
+) -> tuple[dict[Index, tuple[float, float]], dict[Index, datetime]]:
+    """Stage positions and times of the planes that have any."""
+    date = next((moment(child.text) for child in _children(element, "AcquisitionDate")), None)
+    stages: dict[Index, tuple[float, float]] = {}
+    times: dict[Index, datetime] = {}
+    for plane in _children(pixels, "Plane"):
+        index = (_whole(plane, "TheZ", 0), _whole(plane, "TheC", 0), _whole(plane, "TheT", 0))
+        stage = _stage(plane)
+        if stage is not None:
+            stages[index] = stage
+        seconds = number(plane.get("DeltaT"))
+        if date is not None and seconds is not None:
+            unit = _SECONDS.get(plane.get("DeltaTUnit", "s"), 1.0)
+            times[index] = date + timedelta(seconds=seconds * unit)
+    return stages, times
+
+
+def _read_files(
+    pixels: "Element", sizes: Index, uuid: str | None
+) -> dict[str | None, list[tuple[int, Index]]]:
+    """Where the planes are stored: see the specification of OME-TIFF."""
+    files: dict[str | None, list[tuple[int, Index]]] = defaultdict(list)
+    order = pixels.get("DimensionOrder", "XYZCT")
+    n_all = sizes[0] * sizes[1] * sizes[2]
+    for data in _children(pixels, "TiffData"):
+        name = None
+        for identifier in _children(data, "UUID"):
+            if uuid is None or (identifier.text or "").strip() != uuid:
+                name = identifier.get("FileName")
+        starts = tuple(_whole(data, f"First{axis}", 0) for axis in "ZCT")
+        first = _flatten(order, sizes, (starts[0], starts[1], starts[2]))
+        plane = _whole(data, "IFD", 0)
+        n = _whole(data, "PlaneCount", n_all - first if data.get("IFD") is None else 1)
+        if not 0 <= n <= n_all - first or plane < 0:
+            raise OmeXmlError(f"it has planes beyond the {n_all} of an image")
+        files[name] += [(plane + i, _unflatten(order, sizes, first + i)) for i in range(n)]
+    return dict(files)
+
+
+def _flatten(order: str, sizes: Index, index: Index) -> int:
+    """Number of a plane in its image, by (z, c, t)."""
+    by_axis = dict(zip("ZCT", zip(index, sizes, strict=True), strict=True))
+    flat, stride = 0, 1
+    for axis in order[2:]:
+        position, size = by_axis.get(axis, (0, 1))
+        if not 0 <= position < size:
+            raise OmeXmlError(f"it has a plane {axis}={position}, counted from 0, of {size}")
+        flat += position * stride
+        stride *= size
+    return flat
+
+
+def _unflatten(order: str, sizes: Index, flat: int) -> Index:
+    by_axis = dict(zip("ZCT", sizes, strict=True))
+    found = {}
+    for axis in order[2:]:
+        flat, found[axis] = divmod(flat, by_axis.get(axis, 1))
+    return found.get("Z", 0), found.get("C", 0), found.get("T", 0)
+
+
+def _pixel_size(pixels: "Element") -> float | None:
+    """Size of a pixel in micrometres, if it is square."""
+    sizes = []
+    for axis in "XY":
+        size = number(pixels.get(f"PhysicalSize{axis}"))
+        unit = _MICROMETRES.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        sizes.append(size * unit if size is not None and unit is not None else 0.0)
+    is_square = sizes[0] > 0 and abs(sizes[0] - sizes[1]) <= 0.01 * sizes[0]
+    return round(sizes[0], 9) if is_square else None
+
+
+def _stage(element: "Element") -> tuple[float, float] | None:
+    """Position of the stage (y, x), in micrometres if the unit is a length."""
+    found = []
+    for axis in "YX":
+        value = number(element.get(f"Position{axis}"))
+        if value is None:
+            return None
+        found.append(value * _MICROMETRES.get(element.get(f"Position{axis}Unit", ""), 1.0))
+    return found[0], found[1]
+
+
+def _whole(element: "Element", name: str, default: int) -> int:
+    text = element.get(name)
+    if text is None:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise OmeXmlError(f'it has "{text}" as {name}, which is not a whole number') from None

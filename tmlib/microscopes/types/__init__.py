@@ -1,0 +1,1 @@
+"""One module per microscope type; its object ``MICROSCOPE`` is all that the product needs."""

@@ -1,0 +1,120 @@
+"""Opera Phenix and Operetta (Revvity, Harmony): one TIFF per plane, and an index of them in XML.
+
+``r<row>c<column>f<field>p<plane>-ch<channel>sk<time>fk<..>fl<..>.tiff`` and ``Index.idx.xml``
+(``Index.xml`` since Harmony 6), whose namespace differs between versions. Positions are in metres
+relative to the centre of the well, y upwards.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
+from tmlib.microscopes.file_names import FileNames, well_at
+from tmlib.microscopes.xml_files import local_name, moment, number, read_elements
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_MICROMETRES = 1e6
+
+
+@dataclass(frozen=True)
+class OperaPhenix(FileNames):
+    """Reads the index where there is one, the file names otherwise."""
+
+    name: str = "operaphenix"
+    image_pattern: str | None = (
+        r"^(?P<w>r\d{2}c\d{2})f(?P<s>\d+)p(?P<z>\d+)-ch(?P<c>\d+)sk(?P<t>\d+)fk\d+fl\d+\.tiff?$"
+    )
+    metadata_pattern: str | None = r"^Index(\.idx)?\.xml$"
+    reverse_rows: bool = True
+
+    def read_metadata(
+        self, metadata_files: Sequence[Path], image_names: Iterable[str]
+    ) -> AcquisitionMetadata | None:
+        """Read the index; None if there is none."""
+        if not metadata_files:
+            return None
+        if len(metadata_files) > 1:
+            listed = ", ".join(path.name for path in metadata_files)
+            raise MetadataFileError(
+                f"Harmony writes one index per measurement, here are {listed}: "
+                "upload each measurement as an acquisition of its own."
+            )
+        path = metadata_files[0]
+        asked = set(image_names)
+        images: dict[str, ImageMetadata] = {}
+        missing = []
+        names: dict[str, str] = {}
+        sizes: set[float | None] = set()
+        for element in read_elements(path, "EvaluationInputData", {"Image", "Entry"}):
+            texts = {local_name(child): (child.text or "").strip() for child in element}
+            if local_name(element) == "Entry":
+                _note_channel(names, sizes, element, texts)
+            elif (name := texts.get("URL", "")) in asked:
+                images[name] = _read_image(path, name, texts)
+                sizes.add(_pixel_size(texts))
+            elif name:
+                missing.append(name)
+        images = {
+            name: replace(image, channel=names.get(image.channel or "", image.channel))
+            for name, image in images.items()
+        }
+        sizes.discard(None)
+        pixel_size = sizes.pop() if len(sizes) == 1 else None
+        return AcquisitionMetadata(images, missing=missing, pixel_size=pixel_size)
+
+
+def _note_channel(
+    names: dict[str, str], sizes: set[float | None], element: "Element", texts: dict[str, str]
+) -> None:
+    """Newer versions describe each channel once, older ones with every image."""
+    channel = element.get("ChannelID")
+    if channel and texts.get("ChannelName"):
+        names[channel] = texts["ChannelName"]
+    if channel:
+        sizes.add(_pixel_size(texts))
+
+
+def _pixel_size(texts: dict[str, str]) -> float | None:
+    """Size of a pixel in micrometres; sizes that differ by rounding are the same."""
+    size = number(texts.get("ImageResolutionX"))
+    return round(size * _MICROMETRES, 6) if size is not None and size > 0 else None
+
+
+def _read_image(path: Path, name: str, texts: dict[str, str]) -> ImageMetadata:
+    """What the index says about one image; its channel is a number if it has no name here."""
+
+    def whole(key: str) -> int:
+        try:
+            return int(texts[key])
+        except (KeyError, ValueError):
+            raise MetadataFileError(
+                f"{path.name} has no whole number as {key} of {name}: "
+                "upload the file that the microscope wrote."
+            ) from None
+
+    row, column = whole("Row"), whole("Col")
+    well = well_at(row, column)
+    if well is None:
+        raise MetadataFileError(
+            f"{path.name} puts {name} into row {row}, column {column}, "
+            "where no plate has a well: upload the file that the microscope wrote."
+        )
+    y, x = number(texts.get("PositionY")), number(texts.get("PositionX"))
+    stage = None if y is None or x is None else (y * _MICROMETRES, x * _MICROMETRES)
+    return ImageMetadata(
+        name,
+        well,
+        texts.get("ChannelName") or texts.get("ChannelID"),
+        whole("TimepointID"),
+        whole("PlaneID"),
+        whole("FieldID"),
+        stage,
+        moment(texts.get("AbsTime")),
+    )
+
+
+MICROSCOPE = OperaPhenix()
