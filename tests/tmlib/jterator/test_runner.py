@@ -199,7 +199,7 @@ def test_stored_objects_get_new_measurements(images: dict[str, Image]) -> None:
     with pytest.raises(ModuleError, match="differ in shape"):
         run_pipeline(project, images, objects={"Cells": labels[1:]})
     with pytest.raises(ModuleError, match="int64"):
-        run_pipeline(project, images, objects={"Cells": labels.astype(np.int64)})  # type: ignore[dict-item] # the wrong type is what is tested
+        run_pipeline(project, images, objects={"Cells": labels.astype(np.int64)})
 
 
 def test_stacks_reach_the_modules_that_take_them(images: dict[str, Image]) -> None:
