@@ -39,6 +39,9 @@ lint: setup ## check style and types, of Python and of the viewer
 	$(BIN)/mypy
 	$(BIN)/python scripts/npm.py run check
 
+bench: setup ## compare with other programs: make bench ARGS="pyramid features"
+	@$(BIN)/python -W ignore -m benchmarks $(ARGS)
+
 clean: ## remove what was installed and built; data folders stay
 	rm -rf $(VENV) $(VIEWER)/node_modules $(VIEWER)/dist build *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
