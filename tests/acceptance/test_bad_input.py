@@ -112,9 +112,9 @@ def test_wrong_descriptions_can_be_corrected(client: TmClient, folder: Path) -> 
     assert files_there(client) == uploaded
 
 
-def test_a_broken_file_is_named_and_keeps_no_other_back(client: TmClient, folder: Path) -> None:
+def test_broken_files_are_named_and_can_be_sent_again(client: TmClient, folder: Path) -> None:
     broken, text, *good = sorted(folder.iterdir())
-    content = broken.read_bytes()
+    content, other_content = broken.read_bytes(), text.read_bytes()
     broken.write_bytes(content[: len(content) // 2])
     text.write_text("These are no pixels.")
     client.upload_microscope_files("plate", "acquisition", folder)
@@ -123,7 +123,16 @@ def test_a_broken_file_is_named_and_keeps_no_other_back(client: TmClient, folder
     assert f'"{broken.name}" is truncated' in message
     assert f'"{text.name}" is neither a TIFF nor a PNG' in message
     assert not any(file.name in message for file in good)
-    assert set(files_there(client)) == {file.name for file in (broken, text, *good)}
+    expected = dict.fromkeys((file.name for file in good), "COMPLETE")
+    assert files_there(client) == expected | {broken.name: "FAILED", text.name: "FAILED"}
+
+    broken.write_bytes(content)
+    text.write_bytes(other_content)
+    client.upload_microscope_files("plate", "acquisition", folder)
+    assert set(files_there(client).values()) == {"COMPLETE"}
+    upload_project(client, "01")
+    client.resubmit_workflow()
+    assert errors_at_end(client) == ""
 
 
 def test_a_pipeline_that_cannot_run_is_refused(client: TmClient) -> None:
