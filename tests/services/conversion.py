@@ -1,6 +1,6 @@
 """Runs the first steps of a workflow on a few small files, from upload to tables."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from sqlalchemy import select
 
-from tests.services.ledger import ListQueue
+from tests.services.runs import Run
 from tmlib.db import Database
 from tmlib.experiments.models import (
     Acquisition,
@@ -21,13 +21,10 @@ from tmlib.experiments.models import (
     Site,
     Well,
 )
-from tmlib.ids import decode_id
 from tmlib.settings import Settings
-from tmlib.storage import ExperimentStorage
 from tmlib.uploads.receiving import receive
 from tmlib.uploads.service import register
 from tmlib.workflow import service
-from tmlib.workflow.execution import Worker
 
 
 @dataclass(frozen=True)
@@ -47,87 +44,44 @@ class Shown:
     planes: tuple[int, ...]
 
 
-@dataclass
-class Conversion:
-    """An experiment that takes files and configures their metadata."""
-
-    database: Database
-    settings: Settings
-    experiment_id: int
-    queue: ListQueue
-    _acquisitions: dict[tuple[str, str], Acquisition] = field(default_factory=dict)
+class Conversion(Run):
+    """Somebody who uploads a few small files and has their metadata configured."""
 
     def set(self, **columns: Any) -> None:
         """Change the experiment: its microscope type, for example."""
         with self.database.transaction() as session:
-            experiment = session.get_one(Experiment, self.experiment_id)
+            experiment = session.get_one(Experiment, self.experiment.id)
             for name, value in columns.items():
                 setattr(experiment, name, value)
 
-    def upload(self, folder: Path, plate: str = "plate", acquisition: str = "first") -> list[str]:
+    def take(self, folder: Path, plate: str = "plate", acquisition: str = "first") -> list[str]:
         """Upload what the microscope type takes of a folder; gives the names of the files taken."""
         with self.database.transaction() as session:
-            experiment = session.get_one(Experiment, self.experiment_id)
-            row = session.scalars(
-                select(Plate).where(Plate.experiment_id == experiment.id, Plate.name == plate)
-            ).one_or_none()
-            if row is None:
-                row = Plate(experiment_id=experiment.id, name=plate)
-                session.add(row)
-                session.flush()
-            target = Acquisition(experiment_id=experiment.id, plate_id=row.id, name=acquisition)
+            microscope_type = session.get_one(Experiment, self.experiment.id).microscope_type
+            target = Acquisition(
+                experiment_id=self.experiment.id,
+                plate_id=self._plate(session, plate).id,
+                name=acquisition,
+            )
             session.add(target)
         names = sorted(path.name for path in folder.iterdir() if path.is_file())
-        taken = register(self.database, target, experiment.microscope_type, names)
+        taken = register(self.database, target, microscope_type, names)
         for name in taken:
-            receive(
-                self.database,
-                self._storage,
-                target.plate_id,
-                target.id,
-                name,
-                [(folder / name).read_bytes()],
-                1 << 30,
-            )
+            content = [(folder / name).read_bytes()]
+            receive(self.database, self.storage, target.plate_id, target.id, name, content, 1 << 30)
         return taken
 
-    def run(self, *steps: str, **arguments: Any) -> str:
-        """Run metaextract, metaconfig and further steps; gives the jobs' errors."""
-        values = [{"name": name, "value": value} for name, value in arguments.items()]
-        description = {
-            "type": "canonical",
-            "stages": [
-                {
-                    "name": "image_conversion",
-                    "steps": [
-                        {"name": "metaextract"},
-                        {"name": "metaconfig", "batch_args": values},
-                        *({"name": name} for name in steps),
-                    ],
-                }
-            ],
-        }
-        with self.database.session() as session:
-            user_id = session.get_one(Experiment, self.experiment_id).user_id
-        service.submit(self.database, self.queue, self.experiment_id, user_id, description)
-        worker = Worker(self.database, self.queue, self.settings)
-        while self.queue.job_ids:
-            worker.run(self.queue.job_ids.pop(0))
+    def convert(self, *further_steps: str, **arguments: Any) -> str:
+        """Run metaextract, metaconfig with these arguments, and further steps; gives the errors."""
+        steps = {"metaextract": {}, "metaconfig": arguments} | {step: {} for step in further_steps}
+        self.work(self.submit(("image_conversion", steps)))
         with self.database.session() as session:
             jobs = [
                 job
-                for step in ("metaextract", "metaconfig", *steps)
-                for job in service.jobs(session, self.experiment_id, step_name=step)
+                for step in steps
+                for job in service.jobs(session, self.experiment.id, step_name=step)
             ]
         return "\n".join(job["error"] for job in jobs if job["error"])
-
-    def log(self, step: str) -> str:
-        """What the run jobs of a step had to say."""
-        with self.database.session() as session:
-            return "".join(
-                service.job_log(session, self.experiment_id, decode_id(job["id"]))["stderr"]
-                for job in service.jobs(session, self.experiment_id, step_name=step, phase="run")
-            )
 
     def shown(self) -> list[Shown]:
         """All planes in the order of plate, well, cell, channel, time point and focal plane."""
@@ -171,16 +125,10 @@ class Conversion:
         [size] = self.values(Experiment.pixel_size)
         return size
 
-    @property
-    def _storage(self) -> ExperimentStorage:
-        return ExperimentStorage(self.settings.data_dir, self.experiment_id)
-
 
 @pytest.fixture
-def conversion(
-    database: Database, settings: Settings, experiment: Experiment, queue: ListQueue
-) -> Conversion:
-    return Conversion(database, settings, experiment.id, queue)
+def conversion(database: Database, experiment: Experiment, settings: Settings) -> Conversion:
+    return Conversion(database, experiment, settings)
 
 
 def write_images(folder: Path, names: Any, shape: tuple[int, ...] = (6, 8)) -> None:

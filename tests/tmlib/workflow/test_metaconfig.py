@@ -1,5 +1,6 @@
 """Acquisitions, plates, formats and layouts, from files to tables."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def upload(
     source = folder / plate / acquisition
     source.parent.mkdir(exist_ok=True)
     write_images(source, names)
-    assert len(conversion.upload(source, plate, acquisition)) == len(names)
+    assert len(conversion.take(source, plate, acquisition)) == len(names)
 
 
 def three_acquisitions(conversion: Conversion, folder: Path) -> None:
@@ -42,7 +43,7 @@ def three_acquisitions(conversion: Conversion, folder: Path) -> None:
 
 def test_acquisitions_of_a_plate_are_a_time_series(tmp_path: Path, conversion: Conversion) -> None:
     three_acquisitions(conversion, tmp_path)
-    assert conversion.run(regex=PATTERN) == ""
+    assert conversion.convert(regex=PATTERN) == ""
     shown = conversion.shown()
     assert {(p.plate, p.well, p.channel, p.t, p.cycle) for p in shown} == {
         *(("plate", "A01", c, t, 0) for c in ("DAPI", "C9", "C10") for t in (0, 1)),
@@ -59,7 +60,7 @@ def test_acquisitions_of_a_plate_are_a_time_series(tmp_path: Path, conversion: C
 def test_acquisitions_of_a_plate_are_cycles(tmp_path: Path, conversion: Conversion) -> None:
     conversion.set(plate_acquisition_mode="multiplexing")
     three_acquisitions(conversion, tmp_path)
-    assert conversion.run(regex=PATTERN) == ""
+    assert conversion.convert(regex=PATTERN) == ""
     shown = conversion.shown()
     assert {(p.plate, p.well, p.channel, p.t, p.cycle) for p in shown} == {
         *(("plate", "A01", f"{i}_{c}", 0, i) for c in ("DAPI", "C9", "C10") for i in (0, 1)),
@@ -74,9 +75,9 @@ def test_acquisitions_of_a_plate_are_cycles(tmp_path: Path, conversion: Conversi
 def test_doing_it_again_changes_nothing(tmp_path: Path, conversion: Conversion) -> None:
     conversion.set(plate_acquisition_mode="multiplexing")
     three_acquisitions(conversion, tmp_path)
-    assert conversion.run(regex=PATTERN) == ""
+    assert conversion.convert(regex=PATTERN) == ""
     before = conversion.shown()
-    assert conversion.run(regex=PATTERN) == ""
+    assert conversion.convert(regex=PATTERN) == ""
     assert conversion.shown() == before
 
 
@@ -96,10 +97,10 @@ def test_plates_have_as_many_wells_as_they_have(
 ) -> None:
     conversion.set(plate_format=plate_format)
     upload(conversion, tmp_path, [f"{last}_s1_1.tif"])
-    assert conversion.run(regex=PATTERN) == ""
+    assert conversion.convert(regex=PATTERN) == ""
     assert [p.well for p in conversion.shown()] == [last]
     upload(conversion, tmp_path, [f"{outside}_s1_1.tif"], acquisition="second")
-    message = conversion.run(regex=PATTERN)
+    message = conversion.convert(regex=PATTERN)
     assert f'"{outside}"' in message
     assert "well" in message
 
@@ -107,7 +108,7 @@ def test_plates_have_as_many_wells_as_they_have(
 def test_a_site_missing_in_one_well_moves_no_other(tmp_path: Path, conversion: Conversion) -> None:
     sites = {"A01": range(1, 10), "A02": (1, 2, 3, 4, 6, 7, 9)}
     upload(conversion, tmp_path, [f"{w}_s{s}_1.tif" for w, all_s in sites.items() for s in all_s])
-    assert conversion.run(regex=PATTERN, n_horizontal=3, n_vertical=3) == ""
+    assert conversion.convert(regex=PATTERN, n_horizontal=3, n_vertical=3) == ""
     cells = conversion.cells()
     assert cells["A01_s9_1.tif"] == ("A01", 2, 2)
     assert cells["A02_s9_1.tif"] == ("A02", 2, 2)
@@ -116,9 +117,9 @@ def test_a_site_missing_in_one_well_moves_no_other(tmp_path: Path, conversion: C
 
 def test_a_grid_that_does_not_fit_is_refused(tmp_path: Path, conversion: Conversion) -> None:
     upload(conversion, tmp_path, [f"A01_s{s}_1.tif" for s in range(5)])
-    message = conversion.run(regex=PATTERN, n_horizontal=2, n_vertical=2)
+    message = conversion.convert(regex=PATTERN, n_horizontal=2, n_vertical=2)
     assert "5 sites per well" in message
-    assert conversion.run(regex=PATTERN, n_horizontal=5) == ""
+    assert conversion.convert(regex=PATTERN, n_horizontal=5) == ""
     assert conversion.cells()["A01_s4_1.tif"] == ("A01", 0, 4)
 
 
@@ -127,9 +128,9 @@ def test_focal_planes_in_files_and_names_are_projected(
 ) -> None:
     names = [f"A01_s1_{c}_z{z}.tif" for c in ("DAPI", "GFP") for z in (2, 10)]
     upload(conversion, tmp_path, names)
-    assert conversion.run(regex=PATTERN) == ""
+    assert conversion.convert(regex=PATTERN) == ""
     assert [p.z for p in conversion.shown() if p.files == ("A01_s1_GFP_z10.tif",)] == [1]
-    assert conversion.run(regex=PATTERN, mip=True) == ""
+    assert conversion.convert(regex=PATTERN, mip=True) == ""
     assert [(p.z, p.files, p.series, p.planes) for p in conversion.shown()] == [
         (0, (f"A01_s1_{c}_z10.tif", f"A01_s1_{c}_z2.tif"), (0, 0), (0, 0)) for c in ("DAPI", "GFP")
     ]
@@ -139,8 +140,8 @@ def test_the_size_of_pixels_must_agree(tmp_path: Path, conversion: Conversion) -
     source = tmp_path / "first"
     source.mkdir()
     write_stk(source / "A01_s1_1.tif", np.zeros((2, 6, 8), np.uint16))
-    conversion.upload(source)
-    assert conversion.run(regex=PATTERN) == ""
+    conversion.take(source)
+    assert conversion.convert(regex=PATTERN) == ""
     assert conversion.pixel_size == 0.65
     other = tmp_path / "other"
     other.mkdir()
@@ -152,13 +153,13 @@ def test_the_size_of_pixels_must_agree(tmp_path: Path, conversion: Conversion) -
         description=f"<MetaData>{''.join(props)}</MetaData>",
         metadata=None,
     )
-    conversion.upload(other, acquisition="zoomed")
-    message = conversion.run(regex=PATTERN)
+    conversion.take(other, acquisition="zoomed")
+    message = conversion.convert(regex=PATTERN)
     assert "0.325 micrometres" in message
     assert "0.65" in message
     with conversion.database.transaction() as session:
         session.delete(session.query(Acquisition).filter_by(name="first").one())
-    assert conversion.run(regex=PATTERN) == ""
+    assert conversion.convert(regex=PATTERN) == ""
     assert conversion.pixel_size == 0.325
 
 
@@ -173,5 +174,21 @@ def test_images_of_an_experiment_are_alike(
     source = tmp_path / "second"
     source.mkdir()
     tifffile.imwrite(source / "A02_s1_1.tif", np.zeros(shape, dtype), photometric="minisblack")
-    conversion.upload(source, acquisition="second")
-    assert words in conversion.run(regex=PATTERN)
+    conversion.take(source, acquisition="second")
+    assert words in conversion.convert(regex=PATTERN)
+
+
+def test_images_and_maps_have_the_size_of_pixels(tmp_path: Path, conversion: Conversion) -> None:
+    source = tmp_path / "first"
+    source.mkdir()
+    write_stk(source / "A01_s1_1.tif", np.zeros((1, 60, 80), np.uint16))
+    conversion.take(source)
+    assert conversion.convert("imextract", regex=PATTERN) == ""
+    conversion.run(("pyramid_creation", {"illuminati": {}}))
+    root = conversion.storage.root
+    for path in (*root.glob("images/*/A/01/0/zarr.json"), *root.glob("mosaics/*/zarr.json")):
+        [image] = json.loads(path.read_text())["attributes"]["ome"]["multiscales"]
+        [scale] = image["datasets"][0]["coordinateTransformations"]
+        assert scale["scale"][-2:] == [0.65, 0.65], path
+        assert image["axes"][-1]["unit"] == "micrometer", path
+    assert len(list(root.glob("mosaics/*/zarr.json"))) == 1

@@ -16,8 +16,8 @@ def generic(conversion: Conversion) -> None:
 
 def test_every_file_is_described(tmp_path: Path, conversion: Conversion) -> None:
     write_images(tmp_path / "in", ["s1.tif", "s2.tif", "s3.tif"], shape=(6, 9))
-    conversion.upload(tmp_path / "in")
-    assert conversion.run(regex=r"s(?P<s>\d)") == ""
+    conversion.take(tmp_path / "in")
+    assert conversion.convert(regex=r"s(?P<s>\d)") == ""
     texts = conversion.values(MicroscopeFile.omexml)
     assert len(texts) == 3
     assert all('SizeX="9"' in text and 'SizeY="6"' in text for text in texts)
@@ -30,8 +30,8 @@ def test_all_bad_files_are_reported_together(tmp_path: Path, conversion: Convers
     cut.write_bytes(cut.read_bytes()[:60])
     (folder / "text.tif").write_text("These are no pixels.")
     (folder / "empty.png").touch()
-    conversion.upload(folder)
-    message = conversion.run()
+    conversion.take(folder)
+    message = conversion.convert()
     assert "3 of 4 image files cannot be used" in message
     for words in ('"cut.tif" is truncated', '"text.tif" is neither', '"empty.png" is empty'):
         assert words in message
@@ -42,13 +42,13 @@ def test_files_that_have_not_arrived_are_waited_for(
     tmp_path: Path, conversion: Conversion, database: Database
 ) -> None:
     write_images(tmp_path / "in", ["a.tif", "b.tif"])
-    conversion.upload(tmp_path / "in")
+    conversion.take(tmp_path / "in")
     with database.transaction() as session:
         file = session.query(MicroscopeFile).filter_by(name="b.tif").one()
         file.status = FileUploadStatus.WAITING
-    message = conversion.run()
+    message = conversion.convert()
     assert '1 of 2 image files of acquisition "first" are not uploaded yet ("b.tif")' in message
 
 
 def test_an_experiment_without_images_is_refused(conversion: Conversion) -> None:
-    assert "has no acquisition yet" in conversion.run()
+    assert "has no acquisition yet" in conversion.convert()

@@ -87,6 +87,7 @@ class Illuminati(Step):
             plate_map = _read_map(session, context)
             layers = _read_layers(session, context, plate_map)
             shown = _shown_versions(session, context.experiment_id)
+            pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
         height, width = plate_map.size
         outdated = []
         for layer in layers:
@@ -100,6 +101,7 @@ class Illuminati(Step):
                 width=width,
                 dtype=pixel_type(layer.channel),
                 name=layer.channel.name,
+                pixel_size=pixel_size,
             )
         logger.info("%d of %d channel layers have to be made", len(outdated), len(layers))
         return _levels(height, width, outdated, int(context.arguments["batch_size"] or 1))

@@ -7,7 +7,15 @@ import numpy as np
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from tmlib.experiments.models import Acquisition, Channel, ChannelImageFile, Plate, Site, Well
+from tmlib.experiments.models import (
+    Acquisition,
+    Channel,
+    ChannelImageFile,
+    Experiment,
+    Plate,
+    Site,
+    Well,
+)
 from tmlib.images.channel_images import field_path, write_plane, write_plate_metadata
 from tmlib.images.reading import GrayImage, read_image
 from tmlib.uploads.models import FileKind, MicroscopeFile
@@ -43,6 +51,7 @@ class Imextract(Step):
         """Read and write the planes of a batch."""
         with context.database.session() as session:
             shape, channel_names = read_field_shape(session, context.experiment_id)
+            pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
             planes = session.execute(
                 select(ChannelImageFile, Channel.index, Site.field, Well.name, Acquisition)
                 .join(Channel, Channel.id == ChannelImageFile.channel_id)
@@ -62,6 +71,7 @@ class Imextract(Step):
                 c=channel_index,
                 z=plane.zplane,
                 pixels=_read(context, acquisition, plane),
+                pixel_size=pixel_size,
             )
         logger.info("%d planes written", len(planes))
 

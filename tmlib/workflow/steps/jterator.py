@@ -72,6 +72,7 @@ class Jterator(Step):
         with context.database.session() as session:
             project = _read_project(session, context.experiment_id)
             shape, _ = read_field_shape(session, context.experiment_id)
+            pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
             used = _used_channels(session, project, context.experiment_id)
             site_images = SiteImages(session, context.storage)
             type_ids = _type_ids(session, context.experiment_id)
@@ -105,6 +106,7 @@ class Jterator(Step):
                         z=0,
                         n_tpoints=shape.n_tpoints,
                         n_zplanes=shape.n_zplanes,
+                        pixel_size=pixel_size,
                     )
                     self._keep(context, site, tpoint, type_ids[objects.name], objects)
 

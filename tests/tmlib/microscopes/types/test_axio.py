@@ -12,8 +12,8 @@ def test_positions_and_channels_come_from_the_names(tmp_path, conversion: Conver
     names = [f"slide_p{p}{c}.tif" for p in range(4) for c in ("DAPI", "GFP")]
     write_images(tmp_path, names)
     conversion.set(microscope_type="axio")
-    conversion.upload(tmp_path)
-    assert conversion.run() == ""
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
     assert {(p.well, p.y, p.x, p.channel) for p in conversion.shown()} == {
         ("A01", y, x, c) for y in range(2) for x in range(2) for c in ("DAPI", "GFP")
     }

@@ -19,8 +19,8 @@ def test_fields_are_laid_out_and_channels_kept_apart(tmp_path, conversion: Conve
     names = [f"AS_1_D{w:02d}f{f:02d}d{d}.tif" for w in (3, 4) for f in range(4) for d in range(2)]
     write_images(tmp_path, names)
     conversion.set(microscope_type="cellomics", plate_format=384)
-    conversion.upload(tmp_path)
-    assert conversion.run(n_vertical=2, n_horizontal=2, stitch_layout="zigzag_horizontal") == ""
+    conversion.take(tmp_path)
+    assert conversion.convert(n_vertical=2, n_horizontal=2, stitch_layout="zigzag_horizontal") == ""
     assert conversion.cells()["AS_1_D04f02d1.tif"] == ("D04", 1, 1)
     assert {p.channel for p in conversion.shown()} == {"0", "1"}
 
@@ -28,8 +28,8 @@ def test_fields_are_laid_out_and_channels_kept_apart(tmp_path, conversion: Conve
 @pytest.mark.skipif(not HUMAN.is_dir(), reason="the real images are not at hand")
 def test_real_images_are_understood(conversion: Conversion):
     conversion.set(microscope_type="cellomics")
-    assert len(conversion.upload(HUMAN)) == 3
-    assert conversion.run("imextract") == ""
+    assert len(conversion.take(HUMAN)) == 3
+    assert conversion.convert("imextract") == ""
     assert [(p.well, p.y, p.x, p.channel) for p in conversion.shown()] == [
         ("D03", 0, 0, channel) for channel in "012"
     ]

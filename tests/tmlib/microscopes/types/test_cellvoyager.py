@@ -39,8 +39,8 @@ def test_a_measurement_becomes_wells_sites_and_planes(tmp_path, conversion: Conv
     simulate_plate(
         tmp_path, wells=["B02", "C03"], rows=2, columns=3, height=32, width=40, n_zplanes=2
     )
-    conversion.upload(tmp_path)
-    assert conversion.run() == ""
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
     planes = conversion.shown()
     assert {(p.well, p.y, p.x) for p in planes} == {
         (well, y, x) for well in ("B02", "C03") for y in range(2) for x in range(3)
@@ -60,8 +60,8 @@ def test_a_measurement_becomes_wells_sites_and_planes(tmp_path, conversion: Conv
 def test_without_metadata_files_the_names_tell(tmp_path, conversion: Conversion):
     write_images(tmp_path, EXAMPLES)
     conversion.set(plate_format=1536)
-    conversion.upload(tmp_path)
-    assert conversion.run() == ""
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
     assert {(p.well, p.channel) for p in conversion.shown()} == {
         ("B03", "A02_C04"),
         ("AF48", "A01_C01"),

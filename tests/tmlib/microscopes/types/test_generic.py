@@ -12,9 +12,9 @@ def test_the_pattern_of_the_user_tells(tmp_path, conversion: Conversion):
     names = [f"01_POS{s}_{c}.TIF" for s in ("002", "076", "218") for c in "DFR"]
     write_images(tmp_path, names)
     conversion.set(microscope_type="generic", plate_format=1)
-    conversion.upload(tmp_path)
+    conversion.take(tmp_path)
     pattern = r"POS(?P<s>\d+)_(?P<c>[DFR])\."
-    assert conversion.run(regex=pattern, n_vertical=1, n_horizontal=3) == ""
+    assert conversion.convert(regex=pattern, n_vertical=1, n_horizontal=3) == ""
     assert conversion.cells()["01_POS218_R.TIF"] == ("A01", 0, 2)
     assert [p.channel for p in conversion.shown()] == list("DFR") * 3
 
@@ -22,15 +22,19 @@ def test_the_pattern_of_the_user_tells(tmp_path, conversion: Conversion):
 def test_without_a_pattern_the_user_is_asked_for_one(tmp_path, conversion: Conversion):
     write_images(tmp_path, ["a.tif", "b.tif"])
     conversion.set(microscope_type="generic")
-    conversion.upload(tmp_path)
-    assert "give a regular expression with the named groups w, c, z, t and s" in conversion.run()
+    conversion.take(tmp_path)
+    assert (
+        "give a regular expression with the named groups w, c, z, t and s" in conversion.convert()
+    )
 
 
 def test_a_pattern_that_does_not_tell_files_apart_is_reported(tmp_path, conversion: Conversion):
     write_images(tmp_path, ["a_s1.tif", "b_s1.tif"])
     conversion.set(microscope_type="generic")
-    conversion.upload(tmp_path)
-    assert '"a_s1.tif" and "b_s1.tif" show the same well' in conversion.run(regex=r"_s(?P<s>\d)")
+    conversion.take(tmp_path)
+    assert '"a_s1.tif" and "b_s1.tif" show the same well' in conversion.convert(
+        regex=r"_s(?P<s>\d)"
+    )
 
 
 def test_one_stack_alone_needs_no_pattern(tmp_path, conversion: Conversion):
@@ -38,8 +42,8 @@ def test_one_stack_alone_needs_no_pattern(tmp_path, conversion: Conversion):
         tmp_path / "stack.tif", np.zeros((3, 8, 8), np.uint8), photometric="minisblack"
     )
     conversion.set(microscope_type="generic", plate_format=1)
-    conversion.upload(tmp_path)
-    assert conversion.run() == ""
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
     assert [(p.well, p.z, p.planes) for p in conversion.shown()] == [
         ("A01", z, (z,)) for z in range(3)
     ]

@@ -48,8 +48,8 @@ def test_sites_lie_where_they_were_selected(tmp_path, conversion: Conversion):
     write_images(tmp_path, names)
     htd(tmp_path)
     conversion.set(microscope_type="imagexpress")
-    assert len(conversion.upload(tmp_path)) == 17
-    assert conversion.run() == ""
+    assert len(conversion.take(tmp_path)) == 17
+    assert conversion.convert() == ""
     cells = conversion.cells()
     assert [cells[f"plate_A02_s{s}_w1.tif"][1:] for s in range(1, 5)] == [
         (0, 0),
@@ -63,8 +63,8 @@ def test_sites_lie_where_they_were_selected(tmp_path, conversion: Conversion):
 def test_without_an_htd_file_the_names_tell(tmp_path, conversion: Conversion):
     write_images(tmp_path, ["p_A01_w1.tif", "p_A01_w2.tif"])
     conversion.set(microscope_type="imagexpress")
-    conversion.upload(tmp_path)
-    assert conversion.run() == ""
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
     assert [(p.y, p.x, p.channel) for p in conversion.shown()] == [(0, 0, "1"), (0, 0, "2")]
 
 

@@ -25,8 +25,8 @@ def test_the_user_says_how_sites_lie(tmp_path, conversion: Conversion, layout, e
     names = [f"exp_C04_s{s}_w1.TIF" for s in range(1, 7)]
     write_images(tmp_path, names)
     conversion.set(microscope_type="metamorph")
-    conversion.upload(tmp_path)
-    assert conversion.run(stitch_layout=layout, n_horizontal=3, n_vertical=2) == ""
+    conversion.take(tmp_path)
+    assert conversion.convert(stitch_layout=layout, n_horizontal=3, n_vertical=2) == ""
     assert conversion.cells() == {
         name: ("C04", *cell) for name, cell in zip(names, expected, strict=True)
     }

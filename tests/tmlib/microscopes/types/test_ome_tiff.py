@@ -53,8 +53,8 @@ def test_what_tifffile_writes_is_understood(tmp_path, ome: Conversion):
     metadata = {"axes": "TZCYX", "Channel": {"Name": ["DAPI", "GFP"]}, "PhysicalSizeX": 0.5}
     metadata |= {"PhysicalSizeY": 0.5, "PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
     tifffile.imwrite(tmp_path / "a.ome.tif", pixels, metadata=metadata, photometric="minisblack")
-    ome.upload(tmp_path)
-    assert ome.run("imextract") == ""
+    ome.take(tmp_path)
+    assert ome.convert("imextract") == ""
     planes = {(p.channel, p.z, p.t): p.planes[0] for p in ome.shown()}
     assert planes == {
         (name, z, t): 6 * t + 2 * z + c
@@ -75,8 +75,8 @@ def test_images_of_a_file_are_sites_of_wells(tmp_path, ome: Conversion):
     inside = channels("DAPI", "GFP")
     images = [(1, 2, 1, inside + f'<TiffData IFD="{2 * i}" PlaneCount="2"/>') for i in range(3)]
     write(tmp_path / "a.ome.tif", 6, ome_xml(*images, plate=plate))
-    ome.upload(tmp_path)
-    assert ome.run() == ""
+    ome.take(tmp_path)
+    assert ome.convert() == ""
     assert [(p.well, p.y, p.x, p.channel, p.series, p.planes) for p in ome.shown()] == [
         ("B03", 0, 0, "DAPI", (0,), (0,)),
         ("B03", 0, 0, "GFP", (0,), (1,)),
@@ -93,8 +93,8 @@ def test_stage_positions_and_times_of_planes(tmp_path, ome: Conversion):
         inside = '<TiffData/><Plane TheZ="0" TheC="0" TheT="0" DeltaT="250" DeltaTUnit="ms" '
         inside += f'PositionX="{x}" PositionXUnit="mm" PositionY="{y}" PositionYUnit="mm"/>'
         write(tmp_path / f"p{i}.ome.tif", 1, ome_xml((1, 1, 1, inside)))
-    ome.upload(tmp_path)
-    assert ome.run() == ""
+    ome.take(tmp_path)
+    assert ome.convert() == ""
     assert ome.cells() == {
         "p0.ome.tif": ("A01", 1, 2),
         "p1.ome.tif": ("A01", 1, 1),
@@ -111,8 +111,8 @@ def test_names_complete_what_the_files_leave_open(tmp_path, ome: Conversion):
         for time in (1, 2):
             inside = channels("DAPI", "GFP") + "<TiffData/>"
             write(tmp_path / f"{well}_t{time}.ome.tif", 4, ome_xml((2, 2, 1, inside)))
-    ome.upload(tmp_path)
-    assert ome.run(regex=r"^(?P<w>[A-H]\d\d)_t(?P<t>\d)") == ""
+    ome.take(tmp_path)
+    assert ome.convert(regex=r"^(?P<w>[A-H]\d\d)_t(?P<t>\d)") == ""
     assert {(p.well, p.channel, p.t, p.z) for p in ome.shown()} == {
         (w, c, t, z)
         for w in ("A01", "B12")
@@ -135,8 +135,8 @@ def test_every_file_of_a_set_describes_all(tmp_path, ome: Conversion):
     for i in range(4):
         name = "renamed.ome.tif" if i == 3 else f"f{i}.ome.tif"
         write(tmp_path / name, 1, ome_xml(set_of_files(4), uuid=f"urn:uuid:{i}"))
-    ome.upload(tmp_path)
-    assert ome.run() == ""
+    ome.take(tmp_path)
+    assert ome.convert() == ""
     assert {p.files[0]: (p.channel, p.t) for p in ome.shown()} == {
         "f0.ome.tif": ("DAPI", 0),
         "f1.ome.tif": ("GFP", 0),
@@ -150,8 +150,8 @@ def test_a_companion_file_describes_all(tmp_path, ome: Conversion):
     for i in range(4):
         write(tmp_path / f"f{i}.ome.tif", 1, only)
     (tmp_path / "x.companion.ome").write_text(ome_xml(set_of_files(6)))
-    assert len(ome.upload(tmp_path)) == 5
-    assert ome.run() == ""
+    assert len(ome.take(tmp_path)) == 5
+    assert ome.convert() == ""
     assert {p.files[0]: (p.channel, p.t) for p in ome.shown()} == {
         f"f{i}.ome.tif": (("DAPI", "GFP")[i % 2], i // 2) for i in range(4)
     }
@@ -171,20 +171,20 @@ def test_a_companion_file_describes_all(tmp_path, ome: Conversion):
 )
 def test_contradictions_are_named(tmp_path, ome: Conversion, text, words):
     write(tmp_path / "a.ome.tif", 2, text)
-    ome.upload(tmp_path)
-    message = ome.run()
+    ome.take(tmp_path)
+    message = ome.convert()
     assert f'The image file "a.ome.tif" has OME-XML that cannot be used ({words}' in message
 
 
 def test_a_broken_companion_file_is_named(tmp_path, ome: Conversion):
     write(tmp_path / "f0.ome.tif", 1, ome_xml((1, 1, 1, "<TiffData/>")))
     (tmp_path / "x.companion.ome").write_text("<OME")
-    ome.upload(tmp_path)
-    assert "x.companion.ome cannot be used (it is no XML" in ome.run()
+    ome.take(tmp_path)
+    assert "x.companion.ome cannot be used (it is no XML" in ome.convert()
 
 
 def test_files_that_say_the_same_are_reported(tmp_path, ome: Conversion):
     for name in ("a.ome.tif", "b.ome.tif"):
         write(tmp_path / name, 1, ome_xml((1, 1, 1, "<TiffData/>")))
-    ome.upload(tmp_path)
-    assert '"a.ome.tif" and "b.ome.tif" show the same well' in ome.run()
+    ome.take(tmp_path)
+    assert '"a.ome.tif" and "b.ome.tif" show the same well' in ome.convert()

@@ -51,8 +51,8 @@ def test_an_index_tells_everything(tmp_path, conversion: Conversion):
     write_images(tmp_path, images)
     index(tmp_path, images.values())
     conversion.set(microscope_type="operaphenix")
-    conversion.upload(tmp_path)
-    assert conversion.run() == ""
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
     cells = conversion.cells()
     places = {
         f: cells[NAME.format(row=2, column=3, field=f, plane=1, channel=1, time=1)] for f in FIELDS
@@ -86,8 +86,8 @@ def test_newer_indices_describe_channels_once(tmp_path):
 def test_without_an_index_the_names_tell(tmp_path, conversion: Conversion):
     write_images(tmp_path, EXAMPLES)
     conversion.set(microscope_type="operaphenix", plate_format=384)
-    conversion.upload(tmp_path)
-    assert conversion.run() == ""
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
     assert {(p.well, p.channel) for p in conversion.shown()} == {("B03", "4"), ("P24", "1")}
 
 
@@ -96,8 +96,8 @@ def test_an_image_that_the_index_does_not_know_is_named(tmp_path, conversion: Co
     write_images(tmp_path, images)
     index(tmp_path, [describe(1)[1], describe(4)[1]])
     conversion.set(microscope_type="operaphenix")
-    conversion.upload(tmp_path)
-    message = conversion.run()
+    conversion.take(tmp_path)
+    message = conversion.convert()
     assert '1 of 2 image files ("r02c03f02p01-ch1sk1fk1fl1.tiff"' in message
     assert 'closest that they do mention is "r02c03f04p01-ch1sk1fk1fl1.tiff"' in message
 

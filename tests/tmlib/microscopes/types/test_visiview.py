@@ -53,8 +53,8 @@ def test_stacks_become_focal_planes_of_sites(tmp_path, conversion: Conversion, n
     for name in names_of(POSITIONS):
         write_stk(tmp_path / name, np.arange(3 * 6 * 8, dtype=np.uint16).reshape(3, 6, 8))
     conversion.set(microscope_type="visiview")
-    assert len(conversion.upload(tmp_path)) == 7
-    assert conversion.run("imextract") == ""
+    assert len(conversion.take(tmp_path)) == 7
+    assert conversion.convert("imextract") == ""
     planes = conversion.shown()
     assert {(p.well, p.y, p.x) for p in planes} == {("A01", 0, 0), ("A01", 0, 1), ("B11", 0, 0)}
     assert {(p.channel, p.z, p.planes) for p in planes} == {
@@ -68,16 +68,16 @@ def test_stacks_are_projected(tmp_path, conversion: Conversion, nd):
     for name in names_of(POSITIONS):
         write_stk(tmp_path / name, np.zeros((3, 6, 8), np.uint16))
     conversion.set(microscope_type="visiview")
-    conversion.upload(tmp_path)
-    assert conversion.run(mip=True) == ""
+    conversion.take(tmp_path)
+    assert conversion.convert(mip=True) == ""
     assert {(p.z, p.planes) for p in conversion.shown()} == {(0, (0, 1, 2))}
 
 
 def test_a_missing_nd_file_is_asked_for(tmp_path, conversion: Conversion):
     write_images(tmp_path, ["exp_w1DAPI_s1.tif"])
     conversion.set(microscope_type="visiview")
-    conversion.upload(tmp_path)
-    message = conversion.run()
+    conversion.take(tmp_path)
+    message = conversion.convert()
     assert "one .nd file per acquisition, here is none" in message
     assert "exp_w1DAPI_s1.tif" in message
 
