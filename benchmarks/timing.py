@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 _RUNS = 5
 _LONG_ENOUGH = 10.0
@@ -9,12 +12,17 @@ _LONG_ENOUGH = 10.0
 
 def seconds(function: Callable[[], object]) -> float:
     """Least processor time of a few runs; of fewer, at least one, if they take long."""
+    return timed(function)[1]
+
+
+def timed(function: Callable[[], Result]) -> tuple[Result, float]:
+    """As `seconds`, after what the function returns."""
     times: list[float] = []
     while len(times) < _RUNS and sum(times) < _LONG_ENOUGH:
         start = time.process_time()
-        function()
+        result = function()
         times.append(time.process_time() - start)
-    return min(times)
+    return result, min(times)
 
 
 def readable(duration: float) -> str:

@@ -19,18 +19,15 @@ def convex_area(regions: Regions) -> _Integers:
     """
     if not len(regions):
         return np.zeros(0, np.int64)
-    row_starts = np.flatnonzero(
-        np.r_[True, (np.diff(regions.index) != 0) | (np.diff(regions.y) != 0)]
-    )
-    row_ends = np.r_[row_starts[1:], regions.pixels.size] - 1
+    row_starts, row_ends = regions.row_starts[:-1], regions.row_starts[1:] - 1
     row_index, row_y = regions.index[row_starts], regions.y[row_starts]
     left = _Side.of(row_index, row_y, regions.x[row_starts])
     right = _Side.of(row_index, row_y, -regions.x[row_ends])
 
-    top, bottom = regions.min(regions.y), regions.max(regions.y)
-    height = bottom - top + 1
+    height = regions.height
     index = np.repeat(np.arange(len(regions)), height)
-    y = np.arange(height.sum()) - np.repeat(np.cumsum(height) - height, height) + top[index]
+    first_y = regions.top - (np.cumsum(height) - height)
+    y = np.arange(height.sum()) + np.repeat(first_y, height)
     widths = -right.first_pixel(index, y) - left.first_pixel(index, y) + 1
     return np.bincount(index, weights=np.maximum(widths, 0), minlength=len(regions)).astype(
         np.int64
@@ -48,13 +45,16 @@ class _Side:
     @classmethod
     def of(cls, index: _Integers, y: _Integers, x: _Integers) -> "_Side":
         """The left sides around pixels, of which the leftmost in each row are given."""
-        index = np.concatenate([index, index, index])
-        doubled_y = np.concatenate([2 * y - 1, 2 * y, 2 * y + 1])
-        doubled_x = np.concatenate([2 * x, 2 * x - 1, 2 * x])
-        order = np.lexsort((doubled_x, doubled_y, index))
-        index, y, x = index[order], doubled_y[order], doubled_x[order]
-        leftmost = np.r_[True, (np.diff(index) != 0) | (np.diff(y) != 0)]
-        index, y, x = index[leftmost], y[leftmost], x[leftmost]
+        follows = np.zeros(len(index), bool)
+        follows[1:] = (np.diff(index) == 0) & (np.diff(y) == 1)
+        # of the midpoint below a row and that above the next one, only the leftmost counts
+        above = np.where(follows, np.minimum(x, np.roll(x, 1)), x)
+        keep = np.ones((len(index), 3), bool)
+        keep[:-1, 2] = ~follows[1:]
+        points = np.stack([2 * above, 2 * x - 1, 2 * x], axis=1)
+        rows = np.stack([2 * y - 1, 2 * y, 2 * y + 1], axis=1)
+        index = np.repeat(index, 3)[keep.ravel()]
+        y, x = rows[keep], points[keep]
         while True:
             # A point on or right of the chord between its neighbours is no vertex of the hull,
             # whatever happens to the neighbours: all such points can go at the same time.

@@ -51,6 +51,12 @@ class Crops:
         stack.ravel()[self.positions] = values[self.pixels]
         return stack
 
+    def mask(self) -> NDArray[np.bool_]:
+        """Which pixels of the stack are of an object."""
+        stack = np.zeros(self.shape, bool)
+        stack.ravel()[self.positions] = True
+        return stack
+
     def boxes(self) -> NDArray[np.bool_]:
         """Which pixels of the stack are in the bounding box of its object or next to it."""
         first = self.margin - 1

@@ -16,9 +16,7 @@ def depths(regions: Regions) -> NDArray[np.float64]:
     """
     result = np.empty(len(regions.pixels))
     for part in crops(regions, margin=1):
-        stack = np.zeros(part.shape, bool)
-        stack.ravel()[part.positions] = True
         # one below the other, objects are kept apart by their margins
-        squared = mahotas.distance(stack.reshape(-1, part.shape[2]))
+        squared = mahotas.distance(part.mask().reshape(-1, part.shape[2]))
         result[part.pixels] = np.sqrt(squared.ravel()[part.positions])
     return result

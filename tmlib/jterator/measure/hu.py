@@ -7,6 +7,9 @@ from tmlib.jterator.measure.regions import Regions
 
 _Float = NDArray[np.float64]
 
+# of the moments that are needed, in y and x
+_ORDERS = ((2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3))
+
 HU_NAMES = tuple(f"Hu-{i}" for i in range(7))
 
 
@@ -31,26 +34,24 @@ def hu(regions: Regions, values: _Float) -> _Float:
 
 def _normalised_central_moments(regions: Regions, values: _Float) -> dict[tuple[int, int], _Float]:
     """Moments by their orders in y and x, of the orders 2 and 3."""
-    area = regions.area
+    # Powers of y are the same for a row: the sums over rows are multiplied by them.
+    rows = regions.row_starts[:-1]
+    first_rows = np.searchsorted(rows, regions.starts[:-1])
+    n_rows = np.diff(np.append(first_rows, len(rows)))
+    x = regions.local_x
     total = regions.sum(values)
     with np.errstate(divide="ignore", invalid="ignore"):
-        center_y = regions.sum(values * regions.local_y) / total
-        center_x = regions.sum(values * regions.local_x) / total
-        y = regions.local_y - np.repeat(center_y, area)
-        x = regions.local_x - np.repeat(center_x, area)
-        vy, vx = values * y, values * x
-        products = {
-            (2, 0): vy * y,
-            (1, 1): vy * x,
-            (0, 2): vx * x,
-            (3, 0): vy * y * y,
-            (2, 1): vy * y * x,
-            (1, 2): vy * x * x,
-            (0, 3): vx * x * x,
-        }
+        x = regions.local_x - np.repeat(regions.sum(values * x) / total, regions.area)
+        by_row = [np.add.reduceat(values, rows)]
+        product = values
+        for _ in range(3):
+            product = product * x
+            by_row.append(np.add.reduceat(product, rows))
+        y = regions.local_y[rows]
+        y = y - np.repeat(np.add.reduceat(by_row[0] * y, first_rows) / total, n_rows)
         return {
-            order: regions.sum(product) / total ** (sum(order) / 2 + 1)
-            for order, product in products.items()
+            (i, j): np.add.reduceat(by_row[j] * y**i, first_rows) / total ** ((i + j) / 2 + 1)
+            for i, j in _ORDERS
         }
 
 

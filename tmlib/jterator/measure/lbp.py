@@ -68,10 +68,11 @@ def _count_patterns(part: Crops, values: _Float, radius: int) -> NDArray[np.int6
     codes = np.zeros(limit.shape, np.uint8)
     for bit, points in enumerate(_points(stack, radius)):
         codes |= (points > limit).view(np.uint8) << np.uint8(bit)
+    # one bin per pattern, and one for what is not counted
     bins = _PATTERN[codes]
     bins[~part.boxes()[:, inner, inner]] = _N_PATTERNS
     n_bins = _N_PATTERNS + 1
-    first = np.arange(len(part.objects))[:, None, None] * n_bins
+    first = np.arange(0, len(part.objects) * n_bins, n_bins)[:, None, None]
     histogram = np.bincount((bins + first).ravel(), minlength=len(part.objects) * n_bins)
     return histogram.reshape(-1, n_bins)[:, :-1]
 
@@ -90,7 +91,9 @@ def _points(stack: _Float, radius: int) -> Iterator[_Float]:
         return image[:, :, first : first + width]
 
     def between(low: _Float, high: _Float) -> _Float:
-        value: _Float = low + fraction * (high - low)
+        value: _Float = high - low
+        value *= fraction
+        value += low
         return value
 
     middle = rows(radius)

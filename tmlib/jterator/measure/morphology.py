@@ -1,9 +1,4 @@
-"""Size and shape of objects.
-
-Second moments give the ellipse features, border pixels weighted by their neighbourhood the
-perimeter (Benkrid K, Crookes D (2000), "Design and FPGA implementation of a perimeter
-estimator"), so that the values are those of scikit-image.
-"""
+"""Size and shape of objects; the values are those of scikit-image where it has them."""
 
 from typing import Any, NamedTuple
 
@@ -11,20 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tmlib.jterator.measure.borders import borders
 from tmlib.jterator.measure.convexity import convex_area
 from tmlib.jterator.measure.depths import depths
 from tmlib.jterator.measure.regions import Regions
 from tmlib.jterator.measure.zernike import ZERNIKE_NAMES, zernike_moments
 
 _Float = NDArray[np.float64]
-
-
-# Length of the border at a border pixel, by its number of direct and of diagonal neighbours on the
-# border: straight, diagonal, or the mean of both where it turns.
-_STEP_LENGTHS = np.zeros((5, 5))
-_STEP_LENGTHS[2:4, 0:3] = 1
-_STEP_LENGTHS[[0, 1], [2, 3]] = np.sqrt(2)
-_STEP_LENGTHS[1, 1:3] = (1 + np.sqrt(2)) / 2
 
 
 def morphology(labels: NDArray[np.integer[Any]], *, zernike: bool = False) -> pd.DataFrame:
@@ -49,7 +37,7 @@ def morphology(labels: NDArray[np.integer[Any]], *, zernike: bool = False) -> pd
     regions = Regions.of(labels)
     area = regions.area.astype(np.float64)
     major, minor, center_y, center_x = _ellipses(regions)
-    perimeter, n_border_pixels = _borders(regions, labels)
+    perimeter, n_border_pixels = borders(regions)
     radius = depths(regions)
     with np.errstate(divide="ignore", invalid="ignore"):
         elongation = np.where(major > 0, (major - minor) / major, np.nan)
@@ -92,7 +80,7 @@ class FormFactors(NamedTuple):
 def form_factors(labels: NDArray[np.integer[Any]]) -> FormFactors:
     """The values by which clumps and debris are told, without the cost of the others."""
     regions = Regions.of(labels)
-    perimeter, _ = _borders(regions, labels)
+    perimeter = borders(regions).perimeter
     convexity = regions.area / convex_area(regions)
     circularity = _circularity(regions.area, perimeter)
     return FormFactors(regions.labels, regions.area, convexity, circularity)
@@ -116,26 +104,3 @@ def _ellipses(regions: Regions) -> tuple[_Float, _Float, _Float, _Float]:
     major = 4 * np.sqrt(half_trace + spread)
     minor = 4 * np.sqrt(np.maximum(half_trace - spread, 0))
     return major, minor, mean_y + regions.top, mean_x + regions.left
-
-
-def _borders(regions: Regions, labels: NDArray[np.integer[Any]]) -> tuple[_Float, _Float]:
-    """Perimeters, and numbers of pixels with a 4-neighbour outside of the object."""
-    padded = np.pad(labels, 1)
-    width = padded.shape[1]
-    flat = padded.ravel()
-    positions = (regions.y + 1) * width + regions.x + 1
-    own = flat[positions]
-    direct, diagonal = (-width, -1, 1, width), (-width - 1, -width + 1, width - 1, width + 1)
-    is_border = np.zeros(len(positions), bool)
-    for step in direct:
-        is_border |= flat[positions + step] != own
-
-    borders = np.zeros_like(flat)
-    borders[positions[is_border]] = own[is_border]
-    at, label = positions[is_border], own[is_border]
-    n_direct = sum((borders[at + step] == label).astype(np.int64) for step in direct)
-    n_diagonal = sum((borders[at + step] == label).astype(np.int64) for step in diagonal)
-    index = regions.index[is_border]
-    lengths = _STEP_LENGTHS[n_direct, n_diagonal]
-    perimeter = np.bincount(index, weights=lengths, minlength=len(regions)).astype(np.float64)
-    return perimeter, np.bincount(index, minlength=len(regions)).astype(np.float64)

@@ -113,6 +113,12 @@ class Regions:
         """Column of each pixel, counted from the first column of its object."""
         return self.x - np.repeat(self.left, self.area)
 
+    @cached_property
+    def row_starts(self) -> NDArray[np.int64]:
+        """Where the pixels of each row of each object start; one more entry than rows."""
+        changes = (np.diff(self.y) != 0) | (np.diff(self.index) != 0)
+        return np.flatnonzero(np.concatenate([[True], changes, [True]])[: len(self.y) + 1])
+
     def sum(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sum over each object of one value per pixel."""
         if not len(self):

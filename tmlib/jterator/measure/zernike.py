@@ -69,11 +69,12 @@ class _Runs(NamedTuple):
 
 def _runs(regions: Regions) -> _Runs:
     index, y, x = regions.index, regions.local_y + 1, regions.local_x + 1
-    new_row = np.r_[True, (np.diff(index) != 0) | (np.diff(y) != 0)][: len(y)]
-    starts = np.flatnonzero(new_row | np.r_[True, np.diff(x) != 1][: len(x)])
+    is_start = np.diff(x, prepend=-1) != 1
+    is_start[regions.row_starts[:-1]] = True
+    starts = np.flatnonzero(is_start)
     lengths = np.diff(np.r_[starts, len(x)])
     index, y = index[starts], y[starts]
-    leftmost = np.flatnonzero(new_row[starts])
+    leftmost = np.searchsorted(starts, regions.row_starts[:-1])
     per_row = np.diff(np.r_[leftmost, len(starts)])
     rank = np.arange(len(starts)) - np.repeat(leftmost, per_row)
     height, width = regions.height[index] + 2, regions.width[index] + 2
