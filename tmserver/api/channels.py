@@ -11,7 +11,8 @@ routes = Routes("channel")
 class ChannelLayer(Schema):
     """A channel at one time point and plane: a pyramid whose zoom levels are 0 to max_zoom.
 
-    The intensities are the window of brightness that is shown when no other is asked for.
+    The intensities are the window of brightness that is shown when no other is asked for; the
+    size of a pixel is its width in micrometres, if the microscope has told.
     """
 
     id: Id
@@ -22,6 +23,7 @@ class ChannelLayer(Schema):
     min_intensity: int
     experiment_id: Id
     image_size: ImageSize
+    pixel_size: float | None
 
 
 class Channel(Schema):
@@ -113,4 +115,5 @@ def _layer(experiment: models.Experiment, layer: models.ChannelLayer) -> Channel
         min_intensity=layer.min_intensity,
         experiment_id=experiment.id,
         image_size=map_size(experiment),
+        pixel_size=experiment.pixel_size,
     )

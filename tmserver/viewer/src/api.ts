@@ -26,6 +26,8 @@ export interface ChannelLayer {
   readonly min_intensity: number;
   readonly max_intensity: number;
   readonly image_size: ImageSize;
+  /** Width of a pixel in micrometres, if the microscope has told. */
+  readonly pixel_size: number | null;
 }
 
 export interface Channel {

@@ -82,6 +82,7 @@ export class PlatePage {
     });
     this.fillPanel(panel, header, planePanel(tpoints, zplanes, this.plane, this.choosePlane), webgl);
     this.addControls(page, mapElement);
+    addScaleBar(this.map, mapElement, layer.pixel_size);
     this.refresh();
     this.publish(webgl);
   }
@@ -198,7 +199,6 @@ export class PlatePage {
     mapElement.addEventListener('keydown', (event) => {
       if (event.key === 'f') fit();
     });
-    addScaleBar(this.map, mapElement);
   }
 
   /** The door for tests and for the curious in the browser's console. */

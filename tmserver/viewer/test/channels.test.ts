@@ -16,6 +16,7 @@ function channel(name: string, nLayers = 1): Channel {
       min_intensity: 100,
       max_intensity: 5000,
       image_size: { width: 3000, height: 2000 },
+      pixel_size: null,
     })),
   };
 }

@@ -1,11 +1,23 @@
 import { expect, it } from 'vitest';
 import { sliderEnd } from '../src/contrast_slider';
-import { roundLength } from '../src/scale_bar';
+import { roundLength, scaleBar } from '../src/scale_bar';
 
 it('draws the scale bar as long as a round number allows', () => {
   expect([0.3, 1, 4.9, 5, 19, 140, 999, 1000].map(roundLength)).toEqual([
-    1, 1, 2, 5, 10, 100, 500, 1000,
+    0.2, 1, 2, 5, 10, 100, 500, 1000,
   ]);
+});
+
+it('counts whole pixels where no pixel size is known', () => {
+  expect(scaleBar(140, null)).toEqual({ label: '100 px', pixels: 100 });
+  expect(scaleBar(0.4, null)).toEqual({ label: '1 px', pixels: 1 });
+  expect(scaleBar(14_000, null).label).toBe('10,000 px');
+});
+
+it('shows a length in the sample where the pixel size is known', () => {
+  expect(scaleBar(140, 0.5)).toEqual({ label: '50 µm', pixels: 100 });
+  expect(scaleBar(14_000, 0.65)).toEqual({ label: '5 mm', pixels: 5000 / 0.65 });
+  expect(scaleBar(1.4, 0.65).label).toBe('0.5 µm');
 });
 
 it('lets the contrast slider go beyond the window, but not beyond the image', () => {
