@@ -1,6 +1,6 @@
 """The arrays that pipeline modules exchange, indexed (y, x); stacks are indexed (y, x, z)."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,22 @@ BinaryImage = NDArray[np.bool_]
 
 LabelImage = NDArray[np.int32]
 """Background is 0, every object has a positive number of its own."""
+
+
+class PreviousObjects(NamedTuple):
+    """Objects at the previous time point of the same site.
+
+    Attributes
+    ----------
+    labels
+        Label image (y, x); all background at the first time point.
+    largest_label
+        The largest label of all time points before.
+    """
+
+    labels: LabelImage
+    largest_label: int
+
 
 MaskImage = BinaryImage | LabelImage
 """Foreground is True or positive."""

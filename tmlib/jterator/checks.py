@@ -37,7 +37,9 @@ def check_project(
         _check_version(step, module, connections)
         _check_argument_names(step, module, connections)
         for handle in connections.input:
-            if handle.is_pipe:
+            if module.takes_previous(module.inputs[handle.name]):
+                _check_previous(step, handle, pipeline)
+            elif handle.is_pipe:
                 _check_source(step, handle, channels, producers, registered)
             else:
                 _check_value(step, handle, module)
@@ -163,6 +165,16 @@ def _check_source(
         raise PipelineDescriptionError(
             f'{place} needs "{handle.key}", which is neither a channel of the pipeline nor made '
             f"by an active module before it: {suggest(handle.key, {*producers, *channels})}."
+        )
+
+
+def _check_previous(step: Step, handle: InputHandle, pipeline: PipelineDescription) -> None:
+    put_out = [objects.name for objects in pipeline.output.objects]
+    if handle.type != "SegmentedObjects" or handle.key not in put_out:
+        raise PipelineDescriptionError(
+            f'Input "{handle.name}" of module "{step.name}" gets objects of the previous time '
+            f'point, which the pipeline must put out; "{handle.key}" of type {handle.type} are '
+            f"none of them: {suggest(str(handle.key), put_out)}."
         )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tmlib.errors import TmError
-from tmlib.jterator.arrays import IntensityStack, LabelImage
+from tmlib.jterator.arrays import IntensityStack, LabelImage, PreviousObjects
 from tmlib.jterator.descriptions import HandlesDescription, InputHandle, OutputHandle, Step
 from tmlib.jterator.errors import ModuleError, PipelineDescriptionError, suggest
 from tmlib.jterator.modules import registry
@@ -43,6 +43,8 @@ class SegmentedObjects:
     is_stored
         Whether they are stored objects that the pipeline took as input; their measurements are
         new.
+    largest_label
+        The largest label so far, at this time point or one before.
     """
 
     name: str
@@ -50,6 +52,7 @@ class SegmentedObjects:
     measurements: pd.DataFrame
     as_polygons: bool
     is_stored: bool = False
+    largest_label: int = 0
 
 
 @dataclass
@@ -60,6 +63,7 @@ class _Site:
     images: dict[str, NDArray[Any]] = field(default_factory=dict)
     objects: dict[str, LabelImage] = field(default_factory=dict)
     measurements: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
+    previous: dict[str, PreviousObjects] = field(default_factory=dict)
 
 
 def run_pipeline(
@@ -67,6 +71,7 @@ def run_pipeline(
     images: Mapping[str, IntensityStack],
     *,
     objects: Mapping[str, LabelImage] | None = None,
+    previous: Mapping[str, SegmentedObjects] | None = None,
     save_figure: Callable[[str, str], None] | None = None,
 ) -> dict[str, SegmentedObjects]:
     """Run the active modules of a pipeline, in their order, on the images of one site.
@@ -82,6 +87,9 @@ def run_pipeline(
     objects
         Label images (y, x) of the stored objects at the site, by name, for pipelines that take
         some as input.
+    previous
+        What the pipeline put out for the previous time point of the site, for modules that follow
+        objects through time.
     save_figure
         Called with the name of a module and its figure (Plotly JSON). If not given, no figures
         are made, whatever the handles say.
@@ -101,6 +109,8 @@ def run_pipeline(
     stored = objects or {}
     project.check(object_names=stored)
     site = _start(project, images, stored)
+    for name, found in (previous or {}).items():
+        site.previous[name] = PreviousObjects(found.labels, found.largest_label)
     steps = project.pipeline.active_steps
     last_uses = {
         handle.key: n
@@ -119,6 +129,7 @@ def run_pipeline(
             measurements=_measurements(site, output.name),
             as_polygons=output.as_polygons,
             is_stored=output.name in stored,
+            largest_label=_largest_label(site, output.name),
         )
         for output in project.pipeline.output.objects
     }
@@ -215,6 +226,8 @@ def _argument(
     if not handle.is_pipe:
         return handle.value
     key = str(handle.key)
+    if module.takes_previous(argument):
+        return site.previous.get(key, PreviousObjects(np.zeros(site.shape, np.int32), 0))
     array = site.objects[key] if handle.type == "SegmentedObjects" else site.images[key]
     place = f'Module "{step.name}": input "{handle.name}"'
     _check_type(place, handle.type, array)
@@ -265,3 +278,9 @@ def _measurements(site: _Site, name: str) -> pd.DataFrame:
     table = pd.concat([pd.DataFrame(index=index), *tables], axis="columns")
     # How many objects one encloses is counted with each summary of their features.
     return table.loc[:, ~table.columns.duplicated()]
+
+
+def _largest_label(site: _Site, name: str) -> int:
+    labels = site.objects[name]
+    before = site.previous[name].largest_label if name in site.previous else 0
+    return max(int(labels.max()) if labels.size else 0, before)

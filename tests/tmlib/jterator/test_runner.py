@@ -249,3 +249,55 @@ def test_every_summary_counts_objects_once(images: dict[str, Image]) -> None:
     columns = run_pipeline(project, images)["Cells"].measurements.columns
     assert columns.is_unique
     assert "Nuclei_Count" in columns
+
+
+def tracking() -> Project:
+    """The default project, with nuclei and cells that keep their numbers through time."""
+    description = edited(
+        register_nuclei={"mask": "track_nuclei.tracked_image"},
+        segment_cells={"primary_label_image": "track_nuclei.tracked_image"},
+    ).to_dict()
+    step = {"source": "track_objects.py", "handles": "handles/track_nuclei.handles.yaml"}
+    description["pipeline"]["pipeline"].insert(5, step)
+    description["handles"]["track_nuclei"] = {
+        "version": "0.1.0",
+        "input": [
+            {"name": "label_image", "type": "LabelImage", "key": "filter_nuclei.filtered_mask"},
+            {"name": "previous_objects", "type": "SegmentedObjects", "key": "Nuclei"},
+        ],
+        "output": [
+            {"name": "tracked_image", "type": "LabelImage", "key": "track_nuclei.tracked_image"}
+        ],
+    }
+    return Project.from_dict(description)
+
+
+def test_objects_keep_their_numbers_through_time(images: dict[str, Image]) -> None:
+    project = tracking()
+    first = run_pipeline(project, images)
+    moved = {name: np.roll(image, (3, 4), (0, 1)) for name, image in images.items()}
+    moved["DAPI"][100:, :100] = 100
+    second = run_pipeline(project, moved, previous=first)
+    third = run_pipeline(project, images, previous=second)
+    numbers = {
+        center: [int(found["Nuclei"].labels[center]) for found in (first, second, third)]
+        for center in ((41, 42), (41, 101), (110, 60), (121, 141))
+    }
+    assert list(first["Nuclei"].measurements.index) == [1, 2, 3, 4, 5]
+    lost = numbers.pop((110, 60))
+    assert lost[1] == 0
+    assert lost[2] > 5
+    for one, two, three in numbers.values():
+        assert one == two == three > 0
+    for found in (second, third):
+        nuclei, cells = found["Nuclei"].labels, found["Cells"].labels
+        assert np.array_equal(cells[nuclei > 0], nuclei[nuclei > 0])
+
+
+def test_tracked_objects_must_be_put_out() -> None:
+    description = tracking().to_dict()
+    description["handles"]["track_nuclei"]["input"][1]["key"] = "Nucleus"
+    with pytest.raises(
+        PipelineDescriptionError, match=r'previous time point.*did you mean "Nuclei"'
+    ):
+        Project.from_dict(description).check()

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from tmlib.jterator import modules
-from tmlib.jterator.arrays import Stack
+from tmlib.jterator.arrays import PreviousObjects, Stack
 from tmlib.jterator.errors import PipelineDescriptionError, suggest
 
 _SUFFIX = ".handles.yaml"
@@ -65,6 +65,10 @@ class Module:
     def takes_stacks(self, argument: str) -> bool:
         """Whether an argument may have several focal planes."""
         return Stack in getattr(self.annotations[argument], "__metadata__", ())
+
+    def takes_previous(self, argument: str) -> bool:
+        """Whether an argument gets the objects of the previous time point."""
+        return self.annotations[argument] is PreviousObjects
 
 
 @cache

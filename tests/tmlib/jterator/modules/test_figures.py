@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tmlib.jterator.arrays import PreviousObjects
 from tmlib.jterator.modules import registry
 
 SHAPE = (300, 280)
@@ -23,6 +24,8 @@ def arguments(name: str) -> dict[str, Any]:
     for handle in registry.get(name).handles["input"]:
         if handle["type"] in ("IntensityImage", "Image"):
             values[handle["name"]] = image
+        elif registry.get(name).takes_previous(handle["name"]):
+            values[handle["name"]] = PreviousObjects(np.roll(labels, 3, axis=1), 36)
         elif "key" in handle:
             values[handle["name"]] = labels
         else:

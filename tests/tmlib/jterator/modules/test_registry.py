@@ -173,6 +173,7 @@ def test_modules_beyond_the_original_are_known() -> None:
         "measure_quality",
         "register_site",
         "segment_nuclei",
+        "track_objects",
     }
 
 
