@@ -78,6 +78,7 @@ def test_channels_and_their_layers(owner: Person, experiment: str, layer: str) -
         "max_intensity": 1000,
         "experiment_id": experiment.rpartition("/")[2],
         "image_size": {"width": WIDTH, "height": HEIGHT},
+        "pixel_size": None,
     }
     assert owner.get(f"{experiment}/channel_layers", channel_name="DNA", tpoint=0) == [found]
     assert owner.get(f"{experiment}/channel_layers", zplane=1) == []
