@@ -18,6 +18,7 @@ from tmlib.jterator.project import Project
 from tmlib.jterator.runner import SegmentedObjects, run_pipeline
 from tmlib.objects import compaction, feature_files
 from tmlib.objects.mapobject_types import (
+    STATIC_TYPES,
     delete_type,
     ensure_mapobject_type,
     set_zoom_thresholds,
@@ -52,17 +53,11 @@ class Jterator(Step):
         with context.database.session() as session:
             project = _read_project(session, context.experiment_id)
             channels = read_channels(session, context.experiment_id)
-            types = _type_ids(session, context.experiment_id)
-            project.check([channel.name for channel in channels], list(types))
-            shape, _ = read_field_shape(session, context.experiment_id)
+            stored = _type_ids(session, context.experiment_id).keys() - STATIC_TYPES.keys()
+            project.check([channel.name for channel in channels], stored)
             sites = read_plate_map(session, context.experiment_id).sites
             site_ids = [site.id for site in sites if not site.omitted]
             fields = [_field(context, site) for site in sites]
-        if shape.n_zplanes > 1:
-            raise BadInput(
-                f"The images have {shape.n_zplanes} focal planes, pipelines work on one: set the "
-                'argument "mip" of step "metaconfig" to project them.'
-            )
         context.effects.append(lambda session: _renew_types(session, context, project, fields))
         size = int(context.arguments["batch_size"] or 1)
         return [[{"site_ids": part} for part in chunks(site_ids, size)]]
@@ -90,13 +85,20 @@ class Jterator(Step):
                         tpoint,
                     )
                     continue
+                stored = _read_stored(context, project, site, tpoint)
+                if stored is None:
+                    continue
                 images = {
-                    channel.name: site_images.read(
-                        site, channel.name, t=tpoint, z=0, correct=channel.correct, align=True
+                    channel.name: site_images.read_stack(
+                        site,
+                        channel.name,
+                        t=tpoint,
+                        n_zplanes=shape.n_zplanes,
+                        correct=channel.correct,
+                        align=True,
                     )
                     for channel in project.pipeline.input.channels
                 }
-                stored = _read_stored(context, project, site, tpoint)
                 for objects in run_pipeline(project, images, objects=stored).values():
                     write_labels(
                         _field(context, site),
@@ -203,14 +205,15 @@ def _field(context: JobContext, site: PlacedSite) -> Path:
 
 def _read_stored(
     context: JobContext, project: Project, site: PlacedSite, tpoint: int
-) -> dict[str, NDArray[np.int32]]:
-    """Label images of the stored objects that the pipeline takes; empty where there are none."""
+) -> dict[str, NDArray[np.int32]] | None:
+    """Label images of the stored objects that the pipeline takes; None if one was never stored."""
     found = {}
     for objects in project.pipeline.input.objects:
         try:
             labels = read_labels(_field(context, site), objects.name, t=tpoint, z=0)
-        except NotFound:
-            labels = np.zeros((site.box.height, site.box.width), np.int32)
+        except NotFound as error:
+            logger.warning("%s It is left out.", error)
+            return None
         found[objects.name] = crop(labels, Shift(0, 0), site.residues)
     return found
 

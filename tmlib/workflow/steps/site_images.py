@@ -1,7 +1,10 @@
 """Images of sites as steps need them: corrected for uneven light, and aligned between cycles."""
 
 from collections.abc import Collection
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -78,6 +81,26 @@ class SiteImages:
         if correct:
             pixels = self._corrections.correct(channel_name, site.plate_id, pixels)
         return crop(pixels, self._shift(site, channel), site.residues) if align else pixels
+
+    def read_stack(
+        self,
+        site: PlacedSite,
+        channel_name: str,
+        *,
+        t: int,
+        n_zplanes: int,
+        correct: bool = False,
+        align: bool = False,
+    ) -> NDArray[Any]:
+        """Read all focal planes (y, x, z), or the image (y, x) if there is only one.
+
+        The arguments are those of :meth:`read`.
+        """
+        planes = [
+            self.read(site, channel_name, t=t, z=z, correct=correct, align=align)
+            for z in range(n_zplanes)
+        ]
+        return planes[0] if n_zplanes == 1 else np.stack(planes, axis=-1)
 
     def fingerprint(
         self, site: PlacedSite, channel_name: str, *, correct: bool, align: bool

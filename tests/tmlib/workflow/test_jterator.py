@@ -1,0 +1,96 @@
+"""Pipelines on stacks of focal planes, run as a workflow."""
+
+import copy
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.services.runs import CONVERSION, Run
+from tmlib.db import Database
+from tmlib.experiments.models import Experiment
+from tmlib.jterator.modules.registry import get
+from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
+from tmlib.objects.models import MapobjectSegmentation
+from tmlib.sample import SamplePlate, simulate_plate
+from tmlib.settings import Settings
+from tmlib.workflow import service
+
+ANALYSIS = ("image_analysis", {"jterator": {}})
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> SamplePlate:
+    return simulate_plate(
+        tmp_path_factory.mktemp("stacks"),
+        wells=["B02"],
+        rows=1,
+        columns=1,
+        height=200,
+        width=200,
+        n_zplanes=3,
+    )
+
+
+@pytest.fixture
+def run(stacks: SamplePlate, database: Database, experiment: Experiment, settings: Settings) -> Run:
+    run = Run(database, experiment, settings)
+    run.upload("plate", "stacks", stacks.image_files)
+    run.run(("image_conversion", CONVERSION))
+    return run
+
+
+def save(run: Run, project: dict[str, Any]) -> None:
+    with run.database.transaction() as session:
+        service.save_jterator_project(session, run.experiment.id, project)
+
+
+def projected(project: dict[str, Any], channel: str) -> dict[str, Any]:
+    """The same pipeline on the projection of the focal planes."""
+    project = copy.deepcopy(project)
+    for handles in project["handles"].values():
+        for handle in handles["input"]:
+            if handle.get("key") == channel:
+                handle["key"] = "flat"
+    handles = copy.deepcopy(dict(get("project").handles))
+    handles["input"][0]["key"] = channel
+    handles["output"][0]["key"] = "flat"
+    step = {"source": "project.py", "handles": "project.handles.yaml", "active": True}
+    project["pipeline"]["pipeline"].insert(0, step)
+    project["handles"]["project"] = handles
+    return project
+
+
+def test_focal_planes_are_projected_by_the_pipeline(run: Run, stacks: SamplePlate) -> None:
+    project = nuclei_and_cells("A01_C01", correct=False).to_dict()
+    save(run, projected(project, "A01_C01"))
+    run.run(ANALYSIS)
+    with run.database.session() as session:
+        found = session.scalars(
+            select(MapobjectSegmentation).where(MapobjectSegmentation.label.is_not(None))
+        ).all()
+    nuclei = stacks.sites[0].nuclei()
+    right = [one for one in found if nuclei[int(one.centroid_y), int(one.centroid_x)]]
+    assert len(right) == len(found)
+    assert abs(len(found) - stacks.sites[0].n_nuclei) <= 1
+
+
+def test_a_module_that_works_on_one_plane_says_so(run: Run) -> None:
+    save(run, nuclei_and_cells("A01_C01", correct=False).to_dict())
+    run.work(run.submit(ANALYSIS))
+    [error] = run.errors()
+    assert error is not None
+    assert "3 focal planes" in error
+    assert '"project"' in error
+
+
+def test_objects_that_were_never_stored_are_named(run: Run) -> None:
+    project = nuclei_and_cells("A01_C01", correct=False).to_dict()
+    project["pipeline"]["input"]["objects"] = [{"name": "Plates"}]
+    save(run, project)
+    run.work(run.submit(ANALYSIS))
+    [error] = run.errors()
+    assert error is not None
+    assert "Plates" in error
