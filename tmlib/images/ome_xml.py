@@ -12,7 +12,7 @@ from defusedxml.ElementTree import fromstring
 
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes.base import ImageMetadata
-from tmlib.microscopes.ome_model import OmeXmlError, read_ome_xml
+from tmlib.microscopes.ome_model import Index, OmeXmlError, read_ome_xml
 from tmlib.microscopes.xml_files import local_name
 
 if TYPE_CHECKING:
@@ -62,12 +62,13 @@ def describe(properties: ImageProperties, name: str) -> str:
         If the file's own OME-XML contradicts the file or itself.
     """
     if properties.omexml is not None:
-        planes = read_ome_xml(properties.omexml).planes(name, holder=True)
+        ome = read_ome_xml(properties.omexml)
+        planes = ome.planes(name, holder=True)
         beyond = [plane.plane for plane in planes if (plane.plane or 0) >= properties.n_planes]
         if beyond:
             raise OmeXmlError(f"it has a plane {beyond[0]}, the file has {properties.n_planes}")
         if planes:
-            return _excerpt(properties, name)
+            return _excerpt(properties, name, ome.indices(name))
     root = ElementTree.Element("OME", {"xmlns": _NAMESPACE})
     image = ElementTree.SubElement(root, "Image", {"ID": "Image:0", "Name": name})
     pixels = ElementTree.SubElement(
@@ -75,10 +76,10 @@ def describe(properties: ImageProperties, name: str) -> str:
         "Pixels",
         {
             "ID": "Pixels:0",
-            "DimensionOrder": "XYZCT",
-            "SizeZ": str(properties.n_planes),
-            "SizeC": "1",
-            "SizeT": "1",
+            "DimensionOrder": "XYCZT",
+            "SizeZ": str(properties.n_planes // (properties.n_channels * properties.n_tpoints)),
+            "SizeC": str(properties.n_channels),
+            "SizeT": str(properties.n_tpoints),
         },
     )
     _set_size(pixels, properties)
@@ -114,22 +115,23 @@ def _set_size(pixels: "Element", properties: ImageProperties) -> None:
     pixels.set("SizeY", str(properties.height))
 
 
-def _excerpt(properties: ImageProperties, name: str) -> str:
+def _excerpt(properties: ImageProperties, name: str, indices: list[set[Index]]) -> str:
     """A file's own OME-XML without other files and without what is not needed."""
     root = fromstring(properties.omexml or "")
     uuid = root.get("UUID")
     _prune(root)
     kept = set()
-    for image in [element for element in root if local_name(element) == "Image"]:
-        pixels = next(element for element in image if local_name(element) == "Pixels")
-        for data in [element for element in pixels if local_name(element) == "TiffData"]:
-            if not _is_of(data, name, uuid):
-                pixels.remove(data)
-        if any(local_name(element) == "TiffData" for element in pixels):
-            _set_size(pixels, properties)
-            kept.add(image.get("ID"))
-        else:
+    images = [element for element in root if local_name(element) == "Image"]
+    for image, stored in zip(images, indices, strict=True):
+        if not stored:
             root.remove(image)
+            continue
+        kept.add(image.get("ID"))
+        pixels = next(element for element in image if local_name(element) == "Pixels")
+        _set_size(pixels, properties)
+        for element in list(pixels):
+            if not _is_of(element, name, uuid, stored):
+                pixels.remove(element)
     for plate in [element for element in root if local_name(element) == "Plate"]:
         for well in list(plate):
             if not {reference.get("ID") for reference in well.iter()} & kept:
@@ -146,9 +148,11 @@ def _prune(element: "Element") -> None:
             element.remove(child)
 
 
-def _is_of(data: "Element", name: str, uuid: str | None) -> bool:
-    """Whether TiffData belongs to the file of this name, which holds it."""
-    identifiers = list(data)
+def _is_of(element: "Element", name: str, uuid: str | None, stored: set[Index]) -> bool:
+    """Whether an element of Pixels is about the file of this name, which holds it."""
+    if local_name(element) == "Plane":
+        return tuple(int(element.get(f"The{axis}", "0")) for axis in "ZCT") in stored
+    identifiers = list(element)
     return not identifiers or any(
         identifier.get("FileName") in (name, None)
         or (uuid is not None and (identifier.text or "").strip() == uuid)

@@ -28,6 +28,7 @@ _TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_PALETTE = 3
 _CALIBRATION = ("spatial-calibration-state", "spatial-calibration-x", "spatial-calibration-units")
+_IMAGEJ_UNITS = {"micron": "um", "um": "um", "µm": "um", "\\u00B5m": "um"}
 _ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 
 GrayImage = NDArray[np.uint8] | NDArray[np.uint16]
@@ -63,7 +64,9 @@ class ImageProperties:
     omexml
         The OME-XML description, if the file carries one.
     pixel_size
-        Width of a pixel in micrometres, if MetaMorph or a relative wrote it into the file.
+        Width of a pixel in micrometres, if MetaMorph, a relative or ImageJ wrote it into the file.
+    n_channels, n_tpoints
+        What ImageJ says about the planes: channels change fastest, then focal planes.
     """
 
     height: int
@@ -72,6 +75,8 @@ class ImageProperties:
     n_planes: int
     omexml: str | None = None
     pixel_size: float | None = None
+    n_channels: int = 1
+    n_tpoints: int = 1
 
 
 def inspect_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> ImageProperties:
@@ -93,6 +98,7 @@ def inspect_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> ImagePropertie
                 len(planes),
                 tiff.ome_metadata,
                 _pixel_size(tiff),
+                *_hyperstack(tiff, len(planes)),
             )
     header = _png_header(path, max_pixels)
     return ImageProperties(header.height, header.width, header.bit_depth, 1)
@@ -260,11 +266,15 @@ def _n_declared(tiff: tifffile.TiffFile) -> int:
 
 
 def _pixel_size(tiff: tifffile.TiffFile) -> float | None:
-    """Width of a pixel in micrometres, as MetaMorph (tags) or MetaXpress (XML) write it."""
+    """Width of a pixel in micrometres, as MetaMorph (tags), MetaXpress (XML) or ImageJ write it."""
     values: dict[str, Any] = {}
     if stk := tiff.stk_metadata:
         names = ("SpatialCalibration", "XCalibration", "CalibrationUnits")
         values = {key: stk.get(name) for key, name in zip(_CALIBRATION, names, strict=True)}
+    elif imagej := tiff.imagej_metadata:
+        per_unit = tiff.pages.first.get_resolution()[0]
+        unit = _IMAGEJ_UNITS.get(str(imagej.get("unit", "")))
+        values = dict(zip(_CALIBRATION, ("on", 1 / per_unit if per_unit else 0, unit), strict=True))
     else:
         with contextlib.suppress(ParseError, DefusedXmlException):
             text = tiff.pages.first.description
@@ -276,6 +286,14 @@ def _pixel_size(tiff: tifffile.TiffFile) -> float | None:
         if state.lower() in ("1", "on", "true") and units in ("um", "µm"):
             return float(size) if 0 < float(size) < np.inf else None
     return None
+
+
+def _hyperstack(tiff: tifffile.TiffFile, n_planes: int) -> tuple[int, int]:
+    """How many channels and time points ImageJ says there are."""
+    metadata = tiff.imagej_metadata or {}
+    n_channels, n_tpoints = (int(metadata.get(key, 1)) for key in ("channels", "frames"))
+    is_possible = min(n_channels, n_tpoints) > 0 and n_planes % (n_channels * n_tpoints) == 0
+    return (n_channels, n_tpoints) if is_possible else (1, 1)
 
 
 def _bytes_are_missing(page: Any, file_size: int) -> bool:

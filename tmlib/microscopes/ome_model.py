@@ -98,6 +98,10 @@ class OmeXml:
                 found.append(replace(one, site=site, series=series, plane=plane))
         return sorted(found, key=lambda plane: plane.plane or 0)
 
+    def indices(self, file_name: str) -> list[set[Index]]:
+        """Which planes (z, c, t) of each image are in a file that holds the OME-XML."""
+        return [{index for _, index in _stored(image, file_name, True)} for image in self.images]
+
     def pixel_size(self, file_name: str, *, holder: bool = False) -> float | None:
         """Width and height of a pixel in micrometres, if all images of a file have the same."""
         sizes = {image.pixel_size for image in self.images if _stored(image, file_name, holder)}

@@ -278,6 +278,17 @@ def test_stacks_of_imagej_may_have_one_directory(tmp_path, gray, byteorder):
     assert (read_image(path, plane=1) == gray + 1).all()
 
 
+@pytest.mark.parametrize(("unit", "expected"), [("micron", 0.5), ("um", 0.5), ("inch", None)])
+def test_hyperstacks_of_imagej_have_axes(tmp_path, gray, unit, expected):
+    path = tmp_path / "a.tif"
+    stack = np.zeros((2, 5, 3, *gray.shape), np.uint16)
+    metadata = {"axes": "TZCYX", "unit": unit}
+    tifffile.imwrite(path, stack, imagej=True, resolution=(2, 2), metadata=metadata)
+    properties = inspect_image(path)
+    assert (properties.n_planes, properties.n_channels, properties.n_tpoints) == (30, 3, 2)
+    assert properties.pixel_size == expected
+
+
 @pytest.mark.parametrize(
     ("state", "units", "expected"), [("on", "um", 0.65), ("off", "um", None), ("on", "in", None)]
 )

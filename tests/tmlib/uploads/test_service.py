@@ -44,6 +44,11 @@ def test_nothing_that_fits_is_an_error_that_shows_what_is_wanted(inbox: Inbox) -
         register(inbox)
 
 
+def test_the_microscope_type_that_fits_is_suggested(inbox: Inbox) -> None:
+    with pytest.raises(BadInput, match="type that fits, cellomics for example"):
+        register(inbox, "AS_09125_050116030001_D03f00d0.tif", "thumbs.db", "AS_1_D03f00d1.tif")
+
+
 @pytest.mark.parametrize("name", ["x/../" + IMAGE, "/" + IMAGE, "a/" + IMAGE, "a\\" + IMAGE])
 def test_names_with_folders_are_refused(inbox: Inbox, name: str) -> None:
     with pytest.raises(BadInput, match="not a usable file name"):
