@@ -196,3 +196,42 @@ def test_images_of_another_size_are_refused():
         IlluminationCorrection.from_statistics(statistics).correct(other)
     with pytest.raises(BadInput, match="101"):
         statistics.percentile(101)
+
+
+def test_a_known_camera_offset_is_no_light():
+    rng = np.random.default_rng(5)
+    light = OPTICS.illumination(SIZE, SIZE)
+    offset = 110
+    images = [
+        np.rint(offset + light * 200 * rng.lognormal(0, 0.1, light.shape)).astype(np.uint16)
+        for _ in range(8)
+    ]
+    even = [np.rint(offset + level * light).astype(np.uint16) for level in (100, 20_000)]
+    residuals = {}
+    for known in (0, offset):
+        statistics = IlluminationStatistics(SIZE, SIZE, known)
+        for image in images:
+            statistics.update(image)
+        correction = IlluminationCorrection.from_statistics(statistics)
+        residuals[known] = [unevenness(correction.correct(target) - offset) for target in even]
+        assert correction.flatness(statistics)[1] < correction.flatness(statistics)[0] / 5
+    assert max(residuals[offset]) < 0.01
+    assert max(residuals[0]) > 0.03
+    dark = np.full((SIZE, SIZE), offset, np.uint16)
+    assert (correction.correct(dark) == offset).all()
+    assert correction.correct(np.zeros_like(dark)).max() <= offset
+
+
+def test_images_of_the_same_cells_count_for_percentiles_only():
+    rng = np.random.default_rng(6)
+    first, later = rng.integers(1, 999, (2, 9, 9)).astype(np.uint16)
+    statistics = IlluminationStatistics(9, 9)
+    statistics.update(first)
+    statistics.update_percentiles(later)
+    other = IlluminationStatistics(9, 9)
+    other.update_percentiles(later)
+    other.merge(take_up([first]))
+    for found in (statistics, other):
+        assert found.n_images == 1
+        assert np.allclose(found.mean, np.log10(first))
+        assert found.percentile(50) == int(np.mean([np.median(first), np.median(later)]))
