@@ -17,6 +17,7 @@ from tmlib.jterator.measure.regions import Regions
 from tmlib.jterator.segment.fragments import Fragments, in_reading_order
 
 _BRIGHTEST = 99.999
+_PEAK_AREA = 3
 
 _Float = NDArray[np.float64]
 _Integers = NDArray[np.int64]
@@ -68,14 +69,14 @@ def detect(
     threshold
         Level of the enhanced image above which pixels belong to blobs.
     min_area
-        Pixels that a blob has at least, and that a peak needs above the saddle to a higher one to
-        be a blob of its own.
+        Pixels that a blob has at least. To be a blob of its own, a peak needs as many above the
+        saddle to a higher one, but no more than 3.
     max_area
         Blobs with more pixels are left out.
     """
     is_bright = (mask > 0) & (response > threshold)
     fragments = Fragments.of(is_bright, np.where(is_bright, response, response.min()))
-    blobs = _join(fragments, min_area)[fragments.labels]
+    blobs = _join(fragments, min(min_area, _PEAK_AREA))[fragments.labels]
     if mask.dtype == np.int32:
         # What lies in two objects becomes two blobs.
         blobs = np.where(blobs > 0, blobs * (int(mask.max()) + 1) + mask, 0)
@@ -87,10 +88,10 @@ def detect(
     return Blobs(_centroids(labels), labels)
 
 
-def _join(fragments: Fragments, min_area: float) -> _Integers:
+def _join(fragments: Fragments, peak_area: float) -> _Integers:
     """For each fragment the one that holds the peak of its blob.
 
-    Where two hills meet, the lower one is joined to the other unless both have `min_area` pixels
+    Where two hills meet, the lower one is joined to the other unless both have `peak_area` pixels
     above the saddle. One that had them at a higher saddle has them at every lower one.
     """
     group = list(range(len(fragments.area)))
@@ -111,7 +112,7 @@ def _join(fragments: Fragments, min_area: float) -> _Integers:
             continue
         for n in (low, high):
             if not is_settled[n]:
-                is_settled[n] = count_above(members[n], saddle) >= min_area
+                is_settled[n] = count_above(members[n], saddle) >= peak_area
         if not (is_settled[low] and is_settled[high]):
             group[low] = high
             members[high] += members[low]
