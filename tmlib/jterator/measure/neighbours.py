@@ -61,6 +61,7 @@ def neighbours(
 
     # Of two pixels of different objects that are closest to each other, both are on a border.
     touches = np.zeros(len(positions), bool)
+    latest = np.zeros_like(own)  # the neighbour that a pixel had last, to count it but once
     pairs = [np.zeros(0, np.int64)]
     for step, squared_distance in _steps(margin, width):
         other = numbers[positions + step]
@@ -68,6 +69,8 @@ def neighbours(
         if squared_distance <= touching_distance**2:
             touches |= found
         if squared_distance <= neighbour_distance**2:
+            found &= other != latest
+            latest[found] = other[found]
             pairs.append(np.unique(own[found] * (len(regions) + 1) + other[found]))
     pair = np.unique(np.concatenate(pairs))
     count = np.bincount(pair // (len(regions) + 1), minlength=len(regions) + 1)[1:]
