@@ -28,6 +28,7 @@ def nuclei_and_cells(
     *,
     nucleus_diameter: float | None = None,
     correct: bool = True,
+    quality: bool = False,
 ) -> Project:
     """Make the project that segments ``Nuclei`` and, around them, ``Cells``.
 
@@ -41,6 +42,9 @@ def nuclei_and_cells(
         Typical diameter of a nucleus in pixels; see `NUCLEUS_DIAMETER` for the default.
     correct
         Whether the pipeline gets images that are corrected for illumination.
+    quality
+        Whether to add objects ``Fields``, one for each site, with focus, saturation and
+        background of the images.
 
     Raises
     ------
@@ -66,6 +70,9 @@ def nuclei_and_cells(
         objects.append("Cells")
         steps |= _cells(cells_channel, diameter)
     steps |= _measurements(objects, channels)
+    if quality:
+        objects.append("Fields")
+        steps |= _quality(channels)
     pipeline = {
         "input": {"channels": [{"name": name, "correct": correct} for name in channels]},
         "pipeline": [
@@ -165,6 +172,16 @@ def _measurements(objects: list[str], channels: list[str]) -> dict[str, _Step]:
                 "measure_intensity", {**assigned, "intensity_image": channel}
             )
         steps[f"measure_morphology_{name.lower()}"] = _Step("measure_morphology", assigned)
+    return steps
+
+
+def _quality(channels: list[str]) -> dict[str, _Step]:
+    steps = {"register_fields": _Step("register_site", {"image": channels[0], "objects": "Fields"})}
+    field = {"extract_objects": "Fields", "assign_objects": "Fields"}
+    for n, channel in enumerate(channels, start=1):
+        steps[f"measure_quality_{n}"] = _Step(
+            "measure_quality", {**field, "intensity_image": channel}
+        )
     return steps
 
 

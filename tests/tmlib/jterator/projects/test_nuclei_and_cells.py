@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 from tmlib.errors import BadInput
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
@@ -99,6 +100,19 @@ def test_diameter_decides_what_is_debris(plate: SamplePlate) -> None:
     large = run_pipeline(nuclei_and_cells("DNA", nucleus_diameter=60), dna)["Nuclei"]
     assert len(usual.measurements) > 90
     assert (large.measurements["Morphology_Area"] > 900).all()
+
+
+def test_quality_is_measured_for_each_site(plate: SamplePlate) -> None:
+    dna, cells = (tifffile.imread(path) for path in plate.image_files[:2])
+    blurred = ndimage.gaussian_filter(dna, 3)
+    project = nuclei_and_cells("DNA", "Cells", quality=True)
+    sharp, dim = (run_pipeline(project, {"DNA": i, "Cells": cells}) for i in (dna, blurred))
+    assert list(sharp) == ["Nuclei", "Cells", "Fields"]
+    good, bad = (found["Fields"].measurements for found in (sharp, dim))
+    assert list(good.index) == [1]
+    assert good.loc[1, "Quality_focus_DNA"] > 2 * bad.loc[1, "Quality_focus_DNA"]
+    assert good.loc[1, "Quality_focus_Cells"] == bad.loc[1, "Quality_focus_Cells"]
+    assert good.loc[1, "Quality_saturation_DNA"] < 0.01
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
