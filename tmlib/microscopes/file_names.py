@@ -2,7 +2,8 @@
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -148,6 +149,16 @@ def match_names(file_names: Iterable[str], pattern: str) -> dict[str, ImageMetad
     if unmatched:
         raise FileNameError(_unmatched(unmatched, list(images), pattern))
     return images
+
+
+def tell_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Names of channels by their numbers; a name that several have is followed by the number."""
+    counts = Counter(names.values())
+    return {
+        number: f"{name} {number}" if counts[name] > 1 else name
+        for number, name in names.items()
+        if name
+    }
 
 
 def closest(name: str, known: Sequence[str]) -> str | None:

@@ -14,7 +14,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from tmlib.microscopes.base import ImageMetadata
-from tmlib.microscopes.file_names import well_at
+from tmlib.microscopes.file_names import tell_apart, well_at
 from tmlib.microscopes.xml_files import local_name, moment, number
 
 if TYPE_CHECKING:
@@ -201,14 +201,13 @@ def _read_image(element: "Element", position: _Position, uuid: str | None) -> _I
 
 
 def _channel_names(channels: list["Element"], n: int) -> tuple[str | None, ...]:
-    """Names of the channels, their numbers where they have none or share one."""
+    """Names of the channels, with their numbers where they have none or share one."""
     given = [channel.get("Name") or channel.get("Fluor") for channel in channels[:n]]
     given += [None] * (n - len(given))
     if n == 1:
         return (given[0],)
-    return tuple(
-        name if name and given.count(name) == 1 else str(i) for i, name in enumerate(given)
-    )
+    names = tell_apart({str(i): name or "" for i, name in enumerate(given)})
+    return tuple(names.get(str(i), str(i)) for i in range(n))
 
 
 def _read_planes(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
-from tmlib.microscopes.file_names import FileNames
+from tmlib.microscopes.file_names import FileNames, tell_apart
 from tmlib.microscopes.text_files import is_true, number, read_values
 
 
@@ -56,9 +56,7 @@ def _read_waves(path: Path, values: dict[str, list[str]]) -> dict[str, str]:
         return {}
     n_waves = number(path, values, "NWavelengths")
     names = {str(k): values.get(f"WaveName{k}", [""])[0] for k in range(1, n_waves + 1)}
-    if len(set(names.values())) < len(names):  # two cameras with one filter have one name
-        return {}
-    return {k: name for k, name in names.items() if name}
+    return tell_apart(names)
 
 
 def _read_cells(path: Path, values: dict[str, list[str]]) -> list[tuple[float, float]]:

@@ -8,14 +8,10 @@ relative to the centre of the well, y upwards.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
-from tmlib.microscopes.file_names import FileNames, well_at
+from tmlib.microscopes.file_names import FileNames, tell_apart, well_at
 from tmlib.microscopes.xml_files import local_name, moment, number, read_elements
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
 
 _MICROMETRES = 1e6
 
@@ -52,12 +48,13 @@ class OperaPhenix(FileNames):
         for element in read_elements(path, "EvaluationInputData", {"Image", "Entry"}):
             texts = {local_name(child): (child.text or "").strip() for child in element}
             if local_name(element) == "Entry":
-                _note_channel(names, sizes, element, texts)
+                _note_channel(names, sizes, element.get("ChannelID"), texts)
             elif (name := texts.get("URL", "")) in asked:
                 images[name] = _read_image(path, name, texts)
-                sizes.add(_pixel_size(texts))
+                _note_channel(names, sizes, texts.get("ChannelID"), texts)
             elif name:
                 missing.append(name)
+        names = tell_apart(names)
         images = {
             name: replace(image, channel=names.get(image.channel or "", image.channel))
             for name, image in images.items()
@@ -68,10 +65,9 @@ class OperaPhenix(FileNames):
 
 
 def _note_channel(
-    names: dict[str, str], sizes: set[float | None], element: "Element", texts: dict[str, str]
+    names: dict[str, str], sizes: set[float | None], channel: str | None, texts: dict[str, str]
 ) -> None:
     """Newer versions describe each channel once, older ones with every image."""
-    channel = element.get("ChannelID")
     if channel and texts.get("ChannelName"):
         names[channel] = texts["ChannelName"]
     if channel:
@@ -85,7 +81,7 @@ def _pixel_size(texts: dict[str, str]) -> float | None:
 
 
 def _read_image(path: Path, name: str, texts: dict[str, str]) -> ImageMetadata:
-    """What the index says about one image; its channel is a number if it has no name here."""
+    """What the index says about one image; its channel is a number."""
 
     def whole(key: str) -> int:
         try:
@@ -108,7 +104,7 @@ def _read_image(path: Path, name: str, texts: dict[str, str]) -> ImageMetadata:
     return ImageMetadata(
         name,
         well,
-        texts.get("ChannelName") or texts.get("ChannelID"),
+        texts.get("ChannelID"),
         whole("TimepointID"),
         whole("PlaneID"),
         whole("FieldID"),

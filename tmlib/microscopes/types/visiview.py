@@ -11,7 +11,7 @@ from pathlib import Path
 import regex
 
 from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
-from tmlib.microscopes.file_names import FileNames, normalise_well
+from tmlib.microscopes.file_names import FileNames, normalise_well, tell_apart
 from tmlib.microscopes.text_files import is_true, number, read_values
 
 _WAVE = regex.compile(r"_w(\d+)")
@@ -49,19 +49,20 @@ class VisiView(FileNames):
             if stages:
                 well, site = _look_up_stage(path, stages, image)
             wave = _WAVE.search(name)
-            channel = waves.get(int(wave[1])) if wave is not None else None
+            channel = waves.get(str(int(wave[1]))) if wave is not None else None
             images[name] = ImageMetadata(
                 name, well, channel or image.channel, image.tpoint, site=site
             )
         return AcquisitionMetadata(images)
 
 
-def _read_waves(path: Path, values: dict[str, list[str]]) -> dict[int, str]:
+def _read_waves(path: Path, values: dict[str, list[str]]) -> dict[str, str]:
     """Names of the channels by their numbers."""
     if not is_true(values, "DoWave"):
         return {}
     n_waves = number(path, values, "NWavelengths")
-    return {k: values.get(f"WaveName{k}", [""])[0] for k in range(1, n_waves + 1)}
+    names = {str(k): values.get(f"WaveName{k}", [""])[0] for k in range(1, n_waves + 1)}
+    return tell_apart(names)
 
 
 def _read_stages(path: Path, values: dict[str, list[str]]) -> dict[int, tuple[str | None, int]]:

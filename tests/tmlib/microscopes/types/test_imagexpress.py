@@ -68,9 +68,9 @@ def test_without_an_htd_file_the_names_tell(tmp_path, conversion: Conversion):
     assert [(p.y, p.x, p.channel) for p in conversion.shown()] == [(0, 0, "1"), (0, 0, "2")]
 
 
-def test_channels_of_one_name_keep_their_numbers(tmp_path):
+def test_channels_of_one_name_are_numbered(tmp_path):
     images = get("imagexpress").read_metadata([htd(tmp_path, first="FITC")], ["p_A01_s1_w1.tif"])
-    assert images.images["p_A01_s1_w1.tif"].channel == "1"
+    assert images.images["p_A01_s1_w1.tif"].channel == "FITC 1"
 
 
 def test_descriptions_in_other_encodings_do_no_harm(tmp_path):

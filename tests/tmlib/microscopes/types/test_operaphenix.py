@@ -83,6 +83,13 @@ def test_newer_indices_describe_channels_once(tmp_path):
     assert metadata.pixel_size == 0.598
 
 
+def test_channels_of_one_name_are_numbered(tmp_path):
+    images = dict(describe(1, channel=channel) for channel in CHANNELS)
+    path = index(tmp_path, [text.replace("Alexa 488", "HOECHST 33342") for text in images.values()])
+    found = get("operaphenix").read_metadata([path], images).images.values()
+    assert [image.channel for image in found] == ["HOECHST 33342 1", "HOECHST 33342 2"]
+
+
 def test_without_an_index_the_names_tell(tmp_path, conversion: Conversion):
     write_images(tmp_path, EXAMPLES)
     conversion.set(microscope_type="operaphenix", plate_format=384)
