@@ -27,8 +27,10 @@ def main(label_image: LabelImage, plot: bool = False) -> Output:
     plot
         Whether to make a figure.
     """
-    labels, numbers = np.unique(label_image, return_inverse=True)
-    first = 0 if labels.size and labels[0] == 0 else 1
-    relabeled = (numbers.reshape(label_image.shape) + first).astype(np.int32)
+    is_used = np.zeros(int(label_image.max(initial=0)) + 1, bool)
+    is_used[label_image] = True
+    is_used[0] = False
+    number = np.where(is_used, np.cumsum(is_used), 0).astype(np.int32)
+    relabeled = number[label_image]
     figure = image_figure("Relabelled", {"before": label_image, "after": relabeled}) if plot else ""
     return Output(relabeled, figure)

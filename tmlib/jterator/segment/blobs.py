@@ -79,9 +79,9 @@ def detect(
     blobs = _join(fragments, min(min_area, _PEAK_AREA))[fragments.labels]
     if mask.dtype == np.int32:
         # What lies in two objects becomes two blobs.
-        blobs = np.where(blobs > 0, blobs * (int(mask.max()) + 1) + mask, 0)
-    _, blobs = np.unique(np.append(blobs.ravel(), 0), return_inverse=True)
-    blobs = blobs[:-1].reshape(mask.shape)
+        inside = blobs > 0
+        parts = blobs[inside] * (int(mask.max()) + 1) + mask[inside]
+        blobs[inside] = np.unique(parts, return_inverse=True)[1] + 1
     area = np.bincount(blobs.ravel())
     is_blob = (area >= min_area) & (area <= max_area)
     labels = in_reading_order(np.where(is_blob[blobs], blobs, 0))

@@ -90,10 +90,12 @@ def _saddles(labels: _Integers, landscape: _Float) -> tuple[_Integers, _Float]:
 
 def in_reading_order(labels: _Integers) -> LabelImage:
     """Number the objects from 1 in the order of their first pixels."""
-    found, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    is_object = found > 0
-    number = np.zeros(len(found), np.int32)
-    number[np.flatnonzero(is_object)[np.argsort(first[is_object])]] = np.arange(
-        1, np.count_nonzero(is_object) + 1
-    )
-    return number[inverse.reshape(labels.shape)]
+    flat = labels.ravel()
+    pixels = np.flatnonzero(flat)
+    first = np.full(int(flat.max(initial=0)) + 1, flat.size)
+    # Of several values for one index the last one stays: from behind, that is the first pixel.
+    first[flat[pixels][::-1]] = pixels[::-1]
+    found = np.flatnonzero(first < flat.size)
+    number = np.zeros(len(first), np.int32)
+    number[found[np.argsort(first[found])]] = np.arange(1, len(found) + 1)
+    return number[labels]

@@ -17,7 +17,8 @@ MIN_DIAMETER, MAX_DIAMETER = 4.0, 500.0
 
 _FIRST_WINDOW = 301
 _FIRST_BLUR = 0.7
-_ROUNDS = 3
+_ROUNDS = 4
+_SETTLED = 0.1
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,15 @@ def typical_diameter(image: IntensityImage) -> float | None:
     """
     blur = _FIRST_BLUR
     window = min(_FIRST_WINDOW, *(2 * (side // 2) - 1 for side in image.shape))
-    diameter = None
+    diameter: float | None = None
     for _ in range(_ROUNDS):
         mask = distinct_foreground(_smoothed(image, blur), max(window, 3))
         measured = _median_inscribed_diameter(ndimage.binary_fill_holes(mask))
         if measured is None:
             return diameter
-        diameter = min(max(measured, MIN_DIAMETER), MAX_DIAMETER)
+        before, diameter = diameter, min(max(measured, MIN_DIAMETER), MAX_DIAMETER)
+        if before is not None and abs(diameter - before) < _SETTLED * before:
+            break
         scale = NucleusScale.of(diameter)
         blur, window = scale.blur, scale.window
     return diameter
