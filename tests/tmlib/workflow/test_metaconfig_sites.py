@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 
 from tmlib.images.layout import LayoutError
-from tmlib.workflow.steps.site_cells import UserLayout, locate_sites
+from tmlib.workflow.steps.site_cells import UserLayout
+from tmlib.workflow.steps.site_cells import locate_sites as locate_in_plate
 
 NO_LAYOUT = UserLayout("horizontal", None, None)
+
+
+def locate_sites(wells, layout, *, reverse_rows):
+    [cells] = locate_in_plate([wells], layout, reverse_rows=reverse_rows)
+    return cells
 
 
 def stages(n, columns, step=100.0, jitter=0.0, origin=(0.0, 0.0), seed=0):
@@ -91,3 +97,43 @@ def test_numbers_up_to_the_last_place_may_have_gaps(first):
             UserLayout("horizontal", 3, 2),
             reverse_rows=False,
         )
+
+
+def test_acquisitions_of_a_plate_share_a_grid():
+    whole, part = stages(9, 3), stages(9, 3, origin=(12.0, -7.0), jitter=3)
+    for missing in (0, 3, 6):  # a whole column
+        del part[missing]
+    first, second = locate_in_plate(
+        [{"A01": part}, {"A01": whole, "A02": whole}], NO_LAYOUT, reverse_rows=False
+    )
+    assert first["A01", 8] == second["A01", 8] == second["A02", 8] == (2, 2)
+    assert first["A01", 1] == (0, 1)
+
+
+def test_acquisitions_that_contradict_each_other_have_grids_of_their_own():
+    row = {k: (0.0, 100.0 * k) for k in range(4)}
+    first, second = locate_in_plate(
+        [{"A01": stages(4, 2)}, {"A01": row}], NO_LAYOUT, reverse_rows=False
+    )
+    assert first["A01", 3] == (1, 1)
+    assert second["A01", 3] == (0, 3)
+
+
+def test_numbers_mean_the_same_in_all_acquisitions():
+    layout = UserLayout("horizontal", 2, 2)
+    first, second = locate_in_plate(
+        [{"A01": dict.fromkeys((1, 2, 3, 4))}, {"A01": dict.fromkeys((2, 4))}],
+        layout,
+        reverse_rows=False,
+    )
+    assert first["A01", 4] == second["A01", 4] == (1, 1)
+
+
+def test_sites_may_be_counted_through_all_acquisitions():
+    layout = UserLayout("horizontal", 2, 2)
+    first, second = locate_in_plate(
+        [{"A01": dict.fromkeys((1, 2, 3, 4))}, {"A01": dict.fromkeys((5, 6, 7, 8))}],
+        layout,
+        reverse_rows=False,
+    )
+    assert first["A01", 2] == second["A01", 6] == (0, 1)

@@ -6,6 +6,8 @@ the user gives.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, get_args
 
 from sqlalchemy import delete, select, update
@@ -13,12 +15,12 @@ from sqlalchemy.orm import Session
 
 from tmlib import microscopes
 from tmlib.errors import BadInput
-from tmlib.experiments.models import Acquisition, Channel, Cycle, Experiment, Well
+from tmlib.experiments.models import Acquisition, Channel, Cycle, Experiment, Plate, Well
 from tmlib.images import ome_xml
 from tmlib.images.layout import StitchLayout, well_position
 from tmlib.images.ome_xml import DescribedFile
 from tmlib.images.reading import ImageProperties
-from tmlib.microscopes import PlaneMetadata
+from tmlib.microscopes import Microscope, PlaneMetadata
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import Argument
 from tmlib.workflow.steps import configuration
@@ -51,60 +53,100 @@ class Metaconfig(Step):
     )
 
     def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        """One job per acquisition; earlier wells, channels and cycles are deleted."""
+        """One job per plate; earlier wells, channels and cycles are deleted."""
         with context.database.session() as session:
             ids = session.scalars(
-                select(Acquisition.id)
-                .where(Acquisition.experiment_id == context.experiment_id)
-                .order_by(Acquisition.id)
+                select(Plate.id)
+                .where(Plate.experiment_id == context.experiment_id, Plate.acquisitions.any())
+                .order_by(Plate.id)
             ).all()
         context.effects.append(lambda session: _forget(session, context.experiment_id))
-        return [[{"acquisition_id": acquisition_id} for acquisition_id in ids]]
+        return [[{"plate_id": plate_id} for plate_id in ids]]
 
     def run(self, context: JobContext, batch: Batch) -> None:
-        """Read the metadata of one acquisition."""
+        """Read the metadata of all acquisitions of a plate, which share its wells and sites."""
         with context.database.session() as session:
             experiment = session.get_one(Experiment, context.experiment_id)
-            acquisition = session.get_one(Acquisition, batch["acquisition_id"])
-            files = session.scalars(
-                select(MicroscopeFile)
-                .where(
-                    MicroscopeFile.acquisition_id == acquisition.id,
-                    MicroscopeFile.status == FileUploadStatus.COMPLETE,
-                )
-                .order_by(MicroscopeFile.name)
-            ).all()
-        described = {
-            file.name: ome_xml.read(file.omexml, file.name)
-            for file in files
-            if file.kind is FileKind.IMAGE and file.omexml is not None
-        }
-        folder = context.storage.microscope_metadata(acquisition.plate_id, acquisition.id)
+            acquisitions = list(session.get_one(Plate, batch["plate_id"]).acquisitions)
         microscope = microscopes.get(experiment.microscope_type)
-        acquired = microscopes.read_acquisition(
-            microscope,
-            [folder / file.name for file in files if file.kind is FileKind.METADATA],
-            {name: file.planes for name, file in described.items()},
-            _text(context, "regex"),
+        found = [_read(context, microscope, acquisition) for acquisition in acquisitions]
+        for one in found:
+            for well in {plane.well for plane in one.planes}:
+                well_position(well, experiment.plate_format)
+        layout = UserLayout(
+            context.arguments["stitch_layout"],  # type: ignore[arg-type] # one of the choices
+            _number(context, "n_horizontal"),
+            _number(context, "n_vertical"),
         )
-        for warning in acquired.warnings:
-            logger.warning(warning)
-        for well in {plane.well for plane in acquired.planes}:
-            well_position(well, experiment.plate_format)
-        cells = _locate_sites(context, acquired.planes, reverse_rows=microscope.reverse_rows)
-        properties = {name: file.properties for name, file in described.items()}
-        planes = _join(acquired.planes, properties, cells, mip=bool(context.arguments["mip"]))
-        pixel_size = acquired.pixel_size or _pixel_size(described)
-        logger.info("%d planes in %d image files", len(planes), len(described))
-        context.effects.append(
-            lambda session: configuration.record(session, acquisition, planes, pixel_size)
+        cells = locate_sites(
+            [one.stages() for one in found], layout, reverse_rows=microscope.reverse_rows
         )
+        mip = bool(context.arguments["mip"])
+        for acquisition, one, own_cells in zip(acquisitions, found, cells, strict=True):
+            planes = _join(one.planes, one.properties, own_cells, mip=mip)
+            logger.info("%d planes in acquisition %s", len(planes), acquisition.name)
+            context.effects.append(
+                partial(
+                    configuration.record,
+                    acquisition=acquisition,
+                    planes=planes,
+                    pixel_size=one.pixel_size,
+                )
+            )
 
     def collect(self, context: JobContext) -> None:
         """Join the acquisitions: as a time series, or as cycles with channels of their own."""
         context.effects.append(
             lambda session: configuration.join_acquisitions(session, context.experiment_id)
         )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the files of an acquisition are."""
+
+    planes: list[PlaneMetadata]
+    properties: dict[str, ImageProperties]
+    pixel_size: float | None
+
+    def stages(self) -> dict[str, dict[int, tuple[float, float] | None]]:
+        """By name of the well and number of the site where the stage stood, if that is known."""
+        wells: dict[str, dict[int, tuple[float, float] | None]] = defaultdict(dict)
+        for plane in self.planes:
+            wells[plane.well].setdefault(plane.site, plane.stage)
+        return wells
+
+
+def _read(context: JobContext, microscope: Microscope, acquisition: Acquisition) -> _Found:
+    """Read what metadata files, image files and names say."""
+    with context.database.session() as session:
+        files = session.scalars(
+            select(MicroscopeFile)
+            .where(
+                MicroscopeFile.acquisition_id == acquisition.id,
+                MicroscopeFile.status == FileUploadStatus.COMPLETE,
+            )
+            .order_by(MicroscopeFile.name)
+        ).all()
+    described = {
+        file.name: ome_xml.read(file.omexml, file.name)
+        for file in files
+        if file.kind is FileKind.IMAGE and file.omexml is not None
+    }
+    folder = context.storage.microscope_metadata(acquisition.plate_id, acquisition.id)
+    acquired = microscopes.read_acquisition(
+        microscope,
+        [folder / file.name for file in files if file.kind is FileKind.METADATA],
+        {name: file.planes for name, file in described.items()},
+        _text(context, "regex"),
+    )
+    for warning in acquired.warnings:
+        logger.warning(warning)
+    return _Found(
+        acquired.planes,
+        {name: file.properties for name, file in described.items()},
+        acquired.pixel_size or _pixel_size(described),
+    )
 
 
 def _forget(session: Session, experiment_id: int) -> None:
@@ -129,21 +171,6 @@ def _pixel_size(described: Mapping[str, DescribedFile]) -> float | None:
     """Size of a pixel, if all files that know it agree."""
     sizes = {file.pixel_size for file in described.values()} - {None}
     return sizes.pop() if len(sizes) == 1 else None
-
-
-def _locate_sites(
-    context: JobContext, planes: Sequence[PlaneMetadata], *, reverse_rows: bool
-) -> dict[tuple[str, int], tuple[int, int]]:
-    """Row and column of each site, by name of the well and number of the site."""
-    wells: dict[str, dict[int, tuple[float, float] | None]] = defaultdict(dict)
-    for plane in planes:
-        wells[plane.well].setdefault(plane.site, plane.stage)
-    layout = UserLayout(
-        context.arguments["stitch_layout"],  # type: ignore[arg-type] # one of the choices
-        _number(context, "n_horizontal"),
-        _number(context, "n_vertical"),
-    )
-    return locate_sites(wells, layout, reverse_rows=reverse_rows)
 
 
 def _join(

@@ -1,7 +1,7 @@
 """Finds the place of every site in the grid of its well."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,12 +34,23 @@ class UserLayout:
 
 
 def locate_sites(
-    wells: Wells, layout: UserLayout, *, reverse_rows: bool
-) -> dict[tuple[str, int], Cell]:
+    acquisitions: Sequence[Wells], layout: UserLayout, *, reverse_rows: bool
+) -> list[dict[tuple[str, int], Cell]]:
     """Row and column of each site, by name of the well and number of the site.
 
     Stage positions decide where all are known, the user's layout otherwise. A number that several
     wells have is the same place in all of them, so that a site missing in one well moves no other.
+    So it is in all acquisitions of a plate, unless their stage positions contradict that or they
+    have no number in common.
+
+    Parameters
+    ----------
+    acquisitions
+        The wells of each acquisition of one plate.
+    layout
+        What the user says.
+    reverse_rows
+        Whether y of the stage grows upwards.
 
     Raises
     ------
@@ -47,10 +58,41 @@ def locate_sites(
         If the sites do not form the user's grid, or positions contradict each other and the user
         gives no grid.
     """
-    stages = {
-        well: {number: stage for number, stage in sites.items() if stage is not None}
-        for well, sites in wells.items()
-    }
+    joint = _join(acquisitions)
+    if joint is None:
+        return [_locate(wells, layout, reverse_rows) for wells in acquisitions]
+    cells = _locate(joint, layout, reverse_rows)
+    return [cells] * len(acquisitions)
+
+
+def _join(acquisitions: Sequence[Wells]) -> Wells | None:
+    """The sites of all acquisitions together, None if they contradict each other."""
+    joint: dict[str, Mapping[int, Stage | None]] = {}
+    for well in {well for wells in acquisitions for well in wells}:
+        parts = {str(i): wells[well] for i, wells in enumerate(acquisitions) if well in wells}
+        known = {i: _known(sites) for i, sites in parts.items()}
+        if any(len(known[i]) < len(sites) for i, sites in parts.items()):
+            numbers: set[int] = set()
+            for sites in parts.values():
+                if numbers and numbers.isdisjoint(sites):
+                    return None
+                numbers.update(sites)
+            joint[well] = dict.fromkeys(numbers)
+            continue
+        common = _common_positions(known)
+        if common is None:
+            return None
+        joint[well] = common
+    return joint
+
+
+def _known(sites: Mapping[int, Stage | None]) -> dict[int, Stage]:
+    return {number: stage for number, stage in sites.items() if stage is not None}
+
+
+def _locate(wells: Wells, layout: UserLayout, reverse_rows: bool) -> dict[tuple[str, int], Cell]:
+    """Row and column of each site of one acquisition, or of several that agree."""
+    stages = {well: _known(sites) for well, sites in wells.items()}
     if all(len(stages[well]) == len(sites) for well, sites in wells.items()):
         try:
             return _from_stages(stages, reverse_rows)
