@@ -87,7 +87,8 @@ def nuclei(n_sites: int = 6) -> None:
 
 
 def statistics(images: Sequence[Pixels], camera_offset: int = 0) -> IlluminationStatistics:
-    taken = IlluminationStatistics(*images[0].shape, camera_offset)
+    height, width = images[0].shape
+    taken = IlluminationStatistics(height, width, camera_offset)
     for image in images:
         taken.update(image)
     return taken

@@ -229,6 +229,13 @@ def write_group(path: Path, ome: Mapping[str, Any] | None = None) -> None:
         raise explained(error, path) from error
 
 
+def read_group(path: Path) -> dict[str, Any]:
+    """The OME-NGFF metadata of a Zarr group, as :func:`write_group` takes it."""
+    group = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+    ome: dict[str, Any] = group["attributes"]["ome"]
+    return ome
+
+
 def round_up(size: int, multiple: int = TILE_SIZE) -> int:
     """The smallest multiple that is not below `size`."""
     return -(-size // multiple) * multiple

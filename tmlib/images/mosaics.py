@@ -23,6 +23,7 @@ from tmlib.images.arrays import (
     display,
     multiscale,
     open_array,
+    read_group,
     read_stored,
     write_group,
     write_stored,
@@ -123,6 +124,13 @@ def create_mosaic(
         shutil.rmtree(old, ignore_errors=True)
     else:
         draft.rename(path)
+
+
+def set_window(path: Path, minimum: int, maximum: int) -> None:
+    """Tell other viewers which intensities to show as darkest and brightest."""
+    ome = read_group(path)
+    ome["omero"]["channels"][0]["window"] |= {"start": minimum, "end": maximum}
+    write_group(path, ome)
 
 
 def base_regions(height: int, width: int) -> list[Region]:

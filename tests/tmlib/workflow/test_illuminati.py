@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from sqlalchemy import select
 
 from tests.services.runs import CONVERSION, Run
@@ -90,9 +91,11 @@ def test_only_layers_that_changed_are_made_again(run: Run) -> None:
     run.run(PYRAMID)
     old = layers(run)
     written = {name: written_at(run, layer) for name, layer in old.items()}
+    assert shown_elsewhere(run, old["A01_C01"]) == (0, 65535)
     run.run(("pyramid_creation", {"illuminati": {"clip_value": 1000}}))
     assert {name: written_at(run, layer) for name, layer in layers(run).items()} == written
     assert {layer.max_intensity for layer in layers(run).values()} == {1000}
+    assert shown_elsewhere(run, old["A01_C01"]) == (0, 1000)
     run.run(
         ("image_preprocessing", {"corilla": {}}),
         (
@@ -106,7 +109,13 @@ def test_only_layers_that_changed_are_made_again(run: Run) -> None:
 
 
 def written_at(run: Run, layer: ChannelLayer) -> int:
-    return (path(run, layer) / "zarr.json").stat().st_mtime_ns
+    return (path(run, layer) / "0" / "zarr.json").stat().st_mtime_ns
+
+
+def shown_elsewhere(run: Run, layer: ChannelLayer) -> tuple[int, int]:
+    """The window in which viewers of OME-NGFF show a layer."""
+    [channel] = zarr.open_group(path(run, layer), mode="r").attrs["ome"]["omero"]["channels"]
+    return channel["window"]["start"], channel["window"]["end"]
 
 
 def test_new_pixels_make_a_new_map(run: Run) -> None:

@@ -126,11 +126,13 @@ class Illuminati(Step):
             plate_map = _read_map(session, context)
             layers = _read_layers(session, context, plate_map)
         for layer in layers:
-            if not context.storage.mosaic(*layer.key, layer.version).exists():
+            path = context.storage.mosaic(*layer.key, layer.version)
+            if not path.exists():
                 raise Conflict(
                     f'The images of channel "{layer.channel.name}" have changed while the map '
                     'was made: submit the workflow again from stage "pyramid_creation".'
                 )
+            mosaics.set_window(path, *layer.window)
         context.effects.append(lambda session: _show(session, context, plate_map, layers))
         context.effects.append(
             lambda session: record_static_objects(
