@@ -63,7 +63,7 @@ class _Site:
     images: dict[str, NDArray[Any]] = field(default_factory=dict)
     objects: dict[str, LabelImage] = field(default_factory=dict)
     measurements: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
-    previous: dict[str, PreviousObjects] = field(default_factory=dict)
+    previous: Mapping[str, SegmentedObjects] | None = None
 
 
 def run_pipeline(
@@ -89,7 +89,7 @@ def run_pipeline(
         some as input.
     previous
         What the pipeline put out for the previous time point of the site, for modules that follow
-        objects through time.
+        objects through time; empty for the first time point. Without it these modules cannot run.
     save_figure
         Called with the name of a module and its figure (Plotly JSON). If not given, no figures
         are made, whatever the handles say.
@@ -109,8 +109,7 @@ def run_pipeline(
     stored = objects or {}
     project.check(object_names=stored)
     site = _start(project, images, stored)
-    for name, found in (previous or {}).items():
-        site.previous[name] = PreviousObjects(found.labels, found.largest_label)
+    site.previous = previous
     steps = project.pipeline.active_steps
     last_uses = {
         handle.key: n
@@ -227,7 +226,7 @@ def _argument(
         return handle.value
     key = str(handle.key)
     if module.takes_previous(argument):
-        return site.previous.get(key, PreviousObjects(np.zeros(site.shape, np.int32), 0))
+        return _previous(step, key, site)
     array = site.objects[key] if handle.type == "SegmentedObjects" else site.images[key]
     place = f'Module "{step.name}": input "{handle.name}"'
     _check_type(place, handle.type, array)
@@ -237,6 +236,18 @@ def _argument(
             'module "project" before it.'
         )
     return array
+
+
+def _previous(step: Step, name: str, site: _Site) -> PreviousObjects:
+    if site.previous is None:
+        raise ModuleError(
+            f'Module "{step.name}" follows objects through time, but nothing is known of the '
+            "previous time point; run time points one after the other."
+        )
+    if name not in site.previous:
+        return PreviousObjects(np.zeros(site.shape, np.int32), 0)
+    found = site.previous[name]
+    return PreviousObjects(found.labels, found.largest_label)
 
 
 def _keep_array(step: Step, handle: OutputHandle, array: NDArray[Any], site: _Site) -> None:
@@ -282,5 +293,5 @@ def _measurements(site: _Site, name: str) -> pd.DataFrame:
 
 def _largest_label(site: _Site, name: str) -> int:
     labels = site.objects[name]
-    before = site.previous[name].largest_label if name in site.previous else 0
-    return max(int(labels.max()) if labels.size else 0, before)
+    before = (site.previous or {}).get(name)
+    return max(int(labels.max(initial=0)), before.largest_label if before else 0)

@@ -274,7 +274,7 @@ def tracking() -> Project:
 
 def test_objects_keep_their_numbers_through_time(images: dict[str, Image]) -> None:
     project = tracking()
-    first = run_pipeline(project, images)
+    first = run_pipeline(project, images, previous={})
     moved = {name: np.roll(image, (3, 4), (0, 1)) for name, image in images.items()}
     moved["DAPI"][100:, :100] = 100
     second = run_pipeline(project, moved, previous=first)
@@ -292,6 +292,13 @@ def test_objects_keep_their_numbers_through_time(images: dict[str, Image]) -> No
     for found in (second, third):
         nuclei, cells = found["Nuclei"].labels, found["Cells"].labels
         assert np.array_equal(cells[nuclei > 0], nuclei[nuclei > 0])
+
+
+def test_objects_are_not_tracked_without_the_previous_time_point(
+    images: dict[str, Image],
+) -> None:
+    with pytest.raises(ModuleError, match=r'"track_nuclei".*previous time point'):
+        run_pipeline(tracking(), images)
 
 
 def test_tracked_objects_must_be_put_out() -> None:
