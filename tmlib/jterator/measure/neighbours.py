@@ -48,16 +48,8 @@ def neighbours(
             raise ValueError(f"{name} must not be negative, it is {distance}")
     regions = Regions.of(labels)
     margin = int(max(neighbour_distance, touching_distance, 1))
-    height, width = (n + 2 * margin for n in regions.shape)
-    positions = (regions.y + margin) * width + regions.x + margin
-    numbers = np.zeros(height * width, np.int64)
-    numbers[positions] = regions.index + 1
-
+    numbers, positions, width = _border_pixels(regions, margin)
     own = numbers[positions]
-    is_border = np.zeros(len(positions), bool)
-    for step in (-width, -1, 1, width):
-        is_border |= numbers[positions + step] != own
-    positions, own = positions[is_border], own[is_border]
 
     # Of two pixels of different objects that are closest to each other, both are on a border.
     touches = np.zeros(len(positions), bool)
@@ -83,6 +75,20 @@ def neighbours(
         },
         index=pd.Index(regions.labels, name="label"),
     )
+
+
+def _border_pixels(regions: Regions, margin: int) -> tuple[_Integers, _Integers, int]:
+    """The numbers of objects, from 1, in a flattened image with a margin; where their borders
+    are in it; and its width.
+    """
+    height, width = (n + 2 * margin for n in regions.shape)
+    positions = (regions.y + margin) * width + regions.x + margin
+    numbers = np.zeros(height * width, np.int64)
+    numbers[positions] = regions.index + 1
+    is_border = np.zeros(len(positions), bool)
+    for step in (-width, -1, 1, width):
+        is_border |= numbers[positions + step] != numbers[positions]
+    return numbers, positions[is_border], width
 
 
 def _steps(radius: int, width: int) -> Iterator[tuple[int, int]]:

@@ -84,13 +84,16 @@ def texture(
     if measure_haralick:
         distances = _settings("scales", scales)
         names += haralick_names(distances)
-        limit = float(np.percentile(image, _CLIP_PERCENTILE)) if image.size else 0.0
-        blocks.append(haralick(regions, values, limit, distances))
+        blocks.append(haralick(regions, values, _clip_limit(image), distances))
     return pd.DataFrame(
         np.concatenate(blocks, axis=1),
         columns=[f"Texture_{name}" for name in names],
         index=pd.Index(regions.labels, name="label"),
     )
+
+
+def _clip_limit(image: IntensityImage) -> float:
+    return float(np.percentile(image, _CLIP_PERCENTILE)) if image.size else 0.0
 
 
 def _settings(name: str, values: Iterable[int]) -> Sequence[int]:
