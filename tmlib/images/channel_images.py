@@ -4,6 +4,7 @@ Each plane is one file, written whole. A plane that was never written is told fr
 """
 
 import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +158,32 @@ def plane_stamp(field_path: Path, *, t: int, c: int, z: int) -> tuple[int, int] 
     except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_mtime_ns, status.st_size
+
+
+def outdated_fields(plate_store: Path, shape: FieldShape, wells: Mapping[str, int]) -> list[Path]:
+    """Fields that are stored with another shape than this, or that the plate no longer has.
+
+    Parameters
+    ----------
+    plate_store
+        Folder of the plate, which need not exist.
+    shape
+        The present shape of all fields.
+    wells
+        Present number of fields by name of the well.
+    """
+    known = {field_path(plate_store, well, i) for well, n in wells.items() for i in range(n)}
+    present = [
+        [shape.n_tpoints, shape.n_channels, shape.n_zplanes, shape.height, shape.width],
+        shape.dtype,
+    ]
+    outdated = []
+    for file in plate_store.glob("*/*/*/0/zarr.json"):
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        field = file.parent.parent
+        if field not in known or [stored["shape"], stored["data_type"]] != present:
+            outdated.append(field)
+    return outdated
 
 
 def write_plate_metadata(plate_store: Path, name: str, wells: Mapping[str, int]) -> None:

@@ -169,3 +169,13 @@ def test_light_is_measured_for_every_plate_where_that_is_wanted(run: Run, tmp_pa
 def test_a_camera_offset_above_the_images_is_refused(run: Run) -> None:
     run.work(run.submit(("image_preprocessing", {"corilla": {"camera_offset": 2000}})))
     assert "camera_offset" in str(run.errors()[0])
+
+
+def test_a_second_time_point_can_be_added(run: Run, tmp_path: Path) -> None:
+    run.run(PYRAMID)
+    file = tmp_path / "plate_B02_T0001F001L01A01Z01C01.tif"
+    run.upload("plate", "second", [file])
+    run.run(("image_conversion", CONVERSION), PYRAMID)
+    with run.database.session() as session:
+        tpoints = session.scalars(select(ChannelLayer.tpoint)).all()
+    assert sorted(tpoints) == [0, 0, 1]

@@ -1,5 +1,6 @@
 """Step imextract: reads the pixels of all planes from the microscope's files into OME-Zarr."""
 
+import shutil
 from functools import partial, reduce
 from typing import ClassVar
 
@@ -16,7 +17,12 @@ from tmlib.experiments.models import (
     Site,
     Well,
 )
-from tmlib.images.channel_images import field_path, write_plane, write_plate_metadata
+from tmlib.images.channel_images import (
+    field_path,
+    outdated_fields,
+    write_plane,
+    write_plate_metadata,
+)
 from tmlib.images.reading import GrayImage, read_image
 from tmlib.uploads.models import FileKind, MicroscopeFile
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
@@ -37,13 +43,32 @@ class Imextract(Step):
     )
 
     def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        """Cut the planes into batches, the planes of a site together."""
+        """Cut the planes into batches, the planes of a site together.
+
+        Images of an earlier conversion that had other channels or time points are deleted.
+        """
         with context.database.session() as session:
+            shape, _ = read_field_shape(session, context.experiment_id)
+            plates = session.scalars(
+                select(Plate).where(Plate.experiment_id == context.experiment_id)
+            )
+            outdated = [
+                field
+                for plate in plates
+                for field in outdated_fields(
+                    context.storage.plate_images(plate.id),
+                    shape,
+                    {well.name: len(well.sites) for well in plate.wells},
+                )
+            ]
             ids = session.scalars(
                 select(ChannelImageFile.id)
                 .where(ChannelImageFile.experiment_id == context.experiment_id)
                 .order_by(ChannelImageFile.site_id, ChannelImageFile.id)
             ).all()
+        context.afterwards.extend(
+            partial(shutil.rmtree, field, ignore_errors=True) for field in outdated
+        )
         size = int(context.arguments["batch_size"] or 1)
         return [[{"channel_image_file_ids": part} for part in chunks(ids, size)]]
 
