@@ -3,12 +3,17 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
-from sqlalchemy import select
+from numpy.typing import NDArray
+from sqlalchemy import delete, select
 
 from tests.services.runs import CONVERSION, Run
 from tmlib.db import Database
-from tmlib.experiments.models import Experiment
+from tmlib.errors import NotFound
+from tmlib.experiments.models import Channel, ChannelImageFile, Experiment
+from tmlib.images.channel_images import field_path
+from tmlib.images.label_images import read_labels
 from tmlib.jterator.modules.registry import get
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.objects.models import MapobjectSegmentation
@@ -75,6 +80,25 @@ def test_focal_planes_are_projected_by_the_pipeline(run: Run, stacks: SamplePlat
     right = [one for one in found if nuclei[int(one.centroid_y), int(one.centroid_x)]]
     assert len(right) == len(found)
     assert abs(len(found) - stacks.sites[0].n_nuclei) <= 1
+    assert len(np.unique(labels(run))) == len(found) + 1
+
+
+def test_labels_of_an_earlier_analysis_do_not_stay(run: Run) -> None:
+    save(run, projected(nuclei_and_cells("A01_C01", correct=False).to_dict(), "A01_C01"))
+    run.run(ANALYSIS)
+    assert labels(run).any()
+    with run.database.transaction() as session:
+        channel = select(Channel.id).where(Channel.name == "A01_C01").scalar_subquery()
+        session.execute(delete(ChannelImageFile).where(ChannelImageFile.channel_id == channel))
+    run.run(ANALYSIS)
+    assert "lacks images" in run.log("jterator")
+    with pytest.raises(NotFound):
+        labels(run)
+
+
+def labels(run: Run) -> NDArray[np.int32]:
+    [plate] = (run.storage.root / "images").iterdir()
+    return read_labels(field_path(plate, "B02", 0), "Nuclei", t=0, z=0)
 
 
 def test_a_module_that_works_on_one_plane_says_so(run: Run) -> None:
