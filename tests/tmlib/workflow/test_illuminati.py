@@ -179,3 +179,8 @@ def test_a_second_time_point_can_be_added(run: Run, tmp_path: Path) -> None:
     with run.database.session() as session:
         tpoints = session.scalars(select(ChannelLayer.tpoint)).all()
     assert sorted(tpoints) == [0, 0, 1]
+    # the same cells once more tell nothing new about the light
+    run.run(("image_preprocessing", {"corilla": {}}))
+    with run.database.session() as session:
+        n_images = session.scalars(select(IllumstatsFile.n_images)).all()
+    assert sorted(n_images) == [3, 4]
