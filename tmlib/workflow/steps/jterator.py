@@ -76,6 +76,7 @@ class Jterator(Step):
             sites = [site for site in plate_map.sites if site.id in wanted]
             imaged = imaged_channels(session, batch["site_ids"])
         for site in sites:
+            previous: dict[str, SegmentedObjects] = {}
             for tpoint in range(shape.n_tpoints):
                 if not used <= imaged.get((site.id, tpoint), set()):
                     logger.warning(
@@ -99,7 +100,8 @@ class Jterator(Step):
                     )
                     for channel in project.pipeline.input.channels
                 }
-                for objects in run_pipeline(project, images, objects=stored).values():
+                previous = run_pipeline(project, images, objects=stored, previous=previous)
+                for objects in previous.values():
                     write_labels(
                         _field(context, site),
                         objects.name,
