@@ -39,7 +39,7 @@ def main(
         Whether several measured objects may lie in one object that gets the values; then it gets
         their count, mean, standard deviation and sum.
     measure_zernike
-        Whether to add Zernike moments (49 features, slow).
+        Whether to add Zernike moments (49 features).
     plot
         Whether to make a figure.
 
