@@ -118,18 +118,9 @@ def prepare_site_objects(
     values = _values_by_label(measurements, numbers)
     centroids += site_offset
     geometries = _geometries(labels, numbers, centroids, site_offset, as_polygons)
-    mapobject_ids, segmentation_ids = range(0), range(0)
-    if len(numbers):
-        mapobject_ids, segmentation_ids = allocate(
-            database, len(numbers), "mapobjects", "mapobject_segmentations"
-        )
+    mapobject_ids, segmentation_ids = _reserve_ids(database, len(numbers))
     path = feature_files.new_path(storage, mapobject_type_id, tpoint, zplane, site_id)
-    identifiers = [
-        np.arange(mapobject_ids.start, mapobject_ids.stop, dtype=np.int64),
-        numbers,
-        np.full(len(numbers), site_id, dtype=np.int32),
-    ]
-    table = pa.table([*identifiers, *values.T], schema=feature_files.schema(keys))
+    table = _table(keys, mapobject_ids, numbers, site_id, values)
     feature_files.write(path, keys, [table])
     return PreparedSiteObjects(
         storage=storage,
@@ -147,6 +138,32 @@ def prepare_site_objects(
         feature_keys=keys,
         feature_file=path,
     )
+
+
+def _reserve_ids(database: Database, n_objects: int) -> tuple[range, range]:
+    """Ids for mapobjects and for their segmentations."""
+    if not n_objects:
+        return range(0), range(0)
+    mapobject_ids, segmentation_ids = allocate(
+        database, n_objects, "mapobjects", "mapobject_segmentations"
+    )
+    return mapobject_ids, segmentation_ids
+
+
+def _table(
+    keys: tuple[str, ...],
+    mapobject_ids: range,
+    numbers: NDArray[np.int32],
+    site_id: int,
+    values: NDArray[np.float64],
+) -> pa.Table:
+    """The rows of a site as its file has them."""
+    identifiers = [
+        np.arange(mapobject_ids.start, mapobject_ids.stop, dtype=np.int64),
+        numbers,
+        np.full(len(numbers), site_id, dtype=np.int32),
+    ]
+    return pa.table([*identifiers, *values.T], schema=feature_files.schema(keys))
 
 
 def _check_feature_names(measurements: pd.DataFrame) -> tuple[str, ...]:
