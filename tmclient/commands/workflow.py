@@ -80,7 +80,7 @@ def status(session: ClientSession, depth: int, watch: bool) -> None:
             type="type",
             created="created_at",
             state="state",
-            done="percent_done",
+            done="rounded_percent",
             exitcode="exitcode",
             wall_time="time",
             cpu_time="cpu_time",
@@ -134,6 +134,7 @@ def _rows(task: dict[str, Any] | None, indent: str) -> Iterator[dict[str, Any]]:
     """A task and all below it, indented as deep as they are."""
     if task is None:
         return
-    yield {**task, "indented_name": indent + task["name"]}
+    percent = f"{task['percent_done']:.1f} %"
+    yield {**task, "indented_name": indent + task["name"], "rounded_percent": percent}
     for part in task["subtasks"]:
         yield from _rows(part, indent + "  ")
