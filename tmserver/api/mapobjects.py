@@ -1,5 +1,6 @@
 """Mapobject types with their features and segmentation layers."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from flask import Response
@@ -10,6 +11,7 @@ from tmlib.errors import Conflict
 from tmlib.experiments import models as experiments
 from tmlib.objects import feature_files, mapobject_types, models, service
 from tmlib.objects.feature_values import select_feature_values
+from tmlib.objects.metadata import metadata_csv
 from tmlib.objects.selection import Selection, file_name
 from tmserver.access import ExperimentAccess
 from tmserver.api.channels import map_size
@@ -138,12 +140,17 @@ def get_feature_values(
     """Get the feature values of objects as CSV: a row for each object and time point."""
     selection = Selection(**query.model_dump())
     values = select_feature_values(access.database, access.storage, mapobject_type_id, selection)
-    with access.database.session() as session:
-        found = service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
-        name = file_name(session, found, selection, "feature-values")
-    response = Response(values.csv(), mimetype="text/csv")
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    return _csv(access, mapobject_type_id, selection, "feature-values", values.csv())
+
+
+@routes.get(f"{_TYPE}/metadata", permits="read", media=("text/csv",))
+def get_metadata(
+    access: ExperimentAccess, mapobject_type_id: int, query: SelectionQuery
+) -> Response:
+    """Get where objects lie as CSV: a row for each object, time point and plane."""
+    selection = Selection(**query.model_dump())
+    rows = metadata_csv(access.database, access.experiment_id, mapobject_type_id, selection)
+    return _csv(access, mapobject_type_id, selection, "metadata", rows)
 
 
 @routes.get("/api/experiments/<experiment_id>/segmentation_layers", permits="read")
@@ -158,6 +165,21 @@ def get_segmentation_layers(access: ExperimentAccess, query: LayerQuery) -> list
             zplane=query.zplane,
         )
     return [_layer(access.experiment, layer) for layer in query.of(found)]
+
+
+def _csv(
+    access: ExperimentAccess,
+    mapobject_type_id: int,
+    selection: Selection,
+    kind: str,
+    rows: Iterator[bytes],
+) -> Response:
+    with access.database.session() as session:
+        found = service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
+        name = file_name(session, found, selection, kind)
+    response = Response(rows, mimetype="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
 
 
 def _type(experiment: experiments.Experiment, found: models.MapobjectType) -> MapobjectType:

@@ -242,6 +242,21 @@ def test_values_come_as_csv(owner: Person, experiment: str, cells: str) -> None:
     owner.refused("GET", f"{experiment}/mapobject_types/99/feature-values", 404)
 
 
+def test_where_objects_lie_comes_as_csv(owner: Person, experiment: str, cells: str) -> None:
+    path = f"{experiment}/mapobject_types/{cells}/metadata"
+    answer = owner.request("GET", path, query_string={"well_name": "A01", "well_pos_x": 0})
+    assert answer.mimetype == "text/csv"
+    assert "Screen_A01_x0_Cells_metadata.csv" in answer.headers["Content-Disposition"]
+    header, first, second = answer.text.splitlines()
+    assert header == (
+        "mapobject_id,plate_name,well_name,well_pos_y,well_pos_x,tpoint,zplane,label,is_border"
+    )
+    assert first.partition(",")[2] == "Plate 1,A01,0,0,0,0,1,0"
+    assert second.partition(",")[2] == "Plate 1,A01,0,0,0,0,2,0"
+    assert '"B09"' in owner.refused("GET", path, 404, query_string={"well_name": "B09"})
+    owner.refused("GET", f"{experiment}/mapobject_types/99/metadata", 404)
+
+
 def test_before_the_map_is_made_there_are_no_objects_to_show(
     owner: Person, experiment: str
 ) -> None:
