@@ -8,6 +8,7 @@ from tmserver.api import (
     information,
     mapobjects,
     plates,
+    site_images,
     tiles,
     uploads,
     wells,
@@ -24,6 +25,7 @@ RESOURCES = (
     wells.routes,
     channels.routes,
     mapobjects.routes,
+    site_images.routes,
     tiles.routes,
     workflow.routes,
 )

@@ -49,6 +49,24 @@ class MapobjectType(Schema):
     layers: list[SegmentationLayer]
 
 
+class MapobjectInfo(Schema):
+    """Where an object comes from; what does not apply to its type is null.
+
+    The id is a plain number, as in tiles and tables.
+    """
+
+    id: int
+    type: str
+    experiment_name: str
+    plate_name: str
+    well_name: str | None
+    well_pos_y: int | None
+    well_pos_x: int | None
+    tpoint: int | None
+    zplane: int | None
+    label: int | None
+
+
 class NewMapobjectType(Schema):
     """Name of the type that is wanted."""
 
@@ -165,6 +183,14 @@ def get_segmentation_layers(access: ExperimentAccess, query: LayerQuery) -> list
             zplane=query.zplane,
         )
     return [_layer(access.experiment, layer) for layer in query.of(found)]
+
+
+@routes.get("/api/experiments/<experiment_id>/mapobjects/<mapobject_id>/info", permits="read")
+def get_mapobject_info(access: ExperimentAccess, mapobject_id: int) -> MapobjectInfo:
+    """Get what an object is and where it lies."""
+    with access.database.session() as session:
+        found = service.get_mapobject_info(session, access.experiment_id, mapobject_id)
+    return MapobjectInfo.model_validate(found)
 
 
 def _csv(

@@ -257,6 +257,24 @@ def test_where_objects_lie_comes_as_csv(owner: Person, experiment: str, cells: s
     owner.refused("GET", f"{experiment}/mapobject_types/99/metadata", 404)
 
 
+def test_where_one_object_comes_from(owner: Person, experiment: str, cells: str) -> None:
+    table = f"{experiment}/mapobject_types/{cells}/metadata"
+    second = int(owner.request("GET", table).text.splitlines()[2].partition(",")[0])
+    assert owner.get(f"{experiment}/mapobjects/{second}/info") == {
+        "id": second,
+        "type": "Cells",
+        "experiment_name": "Screen",
+        "plate_name": "Plate 1",
+        "well_name": "A01",
+        "well_pos_y": 0,
+        "well_pos_x": 0,
+        "tpoint": 0,
+        "zplane": 0,
+        "label": 2,
+    }
+    owner.refused("GET", f"{experiment}/mapobjects/99/info", 404)
+
+
 def test_before_the_map_is_made_there_are_no_objects_to_show(
     owner: Person, experiment: str
 ) -> None:
