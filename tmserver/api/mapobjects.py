@@ -1,14 +1,19 @@
 """Mapobject types with their features and segmentation layers."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Annotated
 
 from flask import Response
 from pydantic import Field
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from tmlib.errors import Conflict
+from tmlib.errors import BadInput, Conflict
+from tmlib.experiments import layout
 from tmlib.experiments import models as experiments
+from tmlib.images.channel_images import field_path
+from tmlib.images.label_images import delete_labels
 from tmlib.objects import feature_files, mapobject_types, models, service
 from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.metadata import metadata_csv
@@ -118,7 +123,7 @@ def update_mapobject_type(
 ) -> Message:
     """Rename a mapobject type."""
     with access.database.transaction() as session:
-        found = service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
+        found = _segmented_type(session, access.experiment_id, mapobject_type_id)
         found.name = body.name
         try:
             session.flush()
@@ -129,13 +134,20 @@ def update_mapobject_type(
     return Message()
 
 
-@routes.delete(_TYPE, permits="write")
+@routes.delete(_TYPE, permits="write", raises=(409,))
 def delete_mapobject_type(access: ExperimentAccess, mapobject_type_id: int) -> Message:
     """Delete a mapobject type with all its objects, outlines and feature values."""
     with access.database.transaction() as session:
-        service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
+        name = _segmented_type(session, access.experiment_id, mapobject_type_id).name
         files = mapobject_types.delete_type(session, access.storage, mapobject_type_id)
+        fields = [
+            field_path(access.storage.plate_images(site.well.plate_id), site.well.name, site.field)
+            for site in layout.list_sites(session, access.experiment_id)
+        ]
     feature_files.remove(files)
+    with contextlib.suppress(BadInput):  # a name that no folder can have: there are no labels
+        for field in fields:
+            delete_labels(field, name)
     return Message()
 
 
@@ -191,6 +203,19 @@ def get_mapobject_info(access: ExperimentAccess, mapobject_id: int) -> Mapobject
     with access.database.session() as session:
         found = service.get_mapobject_info(session, access.experiment_id, mapobject_id)
     return MapobjectInfo.model_validate(found)
+
+
+def _segmented_type(
+    session: Session, experiment_id: int, mapobject_type_id: int
+) -> models.MapobjectType:
+    """A type that may be changed."""
+    found = service.get_mapobject_type(session, experiment_id, mapobject_type_id)
+    if found.is_static:
+        raise Conflict(
+            f'"{found.name}" are made from the layout of the plates: '
+            "they can neither be renamed nor deleted."
+        )
+    return found
 
 
 def _csv(

@@ -11,6 +11,7 @@ from PIL import Image
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.experiments.models import Channel, ChannelLayer, Experiment, Site, Well
+from tmlib.ids import decode_id
 from tmlib.images.mosaics import (
     PlacedImage,
     base_regions,
@@ -20,7 +21,7 @@ from tmlib.images.mosaics import (
     write_base,
     write_level,
 )
-from tmlib.objects.mapobject_types import ensure_mapobject_type
+from tmlib.objects.mapobject_types import ensure_features, ensure_mapobject_type
 from tmlib.objects.recording import prepare_site_objects, record
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
@@ -208,6 +209,48 @@ def test_a_type_is_found_or_made_renamed_and_deleted(
     owner.delete(f"{types}/{cells}")
     assert [one["name"] for one in owner.get(types)] == ["Kernels"]
     assert list(storage.root.rglob("*.parquet")) == []
+
+
+def test_types_made_from_the_layout_stay_as_they_are(
+    owner: Person, experiment: str, experiment_id: int, database: Database
+) -> None:
+    with database.transaction() as session:
+        ensure_mapobject_type(session, experiment_id, "Wells", "Well", is_static=True)
+    [wells] = owner.get(f"{experiment}/mapobject_types")
+    path = f"{experiment}/mapobject_types/{wells['id']}"
+    assert '"Wells"' in owner.refused("DELETE", path, 409)
+    assert '"Wells"' in owner.refused("PUT", path, 409, json={"name": "Holes"})
+    assert owner.get(f"{experiment}/mapobject_types") == [wells]
+
+
+def test_a_feature_is_renamed_and_deleted_and_its_values_with_it(
+    owner: Person, experiment: str, cells: str
+) -> None:
+    cell_type = f"{experiment}/mapobject_types/{cells}"
+    [feature] = owner.get(f"{cell_type}/features")
+    path = f"{experiment}/features/{feature['id']}"
+
+    def columns() -> str:
+        found: str = owner.request("GET", f"{cell_type}/feature-values").text.splitlines()[0]
+        return found
+
+    owner.put(path, name="Size")
+    assert columns() == "mapobject_id,Size"
+    owner.delete(path)
+    assert owner.get(f"{cell_type}/features") == []
+    assert columns() == "mapobject_id"
+    owner.refused("DELETE", path, 404)
+
+
+def test_two_features_of_a_type_have_different_names(
+    owner: Person, experiment: str, experiment_id: int, cells: str, database: Database
+) -> None:
+    with database.transaction() as session:
+        ensure_features(session, experiment_id, decode_id(cells), ["Area", "Volume"])
+    _, volume = owner.get(f"{experiment}/mapobject_types/{cells}/features")
+    path = f"{experiment}/features/{volume['id']}"
+    assert '"Area"' in owner.refused("PUT", path, 409, json={"name": "Area"})
+    owner.put(path, name="Volume")
 
 
 def test_objects_come_as_geojson_with_y_upwards(owner: Person, experiment: str, cells: str) -> None:

@@ -197,6 +197,15 @@ def test_labels_come_as_they_were_stored(owner: Person, segmentations: str) -> N
     assert owner.get(segmentations, **PLACE, align="true") == LABELS[3:, :-2].tolist()
 
 
+def test_labels_go_with_the_type_of_their_objects(
+    owner: Person, segmentations: str, field: Path
+) -> None:
+    owner.delete(segmentations.removesuffix("/segmentations"))
+    owner.refused("GET", segmentations, 404, query_string=PLACE)
+    assert list((field / "labels").glob("Cells")) == []
+    assert (field / "0").is_dir()
+
+
 def test_labels_that_are_not_there(owner: Person, experiment: str, segmentations: str) -> None:
     def problem(status: int, **query: Any) -> str:
         return owner.refused("GET", segmentations, status, query_string=PLACE | query)

@@ -1,0 +1,43 @@
+"""Features: what was measured of the objects of a type."""
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tmlib.errors import Conflict, NotFound
+from tmlib.objects import models
+from tmserver.access import ExperimentAccess
+from tmserver.routing import Routes
+from tmserver.schemas import Message, Rename
+
+routes = Routes("feature")
+
+_FEATURE = "/api/experiments/<experiment_id>/features/<feature_id>"
+
+
+@routes.put(_FEATURE, permits="write", raises=(409,))
+def update_feature(access: ExperimentAccess, feature_id: int, body: Rename) -> Message:
+    """Rename a feature; its values stay."""
+    with access.database.transaction() as session:
+        _feature(session, access.experiment_id, feature_id).name = body.name
+        try:
+            session.flush()
+        except IntegrityError as error:
+            raise Conflict(
+                f'The objects have a feature "{body.name}" already: choose another name.'
+            ) from error
+    return Message()
+
+
+@routes.delete(_FEATURE, permits="write")
+def delete_feature(access: ExperimentAccess, feature_id: int) -> Message:
+    """Delete a feature, which is not shown any more until it is measured again."""
+    with access.database.transaction() as session:
+        session.delete(_feature(session, access.experiment_id, feature_id))
+    return Message()
+
+
+def _feature(session: Session, experiment_id: int, feature_id: int) -> models.Feature:
+    feature = session.get(models.Feature, feature_id)
+    if feature is None or feature.experiment_id != experiment_id:
+        raise NotFound("There is no such feature in the experiment.")
+    return feature
