@@ -38,21 +38,33 @@ class Mapobjects(Resources):
         pandas.DataFrame
             A row per object and time point: ``mapobject_id``, then a column per feature.
         """
-        import pandas as pd
+        place = (plate_name, well_name, well_pos_y, well_pos_x, tpoint)
+        return self._table(mapobject_type_name, "feature-values", *place)
 
-        identifier = self._mapobject_type(mapobject_type_name)["id"]
-        text = self.connection.request(
-            "GET",
-            self._path("mapobject_types", identifier, "feature-values"),
-            parameters={
-                "plate_name": plate_name,
-                "well_name": well_name,
-                "well_pos_y": well_pos_y,
-                "well_pos_x": well_pos_x,
-                "tpoint": tpoint,
-            },
-        ).content
-        return pd.read_csv(io.BytesIO(text)) if text.strip() else pd.DataFrame()
+    def download_object_metadata(
+        self,
+        mapobject_type_name: str,
+        plate_name: str | None = None,
+        well_name: str | None = None,
+        well_pos_y: int | None = None,
+        well_pos_x: int | None = None,
+        tpoint: int | None = None,
+    ) -> "DataFrame":
+        """Where all objects of a type lie, or those in a part of the experiment.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per object, time point and plane: ``mapobject_id``, as in the measurements, then
+            the names and positions of plate, well and site, and the object's label there.
+        """
+        place = (plate_name, well_name, well_pos_y, well_pos_x, tpoint)
+        return self._table(mapobject_type_name, "metadata", *place)
+
+    def get_mapobject(self, mapobject_id: int) -> Resource:
+        """Where an object comes from: its type, place and label."""
+        found: Resource = self.connection.get(self._path("mapobjects", str(mapobject_id), "info"))
+        return found
 
     def download_segmentation_tile(
         self, layer_id: str, *, x: int, y: int, z: int
@@ -67,6 +79,32 @@ class Mapobjects(Resources):
             parameters={"x": x, "y": y, "z": z},
         ).json()
         return tile
+
+    def _table(
+        self,
+        mapobject_type_name: str,
+        kind: str,
+        plate_name: str | None,
+        well_name: str | None,
+        well_pos_y: int | None,
+        well_pos_x: int | None,
+        tpoint: int | None,
+    ) -> "DataFrame":
+        import pandas as pd
+
+        identifier = self._mapobject_type(mapobject_type_name)["id"]
+        text = self.connection.request(
+            "GET",
+            self._path("mapobject_types", identifier, kind),
+            parameters={
+                "plate_name": plate_name,
+                "well_name": well_name,
+                "well_pos_y": well_pos_y,
+                "well_pos_x": well_pos_x,
+                "tpoint": tpoint,
+            },
+        ).content
+        return pd.read_csv(io.BytesIO(text)) if text.strip() else pd.DataFrame()
 
     def _mapobject_type(self, name: str) -> Resource:
         return self._find("object type", self._path("mapobject_types"), name)
