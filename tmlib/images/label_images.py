@@ -110,6 +110,21 @@ def read_labels(field_path: Path, name: str, *, t: int, z: int) -> LabelImage:
     return labels
 
 
+def rename_labels(field_path: Path, name: str, new_name: str) -> None:
+    """Give labels of a name, if there are any, another one; doing it again is harmless.
+
+    Raises
+    ------
+    BadInput
+        If the new name cannot be that of a folder.
+    """
+    path, new_path = _path(field_path, name), _path(field_path, new_name)
+    if path.exists() and path != new_path:
+        shutil.rmtree(new_path, ignore_errors=True)
+        path.rename(new_path)
+        _list_labels(field_path)
+
+
 def delete_labels(field_path: Path, name: str) -> None:
     """Remove all planes of labels of a name, if there are any."""
     path = _path(field_path, name)

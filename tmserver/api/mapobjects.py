@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 from flask import Response
@@ -13,11 +14,12 @@ from tmlib.errors import BadInput, Conflict
 from tmlib.experiments import layout
 from tmlib.experiments import models as experiments
 from tmlib.images.channel_images import field_path
-from tmlib.images.label_images import delete_labels
+from tmlib.images.label_images import delete_labels, rename_labels
 from tmlib.objects import feature_files, mapobject_types, models, service
 from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.metadata import metadata_csv
 from tmlib.objects.selection import Selection, file_name
+from tmlib.storage import check_file_name
 from tmserver.access import ExperimentAccess
 from tmserver.api.channels import map_size
 from tmserver.routing import Routes
@@ -121,16 +123,21 @@ def create_mapobject_type(access: ExperimentAccess, body: NewMapobjectType) -> M
 def update_mapobject_type(
     access: ExperimentAccess, mapobject_type_id: int, body: Rename
 ) -> Message:
-    """Rename a mapobject type."""
+    """Rename a mapobject type, and its label images with it."""
+    check_file_name(body.name)
     with access.database.transaction() as session:
         found = _segmented_type(session, access.experiment_id, mapobject_type_id)
-        found.name = body.name
+        name, found.name = found.name, body.name
         try:
             session.flush()
         except IntegrityError as error:
             raise Conflict(
                 f'The experiment has a mapobject type "{body.name}" already: choose another name.'
             ) from error
+        fields = _fields(session, access)
+    with contextlib.suppress(BadInput):  # an old name that no folder can have: no labels
+        for field in fields:
+            rename_labels(field, name, body.name)
     return Message()
 
 
@@ -140,15 +147,20 @@ def delete_mapobject_type(access: ExperimentAccess, mapobject_type_id: int) -> M
     with access.database.transaction() as session:
         name = _segmented_type(session, access.experiment_id, mapobject_type_id).name
         files = mapobject_types.delete_type(session, access.storage, mapobject_type_id)
-        fields = [
-            field_path(access.storage.plate_images(site.well.plate_id), site.well.name, site.field)
-            for site in layout.list_sites(session, access.experiment_id)
-        ]
+        fields = _fields(session, access)
     feature_files.remove(files)
     with contextlib.suppress(BadInput):  # a name that no folder can have: there are no labels
         for field in fields:
             delete_labels(field, name)
     return Message()
+
+
+def _fields(session: Session, access: ExperimentAccess) -> list[Path]:
+    """Folders of the images of all sites, which the label images lie in."""
+    return [
+        field_path(access.storage.plate_images(site.well.plate_id), site.well.name, site.field)
+        for site in layout.list_sites(session, access.experiment_id)
+    ]
 
 
 @routes.get(f"{_TYPE}/features", permits="read")

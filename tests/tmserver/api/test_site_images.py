@@ -197,6 +197,11 @@ def test_labels_come_as_they_were_stored(owner: Person, segmentations: str) -> N
     assert owner.get(segmentations, **PLACE, align="true") == LABELS[3:, :-2].tolist()
 
 
+def test_labels_follow_the_name_of_their_type(owner: Person, segmentations: str) -> None:
+    owner.put(segmentations.removesuffix("/segmentations"), name="Blobs")
+    assert owner.get(segmentations, **PLACE) == LABELS.tolist()
+
+
 def test_labels_go_with_the_type_of_their_objects(
     owner: Person, segmentations: str, field: Path
 ) -> None:
