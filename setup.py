@@ -33,7 +33,8 @@ REQUIREMENTS = [
     "defusedxml>=0.7.1,<1",
     # file-name patterns of users: unlike re it gives up after a while
     "regex>=2025.7",
-    # objects and their values
+    # objects, their values, tools on them
+    "scikit-learn>=1.6,<2",
     "shapely>=2.1,<3",
     "pandas>=2.2,<4",
     "pyarrow>=19,<27",
@@ -42,6 +43,7 @@ REQUIREMENTS = [
     "click>=8.1.8,<9",
     "rich>=13.9,<16",
     "requests>=2.32,<3",
+    "tuspy>=1.1,<2",
     "urllib3>=2.2,<3",
 ]
 
@@ -60,6 +62,7 @@ DEVELOPMENT = [
     "pytest-timeout>=2.3,<3",
     "hypothesis>=6.130,<7",
     "playwright>=1.50,<2",
+    "schemathesis>=4,<5",
     "ome-zarr>=0.11,<1",
     "ome-zarr-models>=1.2,<2",
     "zarr>=3.0.8,<4",
