@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from tmserver.examples import answer_example, example, field_example
 from tmserver.routing import Operation, Permission, path_variables
 from tmserver.schemas import Error
 
@@ -39,7 +40,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     for operation in operations:
         for number, path in enumerate(operation.paths):
             paths.setdefault(_FLASK_VARIABLE.sub(r"{\1}", path), {})[operation.method.lower()] = (
-                _describe(operation, path, number, schemas)
+                _describe(operation, path, number, schemas, definitions)
             )
     return {
         "openapi": "3.1.0",
@@ -76,7 +77,11 @@ def _schemas(operations: Sequence[Operation]) -> tuple[dict[Any, Any], dict[str,
 
 
 def _describe(
-    operation: Operation, path: str, number: int, schemas: dict[_Key, Any]
+    operation: Operation,
+    path: str,
+    number: int,
+    schemas: dict[_Key, Any],
+    definitions: dict[str, Any],
 ) -> dict[str, Any]:
     text = inspect.getdoc(operation.view) or ""
     summary, _, description = text.partition("\n")
@@ -91,21 +96,22 @@ def _describe(
         for name in path_variables(path)
     ]
     if operation.query is not None:
-        parameters += _query_parameters(operation.query)
+        parameters += _query_parameters(operation.query, definitions)
     name = operation.view.__name__
     described: dict[str, Any] = {
         "operationId": name if number == 0 else f"{name}_{number}",
         "summary": summary,
         "tags": [operation.tag],
         "parameters": parameters,
-        "responses": _responses(operation, schemas),
+        "responses": _responses(operation, schemas, definitions),
     }
     if description.strip():
         described["description"] = description.strip()
     if operation.body is not None:
+        body = schemas[operation.body, "validation"]
         described["requestBody"] = {
             "required": any(field.is_required() for field in operation.body.model_fields.values()),
-            "content": {_JSON: {"schema": schemas[operation.body, "validation"]}},
+            "content": {_JSON: {"schema": body, "example": example(body, definitions)}},
         }
     elif operation.takes_file:
         described["requestBody"] = _FILE_BODY
@@ -114,22 +120,32 @@ def _describe(
     return described
 
 
-def _query_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
+def _query_parameters(model: type[BaseModel], definitions: dict[str, Any]) -> list[dict[str, Any]]:
     schema = model.model_json_schema(mode="validation", ref_template=_REFERENCE)
     required = schema.get("required", [])
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": content}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": content,
+            "example": field_example(name, content, definitions),
+        }
         for name, content in schema.get("properties", {}).items()
     ]
 
 
-def _responses(operation: Operation, schemas: dict[_Key, Any]) -> dict[str, Any]:
+def _responses(
+    operation: Operation, schemas: dict[_Key, Any], definitions: dict[str, Any]
+) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "What was asked for."}
     if operation.answer is not None:
         schema = schemas[operation.view, "serialization"]
+        answer = answer_example(operation.view.__name__, schema, definitions)
         if not operation.is_bare:
             schema = {"type": "object", "properties": {"data": schema}, "required": ["data"]}
-        success["content"] = {_JSON: {"schema": schema}}
+            answer = {"data": answer}
+        success["content"] = {_JSON: {"schema": schema, "example": answer}}
     else:
         success["content"] = {media: {} for media in operation.media_types or (_JSON,)}
     responses = {"200": success}
