@@ -17,12 +17,13 @@ _YEAR = 365 * 24 * 3600
 @routes.get("/", permits="public", raises=(503,), media=("text/html",))
 def get_viewer(access: Access) -> Response:
     """Get the viewer's page."""
-    page = VIEWER / "index.html"
-    if not page.is_file():
-        raise Unavailable(
-            "The viewer is not built: run `make viewer`, or use the API below /api as before."
-        )
-    return _send(page, "no-cache")
+    return _send_page("index.html")
+
+
+@routes.get("/api", permits="public", raises=(503,), media=("text/html",))
+def get_reference(access: Access) -> Response:
+    """Get the page that shows this document and tries its requests out."""
+    return _send_page("reference.html")
 
 
 @routes.get("/favicon.svg", permits="public", raises=(404,), media=("image/svg+xml",))
@@ -35,6 +36,15 @@ def get_icon(access: Access) -> Response:
 def get_asset(access: Access, name: str) -> Response:
     """Get a file of the viewer, whose name changes whenever its content does."""
     return _send(VIEWER / "assets" / name, f"public, max-age={_YEAR}, immutable")
+
+
+def _send_page(name: str) -> Response:
+    page = VIEWER / name
+    if not page.is_file():
+        raise Unavailable(
+            "The viewer is not built: run `make viewer`, or use the API below /api as before."
+        )
+    return _send(page, "no-cache")
 
 
 def _send(path: Path, cache_control: str) -> Response:

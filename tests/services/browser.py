@@ -49,7 +49,8 @@ def browser_page(width: int = 1300, height: int = 900) -> Iterator[Page]:
             yield page
         finally:
             browser.close()
-    assert [error for error in errors if "401" not in error] == []
+    left = [error for error in errors if "401" not in error]
+    assert not left, left
 
 
 def item(page: Page, name: str) -> Locator:

@@ -1,5 +1,7 @@
 /** The server's HTTP interface, as far as the viewer uses it. */
 
+import { cookie } from './cookies';
+
 export interface User {
   readonly name: string;
 }
@@ -64,11 +66,6 @@ export class ApiError extends Error {
 /** The sentence to show for anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function cookie(name: string): string | undefined {
-  const entry = document.cookie.split('; ').find((part) => part.startsWith(`${name}=`));
-  return entry === undefined ? undefined : decodeURIComponent(entry.slice(name.length + 1));
 }
 
 async function failureOf(response: Response): Promise<ApiError> {
