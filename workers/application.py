@@ -19,7 +19,8 @@ import tmlib.schema  # noqa: F401 - registers all tables before the first query
 from tmlib.db import Database
 from tmlib.settings import Settings
 from tmlib.workflow.execution import Worker
-from workers.configuration import JOB_QUEUE, RUN_JOB, configure
+from tmlib.workflow.queue import JOB_QUEUE
+from workers.configuration import RUN_JOB, configure
 from workers.queue import CeleryQueue
 from workers.recovery import Recovery
 

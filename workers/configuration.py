@@ -4,8 +4,8 @@ from celery import Celery
 
 from tmlib.errors import BadInput
 from tmlib.settings import Settings
+from tmlib.workflow.queue import JOB_QUEUE
 
-JOB_QUEUE = "jobs"
 RUN_JOB = "workers.run_job"
 
 _DAY = 24 * 3600

@@ -8,7 +8,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from tmlib.settings import Settings
-from workers.configuration import JOB_QUEUE, RUN_JOB, configure
+from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
+from workers.configuration import RUN_JOB, configure
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class CeleryQueue:
     def __init__(self, settings: Settings) -> None:
         self._app = configure(Celery("tmserver-queue", set_as_current=False), settings)
 
-    def enqueue(self, job_ids: Sequence[int]) -> None:
+    def enqueue(self, job_ids: Sequence[int], *, interactive: bool = False) -> None:
         """Send job ids. If Redis is away they are not lost: the workers look for such jobs."""
         if not job_ids:
             return
@@ -33,12 +34,20 @@ class CeleryQueue:
             with self._app.producer_pool.acquire(block=True) as producer:
                 for job_id in job_ids:
                     self._app.send_task(
-                        RUN_JOB, args=[job_id], queue=JOB_QUEUE, producer=producer, retry=False
+                        RUN_JOB,
+                        args=[job_id],
+                        queue=_name(interactive),
+                        producer=producer,
+                        retry=False,
                     )
         except (OperationalError, OSError):
             logger.exception("%d jobs could not be sent; they will be found.", len(job_ids))
 
-    def depth(self) -> int:
-        """How many job ids wait to be taken."""
+    def depth(self, *, interactive: bool = False) -> int:
+        """How many job ids wait on a queue to be taken."""
         with self._app.connection_for_read() as connection:
-            return cast(int, connection.default_channel.client.llen(JOB_QUEUE))
+            return cast(int, connection.default_channel.client.llen(_name(interactive)))
+
+
+def _name(interactive: bool) -> str:
+    return INTERACTIVE_QUEUE if interactive else JOB_QUEUE

@@ -37,17 +37,26 @@ class Recovery:
         The connection is closed afterwards, so that pool processes that are forked later do not
         inherit it.
         """
-        moment = now()
-        lost_before = None
-        if self._queue.depth() == 0:
-            lost_before = moment - timedelta(seconds=self._settings.lease_seconds)
         database = Database(self._settings.resolved_database_url)
         try:
-            with database.transaction() as session:
-                job_ids = engine.recover(session, moment, self._settings.max_attempts, lost_before)
+            return [
+                job_id
+                for interactive in (True, False)
+                for job_id in self._search(database, interactive=interactive)
+            ]
         finally:
             database.close()
+
+    def _search(self, database: Database, *, interactive: bool) -> list[int]:
+        moment = now()
+        lost_before = None
+        if self._queue.depth(interactive=interactive) == 0:
+            lost_before = moment - timedelta(seconds=self._settings.lease_seconds)
+        with database.transaction() as session:
+            job_ids = engine.recover(
+                session, moment, self._settings.max_attempts, lost_before, interactive=interactive
+            )
         if job_ids:
             logger.warning("%d lost jobs are sent again.", len(job_ids))
-        self._queue.enqueue(job_ids)
+        self._queue.enqueue(job_ids, interactive=interactive)
         return job_ids

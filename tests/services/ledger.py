@@ -13,15 +13,16 @@ from tmlib.experiments.models import Experiment
 
 @dataclass
 class ListQueue:
-    """Keeps job ids in memory: what is on the queue is up to the test."""
+    """Keeps job ids in memory: what is on the queues is up to the test."""
 
     job_ids: list[int] = field(default_factory=list)
+    interactive_ids: list[int] = field(default_factory=list)
 
-    def enqueue(self, job_ids: Sequence[int]) -> None:
-        self.job_ids += job_ids
+    def enqueue(self, job_ids: Sequence[int], *, interactive: bool = False) -> None:
+        (self.interactive_ids if interactive else self.job_ids).extend(job_ids)
 
-    def depth(self) -> int:
-        return len(self.job_ids)
+    def depth(self, *, interactive: bool = False) -> int:
+        return len(self.interactive_ids if interactive else self.job_ids)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from sqlalchemy import update
 
 from tests.services.redis import running_redis
 from tmlib.db import Database
@@ -16,7 +17,7 @@ from tmlib.db.base import now
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
-from tmlib.workflow import queue, service
+from tmlib.workflow import interactive, queue, service
 from tmlib.workflow.models import Job
 from workers.queue import CeleryQueue
 from workers.recovery import Recovery
@@ -42,7 +43,9 @@ def broker_url(tmp_path: Path) -> Iterator[str]:
 def test_the_settings_name_the_queue(broker_url: str, tmp_path: Path) -> None:
     found = queue.connect(Settings(data_dir=tmp_path, broker_url=broker_url))
     found.enqueue([1, 2, 3])
+    found.enqueue([4], interactive=True)
     assert found.depth() == 3
+    assert found.depth(interactive=True) == 1
 
 
 def test_a_missing_broker_is_named(tmp_path: Path) -> None:
@@ -106,3 +109,29 @@ def test_waiting_messages_are_not_taken_for_lost(
         job.submitted_at = now() - timedelta(hours=1)
     assert Recovery(connected).search() == []
     assert celery_queue.depth() == 1
+
+
+def test_a_long_queue_hides_no_lost_interactive_message(
+    database: Database, experiment: Experiment, connected: Settings
+) -> None:
+    celery_queue = CeleryQueue(connected)
+    service.submit(database, celery_queue, experiment.id, experiment.user_id)
+    interactive.submit(
+        database,
+        celery_queue,
+        experiment.id,
+        experiment.user_id,
+        program="writing",
+        job_type="WritingJob",
+        description={},
+        jobs={"letter": {}},
+    )
+    with redis.Redis.from_url(str(connected.broker_url)) as client:
+        client.delete("interactive")
+    with database.transaction() as session:
+        session.execute(update(Job).values(submitted_at=now() - timedelta(hours=1)))
+    [job_id] = Recovery(connected).search()
+    with database.session() as session:
+        assert session.get_one(Job, job_id).name == "letter"
+    assert celery_queue.depth() == 1
+    assert celery_queue.depth(interactive=True) == 1

@@ -225,9 +225,14 @@ def give_back(session: Session, job_id: int, attempt: int) -> None:
 
 
 def recover(
-    session: Session, moment: datetime, max_attempts: int, lost_before: datetime | None
+    session: Session,
+    moment: datetime,
+    max_attempts: int,
+    lost_before: datetime | None,
+    *,
+    interactive: bool = False,
 ) -> list[int]:
-    """Take back jobs whose worker has gone silent, and find lost messages.
+    """Take back jobs of a queue whose worker has gone silent, and find lost messages.
 
     Parameters
     ----------
@@ -240,16 +245,19 @@ def recover(
     lost_before
         Jobs that were submitted before this and not taken are sent again; None while messages
         wait on the queue, when nothing can be said about them.
+    interactive
+        Which queue.
 
     Returns
     -------
     list of int
-        Ids of jobs to enqueue.
+        Ids of jobs to enqueue, on the same queue.
     """
+    of_queue = Job.is_interactive.is_(interactive)
     enqueue: list[int] = []
     silent = session.execute(
         select(Job.id, Job.attempt, Job.task_id, Job.name, Job.worker)
-        .where(Job.state == State.RUNNING, Job.lease_expires_at < moment)
+        .where(of_queue, Job.state == State.RUNNING, Job.lease_expires_at < moment)
         .with_for_update(skip_locked=True)
     ).all()
     for job in silent:
@@ -267,7 +275,7 @@ def recover(
     if lost_before is not None:
         enqueue += session.scalars(
             update(Job)
-            .where(Job.state == State.SUBMITTED, Job.submitted_at < lost_before)
+            .where(of_queue, Job.state == State.SUBMITTED, Job.submitted_at < lost_before)
             .values(submitted_at=moment)
             .returning(Job.id)
         ).all()

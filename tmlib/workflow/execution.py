@@ -25,7 +25,9 @@ from tmlib.settings import Settings
 from tmlib.workflow import engine
 from tmlib.workflow.description import WorkflowDescription
 from tmlib.workflow.engine import Claim, LeaseLost, Outcome
-from tmlib.workflow.models import Submission
+from tmlib.workflow.interactive import InteractiveJob
+from tmlib.workflow.models import WORKFLOW, Submission
+from tmlib.workflow.programs import PROGRAMS
 from tmlib.workflow.queue import Queue
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch, JobContext
@@ -53,9 +55,10 @@ class Worker:
             )
         if claim is None:
             return
-        context = self._context(claim)
+        submission = self._submission(claim)
+        context = JobContext(self.database, self.settings, claim.experiment_id)
         with self._heartbeat(claim):
-            outcome = _observed(lambda: _call(claim, context))
+            outcome = _observed(lambda: _call(claim, submission, context))
         try:
             job_ids = self._commit(claim, context, outcome)
         except LeaseLost:
@@ -67,15 +70,9 @@ class Worker:
             _clean_up(context.afterwards)
         self.queue.enqueue(job_ids)
 
-    def _context(self, claim: Claim) -> JobContext:
+    def _submission(self, claim: Claim) -> Submission:
         with self.database.session() as session:
-            description = session.get_one(Submission, claim.submission_id).description
-        return JobContext(
-            database=self.database,
-            settings=self.settings,
-            experiment_id=claim.experiment_id,
-            arguments=WorkflowDescription.from_dict(description).arguments_of(claim.step_name),
-        )
+            return session.get_one(Submission, claim.submission_id)
 
     def _commit(self, claim: Claim, context: JobContext, outcome: Outcome) -> list[int]:
         """Apply a job's effects and mark it as done, both or neither."""
@@ -120,7 +117,13 @@ class Worker:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _call(claim: Claim, context: JobContext) -> list[list[Batch]] | None:
+def _call(claim: Claim, submission: Submission, context: JobContext) -> list[list[Batch]] | None:
+    if submission.program != WORKFLOW:
+        job = InteractiveJob(submission.id, claim.name, submission.description, claim.batch)
+        PROGRAMS[submission.program](context, job)
+        return None
+    description = WorkflowDescription.from_dict(submission.description)
+    context.arguments = description.arguments_of(claim.step_name)
     step = STEPS[claim.step_name]
     if claim.phase == "init":
         return step.create_batches(context)

@@ -27,13 +27,17 @@ class State(enum.StrEnum):
 
 
 class TaskKind(enum.StrEnum):
-    """What part of a workflow a task is, from the whole to its leaves."""
+    """What a task is: a part of a workflow, from the whole to its leaves, or interactive work."""
 
     WORKFLOW = "workflow"
     STAGE = "stage"
     STEP = "step"
     PHASE = "phase"
+    INTERACTIVE = "interactive"
 
+
+WORKFLOW = "workflow"
+"""The program that a submission is for unless somebody waits for it."""
 
 _STATE = Enum(State, native_enum=False, length=20)
 _KIND = Enum(
@@ -60,7 +64,7 @@ class WorkflowSettings(Base):
 
 
 class Submission(Timestamps, Base):
-    """A workflow that was handed in, with the description that it follows."""
+    """Work that was handed in for a program, a workflow mostly, with what is to be done."""
 
     __tablename__ = "submissions"
 
@@ -69,12 +73,14 @@ class Submission(Timestamps, Base):
         ForeignKey("experiments.id", ondelete="CASCADE"), index=True
     )
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    program: Mapped[str] = mapped_column(String(50), default="workflow")
+    program: Mapped[str] = mapped_column(String(50), default=WORKFLOW)
     description: Mapped[dict[str, Any]]
 
 
 class Task(Timestamps, Base):
     """A part of a submission that contains others: the workflow, a stage, a step, a phase.
+
+    What is not a workflow has one task that contains all jobs.
 
     ``position`` is its place among its siblings. The counts are of the jobs directly in a phase;
     ``exitcode`` is 0 when all went well, and null before the end.
@@ -105,8 +111,9 @@ class Job(Base):
     """A piece of work that one worker process does in one go.
 
     ``attempt`` counts how often it was started and fences late writers: who holds an older
-    attempt cannot commit. ``lease_expires_at`` is moved on by the worker's heartbeat. Times are
-    in seconds, memory (peak of the process) in MB.
+    attempt cannot commit. ``lease_expires_at`` is moved on by the worker's heartbeat.
+    ``is_interactive`` tells which queue carries it. Times are in seconds, memory (peak of the
+    process) in MB.
     """
 
     __tablename__ = "jobs"
@@ -127,6 +134,7 @@ class Job(Base):
     index: Mapped[int]
     name: Mapped[str] = mapped_column(String(255))
     batch: Mapped[dict[str, Any]]
+    is_interactive: Mapped[bool] = mapped_column(default=False)
     state: Mapped[State] = mapped_column(_STATE, default=State.NEW)
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(255))

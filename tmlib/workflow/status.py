@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, NotFound
 from tmlib.ids import encode_id
-from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
+from tmlib.workflow.models import WORKFLOW, Job, State, Submission, Task, TaskKind
 
 _LIVE = (State.SUBMITTED, State.RUNNING, State.TERMINATING, State.STOPPED)
 _MAX_ERRORS = 20
@@ -18,7 +18,7 @@ def latest_submission(session: Session, experiment_id: int) -> Submission | None
     """The workflow of an experiment that was handed in last."""
     return session.scalars(
         select(Submission)
-        .where(Submission.experiment_id == experiment_id, Submission.program == "workflow")
+        .where(Submission.experiment_id == experiment_id, Submission.program == WORKFLOW)
         .order_by(Submission.id.desc())
         .limit(1)
     ).one_or_none()
@@ -70,8 +70,8 @@ class _Tree:
         phases = self._phases(task)
         result = {
             **_common(task, _duration(task.started_at, task.finished_at)),
-            "created_at": _text(task.created_at),
-            "updated_at": _text(task.updated_at),
+            "created_at": time_text(task.created_at),
+            "updated_at": time_text(task.updated_at),
             "cpu_time": self._cpu_time(phases),
             "memory": self._memory(phases),
             "percent_done": _percent(task, children),
@@ -167,8 +167,8 @@ def job_status(job: Job) -> dict[str, Any]:
     """One job as the list of jobs shows it."""
     return {
         **_common(job, job.wall_time),
-        "created_at": _text(job.submitted_at),
-        "updated_at": _text(job.finished_at or job.started_at or job.submitted_at),
+        "created_at": time_text(job.submitted_at),
+        "updated_at": time_text(job.finished_at or job.started_at or job.submitted_at),
         "cpu_time": None if job.cpu_time is None else _seconds_text(job.cpu_time),
         "memory": job.memory,
         "host": job.host,
@@ -238,5 +238,6 @@ def _seconds_text(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-def _text(moment: datetime | None) -> str | None:
+def time_text(moment: datetime | None) -> str | None:
+    """A point in time as all lists show it."""
     return None if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -32,8 +32,8 @@ def lock_experiment(session: Session, experiment_id: int) -> None:
 
 
 def root(session: Session, submission_id: int, *, lock: bool = False) -> Task:
-    """The workflow task of a submission, locked where two jobs may end at the same time."""
-    query = select(Task).where(Task.submission_id == submission_id, Task.kind == TaskKind.WORKFLOW)
+    """The outermost task of a submission, locked where two jobs may end at the same time."""
+    query = select(Task).where(Task.submission_id == submission_id, Task.parent_id.is_(None))
     return session.scalars(query.with_for_update() if lock else query).one()
 
 

@@ -22,15 +22,24 @@ from tmserver.supervisor import Supervisor
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
-    help="Number of worker processes.  [default: one per core]",
+    help="Number of worker processes for workflows.  [default: one per core]",
 )
-def serve(host: str, port: int, processes: int | None) -> None:
+@click.option(
+    "--interactive-processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of worker processes for tools, which do not wait for workflows.",
+)
+def serve(host: str, port: int, processes: int | None, interactive_processes: int) -> None:
     """Run web server, workers and, unless TM_BROKER_URL is set, Redis.
 
     What dies is started again. Ctrl-C or SIGTERM stops all of them.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    supervisor = Supervisor(Settings(), host, port, processes)
+    supervisor = Supervisor(
+        Settings(), host, port, processes, interactive_processes=interactive_processes
+    )
 
     def stop(number: int, frame: FrameType | None) -> None:
         supervisor.stop()

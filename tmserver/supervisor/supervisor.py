@@ -17,7 +17,8 @@ from tmlib import schema
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict
 from tmlib.settings import Settings
-from tmserver.supervisor import redis_server
+from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
+from tmserver.supervisor import pools, redis_server
 from tmserver.supervisor.child import Child
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ _LONGEST_PAUSE = 30.0
 
 
 class Supervisor:
-    """The product on one machine: a web server, a worker pool, and Redis unless one is given.
+    """The product on one machine: a web server, worker pools, and Redis unless one is given.
 
     A context manager: the processes run inside it and are gone after it.
 
@@ -39,7 +40,9 @@ class Supervisor:
     host, port
         Where the web server listens; port 0 takes a free one.
     processes
-        Number of worker processes.
+        Number of worker processes for workflows.
+    interactive_processes
+        Number of worker processes for jobs that somebody waits for.
     log_dir
         Folder for the output of the processes; None to share this process's.
     """
@@ -51,11 +54,13 @@ class Supervisor:
         port: int = 5002,
         processes: int | None = None,
         log_dir: Path | None = None,
+        interactive_processes: int = 1,
     ) -> None:
         self._settings = settings
         self._host = host
         self._port = port or free_port()
         self._processes = processes or os.cpu_count() or 1
+        self._interactive_processes = interactive_processes
         self._log_dir = log_dir
         self._stopping = threading.Event()
         self._children: list[Child] = []
@@ -127,7 +132,15 @@ class Supervisor:
                 )
             )
         self._launch(self._web_server(environment))
-        self._launch(self._worker_pool(environment))
+        self._launch(self._worker_pool("worker pool", JOB_QUEUE, self._processes, environment))
+        self._launch(
+            self._worker_pool(
+                "interactive worker pool",
+                INTERACTIVE_QUEUE,
+                self._interactive_processes,
+                environment,
+            )
+        )
 
     def _launch(self, child: Child) -> None:
         self._children.append(child)
@@ -152,13 +165,11 @@ class Supervisor:
             "web server", command, environment, self._web_answers, self._log_dir, stop_seconds=10
         )
 
-    def _worker_pool(self, environment: dict[str, str]) -> Child:
-        command = [
-            *(sys.executable, "-m", "celery", "--quiet", "--app", "workers.application", "worker"),
-            *("--concurrency", str(self._processes), "--loglevel", "WARNING"),
-            *("--without-gossip", "--without-mingle"),
-        ]
-        return Child("worker pool", command, environment, lambda: True, self._log_dir, 10)
+    def _worker_pool(
+        self, name: str, queue: str, processes: int, environment: dict[str, str]
+    ) -> Child:
+        command = pools.command(queue, processes, log_level="WARNING")
+        return Child(name, command, environment, lambda: True, self._log_dir, 10)
 
     def _web_answers(self) -> bool:
         try:

@@ -38,7 +38,7 @@ class JobContext:
     experiment_id
         Whose job it is.
     arguments
-        Batch arguments of the step.
+        Batch arguments of the step; an interactive job has none.
     effects
         What the job will change in the database, all in the transaction that also marks it as
         done; if that fails, or another worker has taken over, nothing is changed.
@@ -49,7 +49,7 @@ class JobContext:
     database: Database
     settings: Settings
     experiment_id: int
-    arguments: dict[str, Value]
+    arguments: dict[str, Value] = field(default_factory=dict)
     effects: list[Callable[[Session], object]] = field(default_factory=list)
     afterwards: list[Callable[[], object]] = field(default_factory=list)
 

@@ -1,4 +1,7 @@
-"""Results of tools and trained models."""
+"""Results of tools, and the queue of the jobs that make them."""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = '0004'
 down_revision = '0003'
@@ -7,8 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.add_column('jobs', sa.Column('is_interactive', sa.Boolean(), server_default=sa.false(), nullable=False))
 
 
 def downgrade() -> None:
-    pass
+    op.drop_column('jobs', 'is_interactive')

@@ -1,0 +1,148 @@
+"""Work that somebody waits for: its own queue, the same ledger."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from tests.services.ledger import ListQueue
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.errors import BadInput
+from tmlib.experiments.models import Experiment
+from tmlib.settings import Settings
+from tmlib.workflow import engine, interactive, service
+from tmlib.workflow.execution import Worker
+from tmlib.workflow.interactive import InteractiveJob
+from tmlib.workflow.models import Job, State
+from tmlib.workflow.programs import PROGRAMS
+from tmlib.workflow.steps.base import JobContext
+
+
+def describe(text: str) -> Callable[[Session], object]:
+    return lambda session: session.execute(
+        update(Experiment).values(description=Experiment.description + text)
+    )
+
+
+def write(context: JobContext, job: InteractiveJob) -> None:
+    """Adds what its job says to the experiment's description."""
+    if "fault" in job.batch:
+        raise BadInput(job.batch["fault"])
+    context.effects.append(describe(job.description["prefix"] + job.batch["text"]))
+
+
+@pytest.fixture
+def submit(
+    database: Database,
+    experiment: Experiment,
+    queue: ListQueue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., int]:
+    monkeypatch.setitem(PROGRAMS, "writing", write)
+
+    def submit(**jobs: dict[str, Any]) -> int:
+        return interactive.submit(
+            database,
+            queue,
+            experiment.id,
+            experiment.user_id,
+            program="writing",
+            job_type="WritingJob",
+            description={"prefix": "<"},
+            jobs=jobs,
+        )
+
+    return submit
+
+
+def jobs(database: Database, experiment: Experiment, **wanted: Any) -> list[dict[str, Any]]:
+    with database.session() as session:
+        return interactive.jobs(session, experiment.id, "writing", **wanted)
+
+
+def description(database: Database, experiment: Experiment) -> str:
+    with database.session() as session:
+        return session.get_one(Experiment, experiment.id).description
+
+
+def test_jobs_run_beside_a_workflow(
+    database: Database,
+    experiment: Experiment,
+    queue: ListQueue,
+    settings: Settings,
+    submit: Callable[..., int],
+) -> None:
+    service.submit(database, queue, experiment.id, experiment.user_id)
+    workflow_jobs = list(queue.job_ids)
+    submission_id = submit(one={"text": "a"}, two={"text": "b"})
+    assert queue.job_ids == workflow_jobs
+    assert len(queue.interactive_ids) == 2
+    waiting = jobs(database, experiment)
+    assert {job["state"] for job in waiting} == {"SUBMITTED"}
+    worker = Worker(database, queue, settings)
+    for job_id in queue.interactive_ids:
+        worker.run(job_id)
+        worker.run(job_id)
+    assert description(database, experiment) == "<a<b"
+    found = jobs(database, experiment, submission_id=submission_id, state=State.TERMINATED)
+    assert [job["name"] for job in found] == ["two", "one"]
+    for job in found:
+        assert (job["type"], job["exitcode"], job["percent_done"]) == ("WritingJob", 0, 100.0)
+        assert job["submission_id"] == submission_id
+        assert job["submitted_at"] == job["created_at"]
+    with database.session() as session:
+        status = service.status(session, experiment.id)
+    assert status is not None
+    assert status["state"] == "SUBMITTED"
+
+
+def test_a_job_that_fails_says_why_and_holds_nobody_up(
+    database: Database,
+    experiment: Experiment,
+    queue: ListQueue,
+    settings: Settings,
+    submit: Callable[..., int],
+) -> None:
+    submit(one={"fault": "The ink is dry: buy some."}, two={"text": "b"})
+    worker = Worker(database, queue, settings)
+    for job_id in queue.interactive_ids:
+        worker.run(job_id)
+    two, one = jobs(database, experiment)
+    assert (one["failed"], one["error"]) == (True, "The ink is dry: buy some.")
+    assert not two["failed"]
+    assert jobs(database, experiment, name="one") == [one]
+    assert description(database, experiment) == "<b"
+
+
+def test_lost_jobs_go_back_to_their_own_queue(
+    database: Database, experiment: Experiment, queue: ListQueue, submit: Callable[..., int]
+) -> None:
+    service.submit(database, queue, experiment.id, experiment.user_id)
+    submit(one={"text": "a"}, two={"text": "b"})
+    silent, unheard = queue.interactive_ids
+    with database.transaction() as session:
+        assert engine.claim(session, silent, "w", "h", lease=1) is not None
+    later = now() + timedelta(seconds=60)
+    with database.transaction() as session:
+        assert engine.recover(session, later, 3, None) == []
+        assert engine.recover(session, later, 3, None, interactive=True) == [silent]
+        assert engine.recover(session, later, 3, later) == queue.job_ids
+        assert set(engine.recover(session, later, 3, later, interactive=True)) == {unheard, silent}
+
+
+def test_a_job_that_kills_its_workers_fails(
+    database: Database, experiment: Experiment, queue: ListQueue, submit: Callable[..., int]
+) -> None:
+    submit(one={"text": "a"})
+    [job_id] = queue.interactive_ids
+    with database.transaction() as session:
+        session.execute(update(Job).values(attempt=2))
+        assert engine.claim(session, job_id, "w", "h", lease=1) is not None
+        later = now() + timedelta(seconds=60)
+        assert engine.recover(session, later, 3, None, interactive=True) == []
+    [job] = jobs(database, experiment)
+    assert "lost its worker 3 times" in job["error"]
