@@ -18,7 +18,8 @@ def test_a_request_is_tried_out(installation: Installation) -> None:
         expect(route).to_contain_text("Create an experiment that belongs to you.")
         route.get_by_role("button", name="Try it out").click()
         route.get_by_role("button", name="Execute").click()
-        expect(route.locator(".live-responses-table tbody .response-col_status")).to_contain_text("200")
+        answer = route.locator(".live-responses-table tbody .response-col_status")
+        expect(answer).to_contain_text("200")
     with installation.client("Experiment XY") as client:
         assert client.get_experiments()[0]["user"] == USER
         client.delete_experiment()
