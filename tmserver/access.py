@@ -13,6 +13,7 @@ from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmlib.workflow import queue
+from tmserver.authentication import Proof
 
 
 class Services:
@@ -21,7 +22,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(settings.resolved_database_url)
-        self.login_attempts = LoginAttempts()
+        self.login_attempts = LoginAttempts(self.database)
 
     @cached_property
     def queue(self) -> queue.Queue:
@@ -53,9 +54,10 @@ class Access:
 
 @dataclass(frozen=True)
 class UserAccess(Access):
-    """A request of somebody who is logged in."""
+    """A request of somebody who is known."""
 
     user: User
+    proof: Proof
 
 
 @dataclass(frozen=True)

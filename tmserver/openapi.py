@@ -10,8 +10,10 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from tmserver.authentication import READING_METHODS, SIGNATURE, TOKEN_COOKIE
 from tmserver.examples import answer_example, example, field_example
-from tmserver.routing import Operation, Permission, path_variables
+from tmserver.permissions import Permission
+from tmserver.routing import Operation, path_variables
 from tmserver.schemas import Error
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -55,7 +57,8 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
             "schemas": definitions,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-                "cookie": {"type": "apiKey", "in": "cookie", "name": "access_token_cookie"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": TOKEN_COOKIE},
+                "signature": {"type": "apiKey", "in": "query", "name": SIGNATURE},
             },
         },
     }
@@ -117,6 +120,9 @@ def _describe(
         described["requestBody"] = _FILE_BODY
     if operation.permission is not Permission.PUBLIC:
         described["security"] = [{"token": []}, {"cookie": []}]
+        if operation.method == "GET" and operation.permission.is_of_experiment:
+            described["security"].append({"signature": []})
+    described["x-permission"] = operation.permission.value
     return described
 
 
@@ -166,8 +172,12 @@ def _statuses(operation: Operation) -> set[int]:
         statuses |= {400, 413, 415}
     if operation.permission is not Permission.PUBLIC:
         statuses |= {401, 503}
-        if operation.method != "GET":
+        # a cookie without proof of its origin, a token that may only read
+        if operation.method not in READING_METHODS or operation.permission not in (
+            Permission.USER,
+            Permission.READ,
+        ):
             statuses.add(403)
-    if operation.permission in (Permission.READ, Permission.WRITE):
+    if operation.permission.is_of_experiment:
         statuses.add(404)
     return statuses

@@ -5,7 +5,6 @@ numbers behind the opaque ids of its path, a pydantic model ``query``, a pydanti
 and the model that it returns. The same annotations make the OpenAPI document.
 """
 
-import enum
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
@@ -15,33 +14,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.routing import Map, Rule
 
-from tmlib.accounts.service import get_active_user
 from tmlib.errors import BadInput
-from tmlib.experiments.service import get_experiment
 from tmlib.ids import decode_id
-from tmserver.access import Access, ExperimentAccess, UserAccess, current_services
-from tmserver.authentication import current_user_id
+from tmserver.access import current_services
+from tmserver.permissions import Permission, authorize
 from tmserver.schemas import Bare
 from tmserver.validation import describe
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-
-class Permission(enum.StrEnum):
-    """What somebody must be allowed to do before a view is called."""
-
-    PUBLIC = "public"
-    USER = "user"
-    READ = "read"
-    WRITE = "write"
-
-
-_ACCESS = {
-    Permission.PUBLIC: Access,
-    Permission.USER: UserAccess,
-    Permission.READ: ExperimentAccess,
-    Permission.WRITE: ExperimentAccess,
-}
 
 
 class RouteError(Exception):
@@ -102,18 +82,19 @@ class Operation:
     def _check(self, hints: Mapping[str, Any]) -> None:
         for path in self.paths:
             variables = path_variables(path)
-            is_of_experiment = self.permission in (Permission.READ, Permission.WRITE)
-            if ("experiment_id" in variables) != is_of_experiment:
+            if ("experiment_id" in variables) != self.permission.is_of_experiment:
                 raise RouteError(f"{path}: permission {self.permission} does not fit the path")
             expected = {"access", *variables} - {"experiment_id"}
             if expected != set(hints) - {"return", "query", "body"}:
                 raise RouteError(f"{path}: {self.view.__name__} must take {sorted(expected)}")
-        if not issubclass(_ACCESS[self.permission], hints["access"]):
+        if not issubclass(self.permission.access, hints["access"]):
             raise RouteError(f"{self.view.__name__} needs more than {self.permission} gives")
 
     def __call__(self, **variables: str) -> Response:
         """Answer the present request: who may, what is asked, the view, its answer."""
-        access = self._authorize(variables.pop("experiment_id", None))
+        access = authorize(
+            current_services(), self.permission, variables.pop("experiment_id", None)
+        )
         arguments: dict[str, Any] = {
             name: decode_id(value) if name.endswith("_id") else value
             for name, value in variables.items()
@@ -129,23 +110,6 @@ class Operation:
         if not self.is_bare:
             content = b'{"data":' + content + b"}"
         return Response(content, mimetype="application/json")
-
-    def _authorize(self, experiment_id: str | None) -> Access:
-        services = current_services()
-        if self.permission is Permission.PUBLIC:
-            return Access(services)
-        user_id = current_user_id()
-        with services.database.session() as session:
-            user = get_active_user(session, user_id)
-            if experiment_id is None:
-                return UserAccess(services, user)
-            experiment = get_experiment(
-                session,
-                user_id,
-                decode_id(experiment_id),
-                "read" if self.permission is Permission.READ else "write",
-            )
-        return ExperimentAccess(services, user, experiment)
 
 
 class Routes:
@@ -173,11 +137,29 @@ class Routes:
         """Declare a view that changes something."""
         return self._declare("PUT", paths, permits, raises=raises)
 
+    def patch(
+        self, *paths: str, permits: str, raises: tuple[int, ...] = ()
+    ) -> Callable[[View], View]:
+        """Declare a view that changes a part of something."""
+        return self._declare("PATCH", paths, permits, raises=raises)
+
     def delete(
         self, *paths: str, permits: str, raises: tuple[int, ...] = ()
     ) -> Callable[[View], View]:
         """Declare a view that removes something."""
         return self._declare("DELETE", paths, permits, raises=raises)
+
+    def head(
+        self, *paths: str, permits: str, raises: tuple[int, ...] = ()
+    ) -> Callable[[View], View]:
+        """Declare a view that answers with headers alone, where there is none for GET."""
+        return self._declare("HEAD", paths, permits, raises=raises)
+
+    def options(
+        self, *paths: str, permits: str, raises: tuple[int, ...] = ()
+    ) -> Callable[[View], View]:
+        """Declare a view that tells what a path can do, instead of Flask's own answer."""
+        return self._declare("OPTIONS", paths, permits, raises=raises)
 
     def _declare(
         self, method: str, paths: tuple[str, ...], permits: str, **more: Any
@@ -191,6 +173,12 @@ class Routes:
 
     def register(self, app: Flask) -> None:
         """Serve the operations."""
+        tell_options = {
+            path
+            for operation in self.operations
+            if operation.method == "OPTIONS"
+            for path in operation.paths
+        }
         for operation in self.operations:
             for number, path in enumerate(operation.paths):
                 app.add_url_rule(
@@ -198,6 +186,7 @@ class Routes:
                     endpoint=f"{self.tag}.{operation.view.__name__}.{number}",
                     view_func=operation,
                     methods=[operation.method],
+                    provide_automatic_options=path not in tell_options,
                 )
 
 

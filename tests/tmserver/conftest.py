@@ -25,10 +25,10 @@ class ListQueue:
     def __init__(self, settings: Settings) -> None:
         self.job_ids: list[int] = []
 
-    def enqueue(self, job_ids: Sequence[int]) -> None:
+    def enqueue(self, job_ids: Sequence[int], *, interactive: bool = False) -> None:
         self.job_ids += job_ids
 
-    def depth(self) -> int:
+    def depth(self, *, interactive: bool = False) -> int:
         return len(self.job_ids)
 
 
@@ -43,7 +43,7 @@ class Person:
         headers = dict(options.pop("headers", {}))
         if self.user_id is not None:
             with self.app.app_context():
-                user = User(id=self.user_id, name="-")
+                user = User(id=self.user_id, name="-", login_generation=0)
                 headers["Authorization"] = f"Bearer {issue_token(user)}"
         client = self.app.test_client()
         return client.open(path, method=method, headers=headers, buffered=True, **options)

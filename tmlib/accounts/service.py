@@ -5,11 +5,11 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tmlib.accounts.models import User
+from tmlib.accounts.models import PersonalToken, User
 from tmlib.errors import BadInput, Conflict, NotFound, NotLoggedIn
 
 MIN_PASSWORD_LENGTH = 8
@@ -32,22 +32,51 @@ def create_user(
     Conflict
         If the name or the address is taken.
     """
-    if not _NAME.fullmatch(name) or name != name.strip():
-        raise BadInput(
-            f'"{name[:80]}" is not a usable user name: use 1 to 255 letters, digits, spaces '
-            'and the characters "_.@+-".'
-        )
-    if not _EMAIL.fullmatch(email):
-        raise BadInput(f'"{email[:80]}" is not an e-mail address: it needs the form name@host.')
-    user = User(name=name, email=email, password_hash=hash_password(password), is_admin=is_admin)
+    user = User(
+        name=_check_name(name),
+        email=_check_email(email),
+        password_hash=hash_password(password),
+        is_admin=is_admin,
+    )
     session.add(user)
-    try:
-        session.flush()
-    except IntegrityError as error:
-        raise Conflict(
-            f'A user with the name "{name}" or the address "{email}" exists already: '
-            "choose another one."
-        ) from error
+    _flush(session, user)
+    return user
+
+
+def change_user(
+    session: Session,
+    user_id: int,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    is_admin: bool | None = None,
+    is_active: bool | None = None,
+) -> User:
+    """Change what is given of a user; disabling ends all logins.
+
+    Raises
+    ------
+    BadInput
+        If the name or the address cannot be used.
+    Conflict
+        If the name or the address is taken, or no administrator would be left.
+    NotFound
+        If there is no such user.
+    """
+    user = get_user(session, user_id)
+    if is_admin is False or is_active is False:
+        _keep_an_administrator(session, user)
+    if name is not None:
+        user.name = _check_name(name)
+    if email is not None:
+        user.email = _check_email(email)
+    if is_admin is not None:
+        user.is_admin = is_admin
+    if is_active is not None:
+        if user.is_active and not is_active:
+            user.login_generation += 1
+        user.is_active = is_active
+    _flush(session, user)
     return user
 
 
@@ -67,14 +96,47 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(password)
 
 
+def change_password(session: Session, user_id: int, password_hash: str) -> User:
+    """Replace a user's password, and end what was opened with the old one.
+
+    Whoever fears that somebody else knows the password must be rid of them: all logins, signed
+    URLs and personal tokens stop working.
+
+    Raises
+    ------
+    NotFound
+        If there is no such user.
+    """
+    user = get_user(session, user_id)
+    user.password_hash = password_hash
+    user.login_generation += 1
+    session.execute(delete(PersonalToken).where(PersonalToken.user_id == user.id))
+    session.flush()
+    return user
+
+
 def set_password(session: Session, name: str, password: str) -> None:
-    """Replace a user's password."""
-    find_user(session, name).password_hash = hash_password(password)
+    """Replace the password of the user of this name, see `change_password`."""
+    change_password(session, find_user(session, name).id, hash_password(password))
 
 
 def set_active(session: Session, name: str, *, is_active: bool) -> None:
     """Let a user in again, or lock the user out: also those who are logged in."""
-    find_user(session, name).is_active = is_active
+    change_user(session, find_user(session, name).id, is_active=is_active)
+
+
+def get_user(session: Session, user_id: int) -> User:
+    """The user of this number.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    user = session.get(User, user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
 
 
 def find_user(session: Session, name: str) -> User:
@@ -91,9 +153,9 @@ def find_user(session: Session, name: str) -> User:
     return user
 
 
-def list_users(session: Session) -> list[User]:
+def list_users(session: Session, *, limit: int | None = None, offset: int = 0) -> list[User]:
     """All users in the order of their names."""
-    return list(session.scalars(select(User).order_by(User.name)))
+    return list(session.scalars(select(User).order_by(User.name).limit(limit).offset(offset)))
 
 
 def authenticate(session: Session, name: str, password: str) -> User:
@@ -113,18 +175,40 @@ def authenticate(session: Session, name: str, password: str) -> User:
     return user
 
 
-def get_active_user(session: Session, user_id: int) -> User:
-    """The user that a token speaks of.
+def _check_name(name: str) -> str:
+    if not _NAME.fullmatch(name) or name != name.strip():
+        raise BadInput(
+            f'"{name[:80]}" is not a usable user name: use 1 to 255 letters, digits, spaces '
+            'and the characters "_.@+-".'
+        )
+    return name
 
-    Raises
-    ------
-    NotLoggedIn
-        If the user was removed or disabled after the token was issued.
-    """
-    user = session.get(User, user_id)
-    if user is None or not user.is_active:
-        raise NotLoggedIn("The user of this token cannot log in any more.")
-    return user
+
+def _check_email(email: str) -> str:
+    if not _EMAIL.fullmatch(email):
+        raise BadInput(f'"{email[:80]}" is not an e-mail address: it needs the form name@host.')
+    return email
+
+
+def _keep_an_administrator(session: Session, user: User) -> None:
+    # locked, so that two administrators cannot remove each other at the same moment
+    query = select(User.id).where(User.is_admin, User.is_active).order_by(User.id)
+    if list(session.scalars(query.with_for_update())) == [user.id]:
+        raise Conflict(
+            f'"{user.name}" is the last administrator who can log in: make somebody else '
+            "an administrator first."
+        )
+
+
+def _flush(session: Session, user: User) -> None:
+    name, email = user.name, user.email
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(
+            f'A user with the name "{name}" or the address "{email}" exists already: '
+            "choose another one."
+        ) from error
 
 
 def _verify(password_hash: str, password: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from tmlib import microscopes
 from tmlib.db.partitions import create_partitions, drop_partitions
@@ -14,7 +14,7 @@ from tmlib.experiments.models import Experiment, ExperimentShare
 from tmlib.experiments.trash import Trash
 from tmlib.storage import ExperimentStorage
 
-Permission = Literal["read", "write"]
+Permission = Literal["read", "write", "owner"]
 
 PLATE_FORMATS = (1, 96, 384)
 ACQUISITION_MODES = ("basic", "multiplexing")
@@ -84,27 +84,43 @@ def list_experiments(
 
 
 def get_experiment(
-    session: Session, user_id: int, experiment_id: int, permission: Permission
+    session: Session,
+    user_id: int,
+    experiment_id: int,
+    permission: Permission,
+    *,
+    is_admin: bool = False,
 ) -> Experiment:
-    """An experiment that a user wants to read or to change.
+    """An experiment that a user wants to read, to change, or to decide about as its owner.
+
+    Administrators may do with every experiment what its owner may.
 
     Raises
     ------
     NotFound
         If it does not exist or the user may not know that it does.
     Forbidden
-        If the user wants to change it, but may only read it.
+        If the user may do less with it than this.
     """
-    experiment = session.scalar(_visible(user_id).where(Experiment.id == experiment_id))
+    query = select(Experiment) if is_admin else _visible(user_id)
+    experiment = session.scalar(
+        query.where(Experiment.id == experiment_id).options(joinedload(Experiment.user))
+    )
     if experiment is None:
         raise NotFound("There is no such experiment, or it is not shared with you.")
-    if permission == "write" and experiment.user_id != user_id:
-        share = session.get(ExperimentShare, (experiment_id, user_id))
-        if share is None or not share.write_access:
-            raise Forbidden(
-                f'You may look at experiment "{experiment.name}" but not change it: '
-                f'ask "{experiment.user.name}" for write access.'
-            )
+    if permission == "read" or is_admin or experiment.user_id == user_id:
+        return experiment
+    if permission == "owner":
+        raise Forbidden(
+            f'Experiment "{experiment.name}" is not yours: ask "{experiment.user.name}", '
+            "its owner, to do this."
+        )
+    share = session.get(ExperimentShare, (experiment_id, user_id))
+    if share is None or not share.write_access:
+        raise Forbidden(
+            f'You may look at experiment "{experiment.name}" but not change it: '
+            f'ask "{experiment.user.name}" for write access.'
+        )
     return experiment
 
 

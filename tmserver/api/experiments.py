@@ -84,7 +84,7 @@ def update_experiment(access: ExperimentAccess, body: ExperimentChange) -> Messa
     return Message()
 
 
-@routes.delete("/api/experiments/<experiment_id>", permits="write")
+@routes.delete("/api/experiments/<experiment_id>", permits="owner")
 def delete_experiment(access: ExperimentAccess) -> Message:
     """Delete an experiment with all its files, images and objects; its workflow is killed."""
     with suppress(NotFound):  # when nothing was ever submitted

@@ -1,6 +1,6 @@
 import pytest
 
-from tmlib.accounts import service
+from tmlib.accounts import logins, service
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, NotFound, NotLoggedIn
 
@@ -16,7 +16,7 @@ def user_id(database: Database) -> int:
 def test_the_password_proves_who_somebody_is(database: Database, user_id: int) -> None:
     with database.session() as session:
         assert service.authenticate(session, "mara", PASSWORD).id == user_id
-        assert service.get_active_user(session, user_id).name == "mara"
+        assert logins.find_user(session, user_id, 0).name == "mara"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_wrong_name_and_a_wrong_password_are_answered_alike(
 
 def test_the_password_is_not_stored(database: Database, user_id: int) -> None:
     with database.session() as session:
-        stored = service.get_active_user(session, user_id).password_hash
+        stored = logins.find_user(session, user_id, 0).password_hash
     assert stored.startswith("$argon2id$")
     assert PASSWORD not in stored
 
@@ -46,7 +46,7 @@ def test_a_disabled_user_is_refused_everywhere(database: Database, user_id: int)
         with pytest.raises(NotLoggedIn):
             service.authenticate(session, "mara", PASSWORD)
         with pytest.raises(NotLoggedIn):
-            service.get_active_user(session, user_id)
+            logins.find_user(session, user_id, 0)
 
 
 def test_a_new_password_replaces_the_old_one(database: Database, user_id: int) -> None:

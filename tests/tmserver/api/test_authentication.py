@@ -6,7 +6,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.tmserver.conftest import PASSWORD, Person
-from tmlib.accounts.attempts import MAX_FAILURES_PER_USER
+from tmlib.accounts.attempts import MAX_FAILURES
 from tmlib.accounts.service import set_active
 from tmlib.db import Database
 
@@ -26,7 +26,9 @@ def ask(person: Person, authorization: str) -> TestResponse:
 @pytest.mark.parametrize("scheme", ["JWT", "Bearer", "jwt", "BEARER"])
 def test_a_token_opens_the_api_under_both_names(anonymous: Person, scheme: str) -> None:
     response = ask(anonymous, f"{scheme} {log_in(anonymous)}")
-    assert response.json == {"data": {"name": "owner", "email": "owner@lab.example"}}
+    assert response.json == {
+        "data": {"id": "MQ==", "name": "owner", "email": "owner@lab.example", "is_admin": False}
+    }
 
 
 @pytest.mark.usefixtures("people")
@@ -63,7 +65,7 @@ def test_a_wrong_password_is_answered_with_401(anonymous: Person) -> None:
 
 @pytest.mark.usefixtures("people")
 def test_after_too_many_failures_even_the_right_password_has_to_wait(anonymous: Person) -> None:
-    for _ in range(MAX_FAILURES_PER_USER):
+    for _ in range(MAX_FAILURES):
         anonymous.refused("POST", "/auth", 401, json=LOGIN | {"password": "wrong"})
     anonymous.refused("POST", "/auth", 429, json=LOGIN)
     assert int(anonymous.request("POST", "/auth", json=LOGIN).headers["Retry-After"]) > 0

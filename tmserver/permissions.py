@@ -1,0 +1,90 @@
+"""Permissions: what a request must prove before the view that it asks for is called."""
+
+import enum
+
+from flask import request
+
+from tmlib.accounts import tokens
+from tmlib.errors import Forbidden
+from tmlib.experiments.service import get_experiment
+from tmlib.ids import decode_id
+from tmserver.access import Access, ExperimentAccess, Services, UserAccess
+from tmserver.authentication import READING_METHODS, Proof, identify
+
+
+class Permission(enum.StrEnum):
+    """What somebody must be allowed to do before a view is called.
+
+    ``LOGIN`` is of somebody who has given the password: a personal token does not do.
+    """
+
+    PUBLIC = "public"
+    USER = "user"
+    LOGIN = "login"
+    ADMIN = "admin"
+    READ = "read"
+    WRITE = "write"
+    OWNER = "owner"
+
+    @property
+    def is_of_experiment(self) -> bool:
+        """Whether it is a permission for one experiment."""
+        return self in (Permission.READ, Permission.WRITE, Permission.OWNER)
+
+    @property
+    def access(self) -> type[Access]:
+        """What the view gets."""
+        if self is Permission.PUBLIC:
+            return Access
+        return ExperimentAccess if self.is_of_experiment else UserAccess
+
+
+def authorize(services: Services, permission: Permission, experiment_id: str | None) -> Access:
+    """Make sure that whoever sent the present request has a permission.
+
+    Raises
+    ------
+    NotLoggedIn
+        If the request does not prove who sent it.
+    NotFound
+        If the user may not know of the experiment.
+    Forbidden
+        If the user, or what proves who it is, may not do this.
+    """
+    if permission is Permission.PUBLIC:
+        return Access(services)
+    prove = identify()
+    with services.database.session() as session:
+        proof = prove(session)
+        _check(proof, permission)
+        access = UserAccess(services, proof.user, proof)
+        if experiment_id is not None:
+            experiment = get_experiment(
+                session,
+                proof.user.id,
+                decode_id(experiment_id),
+                permission.value,  # type: ignore[arg-type] # one that is of an experiment
+                is_admin=proof.is_admin,
+            )
+            access = ExperimentAccess(services, proof.user, proof, experiment)
+    _note_use(services, proof)
+    return access
+
+
+def _check(proof: Proof, permission: Permission) -> None:
+    if proof.only_reads and request.method not in READING_METHODS:
+        raise Forbidden(
+            "This token may only read: use one with the scope write, or log in with your password."
+            if proof.token
+            else "A signed URL may only be read from: send a token instead."
+        )
+    if permission in (Permission.LOGIN, Permission.ADMIN) and proof.login is None:
+        raise Forbidden("A token is not enough for this: log in with your password.")
+    if permission is Permission.ADMIN and not proof.is_admin:
+        raise Forbidden("Only an administrator may do this: ask one.")
+
+
+def _note_use(services: Services, proof: Proof) -> None:
+    if proof.token is not None and not tokens.use_is_noted(proof.token):
+        with services.database.transaction() as session:
+            tokens.note_use(session, proof.token.id)
