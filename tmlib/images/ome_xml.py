@@ -4,12 +4,15 @@ Reference: the OME data model, schema 2016-06. How it is read is in
 :mod:`tmlib.microscopes.ome_model`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from defusedxml.ElementTree import fromstring
 
+from tmlib.images.containers import ContainedImage, split_plane
+from tmlib.images.layout import well_position
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes.base import ImageMetadata
 from tmlib.microscopes.ome_model import Index, OmeXmlError, read_ome_xml
@@ -88,6 +91,61 @@ def describe(properties: ImageProperties, name: str) -> str:
             pixels.set(f"PhysicalSize{axis}", repr(properties.pixel_size))
     ElementTree.SubElement(pixels, "TiffData")
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def describe_images(properties: ImageProperties, images: Sequence[ContainedImage]) -> str:
+    """The OME-XML of a file that holds many images; the planes of each are counted from 0."""
+    root = ElementTree.Element("OME", {"xmlns": _NAMESPACE})
+    wells: dict[str, Element] = {}
+    if any(image.well is not None for image in images):
+        plate = ElementTree.SubElement(root, "Plate", {"ID": "Plate:0"})
+        for name in dict.fromkeys(image.well for image in images if image.well is not None):
+            row, column = well_position(name)
+            place = {"ID": f"Well:{name}", "Row": str(row), "Column": str(column)}
+            wells[name] = ElementTree.SubElement(plate, "Well", place)
+    for number, image in enumerate(images):
+        if image.well is not None:
+            sample = {"ID": f"WellSample:{number}", "Index": str(number)}
+            of_well = ElementTree.SubElement(wells[image.well], "WellSample", sample)
+            ElementTree.SubElement(of_well, "ImageRef", {"ID": f"Image:{number}"})
+        _describe_image(root, number, image, properties)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _describe_image(
+    root: "Element", number: int, image: ContainedImage, properties: ImageProperties
+) -> None:
+    element = ElementTree.SubElement(root, "Image", {"ID": f"Image:{number}", "Name": image.name})
+    start = min(image.times.values(), default=None)
+    if start is not None:
+        ElementTree.SubElement(element, "AcquisitionDate").text = start.isoformat()
+    sizes = dict(zip("ZCT", (image.n_zplanes, image.n_channels, image.n_tpoints), strict=True))
+    pixels = ElementTree.SubElement(
+        element,
+        "Pixels",
+        {"ID": f"Pixels:{number}", "DimensionOrder": "XYZCT"}
+        | {f"Size{axis}": str(size) for axis, size in sizes.items()},
+    )
+    _set_size(pixels, properties)
+    if image.pixel_size is not None:
+        for axis in "XY":
+            pixels.set(f"PhysicalSize{axis}", repr(image.pixel_size))
+    for i, name in enumerate(image.channels):
+        ElementTree.SubElement(pixels, "Channel", {"ID": f"Channel:{number}:{i}", "Name": name})
+    ElementTree.SubElement(pixels, "TiffData", {"IFD": "0", "PlaneCount": str(image.n_planes)})
+    if image.stage is None and not image.times:
+        return
+    for plane in range(image.n_planes):
+        index = split_plane(plane, image.n_zplanes, image.n_channels)
+        of_plane = ElementTree.SubElement(
+            pixels, "Plane", {f"The{axis}": str(i) for axis, i in zip("ZCT", index, strict=True)}
+        )
+        if start is not None and index in image.times:
+            of_plane.set("DeltaT", repr((image.times[index] - start).total_seconds()))
+        if image.stage is not None:
+            for axis, position in zip("YX", image.stage, strict=True):
+                of_plane.set(f"Position{axis}", repr(position))
+                of_plane.set(f"Position{axis}Unit", "µm")
 
 
 def read(omexml: str, name: str) -> DescribedFile:

@@ -41,16 +41,20 @@ _COMPARED = 2000
 
 @dataclass(frozen=True)
 class FileNames:
-    """A microscope type that is known by its file names alone; base of those that know more."""
+    """A microscope type that is known by its file names alone; base of those that know more.
+
+    `suffixes` are those of its images, in lower case.
+    """
 
     name: str
     image_pattern: str | None = None
     metadata_pattern: str | None = None
     reverse_rows: bool = False
+    suffixes: frozenset[str] = IMAGE_SUFFIXES
 
     def is_image(self, file_name: str) -> bool:
         """Whether a file of this name is an image."""
-        if Path(file_name).suffix.lower() not in IMAGE_SUFFIXES:
+        if Path(file_name).suffix.lower() not in self.suffixes:
             return False
         return self.image_pattern is None or bool(re.search(self.image_pattern, file_name))
 
@@ -79,6 +83,19 @@ class FileNames:
     ) -> AcquisitionMetadata | None:
         """There is nothing to read."""
         return None
+
+
+@dataclass(frozen=True)
+class SelfDescribing(FileNames):
+    """A microscope type whose files say themselves what they show."""
+
+    def read_names(
+        self, file_names: Iterable[str], pattern: str | None = None
+    ) -> dict[str, ImageMetadata]:
+        """Read names if the user gives a pattern; they mean nothing otherwise."""
+        if pattern:
+            return super().read_names(file_names, pattern)
+        return {name: ImageMetadata(name) for name in file_names}
 
 
 @functools.lru_cache(maxsize=64)

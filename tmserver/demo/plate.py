@@ -9,7 +9,7 @@ from tmclient.files import list_files
 from tmlib import microscopes
 from tmlib.errors import BadInput
 from tmlib.images import ome_xml
-from tmlib.images.reading import inspect_image
+from tmlib.images.sources import inspect, is_container
 from tmlib.microscopes import ImageMetadata, PlaneMetadata
 
 
@@ -99,10 +99,10 @@ def read_plate(
 
 
 def _read_planes(file: Path) -> list[ImageMetadata]:
-    """What an image file says about its planes, read only if its name promises OME-XML."""
-    if ".ome." not in file.name.lower():
+    """What an image file says about its planes, read only if its name promises that it does."""
+    if ".ome." not in file.name.lower() and not is_container(file):
         return [ImageMetadata(file.name, plane=0)]
-    return ome_xml.read(ome_xml.describe(inspect_image(file), file.name), file.name).planes
+    return ome_xml.read(inspect(file), file.name).planes
 
 
 def _sites_by_well(planes: list[PlaneMetadata]) -> dict[str, set[int]]:

@@ -8,25 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
-from tmlib.microscopes.file_names import FileNames
+from tmlib.microscopes.file_names import SelfDescribing
 from tmlib.microscopes.ome_model import OmeXmlError, read_ome_xml
 
 
 @dataclass(frozen=True)
-class OmeTiff(FileNames):
+class OmeTiff(SelfDescribing):
     """Reads companion files; what is in the images is known already."""
 
     name: str = "ome-tiff"
     image_pattern: str | None = r"\.(ome\.(tif|tiff|btf)|OME\.TIFF?)$"
     metadata_pattern: str | None = r"\.companion\.ome$"
-
-    def read_names(
-        self, file_names: Iterable[str], pattern: str | None = None
-    ) -> dict[str, ImageMetadata]:
-        """Read names if the user gives a pattern; they mean nothing otherwise."""
-        if pattern:
-            return super().read_names(file_names, pattern)
-        return {name: ImageMetadata(name) for name in file_names}
 
     def read_metadata(
         self, metadata_files: Sequence[Path], image_names: Iterable[str]

@@ -23,7 +23,8 @@ from tmlib.images.channel_images import (
     write_plane,
     write_plate_metadata,
 )
-from tmlib.images.reading import GrayImage, read_image
+from tmlib.images.reading import GrayImage
+from tmlib.images.sources import read_plane
 from tmlib.uploads.models import FileKind, MicroscopeFile
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
@@ -116,11 +117,14 @@ class Imextract(Step):
 def _read(context: JobContext, acquisition: Acquisition, plane: ChannelImageFile) -> GrayImage:
     """Read a plane, the maximum of several if it is made of several."""
     folder = context.storage.microscope_images(acquisition.plate_id, acquisition.id)
-    sources = zip(plane.file_map["files"], plane.file_map["planes"], strict=True)
+    sources = zip(*(plane.file_map[key] for key in ("files", "series", "planes")), strict=True)
     limit = context.settings.max_image_pixels
     return reduce(
         np.maximum,
-        (read_image(folder / name, plane=number, max_pixels=limit) for name, number in sources),
+        (
+            read_plane(folder / name, series=series, plane=number, max_pixels=limit)
+            for name, series, number in sources
+        ),
     )
 
 

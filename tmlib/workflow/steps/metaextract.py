@@ -1,15 +1,13 @@
 """Step metaextract: reads what each image file says about itself, as OME-XML."""
 
-from pathlib import Path
 from typing import ClassVar
 
 from sqlalchemy import bindparam, select, update
 
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition
-from tmlib.images.ome_xml import describe
-from tmlib.images.reading import ImageFileError, inspect_image
-from tmlib.microscopes.ome_model import OmeXmlError
+from tmlib.images.reading import ImageFileError
+from tmlib.images.sources import inspect
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
@@ -78,7 +76,7 @@ class Metaextract(Step):
         errors: dict[int, str] = {}
         for file in files:
             try:
-                text = _inspect(folder / file.name, context.settings.max_image_pixels)
+                text = inspect(folder / file.name, max_pixels=context.settings.max_image_pixels)
             except ImageFileError as error:
                 errors[file.id] = error.message
                 continue
@@ -108,18 +106,6 @@ def _let_upload_again(context: JobContext, file_ids: list[int]) -> None:
             )
             .values(status=FileUploadStatus.FAILED)
         )
-
-
-def _inspect(path: Path, max_pixels: int) -> str:
-    """Check an image file; what it says about itself, as OME-XML."""
-    properties = inspect_image(path, max_pixels=max_pixels)
-    try:
-        return describe(properties, path.name)
-    except OmeXmlError as error:
-        raise ImageFileError(
-            path,
-            f"has OME-XML that cannot be used ({error}): export it anew, or as a plain TIFF.",
-        ) from None
 
 
 def _batch_size(context: JobContext) -> int:

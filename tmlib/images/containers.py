@@ -1,0 +1,115 @@
+"""Files that hold many images: what each image is, and how its planes are counted.
+
+Planes are counted from 0 within each image: focal planes first, then channels, then time points.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from tmlib.images.reading import GrayImage, ImageFileError, ImageProperties
+
+
+@dataclass(frozen=True)
+class ContainedImage:
+    """One image of a container.
+
+    Attributes
+    ----------
+    name
+        What its software calls it.
+    n_tpoints, n_channels, n_zplanes
+        How many there are of each.
+    height, width
+        Size of a plane in pixels.
+    bit_depth
+        8 or 16.
+    channels
+        Names of the channels; "" where there is none.
+    pixel_size
+        Width and height of a pixel in micrometres, if known.
+    well
+        Name of the well, "B03", if known.
+    stage
+        Position of the stage (y, x) in micrometres, if known.
+    times
+        When planes were taken, by (z, c, t), as far as that is known.
+    """
+
+    name: str
+    n_tpoints: int
+    n_channels: int
+    n_zplanes: int
+    height: int
+    width: int
+    bit_depth: int
+    channels: tuple[str, ...] = ()
+    pixel_size: float | None = None
+    well: str | None = None
+    stage: tuple[float, float] | None = None
+    times: Mapping[tuple[int, int, int], datetime] = field(default_factory=dict)
+
+    @property
+    def n_planes(self) -> int:
+        """Number of planes."""
+        return self.n_tpoints * self.n_channels * self.n_zplanes
+
+
+class Container(Protocol):
+    """An open file that holds images."""
+
+    def images(self) -> list[ContainedImage]:
+        """All images; none of their pixels is read.
+
+        Raises
+        ------
+        ImageFileError
+            If one cannot be used.
+        """
+
+    def read(self, series: int, plane: int) -> GrayImage:
+        """Read one plane (y, x) of an image.
+
+        Raises
+        ------
+        ImageFileError
+            If there is none, or it is damaged.
+        """
+
+
+def split_plane(plane: int, n_zplanes: int, n_channels: int) -> tuple[int, int, int]:
+    """Focal plane, channel and time point (z, c, t) of a plane of an image."""
+    rest, z = divmod(plane, n_zplanes)
+    t, c = divmod(rest, n_channels)
+    return z, c, t
+
+
+def common_properties(path: Path, images: list[ContainedImage]) -> ImageProperties:
+    """What all images of a file have in common; `n_planes` counts the planes of all.
+
+    Raises
+    ------
+    ImageFileError
+        If there is no image, or they differ in size or type.
+    """
+    if not images:
+        raise ImageFileError(path, "holds no images: export it anew.")
+    first = images[0]
+    for image in images:
+        if (image.height, image.width, image.bit_depth) != (
+            first.height,
+            first.width,
+            first.bit_depth,
+        ):
+            raise ImageFileError(
+                path,
+                f'holds images of different kinds: "{image.name}" has {image.height} x '
+                f'{image.width} pixels of {image.bit_depth} bits, "{first.name}" '
+                f"{first.height} x {first.width} of {first.bit_depth}. "
+                "Export those that belong together, without overviews.",
+            )
+    return ImageProperties(
+        first.height, first.width, first.bit_depth, sum(image.n_planes for image in images)
+    )

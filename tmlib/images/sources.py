@@ -1,0 +1,89 @@
+"""Everything that microscopes write: files of one image, and containers of many.
+
+Formats are told by the suffix of the file's name.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from tmlib.images import reading
+from tmlib.images.containers import Container, common_properties
+from tmlib.images.ome_xml import describe, describe_images
+from tmlib.images.reading import MAX_PIXELS, GrayImage, ImageFileError
+from tmlib.images.zarr_images import ZarrImages
+from tmlib.microscopes.ome_model import OmeXmlError
+
+_MAX_OPEN = 4
+_OPENERS: dict[str, Callable[[Path, int], Container]] = {
+    ".zarr": ZarrImages,
+    ".zip": ZarrImages,
+    ".ozx": ZarrImages,
+}
+
+
+def inspect(path: Path, *, max_pixels: int = MAX_PIXELS) -> str:
+    """Check a microscope's file without decoding pixels; what it says about itself, as OME-XML.
+
+    Raises
+    ------
+    ImageFileError
+        If it cannot be used.
+    """
+    container = _container(path, max_pixels)
+    if container is None:
+        properties = reading.inspect_image(path, max_pixels=max_pixels)
+    else:
+        images = container.images()
+        return describe_images(common_properties(path, images), images)
+    try:
+        return describe(properties, path.name)
+    except OmeXmlError as error:
+        raise ImageFileError(
+            path,
+            f"has OME-XML that cannot be used ({error}): export it anew, or as a plain TIFF.",
+        ) from None
+
+
+def read_plane(
+    path: Path, *, series: int = 0, plane: int = 0, max_pixels: int = MAX_PIXELS
+) -> GrayImage:
+    """Read one plane of a microscope's file as gray values.
+
+    Parameters
+    ----------
+    path
+        The file.
+    series, plane
+        Which image, and which of its planes, as :func:`inspect` counts them. The planes of a
+        TIFF are counted through all of its images.
+    max_pixels
+        Refuse larger planes.
+
+    Raises
+    ------
+    ImageFileError
+        If there is no such plane, or it cannot be decoded.
+    """
+    container = _container(path, max_pixels)
+    if container is None:
+        return reading.read_image(path, plane=plane, max_pixels=max_pixels)
+    return container.read(series, plane)
+
+
+def is_container(path: Path) -> bool:
+    """Whether a file of this name holds many images and says what they are."""
+    return path.suffix.lower() in _OPENERS
+
+
+def _container(path: Path, max_pixels: int) -> Container | None:
+    """The open container, None if the file holds one image."""
+    if not is_container(path):
+        return None
+    status = path.stat()
+    return _open(path, max_pixels, status.st_ino, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=_MAX_OPEN)
+def _open(path: Path, max_pixels: int, *_changes: int) -> Container:
+    return _OPENERS[path.suffix.lower()](path, max_pixels)
