@@ -10,7 +10,7 @@ REQUIREMENTS = [
     "flask-jwt-extended>=4.7,<5",
     "gunicorn>=27,<28",
     "pyjwt>=2.9,<3",
-    "pydantic>=2.11,<3",
+    "pydantic>=2.12,<3",
     "pydantic-settings>=2.7,<3",
     # database
     "sqlalchemy>=2.0.40,<2.2",

@@ -53,6 +53,16 @@ class Settings(BaseSettings):
         default=400_000_000, gt=0, description="Largest image plane that is decoded, in pixels."
     )
 
+    allow_user_modules: bool = Field(
+        default=False, description="Whether modules that users bring with a project run."
+    )
+    user_module_seconds: float = Field(
+        default=600, gt=0, description="How long such a module may take for one site, in seconds."
+    )
+    user_module_memory_mb: int = Field(
+        default=4096, ge=256, description="Address space that such a module may have, in MB."
+    )
+
     @property
     def resolved_database_url(self) -> str:
         """The database to use: the configured one, or SQLite in the data folder."""
