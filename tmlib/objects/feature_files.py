@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from tmlib.db import Database
 from tmlib.errors import TmError
 from tmlib.objects.models import FeatureValueFile
+from tmlib.objects.table_streams import join_tables
 from tmlib.storage import ExperimentStorage
 
 IDENTIFIERS = ("mapobject_id", "label", "site_id")
@@ -33,6 +34,7 @@ _FORMAT_VERSION = b"1"
 # One column of a row group is half a megabyte: large enough for the disk, small enough to hold
 # a group of a hundred columns in memory.
 _ROWS_PER_GROUP = 65_536
+_CELLS_PER_BATCH = 1_000_000  # of a row group that are decoded at once
 _TEMPORARY = ".tmp"
 
 
@@ -122,7 +124,7 @@ def write(path: Path, keys: Sequence[str], batches: Iterable[Any]) -> int:
                 file, schema(keys), compression="zstd", use_dictionary=["site_id"]
             )
             with writer:
-                for group in _groups(batches):
+                for group in join_tables(batches, _ROWS_PER_GROUP):
                     writer.write_table(group, row_group_size=_ROWS_PER_GROUP)
                     n_rows += group.num_rows
             file.flush()
@@ -133,20 +135,6 @@ def write(path: Path, keys: Sequence[str], batches: Iterable[Any]) -> int:
         raise
     _sync_folder(path.parent)
     return n_rows
-
-
-def _groups(batches: Iterable[Any]) -> Iterator[Any]:
-    """Join small tables to row groups."""
-    waiting: list[Any] = []
-    n_rows = 0
-    for batch in batches:
-        waiting.append(batch)
-        n_rows += batch.num_rows
-        if n_rows >= _ROWS_PER_GROUP:
-            yield pa.concat_tables(waiting)
-            waiting, n_rows = [], 0
-    if waiting:
-        yield pa.concat_tables(waiting)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -244,15 +232,22 @@ def _read_compacted(
                 and not any(bounds.min <= site_id <= bounds.max for site_id in site_ids)
             ):
                 continue
-            table = parquet.read_row_group(group, columns=columns)
-            found = table["site_id"].to_numpy()
-            keep: NDArray[np.bool_] = found >= first_site
-            if replaced:
-                keep &= ~np.isin(found, replaced)
-            if site_ids is not None:
-                keep &= np.isin(found, list(site_ids))
-            if keep.any():
-                yield _complete(table if keep.all() else table.filter(pa.array(keep)), keys)
+            batches = parquet.iter_batches(
+                max(1, _CELLS_PER_BATCH // len(columns)), row_groups=[group], columns=columns
+            )
+            for table in map(_table, batches):
+                found = table["site_id"].to_numpy()
+                keep: NDArray[np.bool_] = found >= first_site
+                if replaced:
+                    keep &= ~np.isin(found, replaced)
+                if site_ids is not None:
+                    keep &= np.isin(found, list(site_ids))
+                if keep.any():
+                    yield _complete(table if keep.all() else table.filter(pa.array(keep)), keys)
+
+
+def _table(batch: Any) -> Any:
+    return pa.Table.from_batches([batch])
 
 
 def _open(path: Path) -> Any:

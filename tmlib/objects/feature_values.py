@@ -1,4 +1,4 @@
-"""Reading feature values: as Arrow tables, and as CSV that streams."""
+"""Reading feature values: as Arrow tables, and as tables that stream."""
 
 import csv
 import io
@@ -12,13 +12,16 @@ from sqlalchemy import select
 
 from tmlib.db import Database
 from tmlib.errors import Conflict, NotFound
+from tmlib.objects.csv_numbers import csv_rows
 from tmlib.objects.feature_files import FeatureFile, Vanished, list_files, merge
 from tmlib.objects.models import Feature
 from tmlib.objects.selection import EVERYTHING, Selection, check_selection
 from tmlib.objects.service import get_mapobject_type
 from tmlib.storage import ExperimentStorage
 
-_CSV_ROWS = 1_000
+_CSV_CELLS = 200_000
+_N_NUMBERS = 4  # columns before those of the features
+_FORMAT_KEY = b"tmserver.feature_values"
 
 
 def select_feature_values(
@@ -113,18 +116,10 @@ class FeatureValues:
         """All rows as one ``pyarrow.Table``."""
         return pa.concat_tables([self.schema.empty_table(), *self.tables()]).combine_chunks()
 
-    def csv(self) -> Iterator[bytes]:
-        r"""CSV with one row per object and time point, in parts.
-
-        The header is ``mapobject_id`` and the names of the features; values have 6 decimals,
-        missing ones are ``nan``; lines end with ``\r\n``.
-        """
-        header = io.StringIO(newline="")
-        csv.writer(header).writerow(["mapobject_id", *self.names])
-        yield header.getvalue().encode()
-        for table in self.tables():
-            for start in range(0, table.num_rows, _CSV_ROWS):
-                yield _csv_rows(table.slice(start, _CSV_ROWS))
+    @property
+    def values(self) -> "ValueTable":
+        """The table that users get: ``mapobject_id`` and the features."""
+        return ValueTable(self)
 
     def _read_plane(self, tpoint: int, zplane: int) -> Iterator[Any]:
         files, first_site = self.files, 0
@@ -145,12 +140,44 @@ class FeatureValues:
         )
 
 
-def _csv_rows(table: Any) -> bytes:
-    values = np.empty((table.num_rows, table.num_columns - 3))
-    values[:, 0] = table["mapobject_id"].to_numpy()
-    for index in range(4, table.num_columns):
-        values[:, index - 3] = table.column(index).to_numpy()
-    values[np.abs(values) < 5e-7] = 0  # not "-0.000000"
-    row = "%d" + ",%.6f" * (values.shape[1] - 1) + "\r\n"
-    text: str = row * len(values) % tuple(values.ravel().tolist())
-    return text.encode()
+@dataclass(frozen=True)
+class ValueTable:
+    """Feature values as users get them: a row per object and time point."""
+
+    source: FeatureValues
+
+    @property
+    def schema(self) -> Any:
+        """Arrow schema: ``mapobject_id``, then the features."""
+        full = self.source.schema
+        return pa.schema([full[0], *list(full)[_N_NUMBERS:]], metadata={_FORMAT_KEY: b"1"})
+
+    def tables(self) -> Iterator[Any]:
+        """Parts, as ``pyarrow.Table``."""
+        schema = self.schema
+        for table in self.source.tables():
+            columns = table.columns
+            yield pa.table([columns[0], *columns[_N_NUMBERS:]], schema=schema)
+
+    def csv(self) -> Iterator[bytes]:
+        r"""CSV in parts.
+
+        The header is ``mapobject_id`` and the names of the features; values have 6 decimals,
+        missing ones are ``nan``; lines end with ``\r\n``.
+        """
+        header = io.StringIO(newline="")
+        csv.writer(header).writerow(self.schema.names)
+        # sent with the first rows, so that what goes wrong with these is reported in time
+        text = header.getvalue().encode()
+        for table in self.tables():
+            numbers, *columns = (column.to_numpy() for column in table.columns)
+            rows = max(1, _CSV_CELLS // len(table.columns))
+            for start in range(0, table.num_rows, rows):
+                part = slice(start, start + rows)
+                values = np.empty((len(numbers[part]), len(columns)))
+                for index, column in enumerate(columns):
+                    values[:, index] = column[part]
+                yield text + csv_rows(numbers[part], values)
+                text = b""
+        if text:
+            yield text

@@ -1,10 +1,12 @@
-"""What is known about objects beside their feature values, as CSV that streams."""
+"""What is known about objects beside their feature values, as tables that stream."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Select, select
 
 from tmlib.db import Database
@@ -37,17 +39,22 @@ _SEGMENTATION: dict[str, Any] = {
 }
 
 
-def metadata_csv(
+_TYPES: dict[str, Any] = {
+    "mapobject_id": pa.int64(),
+    "plate_name": pa.string(),
+    "well_name": pa.string(),
+    "is_border": pa.bool_(),
+}
+_FORMAT_KEY = b"tmserver.metadata"
+
+
+def select_metadata(
     database: Database,
     experiment_id: int,
     mapobject_type_id: int,
     selection: Selection = EVERYTHING,
-) -> Iterator[bytes]:
-    """Where objects lie, one row per object and segmentation layer, in parts.
-
-    Rows are in the order of :meth:`tmlib.objects.feature_values.FeatureValues.csv`. Static types
-    have no columns ``tpoint``, ``zplane``, ``label`` and ``is_border``. What is wrong with the
-    request is reported at once, not when the first part is taken.
+) -> "Metadata":
+    """Choose objects whose places are to be read; whatever is wrong is reported now.
 
     Raises
     ------
@@ -63,7 +70,49 @@ def metadata_csv(
     if not mapobject_type.is_static:
         columns |= _SEGMENTATION
     query = _query(mapobject_type, columns, selection)
-    return _stream(database, ["mapobject_id", *columns], query)
+    return Metadata(database, ("mapobject_id", *columns), query)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Where objects lie, one row per object and segmentation layer; see :func:`select_metadata`.
+
+    Rows are in the order of :class:`tmlib.objects.feature_values.FeatureValues`. Static types
+    have no columns ``tpoint``, ``zplane``, ``label`` and ``is_border``.
+    """
+
+    database: Database
+    names: tuple[str, ...]
+    query: Select[Any]
+
+    @property
+    def schema(self) -> Any:
+        """Arrow schema."""
+        fields = [pa.field(name, _TYPES.get(name, pa.int32())) for name in self.names]
+        return pa.schema(fields, metadata={_FORMAT_KEY: b"1"})
+
+    def tables(self) -> Iterator[Any]:
+        """Parts, as ``pyarrow.Table``."""
+        schema = self.schema
+        for rows in self._parts():
+            yield pa.table([list(column) for column in zip(*rows, strict=True)], schema=schema)
+
+    def csv(self) -> Iterator[bytes]:
+        """CSV in parts; true is 1 and false 0."""
+        header = [self.names]
+        for rows in self._parts():
+            # the database's true and false are 1 and 0 to the reader
+            yield _lines(
+                header + [[int(v) if isinstance(v, bool) else v for v in row] for row in rows]
+            )
+            header = []
+        if header:
+            yield _lines(header)
+
+    def _parts(self) -> Iterator[Sequence[Sequence[Any]]]:
+        with self.database.session() as session:
+            rows = session.execute(self.query.execution_options(yield_per=_ROWS))
+            yield from rows.partitions()
 
 
 def _query(
@@ -92,17 +141,6 @@ def _query(
     if selection.tpoint is not None:
         query = query.where(layers.tpoint == selection.tpoint)
     return query.order_by(layers.tpoint, layers.zplane, Mapobject.ref_id, segmentations.label)
-
-
-def _stream(database: Database, header: Sequence[str], query: Select[Any]) -> Iterator[bytes]:
-    yield _lines([header])
-    with database.session() as session:
-        rows = session.execute(query.execution_options(yield_per=_ROWS))
-        for part in rows.partitions():
-            # the database's true and false are 1 and 0 to the reader
-            yield _lines(
-                [int(value) if isinstance(value, bool) else value for value in row] for row in part
-            )
 
 
 def _lines(rows: Iterable[Sequence[Any]]) -> bytes:

@@ -81,9 +81,9 @@ def conditions(selection: Selection) -> list[ColumnElement[bool]]:
 
 
 def file_name(
-    session: Session, mapobject_type: MapobjectType, selection: Selection, kind: str
+    session: Session, mapobject_type: MapobjectType, selection: Selection, content: str
 ) -> str:
-    """Name of a CSV file for a selection, ``kind`` is what it holds: ``feature-values``."""
+    """Name of a file for a selection; it ends with what it holds: ``feature-values.csv``."""
     experiment = session.scalars(
         select(Experiment.name).where(Experiment.id == mapobject_type.experiment_id)
     ).one()
@@ -91,7 +91,7 @@ def file_name(
     parts += [name for name in (selection.plate_name, selection.well_name) if name is not None]
     numbers = {"y": selection.well_pos_y, "x": selection.well_pos_x, "t": selection.tpoint}
     parts += [f"{letter}{number}" for letter, number in numbers.items() if number is not None]
-    return "_".join([*parts, mapobject_type.name, f"{kind}.csv"])
+    return "_".join([*parts, mapobject_type.name, content])
 
 
 def _check_ref_type(ref_type: str, selection: Selection) -> None:

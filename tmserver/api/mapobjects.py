@@ -1,11 +1,9 @@
 """Mapobject types with their features and segmentation layers."""
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from flask import Response
 from pydantic import Field
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -16,9 +14,6 @@ from tmlib.experiments import models as experiments
 from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import delete_labels, rename_labels
 from tmlib.objects import feature_files, mapobject_types, models, service
-from tmlib.objects.feature_values import select_feature_values
-from tmlib.objects.metadata import metadata_csv
-from tmlib.objects.selection import Selection, file_name
 from tmlib.storage import check_file_name
 from tmserver.access import ExperimentAccess
 from tmserver.api.channels import map_size
@@ -78,16 +73,6 @@ class NewMapobjectType(Schema):
     """Name of the type that is wanted."""
 
     name: Annotated[Text, Field(min_length=1, max_length=255)]
-
-
-class SelectionQuery(Schema):
-    """Which objects are asked for, by where they lie."""
-
-    plate_name: Text | None = None
-    well_name: Text | None = None
-    well_pos_y: Index | None = None
-    well_pos_x: Index | None = None
-    tpoint: Index | None = None
 
 
 class LayerQuery(Page):
@@ -175,26 +160,6 @@ def get_features(
     return [Feature.model_validate(feature) for feature in query.of(features)]
 
 
-@routes.get(f"{_TYPE}/feature-values", permits="read", media=("text/csv",))
-def get_feature_values(
-    access: ExperimentAccess, mapobject_type_id: int, query: SelectionQuery
-) -> Response:
-    """Get the feature values of objects as CSV: a row for each object and time point."""
-    selection = Selection(**query.model_dump())
-    values = select_feature_values(access.database, access.storage, mapobject_type_id, selection)
-    return _csv(access, mapobject_type_id, selection, "feature-values", values.csv())
-
-
-@routes.get(f"{_TYPE}/metadata", permits="read", media=("text/csv",))
-def get_metadata(
-    access: ExperimentAccess, mapobject_type_id: int, query: SelectionQuery
-) -> Response:
-    """Get where objects lie as CSV: a row for each object, time point and plane."""
-    selection = Selection(**query.model_dump())
-    rows = metadata_csv(access.database, access.experiment_id, mapobject_type_id, selection)
-    return _csv(access, mapobject_type_id, selection, "metadata", rows)
-
-
 @routes.get("/api/experiments/<experiment_id>/segmentation_layers", permits="read")
 def get_segmentation_layers(access: ExperimentAccess, query: LayerQuery) -> list[SegmentationLayer]:
     """List segmentation layers."""
@@ -228,21 +193,6 @@ def _segmented_type(
             "they can neither be renamed nor deleted."
         )
     return found
-
-
-def _csv(
-    access: ExperimentAccess,
-    mapobject_type_id: int,
-    selection: Selection,
-    kind: str,
-    rows: Iterator[bytes],
-) -> Response:
-    with access.database.session() as session:
-        found = service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
-        name = file_name(session, found, selection, kind)
-    response = Response(rows, mimetype="text/csv")
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
 
 
 def _type(experiment: experiments.Experiment, found: models.MapobjectType) -> MapobjectType:

@@ -213,7 +213,7 @@ def test_csv(laboratory: Laboratory) -> None:
     laboratory.record(0, labels, measurements[::-1])
     laboratory.record(0, labels, measurements, tpoint=1)
     rename(laboratory.database, "c", "z")
-    assert b"".join(chosen(laboratory).csv()).decode() == (
+    assert b"".join(chosen(laboratory).values.csv()).decode() == (
         'mapobject_id,b,"a, really",z\r\n'
         "3,1.000000,0.000000,100000000000000000000.000000\r\n"
         "4,nan,0.666667,-inf\r\n"
@@ -226,7 +226,7 @@ def test_csv(laboratory: Laboratory) -> None:
 
 def test_csv_of_objects_without_features(laboratory: Laboratory) -> None:
     laboratory.record(0, label_image((1, 1, 2, 2)), pd.DataFrame())
-    assert b"".join(chosen(laboratory).csv()) == b"mapobject_id\r\n1\r\n"
+    assert b"".join(chosen(laboratory).values.csv()) == b"mapobject_id\r\n1\r\n"
 
 
 def test_features_that_came_later_are_missing_before(laboratory: Laboratory) -> None:
@@ -234,12 +234,12 @@ def test_features_that_came_later_are_missing_before(laboratory: Laboratory) -> 
     laboratory.record(0, labels, pd.DataFrame({"a": [1.0]}, index=[1]))
     laboratory.record(1, labels, pd.DataFrame({"a": [2.0], "b": [3.0]}, index=[1]))
     expected = b"mapobject_id,a,b\r\n1,1.000000,nan\r\n2,2.000000,3.000000\r\n"
-    assert b"".join(chosen(laboratory).csv()) == expected
+    assert b"".join(chosen(laboratory).values.csv()) == expected
     compact(laboratory.database, laboratory.storage, laboratory.type_id())
-    assert b"".join(chosen(laboratory).csv()) == expected
+    assert b"".join(chosen(laboratory).values.csv()) == expected
     with laboratory.database.transaction() as session:
         session.execute(delete(Feature).where(Feature.name == "a"))
-    assert b"".join(chosen(laboratory).csv()) == b"mapobject_id,b\r\n1,nan\r\n2,3.000000\r\n"
+    assert b"".join(chosen(laboratory).values.csv()) == b"mapobject_id,b\r\n1,nan\r\n2,3.000000\r\n"
 
 
 def test_static_types_have_a_header_only(laboratory: Laboratory) -> None:
@@ -251,7 +251,7 @@ def test_static_types_have_a_header_only(laboratory: Laboratory) -> None:
         values = select_feature_values(
             laboratory.database, laboratory.storage, types[name], Selection(tpoint=3)
         )
-        assert b"".join(values.csv()) == b"mapobject_id\r\n"
+        assert b"".join(values.values.csv()) == b"mapobject_id\r\n"
     with pytest.raises(BadInput, match='"well_name"'):
         select_feature_values(
             laboratory.database, laboratory.storage, types["Plates"], Selection(well_name="B02")
@@ -271,12 +271,12 @@ def test_file_names(laboratory: Laboratory) -> None:
     with laboratory.database.session() as session:
         mapobject_type = session.scalars(select(MapobjectType)).one()
         assert (
-            file_name(session, mapobject_type, Selection(), "feature-values")
+            file_name(session, mapobject_type, Selection(), "feature-values.csv")
             == "fixation_Cells_feature-values.csv"
         )
         everything = Selection("plate01", "B02", 0, 1, 2)
         assert (
-            file_name(session, mapobject_type, everything, "metadata")
+            file_name(session, mapobject_type, everything, "metadata.csv")
             == "fixation_plate01_B02_y0_x1_t2_Cells_metadata.csv"
         )
 

@@ -8,7 +8,7 @@ from tests.tmlib.objects.conftest import HEIGHT, WIDTH, Laboratory, label_image
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Plate, Well
 from tmlib.objects.feature_values import select_feature_values
-from tmlib.objects.metadata import metadata_csv
+from tmlib.objects.metadata import select_metadata
 from tmlib.objects.models import Mapobject, MapobjectType
 from tmlib.objects.selection import Selection
 from tmlib.objects.service import (
@@ -127,7 +127,7 @@ def test_info(filled: Laboratory) -> None:
 
 def test_metadata_goes_along_with_feature_values(filled: Laboratory) -> None:
     type_id = filled.type_id()
-    rows = b"".join(metadata_csv(filled.database, filled.experiment_id, type_id)).decode()
+    rows = b"".join(select_metadata(filled.database, filled.experiment_id, type_id).csv()).decode()
     assert rows == (
         "mapobject_id,plate_name,well_name,well_pos_y,well_pos_x,tpoint,zplane,label,is_border\r\n"
         "1,plate01,B03,0,1,0,0,1,1\r\n"
@@ -137,7 +137,7 @@ def test_metadata_goes_along_with_feature_values(filled: Laboratory) -> None:
         "3,plate01,B02,0,1,1,0,1,1\r\n"
         "4,plate01,B02,0,1,1,0,2,0\r\n"
     )
-    values = b"".join(select_feature_values(filled.database, filled.storage, type_id).csv())
+    values = b"".join(select_feature_values(filled.database, filled.storage, type_id).values.csv())
     assert [line.split(",")[0] for line in values.decode().splitlines()] == [
         line.split(",")[0] for line in rows.splitlines()
     ]
@@ -147,8 +147,8 @@ def test_metadata_of_a_selection(filled: Laboratory) -> None:
     def found(name: str, selection: Selection) -> list[str]:
         with filled.database.session() as session:
             (mapobject_type,) = get_mapobject_types(session, filled.experiment_id, name)
-        parts = metadata_csv(filled.database, filled.experiment_id, mapobject_type.id, selection)
-        return b"".join(parts).decode().splitlines()[1:]
+        table = select_metadata(filled.database, filled.experiment_id, mapobject_type.id, selection)
+        return b"".join(table.csv()).decode().splitlines()[1:]
 
     chosen = Selection(well_name="B02", well_pos_x=1, tpoint=1)
     assert [line[0] for line in found("Cells", chosen)] == ["3", "4"]

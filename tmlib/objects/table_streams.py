@@ -1,0 +1,134 @@
+"""Tables of any length as Parquet files and Arrow streams, made part by part."""
+
+import io
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_CELLS = 1_000_000  # of a row group: 8 MB of numbers
+_MAX_ROWS = 65_536
+
+
+class TableFormat(StrEnum):
+    """The forms that a table can be sent in; the values are the suffixes of file names."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+
+    @property
+    def media_type(self) -> str:
+        """What the content is called over HTTP."""
+        return _MEDIA_TYPES[self]
+
+
+_MEDIA_TYPES = {
+    TableFormat.CSV: "text/csv",
+    TableFormat.PARQUET: "application/vnd.apache.parquet",
+    TableFormat.ARROW: "application/vnd.apache.arrow.stream",
+}
+
+
+class StreamedTable(Protocol):
+    """A table that is read part by part."""
+
+    @property
+    def schema(self) -> Any:
+        """Arrow schema."""
+
+    def tables(self) -> Iterator[Any]:
+        """Its parts, as ``pyarrow.Table`` of the schema."""
+
+    def csv(self) -> Iterator[bytes]:
+        """Its text, in parts."""
+
+
+def stream(table: StreamedTable, table_format: TableFormat) -> Iterator[bytes]:
+    """A table in some form, in parts that take little memory however many rows there are."""
+    match table_format:
+        case TableFormat.CSV:
+            return table.csv()
+        case TableFormat.PARQUET:
+            return parquet_stream(table.schema, table.tables())
+        case TableFormat.ARROW:
+            return arrow_stream(table.schema, table.tables())
+
+
+def join_tables(tables: Iterable[Any], n_rows: int) -> Iterator[Any]:
+    """Join small ``pyarrow.Table`` to larger ones of at least so many rows, but for the last."""
+    waiting: list[Any] = []
+    n_waiting = 0
+    for table in tables:
+        waiting.append(table)
+        n_waiting += table.num_rows
+        if n_waiting >= n_rows:
+            yield pa.concat_tables(waiting)
+            waiting, n_waiting = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def parquet_stream(schema: Any, tables: Iterable[Any]) -> Iterator[bytes]:
+    """A Parquet file in parts, one row group or more each.
+
+    Parameters
+    ----------
+    schema
+        Arrow schema of the tables; its metadata is kept.
+    tables
+        Tables (``pyarrow.Table``) of that schema.
+    """
+    outbox = _Outbox()
+    n_rows = max(1, min(_MAX_ROWS, _CELLS // len(schema)))
+    # numbers that were measured hardly repeat: dictionaries of them cost time and save nothing
+    repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    writer = pq.ParquetWriter(
+        pa.PythonFile(outbox, "w"), schema, compression="snappy", use_dictionary=repeated
+    )
+    with writer:
+        for table in join_tables(tables, n_rows):
+            writer.write_table(table, row_group_size=n_rows)
+            yield outbox.take()
+    yield outbox.take()
+
+
+def arrow_stream(schema: Any, tables: Iterable[Any]) -> Iterator[bytes]:
+    """An Arrow IPC stream in parts, one record batch or more each.
+
+    The parameters are those of :func:`parquet_stream`.
+    """
+    outbox = _Outbox()
+    n_rows = max(1, min(_MAX_ROWS, _CELLS // len(schema)))
+    with pa.ipc.new_stream(pa.PythonFile(outbox, "w"), schema) as writer:
+        for table in join_tables(tables, n_rows):
+            writer.write_table(table.combine_chunks(), max_chunksize=n_rows)
+            yield outbox.take()
+    yield outbox.take()
+
+
+class _Outbox(io.RawIOBase):
+    """A file that is written to, and emptied by whoever sends it on."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int:
+        self._parts.append(bytes(content))
+        self._position += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def tell(self) -> int:
+        return self._position
+
+    def take(self) -> bytes:
+        """What was written since the last time."""
+        content = b"".join(self._parts)
+        self._parts.clear()
+        return content
