@@ -149,17 +149,17 @@ def installation(
     It has one worker process on PostgreSQL and two on SQLite: nothing may depend on that.
     """
     data_dir = tmp_path_factory.mktemp(request.param) / "data"
-    # short, so that the work of a worker that was killed is soon taken over
-    lease = {"TM_LEASE_SECONDS": "5"}
+    # the lease is short, so that the work of a worker that was killed is soon taken over
+    environment = {"TM_LEASE_SECONDS": "5", "TM_ALLOW_USER_MODULES": "true"}
     if request.param == "sqlite":
-        with running_installation(data_dir, processes=2, environment=lease) as running:
+        with running_installation(data_dir, processes=2, environment=environment) as running:
             yield running
         return
     server: URL = request.getfixturevalue("postgresql_server")
     name = f"tm_installation_{secrets.token_hex(4)}"
     postgresql.execute(server, f"CREATE DATABASE {name}")
     url = _render(server, name)
-    with running_installation(data_dir, url, processes=1, environment=lease) as running:
+    with running_installation(data_dir, url, processes=1, environment=environment) as running:
         yield running
     postgresql.execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -96,37 +96,43 @@ class Workflows(Resources):
         return log
 
     def download_jterator_project(self) -> dict[str, Any]:
-        """The pipeline and the handles of its modules."""
+        """The pipeline, the handles of its modules, and the modules that it brings, if any."""
         project: dict[str, Any] = self.connection.get(self._path("workflow", "jtproject"))
         return project
 
     def upload_jterator_project(
-        self, pipeline: dict[str, Any], handles: dict[str, dict[str, Any]]
+        self,
+        pipeline: dict[str, Any],
+        handles: dict[str, dict[str, Any]],
+        modules: dict[str, str] | None = None,
     ) -> None:
-        """Replace the pipeline and all handles."""
+        """Replace the pipeline, all handles, and the sources of modules that come with them."""
+        project = {"pipeline": pipeline, "handles": handles}
         self.connection.put(
-            self._path("workflow", "jtproject"), {"pipeline": pipeline, "handles": handles}
+            self._path("workflow", "jtproject"), project | ({"modules": modules} if modules else {})
         )
 
     def download_jterator_project_files(self, directory: str | Path) -> None:
-        """Write ``pipeline.yaml`` and ``handles/<name>.handles.yaml``."""
+        """Write ``pipeline.yaml``, ``handles/<name>.handles.yaml`` and ``modules/<name>.py``."""
         project = self.download_jterator_project()
         folder = Path(directory) / "handles"
         folder.mkdir(parents=True, exist_ok=True)
         _write_yaml(Path(directory) / "pipeline.yaml", project["pipeline"])
         for name, handles in project["handles"].items():
-            if Path(name).name != name:
-                raise ResourceError(f'The module name "{name}" cannot be a file name.')
-            _write_yaml(folder / f"{name}{_HANDLES}", handles)
+            _write_yaml(folder / f"{_file_name(name)}{_HANDLES}", handles)
+        for name, source in project.get("modules", {}).items():
+            (Path(directory) / "modules").mkdir(exist_ok=True)
+            file = Path(directory) / "modules" / f"{_file_name(name)}.py"
+            file.write_bytes(source.encode())
 
     def upload_jterator_project_files(self, directory: str | Path) -> None:
         """Replace the project by the files of a folder, laid out as they are downloaded."""
         project = read_jterator_project(Path(directory))
-        self.upload_jterator_project(project["pipeline"], project["handles"])
+        self.upload_jterator_project(**project)
 
 
 def read_jterator_project(directory: Path) -> dict[str, Any]:
-    """Read ``pipeline.yaml`` and ``handles/<name>.handles.yaml``.
+    """Read ``pipeline.yaml``, ``handles/<name>.handles.yaml`` and ``modules/<name>.py``.
 
     Raises
     ------
@@ -137,7 +143,23 @@ def read_jterator_project(directory: Path) -> dict[str, Any]:
     return {
         "pipeline": _read_yaml(directory / "pipeline.yaml"),
         "handles": {file.name.removesuffix(_HANDLES): _read_yaml(file) for file in handles},
+        "modules": {
+            file.stem: _read_text(file) for file in sorted((directory / "modules").glob("*.py"))
+        },
     }
+
+
+def _file_name(name: str) -> str:
+    if Path(name).name != name:
+        raise ResourceError(f'The module name "{name}" cannot be a file name.')
+    return name
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResourceError(f"{path} cannot be read: {error}") from error
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

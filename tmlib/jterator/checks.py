@@ -1,11 +1,13 @@
 """Whether a described pipeline can run: names exist, versions fit, every key has a source."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from tmlib.jterator.descriptions import (
+    CONSTANT_TYPES,
+    PIPE_TYPES,
     HandlesDescription,
     InputHandle,
     OutputHandle,
@@ -13,7 +15,6 @@ from tmlib.jterator.descriptions import (
     Step,
 )
 from tmlib.jterator.errors import PipelineDescriptionError, suggest
-from tmlib.jterator.modules import registry
 from tmlib.jterator.modules.registry import Module
 
 _STORED = "(stored objects)"
@@ -22,6 +23,7 @@ _STORED = "(stored objects)"
 def check_project(
     pipeline: PipelineDescription,
     handles: Mapping[str, HandlesDescription],
+    get_module: Callable[[str], Module],
     channel_names: Collection[str] | None,
     object_names: Collection[str] | None,
 ) -> None:
@@ -32,10 +34,11 @@ def check_project(
     producers = dict.fromkeys(registered, _STORED)
     features: dict[tuple[str | None, ...], str] = {}
     for step in pipeline.active_steps:
-        module = _module_of(step)
+        module = _module_of(step, get_module)
         connections = _handles_of(step, handles)
         _check_version(step, module, connections)
         _check_argument_names(step, module, connections)
+        _check_kinds(step, module, connections)
         for handle in connections.input:
             if module.takes_previous(module.inputs[handle.name]):
                 _check_previous(step, handle, pipeline)
@@ -89,18 +92,18 @@ def _check_names(pipeline: PipelineDescription) -> None:
             )
 
 
-def _module_of(step: Step) -> Module:
+def _module_of(step: Step, get_module: Callable[[str], Module]) -> Module:
     if "/" in step.source or "\\" in step.source:
         raise PipelineDescriptionError(
-            f'Module "{step.name}" has the source "{step.source}", but only shipped modules can '
-            f'run, not files of your own: give the name alone, such as "smooth.py".'
+            f'Module "{step.name}" has the source "{step.source}"; give the name alone, such as '
+            '"smooth.py": that of a shipped module, or of one that the project brings.'
         )
     if not step.source.endswith(".py"):
         raise PipelineDescriptionError(
             f'Module "{step.name}" has the source "{step.source}", but only Python modules can '
             f'run: the name must end with ".py".'
         )
-    return registry.get(step.module)
+    return get_module(step.module)
 
 
 def _handles_of(step: Step, handles: Mapping[str, HandlesDescription]) -> HandlesDescription:
@@ -140,6 +143,26 @@ def _check_argument_names(step: Step, module: Module, handles: HandlesDescriptio
         raise PipelineDescriptionError(
             f'The input handle "{min(missing)}" of module "{step.name}" is missing.'
         )
+
+
+def _check_kinds(step: Step, module: Module, handles: HandlesDescription) -> None:
+    """What is an array has a type of arrays, what is a value one of values, and so on."""
+    for handle in handles.input:
+        is_array = module.takes_array(module.inputs[handle.name])
+        if handle.is_pipe != is_array:
+            kind, types = ("an array", PIPE_TYPES) if is_array else ("a value", CONSTANT_TYPES)
+            raise PipelineDescriptionError(
+                f'Input "{handle.name}" of module "{step.name}" is {kind}: its type cannot be '
+                f"{handle.type}, but one of {', '.join(sorted(types))}."
+            )
+    for output in handles.output:
+        expected = module.output_type(module.outputs[output.name])
+        if ("Image" if output.is_pipe else output.type) != expected:
+            known = ", ".join(sorted(PIPE_TYPES)) if expected == "Image" else expected
+            raise PipelineDescriptionError(
+                f'Output "{output.name}" of module "{step.name}" cannot be of type {output.type}, '
+                f"but only {known}."
+            )
 
 
 def _check_source(

@@ -1,7 +1,8 @@
-"""A project: the description of a pipeline together with the handles of its modules."""
+"""A project: a pipeline with the handles of its modules, and modules that users bring."""
 
 import copy
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -11,10 +12,14 @@ from pydantic import BaseModel, ValidationError
 from tmlib.jterator import checks
 from tmlib.jterator.descriptions import HandlesDescription, PipelineDescription
 from tmlib.jterator.errors import PipelineDescriptionError
+from tmlib.jterator.modules import registry
+from tmlib.jterator.modules.registry import Module
+from tmlib.jterator.user_modules.source import check_sources, read_module
 from tmlib.storage import check_file_name
 
 _PIPELINE_FILE = "pipeline.yaml"
 _HANDLES_SUFFIX = ".handles.yaml"
+_MODULES = "modules"
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -28,6 +33,8 @@ class Project:
         Which modules run.
     handles
         How they are connected, by the name of the step.
+    sources
+        The text of the modules that the project brings, by name.
     """
 
     def __init__(self, description: Mapping[str, Any]) -> None:
@@ -44,10 +51,13 @@ class Project:
             str(name): _parse(HandlesDescription, value, f'the handles of module "{name}"')
             for name, value in handles.items()
         }
+        self.sources = _parse_sources(self._description.get("modules"))
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> Self:
         """A project from ``{"pipeline": {...}, "handles": {name: {...}}}``.
+
+        Modules that it brings are under ``"modules"``: ``{name: text}``.
 
         Raises
         ------
@@ -66,23 +76,27 @@ class Project:
     def from_directory(cls, directory: Path) -> Self:
         """A project from ``pipeline.yaml`` and ``handles/<name>.handles.yaml``.
 
+        Files ``modules/<name>.py`` are modules that it brings.
+
         Raises
         ------
         PipelineDescriptionError
             If a file is missing, is no YAML, or does not describe what it should.
         """
         files = sorted((directory / "handles").glob(f"*{_HANDLES_SUFFIX}"))
-        return cls(
-            {
-                "pipeline": _load_yaml(directory / _PIPELINE_FILE),
-                "handles": {
-                    file.name.removesuffix(_HANDLES_SUFFIX): _load_yaml(file) for file in files
-                },
-            }
-        )
+        description = {
+            "pipeline": _load_yaml(directory / _PIPELINE_FILE),
+            "handles": {
+                file.name.removesuffix(_HANDLES_SUFFIX): _load_yaml(file) for file in files
+            },
+        }
+        sources = sorted((directory / _MODULES).glob("*.py"))
+        if sources:
+            description["modules"] = {file.stem: _read_source(file) for file in sources}
+        return cls(description)
 
     def to_directory(self, directory: Path) -> None:
-        """Write ``pipeline.yaml`` and ``handles/<name>.handles.yaml``.
+        """Write ``pipeline.yaml``, ``handles/<name>.handles.yaml`` and ``modules/<name>.py``.
 
         Raises
         ------
@@ -98,6 +112,23 @@ class Project:
         for name, text in texts.items():
             (folder / name).write_text(text)
         (directory / _PIPELINE_FILE).write_text(_dump_yaml(self._description["pipeline"]))
+        for name, source in self.sources.items():
+            (directory / _MODULES).mkdir(exist_ok=True)
+            (directory / _MODULES / f"{name}.py").write_bytes(source.encode())
+
+    def module(self, name: str) -> Module:
+        """The module of that name: one that the project brings, or a shipped one.
+
+        Raises
+        ------
+        PipelineDescriptionError
+            If there is none, or the project brings one that cannot be read.
+        """
+        return self._own_modules.get(name) or registry.get(name)
+
+    @cached_property
+    def _own_modules(self) -> dict[str, Module]:
+        return {name: read_module(name, source) for name, source in self.sources.items()}
 
     def check(
         self,
@@ -119,7 +150,9 @@ class Project:
         PipelineDescriptionError
             If something does not fit; names the module, the handle and the way out.
         """
-        checks.check_project(self.pipeline, self.handles, channel_names, object_names)
+        for name in self.sources:
+            self.module(name)
+        checks.check_project(self.pipeline, self.handles, self.module, channel_names, object_names)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Project) and self._description == other._description
@@ -159,6 +192,28 @@ def _place(location: tuple[int | str, ...], value: object) -> str:
         else:
             words.append(str(part))
     return " ".join(words)
+
+
+def _parse_sources(sources: object) -> dict[str, str]:
+    if sources is None:
+        return {}
+    if not isinstance(sources, Mapping) or not all(
+        isinstance(name, str) and isinstance(source, str) for name, source in sources.items()
+    ):
+        raise PipelineDescriptionError(
+            'The "modules" of a project must map the name of each module to its source, a text.'
+        )
+    check_sources(sources)
+    return dict(sources)
+
+
+def _read_source(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineDescriptionError(
+            f'Cannot read the module "{file.name}" of the project: {error}.'
+        ) from None
 
 
 def _load_yaml(file: Path) -> Any:

@@ -1,7 +1,7 @@
 """Runs a pipeline on the images of one site."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from tmlib.errors import TmError
 from tmlib.jterator.arrays import IntensityStack, LabelImage, PreviousObjects
 from tmlib.jterator.descriptions import HandlesDescription, InputHandle, OutputHandle, Step
 from tmlib.jterator.errors import ModuleError, PipelineDescriptionError, suggest
-from tmlib.jterator.modules import registry
 from tmlib.jterator.modules.registry import Module
 from tmlib.jterator.project import Project
+from tmlib.jterator.user_modules.sandbox import Sandbox
 
 _DTYPES: dict[str, tuple[type[np.generic], ...]] = {
     "IntensityImage": (np.uint8, np.uint16),
@@ -73,6 +73,7 @@ def run_pipeline(
     objects: Mapping[str, LabelImage] | None = None,
     previous: Mapping[str, SegmentedObjects] | None = None,
     save_figure: Callable[[str, str], None] | None = None,
+    sandbox: Sandbox | None = None,
 ) -> dict[str, SegmentedObjects]:
     """Run the active modules of a pipeline, in their order, on the images of one site.
 
@@ -93,6 +94,8 @@ def run_pipeline(
     save_figure
         Called with the name of a module and its figure (Plotly JSON). If not given, no figures
         are made, whatever the handles say.
+    sandbox
+        Where modules run that the project brings. Without it such a project cannot run.
 
     Returns
     -------
@@ -118,7 +121,8 @@ def run_pipeline(
         if handle.is_pipe
     }
     for n, step in enumerate(steps):
-        _run_step(step, project.handles[step.name], site, save_figure)
+        module = _runnable(project.module(step.module), sandbox)
+        _run_step(step, module, project.handles[step.name], site, save_figure)
         for key in [key for key in site.images if last_uses.get(key, -1) <= n]:
             del site.images[key]
     return {
@@ -185,13 +189,24 @@ def _register(name: str, labels: LabelImage, site: _Site) -> None:
     site.measurements[name] = []
 
 
+def _runnable(module: Module, sandbox: Sandbox | None) -> Module:
+    """The module itself, or one that runs a user's module in the sandbox."""
+    if module.source is None:
+        return module
+    if sandbox is None:
+        raise ModuleError(
+            f'The project brings the module "{module.name}"; to run it a sandbox must be given.'
+        )
+    return replace(module, main=lambda **arguments: sandbox.run(module, arguments))
+
+
 def _run_step(
     step: Step,
+    module: Module,
     handles: HandlesDescription,
     site: _Site,
     save_figure: Callable[[str, str], None] | None,
 ) -> None:
-    module = registry.get(step.module)
     arguments = {
         module.inputs[handle.name]: _argument(
             step, module, handle, site, plots=save_figure is not None

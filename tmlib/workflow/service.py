@@ -8,6 +8,8 @@ from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.jterator.project import Project
+from tmlib.jterator.user_modules.sandbox import check_allowed
+from tmlib.settings import Settings
 from tmlib.workflow import engine, tree
 from tmlib.workflow.description import WORKFLOW_TYPES, WorkflowDescription
 from tmlib.workflow.models import Submission, WorkflowSettings
@@ -60,14 +62,19 @@ def save_description(session: Session, experiment_id: int, description: dict[str
 
 
 def get_jterator_project(session: Session, experiment_id: int) -> dict[str, Any]:
-    """The stored jterator project, ``{"pipeline": ..., "handles": ...}``, or an empty one."""
+    """The stored jterator project as :class:`tmlib.jterator.project.Project`, or an empty one."""
     settings = session.get(WorkflowSettings, experiment_id)
     if settings is None or settings.jterator_project is None:
         return _EMPTY_PROJECT
     return settings.jterator_project
 
 
-def save_jterator_project(session: Session, experiment_id: int, project: dict[str, Any]) -> None:
+def save_jterator_project(
+    session: Session,
+    experiment_id: int,
+    project: dict[str, Any],
+    settings: Settings | None = None,
+) -> None:
     """Check and store a jterator project.
 
     The channels that it names are checked when the analysis starts: before the images are read
@@ -77,8 +84,11 @@ def save_jterator_project(session: Session, experiment_id: int, project: dict[st
     ------
     BadInput
         If the project cannot work.
+    Forbidden
+        If it brings modules and the settings, by default those of the environment, forbid that.
     """
     parsed = Project.from_dict(project)
+    check_allowed(parsed.sources, settings or Settings())
     parsed.check(None, None)
     _settings(session, experiment_id).jterator_project = parsed.to_dict()
 

@@ -70,10 +70,11 @@ class JobLog(Schema):
 
 
 class JteratorProject(Schema):
-    """A pipeline and the handles of its modules."""
+    """A pipeline, the handles of its modules, and the source of modules that it brings."""
 
     pipeline: dict[str, Any]
     handles: dict[str, Any]
+    modules: Annotated[dict[str, str] | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 @routes.get(f"{_WORKFLOW}/description", permits="read")
@@ -174,5 +175,7 @@ def get_jterator_project(access: ExperimentAccess) -> JteratorProject:
 def update_project(access: ExperimentAccess, body: JteratorProject) -> Message:
     """Check and store a jterator project."""
     with access.database.transaction() as session:
-        service.save_jterator_project(session, access.experiment_id, body.model_dump())
+        service.save_jterator_project(
+            session, access.experiment_id, body.model_dump(), access.settings
+        )
     return Message()

@@ -37,7 +37,9 @@ def submit(client: TmClient, plate: Plate, project: Project, console: Console) -
     upload = upload_with_progress(client, _PLATE, _ACQUISITION, plate.folder, console)
     console.print(f"  {len(upload.sent)} files uploaded", highlight=False)
     description = project.to_dict()
-    client.upload_jterator_project(description["pipeline"], description["handles"])
+    client.upload_jterator_project(
+        description["pipeline"], description["handles"], description.get("modules")
+    )
     client.submit_workflow(describe_workflow(plate))
 
 

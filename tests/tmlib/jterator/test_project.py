@@ -110,8 +110,20 @@ def drop_input(step: str, name: str) -> Change:
     [
         (set_step(1, handles="handles/smooth_nuclei.handles.yaml"), ["two modules", "smooth_nucl"]),
         (set_step(0, source="smoth.py"), ['"smoth"', 'did you mean "smooth"?']),
-        (set_step(0, source="../../evil/smooth.py"), ["../../evil/smooth.py", "shipped modules"]),
+        (set_step(0, source="../../evil/smooth.py"), ["../../evil/smooth.py", "shipped module"]),
         (set_step(0, source="smooth.m"), ["smooth.m", "Python"]),
+        (
+            lambda d: handle(d, "smooth_nuclei", "image").update(type="Scalar", value=1),
+            ['"image"', '"smooth_nuclei"', "an array", "Scalar", "IntensityImage"],
+        ),
+        (
+            lambda d: handle(d, "smooth_nuclei", "filter_size").update(type="Image", key="DAPI"),
+            ['"filter_size"', '"smooth_nuclei"', "a value", "Image", "Numeric"],
+        ),
+        (
+            lambda d: handle(d, "smooth_nuclei", "figure").update(type="LabelImage", key="new"),
+            ['"figure"', '"smooth_nuclei"', "LabelImage", "only Figure"],
+        ),
         (set_step(0, handles="handles/smooth_nucleus.handles.yaml"), ["missing", "smooth_nuclei"]),
         (
             lambda d: d["pipeline"]["input"]["channels"].append({"name": "DAPPI"}),

@@ -1,5 +1,6 @@
 from flask import Flask
 
+from tests.tmlib.jterator.user_modules.projects import project
 from tests.tmserver.conftest import Person
 from tmlib.ids import encode_id
 
@@ -64,6 +65,20 @@ def test_a_jterator_project_comes_back_as_it_was_sent(owner: Person, experiment:
         {"source": "nothing.py", "handles": "handles/nothing.handles.yaml", "active": True}
     ]
     assert "nothing" in owner.refused("PUT", path, 400, json=project)
+
+
+def test_projects_that_bring_modules_are_refused_unless_they_are_allowed(
+    app: Flask, owner: Person, experiment: str
+) -> None:
+    path = f"{experiment}/workflow/jtproject"
+    message = owner.refused("PUT", path, 403, json=project())
+    assert "brighter" in message
+    assert "TM_ALLOW_USER_MODULES" in message
+    services = app.extensions["tmserver"]
+    services.settings = services.settings.model_copy(update={"allow_user_modules": True})
+    assert owner.put(path, **project()) == {"message": "ok"}
+    assert owner.get(path) == project()
+    assert "main" in owner.refused("PUT", path, 400, json=project("VERSION = '0.3.0'"))
 
 
 def test_deleting_an_experiment_ends_its_workflow(owner: Person, experiment: str) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import yaml
 
 from tmlib.jterator import modules
@@ -43,8 +45,13 @@ class Module:
         Arguments without a default.
     outputs
         Names of the results, older names included, and the field that holds each.
+    results
+        Types of the results by name.
     handles
         The shipped handles: defaults and explanations.
+    source
+        The text of a module that a user brings, which never runs in this process; None for
+        shipped modules.
     """
 
     name: str
@@ -55,12 +62,25 @@ class Module:
     annotations: Mapping[str, Any]
     required: frozenset[str]
     outputs: Mapping[str, str]
+    results: Mapping[str, Any]
     handles: Mapping[str, Any]
+    source: str | None = None
 
     @property
     def arguments(self) -> frozenset[str]:
         """Names of the arguments."""
         return frozenset(self.annotations) - {"return"}
+
+    def takes_array(self, argument: str) -> bool:
+        """Whether an argument is an array, and no plain value."""
+        return _holds_array(self.annotations[argument])
+
+    def output_type(self, result: str) -> str:
+        """What a result is: ``Measurement``, ``Figure`` or ``Image`` for any kind of array."""
+        annotation = self.results[result]
+        if annotation is pd.DataFrame:
+            return "Measurement"
+        return "Figure" if annotation is str else "Image"
 
     def takes_stacks(self, argument: str) -> bool:
         """Whether an argument may have several focal planes."""
@@ -71,10 +91,21 @@ class Module:
         return self.annotations[argument] is PreviousObjects
 
 
+def _holds_array(annotation: Any) -> bool:
+    if typing.get_origin(annotation) is np.ndarray or annotation is PreviousObjects:
+        return True
+    return any(_holds_array(part) for part in typing.get_args(annotation))
+
+
 @cache
 def names() -> tuple[str, ...]:
     """The names of all modules."""
     return tuple(sorted(_handles_files()))
+
+
+def is_name(name: str) -> bool:
+    """Whether a shipped module has that name, or had it in the past."""
+    return name in names() or name in _OLDER_NAMES
 
 
 def _handles_files() -> dict[str, Path]:
@@ -104,7 +135,7 @@ def get(name: str) -> Module:
     parameters = inspect.signature(source.main).parameters.values()
     compatible = getattr(source, "COMPATIBLE_VERSIONS", ())
     arguments = {name: name for name in annotations if name != "return"}
-    outputs = {field: field for field in annotations["return"]._fields}
+    results = typing.get_type_hints(annotations["return"], include_extras=True)
     return Module(
         name=name,
         version=source.VERSION,
@@ -113,6 +144,9 @@ def get(name: str) -> Module:
         main=source.main,
         annotations=MappingProxyType(annotations),
         required=frozenset(p.name for p in parameters if p.default is p.empty),
-        outputs=MappingProxyType({**outputs, **getattr(source, "OLDER_OUTPUTS", {})}),
+        outputs=MappingProxyType(
+            {**dict(zip(results, results, strict=True)), **getattr(source, "OLDER_OUTPUTS", {})}
+        ),
+        results=MappingProxyType(results),
         handles=MappingProxyType(yaml.safe_load(_handles_files()[name].read_text())),
     )

@@ -16,6 +16,7 @@ from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import delete_labels, read_labels, write_labels
 from tmlib.jterator.project import Project
 from tmlib.jterator.runner import SegmentedObjects, run_pipeline
+from tmlib.jterator.user_modules.sandbox import Sandbox, check_allowed
 from tmlib.objects import compaction, feature_files
 from tmlib.objects.mapobject_types import (
     STATIC_TYPES,
@@ -51,7 +52,7 @@ class Jterator(Step):
     def create_batches(self, context: JobContext) -> list[list[Batch]]:
         """Check the pipeline and cut the sites into batches."""
         with context.database.session() as session:
-            project = _read_project(session, context.experiment_id)
+            project = _read_project(session, context)
             channels = read_channels(session, context.experiment_id)
             stored = _type_ids(session, context.experiment_id).keys() - STATIC_TYPES.keys()
             project.check([channel.name for channel in channels], stored)
@@ -65,7 +66,7 @@ class Jterator(Step):
     def run(self, context: JobContext, batch: Batch) -> None:
         """Analyse the sites of a batch."""
         with context.database.session() as session:
-            project = _read_project(session, context.experiment_id)
+            project = _read_project(session, context)
             shape, _ = read_field_shape(session, context.experiment_id)
             pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
             used = _used_channels(session, project, context.experiment_id)
@@ -75,6 +76,7 @@ class Jterator(Step):
             plate_map = read_plate_map(session, context.experiment_id)
             sites = [site for site in plate_map.sites if site.id in wanted]
             imaged = imaged_channels(session, batch["site_ids"])
+        sandbox = Sandbox.of(context.settings)
         for site in sites:
             previous: dict[str, SegmentedObjects] = {}
             for tpoint in range(shape.n_tpoints):
@@ -100,7 +102,9 @@ class Jterator(Step):
                     )
                     for channel in project.pipeline.input.channels
                 }
-                previous = run_pipeline(project, images, objects=stored, previous=previous)
+                previous = run_pipeline(
+                    project, images, objects=stored, previous=previous, sandbox=sandbox
+                )
                 for objects in previous.values():
                     write_labels(
                         _field(context, site),
@@ -117,7 +121,7 @@ class Jterator(Step):
     def collect(self, context: JobContext) -> None:
         """Join the files of feature values, and say at which zoom objects are shown."""
         with context.database.session() as session:
-            project = _read_project(session, context.experiment_id)
+            project = _read_project(session, context)
             levels = session.get_one(Experiment, context.experiment_id).map_levels or 1
             type_ids = _type_ids(session, context.experiment_id)
         as_polygons = _as_polygons(project)
@@ -163,13 +167,15 @@ def _record(session: Session, context: JobContext, prepared: PreparedSiteObjects
     context.afterwards.append(lambda: feature_files.remove(outdated))
 
 
-def _read_project(session: Session, experiment_id: int) -> Project:
-    settings = session.get(WorkflowSettings, experiment_id)
+def _read_project(session: Session, context: JobContext) -> Project:
+    settings = session.get(WorkflowSettings, context.experiment_id)
     if settings is None or settings.jterator_project is None:
         raise BadInput(
             "The experiment has no jterator project: upload a pipeline and its handles first."
         )
-    return Project.from_dict(settings.jterator_project)
+    project = Project.from_dict(settings.jterator_project)
+    check_allowed(project.sources, context.settings)
+    return project
 
 
 def _as_polygons(project: Project) -> dict[str, bool]:
