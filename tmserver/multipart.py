@@ -1,33 +1,51 @@
 """Reads an uploaded file from a request while it arrives, without a copy in between."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from flask import request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, File, MultipartDecoder, NeedData
 
 from tmlib.errors import BadInput, TooLarge
+from tmlib.uploads.digests import Digest, read_content_digest
 from tmlib.uploads.receiving import UploadInterrupted
 
 _CHUNK_SIZE = 256 * 1024
 _MAX_PARTS = 100
 _MAX_OVERHEAD = 64 * 1024  # headers and boundaries around the file
+_STALL_SECONDS = 60
 
 
-def read_file(field: str, max_bytes: int) -> tuple[str, Iterator[bytes]]:
-    """The name and the content of a file in the body of the present request.
+@dataclass(frozen=True)
+class SentFile:
+    """A file in the body of a request.
+
+    Attributes
+    ----------
+    name
+        Its name, as it was sent.
+    digest
+        What its bytes must come to, if the sender tells it.
+    chunks
+        Its bytes; the iterator ends when the whole body was read.
+    """
+
+    name: str
+    digest: Digest | None
+    chunks: Iterator[bytes]
+
+
+def read_file(field: str, max_bytes: int) -> SentFile:
+    """The file in the body of the present request, from where its bytes begin.
 
     Parameters
     ----------
     field
-        Name of the part that holds it.
+        Name of the part that holds it. A header ``Content-Digest`` of the part is of the file, one
+        of the request is of the whole body.
     max_bytes
         Largest file that is accepted.
-
-    Returns
-    -------
-    tuple of str and iterator of bytes
-        The iterator ends when the whole body was read.
 
     Raises
     ------
@@ -37,6 +55,8 @@ def read_file(field: str, max_bytes: int) -> tuple[str, Iterator[bytes]]:
         If the request announces more than `max_bytes`; the iterator, if more comes.
     UploadInterrupted
         If the body ends early; also raised by the iterator.
+    ChecksumMismatch
+        By the iterator, if the body is another than the request's digest says.
     """
     boundary = request.mimetype_params.get("boundary", "")
     if request.mimetype != "multipart/form-data" or not boundary:
@@ -45,8 +65,42 @@ def read_file(field: str, max_bytes: int) -> tuple[str, Iterator[bytes]]:
     events = _events(boundary, max_bytes)
     for event in events:
         if isinstance(event, File) and event.name == field:
-            return event.filename, _content(events)
+            digest = read_content_digest(event.headers.get("Content-Digest"))
+            return SentFile(event.filename, digest, _content(events))
     raise BadInput(f'The body has no file in part "{field}": send one.')
+
+
+def read_body(max_bytes: int) -> Iterator[bytes]:
+    """The body of the present request in chunks, which are read as they are asked for.
+
+    Raises
+    ------
+    TooLarge
+        If there is more than `max_bytes`.
+    UploadInterrupted
+        If the body ends early, or nothing comes for a minute.
+    """
+    request.max_content_length = max_bytes
+    _give_up_on_silence()
+    try:
+        while chunk := request.stream.read(_CHUNK_SIZE):
+            yield chunk
+    except RequestEntityTooLarge:
+        raise TooLarge(
+            f"The request is larger than the {max_bytes} bytes that this server accepts here: "
+            "send less, or ask its administrator to raise TM_MAX_UPLOAD_BYTES."
+        ) from None
+    except (ClientDisconnected, OSError) as error:
+        raise UploadInterrupted(
+            "The request ended in the middle of the file: send it again, or what is left of it."
+        ) from error
+
+
+def _give_up_on_silence() -> None:
+    """Bound the wait for a sender who is gone without a word, and lets nobody else send."""
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(_STALL_SECONDS)
 
 
 def _content(events: Iterator[Event]) -> Iterator[bytes]:
@@ -61,21 +115,24 @@ def _content(events: Iterator[Event]) -> Iterator[bytes]:
 
 def _events(boundary: str, max_bytes: int) -> Iterator[Event]:
     decoder = MultipartDecoder(boundary.encode("latin-1"), max_parts=_MAX_PARTS)
+    digest = read_content_digest(request.headers.get("Content-Digest"))
+    hashed = digest and digest.start()
+    body = read_body(max_bytes + _MAX_OVERHEAD)
     try:
         while True:
             event = decoder.next_event()
             if isinstance(event, NeedData):
-                decoder.receive_data(request.stream.read(_CHUNK_SIZE) or None)
+                chunk = next(body, None)
+                if hashed and chunk:
+                    hashed.update(chunk)
+                decoder.receive_data(chunk)
                 continue
-            yield event
             if isinstance(event, Epilogue):
-                return
-    except RequestEntityTooLarge:
-        raise TooLarge(
-            f"The file is larger than the {max_bytes} bytes that this server accepts: ask its "
-            "administrator to raise TM_MAX_UPLOAD_BYTES."
-        ) from None
-    except (ValueError, OSError) as error:
+                break
+            yield event
+    except ValueError as error:
         raise UploadInterrupted(
             "The request ended in the middle of the file, so nothing was stored: send it again."
         ) from error
+    if digest and hashed:
+        digest.check(hashed, "The body of the request")

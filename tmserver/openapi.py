@@ -32,6 +32,8 @@ _FILE_BODY = {
     },
 }
 
+_PHRASES = {460: "Checksum Mismatch"}  # of the tus protocol, which Python does not know
+
 _Key = tuple[Any, JsonSchemaMode]
 
 
@@ -98,8 +100,9 @@ def _describe(
         }
         for name in path_variables(path)
     ]
-    if operation.query is not None:
-        parameters += _query_parameters(operation.query, definitions)
+    for model, place in ((operation.query, "query"), (operation.headers, "header")):
+        if model is not None:
+            parameters += _parameters(model, place, definitions)
     name = operation.view.__name__
     described: dict[str, Any] = {
         "operationId": name if number == 0 else f"{name}_{number}",
@@ -118,6 +121,8 @@ def _describe(
         }
     elif operation.takes_file:
         described["requestBody"] = _FILE_BODY
+    elif operation.takes_bytes:
+        described["requestBody"] = {"content": {operation.takes_bytes: {}}}
     if operation.permission is not Permission.PUBLIC:
         described["security"] = [{"token": []}, {"cookie": []}]
         if operation.method == "GET" and operation.permission.is_of_experiment:
@@ -126,13 +131,15 @@ def _describe(
     return described
 
 
-def _query_parameters(model: type[BaseModel], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+def _parameters(
+    model: type[BaseModel], place: str, definitions: dict[str, Any]
+) -> list[dict[str, Any]]:
     schema = model.model_json_schema(mode="validation", ref_template=_REFERENCE)
     required = schema.get("required", [])
     return [
         {
             "name": name,
-            "in": "query",
+            "in": place,
             "required": name in required,
             "schema": content,
             "example": field_example(name, content, definitions),
@@ -145,6 +152,7 @@ def _responses(
     operation: Operation, schemas: dict[_Key, Any], definitions: dict[str, Any]
 ) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "What was asked for."}
+    has_content = 200 in operation.success and operation.method not in ("HEAD", "OPTIONS")
     if operation.answer is not None:
         schema = schemas[operation.view, "serialization"]
         answer = answer_example(operation.view.__name__, schema, definitions)
@@ -152,12 +160,12 @@ def _responses(
             schema = {"type": "object", "properties": {"data": schema}, "required": ["data"]}
             answer = {"data": answer}
         success["content"] = {_JSON: {"schema": schema, "example": answer}}
-    else:
-        success["content"] = {media: {} for media in operation.media_types or (_JSON,)}
-    responses = {"200": success}
+    elif has_content:
+        success["content"] = {media: {} for media in operation.media or (_JSON,)}
+    responses = {str(status): success for status in operation.success}
     for status in sorted(_statuses(operation)):
         responses[str(status)] = {
-            "description": HTTPStatus(status).phrase,
+            "description": _PHRASES.get(status) or HTTPStatus(status).phrase,
             "content": {_JSON: {"schema": schemas[Error, "serialization"]}},
         }
     return responses
@@ -166,7 +174,8 @@ def _responses(
 def _statuses(operation: Operation) -> set[int]:
     """Status codes of the errors that an operation can answer."""
     statuses = set(operation.raises)
-    if operation.query is not None or operation.takes_file or "_id>" in operation.paths[0]:
+    is_parsed = operation.query or operation.headers or operation.takes_file
+    if is_parsed or "_id>" in operation.paths[0]:
         statuses.add(400)
     if operation.body is not None:
         statuses |= {400, 413, 415}

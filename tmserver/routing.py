@@ -1,13 +1,13 @@
 """Routes: typed views, and the permission without which there is none.
 
 A view is a plain function. Its annotations say what it takes and gives: ``access`` first, the
-numbers behind the opaque ids of its path, a pydantic model ``query``, a pydantic model ``body``,
+numbers behind the opaque ids of its path, pydantic models ``query``, ``headers`` and ``body``,
 and the model that it returns. The same annotations make the OpenAPI document.
 """
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypedDict, TypeVar, Unpack, get_type_hints
 
 from flask import Flask, Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -28,6 +28,16 @@ class RouteError(Exception):
     """A route is declared in a way that cannot be served safely."""
 
 
+class Details(TypedDict, total=False):
+    """What can be said about an operation, beyond what the annotations of its view say."""
+
+    raises: tuple[int, ...]
+    media: tuple[str, ...]
+    takes_file: bool
+    takes_bytes: str
+    success: tuple[int, ...]
+
+
 class Operation:
     """One thing that can be done over HTTP, under one or several paths; Flask's view function.
 
@@ -43,10 +53,14 @@ class Operation:
         The resource that it belongs to.
     raises
         Status codes of errors beyond those that follow from the rest.
-    media_types
-        What is sent when it is not JSON.
+    media
+        Media types of what is sent when it is not JSON.
     takes_file
         Whether the view itself reads a file from the body.
+    takes_bytes
+        Media type of a body that the view itself reads.
+    success
+        Status codes of answers other than errors.
     """
 
     def __init__(
@@ -58,8 +72,10 @@ class Operation:
         *,
         tag: str,
         raises: tuple[int, ...] = (),
-        media_types: tuple[str, ...] = (),
+        media: tuple[str, ...] = (),
         takes_file: bool = False,
+        takes_bytes: str = "",
+        success: tuple[int, ...] = (200,),
     ) -> None:
         self.method = method
         self.paths = paths
@@ -67,10 +83,11 @@ class Operation:
         self.view = view
         self.tag = tag
         self.raises = raises
-        self.media_types = media_types
+        self.media = media
         hints = get_type_hints(view, include_extras=True)
         self._check(hints)
         self.query: type[BaseModel] | None = hints.get("query")
+        self.headers: type[BaseModel] | None = hints.get("headers")
         self.body: type[BaseModel] | None = hints.get("body")
         returned = hints["return"]
         is_class = inspect.isclass(returned)
@@ -78,6 +95,8 @@ class Operation:
         self.answer: TypeAdapter[Any] | None = None if is_raw else TypeAdapter(returned)
         self.is_bare = is_class and issubclass(returned, Bare)
         self.takes_file = takes_file
+        self.takes_bytes = takes_bytes
+        self.success = success
 
     def _check(self, hints: Mapping[str, Any]) -> None:
         for path in self.paths:
@@ -85,7 +104,7 @@ class Operation:
             if ("experiment_id" in variables) != self.permission.is_of_experiment:
                 raise RouteError(f"{path}: permission {self.permission} does not fit the path")
             expected = {"access", *variables} - {"experiment_id"}
-            if expected != set(hints) - {"return", "query", "body"}:
+            if expected != set(hints) - {"return", "query", "headers", "body"}:
                 raise RouteError(f"{path}: {self.view.__name__} must take {sorted(expected)}")
         if not issubclass(self.permission.access, hints["access"]):
             raise RouteError(f"{self.view.__name__} needs more than {self.permission} gives")
@@ -101,6 +120,8 @@ class Operation:
         }
         if self.query is not None:
             arguments["query"] = _parse_query(self.query)
+        if self.headers is not None:
+            arguments["headers"] = _parse_headers(self.headers)
         if self.body is not None:
             arguments["body"] = _parse_body(self.body)
         result = self.view(access, **arguments)
@@ -119,50 +140,36 @@ class Routes:
         self.tag = tag
         self.operations: list[Operation] = []
 
-    def get(
-        self, *paths: str, permits: str, raises: tuple[int, ...] = (), media: tuple[str, ...] = ()
-    ) -> Callable[[View], View]:
+    def get(self, *paths: str, permits: str, **more: Unpack[Details]) -> Callable[[View], View]:
         """Declare a view that looks something up."""
-        return self._declare("GET", paths, permits, raises=raises, media_types=media)
+        return self._declare("GET", paths, permits, more)
 
-    def post(
-        self, *paths: str, permits: str, raises: tuple[int, ...] = (), takes_file: bool = False
-    ) -> Callable[[View], View]:
+    def post(self, *paths: str, permits: str, **more: Unpack[Details]) -> Callable[[View], View]:
         """Declare a view that creates or starts something."""
-        return self._declare("POST", paths, permits, raises=raises, takes_file=takes_file)
+        return self._declare("POST", paths, permits, more)
 
-    def put(
-        self, *paths: str, permits: str, raises: tuple[int, ...] = ()
-    ) -> Callable[[View], View]:
+    def put(self, *paths: str, permits: str, **more: Unpack[Details]) -> Callable[[View], View]:
         """Declare a view that changes something."""
-        return self._declare("PUT", paths, permits, raises=raises)
+        return self._declare("PUT", paths, permits, more)
 
-    def patch(
-        self, *paths: str, permits: str, raises: tuple[int, ...] = ()
-    ) -> Callable[[View], View]:
+    def patch(self, *paths: str, permits: str, **more: Unpack[Details]) -> Callable[[View], View]:
         """Declare a view that changes a part of something."""
-        return self._declare("PATCH", paths, permits, raises=raises)
+        return self._declare("PATCH", paths, permits, more)
 
-    def delete(
-        self, *paths: str, permits: str, raises: tuple[int, ...] = ()
-    ) -> Callable[[View], View]:
+    def delete(self, *paths: str, permits: str, **more: Unpack[Details]) -> Callable[[View], View]:
         """Declare a view that removes something."""
-        return self._declare("DELETE", paths, permits, raises=raises)
+        return self._declare("DELETE", paths, permits, more)
 
-    def head(
-        self, *paths: str, permits: str, raises: tuple[int, ...] = ()
-    ) -> Callable[[View], View]:
+    def head(self, *paths: str, permits: str, **more: Unpack[Details]) -> Callable[[View], View]:
         """Declare a view that answers with headers alone, where there is none for GET."""
-        return self._declare("HEAD", paths, permits, raises=raises)
+        return self._declare("HEAD", paths, permits, more)
 
-    def options(
-        self, *paths: str, permits: str, raises: tuple[int, ...] = ()
-    ) -> Callable[[View], View]:
+    def options(self, *paths: str, permits: str, **more: Unpack[Details]) -> Callable[[View], View]:
         """Declare a view that tells what a path can do, instead of Flask's own answer."""
-        return self._declare("OPTIONS", paths, permits, raises=raises)
+        return self._declare("OPTIONS", paths, permits, more)
 
     def _declare(
-        self, method: str, paths: tuple[str, ...], permits: str, **more: Any
+        self, method: str, paths: tuple[str, ...], permits: str, more: Details
     ) -> Callable[[View], View]:
         def declare(view: View) -> View:
             permission = Permission(permits)
@@ -216,6 +223,15 @@ def _parse_query(model: type[BaseModel]) -> BaseModel:
         return model.model_validate(given)
     except ValidationError as error:
         raise BadInput(describe(error, request.method, in_query=True)) from None
+
+
+def _parse_headers(model: type[BaseModel]) -> BaseModel:
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    given = {name: request.headers[name] for name in names if name in request.headers}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise BadInput(describe(error, request.method, in_headers=True)) from None
 
 
 def _parse_body(model: type[BaseModel]) -> BaseModel:

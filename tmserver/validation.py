@@ -4,18 +4,17 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 
-def describe(error: ValidationError, method: str, *, in_query: bool) -> str:
+def describe(
+    error: ValidationError, method: str, *, in_query: bool = False, in_headers: bool = False
+) -> str:
     """What a request lacks, or the first of its fields that cannot be used and why."""
     details = error.errors(include_url=False)
     missing = [_path(detail) for detail in details if detail["type"] == "missing"]
     if missing:
         names = ", ".join(f'"{name}"' for name in missing)
-        where = "request" if in_query else "request body"
-        kind = "GET" if in_query else method
-        return (
-            f"The following {kind} parameters are required but were missing in the {where}: "
-            f"{names}."
-        )
+        where = "request" if in_query or in_headers else "request body"
+        kind = "headers" if in_headers else f"{'GET' if in_query else method} parameters"
+        return f"The following {kind} are required but were missing in the {where}: {names}."
     first = details[0]
     if first["type"] == "json_invalid":
         return "The request body is not valid JSON: send a JSON object."

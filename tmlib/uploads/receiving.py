@@ -6,12 +6,9 @@ given up, and sending it again just works.
 """
 
 import enum
-import errno
-import fcntl
 import logging
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -20,11 +17,15 @@ from sqlalchemy import select, update
 
 from tmlib.db import Database
 from tmlib.db.base import now
-from tmlib.errors import NotFound, TmError, TooLarge
+from tmlib.errors import TmError, TooLarge
 from tmlib.storage import ExperimentStorage
+from tmlib.uploads.arrivals import mark_arrived
+from tmlib.uploads.digests import Digest
+from tmlib.uploads.durable import locked, make_folder, reporting_full_disk
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# Shorter ones are there before anybody could look; a commit that shows them takes as long.
+_LONG_BYTES = 4 * 1024**2
 
 _logger = logging.getLogger(__name__)
 
@@ -39,13 +40,7 @@ class Received(enum.StrEnum):
     IN_PROGRESS = "File upload already in progress"
 
 
-class StorageFull(TmError):  # noqa: N818 - reads as what it is: "raise StorageFull"
-    """The file system takes no more bytes."""
-
-    status_code: ClassVar[int] = 507
-
-
-class UploadInterrupted(TmError):  # noqa: N818 - see StorageFull
+class UploadInterrupted(TmError):  # noqa: N818 - reads as what it is: "raise UploadInterrupted"
     """The sender went away before the file was complete."""
 
     status_code: ClassVar[int] = 400
@@ -62,8 +57,8 @@ class _Target:
         return self.folder / f".{self.file_id}.part"
 
     @property
-    def lock(self) -> Path:
-        return self.folder / f".{self.file_id}.lock"
+    def path(self) -> Path:
+        return self.folder / self.name
 
 
 def receive(
@@ -74,10 +69,11 @@ def receive(
     name: str,
     chunks: Iterable[bytes],
     max_bytes: int,
+    digest: Digest | None = None,
 ) -> Received:
     """Store one registered file; it is COMPLETE when its bytes are on the disk, synced and counted.
 
-    The database is used only for two short changes of status, not while bytes arrive.
+    The database is used only for short changes of status, not while bytes arrive.
 
     Parameters
     ----------
@@ -92,6 +88,8 @@ def receive(
         ends the upload.
     max_bytes
         Largest size that is accepted.
+    digest
+        What the bytes must come to, if the sender tells it.
 
     Raises
     ------
@@ -99,6 +97,8 @@ def receive(
         If the disk is full.
     TooLarge
         If the file is larger than `max_bytes`.
+    ChecksumMismatch
+        If other bytes have arrived than `digest` says.
     NotFound
         If the file's acquisition was deleted meanwhile.
     """
@@ -110,40 +110,63 @@ def receive(
         ).one_or_none()
     if row is None:
         return Received.NOT_REGISTERED
-    folder = (
-        storage.microscope_images(plate_id, acquisition_id)
-        if row.kind is FileKind.IMAGE
-        else storage.microscope_metadata(plate_id, acquisition_id)
-    )
+    folder = file_folder(storage, plate_id, acquisition_id, row.kind)
     target = _Target(row.id, folder, name)
-    with _reporting_full_disk(name):
-        _make_folder(folder, storage.data_dir)
-        with _locked(target.lock) as is_mine:
+    with reporting_full_disk(name):
+        make_folder(folder, storage.data_dir)
+        with locked(lock_path(folder, row.id)) as is_mine:
             if not is_mine:
                 return Received.IN_PROGRESS
-            if not _claim(database, target):
+            if _status(database, target) is FileUploadStatus.COMPLETE:
                 return Received.COMPLETE_BEFORE
-            _store(database, target, chunks, max_bytes)
+            _store(database, target, chunks, max_bytes, digest)
     return Received.LAST if _is_last(database, acquisition_id) else Received.OK
 
 
-def _store(database: Database, target: _Target, chunks: Iterable[bytes], max_bytes: int) -> None:
+def file_folder(
+    storage: ExperimentStorage, plate_id: int, acquisition_id: int, kind: FileKind
+) -> Path:
+    """Where files of a kind are kept."""
+    if kind is FileKind.IMAGE:
+        return storage.microscope_images(plate_id, acquisition_id)
+    return storage.microscope_metadata(plate_id, acquisition_id)
+
+
+def lock_path(folder: Path, file_id: int) -> Path:
+    """The lock of whoever receives a file."""
+    return folder / f".{file_id}.lock"
+
+
+def _store(
+    database: Database,
+    target: _Target,
+    chunks: Iterable[bytes],
+    max_bytes: int,
+    digest: Digest | None,
+) -> None:
     try:
-        size = _write(target, chunks, max_bytes)
-        target.part.replace(target.folder / target.name)
-        _sync_folder(target.folder)
-        _set_status(database, target, FileUploadStatus.COMPLETE, size)
+        size = _write(database, target, chunks, max_bytes, digest)
+        target.part.replace(target.path)
+        mark_arrived(database, target.file_id, target.path, size)
     except BaseException:
         try:
             target.part.unlink(missing_ok=True)
-            _set_status(database, target, FileUploadStatus.FAILED, None)
+            _set_status(database, target, FileUploadStatus.FAILED)
         except Exception:
             _logger.exception("file %s could not be marked as failed", target.file_id)
         raise
 
 
-def _write(target: _Target, chunks: Iterable[bytes], max_bytes: int) -> int:
+def _write(
+    database: Database,
+    target: _Target,
+    chunks: Iterable[bytes],
+    max_bytes: int,
+    digest: Digest | None,
+) -> int:
     size = 0
+    is_shown = False
+    hashed = digest and digest.start()
     with target.part.open("wb") as file:
         for chunk in chunks:
             size += len(chunk)
@@ -152,108 +175,44 @@ def _write(target: _Target, chunks: Iterable[bytes], max_bytes: int) -> int:
                     f'File "{target.name}" is larger than the {max_bytes} bytes that this server '
                     "accepts: ask its administrator to raise TM_MAX_UPLOAD_BYTES."
                 )
+            if size >= _LONG_BYTES and not is_shown:
+                _set_status(database, target, FileUploadStatus.UPLOADING)
+                is_shown = True
+            if hashed:
+                hashed.update(chunk)
             file.write(chunk)
+        if digest and hashed:
+            digest.check(hashed, f'File "{target.name}"')
         file.flush()
         os.fsync(file.fileno())
     return size
 
 
-def _claim(database: Database, target: _Target) -> bool:
-    """Mark a file as being uploaded; False if it has arrived before."""
-    with database.transaction() as session:
-        claimed = session.execute(
-            update(MicroscopeFile)
-            .where(
-                MicroscopeFile.id == target.file_id,
-                MicroscopeFile.status != FileUploadStatus.COMPLETE,
-            )
-            .values(status=FileUploadStatus.UPLOADING, updated_at=now())
-            .returning(MicroscopeFile.id)
-        ).one_or_none()
-    return claimed is not None
+def _status(database: Database, target: _Target) -> FileUploadStatus | None:
+    with database.session() as session:
+        return session.scalar(
+            select(MicroscopeFile.status).where(MicroscopeFile.id == target.file_id)
+        )
 
 
-def _set_status(
-    database: Database, target: _Target, status: FileUploadStatus, size: int | None
-) -> None:
+def _set_status(database: Database, target: _Target, status: FileUploadStatus) -> None:
     with database.transaction() as session:
-        changed = session.execute(
+        session.execute(
             update(MicroscopeFile)
             .where(MicroscopeFile.id == target.file_id)
-            .values(status=status, size=size, updated_at=now())
-            .returning(MicroscopeFile.id)
-        ).one_or_none()
-    if changed is None and status is FileUploadStatus.COMPLETE:
-        raise NotFound(f'File "{target.name}" was deleted while it was sent.')
+            .values(status=status, size=None, updated_at=now())
+        )
 
 
 def _is_last(database: Database, acquisition_id: int) -> bool:
+    missing = [status for status in FileUploadStatus if status is not FileUploadStatus.COMPLETE]
     with database.session() as session:
-        # Files mostly arrive in the order of registration: the end is where to look first.
+        # named one by one, each is looked up in the index; "not COMPLETE" would read all rows
         waiting = session.scalar(
             select(MicroscopeFile.id)
             .where(
-                MicroscopeFile.acquisition_id == acquisition_id,
-                MicroscopeFile.status != FileUploadStatus.COMPLETE,
+                MicroscopeFile.acquisition_id == acquisition_id, MicroscopeFile.status.in_(missing)
             )
-            .order_by(MicroscopeFile.id.desc())
             .limit(1)
         )
     return waiting is None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Hold the lock file for the time of the context, or learn that somebody else does."""
-    while True:
-        with path.open("wb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            if not _is_same_file(file.fileno(), path):
-                continue  # its last holder has just removed it
-            try:
-                yield True
-            finally:
-                path.unlink(missing_ok=True)
-            return
-
-
-def _is_same_file(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _make_folder(folder: Path, data_dir: Path) -> None:
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for parent in folder.parents:
-        _sync_folder(parent)
-        if parent == data_dir:
-            break
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _reporting_full_disk(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _NO_SPACE:
-            raise
-        raise StorageFull(
-            f'The server\'s disk is full, so file "{name}" was not stored: '
-            "make room and send it again."
-        ) from error

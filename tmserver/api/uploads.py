@@ -72,22 +72,25 @@ def count_files(access: ExperimentAccess, acquisition_id: int) -> int:
         return service.count_complete(session, acquisition_id)
 
 
-@routes.post(f"{_ACQUISITION}/microscope-file", permits="write", raises=(413, 507), takes_file=True)
+@routes.post(
+    f"{_ACQUISITION}/microscope-file", permits="write", raises=(413, 460, 507), takes_file=True
+)
 def add_microscope_file(access: ExperimentAccess, acquisition_id: int) -> Message:
     """Send one file that was announced, as the part ``file`` of a multipart/form-data body."""
     with access.database.session() as session:
         acquisition = plates.get_acquisition(session, access.experiment_id, acquisition_id)
-    name, chunks = read_file("file", access.settings.max_upload_bytes)
+    sent = read_file("file", access.settings.max_upload_bytes)
     received = receiving.receive(
         access.database,
         access.storage,
         acquisition.plate_id,
         acquisition_id,
-        check_file_name(name),
-        chunks,
+        check_file_name(sent.name),
+        sent.chunks,
         access.settings.max_upload_bytes,
+        sent.digest,
     )
-    deque(chunks, maxlen=0)  # a client sends all before it reads the answer
+    deque(sent.chunks, maxlen=0)  # a client sends all before it reads the answer
     return Message(message=received)
 
 

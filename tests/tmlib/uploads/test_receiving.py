@@ -1,3 +1,4 @@
+import hashlib
 import subprocess
 import sys
 import threading
@@ -6,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from tests.tmlib.uploads.conftest import Inbox
-from tmlib.errors import TooLarge
+from tmlib.errors import NotFound, TooLarge
 from tmlib.uploads import service
-from tmlib.uploads.models import FileUploadStatus
-from tmlib.uploads.receiving import Received, StorageFull, receive
+from tmlib.uploads.digests import ChecksumMismatch, Digest
+from tmlib.uploads.durable import StorageFull
+from tmlib.uploads.models import FileUploadStatus, MicroscopeFile
+from tmlib.uploads.receiving import Received, receive
 
 ONE = "plate_A01_T0001F001L01A01Z01C01.tif"
 TWO = "plate_A01_T0001F002L01A01Z01C01.tif"
@@ -23,7 +27,13 @@ def registered(inbox: Inbox) -> None:
     service.register(inbox.database, inbox.acquisition, "cellvoyager", [ONE, TWO, METADATA])
 
 
-def send(inbox: Inbox, name: str, chunks: Iterator[bytes], max_bytes: int = 1000) -> Received:
+def send(
+    inbox: Inbox,
+    name: str,
+    chunks: Iterator[bytes],
+    max_bytes: int = 1000,
+    digest: Digest | None = None,
+) -> Received:
     acquisition = inbox.acquisition
     return receive(
         inbox.database,
@@ -33,7 +43,12 @@ def send(inbox: Inbox, name: str, chunks: Iterator[bytes], max_bytes: int = 1000
         name,
         chunks,
         max_bytes,
+        digest,
     )
+
+
+LONG = b"long " * 1_000_000
+"""So much that a file shows that it arrives."""
 
 
 def breaking() -> Iterator[bytes]:
@@ -101,26 +116,57 @@ def test_a_full_disk_is_reported_and_the_file_can_be_sent_later(inbox: Inbox) ->
     assert send(inbox, ONE, iter([b"whole"])) is Received.OK
 
 
+def test_a_file_of_other_bytes_than_its_digest_says_is_not_kept(inbox: Inbox) -> None:
+    digest = Digest("sha256", hashlib.sha256(b"whole").digest())
+    with pytest.raises(ChecksumMismatch, match=ONE):
+        send(inbox, ONE, iter([b"who", b"is it"]), digest=digest)
+    assert inbox.status(ONE) is FileUploadStatus.FAILED
+    assert list(inbox.folder.iterdir()) == []
+    assert send(inbox, ONE, iter([b"who", b"le"]), digest=digest) is Received.OK
+
+
+def test_files_that_arrive_together_are_all_written_down(inbox: Inbox) -> None:
+    names = [f"plate_A01_T{number:04d}F001L01A01Z01C01.tif" for number in range(10, 50)]
+    service.register(inbox.database, inbox.acquisition, "cellvoyager", names)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda name: send(inbox, name, iter([name.encode()])), names))
+    assert set(answers) == {Received.OK}
+    assert {inbox.status(name) for name in names} == {FileUploadStatus.COMPLETE}
+    assert {inbox.size(name) for name in names} == {len(names[0])}
+    assert {path.read_text() for path in inbox.folder.iterdir()} == set(names)
+
+
+def test_a_file_that_is_deleted_while_it_arrives_is_no_success(inbox: Inbox) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"half"
+        with inbox.database.transaction() as session:
+            session.execute(delete(MicroscopeFile).where(MicroscopeFile.name == ONE))
+
+    with pytest.raises(NotFound, match="deleted while it was sent"):
+        send(inbox, ONE, chunks())
+    assert send(inbox, TWO, iter([b"x"])) is Received.OK
+
+
 def test_while_a_file_arrives_others_wait_neither_for_it_nor_for_the_database(
     inbox: Inbox,
 ) -> None:
     started, released = threading.Event(), threading.Event()
 
     def slowly() -> Iterator[bytes]:
-        yield b"slow "
+        yield LONG
         started.set()
         assert released.wait(60)
         yield b"file"
 
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(send, inbox, ONE, slowly())
+        slow = pool.submit(send, inbox, ONE, slowly(), 2 * len(LONG))
         assert started.wait(60)
         assert inbox.status(ONE) is FileUploadStatus.UPLOADING
         assert send(inbox, ONE, iter([b"fast file"])) is Received.IN_PROGRESS
         assert send(inbox, TWO, iter([b"x"])) is Received.OK
         released.set()
         assert slow.result() is Received.OK
-    assert (inbox.folder / ONE).read_bytes() == b"slow file"
+    assert (inbox.folder / ONE).read_bytes() == LONG + b"file"
 
 
 def test_of_many_senders_of_one_file_exactly_one_stores_it(inbox: Inbox) -> None:
@@ -146,13 +192,13 @@ from tmlib.storage import ExperimentStorage
 from tmlib.uploads.receiving import receive
 
 def chunks():
-    yield b"half"
+    yield b"half" * 2_000_000
     print("half", flush=True)
     sys.stdin.read()
 
 url, data_dir, experiment, plate, acquisition, name = sys.argv[1:]
 storage = ExperimentStorage(Path(data_dir), int(experiment))
-receive(Database(url), storage, int(plate), int(acquisition), name, chunks(), 1000)
+receive(Database(url), storage, int(plate), int(acquisition), name, chunks(), 10_000_000)
 """
 
 

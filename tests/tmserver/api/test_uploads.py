@@ -1,5 +1,8 @@
+import base64
+import hashlib
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -130,6 +133,37 @@ def test_a_file_that_is_too_large_is_refused(
         assert "TM_MAX_UPLOAD_BYTES" in owner.refused("POST", path, 413, data=file)
     assert list(settings.data_dir.rglob(IMAGE)) == []
     assert send(owner, acquisition, IMAGE, b"x" * 1000) == "Acquisition complete"
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
+
+
+def body_with_digest(content: bytes, digest: str) -> bytes:
+    disposition = f'Content-Disposition: form-data; name="file"; filename="{IMAGE}"'
+    head = f"--x\r\n{disposition}\r\nContent-Digest: {digest}\r\n\r\n"
+    return head.encode() + content + b"\r\n--x--\r\n"
+
+
+def test_a_digest_of_the_file_or_of_the_whole_body_is_checked(
+    owner: Person, acquisition: str
+) -> None:
+    owner.post(f"{acquisition}/upload/register", files=[IMAGE])
+    path = f"{acquisition}/microscope-file"
+    body = body_with_digest(b"pixels", digest_of(b"pixels"))
+    options: dict[str, Any] = {"content_type": "multipart/form-data; boundary=x"}
+    wrong = body_with_digest(b"pixies", digest_of(b"pixels"))
+    assert IMAGE in owner.refused("POST", path, 460, data=wrong, **options)
+    headers = {"Content-Digest": digest_of(b"another body")}
+    message = owner.refused("POST", path, 460, data=body, headers=headers, **options)
+    assert "body of the request" in message
+    headers = {"Content-Digest": "crc32=:aaaa:"}
+    message = owner.refused("POST", path, 400, data=body, headers=headers, **options)
+    assert "sha-256" in message
+    assert owner.get(f"{acquisition}/upload/count") == 0
+    headers = {"Content-Digest": digest_of(body)}
+    response = owner.request("POST", path, data=body, headers=headers, **options)
+    assert response.json == {"message": "Acquisition complete"}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

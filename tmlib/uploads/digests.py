@@ -1,0 +1,127 @@
+"""Digests that a sender tells, so that both ends know that the same bytes have arrived."""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from tmlib.errors import BadInput, TmError
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+# Names of RFC 9530, best first.
+_FIELD_ALGORITHMS = {"sha-512": "sha512", "sha-256": "sha256"}
+_FIELD_MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:;[^,]*)?")
+
+CHECKSUM_ALGORITHMS = ("sha1", "sha256", "sha512", "md5")
+"""What a checksum of the tus protocol can be made with."""
+
+
+class ChecksumMismatch(TmError):  # noqa: N818 - reads as what it is: "raise ChecksumMismatch"
+    """Other bytes have arrived than were sent."""
+
+    status_code: ClassVar[int] = 460  # what the tus protocol calls "Checksum Mismatch"
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What a hash function must make of the bytes that arrive.
+
+    Attributes
+    ----------
+    algorithm
+        Name of the function in :mod:`hashlib`.
+    value
+        Its result.
+    """
+
+    algorithm: str
+    value: bytes
+
+    def start(self) -> "_Hash":
+        """A new object of :mod:`hashlib` that takes the bytes."""
+        # Digests only reveal accidents here, so that the old functions are good enough.
+        return hashlib.new(self.algorithm, usedforsecurity=False)
+
+    def check(self, found: "_Hash", what: str) -> None:
+        """Compare with what the bytes came to.
+
+        Raises
+        ------
+        ChecksumMismatch
+            If they differ.
+        """
+        if found.digest() != self.value:
+            raise ChecksumMismatch(
+                f"{what} arrived with other bytes than its {self.algorithm} digest "
+                f"{self.value.hex()} says (they give {found.hexdigest()}): send it again."
+            )
+
+
+def read_content_digest(text: str | None) -> Digest | None:
+    """The best digest in a header ``Content-Digest`` (RFC 9530), None if there is no header.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be read, or has none that can be checked.
+    """
+    if text is None:
+        return None
+    found: dict[str, str] = {}
+    for member in text.split(","):
+        match = _FIELD_MEMBER.fullmatch(member)
+        if match is not None:
+            found[match[1]] = match[2]
+    for name, algorithm in _FIELD_ALGORITHMS.items():
+        if name in found:
+            return Digest(algorithm, _decode(algorithm, found[name], "Content-Digest"))
+    raise BadInput(
+        f'The header Content-Digest "{text[:100]}" has no digest that can be checked: send '
+        "sha-256=:<base64>: or sha-512=:<base64>:."
+    )
+
+
+def read_checksum(text: str) -> Digest:
+    """The header ``Upload-Checksum`` of the tus protocol: name of the function and base64.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be read or its function is unknown.
+    """
+    algorithm, _, value = text.strip().partition(" ")
+    if algorithm not in CHECKSUM_ALGORITHMS:
+        raise BadInput(
+            f'The header Upload-Checksum names the function "{algorithm[:50]}": use one of '
+            f"{', '.join(CHECKSUM_ALGORITHMS)}."
+        )
+    return Digest(algorithm, _decode(algorithm, value, "Upload-Checksum"))
+
+
+def read_hexadecimal(text: str) -> Digest:
+    """A SHA-256 as programs print it: 64 hexadecimal digits.
+
+    Raises
+    ------
+    BadInput
+        If it is none.
+    """
+    if re.fullmatch(r"[0-9a-fA-F]{64}", text) is None:
+        raise BadInput(f'The sha256 "{text[:80]}" is not one of 64 hexadecimal digits.')
+    return Digest("sha256", bytes.fromhex(text))
+
+
+def _decode(algorithm: str, text: str, header: str) -> bytes:
+    try:
+        value = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        value = b""
+    if len(value) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
+        raise BadInput(
+            f'The header {header} has no base64 of a {algorithm} digest: "{text[:100]}".'
+        )
+    return value

@@ -1,0 +1,95 @@
+"""Files that stay as they were told: locks, syncs, and what a full disk is called."""
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+from tmlib.errors import TmError
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_LOOKS_PER_SECOND = 50
+
+
+class StorageFull(TmError):  # noqa: N818 - reads as what it is: "raise StorageFull"
+    """The file system takes no more bytes."""
+
+    status_code: ClassVar[int] = 507
+
+
+@contextmanager
+def reporting_full_disk(name: str) -> Iterator[None]:
+    """Let an error of the file system that means "full" be one that a user understands."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        raise StorageFull(
+            f'The server\'s disk is full, so file "{name}" was not stored: '
+            "make room and send it again."
+        ) from error
+
+
+@contextmanager
+def locked(path: Path, patience: float = 0) -> Iterator[bool]:
+    """Hold a lock file for the time of the context, or learn that somebody else does.
+
+    The kernel lets the lock go when the process ends, in whatever way.
+
+    Parameters
+    ----------
+    path
+        The lock file, which exists only while somebody holds it.
+    patience
+        How many seconds to wait for whoever holds it.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        with path.open("wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < deadline:
+                    time.sleep(1 / _LOOKS_PER_SECOND)
+                    continue
+                yield False
+                return
+            if not _is_same_file(file.fileno(), path):
+                continue  # its last holder has just removed it
+            try:
+                yield True
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def make_folder(folder: Path, data_dir: Path) -> None:
+    """Create a folder below `data_dir` so that it is there after a power failure, too."""
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for parent in folder.parents:
+        sync_folder(parent)
+        if parent == data_dir:
+            break
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
