@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from benchmarks.timing import print_header, print_row
 from tmlib.images.alignment import measure_shift
+from tmlib.images.camera_offset import CameraOffset
 from tmlib.images.illumination import IlluminationCorrection, IlluminationStatistics
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.jterator.runner import run_pipeline
@@ -103,15 +104,19 @@ def illumination(size: int = SIZE) -> None:
     ]
     rows = [("0", "-", *(f"{100 * light.std() / light.mean():.1f} %" for _ in range(2)))]
     for n in N_IMAGES:
-        for offset in (0, int(CAMERA_OFFSET)):
+        estimate = CameraOffset()
+        for image in images[:n]:
+            estimate.add(image)
+        given = int(CAMERA_OFFSET)
+        for how, offset in (("estimated", estimate.estimate()), ("given", given)):
             correction = IlluminationCorrection.from_statistics(statistics(images[:n], offset))
             residuals = []
             for level in (160, 2600):
                 target = np.rint(CAMERA_OFFSET + level * light).astype(np.uint16)
                 corrected = correction.correct(target) - CAMERA_OFFSET
                 residuals.append(f"{100 * corrected.std() / corrected.mean():.1f} %")
-            rows.append((str(n), "yes" if offset else "no", *residuals))
-    table(("images", "camera offset known", "of the background", "of a bright stain"), rows)
+            rows.append((str(n), f"{offset} ({how})", *residuals))
+    table(("images", "camera offset", "of the background", "of a bright stain"), rows)
 
 
 def alignment(n_sites: int = 8) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Channel, ChannelImageFile, IllumstatsFile, Plate, Site, Well
+from tmlib.images.camera_offset import MAX_IMAGES, CameraOffset
 from tmlib.images.channel_images import field_path, read_plane
 from tmlib.images.illumination import IlluminationCorrection, IlluminationStatistics
 from tmlib.images.reading import GrayImage
@@ -38,6 +39,9 @@ class _Plane:
     tpoint: int
     zplane: int
 
+    def read(self, channel: Channel) -> GrayImage:
+        return read_plane(self.path, t=self.tpoint, c=channel.index, z=self.zplane)
+
 
 class Corilla(Step):
     """Statistics of illumination, one job per channel, or per channel and plate."""
@@ -49,8 +53,8 @@ class Corilla(Step):
         Argument(
             "camera_offset",
             int,
-            "What the camera reads without light, which uneven light does not change.",
-            0,
+            "What the camera reads without light, which uneven light does not change; "
+            "estimated from the images of a channel if it is not given.",
             minimum=0,
         ),
         Argument("per_plate", bool, "Measure the light of every plate for itself.", False),
@@ -95,20 +99,15 @@ class Corilla(Step):
                 channel.name,
                 len(telling),
             )
-        offset = int(context.arguments["camera_offset"] or 0)
-        statistics: IlluminationStatistics | None = None
-        for plane in telling:
-            pixels = read_plane(plane.path, t=plane.tpoint, c=channel.index, z=plane.zplane)
-            if statistics is None:
-                _check_offset(offset, pixels)
-                statistics = IlluminationStatistics(pixels.shape[0], pixels.shape[1], offset)
-            statistics.update(pixels)
-        if statistics is None:
+        if not telling:
             return
+        first = telling[0].read(channel)
+        offset = _camera_offset(context, channel, telling, first)
+        statistics = IlluminationStatistics(first.shape[0], first.shape[1], offset)
+        for plane in telling:
+            statistics.update(plane.read(channel))
         for plane in others:
-            statistics.update_percentiles(
-                read_plane(plane.path, t=plane.tpoint, c=channel.index, z=plane.zplane)
-            )
+            statistics.update_percentiles(plane.read(channel))
         self._keep(context, channel, batch["plate_id"], statistics)
 
     def _keep(
@@ -189,13 +188,31 @@ def _planes(
     return telling, others
 
 
-def _check_offset(offset: int, pixels: GrayImage) -> None:
-    """Refuse what cannot be the reading of the camera without light."""
-    if offset and np.count_nonzero(pixels < offset) > _BELOW_OFFSET * pixels.size:
+def _camera_offset(
+    context: JobContext, channel: Channel, planes: Sequence[_Plane], first: GrayImage
+) -> int:
+    """What the user says, or the images.
+
+    Raises
+    ------
+    BadInput
+        If what the user says cannot be the reading of the camera without light.
+    """
+    given = context.arguments["camera_offset"]
+    if given is None:
+        images = CameraOffset()
+        for i in np.linspace(0, len(planes) - 1, min(len(planes), MAX_IMAGES)).astype(int):
+            images.add(planes[i].read(channel))
+        estimated = images.estimate()
+        logger.info("camera offset of channel %s, as estimated: %d", channel.name, estimated)
+        return estimated
+    offset = int(given)
+    if offset and np.count_nonzero(first < offset) > _BELOW_OFFSET * first.size:
         raise BadInput(
             f'Argument "camera_offset" of step "corilla" is {offset}, but many pixels are darker '
-            f"(the darkest {int(pixels.min())}): give what the camera reads without light, or 0."
+            f"(the darkest {int(first.min())}): give what the camera reads without light, or 0."
         )
+    return offset
 
 
 def _forget(session: Session, context: JobContext) -> None:
@@ -223,7 +240,10 @@ def _files(session: Session, experiment_id: int) -> dict[tuple[str, int | None],
 def load_statistics(
     session: Session, storage: ExperimentStorage
 ) -> dict[str, IlluminationStatistics]:
-    """Illumination statistics by name of the channel; none where corilla has not run."""
+    """Illumination statistics by name of the channel; none where corilla has not run.
+
+    Of several plates with their own light only the percentiles say something together.
+    """
     found: dict[str, IlluminationStatistics] = {}
     for (name, _), path in _files(session, storage.experiment_id).items():
         statistics = IlluminationStatistics.load(storage.root / path)

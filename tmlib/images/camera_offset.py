@@ -1,0 +1,133 @@
+"""What a camera reads without light, estimated from images in uneven light.
+
+Uneven light makes every intensity above the camera offset uneven by the same factor, be it of the
+medium or of cells, and leaves the offset as it is. So the unevenness of dark and of bright
+intensities lie on a line, and the intensity at which nothing would be uneven is the offset.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tmlib.images.reading import GrayImage
+from tmlib.images.surfaces import Field, orthonormal, project
+
+MAX_IMAGES = 256
+"""From how many images it is worth while to estimate; they take 8 MB."""
+
+_MIN_IMAGES = 16
+_SIDE = 64
+_GROUPS = 8
+_MAX_ERROR = 0.3
+_MIN_AGREEMENT = 0.7
+
+
+class CameraOffset:
+    """Takes up images of a channel, of cells that lie anywhere, and estimates the offset.
+
+    The order of the images does not matter; one that is given twice counts once.
+    """
+
+    def __init__(self) -> None:
+        self._images: list[Field] = []
+
+    def add(self, pixels: GrayImage) -> None:
+        """Take up one image (y, x) of the same size as the others; 64 x 64 averages are kept."""
+        rows, columns = (_starts(side) for side in pixels.shape)
+        sums = np.add.reduceat(np.add.reduceat(pixels, rows, 0, np.float64), columns, 1)
+        heights, widths = (
+            np.diff(starts, append=side)
+            for starts, side in zip((rows, columns), pixels.shape, strict=True)
+        )
+        self._images.append(sums / np.outer(heights, widths))
+
+    def estimate(self) -> int:
+        """The camera offset; rather too little than too much, and 0 if it cannot be told.
+
+        Notes
+        -----
+        In every place the images are ranked by their intensity. The lower and the upper half of
+        the ranks are averaged, which gives a dark and a bright image, and each of these is
+        described by its quadratic surface. How strong it is, is measured along the shape that
+        another half of the images shows, since along its own chance would count as light.
+
+        The standard error comes from leaving out one eighth of the images at a time (the
+        jackknife: Efron B, Stein C (1981), Annals of Statistics 9, 586-596) and is taken off the
+        estimate. Nothing can be told if it is more than 30 % of the dark intensities, or if two
+        halves of the images do not show the same shape.
+        """
+        if not self._images:
+            return 0
+        # an order that depends on the content alone
+        images = np.unique(self._images, axis=0)
+        if len(images) < _MIN_IMAGES:
+            return 0
+        whole = _Line.through(images)
+        pairs = np.arange(len(images)) // 2 % _GROUPS
+        parts = [_Line.through(images[pairs != i]).zero for i in range(_GROUPS)]
+        error = float(np.sqrt((_GROUPS - 1) * np.var(parts)))
+        is_sure = whole.agreement > _MIN_AGREEMENT and error < _MAX_ERROR * whole.dark
+        if not is_sure or not error < whole.zero < whole.dark:
+            return 0
+        return int(whole.zero - error)
+
+
+class _Halves(NamedTuple):
+    """Average intensity and quadratic surface of the dark and the bright ranks."""
+
+    dark: float
+    bright: float
+    dark_surface: Field
+    bright_surface: Field
+
+    @classmethod
+    def of(cls, images: Field) -> "_Halves":
+        ranked = np.sort(images, axis=0)
+        dark, bright = (part.mean(axis=0) for part in np.array_split(ranked, 2))
+        basis = orthonormal(dark.shape[0]), orthonormal(dark.shape[1])
+        return cls(
+            float(dark.mean()), float(bright.mean()), project(dark, basis), project(bright, basis)
+        )
+
+    @property
+    def shape(self) -> Field:
+        """Of the unevenness, with unit length."""
+        # relative to the intensities, so that the many cells among the bright ones count less
+        surface = self.dark_surface / self.dark + self.bright_surface / self.bright
+        return np.asarray(surface / np.linalg.norm(surface))
+
+
+class _Line(NamedTuple):
+    """How strong the unevenness of dark and bright intensities is.
+
+    Attributes
+    ----------
+    dark
+        Average of the dark intensities.
+    zero
+        The intensity that would not be uneven.
+    agreement
+        Cosine between the shapes that two halves of the images show.
+    """
+
+    dark: float
+    zero: float
+    agreement: float
+
+    @classmethod
+    def through(cls, images: Field) -> "_Line":
+        one, other = _Halves.of(images[::2]), _Halves.of(images[1::2])
+        dark, bright = (one.dark + other.dark) / 2, (one.bright + other.bright) / 2
+        uneven_dark = np.vdot(one.dark_surface, other.shape) + np.vdot(
+            other.dark_surface, one.shape
+        )
+        uneven_bright = np.vdot(one.bright_surface, other.shape) + np.vdot(
+            other.bright_surface, one.shape
+        )
+        zero = (dark * uneven_bright - bright * uneven_dark) / (uneven_bright - uneven_dark)
+        return cls(dark, float(zero), float(np.vdot(one.shape, other.shape)))
+
+
+def _starts(side: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    parts = min(side, _SIDE)
+    return np.arange(parts) * side // parts
