@@ -17,6 +17,7 @@ import tmlib.accounts.models
 import tmlib.db.counters
 import tmlib.experiments.models
 import tmlib.objects.models
+import tmlib.tools.models
 import tmlib.uploads.models
 import tmlib.workflow.models  # noqa: F401 - each import registers tables
 from tmlib.db import Base, Database

@@ -1,0 +1,143 @@
+"""Classifiers of scikit-learn: chosen, trained and tested; only workers need the library."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained classifier of k classes and p features, and how well it does.
+
+    Attributes
+    ----------
+    predict
+        From values (n, p) to classes (n,).
+    parameters
+        What the estimator was made with, or what the search for it has found.
+    accuracies
+        Part of the held-out objects that were recognised, one number per fold.
+    confusion
+        Shape (k, k): how many objects of each class (row) were taken for which (column) when
+        they were held out.
+    importances
+        Shape (p,). Of a forest the decrease of impurity, otherwise how much accuracy is lost on
+        the training objects when the values of the feature are shuffled.
+    """
+
+    predict: Callable[[NDArray[np.float64]], NDArray[np.int64]]
+    parameters: dict[str, Any]
+    accuracies: NDArray[np.float64]
+    confusion: NDArray[np.int64]
+    importances: NDArray[np.float64]
+
+
+def train(
+    method: str,
+    values: NDArray[np.float64],
+    classes: NDArray[np.int64],
+    *,
+    groups: NDArray[np.int64],
+    n_folds: int,
+    seed: int,
+) -> Trained:
+    """Train a classifier with examples.
+
+    Parameters
+    ----------
+    method
+        ``randomforest``, ``svm`` or ``logisticregression``.
+    values, classes
+        Of the n examples, shapes (n, p) and (n,).
+    groups
+        Shape (n,): examples of the same group, one object at several time points, are held out
+        together.
+    n_folds
+        Of the cross-validation that tests it and, where there are parameters, finds them.
+    seed
+        Where chance begins.
+    """
+    from sklearn.base import clone
+    from sklearn.metrics import accuracy_score, confusion_matrix
+    from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    folds = list(splitter.split(values, classes, groups))
+    estimator, grid = _ESTIMATORS[method](seed)
+    model, parameters = estimator, {}
+    if grid:
+        search = GridSearchCV(estimator, grid, cv=folds, scoring="accuracy", refit=False)
+        search.fit(values, classes)
+        parameters = search.best_params_
+        model = clone(estimator).set_params(**parameters)
+    predicted = np.empty_like(classes)
+    for training, test in folds:
+        predicted[test] = (
+            clone(model).fit(values[training], classes[training]).predict(values[test])
+        )
+    model.fit(values, classes)
+    return Trained(
+        predict=model.predict,
+        parameters=_plain(parameters or {"n_estimators": model.n_estimators}),
+        accuracies=np.array([accuracy_score(classes[test], predicted[test]) for _, test in folds]),
+        confusion=confusion_matrix(classes, predicted),
+        importances=_importances(model, values, classes, seed),
+    )
+
+
+def _random_forest(seed: int) -> tuple[Any, dict[str, list[float]]]:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(100, class_weight="balanced", random_state=seed), {}
+
+
+def _svm(seed: int) -> tuple[Any, dict[str, list[float]]]:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import RobustScaler
+    from sklearn.svm import SVC
+
+    model = make_pipeline(
+        RobustScaler(quantile_range=(1, 99)), SVC(class_weight="balanced", random_state=seed)
+    )
+    return model, {
+        "svc__C": [2.0**power for power in range(-3, 12, 2)],
+        "svc__gamma": [2.0**power for power in range(-11, 4, 2)],
+    }
+
+
+def _logistic_regression(seed: int) -> tuple[Any, dict[str, list[float]]]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import RobustScaler
+
+    model = make_pipeline(
+        RobustScaler(quantile_range=(1, 99)),
+        LogisticRegression(class_weight="balanced", max_iter=10_000, random_state=seed),
+    )
+    return model, {"logisticregression__C": [10.0**power for power in range(-2, 4)]}
+
+
+_ESTIMATORS: dict[str, Callable[[int], tuple[Any, dict[str, list[float]]]]] = {
+    "randomforest": _random_forest,
+    "svm": _svm,
+    "logisticregression": _logistic_regression,
+}
+
+
+def _importances(
+    model: Any, values: NDArray[np.float64], classes: NDArray[np.int64], seed: int
+) -> NDArray[np.float64]:
+    from sklearn.inspection import permutation_importance
+
+    if hasattr(model, "feature_importances_"):
+        return np.asarray(model.feature_importances_)
+    found = permutation_importance(model, values, classes, n_repeats=5, random_state=seed)
+    return np.asarray(found.importances_mean)
+
+
+def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters without the name of the part of the pipeline that they are for."""
+    return {name.rpartition("__")[2]: value for name, value in parameters.items()}

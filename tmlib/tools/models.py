@@ -1,0 +1,55 @@
+"""Tables of what tools have found out."""
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from tmlib.db import Base, Timestamps
+from tmlib.db.base import BigId
+from tmlib.experiments.models import OWNED
+
+
+class ToolResult(Timestamps, Base):
+    """What a tool has found out about the objects of a type.
+
+    ``type`` says how the labels are to be shown, ``attributes`` whatever else there is to know.
+    The labels are in the Parquet file ``path``, relative to the experiment's folder.
+    """
+
+    __tablename__ = "tool_results"
+    __table_args__ = (UniqueConstraint("mapobject_type_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    submission_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("submissions.id", ondelete="CASCADE"), unique=True
+    )
+    mapobject_type_id: Mapped[int] = mapped_column(
+        ForeignKey("mapobject_types.id", ondelete="CASCADE")
+    )
+    name: Mapped[str] = mapped_column(String(255))
+    tool_name: Mapped[str] = mapped_column(String(50))
+    type: Mapped[str] = mapped_column(String(50))
+    attributes: Mapped[dict[str, Any]]
+    path: Mapped[str] = mapped_column(String(255), unique=True)
+    n_labels: Mapped[int]
+
+    plots: Mapped[list["Plot"]] = relationship(
+        cascade=OWNED, passive_deletes=True, order_by="Plot.position"
+    )
+
+
+class Plot(Base):
+    """A figure that belongs to a result; ``attributes`` is what Plotly draws: data and layout."""
+
+    __tablename__ = "plots"
+    __table_args__ = (UniqueConstraint("tool_result_id", "position"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tool_result_id: Mapped[int] = mapped_column(ForeignKey("tool_results.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    type: Mapped[str] = mapped_column(String(50))
+    attributes: Mapped[dict[str, Any]]

@@ -1,0 +1,49 @@
+"""Segmentation tiles with the labels that a tool has given to the objects."""
+
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from tmlib.errors import BadInput
+from tmlib.objects.models import SegmentationLayer
+from tmlib.objects.tiles import segmentation_tile
+from tmlib.storage import ExperimentStorage
+from tmlib.tools.labels import MISSING, texts_of
+from tmlib.tools.models import ToolResult
+
+
+def labeled_tile(
+    session: Session,
+    storage: ExperimentStorage,
+    layer: SegmentationLayer,
+    result: ToolResult,
+    x: int,
+    y: int,
+    z: int,
+    map_levels: int,
+) -> dict[str, Any]:
+    """Objects of a tile, as :func:`tmlib.objects.tiles.segmentation_tile` gives them.
+
+    Each feature has the property ``label`` instead of the type, always as text; objects that the
+    tool has given none have ``nan``.
+
+    Raises
+    ------
+    BadInput
+        If the result is about other objects than those of the layer, or there is no such tile.
+    """
+    if result.mapobject_type_id != layer.mapobject_type_id:
+        raise BadInput(
+            f'The result "{result.name}" is about objects of another type than this layer shows.'
+        )
+    tile = segmentation_tile(session, layer, x, y, z, map_levels)
+    features = tile["features"]
+    texts = [MISSING] * len(features)
+    if layer.tpoint is not None and features:
+        ids = np.array([feature["id"] for feature in features], dtype=np.int64)
+        tpoints = np.full(len(ids), layer.tpoint, dtype=np.int32)
+        texts = texts_of(storage.root / result.path, ids, tpoints).tolist()
+    for feature, text in zip(features, texts, strict=True):
+        feature["properties"] = {"label": text}
+    return tile

@@ -1,0 +1,85 @@
+"""Tools as interactive jobs: a request becomes a job, whose end makes the result visible."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from tmlib.db import Database
+from tmlib.tools import labels, service
+from tmlib.tools.base import Payload, Tool
+from tmlib.tools.registry import get_tool
+from tmlib.workflow import interactive
+from tmlib.workflow.interactive import InteractiveJob
+from tmlib.workflow.models import State
+from tmlib.workflow.queue import Queue
+from tmlib.workflow.steps.base import JobContext
+
+PROGRAM = "tool"
+
+_NAME = "tool_{tool_name}"
+
+
+def request(
+    database: Database,
+    queue: Queue,
+    experiment_id: int,
+    user_id: int,
+    tool: Tool[Any],
+    payload: Payload,
+) -> int:
+    """Ask a tool; what can be known to go wrong is said at once.
+
+    Returns
+    -------
+    int
+        Number of the submission.
+
+    Raises
+    ------
+    BadInput
+        If the tool cannot do what it is asked to.
+    """
+    with database.session() as session:
+        service.check(session, experiment_id, tool, payload)
+    return interactive.submit(
+        database,
+        queue,
+        experiment_id,
+        user_id,
+        program=PROGRAM,
+        job_type="ToolJob",
+        description={"tool_name": tool.name, "payload": payload.model_dump(mode="json")},
+        jobs={_NAME.format(tool_name=tool.name): {}},
+    )
+
+
+def run(context: JobContext, job: InteractiveJob) -> None:
+    """Do the work of one request."""
+    tool = get_tool(job.description["tool_name"])
+    payload = tool.payload_type.model_validate(job.description["payload"])
+    prepared = service.prepare(context.database, context.storage, job.submission_id, tool, payload)
+    context.effects.append(lambda session: service.record(session, prepared))
+    context.afterwards.append(lambda: labels.sweep(context.database, context.storage))
+
+
+def jobs(
+    session: Session,
+    experiment_id: int,
+    *,
+    submission_id: int | None = None,
+    tool_name: str | None = None,
+    state: State | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[dict[str, Any]]:
+    """Jobs of tools in an experiment, the latest first."""
+    return interactive.jobs(
+        session,
+        experiment_id,
+        PROGRAM,
+        submission_id=submission_id,
+        name=None if tool_name is None else _NAME.format(tool_name=tool_name),
+        state=state,
+        limit=limit,
+        offset=offset,
+    )
