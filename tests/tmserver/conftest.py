@@ -38,10 +38,13 @@ class Person:
 
     app: Flask
     user_id: int | None = None
+    authorization: str | None = None
 
     def request(self, method: str, path: str, **options: Any) -> TestResponse:
         headers = dict(options.pop("headers", {}))
-        if self.user_id is not None:
+        if self.authorization is not None:
+            headers["Authorization"] = self.authorization
+        elif self.user_id is not None:
             with self.app.app_context():
                 user = User(id=self.user_id, name="-", login_generation=0)
                 headers["Authorization"] = f"Bearer {issue_token(user)}"
@@ -50,7 +53,7 @@ class Person:
 
     def get(self, path: str, **query: Any) -> Any:
         """The data of a successful answer."""
-        return self._data("GET", path, query_string=query)
+        return self._data("GET", path, query_string=query or None)
 
     def post(self, path: str, **body: Any) -> Any:
         return self._data("POST", path, json=body)
@@ -95,10 +98,15 @@ def password_hash() -> str:
 @pytest.fixture
 def people(app: Flask, database: Database, password_hash: str) -> dict[str, Person]:
     """By role towards the experiment of the fixture `experiment`."""
-    names = ("owner", "writer", "reader", "stranger")
+    names = ("owner", "writer", "reader", "stranger", "administrator")
     with database.transaction() as session:
         users = [
-            User(name=name, email=f"{name}@lab.example", password_hash=password_hash)
+            User(
+                name=name,
+                email=f"{name}@lab.example",
+                password_hash=password_hash,
+                is_admin=name == "administrator",
+            )
             for name in names
         ]
         session.add_all(users)
@@ -110,6 +118,11 @@ def people(app: Flask, database: Database, password_hash: str) -> dict[str, Pers
 @pytest.fixture
 def owner(people: dict[str, Person]) -> Person:
     return people["owner"]
+
+
+@pytest.fixture
+def administrator(people: dict[str, Person]) -> Person:
+    return people["administrator"]
 
 
 @pytest.fixture

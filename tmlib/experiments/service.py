@@ -1,5 +1,6 @@
 """Experiments: whose they are, who may see and change them, and how they come and go."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from tmlib import microscopes
+from tmlib.accounts.models import User
 from tmlib.db.partitions import create_partitions, drop_partitions
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
 from tmlib.experiments.models import Experiment, ExperimentShare
@@ -70,17 +72,18 @@ def create_experiment(
 
 def list_experiments(
     session: Session,
-    user_id: int,
+    user_id: int | None,
     *,
     name: str | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Experiment]:
-    """Experiments that a user owns or that are shared with the user, in the order of creation."""
-    query = _visible(user_id).order_by(Experiment.id).limit(limit).offset(offset)
+    """Experiments that a user owns or may see, or all of them, in the order of creation."""
+    query = select(Experiment) if user_id is None else _visible(user_id)
+    query = query.order_by(Experiment.id).limit(limit).offset(offset)
     if name is not None:
         query = query.where(Experiment.name == name)
-    return list(session.scalars(query))
+    return list(session.scalars(query.options(joinedload(Experiment.user))))
 
 
 def get_experiment(
@@ -160,15 +163,79 @@ def delete_experiment(session: Session, data_dir: Path, experiment_id: int) -> T
     return Trash(root.parent, root)
 
 
+def list_shares(session: Session, experiment_id: int) -> list[tuple[str, bool]]:
+    """With whom an experiment is shared: user names, and whether they may also change it."""
+    query = (
+        select(User.name, ExperimentShare.write_access)
+        .join(ExperimentShare, ExperimentShare.user_id == User.id)
+        .where(ExperimentShare.experiment_id == experiment_id)
+        .order_by(User.name)
+    )
+    return [(name, write_access) for name, write_access in session.execute(query)]
+
+
 def share_experiment(
     session: Session, experiment_id: int, user_id: int, *, write_access: bool
 ) -> None:
-    """Let another user read an experiment, or also change it."""
+    """Let another user read an experiment, or also change it.
+
+    Raises
+    ------
+    BadInput
+        If it is the user's own.
+    """
+    if session.get_one(Experiment, experiment_id).user_id == user_id:
+        raise BadInput("Its owner may do everything with an experiment: name somebody else.")
     share = session.get(ExperimentShare, (experiment_id, user_id))
     if share is None:
         share = ExperimentShare(experiment_id=experiment_id, user_id=user_id)
         session.add(share)
     share.write_access = write_access
+    session.flush()
+
+
+def unshare_experiment(session: Session, experiment_id: int, user_id: int) -> None:
+    """Hide an experiment from a user again.
+
+    Raises
+    ------
+    NotFound
+        If it is not shared with that user.
+    """
+    share = session.get(ExperimentShare, (experiment_id, user_id))
+    if share is None:
+        raise NotFound("The experiment is not shared with that user.")
+    session.delete(share)
+
+
+def transfer_experiment(session: Session, experiment_id: int, user_id: int) -> None:
+    """Give an experiment to another user; the old owner may still read and change it.
+
+    Raises
+    ------
+    BadInput
+        If the new owner cannot log in.
+    Conflict
+        If the new owner has an experiment of this name.
+    """
+    experiment = session.get_one(Experiment, experiment_id)
+    new_owner = session.get_one(User, user_id)
+    old_owner_id = experiment.user_id
+    if not new_owner.is_active:
+        raise BadInput(f'"{new_owner.name}" cannot log in: give the experiment to somebody else.')
+    if new_owner.id == old_owner_id:
+        return
+    with suppress(NotFound):
+        unshare_experiment(session, experiment_id, new_owner.id)
+    experiment.user_id = new_owner.id
+    names = f'"{new_owner.name}" has an experiment "{experiment.name}" already'
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"{names}: rename this one first.") from error
+    session.add(
+        ExperimentShare(experiment_id=experiment_id, user_id=old_owner_id, write_access=True)
+    )
     session.flush()
 
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Literal
 
-from tmlib.errors import BadInput, NotFound
+from tmlib.errors import BadInput, Forbidden, NotFound
 from tmlib.experiments import models, service
 from tmlib.workflow import service as workflow
 from tmserver.access import ExperimentAccess, UserAccess
@@ -44,12 +44,27 @@ class ExperimentChange(Schema):
     description: Text | None = None
 
 
-@routes.get("/api/experiments", permits="user")
-def get_experiments(access: UserAccess, query: NamedPage) -> list[Experiment]:
-    """List the experiments that you own or that are shared with you."""
+class WhichExperiments(NamedPage):
+    """Asks for your own experiments and those shared with you, or for those of everybody."""
+
+    everybody: bool = False
+
+
+@routes.get("/api/experiments", permits="user", raises=(403,))
+def get_experiments(access: UserAccess, query: WhichExperiments) -> list[Experiment]:
+    """List the experiments that you own or that are shared with you.
+
+    Administrators can list the experiments of `everybody`.
+    """
+    if query.everybody and not access.proof.is_admin:
+        raise Forbidden("Only an administrator sees the experiments of everybody.")
     with access.database.session() as session:
         experiments = service.list_experiments(
-            session, access.user.id, name=query.name, limit=query.limit, offset=query.offset
+            session,
+            None if query.everybody else access.user.id,
+            name=query.name,
+            limit=query.limit,
+            offset=query.offset,
         )
         return [_experiment(experiment) for experiment in experiments]
 

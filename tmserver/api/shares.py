@@ -1,0 +1,73 @@
+"""Whose an experiment is, and with whom it is shared."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tmlib.accounts.service import find_user
+from tmlib.experiments import service
+from tmserver.access import ExperimentAccess
+from tmserver.routing import Routes
+from tmserver.schemas import Message, Schema, Text
+
+routes = Routes("share")
+
+
+class SharePermission(Schema):
+    """What somebody may do with an experiment: look at it, or also change it."""
+
+    permission: Literal["read", "write"]
+
+
+class Share(SharePermission):
+    """Somebody with whom an experiment is shared."""
+
+    user: str
+
+
+class NewOwner(Schema):
+    """The name of who shall own an experiment."""
+
+    user: Text = Field(examples=["mara"])
+
+
+@routes.get("/api/experiments/<experiment_id>/shares", permits="read")
+def get_shares(access: ExperimentAccess) -> list[Share]:
+    """List with whom an experiment is shared."""
+    with access.database.session() as session:
+        shares = service.list_shares(session, access.experiment_id)
+    return [
+        Share(user=name, permission="write" if write_access else "read")
+        for name, write_access in shares
+    ]
+
+
+@routes.put("/api/experiments/<experiment_id>/shares/<user_name>", permits="owner")
+def share_experiment(access: ExperimentAccess, user_name: str, body: SharePermission) -> Message:
+    """Share an experiment with a user, or change what that user may do with it."""
+    with access.database.transaction() as session:
+        service.share_experiment(
+            session,
+            access.experiment_id,
+            find_user(session, user_name).id,
+            write_access=body.permission == "write",
+        )
+    return Message()
+
+
+@routes.delete("/api/experiments/<experiment_id>/shares/<user_name>", permits="owner")
+def unshare_experiment(access: ExperimentAccess, user_name: str) -> Message:
+    """Hide an experiment from a user again."""
+    with access.database.transaction() as session:
+        user = find_user(session, user_name)
+        service.unshare_experiment(session, access.experiment_id, user.id)
+    return Message()
+
+
+@routes.put("/api/experiments/<experiment_id>/owner", permits="owner", raises=(409,))
+def transfer_experiment(access: ExperimentAccess, body: NewOwner) -> Message:
+    """Give an experiment to another user; its old owner may still read and change it."""
+    with access.database.transaction() as session:
+        new_owner = find_user(session, body.user)
+        service.transfer_experiment(session, access.experiment_id, new_owner.id)
+    return Message()
