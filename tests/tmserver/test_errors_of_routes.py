@@ -1,0 +1,112 @@
+"""Every route answers the errors that any route can run into, and answers no other."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.tmserver.conftest import PASSWORD, Person
+from tmlib.db import Database
+from tmserver.authentication import TOKEN_COOKIE
+from tmserver.routing import Operation, path_variables
+
+MISSING = "OTk5OTk5"
+UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
+JSON = "application/json"
+
+Call = tuple[Operation, str]
+
+
+@pytest.fixture
+def calls(app: Flask, experiment: str) -> list[Call]:
+    """Every operation with a path that leads to the experiment, and to nothing in it."""
+    found = []
+    for rule in app.url_map.iter_rules():
+        operation = app.view_functions[rule.endpoint]
+        assert isinstance(operation, Operation)
+        path = rule.rule.replace("/api/experiments/<experiment_id>", experiment)
+        for variable in path_variables(path):
+            path = path.replace(f"<{variable}>", MISSING)
+        found.append((operation, path))
+    return found
+
+
+@pytest.fixture
+def documented(anonymous: Person) -> dict[str, set[int]]:
+    """The statuses that the document tells of, by the name of the view."""
+    found: dict[str, set[int]] = {}
+    for path, methods in anonymous.get("/api/openapi.json")["paths"].items():
+        for operation in methods.values():
+            name = operation["operationId"].rstrip("_0123456789")
+            statuses = {int(status) for status in operation["responses"]}
+            assert found.setdefault(name, statuses) == statuses, path
+    return found
+
+
+def test_somebody_who_may_not(
+    calls: list[Call], documented: dict[str, set[int]], people: dict[str, Person]
+) -> None:
+    for name in ("anonymous", "stranger"):
+        for operation, path in calls:
+            check(people[name].request(operation.method, path), operation, documented)
+
+
+def test_a_cookie_without_the_header_that_proves_the_page(
+    app: Flask, calls: list[Call], documented: dict[str, set[int]]
+) -> None:
+    login = {"username": "owner", "password": PASSWORD}
+    cookie = app.test_client().post("/auth/cookie", json=login).headers["Set-Cookie"]
+    assert cookie.startswith(TOKEN_COOKIE)
+    for operation, path in calls:
+        client = app.test_client()
+        client.set_cookie(TOKEN_COOKIE, cookie.partition("=")[2].partition(";")[0])
+        check(client.open(path, method=operation.method, buffered=True), operation, documented)
+
+
+def test_what_does_not_exist_and_what_makes_no_sense(
+    calls: list[Call], documented: dict[str, set[int]], owner: Person, experiment: str
+) -> None:
+    for operation, path in calls:
+        if path.count("/") == 3 and operation.method == "DELETE":
+            continue  # the experiment is needed for the others
+        for address in (
+            path,
+            path.replace(experiment, "/api/experiments/!"),
+            path.replace(MISSING, "!"),
+            f"{path}?limit=0&x=-1&format=!",
+        ):
+            for body in ({"json": {}}, {"data": b"{", "content_type": JSON}, {"data": "x=1"}):
+                options: dict[str, Any] = {} if operation.method == "GET" else body
+                check(owner.request(operation.method, address, **options), operation, documented)
+
+
+def test_a_request_that_is_too_large(
+    app: Flask, calls: list[Call], documented: dict[str, set[int]], owner: Person
+) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = 10
+    for operation, path in calls:
+        if operation.body is not None:
+            response = owner.request(operation.method, path, data=b" " * 11, content_type=JSON)
+            assert response.status_code in (401, 404, 413)
+            check(response, operation, documented)
+
+
+def test_a_database_that_does_not_answer(
+    app: Flask, calls: list[Call], documented: dict[str, set[int]], owner: Person
+) -> None:
+    services = app.extensions["tmserver"]
+    working, services.database = services.database, Database(UNREACHABLE)
+    try:
+        for operation, path in calls:
+            check(owner.request(operation.method, path), operation, documented)
+    finally:
+        services.database.close()
+        services.database = working
+
+
+def check(response: TestResponse, operation: Operation, documented: dict[str, set[int]]) -> None:
+    name = operation.view.__name__
+    assert response.status_code in documented[name], f"{name}: {response.text[:300]}"
+    if response.status_code >= 400 and operation.method != "HEAD":
+        assert response.json["error"]["message"], name
