@@ -1,17 +1,35 @@
 """The client."""
 
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tmclient.accounts import Accounts
 from tmclient.channels import Channels
 from tmclient.connection import Connection
+from tmclient.exhibition import Exhibition
 from tmclient.experiments import Experiments
 from tmclient.files import MicroscopeFiles
+from tmclient.login import Login
 from tmclient.objects import Mapobjects
+from tmclient.sharing import Sharing
+from tmclient.tools import Tools
+from tmclient.values import Values
 from tmclient.workflow import Workflows
 
 
-class TmClient(Experiments, MicroscopeFiles, Channels, Mapobjects, Workflows):
+class TmClient(
+    Experiments,
+    MicroscopeFiles,
+    Channels,
+    Exhibition,
+    Mapobjects,
+    Values,
+    Workflows,
+    Tools,
+    Sharing,
+    Accounts,
+):
     """A user on a server, and usually an experiment.
 
     Nothing is sent before the first method is called; then the user is logged in. Used as a
@@ -30,6 +48,8 @@ class TmClient(Experiments, MicroscopeFiles, Channels, Mapobjects, Workflows):
     url
         Address of the server instead of host and port, for example
         ``https://microscopy.example.org/tm``.
+    token
+        A personal access token instead of user name and password.
     """
 
     def __init__(
@@ -39,13 +59,15 @@ class TmClient(Experiments, MicroscopeFiles, Channels, Mapobjects, Workflows):
         username: str | None = None,
         password: str | None = None,
         experiment_name: str | None = None,
-        ca_bundle: str | None = None,
+        ca_bundle: str | Path | None = None,
         *,
         url: str | None = None,
+        token: str | None = None,
     ) -> None:
         if url is None:
             url = f"https://{host}" if port == 443 else f"http://{host}:{port}"
-        super().__init__(Connection(url, username, password, ca_bundle), experiment_name)
+        login = Login(username, password, token)
+        super().__init__(Connection(url, login, ca_bundle), experiment_name)
 
     def close(self) -> None:
         """Close the connections to the server."""

@@ -1,14 +1,21 @@
 """The ``tm_client`` command: ``tm_client [OPTIONS] RESOURCE [-e EXPERIMENT] METHOD [OPTIONS]``."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
 
+from tmclient.commands.accounts import share, token, user
 from tmclient.commands.experiments import acquisition, channel, experiment, plate
 from tmclient.commands.files import microscope_file
+from tmclient.commands.images import channel_image, segmentation, tile
+from tmclient.commands.mapobjects import mapobject
 from tmclient.commands.objects import feature, feature_values, object_type
+from tmclient.commands.places import EXISTING_FILE
 from tmclient.commands.session import ClientSession
+from tmclient.commands.tools import tools
+from tmclient.commands.wells import site, well
 from tmclient.commands.workflow import jtproject, workflow
 from tmclient.errors import TmClientError
 
@@ -58,6 +65,18 @@ def _default_user() -> str | None:
     envvar="TM_PASSWORD",
     help="Better not on the command line: TM_PASSWORD, ~/.tm_pass or a prompt.",
 )
+@click.option(
+    "--token-file",
+    envvar="TM_TOKEN_FILE",
+    type=EXISTING_FILE,
+    help="File with a token, yours alone, to use instead of a password. [TM_TOKEN_FILE, TM_TOKEN]",
+)
+@click.option(
+    "--ca-bundle",
+    envvar="TM_CA_BUNDLE",
+    type=EXISTING_FILE,
+    help="Certificates to trust, where those of the system do not do. [TM_CA_BUNDLE]",
+)
 @click.option("-v", "--verbosity", count=True, help="-vvvv shows tracebacks.")
 @click.pass_context
 def cli(
@@ -66,10 +85,13 @@ def cli(
     port: int,
     username: str | None,
     password: str | None,
+    token_file: Path | None,
+    ca_bundle: Path | None,
     verbosity: int,
 ) -> None:
     """Work with the experiments on a tmserver from the command line."""
-    ctx.obj = ClientSession(host, port, username, password)
+    found = os.environ.get("TM_TOKEN")
+    ctx.obj = ClientSession(host, port, username, password, found, token_file, ca_bundle)
     ctx.call_on_close(ctx.obj.close)
 
 
@@ -77,13 +99,23 @@ for command in (
     experiment,
     plate,
     acquisition,
+    well,
+    site,
     microscope_file,
     channel,
+    channel_image,
     object_type,
+    mapobject,
     feature,
     feature_values,
+    segmentation,
     workflow,
     jtproject,
+    tools,
+    tile,
+    share,
+    token,
+    user,
 ):
     cli.add_command(command)
 

@@ -1,30 +1,25 @@
 """HTTP to one server as one user: log in when needed, retry what may be repeated."""
 
-import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from email.message import Message
+from pathlib import Path
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry, parse_url
 
 from tmclient.errors import LoginError, RequestError, ServerUnreachable
+from tmclient.login import Login
 
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 300
 _MAX_CONNECTIONS = 64
-
-
-class _Token(AuthBase):
-    """Puts a token on a request, instead of what ``~/.netrc`` may have for the host."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"JWT {self._token}"
-        return request
+_PIECE = 1024 * 1024
+_ATTEMPTS = 4
 
 
 class Connection:
@@ -37,38 +32,30 @@ class Connection:
     ----------
     url
         Address of the server, for example ``http://localhost:8080``.
-    username, password
-        Used at the first request, and again when the login has expired.
+    login
+        Used at the first request, and again when a login has expired.
     ca_bundle
         File with the certificates to trust, where those of the system do not do.
     """
 
-    def __init__(
-        self,
-        url: str,
-        username: str | None = None,
-        password: str | None = None,
-        ca_bundle: str | None = None,
-    ) -> None:
+    def __init__(self, url: str, login: Login, ca_bundle: str | Path | None = None) -> None:
         self.url = url.rstrip("/")
-        self._username = username
-        self._password = password
+        self.login = login
         self._session = requests.Session()
         # a proxy that leads out of the house does not know this machine's servers
         self._session.trust_env = not _is_this_machine(self.url)
         if ca_bundle is not None:
-            self._session.verify = ca_bundle
+            self._session.verify = str(ca_bundle)
         retry = Retry(
-            total=4,
+            total=_ATTEMPTS,
             backoff_factor=0.3,
+            backoff_jitter=0.2,
             status_forcelist=(429, 502, 503, 504),
             raise_on_status=False,
         )
         adapter = HTTPAdapter(pool_maxsize=_MAX_CONNECTIONS, max_retries=retry)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        self._token: str | None = None
-        self._login_lock = threading.Lock()
 
     def close(self) -> None:
         """Close the connections to the server."""
@@ -97,28 +84,31 @@ class Connection:
         *,
         parameters: Mapping[str, Any] | None = None,
         json: Any = None,
-        body: Iterable[bytes] | None = None,
-        content_type: str | None = None,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
     ) -> requests.Response:
         """Send a request as the user.
 
         Parameters
         ----------
         method, path
-            For example ``"GET"`` and ``"/api/experiments"``.
+            For example ``"GET"`` and ``"/api/experiments"``; also a whole address on this server.
         parameters
             Of the query; those that are None are left out.
         json
             Object to send.
         body
             Bytes to send instead; iterated again if the request has to be repeated.
-        content_type
-            Of `body`.
+        headers
+            Further headers.
+        stream
+            Whether to leave the content of the answer to be read by the caller, who closes it.
 
         Raises
         ------
         LoginError
-            If the server does not accept user name and password.
+            If the server does not accept user name and password, or the token.
         RequestError
             If it refuses the request.
         ServerUnreachable
@@ -126,63 +116,124 @@ class Connection:
         """
         query = {name: value for name, value in (parameters or {}).items() if value is not None}
         for last in (False, True):
-            token = self._login()
+            token = self.login.token(self._request_token)
             response = self._send(
                 method,
                 path,
                 params=query,
                 json=json,
                 data=body,
-                headers=None if content_type is None else {"Content-Type": content_type},
-                auth=_Token(token),
+                headers=headers,
+                auth=token,
+                stream=stream,
             )
-            if response.status_code != 401 or last:
+            if response.status_code != 401 or last or not self.login.can_be_renewed:
                 break
-            self._forget(token)
+            response.close()
+            self.login.forget(token)
         _check(response)
         return response
 
-    def _login(self) -> str:
-        """The token of the user, from a new login if there is none."""
-        with self._login_lock:
-            if self._token is None:
-                self._token = self._request_token()
-            return self._token
+    @contextmanager
+    def stream(
+        self, path: str, parameters: Mapping[str, Any] | None = None
+    ) -> Iterator[requests.Response]:
+        """The answer to a GET, whose content is read piece by piece.
 
-    def _forget(self, token: str) -> None:
-        with self._login_lock:
-            if self._token == token:
-                self._token = None
+        Raises
+        ------
+        ServerUnreachable
+            If the answer breaks off.
+        """
+        response = self.request("GET", path, parameters=parameters, stream=True)
+        response.raw.decode_content = True
+        try:
+            yield response
+        except (HTTPError, requests.exceptions.RequestException) as error:
+            raise ServerUnreachable(f"The answer of {self.url} broke off: {error}") from error
+        finally:
+            response.close()
 
-    def _request_token(self) -> str:
-        if self._username is None or self._password is None:
-            raise LoginError(f"Give a user name and a password to log in at {self.url}.", 401)
-        response = self._send(
-            "POST", "/auth", json={"username": self._username, "password": self._password}
-        )
-        if response.status_code == 401:
-            raise LoginError(*_describe(response))
+    def download(
+        self, path: str, target: Path, parameters: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Write the answer to a GET into a file, which is complete as soon as it is there.
+
+        Parameters
+        ----------
+        target
+            The file; or an existing folder, in which the file gets the name that the server says.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
+        attempt = 0
+        while True:
+            try:
+                with self.stream(path, parameters) as response:
+                    return _write(response, target)
+            except ServerUnreachable:
+                if attempt == _ATTEMPTS:
+                    raise
+            pause(attempt)
+            attempt += 1
+
+    def log_out(self) -> None:
+        """End the login, or remove the personal token, that requests are sent with."""
+        self.request("POST", "/auth/logout", json={})
+        self.login.forget()
+
+    def _request_token(self, username: str, password: str) -> str:
+        response = self._send("POST", "/auth", json={"username": username, "password": password})
         _check(response)
         token: str = response.json()["access_token"]
         return token
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
-        try:
-            return self._session.request(
-                method, self.url + path, timeout=(_CONNECT_SECONDS, _READ_SECONDS), **options
-            )
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-            raise ServerUnreachable(f"{self.url} is not the address of a server.") from error
-        except requests.exceptions.SSLError as error:
-            raise ServerUnreachable(
-                f"The certificate of {self.url} cannot be verified: {error}"
-            ) from error
-        except requests.exceptions.ConnectionError as error:
-            raise ServerUnreachable(
-                f"No server answers at {self.url}: check the address and that it is running."
-            ) from error
-        except requests.exceptions.RequestException as error:
-            raise ServerUnreachable(f"The answer of {self.url} broke off: {error}") from error
+        url = path if path.startswith(("http://", "https://")) else self.url + path
+        attempt = 0
+        while True:
+            try:
+                return self._session.request(
+                    method, url, timeout=(_CONNECT_SECONDS, _READ_SECONDS), **options
+                )
+            except requests.exceptions.RequestException as error:
+                broke_off = isinstance(error, requests.exceptions.ChunkedEncodingError)
+                # what broke before an answer began was repeated already
+                if not (broke_off and method == "GET") or attempt == _ATTEMPTS:
+                    raise ServerUnreachable(_explain(error, self.url)) from error
+            pause(attempt)
+            attempt += 1
+
+
+def pause(attempt: int) -> None:
+    """Wait before a further attempt, longer after each."""
+    time.sleep(min(0.3 * 2**attempt, 10))
+
+
+def _write(response: requests.Response, target: Path) -> Path:
+    if target.is_dir():
+        target = target / _file_name(response)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with part.open("wb") as file:
+            for piece in response.iter_content(_PIECE):
+                file.write(piece)
+        return part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _file_name(response: requests.Response) -> str:
+    """The last part of the name that the server gives to what it sends."""
+    message = Message()
+    message["Content-Disposition"] = response.headers.get("Content-Disposition", "attachment")
+    name = Path(message.get_filename("")).name
+    if not name or name.startswith("."):
+        raise ServerUnreachable(f"{response.url} does not say how the file is called.")
+    return name
 
 
 def _is_this_machine(url: str) -> bool:
@@ -190,8 +241,20 @@ def _is_this_machine(url: str) -> bool:
     return host in ("localhost", "[::1]") or host.startswith("127.")
 
 
+def _explain(error: requests.exceptions.RequestException, url: str) -> str:
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        return f"{url} is not the address of a server."
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"The certificate of {url} cannot be verified: {error}"
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return f"No server answers at {url}: check the address and that it is running."
+    return f"The answer of {url} broke off: {error}"
+
+
 def _check(response: requests.Response) -> None:
     """Raise what the server answered if it is an error."""
+    if response.status_code == 401:
+        raise LoginError(*_describe(response))
     if response.status_code >= 400:
         raise RequestError(*_describe(response))
 

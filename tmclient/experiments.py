@@ -11,6 +11,26 @@ class Experiments(Resources):
         experiments: list[Resource] = self.connection.get("/api/experiments")
         return experiments
 
+    def get_experiment(self) -> Resource:
+        """The experiment: id, name, description and the name of its owner."""
+        experiment: Resource = self.connection.get(self._path())
+        return experiment
+
+    def get_workflow_types(self) -> list[str]:
+        """The workflow types that an experiment can have."""
+        types: list[str] = self.connection.get("/api/workflow_types")
+        return types
+
+    def get_microscope_types(self) -> list[str]:
+        """The microscope types that an experiment can have."""
+        types: list[str] = self.connection.get("/api/microscope_types")
+        return types
+
+    def get_acquisition_modes(self) -> list[str]:
+        """What several acquisitions of a plate can be: time points or cycles of staining."""
+        modes: list[str] = self.connection.get("/api/acquisition_modes")
+        return modes
+
     def create_experiment(
         self,
         workflow_type: str = "canonical",

@@ -1,21 +1,36 @@
 """Microscope files: which there are, and sending them."""
 
 import os
-import time
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tmclient.errors import RequestError, ResourceError, ServerUnreachable, UploadError
+from tmclient.connection import pause
+from tmclient.conversion import convert_image
+from tmclient.errors import (
+    RequestError,
+    ResourceError,
+    ServerUnreachable,
+    TmClientError,
+    UploadError,
+)
 from tmclient.multipart import FileForm
 from tmclient.plates import Plates
 from tmclient.resources import Resource
+from tmclient.resumable import ResumableUpload, UploadUrls
 
 Progress = Callable[[int, int], None]
-"""Called with the number of files that have been dealt with and the number of all."""
+"""Called with the number of bytes that have been dealt with and the number of all."""
+
+LARGE_FILE = 1 << 62
+"""Files of this size or more are sent in pieces, and go on where they broke off."""
 
 _ALREADY_SENDING = "File upload already in progress"
+# held by somebody else, too many requests, arrived with other bytes
+_PASSING = (409, 423, 429, 460)
 
 
 @dataclass(frozen=True)
@@ -43,9 +58,42 @@ class MicroscopeFiles(Plates):
     def get_microscope_files(self, plate_name: str, acquisition_name: str) -> list[Resource]:
         """Image and metadata files of an acquisition: id, name and status."""
         acquisition = self._acquisition_path(plate_name, acquisition_name)
-        images: list[Resource] = self.connection.get(f"{acquisition}/images")
-        metadata: list[Resource] = self.connection.get(f"{acquisition}/metadata")
-        return images + metadata
+        return [*self._pages(f"{acquisition}/images"), *self._pages(f"{acquisition}/metadata")]
+
+    def count_uploaded_files(self, plate_name: str, acquisition_name: str) -> int:
+        """How many files of an acquisition have arrived."""
+        acquisition = self._acquisition_path(plate_name, acquisition_name)
+        count: int = self.connection.get(f"{acquisition}/upload/count")
+        return count
+
+    def check_file_names(
+        self, plate_name: str, acquisition_name: str, names: Sequence[str]
+    ) -> list[bool]:
+        """Whether each file has a name that the experiment's microscope gives."""
+        acquisition = self._acquisition_path(plate_name, acquisition_name)
+        answer = self.connection.post(f"{acquisition}/upload/validity-check", {"files": [*names]})
+        is_valid: list[bool] = answer["is_valid"]
+        return is_valid
+
+    def register_microscope_files(
+        self, plate_name: str, acquisition_name: str, path: str | Path
+    ) -> str:
+        """Use the files of a folder that the server can read itself, without sending them.
+
+        Parameters
+        ----------
+        path
+            Absolute path on the server, below a folder that its administrator has allowed.
+
+        Returns
+        -------
+        str
+            What the server says.
+        """
+        acquisition = self._acquisition_path(plate_name, acquisition_name)
+        answer = self.connection.post(f"{acquisition}/register", {"path": str(path)})
+        message: str = answer["message"]
+        return message
 
     def upload_microscope_files(
         self,
@@ -55,8 +103,14 @@ class MicroscopeFiles(Plates):
         parallel: int = 1,
         retry: int = 5,
         progress: Progress | None = None,
+        *,
+        convert: bool = False,
+        delete_after_upload: bool = False,
     ) -> Upload:
         """Send the files of a folder; those that the server already has are not sent again.
+
+        A large file goes on where it broke off, also when the program was ended meanwhile. The
+        server compares each file with its SHA-256 digest.
 
         Parameters
         ----------
@@ -69,7 +123,11 @@ class MicroscopeFiles(Plates):
         retry
             How often a file is sent again when that fails.
         progress
-            Called after each file.
+            Called when bytes have arrived.
+        convert
+            Whether to send images as PNG, which is often smaller and loses nothing.
+        delete_after_upload
+            Whether to delete files here when the server has them.
 
         Raises
         ------
@@ -78,7 +136,7 @@ class MicroscopeFiles(Plates):
         UploadError
             If some could not be sent; all others have arrived.
         """
-        files = {file.name: file for file in list_files(Path(path))}
+        files = {_sent_name(file, convert): file for file in list_files(Path(path))}
         acquisition = self._acquisition_path(plate_name, acquisition_name)
         answer = self.connection.post(f"{acquisition}/upload/register", {"files": list(files)})
         waiting = set(answer["data"])
@@ -88,56 +146,137 @@ class MicroscopeFiles(Plates):
                 f"None of the {len(files)} files in {path}, {next(iter(files))} for example, is "
                 "an image of the experiment's microscope type: choose the type that fits."
             )
-        sent = [name for name in files if name in waiting & known]
-        self._send_files(
-            f"{acquisition}/microscope-file",
-            [files[name] for name in sent],
-            parallel or 2 * (os.cpu_count() or 1),
-            retry,
-            progress or (lambda n_done, n_total: None),
-        )
+        sent = {name: file for name, file in files.items() if name in waiting & known}
+        present = [name for name in files if name in known - waiting]
+        sender = _Sender(self, acquisition, retry, delete_after_upload)
+        sender.send(sent, parallel or 2 * (os.cpu_count() or 1), progress)
+        if delete_after_upload:
+            for name in present:
+                files[name].unlink()
         return Upload(
-            sent=sent,
-            present=[name for name in files if name in known - waiting],
+            sent=list(sent),
+            present=present,
             skipped=[name for name in files if name not in known],
         )
 
-    def _send_files(
-        self, url: str, files: Sequence[Path], parallel: int, retry: int, progress: Progress
+
+class _Sender:
+    """Sends files to an acquisition, each until it has arrived."""
+
+    def __init__(
+        self, client: MicroscopeFiles, acquisition: str, retry: int, delete_after_upload: bool
     ) -> None:
+        self._connection = client.connection
+        self._acquisition = acquisition
+        self._retry = retry
+        self._delete = delete_after_upload
+        self._urls = UploadUrls(client.connection.url + acquisition)
+
+    def send(self, files: dict[str, Path], parallel: int, progress: Progress | None) -> None:
+        """Send all, and raise in the end what has gone wrong with some."""
         failed: dict[str, str] = {}
+        count = _Count(sum(file.stat().st_size for file in files.values()), progress)
         with ThreadPoolExecutor(max_workers=max(parallel, 1)) as pool:
-            running = {pool.submit(self._send_file, url, file, retry): file for file in files}
-            for n_done, future in enumerate(as_completed(running), start=1):
-                try:
-                    future.result()
-                except (RequestError, ServerUnreachable, OSError) as error:
-                    failed[running[future].name] = str(error)
-                progress(n_done, len(files))
+            running = {
+                pool.submit(self._send_file, name, file, count): name
+                for name, file in files.items()
+            }
+            try:
+                for future in as_completed(running):
+                    error = future.exception()
+                    if error is not None:
+                        failed[running[future]] = _reason(error)
+            except BaseException:  # the user has had enough, for example
+                count.stop()
+                pool.shutdown(cancel_futures=True)
+                raise
         if failed:
             raise UploadError(failed, len(files))
 
-    def _send_file(self, url: str, file: Path, retry: int) -> None:
+    def _send_file(self, name: str, file: Path, count: "_Count") -> None:
+        size = file.stat().st_size
+        if name != file.name:
+            with TemporaryDirectory(prefix="tm_client_") as folder:
+                converted = Path(folder) / name
+                convert_image(file, converted)
+                self._until_there(converted, _Count(0, None))
+            count.add(size)
+        else:
+            self._until_there(file, count)
+        if self._delete:
+            file.unlink()
+
+    def _until_there(self, file: Path, count: "_Count") -> None:
         """Send one file until the server has it, or it is clear that it will not take it."""
-        for attempt in range(retry + 1):
-            last = attempt == retry
+        size = file.stat().st_size
+        is_large = size >= LARGE_FILE
+        large = ResumableUpload(self._connection, f"{self._acquisition}/tus", file, self._urls)
+        for attempt in range(self._retry + 1):
+            last = attempt == self._retry
             try:
-                message = self._post_file(url, file)
+                message = large.send(count.add) if is_large else self._post_file(file)
             except (RequestError, ServerUnreachable) as error:
-                refused = isinstance(error, RequestError) and error.status_code < 500
-                if refused or last:
+                if last or _is_refused(error):
                     raise
             else:
                 if message != _ALREADY_SENDING:
-                    return
+                    break
                 if last:
                     raise RequestError(f"{message}.", 409)
-            time.sleep(min(0.3 * 2**attempt, 10))
+            pause(attempt)
+        if not is_large:
+            count.add(size)
 
-    def _post_file(self, url: str, file: Path) -> str:
+    def _post_file(self, file: Path) -> str:
         form = FileForm(file)
-        response = self.connection.request("POST", url, body=form, content_type=form.content_type)
+        headers = {"Content-Type": form.content_type}
+        url = f"{self._acquisition}/microscope-file"
+        response = self._connection.request("POST", url, body=form, headers=headers)
         return str(response.json()["message"])
+
+
+class _Count:
+    """Counts bytes for several threads."""
+
+    def __init__(self, n_total: int, progress: Progress | None) -> None:
+        self._n_done = 0
+        self._n_total = n_total
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Let all end that count here."""
+        self._is_stopped = True
+
+    def add(self, n: int) -> None:
+        """Some more have arrived, or fewer than was believed."""
+        if self._is_stopped:
+            raise TmClientError("The upload was stopped.")
+        if self._progress is not None:
+            with self._lock:
+                self._n_done += n
+                self._progress(self._n_done, self._n_total)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a file could not be sent; what is no fault of files or connections is raised."""
+    if not isinstance(error, TmClientError | OSError):
+        raise error
+    return str(error)
+
+
+def _is_refused(error: TmClientError) -> bool:
+    """Whether it is no use to send a file again."""
+    if not isinstance(error, RequestError):
+        return False
+    may_change = error.status_code in _PASSING or error.type == "UploadInterrupted"
+    return error.status_code < 500 and not may_change
+
+
+def _sent_name(file: Path, convert: bool) -> str:
+    is_converted = convert and file.suffix.lower() in (".tif", ".tiff")
+    return f"{file.stem}.png" if is_converted else file.name
 
 
 def list_files(path: Path) -> list[Path]:

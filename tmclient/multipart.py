@@ -1,5 +1,7 @@
-"""A file as the body of a form, read while it is sent: memory is needed for one piece of it."""
+"""A file as the body of a form, with its digest, read while it is sent."""
 
+import base64
+import hashlib
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ class FileForm:
     Parameters
     ----------
     path
-        The file; its size is taken now.
+        The file; its size and its digest are taken now.
     field
         Name of the form's field.
     """
@@ -23,8 +25,11 @@ class FileForm:
     def __init__(self, path: Path, field: str = "file") -> None:
         self._path = path
         self._size = path.stat().st_size
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
         boundary = secrets.token_hex(16)
-        head = RequestField(field, b"", filename=path.name)
+        checked = {"Content-Digest": f"sha-256=:{base64.b64encode(digest).decode()}:"}
+        head = RequestField(field, b"", filename=path.name, headers=checked)
         head.make_multipart(content_type="application/octet-stream")
         self._head = f"--{boundary}\r\n{head.render_headers()}".encode()
         self._tail = f"\r\n--{boundary}--\r\n".encode()

@@ -1,12 +1,8 @@
-"""Objects that were found in the images: types, features, values, outlines."""
+"""Objects that were found in the images: types, features, outlines."""
 
-import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tmclient.resources import Resource, Resources
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 
 class Mapobjects(Resources):
@@ -17,54 +13,54 @@ class Mapobjects(Resources):
         types: list[Resource] = self.connection.get(self._path("mapobject_types"))
         return types
 
+    def create_mapobject_type(self, name: str) -> Resource:
+        """Add a type of objects, or get the one that has the name."""
+        answer = self.connection.post(self._path("mapobject_types"), {"name": name})
+        created: Resource = answer["data"]
+        return created
+
+    def rename_mapobject_type(self, name: str, new_name: str) -> None:
+        """Give a type of objects another name."""
+        self.connection.put(self._type_path(name), {"name": new_name})
+
+    def delete_mapobject_type(self, name: str) -> None:
+        """Delete a type with all its objects and what was measured of them."""
+        self.connection.delete(self._type_path(name))
+
     def get_features(self, mapobject_type_name: str) -> list[Resource]:
-        """The features that were measured of a type of objects."""
-        features: list[Resource] = self._mapobject_type(mapobject_type_name)["features"]
+        """The features that were measured of a type of objects, in the order of their names."""
+        features: list[Resource] = self.connection.get(
+            self._type_path(mapobject_type_name, "features")
+        )
         return features
 
-    def download_feature_values(
-        self,
-        mapobject_type_name: str,
-        plate_name: str | None = None,
-        well_name: str | None = None,
-        well_pos_y: int | None = None,
-        well_pos_x: int | None = None,
-        tpoint: int | None = None,
-    ) -> "DataFrame":
-        """The measurements of all objects of a type, or of those in a part of the experiment.
+    def rename_feature(self, mapobject_type_name: str, name: str, new_name: str) -> None:
+        """Give a feature another name."""
+        self.connection.put(self._feature_path(mapobject_type_name, name), {"name": new_name})
 
-        Returns
-        -------
-        pandas.DataFrame
-            A row per object and time point: ``mapobject_id``, then a column per feature.
-        """
-        place = (plate_name, well_name, well_pos_y, well_pos_x, tpoint)
-        return self._table(mapobject_type_name, "feature-values", *place)
-
-    def download_object_metadata(
-        self,
-        mapobject_type_name: str,
-        plate_name: str | None = None,
-        well_name: str | None = None,
-        well_pos_y: int | None = None,
-        well_pos_x: int | None = None,
-        tpoint: int | None = None,
-    ) -> "DataFrame":
-        """Where all objects of a type lie, or those in a part of the experiment.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row per object, time point and plane: ``mapobject_id``, as in the measurements, then
-            the names and positions of plate, well and site, and the object's label there.
-        """
-        place = (plate_name, well_name, well_pos_y, well_pos_x, tpoint)
-        return self._table(mapobject_type_name, "metadata", *place)
+    def delete_feature(self, mapobject_type_name: str, name: str) -> None:
+        """Delete a feature with all its values."""
+        self.connection.delete(self._feature_path(mapobject_type_name, name))
 
     def get_mapobject(self, mapobject_id: int) -> Resource:
         """Where an object comes from: its type, place and label."""
         found: Resource = self.connection.get(self._path("mapobjects", str(mapobject_id), "info"))
         return found
+
+    def get_segmentation_layers(
+        self,
+        mapobject_type_name: str | None = None,
+        tpoint: int | None = None,
+        zplane: int | None = None,
+    ) -> list[Resource]:
+        """The layers of the map that show objects."""
+        layers: list[Resource] = self.connection.get(
+            self._path("segmentation_layers"),
+            mapobject_type_name=mapobject_type_name,
+            tpoint=tpoint,
+            zplane=zplane,
+        )
+        return layers
 
     def download_segmentation_tile(
         self, layer_id: str, *, x: int, y: int, z: int
@@ -73,38 +69,25 @@ class Mapobjects(Resources):
 
         Coordinates are pixels of the map at full resolution, y negative downwards.
         """
+        return self._tile("segmentation_layers", layer_id, "tiles", x=x, y=y, z=z)
+
+    def download_labeled_tile(
+        self, layer_id: str, *, x: int, y: int, z: int, result_id: str
+    ) -> dict[str, Any]:
+        """The objects of a tile, each with what a tool has said of it as its ``label``."""
+        where = {"x": x, "y": y, "z": z, "result_id": result_id}
+        return self._tile("segmentation_layers", layer_id, "labeled_tiles", **where)
+
+    def _tile(self, *parts: str, **parameters: Any) -> dict[str, Any]:
         tile: dict[str, Any] = self.connection.request(
-            "GET",
-            self._path("segmentation_layers", layer_id, "tiles"),
-            parameters={"x": x, "y": y, "z": z},
+            "GET", self._path(*parts), parameters=parameters
         ).json()
         return tile
 
-    def _table(
-        self,
-        mapobject_type_name: str,
-        kind: str,
-        plate_name: str | None,
-        well_name: str | None,
-        well_pos_y: int | None,
-        well_pos_x: int | None,
-        tpoint: int | None,
-    ) -> "DataFrame":
-        import pandas as pd
+    def _type_path(self, name: str, *parts: str) -> str:
+        identifier = self._id("object type", self._path("mapobject_types"), name)
+        return self._path("mapobject_types", identifier, *parts)
 
-        identifier = self._mapobject_type(mapobject_type_name)["id"]
-        text = self.connection.request(
-            "GET",
-            self._path("mapobject_types", identifier, kind),
-            parameters={
-                "plate_name": plate_name,
-                "well_name": well_name,
-                "well_pos_y": well_pos_y,
-                "well_pos_x": well_pos_x,
-                "tpoint": tpoint,
-            },
-        ).content
-        return pd.read_csv(io.BytesIO(text)) if text.strip() else pd.DataFrame()
-
-    def _mapobject_type(self, name: str) -> Resource:
-        return self._find("object type", self._path("mapobject_types"), name)
+    def _feature_path(self, mapobject_type_name: str, name: str) -> str:
+        features = self._type_path(mapobject_type_name, "features")
+        return self._path("features", self._id("feature", features, name))

@@ -1,5 +1,7 @@
 """Plates, and the acquisitions of their images."""
 
+from typing import Any
+
 from tmclient.resources import Resource, Resources
 
 
@@ -56,21 +58,27 @@ class Plates(Resources):
         wells: list[Resource] = self.connection.get(self._path("wells"), plate_name=plate_name)
         return wells
 
+    def describe_well(self, plate_name: str, name: str, description: dict[str, Any]) -> None:
+        """Replace what is noted about a well, its treatment for example."""
+        identifier = self._id("well", self._path("wells"), name, plate_name=plate_name)
+        self.connection.put(self._path("wells", identifier), {"description": description})
+
     def get_sites(
         self, plate_name: str | None = None, well_name: str | None = None
     ) -> list[Resource]:
         """The sites of a well, a plate, or all; there are none before metaconfig has run."""
-        sites: list[Resource] = self.connection.get(
-            self._path("sites"), plate_name=plate_name, well_name=well_name
-        )
-        return sites
+        return list(self._pages(self._path("sites"), plate_name=plate_name, well_name=well_name))
+
+    def get_cycles(self) -> list[Resource]:
+        """The rounds of staining and imaging; there are none before metaconfig has run."""
+        cycles: list[Resource] = self.connection.get(self._path("cycles"))
+        return cycles
 
     def _plate_id(self, name: str) -> str:
-        identifier: str = self._find("plate", self._path("plates"), name)["id"]
-        return identifier
+        return self._id("plate", self._path("plates"), name)
 
     def _acquisition_path(self, plate_name: str, name: str, *parts: str) -> str:
-        acquisition = self._find(
+        identifier = self._id(
             "acquisition", self._path("acquisitions"), name, plate_name=plate_name
         )
-        return self._path("acquisitions", acquisition["id"], *parts)
+        return self._path("acquisitions", identifier, *parts)

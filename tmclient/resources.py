@@ -1,5 +1,6 @@
 """What all parts of the client share: the experiment, and looking things up by name."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -7,6 +8,9 @@ from tmclient.connection import Connection
 from tmclient.errors import ResourceError
 
 Resource = dict[str, Any]
+"""Something on the server as JSON: ``id``, usually ``name``, and what else it has."""
+
+_PAGE = 10_000
 
 
 class Resources:
@@ -49,6 +53,16 @@ class Resources:
         tail = "".join(f"/{quote(part, safe='=')}" for part in parts)
         return f"/api/experiments/{quote(self.experiment_id, safe='=')}{tail}"
 
+    def _pages(self, path: str, **parameters: Any) -> Iterator[Resource]:
+        """All items of a list that may be long, asked for in parts."""
+        offset = 0
+        while True:
+            page = self.connection.get(path, limit=_PAGE, offset=offset, **parameters)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            offset += _PAGE
+
     def _find(self, kind: str, path: str, name: str, **parameters: Any) -> Resource:
         """The one thing of this name in a list.
 
@@ -63,3 +77,7 @@ class Resources:
             there = "no" if not found else "more than one"
             raise ResourceError(f'There is {there} {kind} "{name}".')
         return found[0]
+
+    def _id(self, kind: str, path: str, name: str, **parameters: Any) -> str:
+        identifier: str = self._find(kind, path, name, **parameters)["id"]
+        return identifier

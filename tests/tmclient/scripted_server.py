@@ -21,10 +21,20 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A response; without a status the connection is closed instead."""
+    """A response; without a status the connection is closed instead, or in the middle.
+
+    Attributes
+    ----------
+    content
+        Bytes are sent as they are, anything else as JSON.
+    missing
+        How many bytes less are sent than were announced.
+    """
 
     content: Any = None
     status: int | None = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    missing: int = 0
 
 
 @dataclass
@@ -72,14 +82,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if answer.status is None:
             return
-        text = json.dumps(answer.content).encode()
+        content = answer.content
+        text = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(answer.status)
         self.send_header("Content-Length", str(len(text)))
         self.send_header("Connection", "close")
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(text)
+        if self.command != "HEAD":
+            self.wfile.write(text[: len(text) - answer.missing])
 
-    do_GET = do_POST = do_PUT = do_DELETE = _respond  # noqa: N815 - the base class's names
+    do_HEAD = do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 - theirs
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Say nothing."""

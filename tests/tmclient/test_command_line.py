@@ -64,9 +64,14 @@ def test_the_main_job_from_the_command_line(tm_client: TmClientCommand, tmp_path
     values = tm_client(
         "feature-values", *experiment, "download", "-o", "Nuclei", "--directory", tmp_path
     )
-    file = Path(values.output.strip())
-    assert file.parent == tmp_path
-    assert file.read_text().startswith("mapobject_id,")
+    files = [Path(line) for line in values.output.splitlines()]
+    assert [file.name.rpartition("_")[2] for file in files] == [
+        "feature-values.csv",
+        "metadata.csv",
+    ]
+    for file in files:
+        assert file.parent == tmp_path
+        assert file.read_text().startswith("mapobject_id,")
 
     tm_client("experiment", "rm", "-n", experiment[1])
     assert experiment[1] not in tm_client("experiment", "ls").output

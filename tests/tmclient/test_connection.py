@@ -14,7 +14,7 @@ def test_it_logs_in_once_and_sends_the_token(server: ScriptedServer, client: TmC
     client.get_experiments()
     client.get_experiments()
     assert server.n_logins == 1
-    assert [r.headers["Authorization"] for r in server.requests] == ["JWT token-1"] * 2
+    assert [r.headers["Authorization"] for r in server.requests] == ["Bearer token-1"] * 2
 
 
 def test_it_logs_in_again_when_the_token_has_expired(

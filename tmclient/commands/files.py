@@ -4,9 +4,17 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
 
 from tmclient.client import TmClient
+from tmclient.commands.places import parallel_option
 from tmclient.commands.session import (
     ClientSession,
     console,
@@ -14,6 +22,7 @@ from tmclient.commands.session import (
     print_resources,
     resource_group,
 )
+from tmclient.errors import TmClientError
 from tmclient.files import Upload
 
 microscope_file = resource_group("microscope-file", "List and upload microscope files.")
@@ -26,42 +35,76 @@ microscope_file = resource_group("microscope-file", "List and upload microscope 
 def list_files(session: ClientSession, plate_name: str, acquisition_name: str) -> None:
     """List the files of an acquisition."""
     files = session.client.get_microscope_files(plate_name, acquisition_name)
-    print_resources(files, id="id", name="name", status="status")
+    print_resources(files, id="id", status="status", name="name")
 
 
 @microscope_file.command("upload")
 @click.option("-p", "--plate", "plate_name", required=True)
 @click.option("-a", "--acquisition", "acquisition_name", required=True)
 @click.option(
-    "--parallel",
-    type=click.IntRange(min=0),
+    "--convert",
+    type=click.Choice(["png"]),
     is_flag=False,
-    flag_value=0,
-    default=1,
-    help="Files to send at the same time; without a number as many as the machine can.",
+    flag_value="png",
+    metavar="[png]",
+    help="Send TIFF images as PNG, which may be smaller; the pixels stay the same.",
 )
+@click.option("--delete", is_flag=True, help="Delete files here when the server has them.")
+@parallel_option
 @click.option("--retries", type=click.IntRange(min=0), default=5, show_default=True)
 @click.option("--no-retry", "retries", flag_value=0, type=int, help="The same as --retries 0.")
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--directory", type=click.Path(exists=True, path_type=Path), help="Instead of PATH.")
+@click.argument("path", type=click.Path(exists=True, path_type=Path), required=False)
 @pass_session
 def upload_files(
     session: ClientSession,
     plate_name: str,
     acquisition_name: str,
+    convert: str | None,
+    delete: bool,
     parallel: int,
     retries: int,
-    path: Path,
+    directory: Path | None,
+    path: Path | None,
 ) -> None:
-    """Send the files of a folder; what the server has already is not sent again."""
+    """Send the files of a folder; what the server has already is not sent again.
+
+    PATH is the folder, or a single file.
+    """
+    source = path or directory
+    if source is None:
+        raise click.UsageError("Say which folder to send.")
     shown = console()
     upload = upload_with_progress(
-        session.client, plate_name, acquisition_name, path, shown, parallel, retries
+        session.client,
+        plate_name,
+        acquisition_name,
+        source,
+        shown,
+        parallel,
+        retries,
+        convert=convert is not None,
+        delete_after_upload=delete,
     )
     shown.print(
         f"{len(upload.sent)} files sent, {len(upload.present)} were there, "
         f"{len(upload.skipped)} skipped.",
         highlight=False,
     )
+
+
+@microscope_file.command("register")
+@click.option("-p", "--plate", "plate_name", required=True)
+@click.option("-a", "--acquisition", "acquisition_name", required=True)
+@click.argument("directory")
+@pass_session
+def register_files(
+    session: ClientSession, plate_name: str, acquisition_name: str, directory: str
+) -> None:
+    """Use the files of a folder on the server, where it may read them itself."""
+    message = session.client.register_microscope_files(plate_name, acquisition_name, directory)
+    if message != "ok":
+        raise TmClientError(message)
 
 
 def upload_with_progress(
@@ -72,23 +115,31 @@ def upload_with_progress(
     shown: Console,
     parallel: int = 2,
     retries: int = 5,
+    *,
+    convert: bool = False,
+    delete_after_upload: bool = False,
 ) -> Upload:
     """Send the files of a folder under a progress bar, which only a terminal shows."""
     with Progress(
         TextColumn("  {task.description:12}"),
         BarColumn(bar_width=40),
-        MofNCompleteColumn(),
-        TextColumn("files   "),
+        DownloadColumn(),
+        TransferSpeedColumn(),
         TimeElapsedColumn(),
         console=shown,
         disable=not shown.is_terminal,
     ) as progress:
         bar = progress.add_task("upload", total=None)
-        return client.upload_microscope_files(
+        upload = client.upload_microscope_files(
             plate_name,
             acquisition_name,
             path,
             parallel,
             retries,
             lambda n_done, n_total: progress.update(bar, completed=n_done, total=n_total),
+            convert=convert,
+            delete_after_upload=delete_after_upload,
         )
+        if not upload.sent:
+            progress.update(bar, completed=1, total=1, visible=False)
+        return upload

@@ -28,6 +28,9 @@ class ClientSession:
     port: int
     username: str | None
     password: str | None
+    token: str | None = None
+    token_file: Path | None = None
+    ca_bundle: Path | None = None
     experiment_name: str | None = None
     _client: TmClient | None = field(default=None, init=False)
 
@@ -35,15 +38,16 @@ class ClientSession:
     def client(self) -> TmClient:
         """The client; asks for a password if none is found elsewhere."""
         if self._client is None:
-            if self.username is None:
-                raise TmClientError("Give your user name with --user, or set TM_USER.")
+            token = None if self.password else self._find_token()
             self._client = TmClient(
                 self.host,
                 self.port,
                 self.username,
-                self.password or _stored_password(self.username) or _ask_password(self.username),
+                None if token else self._find_password(),
                 self.experiment_name,
+                self.ca_bundle,
                 url=self.host if "://" in self.host else None,
+                token=token,
             )
         return self._client
 
@@ -51,6 +55,20 @@ class ClientSession:
         """Close the connections, if there are any."""
         if self._client is not None:
             self._client.close()
+
+    def _find_token(self) -> str | None:
+        if self.token or self.token_file is None:
+            return self.token
+        return read_private(self.token_file).strip()
+
+    def _find_password(self) -> str:
+        if self.username is None:
+            raise TmClientError("Give your user name with --user, or set TM_USER.")
+        return (
+            self.password
+            or _stored_password(self.username)
+            or ask_password(f"Password of {self.username}")
+        )
 
 
 pass_session = click.make_pass_decorator(ClientSession)
@@ -77,6 +95,8 @@ def console() -> Console:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Show rows under the names of their columns."""
     table = Table(*columns, box=box.ASCII2)
+    for column in table.columns:
+        column.overflow = "fold"
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
     console().print(table, highlight=False, markup=False)
@@ -85,31 +105,50 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 def print_resources(resources: Iterable[dict[str, Any]], **columns: str) -> None:
     """Show resources: a column for each argument, which names the resource's key."""
     rows = [[resource.get(key) for key in columns.values()] for resource in resources]
-    print_table([name.replace("_", " ").capitalize() for name in columns], rows)
+    print_table([_title(name) for name in columns], rows)
 
 
-def _stored_password(username: str) -> str | None:
-    """The user's password from ``~/.tm_pass``, a YAML file of user names and passwords.
+def print_log(log: dict[str, str]) -> None:
+    """Show what a job printed, each part where it belongs."""
+    click.echo(log["stdout"], nl=False)
+    click.echo(log["stderr"], nl=False, err=True)
+
+
+def ask_password(question: str, confirm: bool = False) -> str:
+    """Ask for a password, which is not shown."""
+    answer: str = click.prompt(question, hide_input=True, err=True, confirmation_prompt=confirm)
+    return answer
+
+
+def read_private(path: Path) -> str:
+    """The content of a file that must be its owner's alone.
 
     Raises
     ------
     TmClientError
-        If others can read the file, or it cannot be understood.
+        If others can read it, or it cannot be read.
     """
-    path = _PASSWORDS.expanduser()
-    if not path.is_file():
-        return None
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise TmClientError(f"Others can read {path}: make it yours alone with chmod 600 {path}.")
     try:
-        passwords = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise TmClientError(f"{path} is not a text file.") from error
+
+
+def _title(name: str) -> str:
+    return "ID" if name == "id" else name.replace("_", " ").capitalize()
+
+
+def _stored_password(username: str) -> str | None:
+    """The user's password from ``~/.tm_pass``, a YAML file of user names and passwords."""
+    path = _PASSWORDS.expanduser()
+    if not path.is_file():
+        return None
+    try:
+        passwords = yaml.safe_load(read_private(path))
     except yaml.YAMLError as error:
         raise TmClientError(f"{path} is not a YAML file of user names and passwords.") from error
     if not isinstance(passwords, dict) or username not in passwords:
         return None
     return str(passwords[username])
-
-
-def _ask_password(username: str) -> str:
-    answer: str = click.prompt(f"Password of {username}", hide_input=True, err=True)
-    return answer

@@ -6,24 +6,37 @@ from typing import Any
 
 import click
 
+from tmclient.commands.places import FILE, FOLDER
 from tmclient.commands.session import (
     ClientSession,
     console,
     pass_session,
-    print_resources,
+    print_log,
+    print_table,
     resource_group,
 )
 from tmclient.errors import ResourceError, TmClientError
 from tmclient.progress import step_statuses, watch_workflow
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+_STATUS = {
+    "ID": "id",
+    "Name": "indented_name",
+    "Type": "type",
+    "Created": "created_at",
+    "Finished": "updated_at",
+    "State": "state",
+    "Done (%)": "rounded_percent",
+    "Exitcode": "exitcode",
+    "Wall Time": "time",
+    "CPU Time": "cpu_time",
+    "Memory (MB)": "memory",
+}
 
 workflow = resource_group("workflow", "Describe, start, watch and stop the workflow.")
 
 
 @workflow.command("download")
-@click.option("--file", "path", type=_FILE, required=True, help="YAML file to write.")
+@click.option("--file", "path", type=FILE, required=True, help="YAML file to write.")
 @pass_session
 def download_description(session: ClientSession, path: Path) -> None:
     """Write the description of the next workflow into a file, to be edited."""
@@ -31,7 +44,7 @@ def download_description(session: ClientSession, path: Path) -> None:
 
 
 @workflow.command("upload")
-@click.option("--file", "path", type=_FILE, required=True, help="YAML file to read.")
+@click.option("--file", "path", type=FILE, required=True, help="YAML file to read.")
 @pass_session
 def upload_description(session: ClientSession, path: Path) -> None:
     """Set the description of the next workflow from a file."""
@@ -73,19 +86,8 @@ def status(session: ClientSession, depth: int, watch: bool) -> None:
     if found is None:
         raise ResourceError("No workflow of this experiment was submitted yet.")
     if not watch:
-        print_resources(
-            _rows(found, ""),
-            id="id",
-            name="indented_name",
-            type="type",
-            created="created_at",
-            state="state",
-            done="rounded_percent",
-            exitcode="exitcode",
-            wall_time="time",
-            cpu_time="cpu_time",
-            memory="memory",
-        )
+        rows = [[row.get(key) for key in _STATUS.values()] for row in _rows(found, "")]
+        print_table(list(_STATUS), rows)
     elif found["failed"]:
         raise TmClientError(describe_failure(found))
 
@@ -96,16 +98,14 @@ def status(session: ClientSession, depth: int, watch: bool) -> None:
 @pass_session
 def log(session: ClientSession, step_name: str, name: str) -> None:
     """Show what a job printed."""
-    texts = session.client.get_workflow_job_log(step_name, name)
-    click.echo(texts["stdout"], nl=False)
-    click.echo(texts["stderr"], nl=False, err=True)
+    print_log(session.client.get_workflow_job_log(step_name, name))
 
 
 jtproject = resource_group("jtproject", "Download and upload the jterator project.")
 
 
 @jtproject.command("download")
-@click.option("--directory", type=_FOLDER, required=True)
+@click.option("--directory", type=FOLDER, required=True)
 @pass_session
 def download_project(session: ClientSession, directory: Path) -> None:
     """Write pipeline.yaml and the handles into a folder."""
@@ -113,7 +113,7 @@ def download_project(session: ClientSession, directory: Path) -> None:
 
 
 @jtproject.command("upload")
-@click.option("--directory", type=_FOLDER, required=True)
+@click.option("--directory", type=FOLDER, required=True)
 @pass_session
 def upload_project(session: ClientSession, directory: Path) -> None:
     """Replace the project by the pipeline.yaml and the handles of a folder."""
@@ -134,7 +134,7 @@ def _rows(task: dict[str, Any] | None, indent: str) -> Iterator[dict[str, Any]]:
     """A task and all below it, indented as deep as they are."""
     if task is None:
         return
-    percent = f"{task['percent_done']:.1f} %"
+    percent = f"{task['percent_done']:.2f}"
     yield {**task, "indented_name": indent + task["name"], "rounded_percent": percent}
     for part in task["subtasks"]:
         yield from _rows(part, indent + "  ")

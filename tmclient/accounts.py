@@ -1,0 +1,102 @@
+"""Users, one's own account, and tokens for scripts."""
+
+from typing import Any
+
+from tmclient.resources import Resource, Resources
+
+
+class Accounts(Resources):
+    """Methods of the client for users; ``*_user`` and ``get_users`` are for administrators."""
+
+    def get_profile(self) -> Resource:
+        """Who is logged in: name, email and whether as an administrator."""
+        profile: Resource = self.connection.get("/auth/user")
+        return profile
+
+    def update_profile(self, email: str) -> None:
+        """Change one's own address."""
+        self.connection.put("/auth/user", {"email": email})
+
+    def change_password(self, old_password: str, new_password: str) -> None:
+        """Change one's own password; all other logins and all tokens end."""
+        answer = self.connection.put(
+            "/auth/password", {"old_password": old_password, "new_password": new_password}
+        )
+        self.connection.login.replace_password(new_password, answer["access_token"])
+
+    def log_out(self) -> None:
+        """End the login, or remove the token that the client was given."""
+        self.connection.log_out()
+
+    def get_tokens(self) -> list[Resource]:
+        """One's own personal access tokens, also those that have expired."""
+        tokens: list[Resource] = self.connection.get("/auth/tokens")
+        return tokens
+
+    def create_token(self, name: str, scope: str = "read", days: int | None = None) -> Resource:
+        """Make a token with which scripts log in instead of a password.
+
+        Parameters
+        ----------
+        name
+            What it is for.
+        scope
+            ``read`` or ``write``.
+        days
+            How long it works; for ever if not given.
+
+        Returns
+        -------
+        dict
+            The token with its secret, ``token``, which is told only now.
+        """
+        content: dict[str, Any] = {"name": name, "scope": scope}
+        if days is not None:
+            content["days"] = days
+        created: Resource = self.connection.post("/auth/tokens", content)["data"]
+        return created
+
+    def delete_token(self, name: str) -> None:
+        """Remove a token, which stops working at once."""
+        identifier = self._id("token", "/auth/tokens", name)
+        self.connection.delete(f"/auth/tokens/{identifier}")
+
+    def get_users(self) -> list[Resource]:
+        """All users."""
+        return list(self._pages("/api/users"))
+
+    def create_user(self, name: str, password: str, email: str, is_admin: bool = False) -> Resource:
+        """Add a user, who can log in from now on."""
+        content = {"name": name, "password": password, "email": email, "is_admin": is_admin}
+        created: Resource = self.connection.post("/api/users", content)["data"]
+        return created
+
+    def update_user(
+        self,
+        name: str,
+        *,
+        new_name: str | None = None,
+        email: str | None = None,
+        password: str | None = None,
+        is_admin: bool | None = None,
+        is_active: bool | None = None,
+    ) -> None:
+        """Change what is given of a user."""
+        content = {
+            "name": new_name,
+            "email": email,
+            "password": password,
+            "is_admin": is_admin,
+            "is_active": is_active,
+        }
+        self.connection.put(
+            f"/api/users/{self._user_id(name)}",
+            {key: value for key, value in content.items() if value is not None},
+        )
+
+    def delete_user(self, name: str) -> None:
+        """Lock a user out; the user's experiments stay."""
+        self.connection.delete(f"/api/users/{self._user_id(name)}")
+
+    def _user_id(self, name: str) -> str:
+        return self._id("user", "/api/users", name)

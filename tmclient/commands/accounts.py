@@ -1,0 +1,140 @@
+"""Users, tokens, and who may see an experiment."""
+
+import click
+
+from tmclient.commands.session import (
+    ClientSession,
+    ask_password,
+    pass_session,
+    print_resources,
+    resource_group,
+)
+
+share = resource_group("share", "Let others see or change an experiment.")
+
+
+@share.command("ls")
+@pass_session
+def list_shares(session: ClientSession) -> None:
+    """List with whom the experiment is shared."""
+    print_resources(session.client.get_shares(), user="user", permission="permission")
+
+
+@share.command("add")
+@click.option("-n", "--name", required=True, help="Name of the user.")
+@click.option(
+    "--permission", type=click.Choice(["read", "write"]), default="read", show_default=True
+)
+@pass_session
+def add_share(session: ClientSession, name: str, permission: str) -> None:
+    """Share the experiment with a user."""
+    session.client.share_experiment(name, permission)
+
+
+@share.command("rm")
+@click.option("-n", "--name", required=True, help="Name of the user.")
+@pass_session
+def delete_share(session: ClientSession, name: str) -> None:
+    """Hide the experiment from a user again."""
+    session.client.unshare_experiment(name)
+
+
+@share.command("transfer")
+@click.option("-n", "--name", required=True, help="Name of the user.")
+@pass_session
+def transfer(session: ClientSession, name: str) -> None:
+    """Make another user the owner of the experiment."""
+    session.client.transfer_experiment(name)
+
+
+@click.group()
+def token() -> None:
+    """Make and remove tokens, with which scripts log in."""
+
+
+@token.command("ls")
+@pass_session
+def list_tokens(session: ClientSession) -> None:
+    """List your tokens."""
+    print_resources(
+        session.client.get_tokens(),
+        id="id",
+        name="name",
+        scope="scope",
+        begins_with="prefix",
+        expires="expires_at",
+        last_used="last_used_at",
+    )
+
+
+@token.command("create")
+@click.option("-n", "--name", required=True, help="What it is for.")
+@click.option("--scope", type=click.Choice(["read", "write"]), default="read", show_default=True)
+@click.option(
+    "--days", type=click.IntRange(min=1), help="How long it works; for ever if not given."
+)
+@pass_session
+def create_token(session: ClientSession, name: str, scope: str, days: int | None) -> None:
+    """Make a token and print it, which is possible only now."""
+    click.echo(session.client.create_token(name, scope, days)["token"])
+
+
+@token.command("rm")
+@click.option("-n", "--name", required=True, help="Its name.")
+@pass_session
+def delete_token(session: ClientSession, name: str) -> None:
+    """Remove a token, which stops working at once."""
+    session.client.delete_token(name)
+
+
+@click.group()
+def user() -> None:
+    """Look at your account; as administrator, manage all."""
+
+
+@user.command("show")
+@pass_session
+def show_profile(session: ClientSession) -> None:
+    """Tell who you are."""
+    print_resources([session.client.get_profile()], name="name", email="email", admin="is_admin")
+
+
+@user.command("passwd")
+@pass_session
+def change_password(session: ClientSession) -> None:
+    """Change your password; all your other logins and all your tokens end."""
+    old = session.password or ask_password("Present password")
+    session.client.change_password(old, ask_password("New password", confirm=True))
+
+
+@user.command("ls")
+@pass_session
+def list_users(session: ClientSession) -> None:
+    """List all users."""
+    print_resources(
+        session.client.get_users(),
+        id="id",
+        name="name",
+        email="email",
+        admin="is_admin",
+        active="is_active",
+    )
+
+
+@user.command("create")
+@click.option("-n", "--name", required=True, help="Name to log in with.")
+@click.option("--email", required=True)
+@click.option("--admin", is_flag=True, help="May manage users and see all experiments.")
+@pass_session
+def create_user(session: ClientSession, name: str, email: str, admin: bool) -> None:
+    """Add a user; asks for the password."""
+    password = ask_password(f"Password for {name}", confirm=True)
+    session.client.create_user(name, password, email, admin)
+
+
+@user.command("rm")
+@click.option("-n", "--name", required=True, help="The user's name.")
+@pass_session
+def delete_user(session: ClientSession, name: str) -> None:
+    """Lock a user out; the user's experiments stay."""
+    session.client.delete_user(name)

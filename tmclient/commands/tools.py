@@ -1,0 +1,118 @@
+"""Tools."""
+
+import json
+
+import click
+
+from tmclient.commands.session import (
+    ClientSession,
+    pass_session,
+    print_log,
+    print_resources,
+    print_table,
+    resource_group,
+)
+
+tools = resource_group("tools", "Ask tools, watch them, and look at their results.")
+
+
+@tools.command("available")
+@pass_session
+def list_tools(session: ClientSession) -> None:
+    """List the tools that the server has."""
+    print_resources(session.client.get_tools(), name="name", description="description")
+
+
+@tools.command("request")
+@click.option("--tool", "tool_name", required=True, help="Name of the tool.")
+@click.option("-o", "--object-type", "type_name", help="Type of the objects that it looks at.")
+@click.option(
+    "-f", "--feature", "features", multiple=True, help="Feature to look at; may be repeated."
+)
+@click.option("--payload", help="All that the tool needs to know, as JSON.")
+@click.option("--wait", is_flag=True, help="Wait for the result.")
+@pass_session
+def request_tool(
+    session: ClientSession,
+    tool_name: str,
+    type_name: str | None,
+    features: tuple[str, ...],
+    payload: str | None,
+    wait: bool,
+) -> None:
+    """Start a tool."""
+    try:
+        content = json.loads(payload or "{}")
+    except ValueError as error:
+        raise click.UsageError(f"--payload is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise click.UsageError('--payload must be a JSON object, {"n_clusters": 3} for example.')
+    if type_name is not None:
+        content["chosen_object_type"] = type_name
+    if features:
+        content |= {"selected_feature": features[0], "selected_features": list(features)}
+    submission_id = session.client.request_tool(tool_name, content)
+    click.echo(f"Submission {submission_id}")
+    if wait:
+        result = session.client.wait_for_tool(submission_id)
+        click.echo(f"Result {result['name']}")
+
+
+@tools.command("ls")
+@pass_session
+def list_results(session: ClientSession) -> None:
+    """List the results of tools."""
+    print_resources(
+        session.client.get_tool_results(),
+        id="id",
+        name="name",
+        tool="tool_name",
+        type="type",
+        submission="submission_id",
+    )
+
+
+@tools.command("rename")
+@click.option("-n", "--name", required=True, help="Its present name.")
+@click.option("--new-name", required=True)
+@pass_session
+def rename_result(session: ClientSession, name: str, new_name: str) -> None:
+    """Rename a result."""
+    session.client.rename_tool_result(name, new_name)
+
+
+@tools.command("rm")
+@click.option("-n", "--name", required=True, help="Its name.")
+@pass_session
+def delete_result(session: ClientSession, name: str) -> None:
+    """Delete a result."""
+    session.client.delete_tool_result(name)
+
+
+@tools.command("status")
+@click.option("--tool", "tool_name", help="Only jobs of this tool.")
+@pass_session
+def show_status(session: ClientSession, tool_name: str | None) -> None:
+    """Show how far tools are."""
+    columns = {
+        "ID": "id",
+        "Name": "name",
+        "Submission": "submission_id",
+        "Submitted": "submitted_at",
+        "State": "state",
+        "Exitcode": "exitcode",
+        "Wall Time": "time",
+        "CPU Time": "cpu_time",
+        "Memory (MB)": "memory",
+    }
+    jobs = session.client.get_tools_status(tool_name)
+    print_table(list(columns), [[job.get(key) for key in columns.values()] for job in jobs])
+
+
+@tools.command("log")
+@click.option("--name", required=True, help="Name of the job.")
+@click.option("--submission", "submission_id", type=int, required=True)
+@pass_session
+def show_log(session: ClientSession, name: str, submission_id: int) -> None:
+    """Show what a job of a tool printed."""
+    print_log(session.client.get_tool_job_log(name, submission_id))

@@ -1,0 +1,168 @@
+"""The tus protocol: a file in pieces, which goes on where it broke off."""
+
+import base64
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from tmclient.connection import Connection
+from tmclient.errors import RequestError
+
+_VERSION = {"Tus-Resumable": "1.0.0"}
+_PIECE = 8 * 1024 * 1024
+_GONE = (403, 404, 410)
+
+
+class UploadUrls:
+    """Remembers where uploads go on, for when the program is ended in the middle of them.
+
+    Parameters
+    ----------
+    target
+        Where files are sent to: the same file may be sent to several places.
+    folder
+        Where to remember it; below the user's cache if not given.
+    """
+
+    def __init__(self, target: str, folder: Path | None = None) -> None:
+        self._target = target
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        self._folder = folder or cache / "tmclient" / "uploads"
+
+    def get(self, file: Path) -> str | None:
+        """The id of the upload of a file, if it was begun and the file is still the same."""
+        try:
+            return self._note(file).read_text(encoding="utf-8")
+        except OSError:
+            return None
+
+    def set(self, file: Path, upload_id: str) -> None:
+        """Remember the id of an upload."""
+        # where nothing can be remembered, a file is sent again from its beginning
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._note(file).write_text(upload_id, encoding="utf-8")
+
+    def remove(self, file: Path) -> None:
+        """Forget an upload that has ended."""
+        with contextlib.suppress(OSError):
+            self._note(file).unlink(missing_ok=True)
+
+    def _note(self, file: Path) -> Path:
+        status = file.stat()
+        parts = (self._target, str(file.resolve()), str(status.st_size), str(status.st_mtime_ns))
+        return self._folder / hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+class ResumableUpload:
+    """Sends one file.
+
+    Parameters
+    ----------
+    connection
+        The server and the user.
+    url
+        Path of the collection of uploads that this one belongs to.
+    file
+        The file.
+    urls
+        Remembers where it goes on.
+    """
+
+    def __init__(self, connection: Connection, url: str, file: Path, urls: UploadUrls) -> None:
+        self._connection = connection
+        self._url = url
+        self._file = file
+        self._urls = urls
+        self._size = file.stat().st_size
+        self._n_reported = 0
+        self._upload_id = urls.get(file)
+
+    def send(self, arrived: Callable[[int], None]) -> str:
+        """Send what the server does not have yet.
+
+        Parameters
+        ----------
+        arrived
+            Called with the number of further bytes that the server has.
+
+        Returns
+        -------
+        str
+            What the server says of the file.
+
+        Raises
+        ------
+        RequestError, ServerUnreachable
+            If that broke off; sending goes on where it did.
+        """
+        found = self._find()
+        upload_id, offset = found or (self._create(), 0)
+        with self._file.open("rb") as file:
+            file.seek(offset)
+            while True:
+                arrived(offset - self._n_reported)
+                self._n_reported = offset
+                piece = file.read(_PIECE)
+                if not piece:
+                    break
+                offset = self._send_piece(upload_id, offset, piece)
+                file.seek(offset)
+        if offset < self._size:
+            raise OSError(f"{self._file} became shorter while it was sent.")
+        self._urls.remove(self._file)
+        return "ok"
+
+    def _find(self) -> tuple[str, int] | None:
+        """An upload that was begun, and how much of it has arrived."""
+        if self._upload_id is None:
+            return None
+        path = self._path(self._upload_id)
+        try:
+            response = self._connection.request("HEAD", path, headers=_VERSION)
+        except RequestError as error:
+            if error.status_code not in _GONE:
+                raise
+            return None
+        return self._upload_id, int(response.headers["Upload-Offset"])
+
+    def _create(self) -> str:
+        with self._file.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        metadata = {"filename": self._file.name, "sha256": digest}
+        response = self._connection.request(
+            "POST",
+            self._url,
+            headers={
+                **_VERSION,
+                "Upload-Length": str(self._size),
+                "Upload-Metadata": ",".join(
+                    f"{name} {base64.b64encode(value.encode()).decode()}"
+                    for name, value in metadata.items()
+                ),
+            },
+        )
+        # only the id: a proxy may have another idea of the server's address than the user has
+        upload_id = urlsplit(response.headers["Location"]).path.rstrip("/").rpartition("/")[2]
+        self._upload_id = upload_id
+        self._urls.set(self._file, upload_id)
+        return upload_id
+
+    def _send_piece(self, upload_id: str, offset: int, piece: bytes) -> int:
+        response = self._connection.request(
+            "PATCH",
+            self._path(upload_id),
+            body=piece,
+            headers={
+                **_VERSION,
+                "Upload-Offset": str(offset),
+                "Content-Type": "application/offset+octet-stream",
+            },
+        )
+        return int(response.headers["Upload-Offset"])
+
+    def _path(self, upload_id: str) -> str:
+        return f"{self._url}/{quote(upload_id, safe='=%')}"

@@ -1,0 +1,252 @@
+"""What was measured of objects and where they lie: tables of any length."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tmclient.errors import ResourceError, ServerUnreachable
+from tmclient.places import Place, Selection
+from tmclient.plates import Plates
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+VALUES, METADATA = "feature-values", "metadata"
+
+
+class Values(Plates):
+    """Methods of the client for feature values and metadata of objects."""
+
+    def download_feature_values(
+        self,
+        mapobject_type_name: str,
+        plate_name: str | None = None,
+        well_name: str | None = None,
+        well_pos_y: int | None = None,
+        well_pos_x: int | None = None,
+        tpoint: int | None = None,
+    ) -> "DataFrame":
+        """The measurements of all objects of a type, or of those in a part of the experiment.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per object and time point: ``mapobject_id``, then a column per feature.
+        """
+        place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
+        return self._table(mapobject_type_name, VALUES, place)
+
+    def download_object_metadata(
+        self,
+        mapobject_type_name: str,
+        plate_name: str | None = None,
+        well_name: str | None = None,
+        well_pos_y: int | None = None,
+        well_pos_x: int | None = None,
+        tpoint: int | None = None,
+    ) -> "DataFrame":
+        """Where all objects of a type lie, or those in a part of the experiment.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per object, time point and plane: ``mapobject_id``, as in the measurements, then
+            the names and positions of plate, well and site, the object's label there, and what
+            tools have said of it.
+        """
+        place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
+        return self._table(mapobject_type_name, METADATA, place)
+
+    def iterate_feature_values(
+        self,
+        mapobject_type_name: str,
+        plate_name: str | None = None,
+        well_name: str | None = None,
+        well_pos_y: int | None = None,
+        well_pos_x: int | None = None,
+        tpoint: int | None = None,
+    ) -> Iterator["DataFrame"]:
+        """The measurements of objects, in parts that take little memory however many there are."""
+        place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
+        with self._batches(mapobject_type_name, VALUES, place) as reader:
+            for batch in reader:
+                yield batch.to_pandas()
+
+    def iterate_object_metadata(
+        self,
+        mapobject_type_name: str,
+        plate_name: str | None = None,
+        well_name: str | None = None,
+        well_pos_y: int | None = None,
+        well_pos_x: int | None = None,
+        tpoint: int | None = None,
+    ) -> Iterator["DataFrame"]:
+        """Where objects lie, in parts that take little memory however many there are."""
+        place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
+        with self._batches(mapobject_type_name, METADATA, place) as reader:
+            for batch in reader:
+                yield batch.to_pandas()
+
+    def download_table_file(
+        self,
+        mapobject_type_name: str,
+        target: str | Path,
+        *,
+        content: str = VALUES,
+        table_format: str = "csv",
+        selection: Selection | None = None,
+    ) -> Path:
+        """Write the measurements of objects, or where they lie, into a file.
+
+        Parameters
+        ----------
+        target
+            The file; or an existing folder, in which it gets the name that the server says.
+        content
+            ``feature-values`` or ``metadata``.
+        table_format
+            ``csv``, ``parquet`` or ``arrow``.
+        selection
+            Objects in a part of the experiment; all if not given.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
+        identifier = self._id("object type", self._path("mapobject_types"), mapobject_type_name)
+        parameters = (selection or Selection()).parameters() | {"format": table_format}
+        path = self._path("mapobject_types", identifier, content)
+        return self.connection.download(path, Path(target), parameters)
+
+    def download_feature_values_and_metadata_files(
+        self,
+        mapobject_type_name: str,
+        directory: str | Path,
+        parallel: int = 1,
+        table_format: str = "csv",
+    ) -> list[Path]:
+        """Write the measurements of objects and where they lie, two files for each well.
+
+        Parameters
+        ----------
+        directory
+            The folder; it is made if it is not there.
+        parallel
+            How many files are asked for at the same time; 0 for as many as there is use for.
+        table_format
+            ``csv``, ``parquet`` or ``arrow``.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files.
+        """
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+
+        def download(task: tuple[Selection, str]) -> Path:
+            selection, content = task
+            return self.download_table_file(
+                mapobject_type_name,
+                folder,
+                content=content,
+                table_format=table_format,
+                selection=selection,
+            )
+
+        wells = [Selection(well["plate_name"], well["name"]) for well in self.get_wells()]
+        tasks = [(well, content) for well in wells for content in (VALUES, METADATA)]
+        with ThreadPoolExecutor(max_workers=parallel or None) as pool:
+            return list(pool.map(download, tasks))
+
+    def upload_feature_values(
+        self,
+        mapobject_type_name: str,
+        plate_name: str,
+        well_name: str,
+        well_pos_y: int,
+        well_pos_x: int,
+        tpoint: int,
+        data: "DataFrame",
+    ) -> None:
+        """Store what was measured elsewhere of the objects of a site.
+
+        Parameters
+        ----------
+        data
+            A row for each object, a column for each feature; the index holds the labels.
+        """
+        place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint).parameters()
+        del place["zplane"]
+        numbers = data.astype(float)
+        # JSON has no number for a value that is missing
+        values = numbers.astype(object).where(numbers.notna(), None).to_numpy().tolist()
+        identifier = self._id("object type", self._path("mapobject_types"), mapobject_type_name)
+        self.connection.post(
+            self._path("mapobject_types", identifier, VALUES),
+            {
+                **place,
+                "names": [str(name) for name in data.columns],
+                "labels": [int(label) for label in data.index],
+                "values": values,
+            },
+        )
+
+    def upload_feature_value_file(
+        self,
+        mapobject_type_name: str,
+        plate_name: str,
+        well_name: str,
+        well_pos_y: int,
+        well_pos_x: int,
+        tpoint: int,
+        filename: str | Path,
+        index_col: str = "object_number",
+    ) -> None:
+        """Store what was measured elsewhere of the objects of a site, from a CSV file.
+
+        Parameters
+        ----------
+        filename
+            The file: a row for each object, a column for each feature.
+        index_col
+            The column with the labels.
+        """
+        import pandas as pd
+
+        try:
+            data = pd.read_csv(filename, index_col=index_col)
+            data = data.set_index(data.index.astype(int)).astype(float)
+        except (ValueError, TypeError) as error:
+            raise ResourceError(
+                f"{filename} is no table of numbers with a column {index_col}: {error}"
+            ) from error
+        place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint).parameters()
+        del place["zplane"]
+        self.upload_feature_values(mapobject_type_name, **place, data=data)
+
+    def _table(self, mapobject_type_name: str, content: str, selection: Selection) -> "DataFrame":
+        with self._batches(mapobject_type_name, content, selection) as reader:
+            table: DataFrame = reader.read_all().to_pandas()
+        return table
+
+    @contextmanager
+    def _batches(
+        self, mapobject_type_name: str, content: str, selection: Selection
+    ) -> Iterator[Any]:
+        """Reads an Arrow stream (``pyarrow.RecordBatchReader``) while it arrives."""
+        import pyarrow as pa
+
+        identifier = self._id("object type", self._path("mapobject_types"), mapobject_type_name)
+        path = self._path("mapobject_types", identifier, content)
+        parameters = selection.parameters() | {"format": "arrow"}
+        with self.connection.stream(path, parameters) as response:
+            try:
+                yield pa.ipc.open_stream(response.raw)
+            except pa.ArrowInvalid as error:
+                raise ServerUnreachable(
+                    f"The answer of {self.connection.url} broke off: {error}"
+                ) from error
