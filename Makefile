@@ -7,6 +7,9 @@ VIEWER := tmserver/viewer
 VIEWER_SOURCES := $(shell find $(VIEWER) -type f \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test/*')
 
+# Optional parts of the product, as setup.py names them: make setup EXTRAS=development,vendor-formats
+EXTRAS ?= development
+
 # The first Python that is new enough; PYTHON=... overrules the choice.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -51,7 +54,7 @@ $(BIN)/python:
 
 $(INSTALLED): $(BIN)/python setup.py pyproject.toml
 	@echo "Installing tmserver and what it needs into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[development]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
 $(VIEWER)/node_modules/.package-lock.json: $(VIEWER)/package-lock.json | $(INSTALLED)

