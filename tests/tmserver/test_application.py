@@ -100,3 +100,5 @@ def test_there_is_no_way_out_of_the_viewer(anonymous: Person, path: str) -> None
 def test_a_viewer_that_is_not_built_is_said_to_be_missing(anonymous: Person, viewer: Path) -> None:
     (viewer / "index.html").unlink()
     assert "not built" in anonymous.refused("GET", "/", 503)
+    assert "not built" in anonymous.refused("GET", "/api", 503)
+    anonymous.refused("GET", "/favicon.svg", 404)

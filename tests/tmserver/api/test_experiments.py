@@ -4,7 +4,7 @@ import pytest
 
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
-from tmlib.experiments.models import Cycle, Site, Well
+from tmlib.experiments.models import Channel, Cycle, Site, Well
 from tmlib.settings import Settings
 
 
@@ -48,6 +48,26 @@ def test_names_are_unique(owner: Person, acquisition: str, experiment: str) -> N
     assert '"Plate 1"' in owner.refused("POST", f"{experiment}/plates", 409, json=plate)
     run = {"name": "Run 1", "plate_name": "Plate 1"}
     assert '"Run 1"' in owner.refused("POST", f"{experiment}/acquisitions", 409, json=run)
+
+
+def test_names_stay_unique(
+    owner: Person, acquisition: str, experiment: str, experiment_id: int, database: Database
+) -> None:
+    [first] = owner.get(f"{experiment}/plates")
+    owner.post(f"{experiment}/plates", name="Plate 2")
+    plate = f"{experiment}/plates/{first['id']}"
+    assert '"Plate 2"' in owner.refused("PUT", plate, 409, json={"name": "Plate 2"})
+    owner.post(f"{experiment}/acquisitions", name="Run 2", plate_name="Plate 1")
+    assert '"Run 2"' in owner.refused("PUT", acquisition, 409, json={"name": "Run 2"})
+    owner.post("/api/experiments", **owner.get(experiment) | {"name": "Hits"})
+    assert '"Hits"' in owner.refused("PUT", experiment, 409, json={"name": "Hits"})
+    with database.transaction() as session:
+        for index, name in enumerate(("DNA", "Actin")):
+            values = {"name": name, "wavelength": name, "bit_depth": 16, "index": index}
+            session.add(Channel(experiment_id=experiment_id, **values))
+    _, dna = owner.get(f"{experiment}/channels")
+    channel = f"{experiment}/channels/{dna['id']}"
+    assert '"Actin"' in owner.refused("PUT", channel, 409, json={"name": "Actin"})
 
 
 def test_plates_and_acquisitions(owner: Person, experiment: str, acquisition: str) -> None:

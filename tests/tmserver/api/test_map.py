@@ -220,6 +220,8 @@ def test_types_made_from_the_layout_stay_as_they_are(
     path = f"{experiment}/mapobject_types/{wells['id']}"
     assert '"Wells"' in owner.refused("DELETE", path, 409)
     assert '"Wells"' in owner.refused("PUT", path, 409, json={"name": "Holes"})
+    types = f"{experiment}/mapobject_types"
+    assert '"Wells"' in owner.refused("POST", types, 409, json={"name": "Wells"})
     assert owner.get(f"{experiment}/mapobject_types") == [wells]
 
 

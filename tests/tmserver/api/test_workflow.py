@@ -13,6 +13,9 @@ def test_a_description_comes_back_as_it_was_sent(owner: Person, experiment: str)
     assert owner.get(path) == description
     assert "description" in owner.refused("POST", path, 400, json={})
     assert owner.refused("POST", path, 400, json={"description": {"stages": [{"name": "x"}]}})
+    other = description | {"type": "multiplexing"}
+    message = owner.refused("POST", path, 409, json={"description": other})
+    assert '"multiplexing"' in message
 
 
 def test_a_workflow_is_submitted_watched_and_killed(
