@@ -4,8 +4,6 @@ from pathlib import Path
 
 from tmclient.errors import ResourceError
 
-_GRAY = ("L", "I;16", "I;16B", "I;16L")
-
 
 def convert_image(file: Path, target: Path) -> None:
     """Write a gray image as PNG with the same pixels.
@@ -22,17 +20,17 @@ def convert_image(file: Path, target: Path) -> None:
     ResourceError
         If the image is of another kind.
     """
-    from PIL import Image, UnidentifiedImageError
+    import numpy as np
+    import tifffile
+    from PIL import Image
 
     try:
-        with Image.open(file) as image:
-            n_pages = getattr(image, "n_frames", 1)
-            if image.mode not in _GRAY or n_pages != 1:
-                raise ResourceError(
-                    f"{file} cannot be converted: it is not one gray image of 8 or 16 bits. "
-                    "Send it as it is."
-                )
-            mode = "L" if image.mode == "L" else "I;16"
-            image.convert(mode).save(target, format="PNG", compress_level=6)
-    except (UnidentifiedImageError, OSError) as error:
+        pixels = tifffile.imread(file)
+    except (tifffile.TiffFileError, OSError, ValueError) as error:
         raise ResourceError(f"{file} cannot be converted: {error}") from error
+    if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
+        raise ResourceError(
+            f"{file} cannot be converted: it is not one gray image of 8 or 16 bits. "
+            "Send it as it is."
+        )
+    Image.fromarray(pixels.astype(pixels.dtype.newbyteorder("="))).save(target, format="PNG")

@@ -14,6 +14,7 @@ from tmclient.errors import RequestError
 _VERSION = {"Tus-Resumable": "1.0.0"}
 _PIECE = 8 * 1024 * 1024
 _GONE = (403, 404, 410)
+_CONFLICT = 409
 
 
 class UploadUrls:
@@ -99,8 +100,15 @@ class ResumableUpload:
         RequestError, ServerUnreachable
             If that broke off; sending goes on where it did.
         """
-        found = self._find()
-        upload_id, offset = found or (self._create(), 0)
+        try:
+            upload_id, offset = self._find() or (self._create(), 0)
+        except RequestError as error:
+            if error.status_code != _CONFLICT:
+                raise
+            # the last answer got lost: all has arrived
+            arrived(self._size - self._n_reported)
+            self._urls.remove(self._file)
+            return error.message
         with self._file.open("rb") as file:
             file.seek(offset)
             while True:
