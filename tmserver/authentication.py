@@ -67,9 +67,9 @@ class Proof:
     token: PersonalToken | None = None
 
     @property
-    def only_reads(self) -> bool:
-        """Whether it is good for nothing but reading."""
-        return self.login is None and (self.token is None or not self.token.write_access)
+    def is_signed_url(self) -> bool:
+        """Whether it is good for one path only."""
+        return self.login is None and self.token is None
 
     @property
     def is_admin(self) -> bool:

@@ -72,11 +72,13 @@ def authorize(services: Services, permission: Permission, experiment_id: str | N
 
 
 def _check(proof: Proof, permission: Permission) -> None:
-    if proof.only_reads and request.method not in READING_METHODS:
+    """Refuse what a proof is not good for, whoever's it is."""
+    reads = request.method in READING_METHODS
+    if proof.is_signed_url and not (reads and permission is Permission.READ):
+        raise Forbidden("A signed URL can only be read: send a token instead.")
+    if proof.token is not None and not (reads or proof.token.write_access):
         raise Forbidden(
             "This token may only read: use one with the scope write, or log in with your password."
-            if proof.token
-            else "A signed URL may only be read from: send a token instead."
         )
     if permission in (Permission.LOGIN, Permission.ADMIN) and proof.login is None:
         raise Forbidden("A token is not enough for this: log in with your password.")

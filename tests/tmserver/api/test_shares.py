@@ -57,20 +57,16 @@ def test_administrators_list_the_experiments_of_everybody(
     owner.refused("GET", "/api/experiments?everybody=true", 403)
 
 
-@pytest.mark.parametrize(
-    ("user", "body", "status", "problem"),
-    [
+@pytest.mark.usefixtures("people")
+def test_what_cannot_be_shared_is_named(owner: Person, experiment: str) -> None:
+    for user, body, status, problem in (
         ("nobody", {"permission": "read"}, 404, '"nobody"'),
         ("owner", {"permission": "read"}, 400, "somebody else"),
         ("reader", {"permission": "own"}, 400, "'read' or 'write'"),
         ("reader", {}, 400, '"permission"'),
-    ],
-)
-def test_what_cannot_be_shared_is_named(
-    owner: Person, experiment: str, user: str, body: dict[str, str], status: int, problem: str
-) -> None:
-    path = f"{experiment}/shares/{user}"
-    assert problem in owner.refused("PUT", path, status, json=body)
+    ):
+        path = f"{experiment}/shares/{user}"
+        assert problem in owner.refused("PUT", path, status, json=body)
     assert owner.get(f"{experiment}/shares") == []
 
 

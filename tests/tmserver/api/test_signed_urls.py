@@ -1,6 +1,5 @@
 from typing import Any
 
-import pytest
 from flask import Flask
 
 from tests.tmserver.conftest import PASSWORD, Person
@@ -54,7 +53,7 @@ def test_a_signature_is_good_for_one_path_and_for_reading(
     for method, path in (("GET", "wells"), ("GET", "plates/MQ=="), ("GET", "channels")):
         other = url.replace("/plates?", f"/{path}?")
         assert "not valid for this path" in anonymous.refused(method, other, 401)
-    assert "only be read" in anonymous.refused("POST", url, 403, json={"name": "Plate 1"})
+    assert "can only be read" in anonymous.refused("POST", url, 403, json={"name": "Plate 1"})
     anonymous.refused("GET", url[:-2] + url[-2:].swapcase() + "A", 401)
     anonymous.refused("GET", f"{experiment}/plates?signature=", 401)
     assert owner.get(f"{experiment}/plates") == []
@@ -94,33 +93,25 @@ def test_an_administrator_signs_what_an_administrator_may_read(
     assert anonymous.get(signed(administrator, experiment, f"{experiment}/plates")) == []
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_only_what_the_experiment_lets_read_is_signed(owner: Person, experiment: str) -> None:
+    for path in (
         "/auth/user",
         "/api/experiments",
         "/api/openapi.json",
         "/",
         "",
         "nonsense",
-        "https://elsewhere.example/api/experiments/MQ==/plates",
+        f"https://elsewhere.example{experiment}/plates",
         "/api/experiments/OTk=/plates",
-        "/api/experiments/MQ==/plates/../../OTk=/plates",
-        "/api/experiments/MQ==/signed-urls",
-    ],
-)
-def test_only_what_the_experiment_lets_read_is_signed(
-    owner: Person, experiment: str, path: str
-) -> None:
-    body = {"paths": [path]}
-    message = owner.refused("POST", f"{experiment}/signed-urls", 400, json=body)
-    assert "nothing to be read" in message or "does not belong to this experiment" in message
+        f"{experiment}/plates/../../OTk=/plates",
+        f"{experiment}/signed-urls",
+    ):
+        body = {"paths": [f"{experiment}/plates", path]}
+        message = owner.refused("POST", f"{experiment}/signed-urls", 400, json=body)
+        assert "nothing to be read" in message or "does not belong to this experiment" in message
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"paths": []}, {"paths": ["/"] * 1001}, {"paths": ["/"], "seconds": 0}]
-)
-def test_requests_that_make_no_sense_are_refused(
-    owner: Person, experiment: str, body: dict[str, Any]
-) -> None:
-    owner.refused("POST", f"{experiment}/signed-urls", 400, json=body)
+def test_requests_that_make_no_sense_are_refused(owner: Person, experiment: str) -> None:
+    path = f"{experiment}/plates"
+    for body in ({}, {"paths": []}, {"paths": [path] * 1001}, {"paths": [path], "seconds": 0}):
+        owner.refused("POST", f"{experiment}/signed-urls", 400, json=body)
