@@ -45,6 +45,7 @@ def test_a_simulated_plate_and_the_exit(tmp_path: Path) -> None:
     assert outcome.returncode == 0, outcome.stderr
     assert re.search(r"sites +2\n", re.sub(r" +\n", "\n", outcome.stdout))
     assert re.search(r"objects: Nuclei +\d+, each with \d+ features", outcome.stdout)
+    assert re.search(r"objects: Sites +2, each with 6 features", outcome.stdout)
     assert "time: jterator" in outcome.stdout
 
 

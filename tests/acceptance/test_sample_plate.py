@@ -47,6 +47,17 @@ def test_every_cell_contains_exactly_its_nucleus(finished: Finished) -> None:
     sample.assert_one_to_one(nuclei, cells)
 
 
+def test_every_site_knows_how_good_its_images_are(
+    finished: Finished, sample_plate: SamplePlate
+) -> None:
+    values = finished.client.download_feature_values("Sites")
+    assert len(values) == len(sample_plate.sites)
+    measured = [name for name in values.columns if name != "mapobject_id"]
+    assert len(measured) == 6
+    assert all(name.startswith("Quality_") for name in measured)
+    assert set(values["mapobject_id"]) == set(sample.outlines(finished.client, "Sites"))
+
+
 def test_all_installations_measure_the_same(
     installation: Installation, finished: Finished, values_of_others: dict[str, Values]
 ) -> None:

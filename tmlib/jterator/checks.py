@@ -19,6 +19,8 @@ from tmlib.jterator.modules.registry import Module
 
 _STORED = "(stored objects)"
 
+_OF_LAYOUT = ("Plates", "Wells", "Sites")
+
 
 def check_project(
     pipeline: PipelineDescription,
@@ -256,9 +258,20 @@ def _check_output(
             )
         producers[handle.key] = step.name
         if handle.type == "SegmentedObjects":
+            _check_layout_names(place, step, handle.key)
             registered.add(handle.key)
     elif handle.type == "Measurement":
         _check_references(place, handle, handles)
+
+
+def _check_layout_names(place: str, step: Step, name: str) -> None:
+    """What the layout of the plate makes is not found in images; sites can be measured, though."""
+    if name in _OF_LAYOUT and (name, step.module) != ("Sites", "register_site"):
+        raise PipelineDescriptionError(
+            f'{place} cannot have the key "{name}", the name of what the layout of the plate '
+            'makes; choose another key. Only "register_site" can register "Sites", to measure '
+            "them."
+        )
 
 
 def _check_references(place: str, handle: OutputHandle, handles: HandlesDescription) -> None:

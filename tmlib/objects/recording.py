@@ -8,7 +8,7 @@ the state of the job that it belongs to.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,15 @@ from tmlib.objects.mapobject_types import ensure_features, ensure_layer
 from tmlib.objects.models import FeatureValueFile, Mapobject, MapobjectSegmentation
 from tmlib.objects.outlines import outlines
 from tmlib.storage import ExperimentStorage
+
+
+class Place(NamedTuple):
+    """What a file of feature values is about."""
+
+    mapobject_type_id: int
+    site_id: int
+    tpoint: int
+    zplane: int
 
 
 @dataclass(frozen=True)
@@ -113,14 +122,14 @@ def prepare_site_objects(
         If measurements and label image do not have the same objects, or a feature's name
         cannot be used.
     """
-    keys = _check_feature_names(measurements)
+    keys = check_feature_names(measurements)
     numbers, centroids = _centroids(labels)
-    values = _values_by_label(measurements, numbers)
+    values = values_by_label(measurements, numbers)
     centroids += site_offset
     geometries = _geometries(labels, numbers, centroids, site_offset, as_polygons)
     mapobject_ids, segmentation_ids = _reserve_ids(database, len(numbers))
     path = feature_files.new_path(storage, mapobject_type_id, tpoint, zplane, site_id)
-    table = _table(keys, mapobject_ids, numbers, site_id, values)
+    table = table_of_site(keys, mapobject_ids, numbers, site_id, values)
     feature_files.write(path, keys, [table])
     return PreparedSiteObjects(
         storage=storage,
@@ -150,7 +159,7 @@ def _reserve_ids(database: Database, n_objects: int) -> tuple[range, range]:
     return mapobject_ids, segmentation_ids
 
 
-def _table(
+def table_of_site(
     keys: tuple[str, ...],
     mapobject_ids: range,
     numbers: NDArray[np.int32],
@@ -166,7 +175,8 @@ def _table(
     return pa.table([*identifiers, *values.T], schema=feature_files.schema(keys))
 
 
-def _check_feature_names(measurements: pd.DataFrame) -> tuple[str, ...]:
+def check_feature_names(measurements: pd.DataFrame) -> tuple[str, ...]:
+    """Names of the features; :exc:`BadInput` if one cannot be used."""
     keys = tuple(str(name) for name in measurements.columns)
     for key in keys:
         if not 0 < len(key) <= 255 or key in feature_files.IDENTIFIERS:
@@ -177,7 +187,7 @@ def _check_feature_names(measurements: pd.DataFrame) -> tuple[str, ...]:
     return keys
 
 
-def _values_by_label(measurements: pd.DataFrame, numbers: NDArray[np.int32]) -> NDArray[np.float64]:
+def values_by_label(measurements: pd.DataFrame, numbers: NDArray[np.int32]) -> NDArray[np.float64]:
     """Values (object, feature) in the order of the labels."""
     if not len(measurements.columns):
         return np.empty((len(numbers), 0))
@@ -247,16 +257,7 @@ def record(session: Session, prepared: PreparedSiteObjects) -> list[Path]:
         If the site was deleted in the meantime.
     """
     experiment_id = prepared.storage.experiment_id
-    lock = (
-        select(Site.id)
-        .where(Site.id == prepared.site_id, Site.experiment_id == experiment_id)
-        .with_for_update(key_share=True)
-    )
-    if session.scalar(lock) is None:
-        raise NotFound(
-            f"Site {prepared.site_id} was deleted while its objects were looked for: "
-            "submit the workflow again from its first stage."
-        )
+    lock_site(session, experiment_id, prepared.site_id)
     layer_id = ensure_layer(
         session,
         prepared.mapobject_type_id,
@@ -265,7 +266,9 @@ def record(session: Session, prepared: PreparedSiteObjects) -> list[Path]:
         as_polygons=prepared.as_polygons,
     )
     ensure_features(session, experiment_id, prepared.mapobject_type_id, prepared.feature_keys)
-    outdated = _replace_file(session, prepared)
+    place = Place(prepared.mapobject_type_id, prepared.site_id, prepared.tpoint, prepared.zplane)
+    n_rows = len(prepared.labels)
+    outdated = replace_file(session, prepared.storage, place, prepared.feature_file, n_rows)
     _delete_previous(session, prepared, layer_id)
     insert_objects(
         session,
@@ -283,21 +286,37 @@ def record(session: Session, prepared: PreparedSiteObjects) -> list[Path]:
     return outdated
 
 
-def _replace_file(session: Session, prepared: PreparedSiteObjects) -> list[Path]:
-    storage = prepared.storage
-    place = {
-        "mapobject_type_id": prepared.mapobject_type_id,
-        "site_id": prepared.site_id,
-        "tpoint": prepared.tpoint,
-        "zplane": prepared.zplane,
-    }
-    path = prepared.feature_file.relative_to(storage.root).as_posix()
+def lock_site(session: Session, experiment_id: int, site_id: int) -> None:
+    """Keep a site from being deleted until the transaction ends.
+
+    Raises
+    ------
+    NotFound
+        If it was deleted already.
+    """
+    lock = (
+        select(Site.id)
+        .where(Site.id == site_id, Site.experiment_id == experiment_id)
+        .with_for_update(key_share=True)
+    )
+    if session.scalar(lock) is None:
+        raise NotFound(
+            f"Site {site_id} was deleted while its objects were looked for: "
+            "submit the workflow again from its first stage."
+        )
+
+
+def replace_file(
+    session: Session, storage: ExperimentStorage, place: Place, file: Path, n_rows: int
+) -> list[Path]:
+    """List a file of feature values in place of the one that there was; that is returned."""
+    path = file.relative_to(storage.root).as_posix()
     outdated = session.scalars(
-        delete(FeatureValueFile).filter_by(**place).returning(FeatureValueFile.path)
+        delete(FeatureValueFile).filter_by(**place._asdict()).returning(FeatureValueFile.path)
     ).all()
     session.execute(
         insert(FeatureValueFile).values(
-            experiment_id=storage.experiment_id, path=path, n_rows=len(prepared.labels), **place
+            experiment_id=storage.experiment_id, path=path, n_rows=n_rows, **place._asdict()
         )
     )
     return [storage.root / old for old in outdated if old != path]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import shapely
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib.db.counters import reserve
@@ -14,6 +15,7 @@ from tmlib.objects.mapobject_types import (
     ensure_layer,
     ensure_mapobject_type,
 )
+from tmlib.objects.models import Mapobject
 from tmlib.objects.recording import insert_objects
 
 
@@ -37,6 +39,8 @@ def record_static_objects(
 ) -> None:
     """Make the outlines of plates, wells and sites, in place of those that there were.
 
+    What was there before keeps its id, so that values of it stay true.
+
     Parameters
     ----------
     session
@@ -51,6 +55,7 @@ def record_static_objects(
             session, experiment_id, name, STATIC_TYPES[name], is_static=True
         )
         layer_id = ensure_layer(session, type_id, None, None, as_polygons=True)
+        known = _ids_by_ref(session, experiment_id, type_id)
         delete_objects(session, experiment_id, type_id)
         if not rectangles:
             continue
@@ -59,16 +64,28 @@ def record_static_objects(
         outlines = shapely.box(x + 1, y + 1, x + width - 2, y + height - 2)
         centres = np.stack([y + height / 2, x + width / 2], axis=1)
         n = len(rectangles)
+        new = [ref_id for ref_id in ref_ids if ref_id not in known]
+        if new:
+            known.update(zip(new, reserve(session, len(new), "mapobjects"), strict=True))
         insert_objects(
             session,
             experiment_id=experiment_id,
             mapobject_type_id=type_id,
             layer_id=layer_id,
             ref_ids=ref_ids,
-            mapobject_ids=reserve(session, n, "mapobjects"),
+            mapobject_ids=[known[ref_id] for ref_id in ref_ids],
             segmentation_ids=reserve(session, n, "mapobject_segmentations"),
             labels=[None] * n,
             is_border=[False] * n,
             centroids=centres,
             geometries=np.asarray(outlines),
         )
+
+
+def _ids_by_ref(session: Session, experiment_id: int, type_id: int) -> dict[int, int]:
+    rows = session.execute(
+        select(Mapobject.ref_id, Mapobject.id).where(
+            Mapobject.experiment_id == experiment_id, Mapobject.mapobject_type_id == type_id
+        )
+    )
+    return {row.ref_id: row.id for row in rows}

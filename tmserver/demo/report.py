@@ -16,7 +16,7 @@ def print_report(client: TmClient, status: dict[str, Any], console: Console) -> 
     table.add_row("sites", str(len(client.get_sites())))
     table.add_row("channels", ", ".join(channel["name"] for channel in client.get_channels()))
     for kind in client.get_mapobject_types():
-        if not kind["features"]:  # plates, wells and sites, which nobody measures
+        if not kind["features"]:  # plates and wells, which nobody measures
             continue
         name, n_features = kind["name"], len(kind["features"])
         n_objects = len(client.download_feature_values(name))

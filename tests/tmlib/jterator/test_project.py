@@ -113,6 +113,14 @@ def drop_input(step: str, name: str) -> Change:
         (set_step(0, source="../../evil/smooth.py"), ["../../evil/smooth.py", "shipped module"]),
         (set_step(0, source="smooth.m"), ["smooth.m", "Python"]),
         (
+            lambda d: handle(d, "register_nuclei", "objects").update(key="Wells"),
+            ['"objects"', '"register_nuclei"', '"Wells"', "layout"],
+        ),
+        (
+            lambda d: handle(d, "register_nuclei", "objects").update(key="Sites"),
+            ['"register_nuclei"', '"Sites"', "register_site"],
+        ),
+        (
             lambda d: handle(d, "smooth_nuclei", "image").update(type="Scalar", value=1),
             ['"image"', '"smooth_nuclei"', "an array", "Scalar", "IntensityImage"],
         ),

@@ -33,7 +33,7 @@ def images() -> dict[str, Image]:
 
 def edited(**changes: dict[str, object]) -> Project:
     """The default project with some handles changed, by step and handle."""
-    description = nuclei_and_cells("DAPI", "Actin").to_dict()
+    description = nuclei_and_cells("DAPI", "Actin", quality=False).to_dict()
     for step, values in changes.items():
         handles = description["handles"][step]
         for handle in [*handles["input"], *handles["output"]]:
@@ -51,7 +51,7 @@ def with_step(project: Project, source: str, name: str, handles: dict[str, Any])
 
 
 def test_objects_come_with_labels_features_and_how_to_keep_them(images: dict[str, Image]) -> None:
-    found = run_pipeline(nuclei_and_cells("DAPI", "Actin"), images)
+    found = run_pipeline(nuclei_and_cells("DAPI", "Actin", quality=False), images)
     assert list(found) == ["Nuclei", "Cells"]
     for name, objects in found.items():
         assert objects.name == name
@@ -86,7 +86,7 @@ def test_runs_are_equal_and_leave_the_images_alone(images: dict[str, Image]) -> 
 
 @pytest.mark.parametrize("level", [0, 100, 65535])
 def test_site_without_objects_has_the_same_features(images: dict[str, Image], level: int) -> None:
-    project = nuclei_and_cells("DAPI", "Actin")
+    project = nuclei_and_cells("DAPI", "Actin", quality=False)
     some = run_pipeline(project, images)
     blank = {name: np.full_like(image, level) for name, image in images.items()}
     none = run_pipeline(project, blank)

@@ -266,10 +266,10 @@ def test_two_processes_record_at_the_same_time(laboratory: Laboratory, database_
 def test_deleting_segmented_types_keeps_static_ones(laboratory: Laboratory) -> None:
     laboratory.record(0, crowd(0))
     laboratory.record(1, crowd(1), name="Nuclei")
-    rectangle = PlacedRectangle(1, 0, 0, HEIGHT, WIDTH)
+    first, second = (PlacedRectangle(n, 0, 0, HEIGHT, WIDTH) for n in (1, 2))
     with laboratory.database.transaction() as session:
         record_static_objects(
-            session, laboratory.experiment_id, plates=[rectangle], wells=[], sites=[rectangle] * 2
+            session, laboratory.experiment_id, plates=[first], wells=[], sites=[first, second]
         )
     with laboratory.database.transaction() as session:
         outdated = delete_types(session, laboratory.storage, static=False)

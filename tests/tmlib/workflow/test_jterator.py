@@ -16,7 +16,8 @@ from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import read_labels
 from tmlib.jterator.modules.registry import get
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
-from tmlib.objects.models import MapobjectSegmentation
+from tmlib.objects.feature_values import select_feature_values
+from tmlib.objects.models import Mapobject, MapobjectSegmentation, MapobjectType
 from tmlib.sample import SamplePlate, simulate_plate
 from tmlib.settings import Settings
 from tmlib.workflow import service
@@ -81,6 +82,34 @@ def test_focal_planes_are_projected_by_the_pipeline(run: Run, stacks: SamplePlat
     assert len(right) == len(found)
     assert abs(len(found) - stacks.sites[0].n_nuclei) <= 1
     assert len(np.unique(labels(run))) == len(found) + 1
+
+
+def test_sites_get_the_quality_of_their_images(run: Run) -> None:
+    save(run, projected(nuclei_and_cells("A01_C01", correct=False).to_dict(), "A01_C01"))
+    run.run(ANALYSIS)
+    outlines, first = site_values(run)
+    assert first.column_names[4:] == [
+        f"Quality_{feature}_flat" for feature in ("focus", "saturation", "background")
+    ]
+    assert first["mapobject_id"].to_pylist() == outlines
+    assert first["Quality_focus_flat"][0].as_py() > 0
+    # a new map or analysis changes neither the outlines' ids nor leaves anything behind
+    run.run(("pyramid_creation", {"illuminati": {}}), ANALYSIS)
+    assert site_values(run) == (outlines, first)
+    save(run, projected(nuclei_and_cells("A01_C01", quality=False).to_dict(), "A01_C01"))
+    run.run(ANALYSIS)
+    assert site_values(run) == (outlines, first)
+
+
+def site_values(run: Run) -> tuple[list[int], Any]:
+    """Ids of the outlines of sites, and all values of sites."""
+    with run.database.session() as session:
+        sites = select(MapobjectType.id).where(MapobjectType.name == "Sites").scalar_subquery()
+        found = select(Mapobject.id).where(Mapobject.mapobject_type_id == sites)
+        ids = list(session.scalars(found))
+        type_id = session.scalar(select(sites))
+    assert type_id is not None
+    return ids, select_feature_values(run.database, run.storage, type_id).table()
 
 
 def test_labels_of_an_earlier_analysis_do_not_stay(run: Run) -> None:

@@ -28,7 +28,7 @@ def nuclei_and_cells(
     *,
     nucleus_diameter: float | None = None,
     correct: bool = True,
-    quality: bool = False,
+    quality: bool = True,
 ) -> Project:
     """Make the project that segments ``Nuclei`` and, around them, ``Cells``.
 
@@ -43,8 +43,8 @@ def nuclei_and_cells(
     correct
         Whether the pipeline gets images that are corrected for illumination.
     quality
-        Whether to add objects ``Fields``, one for each site, with focus, saturation and
-        background of the images.
+        Whether to measure focus, saturation and background of the images, as values of the
+        ``Sites``.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def nuclei_and_cells(
         steps |= _cells(cells_channel, diameter)
     steps |= _measurements(objects, channels)
     if quality:
-        objects.append("Fields")
+        objects.append("Sites")
         steps |= _quality(channels)
     pipeline = {
         "input": {"channels": [{"name": name, "correct": correct} for name in channels]},
@@ -176,11 +176,11 @@ def _measurements(objects: list[str], channels: list[str]) -> dict[str, _Step]:
 
 
 def _quality(channels: list[str]) -> dict[str, _Step]:
-    steps = {"register_fields": _Step("register_site", {"image": channels[0], "objects": "Fields"})}
-    field = {"extract_objects": "Fields", "assign_objects": "Fields"}
+    steps = {"register_sites": _Step("register_site", {"image": channels[0], "objects": "Sites"})}
+    site = {"extract_objects": "Sites", "assign_objects": "Sites"}
     for n, channel in enumerate(channels, start=1):
         steps[f"measure_quality_{n}"] = _Step(
-            "measure_quality", {**field, "intensity_image": channel}
+            "measure_quality", {**site, "intensity_image": channel}
         )
     return steps
 

@@ -25,12 +25,19 @@ from tmlib.objects.mapobject_types import (
     set_zoom_thresholds,
 )
 from tmlib.objects.models import MapobjectType
-from tmlib.objects.recording import PreparedSiteObjects, prepare_site_objects, record
+from tmlib.objects.recording import Place, PreparedSiteObjects, prepare_site_objects, record
+from tmlib.objects.site_values import (
+    SITES,
+    PreparedSiteValues,
+    forget_values,
+    prepare_site_values,
+    record_site_values,
+)
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.models import WorkflowSettings
 from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
 from tmlib.workflow.steps.channels import read_channels, read_field_shape
-from tmlib.workflow.steps.plate_map import PlacedSite, read_plate_map
+from tmlib.workflow.steps.plate_map import PlacedSite, PlateMap, draw_layout, read_plate_map
 from tmlib.workflow.steps.site_images import SiteImages, imaged_channels
 
 
@@ -56,10 +63,9 @@ class Jterator(Step):
             channels = read_channels(session, context.experiment_id)
             stored = _type_ids(session, context.experiment_id).keys() - STATIC_TYPES.keys()
             project.check([channel.name for channel in channels], stored)
-            sites = read_plate_map(session, context.experiment_id).sites
-            site_ids = [site.id for site in sites if not site.omitted]
-            fields = [_field(context, site) for site in sites]
-        context.effects.append(lambda session: _renew_types(session, context, project, fields))
+            plate_map = read_plate_map(session, context.experiment_id)
+        site_ids = [site.id for site in plate_map.sites if not site.omitted]
+        context.effects.append(lambda session: _renew_types(session, context, project, plate_map))
         size = int(context.arguments["batch_size"] or 1)
         return [[{"site_ids": part} for part in chunks(site_ids, size)]]
 
@@ -106,6 +112,10 @@ class Jterator(Step):
                     project, images, objects=stored, previous=previous, sandbox=sandbox
                 )
                 for objects in previous.values():
+                    if objects.name == SITES:
+                        place = Place(type_ids[SITES], site.id, tpoint, 0)
+                        _keep_site_values(context, place, objects)
+                        continue
                     write_labels(
                         _field(context, site),
                         objects.name,
@@ -167,6 +177,18 @@ def _record(session: Session, context: JobContext, prepared: PreparedSiteObjects
     context.afterwards.append(lambda: feature_files.remove(outdated))
 
 
+def _keep_site_values(context: JobContext, place: Place, objects: SegmentedObjects) -> None:
+    prepared = prepare_site_values(context.database, context.storage, place, objects.measurements)
+    context.effects.append(lambda session: _record_site_values(session, context, prepared))
+
+
+def _record_site_values(
+    session: Session, context: JobContext, prepared: PreparedSiteValues
+) -> None:
+    outdated = record_site_values(session, prepared)
+    context.afterwards.append(lambda: feature_files.remove(outdated))
+
+
 def _read_project(session: Session, context: JobContext) -> Project:
     settings = session.get(WorkflowSettings, context.experiment_id)
     if settings is None or settings.jterator_project is None:
@@ -193,13 +215,21 @@ def _type_ids(session: Session, experiment_id: int) -> dict[str, int]:
 
 
 def _renew_types(
-    session: Session, context: JobContext, project: Project, fields: list[Path]
+    session: Session, context: JobContext, project: Project, plate_map: PlateMap
 ) -> None:
     """Replace the types that the pipeline makes; others, uploaded ones for example, stay."""
     type_ids = _type_ids(session, context.experiment_id)
     taken = {objects.name for objects in project.pipeline.input.objects}
+    fields = [_field(context, site) for site in plate_map.sites]
     outdated: list[Path] = []
     for name in _as_polygons(project).keys() - taken:
+        if name == SITES:
+            # where nobody has made a map, nobody has drawn the layout
+            if name not in type_ids:
+                draw_layout(session, context.experiment_id, plate_map)
+            else:
+                outdated += forget_values(session, context.storage, type_ids[name])
+            continue
         if name in type_ids:
             outdated += delete_type(session, context.storage, type_ids[name])
             context.afterwards.extend(partial(delete_labels, field, name) for field in fields)

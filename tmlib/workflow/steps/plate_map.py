@@ -9,6 +9,7 @@ from tmlib.errors import BadInput
 from tmlib.experiments.models import Experiment, Plate, Well
 from tmlib.images.alignment import Residues
 from tmlib.images.layout import Box, MapLayout, PlateLayout, WellLayout
+from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
 
 
 @dataclass(frozen=True)
@@ -144,3 +145,18 @@ def _plate_layout(plate: Plate) -> PlateLayout:
             for well in plate.wells
         )
     )
+
+
+def draw_layout(session: Session, experiment_id: int, plate_map: PlateMap) -> None:
+    """Make the outlines of plates, wells and sites as they lie on the map."""
+    record_static_objects(
+        session,
+        experiment_id,
+        plates=_rectangles(plate_map.plate_boxes()),
+        wells=_rectangles(plate_map.well_boxes()),
+        sites=_rectangles([(site.id, site.aligned_box) for site in plate_map.sites]),
+    )
+
+
+def _rectangles(boxes: list[tuple[int, Box]]) -> list[PlacedRectangle]:
+    return [PlacedRectangle(ref_id, box.y, box.x, box.height, box.width) for ref_id, box in boxes]

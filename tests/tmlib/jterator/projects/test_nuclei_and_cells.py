@@ -66,7 +66,7 @@ def test_simulated_nuclei_are_found_in_8_bit_too(plate: SamplePlate) -> None:
     image = tifffile.imread(plate.image_files[0])
     dna = np.minimum(image // 16, 255).astype(np.uint8)
     found = run_pipeline(nuclei_and_cells("DNA"), {"DNA": dna})
-    assert list(found) == ["Nuclei"]
+    assert list(found) == ["Nuclei", "Sites"]
     assert f1_score(site.nuclei(), found["Nuclei"].labels) >= 0.95
 
 
@@ -79,8 +79,10 @@ def test_human_nuclei_and_cells_are_found() -> None:
     found = run_pipeline(nuclei_and_cells("d0", "d2"), images)
     assert 260 <= len(found["Nuclei"].measurements) <= 310
     assert_one_nucleus_per_cell(found)
-    areas = {name: objects.measurements["Morphology_Area"] for name, objects in found.items()}
-    assert areas["Cells"].median() > 2 * areas["Nuclei"].median()
+    areas = {
+        name: found[name].measurements["Morphology_Area"].median() for name in ("Cells", "Nuclei")
+    }
+    assert areas["Cells"] > 2 * areas["Nuclei"]
 
 
 @needs_real_images
@@ -105,10 +107,10 @@ def test_diameter_decides_what_is_debris(plate: SamplePlate) -> None:
 def test_quality_is_measured_for_each_site(plate: SamplePlate) -> None:
     dna, cells = (tifffile.imread(path) for path in plate.image_files[:2])
     blurred = ndimage.gaussian_filter(dna, 3)
-    project = nuclei_and_cells("DNA", "Cells", quality=True)
+    project = nuclei_and_cells("DNA", "Cells")
     sharp, dim = (run_pipeline(project, {"DNA": i, "Cells": cells}) for i in (dna, blurred))
-    assert list(sharp) == ["Nuclei", "Cells", "Fields"]
-    good, bad = (found["Fields"].measurements for found in (sharp, dim))
+    assert list(sharp) == ["Nuclei", "Cells", "Sites"]
+    good, bad = (found["Sites"].measurements for found in (sharp, dim))
     assert list(good.index) == [1]
     assert good.loc[1, "Quality_focus_DNA"] > 2 * bad.loc[1, "Quality_focus_DNA"]
     assert good.loc[1, "Quality_focus_Cells"] == bad.loc[1, "Quality_focus_Cells"]
