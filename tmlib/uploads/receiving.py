@@ -25,7 +25,7 @@ from tmlib.uploads.durable import locked, make_folder, reporting_full_disk
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 
 # Shorter ones are there before anybody could look; a commit that shows them takes as long.
-_LONG_BYTES = 4 * 1024**2
+_LONG_BYTES = 512 * 1024
 
 _logger = logging.getLogger(__name__)
 

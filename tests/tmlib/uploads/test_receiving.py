@@ -47,7 +47,7 @@ def send(
     )
 
 
-LONG = b"long " * 1_000_000
+LONG = b"long " * 200_000
 """So much that a file shows that it arrives."""
 
 
@@ -192,13 +192,13 @@ from tmlib.storage import ExperimentStorage
 from tmlib.uploads.receiving import receive
 
 def chunks():
-    yield b"half" * 2_000_000
+    yield b"half" * 200_000
     print("half", flush=True)
     sys.stdin.read()
 
 url, data_dir, experiment, plate, acquisition, name = sys.argv[1:]
 storage = ExperimentStorage(Path(data_dir), int(experiment))
-receive(Database(url), storage, int(plate), int(acquisition), name, chunks(), 10_000_000)
+receive(Database(url), storage, int(plate), int(acquisition), name, chunks(), 1_000_000)
 """
 
 
