@@ -1,5 +1,7 @@
 """``tm user``: who can log in."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,28 +15,25 @@ from tmlib.accounts import service
 from tmlib.db import Database
 from tmlib.settings import Settings
 
-_password_option = click.option(
-    "--password",
-    envvar="TM_PASSWORD",
-    prompt=True,
-    hide_input=True,
-    confirmation_prompt=True,
-    help="Better from TM_PASSWORD or the prompt than on the command line.",
-)
+_PASSWORD_VARIABLE = "TM_PASSWORD"  # noqa: S105 - a name, not a secret
 
 
 @click.group()
 def user() -> None:
-    """Add, list and disable users, and set passwords."""
+    """Add, list and disable users, and set passwords.
+
+    A password comes from the environment variable TM_PASSWORD, a prompt, or standard input when
+    that is not a terminal.
+    """
 
 
 @user.command()
 @click.argument("name")
 @click.option("--email", required=True, help="The user's address.")
 @click.option("--admin", is_flag=True, help="Let the user administrate the installation.")
-@_password_option
-def add(name: str, email: str, admin: bool, password: str) -> None:
+def add(name: str, email: str, admin: bool) -> None:
     """Add a user who can log in from now on."""
+    password = _read_password()
     with open_database() as database, database.transaction() as session:
         service.create_user(session, name, password, email, is_admin=admin)
     click.echo(f"{name} can log in.")
@@ -53,9 +52,9 @@ def list_users() -> None:
 
 @user.command()
 @click.argument("name")
-@_password_option
-def passwd(name: str, password: str) -> None:
-    """Set a user's password."""
+def passwd(name: str) -> None:
+    """Set a user's password; logins and personal tokens of the user end."""
+    password = _read_password()
     with open_database() as database, database.transaction() as session:
         service.set_password(session, name, password)
     click.echo(f"{name} has a new password.")
@@ -73,6 +72,17 @@ def disable(name: str) -> None:
 def enable(name: str) -> None:
     """Let a user in again."""
     _set_active(name, is_active=True)
+
+
+def _read_password() -> str:
+    # never from the command line, which all users of the machine can see
+    password = os.environ.get(_PASSWORD_VARIABLE)
+    if password is not None:
+        return password
+    if sys.stdin.isatty():
+        prompted: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return prompted
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def _set_active(name: str, *, is_active: bool) -> None:

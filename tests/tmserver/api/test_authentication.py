@@ -1,14 +1,19 @@
 import base64
 import json
+from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
 from tests.tmserver.conftest import PASSWORD, Person
 from tmlib.accounts.attempts import MAX_FAILURES
+from tmlib.accounts.models import RevokedLogin, User
 from tmlib.accounts.service import set_active
 from tmlib.db import Database
+from tmlib.db.base import now
+from tmserver.authentication import issue_token
 
 LOGIN = {"username": "owner", "password": PASSWORD}
 
@@ -115,3 +120,122 @@ def test_cookies_are_kept_to_encrypted_connections_that_they_were_set_on(app: Fl
     browser = app.test_client()
     answer = browser.post("/auth/cookie", json=LOGIN, base_url="https://localhost")
     assert all("Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie"))
+
+
+@pytest.mark.usefixtures("people")
+def test_a_login_ends_when_it_is_told_to_and_others_go_on(anonymous: Person) -> None:
+    ended, other = log_in(anonymous), log_in(anonymous)
+    headers = {"Authorization": f"JWT {ended}"}
+    assert anonymous.request("POST", "/auth/logout", headers=headers).json == {"message": "ok"}
+    for _ in range(2):
+        message = anonymous.refused("POST", "/auth/logout", 401, headers=headers)
+        assert "has ended" in message
+    assert ask(anonymous, f"JWT {other}").status_code == 200
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/auth/cookie"), ("POST", "/auth/logout")])
+def test_who_kept_the_cookie_of_a_browser_that_logged_out_is_out_too(
+    app: Flask, method: str, path: str
+) -> None:
+    browser, thief = app.test_client(), app.test_client()
+    browser.post("/auth/cookie", json=LOGIN)
+    cookie, proof = (
+        browser.get_cookie(name) for name in ("access_token_cookie", "csrf_access_token")
+    )
+    assert cookie is not None
+    assert proof is not None
+    thief.set_cookie("access_token_cookie", cookie.value)
+    assert thief.get("/auth/user").status_code == 200
+    headers = {"X-CSRF-TOKEN": proof.value}
+    assert browser.open(path, method=method, headers=headers).status_code == 200
+    assert browser.get_cookie("access_token_cookie") is None
+    assert thief.get("/auth/user").status_code == 401
+    # logging out is no mistake of who is out already
+    assert browser.delete("/auth/cookie").status_code == 200
+
+
+@pytest.mark.usefixtures("people")
+def test_ended_logins_are_remembered_until_they_expire(
+    anonymous: Person, database: Database
+) -> None:
+    with database.transaction() as session:
+        session.add(RevokedLogin(login_id="of yesterday", expires_at=now() - timedelta(days=1)))
+    headers = {"Authorization": f"Bearer {log_in(anonymous)}"}
+    anonymous.request("POST", "/auth/logout", headers=headers)
+    with database.session() as session:
+        [revoked] = session.scalars(select(RevokedLogin))
+    assert timedelta(hours=71) < revoked.expires_at - now() < timedelta(hours=73)
+
+
+@pytest.mark.usefixtures("people")
+def test_a_refreshed_login_is_another_one_that_began_as_early(anonymous: Person) -> None:
+    headers = {"Authorization": f"Bearer {log_in(anonymous)}"}
+    answer = anonymous.request("POST", "/auth/refresh", headers=headers)
+    assert answer.json is not None
+    token = answer.json["access_token"]
+    first, second = (
+        json.loads(base64.urlsafe_b64decode(part.split(".")[1] + "=="))
+        for part in (headers["Authorization"], token)
+    )
+    assert first["auth_time"] == second["auth_time"]
+    assert first["jti"] != second["jti"]
+    for each in (headers["Authorization"], f"Bearer {token}"):
+        assert ask(anonymous, each).status_code == 200
+
+
+def test_refreshing_ends_a_month_after_the_password_was_given(
+    app: Flask, people: dict[str, Person], anonymous: Person
+) -> None:
+    user = User(id=people["owner"].user_id, name="owner", login_generation=0)
+    for days, status in ((29, 200), (31, 401)):
+        with app.app_context():
+            token = issue_token(user, now() - timedelta(days=days))
+        headers = {"Authorization": f"Bearer {token}"}
+        assert anonymous.request("POST", "/auth/refresh", headers=headers).status_code == status
+
+
+@pytest.mark.usefixtures("people")
+def test_a_browser_refreshes_its_cookie(app: Flask) -> None:
+    browser = app.test_client()
+    browser.post("/auth/cookie", json=LOGIN)
+    before, proof = (
+        browser.get_cookie(name) for name in ("access_token_cookie", "csrf_access_token")
+    )
+    assert before is not None
+    assert proof is not None
+    assert browser.post("/auth/refresh").status_code == 403
+    answer = browser.post("/auth/refresh", headers={"X-CSRF-TOKEN": proof.value})
+    assert answer.json == {"message": "ok", "access_token": None}
+    after = browser.get_cookie("access_token_cookie")
+    assert after is not None
+    assert after.value != before.value
+    assert browser.get("/auth/user").status_code == 200
+
+
+def test_a_proof_of_any_kind_costs_one_query(
+    app: Flask, database: Database, owner: Person, anonymous: Person, experiment: str
+) -> None:
+    script = Person(
+        app,
+        authorization="Bearer " + owner.post("/auth/tokens", name="x", scope="read")["token"],
+    )
+    script.get("/auth/user")  # which notes that the token is used
+    [signed] = owner.post(f"{experiment}/signed-urls", paths=[experiment])
+    statements: list[str] = []
+    event.listen(
+        app.extensions["tmserver"].database.engine,
+        "before_cursor_execute",
+        lambda *arguments: statements.append(arguments[2]),
+    )
+    for person, path, tables in (
+        (owner, "/auth/user", ["users"]),
+        (script, "/auth/user", ["users"]),
+        (owner, experiment, ["users", "experiments"]),
+        (script, experiment, ["users", "experiments"]),
+        (anonymous, signed["url"], ["users", "experiments"]),
+    ):
+        statements.clear()
+        person.get(path)
+        selects = [found for found in statements if found.startswith("SELECT")]
+        assert [one.removeprefix("SELECT ").partition(".")[0] for one in selects] == tables

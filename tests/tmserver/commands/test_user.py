@@ -1,9 +1,17 @@
+import os
+import pty
+import subprocess
+import sys
+
 import pytest
+from click.testing import CliRunner
 
 from tests.tmserver.commands.conftest import Tm
 from tmlib.accounts import service
 from tmlib.db import Database
 from tmlib.errors import NotLoggedIn
+from tmlib.settings import Settings
+from tmserver.command_line import cli
 
 PASSWORD = "correct horse battery"
 
@@ -33,7 +41,8 @@ def test_users_are_listed(tm: Tm) -> None:
 
 def test_a_disabled_user_is_out_until_enabled(tm: Tm, database: Database) -> None:
     add(tm, "ada")
-    assert tm("user", "disable", "ada").exit_code == 0
+    result = tm("user", "disable", "ada")
+    assert (result.exit_code, result.output) == (0, "ada can no longer log in.\n")
     with database.session() as session, pytest.raises(NotLoggedIn):
         service.authenticate(session, "ada", PASSWORD)
     assert tm("user", "enable", "ada").exit_code == 0
@@ -47,6 +56,55 @@ def test_a_new_password_replaces_the_old_one(tm: Tm, database: Database) -> None
     with database.session() as session:
         service.authenticate(session, "ada", "another good one")
     with database.session() as session, pytest.raises(NotLoggedIn):
+        service.authenticate(session, "ada", PASSWORD)
+
+
+def test_the_last_administrator_is_not_disabled(tm: Tm) -> None:
+    add(tm, "ada", "--admin")
+    result = tm("user", "disable", "ada")
+    assert result.exit_code == 1
+    assert '"ada" is the last administrator' in result.stderr
+    add(tm, "bob", "--admin")
+    assert tm("user", "disable", "ada").exit_code == 0
+
+
+def test_a_password_comes_through_a_pipe(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TM_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("TM_DATABASE_URL", settings.resolved_database_url)
+    arguments = ["user", "add", "ada", "--email", "ada@example.org"]
+    result = CliRunner().invoke(cli, arguments, input=f"{PASSWORD}\n")
+    assert result.exit_code == 0, result.output
+    assert PASSWORD not in result.output
+    with database.session() as session:
+        service.authenticate(session, "ada", PASSWORD)
+
+
+def test_a_terminal_is_asked_twice_and_shows_nothing(
+    settings: Settings, database: Database
+) -> None:
+    environment = os.environ | {
+        "TM_DATA_DIR": str(settings.data_dir),
+        "TM_DATABASE_URL": settings.resolved_database_url,
+    }
+    command = [sys.executable, "-m", "tmserver", "user", "add", "ada", "--email", "ada@lab.example"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        for question in (b"Password: ", b"Repeat for confirmation: "):
+            while not shown.endswith(question):
+                shown += os.read(ours, 1024)
+            os.write(ours, PASSWORD.encode() + b"\n")
+        while b"can log in" not in shown:
+            shown += os.read(ours, 1024)
+    os.close(ours)
+    assert process.returncode == 0
+    assert PASSWORD.encode() not in shown
+    with database.session() as session:
         service.authenticate(session, "ada", PASSWORD)
 
 
