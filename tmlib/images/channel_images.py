@@ -82,7 +82,8 @@ def write_plane(
 ) -> None:
     """Write one plane of a field; the field is created when it does not exist.
 
-    Several processes may write planes of the same field at once, and any plane again.
+    Several processes may write planes of the same field at once, and any plane again. A plane
+    whose pixels are there already is left as it is, with its :func:`plane_stamp`.
 
     Parameters
     ----------
@@ -126,7 +127,10 @@ def write_plane(
     # the distance of focal planes is not known: no unit is better than a wrong one
     image["axes"][2].pop("unit", None)
     write_group(field_path, {"multiscales": [image], "omero": display(channel_names, shape.dtype)})
-    write_stored(open_array(path)[t, c, z], pixels, path)
+    view = open_array(path)[t, c, z]
+    present = read_stored(view)
+    if present is None or not np.array_equal(present, pixels):
+        write_stored(view, pixels, path)
 
 
 def read_plane(field_path: Path, *, t: int, c: int, z: int) -> GrayImage:

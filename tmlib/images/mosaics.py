@@ -147,6 +147,11 @@ def level_regions(height: int, width: int, level: int) -> list[Region]:
     return base_regions(*level_shapes(height, width)[level])
 
 
+def shard_path(path: Path, dataset: int, cell: tuple[int, int]) -> Path:
+    """File of the region in this row and column of regions; data set 0 is the base."""
+    return path / str(dataset) / "c" / str(cell[0]) / str(cell[1])
+
+
 def write_base(path: Path, region: Region, images: Sequence[PlacedImage]) -> None:
     """Write one region of the base level.
 

@@ -14,6 +14,7 @@ from tmlib.errors import BadInput, Conflict, NotFound, Unavailable
 from tmlib.images.channel_images import (
     FieldShape,
     field_path,
+    plane_stamp,
     read_plane,
     write_plane,
     write_plate_metadata,
@@ -203,3 +204,13 @@ def test_metadata_can_be_written_again(full_plate):
     write_plate_metadata(full_plate, "new name", {"B03": 2, "AA12": 1, "B01": 1})
     attributes = json.loads((full_plate / "zarr.json").read_text())["attributes"]
     assert attributes["ome"]["plate"]["name"] == "new name"
+
+
+def test_a_plane_that_is_there_already_keeps_its_stamp(tmp_path):
+    field, shape = tmp_path / "f", FieldShape(1, 1, 1, 30, 40)
+    one, other = np.full((30, 40), 5, np.uint16), np.full((30, 40), 6, np.uint16)
+    stamps = []
+    for pixels in (one, one, other):
+        write_plane(field, shape, ["DAPI"], t=0, c=0, z=0, pixels=pixels)
+        stamps.append(plane_stamp(field, t=0, c=0, z=0))
+    assert stamps[0] == stamps[1] != stamps[2]

@@ -1,5 +1,6 @@
 """The map of a plate: when it changes, what of it is made anew, and what is left out."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ from sqlalchemy import select
 from tests.services.runs import CONVERSION, Run
 from tmlib.db import Database
 from tmlib.experiments.models import ChannelLayer, Experiment, IllumstatsFile, Site
-from tmlib.images import mosaics
+from tmlib.images import mosaic_regions, mosaics
 from tmlib.images.channel_images import field_path, read_plane
 from tmlib.settings import Settings
 from tmlib.workflow.models import Job
 from tmlib.workflow.steps.plate_map import read_plate_map
 
 SIZE = 80
+LAYOUT = {"metaconfig": {"n_vertical": 1, "n_horizontal": 2}}
 PYRAMID = ("pyramid_creation", {"illuminati": {}})
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -39,8 +41,7 @@ def run(database: Database, experiment: Experiment, settings: Settings, tmp_path
                 files.append(file)
     run = Run(database, experiment, settings)
     run.upload("plate", "first", files)
-    layout = {"metaconfig": {"n_vertical": 1, "n_horizontal": 2}}
-    run.run(("image_conversion", CONVERSION | layout))
+    run.run(("image_conversion", CONVERSION | LAYOUT))
     return run
 
 
@@ -118,11 +119,68 @@ def shown_elsewhere(run: Run, layer: ChannelLayer) -> tuple[int, int]:
     return channel["window"]["start"], channel["window"]["end"]
 
 
-def test_new_pixels_make_a_new_map(run: Run) -> None:
+def shards(run: Run, layer: ChannelLayer) -> dict[str, tuple[int, bytes]]:
+    """Number and content of the files of a layer's regions, by level and place."""
+    root = path(run, layer)
+    files = [file for file in root.glob("*/c/*/*") if file.is_file()]
+    return {str(file.relative_to(root)): (file.stat().st_ino, file.read_bytes()) for file in files}
+
+
+def convert_again(run: Run) -> None:
+    run.run(("image_conversion", CONVERSION | LAYOUT))
+
+
+def change_site(run: Run, well: str, field: int) -> None:
+    """Upload other pixels of a site's first channel, and convert all images again."""
+    [file] = run.storage.root.rglob(f"plate_{well}_T0001F00{field}L01A01Z01C01.tif")
+    pixels = np.full((SIZE, SIZE), 7777, np.uint16)
+    tifffile.imwrite(file, pixels, photometric="minisblack", metadata=None)
+    convert_again(run)
+
+
+def test_a_map_of_the_same_pixels_is_not_made_again(run: Run) -> None:
     run.run(PYRAMID)
-    old = layers(run)
-    run.run(("image_conversion", CONVERSION), PYRAMID)
-    assert all(layer.version != old[name].version for name, layer in layers(run).items())
+    old = {name: shards(run, layer) for name, layer in layers(run).items()}
+    assert all(old.values())
+    convert_again(run)
+    run.run(PYRAMID)
+    assert {name: shards(run, layer) for name, layer in layers(run).items()} == old
+
+
+def test_only_regions_that_changed_are_made_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mosaics, "SHARD_SIZE", 256)
+    monkeypatch.setattr(mosaic_regions, "SHARD_SIZE", 256)
+    run.run(PYRAMID)
+    old, old_layers = {}, layers(run)
+    for name, layer in old_layers.items():
+        old[name] = shards(run, layer)
+    change_site(run, "B03", 1)
+    run.run(PYRAMID)
+    new = layers(run)
+    assert new["A01_C02"].version == old_layers["A01_C02"].version
+    assert shards(run, new["A01_C02"]) == old["A01_C02"]
+    found = shards(run, new["A01_C01"])
+    assert found.keys() == old["A01_C01"].keys()
+    changed = {name for name in found if found[name] != old["A01_C01"][name]}
+    # the map is 80 x 820 pixels; B03 begins at x = 660, and reaches to 740
+    assert changed == {"0/c/0/2", "1/c/0/1", "2/c/0/0"}
+    assert set(found) - changed == {"0/c/0/0", "0/c/0/3", "1/c/0/0"}
+    pyramid = [zarr.open_array(path(run, new["A01_C01"]) / str(i), mode="r")[:] for i in range(3)]
+    assert (pyramid[0][:, 660 : 660 + SIZE] == 7777).all()
+    make_all_again(run)
+    [again] = [layer for name, layer in layers(run).items() if name == "A01_C01"]
+    assert again.version == new["A01_C01"].version
+    for i, level in enumerate(pyramid):
+        assert np.array_equal(zarr.open_array(path(run, again) / str(i), mode="r")[:], level)
+    assert not shards(run, again).items() & found.items()
+
+
+def make_all_again(run: Run) -> None:
+    for folder in run.storage.mosaics.iterdir():
+        shutil.rmtree(folder)
+    run.run(PYRAMID)
 
 
 def test_sites_that_were_not_imaged_stay_black(run: Run) -> None:

@@ -18,13 +18,19 @@ from tmlib.experiments.models import Channel, ChannelImageFile, ChannelLayer, Ex
 from tmlib.images import mosaics
 from tmlib.images.channel_images import field_path, plane_stamp
 from tmlib.images.layout import Box
+from tmlib.images.mosaic_regions import (
+    Digests,
+    KnownRegions,
+    is_complete,
+    region_digests,
+    save_digests,
+)
 from tmlib.images.mosaics import PlacedImage, Region
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
 from tmlib.workflow.steps.channels import pixel_type, read_channels
 from tmlib.workflow.steps.corilla import load_statistics
-from tmlib.workflow.steps.plate_map import PlacedSite, PlateMap, read_plate_map
+from tmlib.workflow.steps.plate_map import PlacedSite, PlateMap, draw_layout, read_plate_map
 from tmlib.workflow.steps.site_images import SiteImages
 
 _LOW_PERCENTILE = 0.001
@@ -34,12 +40,13 @@ _LOW_PERCENTILE = 0.001
 class _Layer:
     """One channel at one time point and focal plane, as it is to be shown.
 
-    ``version`` is a digest of everything that decides about its pixels.
+    ``digests`` tell what each region of its mosaic shows, ``version`` is a digest of them all.
     """
 
     channel: Channel
     tpoint: int
     zplane: int
+    digests: Digests
     version: str
     window: tuple[int, int]
 
@@ -52,7 +59,8 @@ class Illuminati(Step):
     """Pyramids: one mosaic per channel, time point and focal plane, at all zoom levels.
 
     The groups of batches are the zoom levels, from full resolution outwards. The old map is
-    shown until the new one is complete. A layer whose version is there already is not made again.
+    shown until the new one is complete. A layer whose version is there already is not made again,
+    and of others only the regions that no mosaic has.
     """
 
     name = "illuminati"
@@ -86,15 +94,14 @@ class Illuminati(Step):
         with context.database.session() as session:
             plate_map = _read_map(session, context)
             layers = _read_layers(session, context, plate_map)
-            shown = _shown_versions(session, context.experiment_id)
             pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
         height, width = plate_map.size
+        known = KnownRegions(context.storage.mosaics)
         outdated = []
         for layer in layers:
             path = context.storage.mosaic(*layer.key, layer.version)
-            if shown.get(layer.key) == layer.version and path.exists():
+            if is_complete(path):
                 continue
-            outdated.append(layer)
             mosaics.create_mosaic(
                 path,
                 height=height,
@@ -103,8 +110,9 @@ class Illuminati(Step):
                 name=layer.channel.name,
                 pixel_size=pixel_size,
             )
-        logger.info("%d of %d channel layers have to be made", len(outdated), len(layers))
-        return _levels(height, width, outdated, int(context.arguments["batch_size"] or 1))
+            outdated.append((layer, known.take(path, height, width, layer.digests)))
+        _tell(len(layers), outdated)
+        return _levels(outdated, int(context.arguments["batch_size"] or 1))
 
     def run(self, context: JobContext, batch: Batch) -> None:
         """Write the regions of a batch."""
@@ -133,15 +141,10 @@ class Illuminati(Step):
                     'was made: submit the workflow again from stage "pyramid_creation".'
                 )
             mosaics.set_window(path, *layer.window)
+            save_digests(path, layer.digests)
         context.effects.append(lambda session: _show(session, context, plate_map, layers))
         context.effects.append(
-            lambda session: record_static_objects(
-                session,
-                context.experiment_id,
-                plates=_rectangles(plate_map.plate_boxes()),
-                wells=_rectangles(plate_map.well_boxes()),
-                sites=_rectangles([(site.id, site.aligned_box) for site in plate_map.sites]),
-            )
+            lambda session: draw_layout(session, context.experiment_id, plate_map)
         )
 
 
@@ -209,18 +212,18 @@ def _read_layers(session: Session, context: JobContext, plate_map: PlateMap) -> 
         channel = by_id[channel_id]
         sites = _sites_of_layer(session, context, plate_map, channel_id, tpoint, zplane)
         correct, align = _is_corrected(context, channel.name), bool(context.arguments["align"])
-        digest = hashlib.sha256(repr(plate_map.size).encode())
+        shown = []
         for site in sites:
-            stamp = plane_stamp(
-                field_path(context.storage.plate_images(site.plate_id), site.well_name, site.field),
-                t=tpoint,
-                c=channel.index,
-                z=zplane,
-            )
+            field = site.plate_id, site.well_name, site.field
+            store = context.storage.plate_images(site.plate_id)
+            plane = {"t": tpoint, "c": channel.index, "z": zplane}
+            stamp = plane_stamp(field_path(store, site.well_name, site.field), **plane)
             settings = images.fingerprint(site, channel.name, correct=correct, align=align)
-            digest.update(repr((site.id, site.box, settings, stamp)).encode())
-        version = digest.hexdigest()[:16]
-        layers.append(_Layer(channel, tpoint, zplane, version, windows[channel.name]))
+            box = site.aligned_box if align else site.box
+            shown.append((box, (field, tuple(plane.values()), settings, stamp)))
+        digests = region_digests(*plate_map.size, pixel_type(channel), shown)
+        version = hashlib.sha256(repr((plate_map.size, digests)).encode()).hexdigest()[:16]
+        layers.append(_Layer(channel, tpoint, zplane, digests, version, windows[channel.name]))
     return layers
 
 
@@ -244,13 +247,6 @@ def _sites_of_layer(
     )
     align = bool(context.arguments["align"])
     return [site for site in plate_map.sites if site.id in imaged and not (align and site.omitted)]
-
-
-def _shown_versions(session: Session, experiment_id: int) -> dict[tuple[int, int, int], str]:
-    layers = session.scalars(
-        select(ChannelLayer).where(ChannelLayer.experiment_id == experiment_id)
-    )
-    return {(layer.channel_id, layer.tpoint, layer.zplane): layer.version for layer in layers}
 
 
 def _overlap(box: Box, region: Region) -> bool:
@@ -345,13 +341,19 @@ def _show(session: Session, context: JobContext, plate_map: PlateMap, layers: li
     )
 
 
-def _levels(height: int, width: int, layers: list[_Layer], batch_size: int) -> list[list[Batch]]:
+def _tell(n_layers: int, outdated: list[tuple[_Layer, list[list[Region]]]]) -> None:
+    """Say in the log what has to be made."""
+    n_regions = sum(len(regions) for _, levels in outdated for regions in levels)
+    n_all = sum(len(digests) for layer, _ in outdated for digests in layer.digests)
+    logger.info("%d of %d channel layers have to be made", len(outdated), n_layers)
+    logger.info("%d of their %d regions have changed", n_regions, n_all)
+
+
+def _levels(
+    outdated: list[tuple[_Layer, list[list[Region]]]], batch_size: int
+) -> list[list[Batch]]:
     """Batches per level, full resolution first."""
-    base = mosaics.base_regions(height, width)
-    n_levels = len(mosaics.level_shapes(height, width))
-    levels: list[tuple[int | None, list[Region]]] = [(None, base)]
-    for level in reversed(range(n_levels - 1)):
-        levels.append((level, mosaics.level_regions(height, width, level)))
+    n_levels = max((len(levels) for _, levels in outdated), default=0)
     return [
         [
             {
@@ -359,19 +361,11 @@ def _levels(height: int, width: int, layers: list[_Layer], batch_size: int) -> l
                 "tpoint": layer.tpoint,
                 "zplane": layer.zplane,
                 "version": layer.version,
-                "level": level,
+                "level": None if level == n_levels - 1 else level,
                 "regions": [[r.y, r.x, r.height, r.width] for r in part],
             }
-            for layer in layers
-            for part in chunks(regions, batch_size)
+            for layer, levels in outdated
+            for part in chunks(levels[level], batch_size)
         ]
-        for level, regions in levels
+        for level in reversed(range(n_levels))
     ]
-
-
-def _rectangles(boxes: list[tuple[int, Box]]) -> list[PlacedRectangle]:
-    return [PlacedRectangle(ref_id, *_sides(box)) for ref_id, box in boxes]
-
-
-def _sides(box: Box) -> tuple[int, int, int, int]:
-    return box.y, box.x, box.height, box.width
