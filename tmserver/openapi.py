@@ -19,18 +19,18 @@ from tmserver.schemas import Error
 _REFERENCE = "#/components/schemas/{model}"
 _JSON = "application/json"
 _FLASK_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
-_FILE_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {"file": {"type": "string", "format": "binary"}},
-                "required": ["file"],
-            }
+_FILE_CONTENT = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "properties": {"file": {"type": "string", "format": "binary"}},
+            "required": ["file"],
         }
-    },
+    }
 }
+_FILE_BODY = {"required": True, "content": _FILE_CONTENT}
+
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 _PHRASES = {460: "Checksum Mismatch"}  # of the tus protocol, which Python does not know
 
@@ -117,12 +117,15 @@ def _describe(
         body = schemas[operation.body, "validation"]
         described["requestBody"] = {
             "required": any(field.is_required() for field in operation.body.model_fields.values()),
-            "content": {_JSON: {"schema": body, "example": example(body, definitions)}},
+            "content": {
+                _JSON: {"schema": body, "example": example(body, definitions)},
+                **{media: _FILE_CONTENT.get(media, {}) for media in operation.file_types},
+            },
         }
     elif operation.takes_file:
         described["requestBody"] = _FILE_BODY
     elif operation.takes_bytes:
-        described["requestBody"] = {"content": {operation.takes_bytes: {}}}
+        described["requestBody"] = {"content": {operation.takes_bytes: _BYTES}}
     if operation.permission is not Permission.PUBLIC:
         described["security"] = [{"token": []}, {"cookie": []}]
         if operation.method == "GET" and operation.permission.is_of_experiment:
@@ -159,7 +162,8 @@ def _responses(
         if not operation.is_bare:
             schema = {"type": "object", "properties": {"data": schema}, "required": ["data"]}
             answer = {"data": answer}
-        success["content"] = {_JSON: {"schema": schema, "example": answer}}
+        others: dict[str, Any] = {media: {} for media in operation.media}
+        success["content"] = {_JSON: {"schema": schema, "example": answer}, **others}
     elif has_content:
         success["content"] = {media: {} for media in operation.media or (_JSON,)}
     responses = {str(status): success for status in operation.success}

@@ -7,7 +7,8 @@ and the model that it returns. The same annotations make the OpenAPI document.
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypedDict, TypeVar, Unpack, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, TypedDict, TypeVar, Unpack, get_args, get_type_hints
 
 from flask import Flask, Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -35,6 +36,7 @@ class Details(TypedDict, total=False):
     media: tuple[str, ...]
     takes_file: bool
     takes_bytes: str
+    file_types: tuple[str, ...]
     success: tuple[int, ...]
 
 
@@ -54,11 +56,14 @@ class Operation:
     raises
         Status codes of errors beyond those that follow from the rest.
     media
-        Media types of what is sent when it is not JSON.
+        Media types of what is sent when it is not JSON, or may be sent in place of it.
     takes_file
         Whether the view itself reads a file from the body.
     takes_bytes
         Media type of a body that the view itself reads.
+    file_types
+        Media types of files that may come in place of JSON; the view reads them, its `body` is
+        None then.
     success
         Status codes of answers other than errors.
     """
@@ -75,6 +80,7 @@ class Operation:
         media: tuple[str, ...] = (),
         takes_file: bool = False,
         takes_bytes: str = "",
+        file_types: tuple[str, ...] = (),
         success: tuple[int, ...] = (200,),
     ) -> None:
         self.method = method
@@ -88,14 +94,15 @@ class Operation:
         self._check(hints)
         self.query: type[BaseModel] | None = hints.get("query")
         self.headers: type[BaseModel] | None = hints.get("headers")
-        self.body: type[BaseModel] | None = hints.get("body")
-        returned = hints["return"]
+        self.body: type[BaseModel] | None = _without(hints.get("body"), NoneType)
+        returned = _without(hints["return"], Response)
         is_class = inspect.isclass(returned)
         is_raw = is_class and issubclass(returned, Response)
         self.answer: TypeAdapter[Any] | None = None if is_raw else TypeAdapter(returned)
         self.is_bare = is_class and issubclass(returned, Bare)
         self.takes_file = takes_file
         self.takes_bytes = takes_bytes
+        self.file_types = file_types
         self.success = success
 
     def _check(self, hints: Mapping[str, Any]) -> None:
@@ -123,9 +130,10 @@ class Operation:
         if self.headers is not None:
             arguments["headers"] = _parse_headers(self.headers)
         if self.body is not None:
-            arguments["body"] = _parse_body(self.body)
+            is_file = request.mimetype in self.file_types
+            arguments["body"] = None if is_file else _parse_body(self.body)
         result = self.view(access, **arguments)
-        if self.answer is None:
+        if self.answer is None or isinstance(result, Response):
             return result  # type: ignore[no-any-return] # the view returns a response itself
         content = self.answer.dump_json(result)
         if not self.is_bare:
@@ -195,6 +203,13 @@ class Routes:
                     methods=[operation.method],
                     provide_automatic_options=path not in tell_options,
                 )
+
+
+def _without(hint: Any, alternative: type) -> Any:
+    """The rest of a union that has this alternative, else the annotation as it is."""
+    options = get_args(hint) if isinstance(hint, UnionType) else ()
+    rest = [option for option in options if option is not alternative]
+    return rest[0] if len(rest) == 1 and len(options) == 2 else hint
 
 
 def path_variables(path: str) -> list[str]:

@@ -6,7 +6,9 @@ draw them over it. A plane of them is one file, written whole, and comes back ju
 
 import contextlib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,13 +84,20 @@ def write_labels(
     except Conflict:  # of images that have been replaced since
         shutil.rmtree(path)
         create_array(path / "0", shape, shard, "int32", _AXES, keep_zeros=True)
-    size = pixel_size or 1.0
-    image = multiscale(name, _AXES, [(1.0, 1.0, size, size)], in_micrometres=pixel_size is not None)
-    # the distance of focal planes is not known: no unit is better than a wrong one
-    image["axes"][1].pop("unit", None)
-    write_group(path, {"multiscales": [image], "image-label": {"source": {"image": "../../"}}})
+    _describe(path, name, _AXES, pixel_size, {"source": {"image": "../../"}})
     write_stored(open_array(path / "0")[t, z], labels, path)
     _list_labels(field_path)
+
+
+def write_label_image(
+    path: Path, name: str, labels: LabelImage, pixel_size: float | None = None
+) -> None:
+    """Write a label image (y, x) that stands for itself into a folder that does not exist yet."""
+    axes = _AXES[-2:]
+    shard = [round_up(size) for size in labels.shape]
+    create_array(path / "0", labels.shape, shard, "int32", axes, keep_zeros=True)
+    _describe(path, name, axes, pixel_size, {})
+    write_stored(open_array(path / "0"), labels, path)
 
 
 def read_labels(field_path: Path, name: str, *, t: int, z: int) -> LabelImage:
@@ -131,6 +140,24 @@ def delete_labels(field_path: Path, name: str) -> None:
     if path.exists():
         shutil.rmtree(path, ignore_errors=True)
         _list_labels(field_path)
+
+
+def _describe(
+    path: Path,
+    name: str,
+    axes: Sequence[str],
+    pixel_size: float | None,
+    label: dict[str, Any],
+) -> None:
+    """Write the OME-NGFF metadata of a label image."""
+    size = pixel_size or 1.0
+    scale = [size if axis in "yx" else 1.0 for axis in axes]
+    image = multiscale(name, axes, [scale], in_micrometres=pixel_size is not None)
+    for axis in image["axes"]:
+        if axis["name"] == "z":
+            # the distance of focal planes is not known: no unit is better than a wrong one
+            axis.pop("unit", None)
+    write_group(path, {"multiscales": [image], "image-label": label})
 
 
 def _path(field_path: Path, name: str) -> Path:

@@ -2,22 +2,30 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Literal
+from typing import Annotated, Literal
 
-from flask import Response, request
+import numpy as np
+import pandas as pd
+from flask import Response
+from pydantic import Field
 
-from tmlib.objects import service
+from tmlib.errors import BadInput
+from tmlib.objects import service, value_updates
 from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.metadata import select_metadata
 from tmlib.objects.selection import Selection, file_name
 from tmlib.objects.table_streams import StreamedTable, TableFormat, stream
 from tmserver.access import ExperimentAccess
+from tmserver.api.places import find_site
+from tmserver.negotiation import accepted_form
 from tmserver.routing import Routes
-from tmserver.schemas import Index, Schema, Text
+from tmserver.schemas import Index, Message, Schema, Text
 
 routes = Routes("object_table")
 
 _TYPE = "/api/experiments/<experiment_id>/mapobject_types/<mapobject_type_id>"
+FeatureName = Annotated[Text, Field(min_length=1, max_length=255)]
+
 _MEDIA_TYPES = tuple(table_format.media_type for table_format in TableFormat)
 
 
@@ -29,6 +37,24 @@ class SelectionQuery(Schema):
     well_pos_y: Index | None = None
     well_pos_x: Index | None = None
     tpoint: Index | None = None
+
+
+class NewFeatureValues(Schema):
+    """Values of all objects of a site: a row for each label, a column for each name.
+
+    Values that are missing are null. Where several planes of the site have objects, ``zplane``
+    says which of them is meant.
+    """
+
+    plate_name: Text
+    well_name: Text
+    well_pos_y: Index
+    well_pos_x: Index
+    tpoint: Index
+    zplane: Index | None = None
+    names: Annotated[list[FeatureName], Field(min_length=1)]
+    labels: list[Index]
+    values: list[list[float | None]]
 
 
 class TableQuery(SelectionQuery):
@@ -47,6 +73,28 @@ def get_feature_values(
     return _answer(access, mapobject_type_id, query, "feature-values", found.values)
 
 
+@routes.post(f"{_TYPE}/feature-values", permits="write", raises=(409,))
+def add_feature_values(
+    access: ExperimentAccess, mapobject_type_id: int, body: NewFeatureValues
+) -> Message:
+    """Store what was measured elsewhere of the objects of a site.
+
+    Features that do not exist are created; those that are not named keep their values.
+    """
+    with access.database.session() as session:
+        site = find_site(session, access.experiment_id, body.model_dump())
+    value_updates.add_feature_values(
+        access.database,
+        access.storage,
+        mapobject_type_id=mapobject_type_id,
+        site_id=site.id,
+        tpoint=body.tpoint,
+        zplane=body.zplane,
+        measurements=_measurements(body),
+    )
+    return Message()
+
+
 @routes.get(f"{_TYPE}/metadata", permits="read", media=_MEDIA_TYPES)
 def get_metadata(access: ExperimentAccess, mapobject_type_id: int, query: TableQuery) -> Response:
     """Get where objects lie: a row for each object, time point and plane."""
@@ -59,6 +107,23 @@ def _selection(query: SelectionQuery) -> Selection:
     return Selection(**query.model_dump(include=set(SelectionQuery.model_fields)))
 
 
+def _measurements(body: NewFeatureValues) -> pd.DataFrame:
+    if len(body.values) != len(body.labels):
+        raise BadInput(
+            f'There are {len(body.values)} rows of "values" for {len(body.labels)} "labels": '
+            "send a row for each label."
+        )
+    for label, row in zip(body.labels, body.values, strict=True):
+        if len(row) != len(body.names):
+            raise BadInput(
+                f'The row of "values" for label {label} has {len(row)} values for '
+                f'{len(body.names)} "names": send one for each name, null where it is missing.'
+            )
+    shape = (len(body.labels), len(body.names))
+    values = np.array(body.values, dtype=np.float64).reshape(shape)
+    return pd.DataFrame(values, index=body.labels, columns=body.names)
+
+
 def _answer(
     access: ExperimentAccess,
     mapobject_type_id: int,
@@ -66,7 +131,8 @@ def _answer(
     content: str,
     table: StreamedTable,
 ) -> Response:
-    table_format = TableFormat(query.format) if query.format else _accepted_format()
+    table_format = TableFormat(query.format) if query.format else accepted_form(TableFormat)
+    table_format = table_format or TableFormat.CSV
     with access.database.session() as session:
         found = service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
         name = file_name(session, found, _selection(query), f"{content}.{table_format}")
@@ -74,12 +140,6 @@ def _answer(
     response.headers.set("Content-Disposition", "attachment", filename=name)
     response.vary.add("Accept")
     return response
-
-
-def _accepted_format() -> TableFormat:
-    """The form that the header ``Accept`` asks for; CSV if it asks for none that there is."""
-    best = request.accept_mimetypes.best_match(_MEDIA_TYPES, default=TableFormat.CSV.media_type)
-    return next(one for one in TableFormat if one.media_type == best)
 
 
 def _begun(parts: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,94 +1,25 @@
-"""Images of sites: pixels as PNG, labels as JSON."""
+"""Images of sites: pixels as PNG and TIFF."""
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.tmserver.api.conftest import HEIGHT, PIXELS, PLACE, WIDTH
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
-from tmlib.experiments.models import (
-    Channel,
-    ChannelImageFile,
-    Cycle,
-    IllumstatsFile,
-    Site,
-    SiteShift,
-    Well,
-)
-from tmlib.ids import encode_id
-from tmlib.images.channel_images import FieldShape, field_path, write_plane
+from tmlib.experiments.models import Channel, Experiment, IllumstatsFile, Site
 from tmlib.images.illumination import IlluminationCorrection, IlluminationStatistics
-from tmlib.images.label_images import write_labels
-from tmlib.objects.mapobject_types import ensure_layer, ensure_mapobject_type
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 
-HEIGHT, WIDTH = 30, 40
-PLACE = {
-    "plate_name": "Plate 1",
-    "well_name": "A01",
-    "well_pos_y": 0,
-    "well_pos_x": 1,
-    "tpoint": 0,
-    "zplane": 0,
-}
-PIXELS = np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH) * 50
-
 
 @pytest.fixture
-def field(database: Database, acquisition: str, experiment_id: int, settings: Settings) -> Path:
-    """Folder of a site's images: two cycles with a channel each, the second one shifted."""
-    storage = ExperimentStorage(settings.data_dir, experiment_id)
-    with database.transaction() as session:
-        site = Site(
-            experiment_id=experiment_id, y=0, x=1, field=0, height=HEIGHT, width=WIDTH,
-            top_residue=3, right_residue=2,
-        )  # fmt: skip
-        session.add(Well(experiment_id=experiment_id, plate_id=1, name="A01", sites=[site]))
-        cycles = [Cycle(experiment_id=experiment_id, index=index) for index in range(2)]
-        channels = [
-            Channel(experiment_id=experiment_id, name=name, wavelength=name, bit_depth=16, index=i)
-            for i, name in enumerate(["DNA", "Actin"])
-        ]
-        session.add_all([*cycles, *channels])
-        session.flush()
-        for cycle, channel in zip(cycles, channels, strict=True):
-            session.add(
-                ChannelImageFile(
-                    experiment_id=experiment_id,
-                    acquisition_id=1,
-                    site_id=site.id,
-                    channel_id=channel.id,
-                    cycle_id=cycle.id,
-                    tpoint=0,
-                    zplane=0,
-                    file_map={"files": ["a.png"], "series": [0], "planes": [0]},
-                )
-            )
-        session.add(
-            SiteShift(
-                experiment_id=experiment_id,
-                site_id=site.id,
-                cycle_id=cycles[1].id,
-                y=3,
-                x=-2,
-                quality=1.0,
-            )
-        )
-    path = field_path(storage.plate_images(1), "A01", 0)
-    shape = FieldShape(1, 2, 1, HEIGHT, WIDTH)
-    for index in range(2):
-        write_plane(path, shape, ["DNA", "Actin"], t=0, c=index, z=0, pixels=PIXELS + index)
-    return path
-
-
-@pytest.fixture
-def channels(owner: Person, experiment: str, field: Path) -> dict[str, str]:
+def channels(owner: Person, experiment: str, field: object) -> dict[str, str]:
     """Path of the images of each channel."""
     return {
         channel["name"]: f"{experiment}/channels/{channel['id']}/image-file"
@@ -177,47 +108,39 @@ def test_images_that_are_not_there(
     assert "could not be aligned" in problem(404, align=True)
 
 
-LABELS = np.zeros((HEIGHT, WIDTH), np.int32)
-LABELS[5:9, 10:20] = 1
-LABELS[20:, 30:] = 7
-
-
-@pytest.fixture
-def segmentations(database: Database, experiment: str, experiment_id: int, field: Path) -> str:
-    """Path of the label images of cells."""
-    with database.transaction() as session:
-        type_id = ensure_mapobject_type(session, experiment_id, "Cells", "Site")
-        ensure_layer(session, type_id, 0, 0, as_polygons=True)
-    write_labels(field, "Cells", LABELS, t=0, z=0, n_tpoints=1, n_zplanes=1)
-    return f"{experiment}/mapobject_types/{encode_id(type_id)}/segmentations"
-
-
-def test_labels_come_as_they_were_stored(owner: Person, segmentations: str) -> None:
-    assert owner.get(segmentations, **PLACE) == LABELS.tolist()
-    assert owner.get(segmentations, **PLACE, align="true") == LABELS[3:, :-2].tolist()
-
-
-def test_labels_follow_the_name_of_their_type(owner: Person, segmentations: str) -> None:
-    owner.put(segmentations.removesuffix("/segmentations"), name="Blobs")
-    assert owner.get(segmentations, **PLACE) == LABELS.tolist()
-
-
-def test_labels_go_with_the_type_of_their_objects(
-    owner: Person, segmentations: str, field: Path
+@pytest.mark.parametrize("chosen", ["format", "header"])
+def test_images_come_as_tiff_too(
+    owner: Person,
+    channels: dict[str, str],
+    database: Database,
+    experiment_id: int,
+    chosen: str,
 ) -> None:
-    owner.delete(segmentations.removesuffix("/segmentations"))
-    owner.refused("GET", segmentations, 404, query_string=PLACE)
-    assert list((field / "labels").glob("Cells")) == []
-    assert (field / "0").is_dir()
+    with database.transaction() as session:
+        session.get_one(Experiment, experiment_id).pixel_size = 0.5
+    query = PLACE | {"cycle_index": 0, "align": True}
+    query |= {"format": "tiff"} if chosen == "format" else {}
+    headers = {"Accept": "image/tiff, */*;q=0.5"} if chosen == "header" else {}
+    answer = owner.request("GET", channels["DNA"], query_string=query, headers=headers)
+    assert answer.mimetype == "image/tiff"
+    assert answer.headers["Content-Disposition"].endswith("_DNA.tiff")
+    with tifffile.TiffFile(io.BytesIO(answer.data)) as file:
+        page = file.pages.first
+        assert page.get_resolution("micrometer") == (2, 2)
+        assert np.array_equal(page.asarray(), PIXELS[3:, :-2])
+    refused = owner.refused("GET", channels["DNA"], 400, query_string=query | {"format": "bmp"})
+    assert "'png' or 'tiff'" in refused
 
 
-def test_labels_that_are_not_there(owner: Person, experiment: str, segmentations: str) -> None:
-    def problem(status: int, **query: Any) -> str:
-        return owner.refused("GET", segmentations, status, query_string=PLACE | query)
-
-    assert '"B01"' in problem(404, well_name="B01")
-    assert "plane 1" in problem(404, zplane=1)
-    assert '"zplane"' in owner.refused("GET", segmentations, 400, query_string={"tpoint": 0})
-    spots = owner.post(f"{experiment}/mapobject_types", name="Spots")["id"]
-    path = f"{experiment}/mapobject_types/{spots}/segmentations"
-    assert '"Spots"' in owner.refused("GET", path, 404, query_string=PLACE)
+def test_the_position_may_be_left_out_where_there_is_one_site(
+    owner: Person, channels: dict[str, str], database: Database, experiment_id: int
+) -> None:
+    query = {name: PLACE[name] for name in ("plate_name", "well_name", "tpoint", "zplane")}
+    query["cycle_index"] = 0
+    assert owner.request("GET", channels["DNA"], query_string=query).status_code == 200
+    with database.transaction() as session:
+        size = {"height": HEIGHT, "width": WIDTH}
+        session.add(Site(experiment_id=experiment_id, well_id=1, y=0, x=0, field=1, **size))
+    assert '"well_pos_x"' in owner.refused("GET", channels["DNA"], 400, query_string=query)
+    query["well_name"] = "B01"
+    assert '"B01"' in owner.refused("GET", channels["DNA"], 404, query_string=query)
