@@ -13,8 +13,8 @@ from tmlib.jterator.arrays import BinaryImage, LabelImage
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3))
 
-_Float = NDArray[np.float64]
-_Integers = NDArray[np.int64]
+_Float = NDArray[np.float32] | NDArray[np.float64]
+_Integers = NDArray[np.int32] | NDArray[np.int64]
 
 
 def tops(landscape: _Float) -> BinaryImage:
@@ -55,18 +55,22 @@ class Fragments:
         hills, n_hills = ndimage.label(tops(landscape) & mask, _EIGHT_NEIGHBOURS)
         # A flat object, a single pixel for example, may have no top: it is its own.
         bodies, n_bodies = ndimage.label(mask, _EIGHT_NEIGHBOURS)
-        topless = np.setdiff1d(np.arange(1, n_bodies + 1), bodies[hills > 0])
-        hills = np.where(np.isin(bodies, topless), n_hills + bodies, hills)
+        is_topless = np.ones(n_bodies + 1, bool)
+        is_topless[bodies[hills > 0]] = False
+        is_topless[0] = False
+        if is_topless.any():
+            hills = np.where(is_topless[bodies], n_hills + bodies, hills)
         # scikit-image has no types for this function
         flooded = watershed(  # type: ignore[no-untyped-call]
             -landscape, hills, _EIGHT_NEIGHBOURS, mask=mask
         )
-        labels = in_reading_order(flooded).astype(np.int64)
-        n = int(labels.max())
-        height = np.zeros(n + 1)
-        np.maximum.at(height, labels.ravel(), landscape.ravel())
+        labels = in_reading_order(flooded)
+        area = np.bincount(labels.ravel())
+        height = np.zeros(len(area), landscape.dtype)
+        is_top = hills > 0
+        np.maximum.at(height, labels[is_top], landscape[is_top])
         saddles, saddle_heights = _saddles(labels, landscape)
-        return cls(labels, landscape, height, np.bincount(labels.ravel()), saddles, saddle_heights)
+        return cls(labels, landscape, height, area, saddles, saddle_heights)
 
 
 def _saddles(labels: _Integers, landscape: _Float) -> tuple[_Integers, _Float]:
