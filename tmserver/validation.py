@@ -33,6 +33,11 @@ def _problem(detail: ErrorDetails) -> str:
     match detail["type"]:
         case "literal_error" | "enum":
             return f"{given}, but must be {context['expected']}"
+        case "union_tag_invalid":
+            tag, tags = context["tag"], context["expected_tags"]
+            return f"has {context['discriminator']} {tag!r}, but it must be one of {tags}"
+        case "union_tag_not_found":
+            return f"lacks {context['discriminator']}"
         case "int_parsing" | "int_type" | "int_from_float":
             return f"{given}, but must be a whole number"
         case "greater_than_equal":

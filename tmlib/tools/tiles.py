@@ -9,7 +9,7 @@ from tmlib.errors import BadInput
 from tmlib.objects.models import SegmentationLayer
 from tmlib.objects.tiles import segmentation_tile
 from tmlib.storage import ExperimentStorage
-from tmlib.tools.labels import MISSING, texts_of
+from tmlib.tools.labels import texts_of
 from tmlib.tools.models import ToolResult
 
 
@@ -26,7 +26,7 @@ def labeled_tile(
     """Objects of a tile, as :func:`tmlib.objects.tiles.segmentation_tile` gives them.
 
     Each feature has the property ``label`` instead of the type, always as text; objects that the
-    tool has given none have ``nan``.
+    tool has given none have ``nan``. Sites, which have no time point, have the labels of the first.
 
     Raises
     ------
@@ -39,11 +39,11 @@ def labeled_tile(
         )
     tile = segmentation_tile(session, layer, x, y, z, map_levels)
     features = tile["features"]
-    texts = [MISSING] * len(features)
-    if layer.tpoint is not None and features:
-        ids = np.array([feature["id"] for feature in features], dtype=np.int64)
-        tpoints = np.full(len(ids), layer.tpoint, dtype=np.int32)
-        texts = texts_of(storage.root / result.path, ids, tpoints).tolist()
+    if not features:
+        return tile
+    ids = np.array([feature["id"] for feature in features], dtype=np.int64)
+    tpoints = np.full(len(ids), layer.tpoint or 0, dtype=np.int32)
+    texts = texts_of(storage.root / result.path, ids, tpoints).tolist()
     for feature, text in zip(features, texts, strict=True):
         feature["properties"] = {"label": text}
     return tile

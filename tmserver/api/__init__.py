@@ -16,6 +16,7 @@ from tmserver.api import (
     site_images,
     tiles,
     tokens,
+    tools,
     uploads,
     users,
     wells,
@@ -42,4 +43,5 @@ RESOURCES = (
     site_images.routes,
     tiles.routes,
     workflow.routes,
+    tools.routes,
 )

@@ -1,20 +1,26 @@
 """Tiles of the map: pixels of a channel layer, objects of a segmentation layer."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response, request
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import to_json
+from sqlalchemy.orm import Session
 
-from tmlib.errors import NotFound
+from tmlib.errors import BadInput, NotFound
 from tmlib.experiments import channels
+from tmlib.ids import decode_id
 from tmlib.images.mosaics import read_tile
 from tmlib.images.tiles import ImageFormat, empty_tile, render_tile
+from tmlib.objects.models import SegmentationLayer
 from tmlib.objects.service import get_segmentation_layer
 from tmlib.objects.tiles import segmentation_tile
+from tmlib.tools.models import ToolResult
+from tmlib.tools.service import get_result, get_results
+from tmlib.tools.tiles import labeled_tile
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Index, Schema
+from tmserver.schemas import Index, Schema, Text
 
 routes = Routes("tile")
 
@@ -28,6 +34,17 @@ class TileQuery(Schema):
     x: Index
     y: Index
     z: Annotated[int, Field(ge=0, le=40)]
+
+
+class LabeledTileQuery(TileQuery):
+    """Which tile, and whose labels: the result of a tool, by its id or its name."""
+
+    result_id: Annotated[
+        int | None,
+        BeforeValidator(decode_id),
+        WithJsonSchema({"type": "string", "examples": ["MQ=="]}),
+    ] = None
+    result_name: Text | None = None
 
 
 class ChannelTileQuery(TileQuery):
@@ -78,13 +95,53 @@ def get_segmentation_layer_tile(
     access: ExperimentAccess, segmentation_layer_id: int, query: TileQuery
 ) -> Response:
     """Get the objects of a part of the map as GeoJSON; y is negative downwards."""
-    if access.experiment.map_levels is None:
-        raise NotFound("The experiment has no map yet: run the workflow first.")
+    map_levels = _map_levels(access)
     with access.database.session() as session:
         layer = get_segmentation_layer(session, access.experiment_id, segmentation_layer_id)
-        features = segmentation_tile(
-            session, layer, query.x, query.y, query.z, access.experiment.map_levels
-        )
+        return _send(segmentation_tile(session, layer, query.x, query.y, query.z, map_levels))
+
+
+@routes.get(
+    f"{_EXPERIMENT}/segmentation_layers/<segmentation_layer_id>/labeled_tiles",
+    f"{_EXPERIMENT}/segmentation_layers/<segmentation_layer_id>/labeled_tile",
+    permits="read",
+    media=("application/json",),
+)
+def get_labeled_segmentation_layer_tile(
+    access: ExperimentAccess, segmentation_layer_id: int, query: LabeledTileQuery
+) -> Response:
+    """Get the objects of a part of the map with the labels that a tool has given them."""
+    map_levels = _map_levels(access)
+    with access.database.session() as session:
+        layer = get_segmentation_layer(session, access.experiment_id, segmentation_layer_id)
+        result = _tool_result(session, layer, query)
+        place = (query.x, query.y, query.z)
+        return _send(labeled_tile(session, access.storage, layer, result, *place, map_levels))
+
+
+def _map_levels(access: ExperimentAccess) -> int:
+    if access.experiment.map_levels is None:
+        raise NotFound("The experiment has no map yet: run the workflow first.")
+    return access.experiment.map_levels
+
+
+def _tool_result(session: Session, layer: SegmentationLayer, query: LabeledTileQuery) -> ToolResult:
+    if query.result_id is not None:
+        return get_result(session, layer.experiment_id, query.result_id)
+    if query.result_name is None:
+        raise BadInput('Say with "result_id" or "result_name" which labels you want.')
+    found = get_results(
+        session,
+        layer.experiment_id,
+        name=query.result_name,
+        mapobject_type_id=layer.mapobject_type_id,
+    )
+    if not found:
+        raise NotFound(f'There is no tool result "{query.result_name}" of these objects.')
+    return found[0]
+
+
+def _send(features: dict[str, Any]) -> Response:
     response = Response(to_json(features), mimetype="application/json")
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()

@@ -1,0 +1,252 @@
+"""Tools: which there are, asking them, their jobs and their results."""
+
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, Field, ValidationError
+from sqlalchemy.orm import Session
+
+from tmlib.errors import BadInput
+from tmlib.objects.models import MapobjectType
+from tmlib.tools import models, service
+from tmlib.tools.registry import TOOLS, get_tool
+from tmlib.workflow import tool_jobs
+from tmlib.workflow.models import State
+from tmlib.workflow.service import job_log
+from tmserver.access import ExperimentAccess, UserAccess
+from tmserver.api.channels import map_size
+from tmserver.api.mapobjects import SegmentationLayer
+from tmserver.api.workflow import JobLog
+from tmserver.routing import Routes
+from tmserver.schemas import Id, Message, NamedPage, Page, Rename, Schema, Text
+from tmserver.validation import describe
+
+routes = Routes("tools")
+
+_TOOLS = "/api/experiments/<experiment_id>/tools"
+_SubmissionId = Annotated[int | None, Field(ge=1, le=2**63 - 1)]
+_Time = Annotated[str, Field(examples=["2017-04-01 10:42:10"])]
+_Duration = Annotated[str | None, Field(examples=["0:01:33"])]
+_Attributes = Annotated[dict[str, Any], Field(examples=[{"unique_labels": [0, 1, 2]}])]
+_ToolName = Annotated[Text, Field(examples=["Clustering"])]
+
+_PAYLOAD = {
+    "chosen_object_type": "Cells",
+    "selected_features": ["Morphology_Area", "Intensity_mean_Channel 1"],
+    "options": {"method": "kmeans", "k": 3},
+}
+
+
+class ToolDescription(Schema):
+    """A tool, the methods to choose from, and the JSON schema of what it takes."""
+
+    name: _ToolName
+    icon: str = Field(examples=["CLU"])
+    description: str = Field(examples=["Groups objects that have similar feature values."])
+    methods: list[str] = Field(examples=[["kmeans"]])
+    payload_schema: dict[str, Any] = Field(examples=[{"type": "object", "properties": {}}])
+
+
+class ToolRequest(Schema):
+    """What a tool is asked to do; ``session_uuid`` is not used."""
+
+    tool_name: _ToolName
+    payload: dict[str, Any] = Field(examples=[_PAYLOAD])
+    session_uuid: Annotated[
+        Text | None, Field(examples=["0b0fa1c5-3c5c-4a35-8b3d-6a6f0a4f9a3e"])
+    ] = None
+
+
+class ToolSubmission(Schema):
+    """The number of the submission that was made."""
+
+    submission_id: int
+
+
+class ToolJobQuery(Page):
+    """Which jobs are asked for; ``name`` is another word for ``tool_name``."""
+
+    submission_id: _SubmissionId = None
+    tool_name: Annotated[Text | None, Field(validation_alias=AliasChoices("tool_name", "name"))] = (
+        None
+    )
+    state: State | None = None
+
+
+class ToolJob(Schema):
+    """Where the work on a request stands."""
+
+    id: str = Field(examples=["NzcwNDE="])
+    name: str = Field(examples=["tool_Heatmap"])
+    type: str = Field(examples=["ToolJob"])
+    submission_id: int
+    submitted_at: _Time
+    state: State
+    live: bool
+    done: bool
+    failed: bool
+    exitcode: int | None
+    error: str | None = Field(examples=[None])
+    percent_done: float = Field(examples=[100.0])
+    attempt: int = Field(examples=[1])
+    host: str | None = Field(examples=["worker-1"])
+    created_at: _Time
+    updated_at: _Time
+    time: _Duration
+    cpu_time: _Duration
+    memory: int | None = Field(examples=[1024])
+
+
+class ToolResultQuery(NamedPage):
+    """Which results are asked for."""
+
+    submission_id: _SubmissionId = None
+
+
+class Plot(Schema):
+    """A figure; the attributes are ``data`` and ``layout`` as Plotly takes them."""
+
+    id: Id
+    type: str = Field(examples=["cluster_profiles"])
+    attributes: dict[str, Any] = Field(examples=[{"data": [], "layout": {}}])
+
+
+class LabelLayer(Schema):
+    """How the labels are to be shown, and where: the id is of the first segmentation layer."""
+
+    id: Id | None
+    type: str = Field(examples=["ScalarLayer"])
+    attributes: _Attributes
+
+
+class ToolResult(Schema):
+    """What a tool has found out; the labels come with the tiles of its layers."""
+
+    id: Id
+    name: str = Field(examples=["Clustering-117"])
+    submission_id: int
+    tool_name: _ToolName
+    type: str = Field(examples=["ScalarToolResult"])
+    attributes: _Attributes
+    layer: LabelLayer
+    layers: list[SegmentationLayer]
+    plots: list[Plot]
+
+
+@routes.get("/api/tools", permits="user")
+def get_tools(access: UserAccess) -> list[ToolDescription]:
+    """List the tools."""
+    return [
+        ToolDescription(
+            name=tool.name,
+            icon=tool.icon,
+            description=tool.description,
+            methods=list(tool.methods),
+            payload_schema=tool.payload_type.model_json_schema(),
+        )
+        for tool in TOOLS.values()
+    ]
+
+
+@routes.post(f"{_TOOLS}/request", permits="write")
+def process_tool_request(access: ExperimentAccess, body: ToolRequest) -> ToolSubmission:
+    """Ask a tool to do something; a job does it, and its end makes the result visible."""
+    tool = get_tool(body.tool_name)
+    try:
+        payload = tool.payload_type.model_validate(body.payload)
+    except ValidationError as error:
+        raise BadInput(describe(error, "POST", in_query=False)) from None
+    submission_id = tool_jobs.request(
+        access.database,
+        access.services.queue,
+        access.experiment_id,
+        access.user.id,
+        tool,
+        payload,
+    )
+    return ToolSubmission(submission_id=submission_id)
+
+
+@routes.get(f"{_TOOLS}/jobs", permits="read")
+def get_tool_jobs(access: ExperimentAccess, query: ToolJobQuery) -> list[ToolJob]:
+    """List the jobs of tools, the latest first."""
+    with access.database.session() as session:
+        found = tool_jobs.jobs(session, access.experiment_id, **query.model_dump())
+    return [ToolJob.model_validate(job) for job in found]
+
+
+@routes.get(f"{_TOOLS}/jobs/<job_id>/log", permits="read")
+def get_tool_job_log(access: ExperimentAccess, job_id: int) -> JobLog:
+    """Get what a job has written."""
+    with access.database.session() as session:
+        return JobLog.model_validate(job_log(session, access.experiment_id, job_id))
+
+
+@routes.get(f"{_TOOLS}/results", f"{_TOOLS}/result", permits="read")
+def get_tool_results(access: ExperimentAccess, query: ToolResultQuery) -> list[ToolResult]:
+    """List results in the order in which they were found."""
+    with access.database.session() as session:
+        found = service.get_results(
+            session, access.experiment_id, submission_id=query.submission_id, name=query.name
+        )
+        return [_result(access, session, one) for one in query.of(found)]
+
+
+@routes.get(
+    f"{_TOOLS}/results/<tool_result_id>", f"{_TOOLS}/result/<tool_result_id>", permits="read"
+)
+def get_tool_result(access: ExperimentAccess, tool_result_id: int) -> ToolResult:
+    """Get a result with its plots."""
+    with access.database.session() as session:
+        found = service.get_result(session, access.experiment_id, tool_result_id)
+        return _result(access, session, found)
+
+
+@routes.put(
+    f"{_TOOLS}/results/<tool_result_id>",
+    f"{_TOOLS}/result/<tool_result_id>",
+    permits="write",
+    raises=(409,),
+)
+def update_tool_result(access: ExperimentAccess, tool_result_id: int, body: Rename) -> Message:
+    """Rename a result."""
+    with access.database.transaction() as session:
+        service.rename_result(session, access.experiment_id, tool_result_id, body.name)
+    return Message()
+
+
+@routes.delete(
+    f"{_TOOLS}/results/<tool_result_id>", f"{_TOOLS}/result/<tool_result_id>", permits="write"
+)
+def delete_tool_result(access: ExperimentAccess, tool_result_id: int) -> Message:
+    """Delete a result with its labels."""
+    with access.database.transaction() as session:
+        path = service.delete_result(session, access.storage, tool_result_id)
+    path.unlink(missing_ok=True)
+    return Message()
+
+
+def _result(access: ExperimentAccess, session: Session, found: models.ToolResult) -> ToolResult:
+    layers = session.get_one(MapobjectType, found.mapobject_type_id).layers
+    return ToolResult(
+        id=found.id,
+        name=found.name,
+        submission_id=found.submission_id,
+        tool_name=found.tool_name,
+        type=found.type,
+        attributes=found.attributes,
+        layer=LabelLayer(
+            id=layers[0].id if layers else None,
+            type=found.type.replace("ToolResult", "Layer"),
+            attributes=found.attributes,
+        ),
+        layers=[
+            SegmentationLayer(
+                id=layer.id,
+                tpoint=layer.tpoint,
+                zplane=layer.zplane,
+                image_size=map_size(access.experiment),
+            )
+            for layer in layers
+        ],
+        plots=[Plot.model_validate(plot) for plot in found.plots],
+    )
