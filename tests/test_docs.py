@@ -72,11 +72,18 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
+def shown(default: object) -> str:
+    """How a default is written in an environment variable, and in the table of settings."""
+    if default is None:
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
 def test_all_settings_are_explained() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(TM_\w+)` \| (.*?) \| (.*?) \|$", text, re.M)
     expected = [
-        (f"TM_{name.upper()}", f"`{field.default}`" if field.default else "", field.description)
+        (f"TM_{name.upper()}", shown(field.default), field.description)
         for name, field in Settings.model_fields.items()
         if name != "data_dir"
     ]

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         description="The class that puts job ids on the queue, as module:name.",
     )
     token_hours: float = Field(default=72, gt=0, description="Life time of a login, in hours.")
+    proxies: int = Field(
+        default=0, ge=0, description="Number of web servers in front that send X-Forwarded-For."
+    )
     lease_seconds: float = Field(
         default=30, gt=0, description="After this long without a heartbeat a job is taken back."
     )

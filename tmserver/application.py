@@ -1,6 +1,7 @@
 """The web application."""
 
 from flask import Flask, Response
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tmlib.settings import Settings
 from tmserver import authentication, errors, pages
@@ -47,6 +48,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         routes.register(app)
     refuse_undeclared(app)
     app.after_request(_add_headers)
+    if settings.proxies:
+        # without them, what these headers say would be whatever the sender wants
+        proxied = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)
+        app.wsgi_app = proxied  # type: ignore[method-assign] # Flask's way to add a middleware
     return app
 
 

@@ -9,10 +9,12 @@ from werkzeug.test import TestResponse
 
 from tests.tmserver.conftest import PASSWORD, Person
 from tmlib.accounts.attempts import MAX_FAILURES
-from tmlib.accounts.models import RevokedLogin, User
+from tmlib.accounts.models import FailedLogin, RevokedLogin, User
 from tmlib.accounts.service import set_active
 from tmlib.db import Database
 from tmlib.db.base import now
+from tmlib.settings import Settings
+from tmserver.application import create_app
 from tmserver.authentication import issue_token
 
 LOGIN = {"username": "owner", "password": PASSWORD}
@@ -239,3 +241,18 @@ def test_a_proof_of_any_kind_costs_one_query(
         person.get(path)
         selects = [found for found in statements if found.startswith("SELECT")]
         assert [one.removeprefix("SELECT ").partition(".")[0] for one in selects] == tables
+
+
+@pytest.mark.parametrize(("proxies", "counted"), [(0, "127.0.0.1"), (1, "192.0.2.2")])
+def test_the_address_of_the_sender_is_what_the_servers_in_front_tell(
+    settings: Settings, database: Database, proxies: int, counted: str
+) -> None:
+    app = create_app(settings.model_copy(update={"proxies": proxies}))
+    # the first is what the sender pretends, the last what the server in front has added
+    headers = {"X-Forwarded-For": "192.0.2.1, 192.0.2.2"}
+    answer = app.test_client().post("/auth", json=LOGIN, headers=headers)
+    assert answer.status_code == 401
+    with database.session() as session:
+        [failed] = session.scalars(select(FailedLogin))
+    assert failed.address == counted
+    app.extensions["tmserver"].database.close()
