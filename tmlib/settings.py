@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         default=4 * 1024**3, gt=0, description="Largest microscope file that is accepted."
     )
+    upload_hours: float = Field(
+        default=168, gt=0, description="How long an upload that broke off can be resumed, in hours."
+    )
     max_image_pixels: int = Field(
         default=400_000_000, gt=0, description="Largest image plane that is decoded, in pixels."
     )

@@ -26,6 +26,8 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+
 FIRST = "MQ=="  # whatever there is in the experiment, it has a first one
 
 

@@ -22,7 +22,7 @@ def test_every_answer_has_an_example_of_its_form(document: dict[str, Any]) -> No
     n_examples = 0
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            answer = operation["responses"]["200"].get("content", {}).get(JSON)
+            answer = operation["responses"].get("200", {}).get("content", {}).get(JSON)
             if answer:
                 check(document, answer["schema"], answer["example"], f"{method} {path}")
                 n_examples += 1

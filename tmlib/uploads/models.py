@@ -1,6 +1,7 @@
-"""The table of microscope files."""
+"""The tables of microscope files and of uploads that can be resumed."""
 
 import enum
+from datetime import datetime
 
 from sqlalchemy import BigInteger, Enum, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -55,3 +56,27 @@ class MicroscopeFile(Timestamps, Base):
     )
     size: Mapped[int | None] = mapped_column(BigInteger)
     omexml: Mapped[str | None] = mapped_column(Text)
+
+
+class ResumableUpload(Timestamps, Base):
+    """A file that arrives in several requests, or has arrived in this way.
+
+    ``offset`` counts the bytes that are on the disk for sure; more may be there. ``sent_metadata``
+    is the header that began the upload, as it was sent, and ``sha256`` what all bytes must come
+    to, in hexadecimal digits.
+    """
+
+    __tablename__ = "resumable_uploads"
+
+    token: Mapped[str] = mapped_column(String(32), primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    file_id: Mapped[int] = mapped_column(
+        ForeignKey("microscope_files.id", ondelete="CASCADE"), index=True
+    )
+    length: Mapped[int] = mapped_column(BigInteger)
+    offset: Mapped[int] = mapped_column(BigInteger, default=0)
+    sent_metadata: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -50,21 +50,30 @@ def register(
     BadInput
         If there is no name, none that fits the microscope type, or one that is no file name.
     """
+    announce(database, acquisition, microscope_type, names)
+    with database.session() as session:
+        return missing_names(session, acquisition.id)
+
+
+def announce(
+    database: Database, acquisition: Acquisition, microscope_type: str, names: Sequence[str]
+) -> list[str]:
+    """As :func:`register`, but returns those of the names that are meant, images first."""
     if not names:
         raise BadInput("No files supplied. Cannot register upload.")
     microscope = microscopes.get(microscope_type)
-    wanted: dict[FileKind, list[str]] = {}
+    wanted: dict[FileKind, list[str]] = {kind: [] for kind in FileKind}
     for name in names:
         kind = _kind(microscope, name)
         if kind is not None:
-            wanted.setdefault(kind, []).append(check_file_name(name))
-    if not wanted:
+            wanted[kind].append(check_file_name(name))
+    if not any(wanted.values()):
         raise BadInput(_nothing_fits(microscope, names))
     with database.transaction() as session:
         for kind, fitting in wanted.items():
-            _insert_missing(session, acquisition, kind, fitting)
-    with database.session() as session:
-        return missing_names(session, acquisition.id)
+            if fitting:
+                _insert_missing(session, acquisition, kind, fitting)
+    return [name for fitting in wanted.values() for name in fitting]
 
 
 def missing_names(session: Session, acquisition_id: int) -> list[str]:

@@ -1,0 +1,198 @@
+"""One file that arrives in pieces, in the hands of whoever holds its lock."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from io import FileIO
+from pathlib import Path
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.errors import NotFound, TooLarge
+from tmlib.uploads.digests import ChecksumMismatch, Digest
+from tmlib.uploads.durable import sync_folder
+from tmlib.uploads.models import FileUploadStatus, MicroscopeFile, ResumableUpload
+
+_CHECKPOINT_BYTES = 32 * 1024**2
+
+_logger = logging.getLogger(__name__)
+
+
+class GrowingFile:
+    """A file that bytes are added to until it is whole.
+
+    What lies in the file beyond the bytes that the database counts is cut off before more is
+    added, so it does not matter when and how a server ended.
+
+    Parameters
+    ----------
+    database
+        Where its bytes are counted.
+    folder, name
+        Where it will be.
+    upload
+        The row of its upload.
+    is_complete
+        Whether the file is there, whether in this way or another.
+    lifetime
+        How long after each piece the next one may come.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        name: str,
+        upload: ResumableUpload,
+        is_complete: bool,
+        lifetime: timedelta,
+    ) -> None:
+        self.name = name
+        self.token = upload.token
+        self.length = upload.length
+        self.expires_at: datetime = upload.expires_at
+        self.is_finished = is_complete and upload.offset == upload.length
+        self._upload = upload
+        self._database = database
+        self._folder = folder
+        self._path = folder / f".{upload.token}.pieces"
+        self._lifetime = lifetime
+        self.offset = upload.offset if self.is_finished else min(upload.offset, self._size())
+
+    def add(self, chunks: Iterable[bytes], checksum: Digest | None) -> None:
+        """Add bytes at the end; the last ones make the file COMPLETE.
+
+        Without checksum, what has come before an exception is kept.
+        """
+        hashed = checksum and checksum.start()
+        with FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644), "r+") as file:
+            if self._size() > self.offset:
+                file.truncate(self.offset)
+            file.seek(self.offset)
+            try:
+                for chunk in chunks:
+                    if file.tell() + len(chunk) > self.length:
+                        raise TooLarge(
+                            f'More than the {self.length} bytes of file "{self.name}" were sent '
+                            "that its upload announced: begin again with the right length."
+                        )
+                    if hashed:
+                        hashed.update(chunk)
+                    self._write(file, chunk)
+                    if not checksum and file.tell() - self.offset >= _CHECKPOINT_BYTES:
+                        self._count(file)
+            except BaseException:
+                if not checksum:
+                    self._keep(file)
+                raise
+            if checksum and hashed:
+                checksum.check(hashed, f'A piece of file "{self.name}"')
+            if file.tell() < self.length:
+                self._count(file)
+                return
+            os.fsync(file.fileno())
+        self.finish()
+
+    def finish(self) -> None:
+        """Put the whole file in its place, and make it COMPLETE; it is when this returns."""
+        if self.is_finished:
+            return
+        self._path.touch()  # one without bytes has not been written to
+        self._verify()
+        # a second name: with either of them gone, a server that ends here has lost nothing
+        link = self._path.with_suffix(".whole")
+        link.unlink(missing_ok=True)
+        link.hardlink_to(self._path)
+        link.replace(self._folder / self.name)
+        link.unlink(missing_ok=True)  # stays if the name was the same file's already
+        sync_folder(self._folder)
+        with self._database.transaction() as session:
+            session.execute(
+                update(MicroscopeFile)
+                .where(MicroscopeFile.id == self._upload.file_id)
+                .values(status=FileUploadStatus.COMPLETE, size=self.length, updated_at=now())
+            )
+            self._advance(session, self.length)
+        self._path.unlink(missing_ok=True)
+        self.is_finished = True
+
+    def discard(self, status: FileUploadStatus) -> None:
+        """Forget the upload; its file gets a status if nobody else is sending it."""
+        self._path.unlink(missing_ok=True)
+        other = exists(
+            select(ResumableUpload.token).where(ResumableUpload.file_id == self._upload.file_id)
+        )
+        with self._database.transaction() as session:
+            session.execute(delete(ResumableUpload).where(ResumableUpload.token == self.token))
+            session.execute(
+                update(MicroscopeFile)
+                .where(
+                    MicroscopeFile.id == self._upload.file_id,
+                    MicroscopeFile.status == FileUploadStatus.UPLOADING,
+                    ~other,
+                )
+                .values(status=status, updated_at=now())
+            )
+
+    def _write(self, file: FileIO, chunk: bytes) -> None:
+        rest = memoryview(chunk)
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            with suppress(OSError):  # a full disk does not stay full of this
+                file.truncate(self.offset)
+            file.seek(self.offset)
+            raise
+
+    def _verify(self) -> None:
+        """Compare the bytes on the disk with the digest of the whole file, if there is one."""
+        if self._upload.sha256 is None:
+            return
+        with self._path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256")
+        try:
+            digest = Digest("sha256", bytes.fromhex(self._upload.sha256))
+            digest.check(found, f'File "{self.name}"')
+        except ChecksumMismatch:
+            self.discard(FileUploadStatus.FAILED)
+            raise
+
+    def _count(self, file: FileIO) -> None:
+        """Sync what was written, then say that it is there."""
+        os.fsync(file.fileno())
+        if self.offset == 0:
+            sync_folder(self._folder)
+        with self._database.transaction() as session:
+            self._advance(session, file.tell())
+
+    def _advance(self, session: Session, offset: int) -> None:
+        expires_at = now() + self._lifetime
+        known = session.execute(
+            update(ResumableUpload)
+            .where(ResumableUpload.token == self.token)
+            .values(offset=offset, expires_at=expires_at, updated_at=now())
+            .returning(ResumableUpload.token)
+        ).one_or_none()
+        if known is None:
+            raise NotFound(f'File "{self.name}" was deleted while it was sent.')
+        self.offset = offset
+        self.expires_at = expires_at
+
+    def _keep(self, file: FileIO) -> None:
+        try:
+            self._count(file)
+        except Exception:
+            _logger.exception("a part of upload %s was not kept", self.token)
+
+    def _size(self) -> int:
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0

@@ -1,0 +1,316 @@
+"""Files that arrive in pieces, over as many requests as it takes.
+
+The database says how far each upload is: bytes are counted there only after they are on the disk.
+As for files that arrive whole, whoever adds to one holds the lock of the microscope file that it
+becomes.
+"""
+
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+from sqlalchemy import select, update
+
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.errors import Conflict, NotFound, TmError
+from tmlib.experiments.models import Acquisition
+from tmlib.storage import ExperimentStorage
+from tmlib.uploads.digests import Digest
+from tmlib.uploads.durable import StorageFull, locked, make_folder, reporting_full_disk
+from tmlib.uploads.models import FileUploadStatus, MicroscopeFile, ResumableUpload
+from tmlib.uploads.pieces import GrowingFile
+from tmlib.uploads.receiving import file_folder, lock_path
+
+_PATIENCE_SECONDS = 5
+_REMOVED_AT_ONCE = 100
+
+
+class Gone(TmError):  # noqa: N818 - reads as what it is: "raise Gone"
+    """There was an upload, but nobody went on with it in time."""
+
+    status_code: ClassVar[int] = 410
+
+
+class NotRegistered(NotFound):
+    """Nobody has announced a file of this name."""
+
+
+class Locked(TmError):  # noqa: N818 - see Gone
+    """Somebody else sends the same file at this moment."""
+
+    status_code: ClassVar[int] = 423
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an upload is.
+
+    Attributes
+    ----------
+    token
+        Its name.
+    offset, length
+        How many bytes are on the disk, and how many it will be.
+    expires_at
+        Until when it can be resumed.
+    sent_metadata
+        The header that began it.
+    """
+
+    token: str
+    offset: int
+    length: int
+    expires_at: datetime
+    sent_metadata: str
+
+
+class ResumableUploads:
+    """The resumable uploads to one acquisition.
+
+    Parameters
+    ----------
+    database, storage
+        Where to keep the status and the bytes.
+    acquisition
+        What the files belong to.
+    lifetime
+        How long an upload can be resumed after the last that was heard of it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        storage: ExperimentStorage,
+        acquisition: Acquisition,
+        lifetime: timedelta,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._acquisition = acquisition
+        self._lifetime = lifetime
+
+    def create(self, name: str, length: int, sent_metadata: str, digest: Digest | None) -> Progress:
+        """Begin an upload of a registered file.
+
+        Parameters
+        ----------
+        name
+            The name under which it was registered.
+        length
+            How many bytes it will be.
+        sent_metadata
+            What the sender says of it, given back as it is.
+        digest
+            The SHA-256 of the whole file, if the sender tells it.
+
+        Raises
+        ------
+        NotRegistered
+            If no such file was registered.
+        Conflict
+            If it has arrived.
+        StorageFull
+            If the disk has no room for it.
+        """
+        self._check_room(name, length)
+        upload = ResumableUpload(
+            token=secrets.token_hex(16),
+            experiment_id=self._acquisition.experiment_id,
+            length=length,
+            offset=0,
+            sent_metadata=sent_metadata,
+            sha256=digest and digest.value.hex(),
+            expires_at=now() + self._lifetime,
+        )
+        with self._database.transaction() as session:
+            file = session.execute(
+                select(MicroscopeFile.id, MicroscopeFile.status).where(
+                    MicroscopeFile.acquisition_id == self._acquisition.id,
+                    MicroscopeFile.name == name,
+                )
+            ).one_or_none()
+            if file is None:
+                raise NotRegistered(f'File "{name}" is not registered: register it first.')
+            if file.status is FileUploadStatus.COMPLETE:
+                raise _arrived(name)
+            upload.file_id = file.id
+            session.add(upload)
+            session.execute(
+                update(MicroscopeFile)
+                .where(MicroscopeFile.id == file.id)
+                .values(status=FileUploadStatus.UPLOADING, updated_at=now())
+            )
+        if length == 0:
+            return self.progress(upload.token)
+        return Progress(upload.token, 0, length, upload.expires_at, sent_metadata)
+
+    def progress(self, token: str) -> Progress:
+        """How far an upload is; whoever adds to it at the moment is waited for a little.
+
+        Raises
+        ------
+        NotFound, Gone
+            If there is no such upload, or it has expired.
+        Locked
+            If somebody adds to it all the time.
+        """
+        with self._open(token, _PATIENCE_SECONDS) as (file, upload):
+            return _progress(file, upload)
+
+    def append(
+        self, token: str, offset: int, chunks: Iterable[bytes], checksum: Digest | None = None
+    ) -> Progress:
+        """Add bytes to an upload; the last ones make its file COMPLETE.
+
+        What has arrived before `chunks` raise an exception is kept, unless there is a checksum,
+        which it cannot be compared with.
+
+        Parameters
+        ----------
+        token
+            The upload.
+        offset
+            Where the bytes belong: at its end.
+        chunks
+            The bytes.
+        checksum
+            What they must come to, if the sender tells it.
+
+        Raises
+        ------
+        NotFound, Gone
+            If there is no such upload, or it has expired.
+        Conflict
+            If `offset` is not its end, or its file has arrived in another way.
+        Locked
+            If somebody else sends the same file.
+        TooLarge
+            If there are more bytes than were announced.
+        ChecksumMismatch
+            If the bytes are not those of the checksum, and nothing was added; or if the whole
+            file is not that of its digest, and the upload must begin again.
+        StorageFull
+            If the disk is full.
+        """
+        with self._open(token) as (file, upload):
+            if file.offset != offset:
+                raise Conflict(
+                    f'The upload of file "{file.name}" is at byte {file.offset}, not {offset}: '
+                    "ask where it is and send the rest."
+                )
+            if not file.is_finished:
+                file.add(chunks, checksum)
+            return _progress(file, upload)
+
+    def terminate(self, token: str) -> None:
+        """Forget an upload and what has arrived of it; a file that is COMPLETE stays.
+
+        Raises
+        ------
+        NotFound, Gone
+            If there is no such upload, or it has expired.
+        Locked
+            If somebody adds to it all the time.
+        """
+        with self._open(token, _PATIENCE_SECONDS) as (file, _):
+            file.discard(FileUploadStatus.WAITING)
+
+    def _check_room(self, name: str, length: int) -> None:
+        self._storage.data_dir.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._storage.data_dir).free
+        if length > free:
+            raise StorageFull(
+                f"The server's disk has room for {free} bytes, too few for the {length} of file "
+                f'"{name}": make room and send it again.'
+            )
+
+    @contextmanager
+    def _open(
+        self, token: str, patience: float = 0
+    ) -> Iterator[tuple[GrowingFile, ResumableUpload]]:
+        """An upload that nobody else changes meanwhile, and that can still be added to."""
+        upload, file = self._find(token)
+        folder = file_folder(
+            self._storage, self._acquisition.plate_id, self._acquisition.id, file.kind
+        )
+        make_folder(folder, self._storage.data_dir)
+        with (
+            reporting_full_disk(file.name),
+            locked(lock_path(folder, file.id), patience) as is_mine,
+        ):
+            if not is_mine:
+                raise Locked(f'Somebody is sending file "{file.name}" at this moment: wait.')
+            upload, file = self._find(token)
+            is_complete = file.status is FileUploadStatus.COMPLETE
+            growing = GrowingFile(
+                self._database, folder, file.name, upload, is_complete, self._lifetime
+            )
+            if growing.expires_at < now():
+                growing.discard(FileUploadStatus.WAITING)
+                raise Gone(
+                    f'The upload of file "{file.name}" was not resumed in time: begin again.'
+                )
+            if is_complete and not growing.is_finished:
+                growing.discard(FileUploadStatus.COMPLETE)
+                raise _arrived(file.name)
+            if growing.offset == growing.length:
+                growing.finish()  # empty, or its server ended after the last byte
+            yield growing, upload
+
+    def _find(self, token: str) -> tuple[ResumableUpload, MicroscopeFile]:
+        with self._database.session() as session:
+            row = session.execute(
+                select(ResumableUpload, MicroscopeFile)
+                .join(MicroscopeFile, MicroscopeFile.id == ResumableUpload.file_id)
+                .where(
+                    ResumableUpload.token == token,
+                    MicroscopeFile.acquisition_id == self._acquisition.id,
+                )
+            ).one_or_none()
+        if row is None:
+            raise NotFound("There is no such upload, or not any more: begin a new one.")
+        return row.ResumableUpload, row.MicroscopeFile
+
+
+def remove_expired(database: Database, data_dir: Path) -> int:
+    """Forget uploads that were not resumed in time, a hundred at most, and what arrived of them.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    with database.session() as session:
+        rows = session.execute(
+            select(ResumableUpload.token, Acquisition)
+            .join(MicroscopeFile, MicroscopeFile.id == ResumableUpload.file_id)
+            .join(Acquisition, Acquisition.id == MicroscopeFile.acquisition_id)
+            .where(ResumableUpload.expires_at < now())
+            .limit(_REMOVED_AT_ONCE)
+        ).all()
+    n_removed = 0
+    for token, acquisition in rows:
+        storage = ExperimentStorage(data_dir, acquisition.experiment_id)
+        uploads = ResumableUploads(database, storage, acquisition, timedelta())
+        # opening one that has expired removes it
+        with suppress(NotFound, Locked):
+            try:
+                with uploads._open(token):
+                    pass  # somebody has resumed it in the last moment
+            except Gone:
+                n_removed += 1
+    return n_removed
+
+
+def _progress(file: GrowingFile, upload: ResumableUpload) -> Progress:
+    return Progress(file.token, file.offset, file.length, file.expires_at, upload.sent_metadata)
+
+
+def _arrived(name: str) -> Conflict:
+    return Conflict(f'File "{name}" has arrived already: there is nothing to send.')
