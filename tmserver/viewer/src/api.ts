@@ -11,6 +11,19 @@ export interface Experiment {
   readonly name: string;
   readonly description: string | null;
   readonly user: string;
+  readonly microscope_type: string;
+}
+
+/** A recording of a plate, to which microscope files are uploaded. */
+export interface Acquisition {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface Plate {
+  readonly id: string;
+  readonly name: string;
+  readonly acquisitions: readonly Acquisition[];
 }
 
 export interface ImageSize {
@@ -117,11 +130,7 @@ export class Api {
   }
 
   async logout(): Promise<void> {
-    const token = cookie('csrf_access_token');
-    await send('auth/cookie', {
-      method: 'DELETE',
-      headers: token === undefined ? {} : { 'X-CSRF-TOKEN': token },
-    });
+    await send('auth/cookie', { method: 'DELETE', headers: proofOfPage() });
   }
 
   experiments(): Promise<Experiment[]> {
@@ -140,6 +149,41 @@ export class Api {
     return this.data(`${experimentPath(experimentId)}/mapobject_types`);
   }
 
+  plates(experimentId: string): Promise<Plate[]> {
+    return this.data(`${experimentPath(experimentId)}/plates`);
+  }
+
+  /** Finds an acquisition by its name and that of its plate, and makes what is not there yet. */
+  async acquisition(experimentId: string, plateName: string, name: string): Promise<Acquisition> {
+    const path = experimentPath(experimentId);
+    const plate = (await this.plates(experimentId)).find((each) => each.name === plateName);
+    if (plate === undefined) await this.post(`${path}/plates`, { name: plateName });
+    const found = plate?.acquisitions.find((each) => each.name === name);
+    if (found !== undefined) return found;
+    const body = { plate_name: plateName, name };
+    return ((await this.post(`${path}/acquisitions`, body)) as { data: Acquisition }).data;
+  }
+
+  /** Whether each name is one that the microscope of the experiment gives. */
+  async checkNames(
+    experimentId: string,
+    acquisitionId: string,
+    names: readonly string[],
+  ): Promise<boolean[]> {
+    const path = `${acquisitionPath(experimentId, acquisitionId)}/upload/validity-check`;
+    return ((await this.post(path, { files: names })) as { is_valid: boolean[] }).is_valid;
+  }
+
+  /** Announces files; the answer names all of the experiment that are still to be sent. */
+  async register(
+    experimentId: string,
+    acquisitionId: string,
+    names: readonly string[],
+  ): Promise<string[]> {
+    const path = `${acquisitionPath(experimentId, acquisitionId)}/upload/register`;
+    return ((await this.post(path, { files: names })) as { data: string[] }).data;
+  }
+
   async image(path: string): Promise<Blob> {
     return (await this.get(path)).blob();
   }
@@ -153,14 +197,38 @@ export class Api {
     return ((await this.json(path)) as { data: T }).data;
   }
 
-  private async get(path: string): Promise<Response> {
+  private async post(path: string, body: unknown): Promise<unknown> {
+    const headers = { 'Content-Type': 'application/json', ...proofOfPage() };
+    const response = await this.sendLoggedIn(path, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    });
+    return response.json();
+  }
+
+  private get(path: string): Promise<Response> {
+    return this.sendLoggedIn(path, {});
+  }
+
+  private async sendLoggedIn(path: string, init: RequestInit): Promise<Response> {
     try {
-      return await send(path, {});
+      return await send(path, init);
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) this.onUnauthorized?.();
       throw error;
     }
   }
+}
+
+/** The header without which the server lets no page change anything. */
+export function proofOfPage(): Record<string, string> {
+  const token = cookie('csrf_access_token');
+  return token === undefined ? {} : { 'X-CSRF-TOKEN': token };
+}
+
+export function acquisitionPath(experimentId: string, id: string): string {
+  return `${experimentPath(experimentId)}/acquisitions/${encodeURIComponent(id)}`;
 }
 
 export function experimentPath(id: string): string {

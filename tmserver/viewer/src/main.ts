@@ -1,4 +1,4 @@
-/** Decides which page is on show: login, list of experiments, or the plate of one. */
+/** Decides which page is on show: login, list of experiments, the plate of one, or an upload. */
 
 import 'ol/ol.css';
 import './style.css';
@@ -8,18 +8,19 @@ import { element } from './dom';
 import { experimentAddress, experimentListPage } from './experiment_list';
 import { loginPage } from './login';
 import { loadPlate, PlatePage } from './plate_page';
+import { uploadAddress, UploadPage } from './upload_page';
 
 const api = new Api();
 const app = document.querySelector<HTMLElement>('#app') ?? document.body;
 
 let user: User | null = null;
-let plate: PlatePage | undefined;
+let current: { dispose(): void } | undefined;
 /** Tells late answers for a page that was left from those for the one on show. */
 let visit = 0;
 
 function show(page: HTMLElement, title: string): void {
-  plate?.dispose();
-  plate = undefined;
+  current?.dispose();
+  current = undefined;
   app.replaceChildren(page);
   document.title = title;
   page.querySelector<HTMLElement>('[autofocus]')?.focus();
@@ -55,7 +56,10 @@ function showFailure(error: unknown): void {
 
 /** Goes to an experiment, or with null to the list of them. */
 function open(experimentId: string | null): void {
-  const address = experimentId === null ? '.' : experimentAddress(experimentId);
+  goTo(experimentId === null ? '.' : experimentAddress(experimentId));
+}
+
+function goTo(address: string): void {
   history.pushState(null, '', new URL(address, document.baseURI));
   void route();
 }
@@ -74,24 +78,26 @@ async function logOut(): Promise<void> {
   showLogin('');
 }
 
-function plateHeader(name: string): HTMLElement {
-  const back = element(
-    'a',
-    { href: '.', class: 'back', 'data-testid': 'all-experiments' },
-    '‹ Experiments',
-  );
-  back.addEventListener('click', (event) => {
+/** A link within the viewer, which loads no page. */
+function link(address: string, testId: string, text: string): HTMLElement {
+  const made = element('a', { href: address, class: 'back', 'data-testid': testId }, text);
+  made.addEventListener('click', (event) => {
     event.preventDefault();
-    open(null);
+    goTo(address);
   });
+  return made;
+}
+
+function plateHeader(experimentId: string, name: string): HTMLElement {
   return element(
     'header',
     {},
     element(
       'div',
       { class: 'row' },
-      back,
+      link('.', 'all-experiments', '‹ Experiments'),
       element('span', { class: 'grow' }),
+      link(uploadAddress(experimentId), 'upload-link', 'Upload'),
       element(
         'button',
         { class: 'small', onclick: () => void logOut(), 'data-testid': 'logout' },
@@ -103,10 +109,10 @@ function plateHeader(name: string): HTMLElement {
 }
 
 async function showPlate(experimentId: string): Promise<void> {
-  const current = ++visit;
+  const number = ++visit;
   showMessage('Loading …');
   const data = await loadPlate(api, experimentId);
-  if (current !== visit) return;
+  if (number !== visit) return;
   const { name } = data.experiment;
   if (!data.channels.some((channel) => channel.layers.length > 0)) {
     showMessage(
@@ -115,6 +121,17 @@ async function showPlate(experimentId: string): Promise<void> {
       element(
         'div',
         { class: 'row' },
+        element(
+          'button',
+          {
+            class: 'primary',
+            'data-testid': 'upload-link',
+            onclick: () => {
+              goTo(uploadAddress(experimentId));
+            },
+          },
+          'Upload images',
+        ),
         element('button', { onclick: () => void route() }, 'Look again'),
         element('button', { onclick: () => { open(null); } }, 'All experiments'),
       ),
@@ -123,13 +140,26 @@ async function showPlate(experimentId: string): Promise<void> {
   }
   const page = element('div', { class: 'viewer' });
   show(page, `${name} - tmserver`);
-  plate = new PlatePage(page, api, data, plateHeader(name));
+  current = new PlatePage(page, api, data, plateHeader(experimentId, name));
+}
+
+async function showUpload(experimentId: string): Promise<void> {
+  const number = ++visit;
+  const [experiment, plates] = await Promise.all([
+    api.experiment(experimentId),
+    api.plates(experimentId),
+  ]);
+  if (number !== visit) return;
+  const back = link(experimentAddress(experimentId), 'to-experiment', `‹ ${experiment.name}`);
+  const page = new UploadPage(api, experiment, plates, back);
+  show(page.element, `Upload to ${experiment.name} - tmserver`);
+  current = page;
 }
 
 async function showExperiments(loggedIn: User): Promise<void> {
-  const current = ++visit;
+  const number = ++visit;
   const experiments = await api.experiments();
-  if (current !== visit) return;
+  if (number !== visit) return;
   show(
     experimentListPage(loggedIn, experiments, open, () => void logOut()),
     'Experiments - tmserver',
@@ -144,8 +174,10 @@ async function route(): Promise<void> {
       showLogin('');
       return;
     }
-    const experimentId = new URLSearchParams(location.search).get('experiment');
-    await (experimentId === null ? showExperiments(user) : showPlate(experimentId));
+    const address = new URLSearchParams(location.search);
+    const [plate, upload] = [address.get('experiment'), address.get('upload')];
+    if (upload !== null) await showUpload(upload);
+    else await (plate === null ? showExperiments(user) : showPlate(plate));
   } catch (error) {
     // The login page is on show already.
     if (error instanceof ApiError && error.status === 401) return;

@@ -2,7 +2,7 @@ import SwaggerUI from 'swagger-ui-dist/swagger-ui-es-bundle';
 import 'swagger-ui-dist/swagger-ui.css';
 
 import './reference.css';
-import { cookie } from './cookies';
+import { proofOfPage } from './api';
 
 // Requests that are tried out go with the cookies of whoever is logged in to the viewer.
 SwaggerUI({
@@ -14,9 +14,7 @@ SwaggerUI({
   displayRequestDuration: true,
   validatorUrl: null,
   requestInterceptor: (request) => {
-    const token = cookie('csrf_access_token');
-    if (token === undefined) return request;
     const headers = request.headers as Record<string, string>;
-    return { ...request, headers: { ...headers, 'X-CSRF-TOKEN': token } };
+    return { ...request, headers: { ...headers, ...proofOfPage() } };
   },
 });
