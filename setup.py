@@ -77,6 +77,9 @@ VENDOR_FORMATS = [
     "bioio-lif>=2,<3",
 ]
 
+# for the modules that run neural networks
+DEEP_LEARNING = ["torch>=2.4,<2.14"]
+
 setup(
     name="tmserver",
     version="0.1.0",
@@ -94,7 +97,11 @@ setup(
         "tmserver": ["viewer/dist/**"],
     },
     install_requires=REQUIREMENTS,
-    extras_require={"development": DEVELOPMENT, "vendor-formats": VENDOR_FORMATS},
+    extras_require={
+        "development": DEVELOPMENT,
+        "vendor-formats": VENDOR_FORMATS,
+        "deep-learning": DEEP_LEARNING,
+    },
     entry_points={
         "console_scripts": [
             "tm = tmserver.command_line:main",

@@ -8,9 +8,10 @@ import os
 import secrets
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -52,6 +53,10 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         default=4 * 1024**3, gt=0, description="Largest microscope file that is accepted."
     )
+    upload_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="Folders whose files may be registered where they are, separated by colons.",
+    )
     upload_hours: float = Field(
         default=168, gt=0, description="How long an upload that broke off can be resumed, in hours."
     )
@@ -59,6 +64,10 @@ class Settings(BaseSettings):
         default=400_000_000, gt=0, description="Largest image plane that is decoded, in pixels."
     )
 
+    models_dir: Path | None = Field(
+        default=None,
+        description="Folder with models of neural networks; models in the data folder if not set.",
+    )
     allow_user_modules: bool = Field(
         default=False, description="Whether modules that users bring with a project run."
     )
@@ -69,10 +78,25 @@ class Settings(BaseSettings):
         default=4096, ge=256, description="Address space that such a module may have, in MB."
     )
 
+    @field_validator("upload_roots", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        folders = [Path(folder) for folder in value.split(os.pathsep) if folder]
+        if not all(folder.is_absolute() for folder in folders):
+            raise ValueError("the folders must be absolute paths, separated by colons")
+        return folders
+
     @property
     def resolved_database_url(self) -> str:
         """The database to use: the configured one, or SQLite in the data folder."""
         return self.database_url or f"sqlite:///{self.data_dir / 'tmserver.db'}"
+
+    @property
+    def resolved_models_dir(self) -> Path:
+        """Where models of neural networks are."""
+        return self.models_dir or self.data_dir / "models"
 
     @cached_property
     def signing_key(self) -> str:

@@ -4,6 +4,10 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator
+
+from tmlib.errors import BadInput
+from tmlib.storage import check_file_name
 
 IntensityImage = NDArray[np.uint8] | NDArray[np.uint16]
 """Gray values of one channel, as recorded or after a filter."""
@@ -37,6 +41,20 @@ class PreviousObjects(NamedTuple):
     labels: LabelImage
     largest_label: int
 
+
+class Model:
+    """Marks arguments of modules that are files of models."""
+
+
+def _check_model_name(name: str) -> str:
+    try:
+        return check_file_name(name)
+    except BadInput as error:
+        raise ValueError(error.message.rstrip(".")) from None
+
+
+ModelFile = Annotated[str, Model, AfterValidator(_check_model_name)]
+"""A file in the folder with models: its name in handles, its path when the module runs."""
 
 MaskImage = BinaryImage | LabelImage
 """Foreground is True or positive."""

@@ -38,6 +38,7 @@ def check_project(
     for step in pipeline.active_steps:
         module = _module_of(step, get_module)
         connections = _handles_of(step, handles)
+        _check_installed(step, module)
         _check_version(step, module, connections)
         _check_argument_names(step, module, connections)
         _check_kinds(step, module, connections)
@@ -114,6 +115,14 @@ def _handles_of(step: Step, handles: Mapping[str, HandlesDescription]) -> Handle
             f'The handles of module "{step.name}" are missing: {suggest(step.name, handles)}.'
         )
     return handles[step.name]
+
+
+def _check_installed(step: Step, module: Module) -> None:
+    if not module.is_installed:
+        raise PipelineDescriptionError(
+            f'Module "{step.name}" needs the package "{module.requires}", which is not installed: '
+            'install "tmserver[deep-learning]" on the web server and on all workers.'
+        )
 
 
 def _check_version(step: Step, module: Module, handles: HandlesDescription) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tmlib.jterator.arrays import IntensityStack, LabelImage, PreviousObjects
 from tmlib.jterator.descriptions import HandlesDescription, InputHandle, OutputHandle, Step
 from tmlib.jterator.errors import ModuleError, PipelineDescriptionError, suggest
 from tmlib.jterator.modules.registry import Module
+from tmlib.jterator.networks.models import find_model
 from tmlib.jterator.project import Project
 from tmlib.jterator.user_modules.sandbox import Sandbox
 
@@ -64,6 +66,7 @@ class _Site:
     objects: dict[str, LabelImage] = field(default_factory=dict)
     measurements: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
     previous: Mapping[str, SegmentedObjects] | None = None
+    models_dir: Path | None = None
 
 
 def run_pipeline(
@@ -74,6 +77,7 @@ def run_pipeline(
     previous: Mapping[str, SegmentedObjects] | None = None,
     save_figure: Callable[[str, str], None] | None = None,
     sandbox: Sandbox | None = None,
+    models_dir: Path | None = None,
 ) -> dict[str, SegmentedObjects]:
     """Run the active modules of a pipeline, in their order, on the images of one site.
 
@@ -96,6 +100,8 @@ def run_pipeline(
         are made, whatever the handles say.
     sandbox
         Where modules run that the project brings. Without it such a project cannot run.
+    models_dir
+        Folder with the models of neural networks, for modules that use one.
 
     Returns
     -------
@@ -112,7 +118,7 @@ def run_pipeline(
     stored = objects or {}
     project.check(object_names=stored)
     site = _start(project, images, stored)
-    site.previous = previous
+    site.previous, site.models_dir = previous, models_dir
     steps = project.pipeline.active_steps
     last_uses = {
         handle.key: n
@@ -237,6 +243,8 @@ def _argument(
     argument = module.inputs[handle.name]
     if argument == "plot":
         return bool(handle.value) and plots
+    if module.takes_model(argument):
+        return _model_path(step, str(handle.value), site)
     if not handle.is_pipe:
         return handle.value
     key = str(handle.key)
@@ -251,6 +259,13 @@ def _argument(
             'module "project" before it.'
         )
     return array
+
+
+def _model_path(step: Step, name: str, site: _Site) -> str:
+    try:
+        return str(find_model(site.models_dir, name))
+    except TmError as error:
+        raise ModuleError(f'Module "{step.name}": {error.message}') from None
 
 
 def _previous(step: Step, name: str, site: _Site) -> PreviousObjects:

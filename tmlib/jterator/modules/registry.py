@@ -1,6 +1,7 @@
 """Finds the shipped modules by name."""
 
 import importlib
+import importlib.util
 import inspect
 import typing
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ import pandas as pd
 import yaml
 
 from tmlib.jterator import modules
-from tmlib.jterator.arrays import PreviousObjects, Stack
+from tmlib.jterator.arrays import Model, PreviousObjects, Stack
 from tmlib.jterator.errors import PipelineDescriptionError, suggest
 
 _SUFFIX = ".handles.yaml"
@@ -52,6 +53,8 @@ class Module:
     source
         The text of a module that a user brings, which never runs in this process; None for
         shipped modules.
+    requires
+        The package that it needs and that is not installed by default.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Module:
     results: Mapping[str, Any]
     handles: Mapping[str, Any]
     source: str | None = None
+    requires: str | None = None
 
     @property
     def arguments(self) -> frozenset[str]:
@@ -85,6 +89,15 @@ class Module:
     def takes_stacks(self, argument: str) -> bool:
         """Whether an argument may have several focal planes."""
         return Stack in getattr(self.annotations[argument], "__metadata__", ())
+
+    def takes_model(self, argument: str) -> bool:
+        """Whether an argument is the file of a model."""
+        return Model in getattr(self.annotations[argument], "__metadata__", ())
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether what it needs is there."""
+        return self.requires is None or importlib.util.find_spec(self.requires) is not None
 
     def takes_previous(self, argument: str) -> bool:
         """Whether an argument gets the objects of the previous time point."""
@@ -149,4 +162,5 @@ def get(name: str) -> Module:
         ),
         results=MappingProxyType(results),
         handles=MappingProxyType(yaml.safe_load(_handles_files()[name].read_text())),
+        requires=getattr(source, "REQUIRES", None),
     )

@@ -82,7 +82,6 @@ class Jterator(Step):
             plate_map = read_plate_map(session, context.experiment_id)
             sites = [site for site in plate_map.sites if site.id in wanted]
             imaged = imaged_channels(session, batch["site_ids"])
-        sandbox = Sandbox.of(context.settings)
         for site in sites:
             previous: dict[str, SegmentedObjects] = {}
             for tpoint in range(shape.n_tpoints):
@@ -109,7 +108,12 @@ class Jterator(Step):
                     for channel in project.pipeline.input.channels
                 }
                 previous = run_pipeline(
-                    project, images, objects=stored, previous=previous, sandbox=sandbox
+                    project,
+                    images,
+                    objects=stored,
+                    previous=previous,
+                    sandbox=Sandbox.of(context.settings),
+                    models_dir=context.settings.resolved_models_dir,
                 )
                 for objects in previous.values():
                     if objects.name == SITES:

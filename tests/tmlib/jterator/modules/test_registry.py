@@ -172,6 +172,8 @@ def test_modules_beyond_the_original_are_known() -> None:
     assert set(registry.names()) - set(ORIGINAL) == {
         "measure_quality",
         "register_site",
+        "segment_cellpose",
+        "segment_instanseg",
         "segment_nuclei",
         "track_objects",
     }
