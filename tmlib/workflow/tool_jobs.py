@@ -16,7 +16,7 @@ from tmlib.workflow.steps.base import JobContext
 
 PROGRAM = "tool"
 
-_NAME = "tool_{tool_name}"
+_PREFIX = "tool_"
 
 
 def request(
@@ -49,7 +49,7 @@ def request(
         program=PROGRAM,
         job_type="ToolJob",
         description={"tool_name": tool.name, "payload": payload.model_dump(mode="json")},
-        jobs={_NAME.format(tool_name=tool.name): {}},
+        jobs={_job_name(tool.name): {}},
     )
 
 
@@ -72,14 +72,24 @@ def jobs(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[dict[str, Any]]:
-    """Jobs of tools in an experiment, the latest first."""
+    """Jobs of tools in an experiment, the latest first.
+
+    Parameters
+    ----------
+    tool_name
+        Only those of this tool; the name of a job stands for its tool.
+    """
     return interactive.jobs(
         session,
         experiment_id,
         PROGRAM,
         submission_id=submission_id,
-        name=None if tool_name is None else _NAME.format(tool_name=tool_name),
+        name=None if tool_name is None else _job_name(tool_name),
         state=state,
         limit=limit,
         offset=offset,
     )
+
+
+def _job_name(tool_name: str) -> str:
+    return _PREFIX + tool_name.removeprefix(_PREFIX)

@@ -63,7 +63,7 @@ class ToolSubmission(Schema):
 
 
 class ToolJobQuery(Page):
-    """Which jobs are asked for; ``name`` is another word for ``tool_name``."""
+    """Which jobs are asked for; ``name`` is the name of a tool too, or of a job."""
 
     submission_id: _SubmissionId = None
     tool_name: Annotated[Text | None, Field(validation_alias=AliasChoices("tool_name", "name"))] = (

@@ -189,6 +189,8 @@ def test_jobs_are_chosen_by_tool_state_and_submission(
 
     assert chosen() == [waiting, found["submission_id"]]
     assert chosen(tool_name="Heatmap") == chosen(name="Heatmap") == [waiting]
+    name = owner.get(jobs, submission_id=waiting)[0]["name"]
+    assert chosen(name=name, submission_id=waiting) == [waiting]
     assert chosen(state="TERMINATED") == chosen(limit=1, offset=1) == [found["submission_id"]]
     assert chosen(submission_id=waiting, state="RUNNING") == []
     assert "'NEW'" in owner.refused("GET", jobs, 400, query_string={"state": "running"})
