@@ -1,11 +1,12 @@
 """Acquisitions."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from tmlib.experiments import models, plates
+from tmlib.experiments import models, plates, quality
 from tmlib.uploads import service as uploads
 from tmlib.uploads.models import FileUploadStatus
 from tmserver.access import ExperimentAccess
@@ -16,13 +17,19 @@ routes = Routes("acquisition")
 
 
 class Acquisition(Schema):
-    """What one run of the microscope wrote for a plate."""
+    """What one run of the microscope wrote for a plate.
+
+    When its first and last image were taken is known once step metaconfig has run, if the
+    microscope's metadata tell.
+    """
 
     id: Id
     name: str
     description: str
     status: FileUploadStatus
     plate_name: str
+    first_acquired_at: datetime | None
+    last_acquired_at: datetime | None
 
 
 class NewAcquisition(Schema):
@@ -115,7 +122,9 @@ def describe_acquisitions(
     session: Session, acquisitions: list[models.Acquisition]
 ) -> list[Acquisition]:
     """Acquisitions as they are sent, with the status of their uploads."""
-    statuses = uploads.acquisition_statuses(session, [one.id for one in acquisitions])
+    ids = [one.id for one in acquisitions]
+    statuses = uploads.acquisition_statuses(session, ids)
+    times = quality.acquisition_times(session, ids)
     return [
         Acquisition(
             id=acquisition.id,
@@ -123,6 +132,8 @@ def describe_acquisitions(
             description=acquisition.description,
             status=statuses[acquisition.id],
             plate_name=acquisition.plate.name,
+            first_acquired_at=times.get(acquisition.id, (None, None))[0],
+            last_acquired_at=times.get(acquisition.id, (None, None))[1],
         )
         for acquisition in acquisitions
     ]

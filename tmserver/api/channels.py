@@ -1,6 +1,6 @@
 """Channels and their layers."""
 
-from tmlib.experiments import channels, models
+from tmlib.experiments import channels, models, quality
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
 from tmserver.schemas import Id, ImageSize, Index, Message, NamedPage, Page, Rename, Schema, Text
@@ -27,12 +27,28 @@ class ChannelLayer(Schema):
 
 
 class Channel(Schema):
-    """A colour of light that was imaged."""
+    """A colour of light that was imaged; the wavelength is what the microscope calls it."""
 
     id: Id
     name: str
+    wavelength: str
     bit_depth: int
     layers: list[ChannelLayer]
+
+
+class Illumination(Schema):
+    """How even the light of a channel is, from so many images.
+
+    Flatness is the coefficient of variation of the mean image over 8 x 8 parts, before and after
+    correction: 0 is perfectly even. Without a plate's name it is that of all plates together.
+    """
+
+    channel_id: Id
+    channel_name: str
+    plate_name: str | None
+    n_images: int
+    flatness_before: float
+    flatness_after: float
 
 
 class ChannelLayerQuery(Page):
@@ -55,6 +71,24 @@ def get_channels(access: ExperimentAccess, query: NamedPage) -> list[Channel]:
             offset=query.offset,
         )
         return [_channel(access.experiment, channel) for channel in found]
+
+
+@routes.get("/api/experiments/<experiment_id>/illumination", permits="read")
+def get_illumination(access: ExperimentAccess, query: Page) -> list[Illumination]:
+    """List how even the light is; empty if step corilla has not run."""
+    with access.database.session() as session:
+        found = quality.list_illumination(session, access.experiment_id)
+    return [
+        Illumination(
+            channel_id=one.channel.id,
+            channel_name=one.channel.name,
+            plate_name=one.plate_name,
+            n_images=one.file.n_images,
+            flatness_before=one.file.flatness_before,
+            flatness_after=one.file.flatness_after,
+        )
+        for one in query.of(found)
+    ]
 
 
 @routes.get("/api/experiments/<experiment_id>/channels/<channel_id>", permits="read")
@@ -100,6 +134,7 @@ def _channel(experiment: models.Experiment, channel: models.Channel) -> Channel:
     return Channel(
         id=channel.id,
         name=channel.name,
+        wavelength=channel.wavelength,
         bit_depth=channel.bit_depth,
         layers=[_layer(experiment, layer) for layer in channel.layers],
     )

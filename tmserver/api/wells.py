@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
-from tmlib.experiments import layout, models
+from tmlib.experiments import layout, models, quality
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
 from tmserver.schemas import Id, Index, Message, NamedPage, Page, Schema, Text
@@ -46,6 +46,38 @@ class Cycle(Schema):
     id: Id
     index: int
     tpoint: int = 0
+
+
+class CycleShift(Schema):
+    """How far the images of a cycle are moved, in pixels downwards and to the right.
+
+    The quality is the correlation with the reference cycle's images where they overlap then.
+    """
+
+    cycle_index: int
+    y: int
+    x: int
+    quality: float
+
+
+class SiteShift(Schema):
+    """How the cycles of a site were aligned; an omitted site has no shifts and no objects."""
+
+    site_id: Id
+    plate_name: str
+    well_name: str
+    well_pos_y: int
+    well_pos_x: int
+    omitted: bool
+    shifts: list[CycleShift]
+
+
+class SiteShiftQuery(Page):
+    """Which sites are asked for."""
+
+    plate_name: Text | None = None
+    well_name: Text | None = None
+    omitted: bool | None = None
 
 
 class WellQuery(NamedPage):
@@ -128,6 +160,33 @@ def get_site(access: ExperimentAccess, site_id: int) -> Site:
     """Get a site."""
     with access.database.session() as session:
         return _site(layout.get_site(session, access.experiment_id, site_id))
+
+
+@routes.get("/api/experiments/<experiment_id>/site-shifts", permits="read")
+def get_site_shifts(access: ExperimentAccess, query: SiteShiftQuery) -> list[SiteShift]:
+    """List how sites were aligned; empty if step align has not run."""
+    with access.database.session() as session:
+        aligned = quality.list_site_shifts(
+            session,
+            access.experiment_id,
+            plate_name=query.plate_name,
+            well_name=query.well_name,
+            omitted=query.omitted,
+            limit=query.limit,
+            offset=query.offset,
+        )
+        return [
+            SiteShift(
+                site_id=one.site.id,
+                plate_name=one.site.well.plate.name,
+                well_name=one.site.well.name,
+                well_pos_y=one.site.y,
+                well_pos_x=one.site.x,
+                omitted=one.site.omitted,
+                shifts=[CycleShift.model_validate(shift) for shift in one.shifts],
+            )
+            for one in aligned
+        ]
 
 
 @routes.get("/api/experiments/<experiment_id>/cycles", permits="read")

@@ -78,6 +78,8 @@ def test_plates_and_acquisitions(owner: Person, experiment: str, acquisition: st
         "description": "",
         "status": "WAITING",
         "plate_name": "Plate 1",
+        "first_acquired_at": None,
+        "last_acquired_at": None,
     }
     [plate] = owner.get(f"{experiment}/plates", name="Plate 1")
     assert plate == {
