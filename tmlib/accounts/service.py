@@ -147,9 +147,10 @@ def find_user(session: Session, name: str) -> User:
     NotFound
         If there is none.
     """
-    user = session.scalar(select(User).where(User.name == name))
+    # PostgreSQL refuses to look for a NUL character
+    user = session.scalar(select(User).where(User.name == name)) if "\x00" not in name else None
     if user is None:
-        raise NotFound(f'There is no user "{name}".')
+        raise NotFound(f'There is no user "{name[:80]}".')
     return user
 
 

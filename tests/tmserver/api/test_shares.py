@@ -74,6 +74,7 @@ def test_what_cannot_be_shared_is_named(owner: Person, experiment: str) -> None:
 def test_what_is_not_shared_cannot_be_hidden(owner: Person, experiment: str) -> None:
     assert "not shared" in owner.refused("DELETE", f"{experiment}/shares/reader", 404)
     assert '"nobody"' in owner.refused("DELETE", f"{experiment}/shares/nobody", 404)
+    owner.refused("DELETE", f"{experiment}/shares/%00", 404)
 
 
 def test_a_new_owner_takes_over_and_the_old_one_can_still_write(
