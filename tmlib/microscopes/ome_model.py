@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from defusedxml import DefusedXmlException
@@ -35,6 +36,7 @@ _MICROMETRES = {
 _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 Index = tuple[int, int, int]
+_StoredPlane = tuple[int, Index]
 
 
 class OmeXmlError(ValueError):
@@ -76,7 +78,27 @@ class OmeXml:
     @property
     def file_names(self) -> set[str]:
         """Names of all files that it assigns planes to."""
-        return {name for image in self.images for name in image.files if name is not None}
+        return {name for name in self._images_of if name is not None}
+
+    @cached_property
+    def _images_of(self) -> dict[str | None, list[int]]:
+        """Numbers of the images that have planes in each file: sets have thousands of both."""
+        found: dict[str | None, list[int]] = defaultdict(list)
+        for i, image in enumerate(self.images):
+            for name in image.files:
+                found[name].append(i)
+        return dict(found)
+
+    def _stored(self, file_name: str, holder: bool) -> Iterator[tuple[int, list[_StoredPlane]]]:
+        """Numbers of the images with planes in a file, and these: number in the file and index."""
+        numbers = set(self._images_of.get(file_name, ()))
+        if holder:
+            numbers.update(self._images_of.get(None, ()))
+        for i in sorted(numbers):
+            files = self.images[i].files
+            planes = files.get(file_name, []) + (files.get(None, []) if holder else [])
+            if planes:
+                yield i, planes
 
     def planes(self, file_name: str, *, holder: bool = False) -> list[ImageMetadata]:
         """The planes of a file, in their order.
@@ -90,21 +112,24 @@ class OmeXml:
             assigned to any file.
         """
         found = []
-        images = [image for image in self.images if _stored(image, file_name, holder)]
-        for series, image in enumerate(images):
-            for plane, index in _stored(image, file_name, holder):
-                one = _describe(image, file_name, index)
-                site = one.site if one.site is not None or len(images) == 1 else series
+        stored = list(self._stored(file_name, holder))
+        for series, (image, planes) in enumerate(stored):
+            for plane, index in planes:
+                one = _describe(self.images[image], file_name, index)
+                site = one.site if one.site is not None or len(stored) == 1 else series
                 found.append(replace(one, site=site, series=series, plane=plane))
         return sorted(found, key=lambda plane: plane.plane or 0)
 
     def indices(self, file_name: str) -> list[set[Index]]:
         """Which planes (z, c, t) of each image are in a file that holds the OME-XML."""
-        return [{index for _, index in _stored(image, file_name, True)} for image in self.images]
+        found: list[set[Index]] = [set() for _ in self.images]
+        for image, planes in self._stored(file_name, True):
+            found[image] = {index for _, index in planes}
+        return found
 
     def pixel_size(self, file_name: str, *, holder: bool = False) -> float | None:
         """Width and height of a pixel in micrometres, if all images of a file have the same."""
-        sizes = {image.pixel_size for image in self.images if _stored(image, file_name, holder)}
+        sizes = {self.images[image].pixel_size for image, _ in self._stored(file_name, holder)}
         return sizes.pop() if len(sizes) == 1 else None
 
 
@@ -130,11 +155,6 @@ def read_ome_xml(text: str | bytes) -> OmeXml:
             for element in _children(root, "Image")
         )
     )
-
-
-def _stored(image: _Image, file_name: str, holder: bool) -> list[tuple[int, Index]]:
-    planes = image.files.get(file_name, [])
-    return planes + image.files.get(None, []) if holder else planes
 
 
 def _describe(image: _Image, file_name: str, index: Index) -> ImageMetadata:

@@ -6,6 +6,8 @@ import tifffile
 
 from tests.services.conversion import Conversion
 from tmlib.experiments.models import ChannelImageFile
+from tmlib.microscopes import ome_model
+from tmlib.microscopes.types.ome_tiff import MICROSCOPE
 
 EXAMPLES = dict.fromkeys(("screen.ome.tif", "a_z1.ome.tiff", "b.ome.btf", "C.OME.TIF"), (None,) * 5)
 METADATA_FILES = ("screen.companion.ome",)
@@ -188,3 +190,38 @@ def test_files_that_say_the_same_are_reported(tmp_path, ome: Conversion):
         write(tmp_path / name, 1, ome_xml((1, 1, 1, "<TiffData/>")))
     ome.take(tmp_path)
     assert '"a.ome.tif" and "b.ome.tif" show the same well' in ome.convert()
+
+
+class Counted(dict):
+    """A dictionary that counts how often it is asked."""
+
+    asked = 0
+
+    def get(self, *arguments):
+        Counted.asked += 1
+        return super().get(*arguments)
+
+
+def test_a_companion_of_very_many_files_is_asked_once_for_each(tmp_path, monkeypatch):
+    n = 20_000
+    samples = "".join(
+        f'<WellSample ID="s{i}"><ImageRef ID="Image:{i}"/></WellSample>' for i in range(n)
+    )
+    images = "".join(
+        f'<Image ID="Image:{i}"><Pixels SizeX="8" SizeY="6" SizeZ="1" SizeC="1" SizeT="1" '
+        f'DimensionOrder="XYZCT"><TiffData><UUID FileName="f{i}.ome.tif">u{i}</UUID></TiffData>'
+        "</Pixels></Image>"
+        for i in range(n)
+    )
+    plate = f'<Plate><Well Row="1" Column="2">{samples}</Well></Plate>'
+    file = tmp_path / "x.companion.ome"
+    file.write_text(f'<OME xmlns="{NAMESPACE}">{plate}{images}</OME>')
+    read_files = ome_model._read_files
+    monkeypatch.setattr(ome_model, "_read_files", lambda *given: Counted(read_files(*given)))
+    monkeypatch.setattr(Counted, "asked", 0)
+    metadata = MICROSCOPE.read_metadata([file], [f"f{i}.ome.tif" for i in range(n)])
+    assert {name: [plane.site for plane in planes] for name, planes in metadata.planes.items()} == {
+        f"f{i}.ome.tif": [i] for i in range(n)
+    }
+    # for its planes and for the size of its pixels
+    assert Counted.asked == 2 * n
