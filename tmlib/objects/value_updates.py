@@ -75,7 +75,7 @@ def add_feature_values(
         keys = _choose_keys(known, names)
         try:
             plane, stored = _read_plane(files, [*known.values()], site_id, zplane, found.name)
-            table = _merge(stored, keys, measurements)
+            table = merge_values(stored, keys, measurements)
             place = Place(mapobject_type_id, site_id, tpoint, plane)
             _replace(database, storage, place, files, keys, table)
         except (_Changed, Vanished):
@@ -134,7 +134,7 @@ def _read_plane(
     return found.popitem()
 
 
-def _merge(stored: Any, keys: Sequence[str], measurements: pd.DataFrame) -> Any:
+def merge_values(stored: Any, keys: Sequence[str], measurements: pd.DataFrame) -> Any:
     """The stored rows with the measured columns, in place of those that they had."""
     labels = stored["label"].to_numpy()
     measured = measurements.index.to_numpy(dtype=np.int64)

@@ -87,7 +87,7 @@ def test_focal_planes_are_projected_by_the_pipeline(run: Run, stacks: SamplePlat
 def test_sites_get_the_quality_of_their_images(run: Run) -> None:
     save(run, projected(nuclei_and_cells("A01_C01", correct=False).to_dict(), "A01_C01"))
     run.run(ANALYSIS)
-    outlines, first = site_values(run)
+    outlines, first = values_of(run, "Sites")
     assert first.column_names[4:] == [
         f"Quality_{feature}_flat" for feature in ("focus", "saturation", "background")
     ]
@@ -95,21 +95,64 @@ def test_sites_get_the_quality_of_their_images(run: Run) -> None:
     assert first["Quality_focus_flat"][0].as_py() > 0
     # a new map or analysis changes neither the outlines' ids nor leaves anything behind
     run.run(("pyramid_creation", {"illuminati": {}}), ANALYSIS)
-    assert site_values(run) == (outlines, first)
+    assert values_of(run, "Sites") == (outlines, first)
     save(run, projected(nuclei_and_cells("A01_C01", quality=False).to_dict(), "A01_C01"))
     run.run(ANALYSIS)
-    assert site_values(run) == (outlines, first)
+    assert values_of(run, "Sites") == (outlines, first)
 
 
-def site_values(run: Run) -> tuple[list[int], Any]:
-    """Ids of the outlines of sites, and all values of sites."""
+def values_of(run: Run, name: str) -> tuple[list[int], Any]:
+    """Ids and all values of the objects of a type."""
     with run.database.session() as session:
-        sites = select(MapobjectType.id).where(MapobjectType.name == "Sites").scalar_subquery()
-        found = select(Mapobject.id).where(Mapobject.mapobject_type_id == sites)
-        ids = list(session.scalars(found))
-        type_id = session.scalar(select(sites))
+        of_name = select(MapobjectType.id).where(MapobjectType.name == name).scalar_subquery()
+        found = select(Mapobject.id).where(Mapobject.mapobject_type_id == of_name)
+        ids = sorted(session.scalars(found))
+        type_id = session.scalar(select(of_name))
     assert type_id is not None
     return ids, select_feature_values(run.database, run.storage, type_id).table()
+
+
+def test_stored_objects_stay_what_they_are_and_get_further_values(run: Run) -> None:
+    save(run, projected(nuclei_and_cells("A01_C01", correct=False).to_dict(), "A01_C01"))
+    run.run(ANALYSIS)
+    ids, before = values_of(run, "Nuclei")
+    outlines = centres(run)
+    save(run, projected(measuring_stored("measure_neighbours"), "A01_C01"))
+    for _ in range(2):
+        run.run(ANALYSIS)
+        same_ids, after = values_of(run, "Nuclei")
+        assert same_ids == ids
+        assert centres(run) == outlines
+        assert after.select(before.column_names) == before
+        added = after.column_names[before.num_columns :]
+        assert added
+        assert all(name.startswith("Neighbours_") for name in added)
+    assert labels(run).any()
+
+
+def measuring_stored(module: str) -> dict[str, Any]:
+    """A pipeline that measures the stored nuclei with a module."""
+    handles = copy.deepcopy(dict(get(module).handles))
+    for handle in handles["input"]:
+        if handle["type"] == "SegmentedObjects":
+            handle["key"] = "Nuclei"
+    return {
+        "pipeline": {
+            "input": {"channels": [{"name": "A01_C01"}], "objects": [{"name": "Nuclei"}]},
+            "pipeline": [{"source": f"{module}.py", "handles": "handles/measure.handles.yaml"}],
+            "output": {"objects": [{"name": "Nuclei"}]},
+        },
+        "handles": {"measure": handles},
+    }
+
+
+def centres(run: Run) -> dict[int, tuple[float, float]]:
+    """Where the objects lie that were found in images, by id."""
+    with run.database.session() as session:
+        found = session.scalars(
+            select(MapobjectSegmentation).where(MapobjectSegmentation.label.is_not(None))
+        )
+        return {one.mapobject_id: (one.centroid_y, one.centroid_x) for one in found}
 
 
 def test_labels_of_an_earlier_analysis_do_not_stay(run: Run) -> None:

@@ -25,14 +25,15 @@ from tmlib.objects.mapobject_types import (
     set_zoom_thresholds,
 )
 from tmlib.objects.models import MapobjectType
-from tmlib.objects.recording import Place, PreparedSiteObjects, prepare_site_objects, record
-from tmlib.objects.site_values import (
+from tmlib.objects.new_values import (
     SITES,
-    PreparedSiteValues,
+    PreparedValues,
     forget_values,
     prepare_site_values,
-    record_site_values,
+    prepare_stored_values,
+    record_values,
 )
+from tmlib.objects.recording import Place, PreparedSiteObjects, prepare_site_objects, record
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.models import WorkflowSettings
 from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
@@ -116,9 +117,9 @@ class Jterator(Step):
                     models_dir=context.settings.resolved_models_dir,
                 )
                 for objects in previous.values():
-                    if objects.name == SITES:
-                        place = Place(type_ids[SITES], site.id, tpoint, 0)
-                        _keep_site_values(context, place, objects)
+                    if objects.name == SITES or objects.is_stored:
+                        place = Place(type_ids[objects.name], site.id, tpoint, 0)
+                        _keep_values(context, place, objects)
                         continue
                     write_labels(
                         _field(context, site),
@@ -181,15 +182,15 @@ def _record(session: Session, context: JobContext, prepared: PreparedSiteObjects
     context.afterwards.append(lambda: feature_files.remove(outdated))
 
 
-def _keep_site_values(context: JobContext, place: Place, objects: SegmentedObjects) -> None:
-    prepared = prepare_site_values(context.database, context.storage, place, objects.measurements)
-    context.effects.append(lambda session: _record_site_values(session, context, prepared))
+def _keep_values(context: JobContext, place: Place, objects: SegmentedObjects) -> None:
+    """Keep what was measured of objects that stay as they are."""
+    prepare = prepare_stored_values if objects.is_stored else prepare_site_values
+    prepared = prepare(context.database, context.storage, place, objects.measurements)
+    context.effects.append(lambda session: _record_values(session, context, prepared))
 
 
-def _record_site_values(
-    session: Session, context: JobContext, prepared: PreparedSiteValues
-) -> None:
-    outdated = record_site_values(session, prepared)
+def _record_values(session: Session, context: JobContext, prepared: PreparedValues) -> None:
+    outdated = record_values(session, prepared)
     context.afterwards.append(lambda: feature_files.remove(outdated))
 
 
