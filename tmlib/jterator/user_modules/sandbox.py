@@ -129,7 +129,8 @@ class Sandbox:
                 "TM_USER_MODULE_MEMORY_MB."
             )
         if "error" in answer:
-            raise ModuleError(f"{answer['error']} (the log of the job has the traceback)")
+            reason = _storable(str(answer["error"]))
+            raise ModuleError(f"{reason} (the log of the job has the traceback)")
         results = answer.get("results")
         if not isinstance(results, dict):
             _refuse("it gave no results that can be read")
@@ -189,7 +190,7 @@ def _pass_on(folder: Path) -> None:
     """Let the log of the job have the end of what the module printed."""
     for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
         with contextlib.suppress(OSError, ValueError):
-            stream.write(_read_bytes(folder / name)[-_MAX_LOG:].decode(errors="replace"))
+            stream.write(_storable(_read_bytes(folder / name)[-_MAX_LOG:].decode(errors="replace")))
 
 
 def _read_answer(folder: Path, ending: str) -> dict[str, Any]:
@@ -242,6 +243,8 @@ def _array(content: bytes, dtype: str, shape: list[int]) -> NDArray[Any]:
 def _table(content: bytes, columns: list[str], index: list[int]) -> pd.DataFrame:
     if len(set(index)) < len(index):
         raise ValueError("it has several rows for one label")
+    if not all(column.isprintable() for column in columns):
+        raise ValueError("it has a column whose name cannot be printed")
     if len(set(columns)) < len(columns):
         raise ValueError("it has several columns of one name")
     values = _array(content, "<f8", [len(index), len(columns)])
@@ -257,6 +260,11 @@ def _read_bytes(file: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:
             raise ValueError(f"it is no file of at most {_MAX_BYTES} bytes")
         return opened.read()
+
+
+def _storable(text: str) -> str:
+    """Text that any database takes."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def _refuse(reason: str) -> NoReturn:

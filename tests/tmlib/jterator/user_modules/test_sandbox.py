@@ -87,6 +87,12 @@ def test_what_goes_wrong_is_one_clear_error(body: str, words: list[str]) -> None
     assert all(word in told for word in words), told
 
 
+def test_what_no_database_takes_is_replaced(capsys: pytest.CaptureFixture[str]) -> None:
+    told = message(doing("print('a\\0b')\nraise ValueError('c\\0d\\ud800e')"))
+    assert "c\N{REPLACEMENT CHARACTER}d?e" in told
+    assert "a\N{REPLACEMENT CHARACTER}b" in capsys.readouterr().out
+
+
 def test_time_is_limited() -> None:
     told = message(doing("import time\ntime.sleep(100)"), Sandbox(seconds=0.5, memory_mb=2048))
     assert "longer than the 0.5 seconds" in told
