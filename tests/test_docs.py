@@ -23,6 +23,7 @@ DOCUMENTS = [
 VARIABLES = {
     *(f"TM_{name.upper()}" for name in Settings.model_fields),
     *("TM_PASSWORD", "TM_HOST", "TM_PORT", "TM_USER", "TM_DEMO_PASSWORD", "TM_TEST_POSTGRES_URL"),
+    *("TM_TOKEN", "TM_TOKEN_FILE", "TM_CA_BUNDLE"),
 }
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Retry, parse_url
 
 from tmclient.errors import LoginError, RequestError, ServerUnreachable
@@ -237,7 +237,10 @@ def _file_name(response: requests.Response) -> str:
 
 
 def _is_this_machine(url: str) -> bool:
-    host = parse_url(url).host or ""
+    try:
+        host = parse_url(url).host or ""
+    except LocationParseError as error:
+        raise ServerUnreachable(f"{url} is not the address of a server.") from error
     return host in ("localhost", "[::1]") or host.startswith("127.")
 
 

@@ -25,7 +25,7 @@ from tmclient.resumable import ResumableUpload, UploadUrls
 Progress = Callable[[int, int], None]
 """Called with the number of bytes that have been dealt with and the number of all."""
 
-LARGE_FILE = 1 << 62
+LARGE_FILE = 16 * 1024 * 1024
 """Files of this size or more are sent in pieces, and go on where they broke off."""
 
 _ALREADY_SENDING = "File upload already in progress"

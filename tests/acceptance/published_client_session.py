@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pandas.errors
 import pandas.io.common
 
@@ -35,7 +36,9 @@ def main(port: str, user: str, password: str, folder: Path) -> None:
     site = kept["site"]
     download_images(client, site, folder)
     download_values(client, folder)
-    kept["printed"] = print_tables(client, (port, user, password))
+    upload_objects(client, site, folder)
+    kept["job"] = use_tools(client)
+    kept["printed"] = print_tables(client, (port, user, password), kept["job"])
     rename(client)
     delete(client)
     kept["left"] = client.get_experiments()
@@ -132,7 +135,51 @@ def download_values(client, folder):
     client.download_feature_values_and_metadata_files("Nuclei", str(files), parallel=2)
 
 
-def print_tables(client, login):
+def upload_objects(client, site, folder):
+    """Objects of one's own with values of one's own, and back."""
+    place = (PLATE, site["well"], site["y"], site["x"])
+    drawn = client.create_mapobject_type("Drawn")
+    assert drawn["name"] == "Drawn"
+    labels = np.zeros(site["shape"], np.int32)
+    labels[3:9, 4:20] = 7
+    labels[30:40, 0:5] = 2
+    client.upload_segmentation_image("Drawn", *place, 0, 0, labels)
+    assert np.array_equal(client.download_segmentation_image("Drawn", *place), labels)
+    client.create_mapobject_type("Nuclei again")
+    (file,) = (folder / "image files").glob("*Nuclei.png")
+    client.upload_segmentation_image_file("Nuclei again", *place, 0, 0, str(file))
+    again = client.download_segmentation_image("Nuclei again", *place)
+    assert np.array_equal(again, client.download_segmentation_image("Nuclei", *place))
+    values = pd.DataFrame({"hue": [0.5, 2.25], "age": [3.0, 4.0]}, index=[2, 7])
+    client.upload_feature_values("Drawn", *place, 0, values)
+    found = client.download_feature_values("Drawn").merge(
+        client.download_object_metadata("Drawn"), on="mapobject_id"
+    )
+    found = found.set_index("label").loc[[2, 7], ["hue", "age"]]
+    assert np.array_equal(found, values), found
+
+
+def use_tools(client):
+    """A request, which only other clients can send, and the lists that this one has."""
+    url = client._build_api_url(f"/experiments/{client._experiment_id}/tools/request")
+    payload = {
+        "chosen_object_type": "Nuclei",
+        "selected_feature": client.get_features("Nuclei")[0]["name"],
+    }
+    request = {"tool_name": "Heatmap", "payload": payload, "session_uuid": "0"}
+    response = client._session.post(url, json=request)
+    response.raise_for_status()
+    while any(job["state"] != "TERMINATED" for job in client.get_tools_status("Heatmap")):
+        time.sleep(0.2)
+    (job,) = client.get_tools_status()
+    assert job["submission_id"] == response.json()["data"]["submission_id"]
+    assert job["exitcode"] == 0, job
+    (result,) = client.get_tool_results()
+    assert result["tool_name"] == "Heatmap"
+    return job
+
+
+def print_tables(client, login, job):
     """What the command line of the client prints."""
     port, user, password = login
     first = ["tm_client", "-H", "127.0.0.1", "-P", port, "-u", user, "-p", password]
@@ -148,6 +195,9 @@ def print_tables(client, login):
         ["feature", *of, "ls", "-o", "Nuclei"],
         ["workflow", *of, "status"],
         ["workflow", *of, "log", "-s", "imextract", "-n", "imextract_run_0000001"],
+        ["tools", *of, "ls"],
+        ["tools", *of, "status"],
+        ["tools", *of, "log", "--name", job["name"], "--submission", str(job["submission_id"])],
     ]
     printed = {}
     for command in commands:
@@ -163,13 +213,11 @@ def rename(client):
     channel = client.get_channels()[0]["name"]
     client.rename_channel(channel, "DAPI")
     assert "DAPI" in [channel["name"] for channel in client.get_channels()]
-    client.create_mapobject_type("Drawn")
     client.rename_mapobject_type("Drawn", "Painted")
-    client.rename_feature("Nuclei", "Morphology_Area", "Area")
-    client.delete_feature("Nuclei", "Morphology_Perimeter")
-    names = [feature["name"] for feature in client.get_features("Nuclei")]
-    assert "Area" in names
-    assert "Morphology_Perimeter" not in names
+    client.rename_feature("Painted", "hue", "colour")
+    client.delete_feature("Painted", "age")
+    assert [feature["name"] for feature in client.get_features("Painted")] == ["colour"]
+    assert list(client.download_feature_values("Painted")) == ["mapobject_id", "colour"]
     client.rename_experiment("published client renamed")
     client.experiment_name = "published client renamed"
     assert client.experiment_name in [one["name"] for one in client.get_experiments()]

@@ -11,6 +11,7 @@ import click
 import yaml
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from tmclient.client import TmClient
@@ -18,6 +19,7 @@ from tmclient.errors import TmClientError
 
 _PASSWORDS = Path("~/.tm_pass")
 _WIDE = 200
+_ANY_WIDTH = 10_000
 
 
 @dataclass
@@ -92,14 +94,35 @@ def console() -> Console:
     return found if found.is_terminal else Console(width=_WIDE)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Show rows under the names of their columns."""
-    table = Table(*columns, box=box.ASCII2)
-    for column in table.columns:
-        column.overflow = "fold"
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    console().print(table, highlight=False, markup=False)
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], optional: Sequence[str] = ()
+) -> None:
+    """Show rows under the names of their columns.
+
+    Parameters
+    ----------
+    columns
+        Their names.
+    rows
+        A value for each column.
+    optional
+        Columns that are left out, one after the other, where the terminal is too narrow.
+    """
+    shown = console()
+    content = [tuple("" if value is None else str(value) for value in row) for row in rows]
+    left_out: set[str] = set()
+    for name in (*optional, None):
+        indices = [i for i, column in enumerate(columns) if column not in left_out]
+        table = Table(*(columns[i] for i in indices), box=box.ASCII2)
+        for column in table.columns:
+            column.overflow = "fold"
+        for row in content:
+            table.add_row(*(row[i] for i in indices))
+        width = Measurement.get(shown, shown.options.update(width=_ANY_WIDTH), table).maximum
+        if width <= shown.width or name is None:
+            break
+        left_out.add(name)
+    shown.print(table, highlight=False, markup=False)
 
 
 def print_resources(resources: Iterable[dict[str, Any]], **columns: str) -> None:

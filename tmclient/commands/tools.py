@@ -106,7 +106,8 @@ def show_status(session: ClientSession, tool_name: str | None) -> None:
         "Memory (MB)": "memory",
     }
     jobs = session.client.get_tools_status(tool_name)
-    print_table(list(columns), [[job.get(key) for key in columns.values()] for job in jobs])
+    rows = [[job.get(key) for key in columns.values()] for job in jobs]
+    print_table(list(columns), rows, ("Memory (MB)", "CPU Time", "ID"))
 
 
 @tools.command("log")

@@ -31,6 +31,7 @@ _STATUS = {
     "CPU Time": "cpu_time",
     "Memory (MB)": "memory",
 }
+_LESS_IMPORTANT = ("Type", "Memory (MB)", "CPU Time", "Finished", "Created", "Exitcode", "ID")
 
 workflow = resource_group("workflow", "Describe, start, watch and stop the workflow.")
 
@@ -87,7 +88,7 @@ def status(session: ClientSession, depth: int, watch: bool) -> None:
         raise ResourceError("No workflow of this experiment was submitted yet.")
     if not watch:
         rows = [[row.get(key) for key in _STATUS.values()] for row in _rows(found, "")]
-        print_table(list(_STATUS), rows)
+        print_table(list(_STATUS), rows, _LESS_IMPORTANT)
     elif found["failed"]:
         raise TmClientError(describe_failure(found))
 

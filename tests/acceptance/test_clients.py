@@ -1,0 +1,303 @@
+"""The Python client against the running product: nothing gets lost, nothing changes on the way."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from pandas.testing import assert_frame_equal
+
+from tests.acceptance import sample
+from tests.acceptance.sample import Finished
+from tests.services.breaking_proxy import breaking_proxy
+from tests.services.installation import USER, Installation
+from tmclient import LoginError, RequestError, TmClient, UploadError, files, resumable
+from tmlib.accounts import service
+from tmlib.db import Database
+from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
+from tmlib.sample import SamplePlate, simulate_plate
+
+SITE = (sample.PLATE, "B02", 0, 1)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Send all images in pieces, as large files are."""
+    monkeypatch.setattr(files, "LARGE_FILE", 100_000)
+    monkeypatch.setattr(resumable, "_PIECE", 64 * 1024)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_an_upload_that_breaks_goes_on_and_is_analysed(
+    installation: Installation, small_pieces: None, tmp_path: Path
+) -> None:
+    plate = simulate_plate(
+        tmp_path / "plate", wells=["B02"], rows=1, columns=2, height=400, width=400
+    )
+    size = 400 * 400 * 2
+    token = None
+    with installation.client("breaks") as client:
+        client.create_experiment(microscope_type="cellvoyager", plate_format=96)
+        client.create_plate("plate")
+        client.create_acquisition("plate", "first")
+        token = client.create_token("uploader", scope="write", days=1)["token"]
+    with breaking_proxy(installation.url) as proxy:
+        proxy.limit = 2 * size - 20_000
+        with (
+            TmClient(url=proxy.url, token=token, experiment_name="breaks") as client,
+            pytest.raises(UploadError, match=r"\d of 6 files could not be sent"),
+        ):
+            client.upload_microscope_files("plate", "first", plate.folder, retry=0)
+        sent_before, proxy.limit = proxy.n_sent, None
+        # what a new program does, which knows nothing of the first
+        with TmClient(url=proxy.url, token=token, experiment_name="breaks") as client:
+            assert client.count_uploaded_files("plate", "first") == 3
+            upload = client.upload_microscope_files("plate", "first", plate.folder, parallel=2)
+            assert (len(upload.sent), len(upload.present)) == (3, 3)
+            files = client.get_microscope_files("plate", "first")
+            assert [file["status"] for file in files] == ["COMPLETE"] * 6
+        # most of the file in whose middle it broke was not sent again
+        assert proxy.n_sent - sent_before < 2.5 * size
+    for file in (*plate.image_files, *plate.metadata_files):
+        (stored,) = installation.data_dir.glob(f"experiments/*/plates/*/*/*/*/{file.name}")
+        assert stored.read_bytes() == file.read_bytes()
+
+    with installation.client("breaks") as client:
+        project = nuclei_and_cells("1", "2").to_dict()
+        client.upload_jterator_project(project["pipeline"], project["handles"])
+        client.submit_workflow()
+        assert not sample.wait_for_end(client)["failed"]
+        for site in plate.sites:
+            labels = client.download_segmentation_image("Nuclei", "plate", "B02", site.y, site.x)
+            assert sample.f1_score(site.nuclei(), labels) >= 0.9
+        client.delete_experiment()
+        client.delete_token("uploader")
+
+
+def test_values_are_the_same_in_all_forms(finished: Finished, tmp_path: Path) -> None:
+    client = finished.client
+    values = client.download_feature_values("Nuclei")
+    assert list(values.dtypes)[:2] == [np.dtype("int64"), np.dtype("float64")]
+    parts = list(client.iterate_feature_values("Nuclei"))
+    assert_frame_equal(pd.concat(parts, ignore_index=True), values, check_exact=True)
+    parquet = client.download_table_file("Nuclei", tmp_path, table_format="parquet")
+    assert parquet.suffix == ".parquet"
+    assert_frame_equal(pd.read_parquet(parquet), values, check_exact=True)
+    wells = client.download_feature_values_and_metadata_files("Nuclei", tmp_path, parallel=2)
+    assert len(wells) == 2 * len(sample.WELLS)
+    text = pd.concat([pd.read_csv(file) for file in wells if "values" in file.name])
+    # text has six digits after the point
+    text, values = (one.set_index("mapobject_id").sort_index() for one in (text, values))
+    assert_frame_equal(text, values, check_exact=False, rtol=0, atol=0.6e-6)
+
+
+def test_values_are_those_of_the_labels_and_images(
+    finished: Finished, sample_plate: SamplePlate
+) -> None:
+    client = finished.client
+    labels = client.download_segmentation_image("Nuclei", *SITE)
+    image = client.download_channel_image("1", *SITE, correct=False)
+    (sent,) = (
+        f for f in sample_plate.image_files if "_B02_T0001F002" in f.name and "C01" in f.name
+    )
+    assert np.array_equal(image, tifffile.imread(sent))
+    places = client.download_object_metadata("Nuclei", *SITE)
+    table = places.merge(client.download_feature_values("Nuclei", *SITE), on="mapobject_id")
+    table = table.set_index("label").sort_index()
+    assert list(table.index) == [label for label in np.unique(labels) if label]
+    assert list(table.Morphology_Area) == list(np.bincount(labels.ravel())[1:])
+    first = int(table.mapobject_id.iloc[0])
+    assert client.get_mapobject(first)["label"] == table.index[0]
+    pictures = client.exhibit_mapobject(first, ["1", "2"], extra_margin=3)
+    rows, columns = np.nonzero(labels == table.index[0])
+    height = min(rows.max() + 4, sample.SIZE) - max(rows.min() - 3, 0)
+    width = min(columns.max() + 4, sample.SIZE) - max(columns.min() - 3, 0)
+    assert [picture.shape for picture in pictures] == [(height, width, 3)] * 2
+
+
+def test_files_hold_what_arrays_do(finished: Finished, tmp_path: Path) -> None:
+    client = finished.client
+    image = client.download_channel_image("1", *SITE)
+    for image_format in ("png", "tiff"):
+        file = client.download_channel_image_file(
+            "1", *SITE, directory=tmp_path, image_format=image_format
+        )
+        assert file.suffix.startswith(f".{image_format[:3]}")
+        read = tifffile.imread if image_format == "tiff" else files_pixels
+        assert np.array_equal(read(file), image)
+    labels = client.download_segmentation_image("Cells", *SITE)
+    file = client.download_segmentation_image_file("Cells", *SITE, directory=tmp_path)
+    assert np.array_equal(files_pixels(file), labels)
+
+
+def files_pixels(file: Path) -> object:
+    from PIL import Image
+
+    with Image.open(file) as image:
+        return np.asarray(image)
+
+
+def test_tiles_are_the_map(finished: Finished) -> None:
+    client = finished.client
+    (layer,) = client.get_channel_layers("1", 0, 0)
+    zoom = layer["max_zoom"]
+    tile = client.download_channel_tile_image(layer["id"], x=0, y=0, z=zoom, minimum=0, maximum=400)
+    image = client.download_channel_image("1", sample.PLATE, "B02", 0, 0)
+    expected = np.clip(image[:256, :256].astype(float) / 400, 0, 1) * 255
+    assert np.abs(tile - expected).max() <= 1
+    (layer,) = client.get_segmentation_layers("Nuclei", 0, 0)
+    found = client.download_segmentation_tile(layer["id"], x=0, y=0, z=zoom)
+    labels = client.download_segmentation_image("Nuclei", sample.PLATE, "B02", 0, 0)
+    places = client.download_object_metadata("Nuclei", sample.PLATE, "B02", 0, 0)
+    here = places[places.label.isin(np.unique(labels[:256, :256]))]
+    assert {feature["id"] for feature in found["features"]} >= set(here.mapobject_id)
+
+
+@pytest.fixture
+def drawn(finished: Finished) -> Iterator[TmClient]:
+    """A type of objects for a test to draw."""
+    finished.client.create_mapobject_type("Drawn")
+    yield finished.client
+    finished.client.delete_mapobject_type("Drawn")
+
+
+def test_objects_and_values_of_others_come_back_as_they_went(
+    drawn: TmClient, tmp_path: Path
+) -> None:
+    labels = np.zeros((sample.SIZE, sample.SIZE), np.int32)
+    labels[10:20, 30:50], labels[200:300, 0:7] = 70_000, 3
+    drawn.upload_segmentation_image("Drawn", *SITE, tpoint=0, zplane=0, image=labels)
+    assert np.array_equal(drawn.download_segmentation_image("Drawn", *SITE), labels)
+    csv = tmp_path / "values.csv"
+    csv.write_text("object_number,hue,age\n70000,0.1,\n3,-2.5e-9,4\n")
+    drawn.upload_feature_value_file("Drawn", *SITE, tpoint=0, filename=csv)
+    values = drawn.download_feature_values("Drawn")
+    table = drawn.download_object_metadata("Drawn").merge(values, on="mapobject_id")
+    table = table.set_index("label").loc[[70_000, 3], ["hue", "age"]]
+    assert np.array_equal(table, [[0.1, np.nan], [-2.5e-9, 4]], equal_nan=True)
+    drawn.rename_feature("Drawn", "hue", "colour")
+    drawn.delete_feature("Drawn", "age")
+    assert list(drawn.download_feature_values("Drawn")) == ["mapobject_id", "colour"]
+    unknown = pd.DataFrame({"size": [1.0]}, index=[5])
+    with pytest.raises(RequestError, match=r"label.* 5"):
+        drawn.upload_feature_values("Drawn", *SITE, tpoint=0, data=unknown)
+
+
+def test_tools_are_asked_and_tell(finished: Finished) -> None:
+    client = finished.client
+    assert "Heatmap" in [tool["name"] for tool in client.get_tools()]
+    payload = {"chosen_object_type": "Nuclei", "selected_feature": "Morphology_Area"}
+    submission = client.request_tool("Heatmap", payload)
+    result = client.wait_for_tool(submission, interval=0.1)
+    assert result["tool_name"] == "Heatmap"
+    (job,) = client.get_tools_status(submission_id=submission)
+    assert set(client.get_tool_job_log(job["name"], submission)) == {"stdout", "stderr"}
+    layer = client.get_segmentation_layers("Nuclei")[0]["id"]
+    zoom = client.get_channels()[0]["layers"][0]["max_zoom"]
+    tile = client.download_labeled_tile(layer, x=0, y=0, z=zoom, result_id=result["id"])
+    values = client.download_feature_values("Nuclei").set_index("mapobject_id").Morphology_Area
+    labels = {one["id"]: float(one["properties"]["label"]) for one in tile["features"]}
+    assert labels
+    assert labels == {number: values[number] for number in labels}
+    client.rename_tool_result(result["name"], "areas")
+    assert [one["name"] for one in client.get_tool_results()] == ["areas"]
+    client.delete_tool_result("areas")
+    assert client.get_tool_results() == []
+
+
+@pytest.fixture
+def friend(installation: Installation) -> Iterator[str]:
+    """Another user."""
+    database = Database(installation.database_url)
+    with database.transaction() as session:
+        service.create_user(session, "friend", "a friend's password", "friend@example.org")
+    yield "friend"
+    with database.transaction() as session:
+        session.delete(service.find_user(session, "friend"))
+    database.close()
+
+
+def test_experiments_are_shared_and_given_away(installation: Installation, friend: str) -> None:
+    other = TmClient(url=installation.url, username=friend, password="a friend's password")
+    with installation.client("shared") as client, other:
+        client.create_experiment()
+        other.experiment_name = "shared"
+        client.share_experiment(friend)
+        assert client.get_shares() == [{"user": friend, "permission": "read"}]
+        assert other.get_plates() == []
+        with pytest.raises(RequestError) as caught:
+            other.create_plate("mine")
+        assert caught.value.status_code == 403
+        client.share_experiment(friend, "write")
+        other.create_plate("mine")
+        client.transfer_experiment(friend)
+        assert other.get_experiment()["user"] == friend
+        other.unshare_experiment(USER)
+        with pytest.raises(RequestError) as caught:
+            client.get_plates()
+        assert caught.value.status_code == 404
+        other.delete_experiment()
+
+
+def test_tokens_do_what_they_are_for(installation: Installation, friend: str) -> None:
+    password = "a friend's password"
+    with TmClient(url=installation.url, username=friend, password=password) as client:
+        secret = client.create_token("reader", days=1)["token"]
+        assert [token["name"] for token in client.get_tokens()] == ["reader"]
+        with TmClient(url=installation.url, token=secret, experiment_name="x") as reader:
+            assert reader.get_profile()["name"] == friend
+            with pytest.raises(RequestError, match="only read"):
+                reader.create_experiment()
+            client.delete_token("reader")
+            with pytest.raises(LoginError, match="no such token"):
+                reader.get_experiments()
+        client.change_password(password, "another long password")
+        client.update_profile("new@example.org")
+        assert client.get_profile()["email"] == "new@example.org"
+        client.log_out()
+    with (
+        TmClient(url=installation.url, username=friend, password=password) as client,
+        pytest.raises(LoginError, match="wrong"),
+    ):
+        client.get_experiments()
+
+
+def test_signed_addresses_need_no_login(finished: Finished, tmp_path: Path) -> None:
+    import requests
+
+    client = finished.client
+    layer = client.get_channels()[0]["layers"][0]["id"]
+    path = f"/api/experiments/{client.experiment_id}/channel_layers/{layer}/tiles"
+    (url,) = client.sign_urls([path], seconds=60)
+    with requests.Session() as session:
+        session.trust_env = False
+        response = session.get(f"{url}&x=0&y=0&z=0&format=png", timeout=60)
+    assert response.content == client.download_channel_tile(layer, x=0, y=0, z=0)
+
+
+def test_images_can_be_sent_as_png_and_deleted_here(
+    installation: Installation, tmp_path: Path
+) -> None:
+    plate = simulate_plate(
+        tmp_path / "plate", wells=["B02"], rows=1, columns=1, height=128, width=128
+    )
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for file in (*plate.image_files, *plate.metadata_files):
+        shutil.copy(file, folder)
+    with installation.client("converted") as client:
+        client.create_experiment(microscope_type="cellvoyager", plate_format=96)
+        client.create_plate("plate")
+        client.create_acquisition("plate", "first")
+        upload = client.upload_microscope_files(
+            "plate", "first", folder, convert=True, delete_after_upload=True
+        )
+        assert {Path(name).suffix for name in upload.sent} == {".png", ".mlf", ".mrf"}
+        assert not list(folder.iterdir())
+        for file in plate.image_files:
+            (stored,) = installation.data_dir.glob(f"experiments/*/plates/*/*/*/*/{file.stem}.png")
+            assert np.array_equal(files_pixels(stored), tifffile.imread(file))
+        client.delete_experiment()
