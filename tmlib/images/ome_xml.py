@@ -4,7 +4,7 @@ Reference: the OME data model, schema 2016-06. How it is read is in
 :mod:`tmlib.microscopes.ome_model`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from defusedxml.ElementTree import fromstring
 
 from tmlib.images.containers import ContainedImage, split_plane
+from tmlib.images.file_sets import find_set
 from tmlib.images.layout import well_position
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes.base import ImageMetadata
@@ -65,13 +66,19 @@ def describe(properties: ImageProperties, name: str) -> str:
         If the file's own OME-XML contradicts the file or itself.
     """
     if properties.omexml is not None:
-        ome = read_ome_xml(properties.omexml)
-        planes = ome.planes(name, holder=True)
+        found = find_set(properties.omexml, name)
+        ome = read_ome_xml(properties.omexml) if found is None else found[0].ome
+        planes = ome.planes(name, holder=found is None)
         beyond = [plane.plane for plane in planes if (plane.plane or 0) >= properties.n_planes]
         if beyond:
             raise OmeXmlError(f"it has a plane {beyond[0]}, the file has {properties.n_planes}")
+        if planes and found is not None:
+            root = found[0].excerpt(name, found[1])
+            for pixels in _all_pixels(root):
+                _set_size(pixels, properties)
+            return ElementTree.tostring(root, encoding="unicode")
         if planes:
-            return _excerpt(properties, name, ome.indices(name))
+            return _excerpt(properties, name, ome.indices(name, holder=True))
     root = ElementTree.Element("OME", {"xmlns": _NAMESPACE})
     image = ElementTree.SubElement(root, "Image", {"ID": "Image:0", "Name": name})
     pixels = ElementTree.SubElement(
@@ -173,14 +180,19 @@ def _set_size(pixels: "Element", properties: ImageProperties) -> None:
     pixels.set("SizeY", str(properties.height))
 
 
-def _excerpt(properties: ImageProperties, name: str, indices: list[set[Index]]) -> str:
+def _all_pixels(root: "Element") -> Iterator["Element"]:
+    return (element for element in root.iter() if local_name(element) == "Pixels")
+
+
+def _excerpt(properties: ImageProperties, name: str, indices: Mapping[int, set[Index]]) -> str:
     """A file's own OME-XML without other files and without what is not needed."""
     root = fromstring(properties.omexml or "")
     uuid = root.get("UUID")
     _prune(root)
     kept = set()
     images = [element for element in root if local_name(element) == "Image"]
-    for image, stored in zip(images, indices, strict=True):
+    for number, image in enumerate(images):
+        stored = indices.get(number)
         if not stored:
             root.remove(image)
             continue

@@ -120,12 +120,17 @@ class OmeXml:
                 found.append(replace(one, site=site, series=series, plane=plane))
         return sorted(found, key=lambda plane: plane.plane or 0)
 
-    def indices(self, file_name: str) -> list[set[Index]]:
-        """Which planes (z, c, t) of each image are in a file that holds the OME-XML."""
-        found: list[set[Index]] = [set() for _ in self.images]
-        for image, planes in self._stored(file_name, True):
-            found[image] = {index for _, index in planes}
-        return found
+    @property
+    def assigns_all(self) -> bool:
+        """Whether all planes are assigned to files by name."""
+        return None not in self._images_of
+
+    def indices(self, file_name: str, *, holder: bool) -> dict[int, set[Index]]:
+        """By number of the image which of its planes (z, c, t) are in a file."""
+        return {
+            image: {index for _, index in planes}
+            for image, planes in self._stored(file_name, holder)
+        }
 
     def pixel_size(self, file_name: str, *, holder: bool = False) -> float | None:
         """Width and height of a pixel in micrometres, if all images of a file have the same."""

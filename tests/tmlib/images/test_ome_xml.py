@@ -2,6 +2,7 @@
 
 import pytest
 
+from tmlib.images import file_sets
 from tmlib.images.ome_xml import describe, read
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes.ome_model import OmeXmlError
@@ -82,3 +83,32 @@ def test_what_belongs_to_other_files_alone_is_nothing():
 def test_what_cannot_be_used_is_an_error(text, words):
     with pytest.raises(OmeXmlError, match=words):
         describe(properties(omexml=text), "a.tif")
+
+
+def held_by(i, n):
+    """The OME-XML of a set of n files as the file of this number holds it."""
+    return many_files(n).replace("<OME ", f'<OME UUID="u{i}" ', 1)
+
+
+def test_a_set_is_read_once_and_says_the_same_as_each_file(monkeypatch):
+    n = 200
+    plain = {
+        i: read(describe(properties(omexml=many_files(n)), f"{i}.tif"), f"{i}.tif") for i in (0, 7)
+    }
+    calls = []
+    read_set = file_sets.FileSet
+    monkeypatch.setattr(file_sets, "FileSet", lambda text: calls.append(text) or read_set(text))
+    file_sets._read_set.cache_clear()
+    for i in range(n):
+        text = describe(properties(omexml=held_by(i, n)), f"{i}.tif")
+        assert len(text) < 1500
+        described = read(text, f"{i}.tif")
+        assert [plane.tpoint for plane in described.planes] == [i]
+        if i in plain:
+            assert described == plain[i]
+    assert len(calls) == 1
+
+
+def test_a_renamed_file_of_a_set_is_known_by_its_uuid():
+    described = read(describe(properties(omexml=held_by(5, 9)), "renamed.tif"), "renamed.tif")
+    assert [plane.tpoint for plane in described.planes] == [5]
