@@ -1,6 +1,6 @@
 """OME-Zarr: plates, wells, collections or single images, each as one ZIP archive.
 
-Where the server itself is told of it, a folder does as well.
+What reads them takes a folder as well, where one gets among an acquisition's files.
 """
 
 from tmlib.microscopes.file_names import SelfDescribing
