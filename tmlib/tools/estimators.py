@@ -103,8 +103,8 @@ def _svm(seed: int) -> tuple[Any, dict[str, list[float]]]:
         RobustScaler(quantile_range=(1, 99)), SVC(class_weight="balanced", random_state=seed)
     )
     return model, {
-        "svc__C": [2.0**power for power in range(-3, 12, 2)],
-        "svc__gamma": [2.0**power for power in range(-11, 4, 2)],
+        "svc__C": [2.0**power for power in range(-2, 11, 3)],
+        "svc__gamma": [2.0**power for power in range(-10, 3, 3)],
     }
 
 

@@ -188,7 +188,7 @@ def test_jobs_are_chosen_by_tool_state_and_submission(
         return [job["submission_id"] for job in owner.get(jobs, **query)]
 
     assert chosen() == [waiting, found["submission_id"]]
-    assert chosen(tool_name="Heatmap") == chosen(name="Heatmap") == [waiting]
+    assert chosen(tool_name="Heatmap") == chosen(name="tool_Heatmap") == [waiting]
     name = owner.get(jobs, submission_id=waiting)[0]["name"]
     assert chosen(name=name, submission_id=waiting) == [waiting]
     assert chosen(state="TERMINATED") == chosen(limit=1, offset=1) == [found["submission_id"]]
