@@ -1,22 +1,31 @@
 """``tm_client`` against the running product."""
 
-from collections.abc import Callable
+import json
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from tests.services.installation import PASSWORD, USER, Installation
 from tests.services.postgresql import free_port
 from tmclient.command_line import cli
+from tmlib.accounts import service
+from tmlib.db import Database
 from tmlib.jterator.project import Project
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.sample import simulate_plate
 
 TmClientCommand = Callable[..., Result]
+SIZE = 128
+PNG = b"\x89PNG"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tm_client(installation: Installation) -> TmClientCommand:
     """Runs ``tm_client`` as the tests' user, and expects success unless told otherwise."""
 
@@ -29,52 +38,163 @@ def tm_client(installation: Installation) -> TmClientCommand:
     return run
 
 
-def test_the_main_job_from_the_command_line(tm_client: TmClientCommand, tmp_path: Path) -> None:
-    images, projects = tmp_path / "images", tmp_path / "project"
-    simulate_plate(images, wells=["B02"], rows=1, columns=1, height=128, width=128)
+@pytest.fixture(scope="session")
+def of(
+    tm_client: TmClientCommand, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """The option that names an experiment which was taken to its end from the command line."""
+    folder = tmp_path_factory.mktemp("command line")
+    plate = simulate_plate(
+        folder / "simulated", wells=["B02"], rows=1, columns=1, height=SIZE, width=SIZE
+    )
+    projects, images = folder / "project", folder / "images"
     nuclei_and_cells("1", "2").to_directory(projects)
+    images.mkdir()
+    for file in (*plate.image_files, *plate.metadata_files):
+        shutil.copy(file, images)
     experiment = ("-e", "from the command line")
     tm_client("experiment", "create", "-n", experiment[1], "--plate-format", 96)
     tm_client("plate", *experiment, "create", "-n", "p 1")
     tm_client("acquisition", *experiment, "create", "-p", "p 1", "-n", "a 1")
     place = ("-p", "p 1", "-a", "a 1")
-    sent = tm_client("microscope-file", *experiment, "upload", *place, images)
+    sent = tm_client("microscope-file", *experiment, "upload", *place, "--parallel", 2, images)
     assert "4 files sent, 0 were there, 0 skipped" in sent.output
-    again = tm_client("microscope-file", *experiment, "upload", *place, images)
+    again = tm_client(
+        "microscope-file", *experiment, "upload", *place, "--delete", "--directory", images
+    )
     assert "0 files sent, 4 were there, 0 skipped" in again.output
+    assert not list(images.iterdir())
     assert tm_client("microscope-file", *experiment, "ls", *place).output.count("COMPLETE") == 4
 
     tm_client("jtproject", *experiment, "upload", "--directory", projects)
-    copy = tmp_path / "copy"
+    copy = folder / "copy"
     tm_client("jtproject", *experiment, "download", "--directory", copy)
     assert Project.from_directory(copy) == Project.from_directory(projects)
-    description = tmp_path / "workflow.yaml"
+    description = folder / "workflow.yaml"
     tm_client("workflow", *experiment, "download", "--file", description)
     tm_client("workflow", *experiment, "upload", "--file", description)
     tm_client("workflow", *experiment, "submit")
     watched = tm_client("workflow", *experiment, "status", "--watch")
     assert "jterator" in watched.output
-    status = tm_client("workflow", *experiment, "status").output
-    assert status.count("TERMINATED") == 1 + 4 + 6
-    tm_client("workflow", *experiment, "log", "-s", "imextract", "-n", "imextract_run_0000001")
+    yield experiment
+    tm_client("experiment", "rm", "-n", experiment[1])
+    assert experiment[1] not in tm_client("experiment", "ls").output
 
-    assert "1" in tm_client("channel", *experiment, "ls").output
-    assert "Nuclei" in tm_client("object-type", *experiment, "ls").output
-    assert "Morphology" in tm_client("feature", *experiment, "ls", "-o", "Nuclei").output
-    values = tm_client(
-        "feature-values", *experiment, "download", "-o", "Nuclei", "--directory", tmp_path
+
+def test_the_workflow_and_its_jobs_are_shown(
+    tm_client: TmClientCommand, of: tuple[str, str]
+) -> None:
+    status = tm_client("workflow", *of, "status").output
+    assert status.count("TERMINATED") == 1 + 4 + 6
+    assert status.splitlines()[1].split()[1:-1:2][:3] == ["ID", "Name", "Type"]
+    tm_client("workflow", *of, "log", "-s", "imextract", "-n", "imextract_run_0000001")
+    message = tm_client(
+        "workflow", *of, "log", "-s", "imextract", "-n", "imextract_run_9", exit_code=1
     )
+    assert 'Step "imextract" has no job "imextract_run_9".' in message.stderr
+
+
+def test_everything_is_listed(tm_client: TmClientCommand, of: tuple[str, str]) -> None:
+    assert "| 1 " in tm_client("channel", *of, "ls").output
+    assert "Nuclei" in tm_client("object-type", *of, "ls").output
+    assert "Morphology" in tm_client("feature", *of, "ls", "-o", "Nuclei").output
+    assert "1 x 1" in tm_client("well", *of, "ls", "-p", "p 1").output
+    assert str(SIZE) in tm_client("site", *of, "ls", "-w", "B02").output
+    assert "Heatmap" in tm_client("tools", *of, "available").output
+
+
+@pytest.mark.parametrize("options", [(), ("--per-well", "--parallel", 2)])
+def test_tables_are_written(
+    tm_client: TmClientCommand, of: tuple[str, str], tmp_path: Path, options: tuple[object, ...]
+) -> None:
+    download = ("download", "-o", "Nuclei", "--directory", tmp_path / "tables", *options)
+    values = tm_client("feature-values", *of, *download)
     files = [Path(line) for line in values.output.splitlines()]
     assert [file.name.rpartition("_")[2] for file in files] == [
         "feature-values.csv",
         "metadata.csv",
     ]
     for file in files:
-        assert file.parent == tmp_path
+        assert file.parent == tmp_path / "tables"
         assert file.read_text().startswith("mapobject_id,")
 
-    tm_client("experiment", "rm", "-n", experiment[1])
-    assert experiment[1] not in tm_client("experiment", "ls").output
+
+def test_images_and_labels_are_written(
+    tm_client: TmClientCommand, of: tuple[str, str], tmp_path: Path
+) -> None:
+    site = ("-p", "p 1", "-w", "B02", "-x", 0, "-y", 0, "--directory", tmp_path)
+    image = tm_client("channel-image", *of, "download", *site, "-c", 1, "--format", "tiff")
+    assert tifffile.imread(image.output.strip()).shape == (SIZE, SIZE)
+    labels = tm_client("segmentation", *of, "download", *site, "-o", "Nuclei")
+    assert Path(labels.output.strip()).read_bytes().startswith(PNG)
+    where = ("-x", 0, "-y", 0, "--level", 0)
+    tile = tmp_path / "tile.jpg"
+    tm_client("tile", *of, "image", *where, "-c", 1, "--file", tile)
+    assert tile.read_bytes().startswith(b"\xff\xd8")
+    objects = tmp_path / "tile.json"
+    tm_client("tile", *of, "objects", *where, "-o", "Wells", "--file", objects)
+    assert json.loads(objects.read_text())["type"] == "FeatureCollection"
+    refused = tm_client("tile", *of, "image", *where, "-c", "9", "--file", tile, exit_code=1)
+    assert 'no map of channel "9"' in refused.stderr
+    nowhere = ("-p", "p 1", "-w", "B03", "-x", 0, "-y", 0)
+    refused = tm_client("channel-image", *of, "download", *nowhere, "-c", 1, exit_code=1)
+    assert '"B03"' in refused.stderr
+
+
+def test_objects_of_ones_own_are_sent_and_shown(
+    tm_client: TmClientCommand, of: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    site = ("-p", "p 1", "-w", "B02", "-x", 0, "-y", 0)
+    labels = np.zeros((SIZE, SIZE), np.uint16)
+    labels[20:40, 50:60] = 4
+    Image.fromarray(labels).save("labels.png")
+    Path("values.csv").write_text("object_number,hue\n4,0.5\n")
+    tm_client("object-type", *of, "create", "-n", "Drawn")
+    tm_client("segmentation", *of, "upload", *site, "-o", "Drawn", "--filename", "labels.png")
+    tm_client("feature-values", *of, "upload", *site, "-o", "Drawn", "--filename", "values.csv")
+    tm_client("object-type", *of, "rename", "-n", "Drawn", "--new-name", "Mine")
+    tm_client("feature", *of, "rename", "-o", "Mine", "-n", "hue", "--new-name", "colour")
+    values = tm_client("feature-values", *of, "download", "-o", "Mine").output.splitlines()[0]
+    header, row = Path(values).read_text().split()
+    assert header == "mapobject_id,colour"
+    number = row.split(",")[0]
+    shown = tm_client("mapobject", *of, "info", number).output
+    assert [word for word in shown.splitlines()[3].split() if word != "|"] == [
+        *(number, "Mine", "p", "1", "B02", "0", "0", "0", "0", "4")
+    ]
+    sheet = tm_client("mapobject", *of, "exhibit", number, "--margin", 5, "--columns", 1)
+    with Image.open(sheet.output.strip()) as image:
+        assert image.size == (10 + 2 * 5, 2 * (20 + 2 * 5) + 4)
+    options = (
+        "--channels",
+        1,
+        "--object-types",
+        "Mine,Nuclei",
+        "--file-name-format",
+        "{label}.png",
+    )
+    tm_client("mapobject", *of, "exhibit", number, *options)
+    assert Path("4.png").read_bytes().startswith(PNG)
+    tm_client("feature", *of, "rm", "-o", "Mine", "-n", "colour")
+    tm_client("object-type", *of, "rm", "-n", "Mine")
+    assert "Mine" not in tm_client("object-type", *of, "ls").output
+
+
+def test_tools_are_asked(tm_client: TmClientCommand, of: tuple[str, str]) -> None:
+    asked = ("--tool", "Heatmap", "-o", "Nuclei", "-f", "Morphology_Area")
+    first, second = tm_client("tools", *of, "request", *asked, "--wait").output.splitlines()
+    submission, name = first.split()[1], second.removeprefix("Result ")
+    assert name in tm_client("tools", *of, "ls").output
+    row = tm_client("tools", *of, "status", "--tool", "Heatmap").output.splitlines()[3]
+    job = row.split("|")[2].strip()
+    tm_client("tools", *of, "log", "--name", job, "--submission", submission)
+    tm_client("tools", *of, "rename", "-n", name, "--new-name", "areas")
+    tm_client("tools", *of, "rm", "-n", "areas")
+    assert "areas" not in tm_client("tools", *of, "ls").output
+    refused = tm_client("tools", *of, "request", "--tool", "Crystal ball", exit_code=1)
+    assert "Crystal ball" in refused.stderr
+    tm_client("tools", *of, "request", "--tool", "Heatmap", "--payload", "{", exit_code=2)
 
 
 def test_names_can_be_changed(tm_client: TmClientCommand) -> None:
@@ -134,3 +254,76 @@ def test_passwords_come_from_a_file_that_is_ones_own(
     assert "chmod 600" in refused.stderr
     file.chmod(0o600)
     assert CliRunner().invoke(cli, words).exit_code == 0
+
+
+def test_a_token_comes_from_a_file_that_is_ones_own(
+    installation: Installation, tm_client: TmClientCommand, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(tm_client("token", "create", "-n", "script", "--days", 1).output)
+    words = ["--host", installation.url, "--token-file", str(file), "user", "show"]
+    file.chmod(0o640)
+    refused = CliRunner().invoke(cli, words)
+    assert refused.exit_code == 1
+    assert f"Others can read {file}" in refused.stderr
+    file.chmod(0o600)
+    assert USER in CliRunner().invoke(cli, words).output
+    words[2:4] = []
+    told = CliRunner().invoke(cli, words, env={"TM_TOKEN": file.read_text().strip()})
+    assert USER in told.output
+    assert "script" in tm_client("token", "ls").output
+    tm_client("token", "rm", "-n", "script")
+    ended = CliRunner().invoke(cli, words, env={"TM_TOKEN": file.read_text().strip()})
+    assert ended.exit_code == 1
+    assert "no such token" in ended.stderr
+
+
+@pytest.fixture
+def administrator(installation: Installation) -> Iterator[TmClientCommand]:
+    """Runs ``tm_client`` as an administrator."""
+    name, password = "root of the tests", "a password of nobody"
+    database = Database(installation.database_url)
+    with database.transaction() as session:
+        service.create_user(session, name, password, "root@example.org", is_admin=True)
+
+    def run(*words: str, answers: str = "") -> Result:
+        arguments = ["--host", installation.url, "--user", name, *words]
+        environment = {"TM_PASSWORD": password}
+        result = CliRunner().invoke(cli, arguments, env=environment, input=answers)
+        assert result.exit_code == 0, result.output
+        return result
+
+    yield run
+    with database.transaction() as session:
+        for user in ("ben", name):
+            session.delete(service.find_user(session, user))
+    database.close()
+
+
+def test_users_are_managed_and_experiments_shared(
+    installation: Installation, administrator: TmClientCommand, tm_client: TmClientCommand
+) -> None:
+    passwords = "bens long password\n" * 2
+    administrator("user", "create", "-n", "ben", "--email", "b@example.org", answers=passwords)
+    assert "b@example.org" in administrator("user", "ls").output
+    as_ben = ["--host", installation.url, "--user", "ben"]
+    new = "another long password"
+    answers = f"bens long password\nbens long password\n{new}\n{new}\n"
+    changed = CliRunner().invoke(cli, [*as_ben, "user", "passwd"], input=answers)
+    assert changed.exit_code == 0, changed.output
+    tm_client("experiment", "create", "-n", "shared")
+    of = ("-e", "shared")
+    tm_client("share", *of, "add", "-n", "ben", "--permission", "write")
+    assert "write" in tm_client("share", *of, "ls").output
+    listed = CliRunner().invoke(cli, [*as_ben, "experiment", "ls"], env={"TM_PASSWORD": new})
+    assert "shared" in listed.output
+    tm_client("share", *of, "rm", "-n", "ben")
+    assert "ben" not in tm_client("share", *of, "ls").output
+    tm_client("share", *of, "transfer", "-n", "ben")
+    rm = CliRunner().invoke(
+        cli, [*as_ben, "experiment", "rm", "-n", "shared"], env={"TM_PASSWORD": new}
+    )
+    assert rm.exit_code == 0, rm.output
+    administrator("user", "rm", "-n", "ben")
+    locked = CliRunner().invoke(cli, [*as_ben, "experiment", "ls"], env={"TM_PASSWORD": new})
+    assert locked.exit_code == 1
