@@ -8,11 +8,12 @@ from pydantic import BeforeValidator, Field
 from tmlib.experiments import plates
 from tmlib.storage import check_file_name
 from tmlib.uploads import receiving, service
+from tmlib.uploads.folders import register_folder
 from tmlib.uploads.models import FileKind, FileUploadStatus
 from tmserver.access import ExperimentAccess
 from tmserver.multipart import read_file
 from tmserver.routing import Routes
-from tmserver.schemas import Bare, Id, Message, Page, Schema
+from tmserver.schemas import Bare, Id, Message, Page, Schema, Text
 
 routes = Routes("upload")
 
@@ -30,6 +31,12 @@ class FileNames(Schema):
     files: list[Annotated[str, BeforeValidator(_name_of)]] = Field(
         examples=[["plate1_A01_T0001F001L01A01Z01C01.tif", "MeasurementData.mlf"]]
     )
+
+
+class ServerFolder(Schema):
+    """A folder of the server, by its absolute path."""
+
+    path: Text = Field(examples=["/mnt/microscope/screen1/plate1"])
 
 
 class Validity(Bare):
@@ -54,6 +61,24 @@ def register_upload(access: ExperimentAccess, acquisition_id: int, body: FileNam
     return service.register(
         access.database, acquisition, access.experiment.microscope_type, body.files
     )
+
+
+@routes.post(f"{_ACQUISITION}/register", permits="write")
+def register_server_folder(
+    access: ExperimentAccess, acquisition_id: int, body: ServerFolder
+) -> Message:
+    """Add the files of a folder of the server where they are, without a copy."""
+    with access.database.session() as session:
+        acquisition = plates.get_acquisition(session, access.experiment_id, acquisition_id)
+    register_folder(
+        access.database,
+        access.storage,
+        acquisition,
+        access.experiment.microscope_type,
+        body.path,
+        access.settings.upload_roots,
+    )
+    return Message()
 
 
 @routes.post(f"{_ACQUISITION}/upload/validity-check", permits="write")

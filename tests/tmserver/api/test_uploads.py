@@ -135,6 +135,21 @@ def test_a_file_that_is_too_large_is_refused(
     assert send(owner, acquisition, IMAGE, b"x" * 1000) == "Acquisition complete"
 
 
+def test_files_of_the_server_are_registered_where_they_are(
+    app: Flask, owner: Person, acquisition: str, tmp_path: Path
+) -> None:
+    (tmp_path / IMAGE).write_bytes(b"pixels")
+    path = f"{acquisition}/register"
+    message = owner.refused("POST", path, 403, json={"path": str(tmp_path)})
+    assert "TM_UPLOAD_ROOTS" in message
+    services = app.extensions["tmserver"]
+    services.settings = services.settings.model_copy(update={"upload_roots": (tmp_path,)})
+    response = owner.request("POST", path, json={"path": str(tmp_path)})
+    assert (response.status_code, response.json) == (200, {"message": "ok"})
+    assert owner.get(acquisition)["status"] == "COMPLETE"
+    assert "not absolute" in owner.refused("POST", path, 400, json={"path": "images"})
+
+
 def digest_of(content: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
 

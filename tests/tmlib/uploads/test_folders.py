@@ -1,0 +1,134 @@
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from tests.tmlib.uploads.conftest import Inbox
+from tmlib.errors import BadInput, Forbidden
+from tmlib.settings import Settings
+from tmlib.uploads import receiving, service
+from tmlib.uploads.folders import register_folder
+from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
+
+ONE = "plate_A01_T0001F001L01A01Z01C01.tif"
+TWO = "plate_A01_T0001F002L01A01Z01C01.tif"
+METADATA = "MeasurementData.mlf"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "microscope"
+    (root / "plate" / "thumbnails").mkdir(parents=True)
+    for name in (ONE, TWO, METADATA, "notes.txt", f".{ONE}"):
+        (root / "plate" / name).write_text(name)
+    return root
+
+
+def register(inbox: Inbox, path: object, *roots: Path) -> int:
+    return register_folder(
+        inbox.database, inbox.storage, inbox.acquisition, "cellvoyager", str(path), roots
+    )
+
+
+def count(inbox: Inbox) -> int:
+    with inbox.database.session() as session:
+        return service.count_complete(session, inbox.acquisition.id)
+
+
+def test_files_are_complete_where_they_are(inbox: Inbox, root: Path) -> None:
+    assert register(inbox, root / "plate", root) == 3
+    assert count(inbox) == 3
+    for kind, names in ((FileKind.IMAGE, [ONE, TWO]), (FileKind.METADATA, [METADATA])):
+        folder = receiving.file_folder(
+            inbox.storage, inbox.acquisition.plate_id, inbox.acquisition.id, kind
+        )
+        for name in names:
+            assert (folder / name).samefile(root / "plate" / name)
+            assert inbox.status(name) is FileUploadStatus.COMPLETE
+            assert inbox.size(name) == len(name)
+    assert register(inbox, root / "plate", root) == 0
+
+
+def test_what_has_arrived_stays_and_what_failed_is_replaced(inbox: Inbox, root: Path) -> None:
+    acquisition = inbox.acquisition
+    service.register(inbox.database, acquisition, "cellvoyager", [ONE, TWO])
+    place = (inbox.database, inbox.storage, acquisition.plate_id, acquisition.id)
+    receiving.receive(*place, ONE, [b"uploaded"], 100)
+    (inbox.folder / TWO).write_bytes(b"broken")
+    assert register(inbox, root / "plate", root) == 2
+    assert (inbox.folder / ONE).read_bytes() == b"uploaded"
+    assert (inbox.folder / TWO).read_text() == TWO
+
+
+def test_a_folder_that_has_moved_is_registered_anew(inbox: Inbox, root: Path) -> None:
+    register(inbox, root / "plate", root)
+    (root / "plate").rename(root / "archive")
+    assert not (inbox.folder / ONE).exists()
+    with inbox.database.transaction() as session:
+        session.execute(update(MicroscopeFile).values(status=FileUploadStatus.FAILED))
+    assert register(inbox, root / "archive", root) == 3
+    assert (inbox.folder / ONE).read_text() == ONE
+
+
+def test_folders_are_taken_only_from_where_the_administrator_says(
+    inbox: Inbox, root: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / ONE).write_text("secret")
+    (root / "link").symlink_to(outside)
+    with pytest.raises(Forbidden, match="set TM_UPLOAD_ROOTS"):
+        register(inbox, root / "plate")
+    for path in (outside, root / "link", root / ".." / "outside", tmp_path / "nothing", "/"):
+        with pytest.raises(Forbidden, match="not open for uploads"):
+            register(inbox, path, root)
+    # nor from the data folder, where the files of others are
+    inside = inbox.storage.data_dir / "experiments"
+    inside.mkdir(parents=True)
+    with pytest.raises(Forbidden, match="not open for uploads"):
+        register(inbox, inside, root, tmp_path)
+    assert count(inbox) == 0
+
+
+def test_links_lead_nowhere_else(inbox: Inbox, root: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    (root / "plate" / ONE).unlink()
+    (root / "plate" / ONE).symlink_to(secret)
+    with pytest.raises(Forbidden, match=ONE):
+        register(inbox, root / "plate", root)
+    assert count(inbox) == 0
+    (root / "elsewhere.tif").write_text("pixels")
+    (root / "plate" / ONE).unlink()
+    (root / "plate" / ONE).symlink_to("../elsewhere.tif")
+    assert register(inbox, root / "plate", root) == 3
+    assert (inbox.folder / ONE).read_text() == "pixels"
+
+
+def test_what_is_no_folder_with_images_is_refused(inbox: Inbox, root: Path) -> None:
+    for path, problem in (
+        ("plate", "not absolute"),
+        (root / "nothing", "There is no folder"),
+        (root / "plate" / ONE, "There is no folder"),
+        (root / "plate" / "thumbnails", "No files"),
+    ):
+        with pytest.raises(BadInput, match=problem):
+            register(inbox, path, root)
+
+
+def test_many_files_are_registered_in_one_go(inbox: Inbox, root: Path) -> None:
+    for number in range(3000):
+        os.link(root / "plate" / ONE, root / "plate" / ONE.replace("T0001", f"T{number + 2:04d}"))
+    assert register(inbox, root / "plate", root) == 3003
+    assert count(inbox) == 3003
+
+
+def test_the_folders_are_configured_as_one_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TM_UPLOAD_ROOTS", "/mnt/microscope:/mnt/archive")
+    assert Settings().upload_roots == (Path("/mnt/microscope"), Path("/mnt/archive"))
+    monkeypatch.setenv("TM_UPLOAD_ROOTS", "")
+    assert Settings().upload_roots == ()
+    monkeypatch.setenv("TM_UPLOAD_ROOTS", "microscope")
+    with pytest.raises(ValueError, match="absolute"):
+        Settings()

@@ -1,0 +1,187 @@
+"""Files that lie on the server already: they are registered where they are, not copied.
+
+An acquisition gets a link to each of them. All links go by way of one to the folder, which keeps
+them so short that they take no room.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sqlalchemy import JSON, BigInteger, cast, func, literal, select, true
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.errors import BadInput, Forbidden
+from tmlib.experiments.models import Acquisition
+from tmlib.storage import ExperimentStorage
+from tmlib.uploads import service
+from tmlib.uploads.durable import make_folder, sync_folder
+from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
+from tmlib.uploads.receiving import file_folder
+
+
+def register_folder(
+    database: Database,
+    storage: ExperimentStorage,
+    acquisition: Acquisition,
+    microscope_type: str,
+    path: str,
+    roots: Sequence[Path],
+) -> int:
+    """Make the files of a folder of the server COMPLETE files of an acquisition.
+
+    Sub-folders, hidden files and files that the microscope type does not write are left out, and
+    files of the acquisition that are there already stay as they are.
+
+    Parameters
+    ----------
+    database, storage
+        Where to keep status and links.
+    acquisition
+        What the files belong to.
+    microscope_type
+        Decides which files are meant.
+    path
+        The folder, absolute.
+    roots
+        Folders that the administrator has opened for this.
+
+    Returns
+    -------
+    int
+        How many files were added.
+
+    Raises
+    ------
+    Forbidden
+        If the folder, or what a link in it points to, is not below one of `roots`.
+    BadInput
+        If it is no folder that can be read, or has no file that the microscope type writes.
+    """
+    forbidden = storage.data_dir.resolve()
+    allowed = [root.resolve() for root in roots]
+    folder = _check_folder(path, allowed, forbidden)
+    try:
+        sizes = dict(_sizes(folder, allowed, forbidden))
+    except PermissionError:
+        raise BadInput(
+            f'The server may not read the folder "{path}": give it the right to.'
+        ) from None
+    service.announce(database, acquisition, microscope_type, list(sizes))
+    with database.session() as session:
+        missing = _missing(session, acquisition.id)
+    for kind in FileKind:
+        found = {name: sizes[name] for name in missing[kind] if name in sizes}
+        if found:
+            target = file_folder(storage, acquisition.plate_id, acquisition.id, kind)
+            make_folder(target, storage.data_dir)
+            _link(target, folder, found)
+            with database.transaction() as session:
+                _mark_complete(session, acquisition, kind, found)
+    return sum(name in sizes for names in missing.values() for name in names)
+
+
+def _check_folder(path: str, allowed: Sequence[Path], forbidden: Path) -> Path:
+    if not allowed:
+        raise Forbidden(
+            "This server takes no folders of its own: ask its administrator to set "
+            "TM_UPLOAD_ROOTS, or upload the files."
+        )
+    if not Path(path).is_absolute():
+        raise BadInput(f'The path "{path}" is not absolute: send it from the root folder on.')
+    folder = Path(path).resolve()
+    # whether it exists is told only of folders that may be looked at
+    if not _is_open(folder, allowed, forbidden):
+        raise Forbidden(
+            f'The folder "{path}" is not open for uploads: use one below those that the '
+            "administrator has listed in TM_UPLOAD_ROOTS."
+        )
+    if not folder.is_dir():
+        raise BadInput(f'There is no folder "{path}" on the server: check the path.')
+    return folder
+
+
+def _is_open(path: Path, allowed: Sequence[Path], forbidden: Path) -> bool:
+    return any(map(path.is_relative_to, allowed)) and not path.is_relative_to(forbidden)
+
+
+def _sizes(folder: Path, allowed: Sequence[Path], forbidden: Path) -> Iterator[tuple[str, int]]:
+    """Name and size of each file."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or not entry.is_file():
+                continue
+            if entry.is_symlink() and not _is_open(Path(entry).resolve(), allowed, forbidden):
+                raise Forbidden(
+                    f'The file "{entry.name}" is a link to where uploads may not come from: '
+                    "remove it from the folder."
+                )
+            yield entry.name, entry.stat().st_size
+
+
+def _missing(session: Session, acquisition_id: int) -> dict[FileKind, list[str]]:
+    missing: dict[FileKind, list[str]] = {kind: [] for kind in FileKind}
+    rows = session.execute(
+        select(MicroscopeFile.kind, MicroscopeFile.name).where(
+            MicroscopeFile.acquisition_id == acquisition_id,
+            MicroscopeFile.status != FileUploadStatus.COMPLETE,
+        )
+    )
+    for kind, name in rows:
+        missing[kind].append(name)
+    return missing
+
+
+def _link(target: Path, folder: Path, names: dict[str, int]) -> None:
+    """Give a folder links to files of another one."""
+    way = f".{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
+    _replace_link(target / way, str(folder))
+    for name in names:
+        try:
+            (target / name).symlink_to(f"{way}/{name}")
+        except FileExistsError:  # of an earlier attempt, or a file that could not be used
+            _replace_link(target / name, f"{way}/{name}")
+    sync_folder(target)
+
+
+def _replace_link(link: Path, destination: str) -> None:
+    draft = link.with_name(f".{hashlib.sha256(os.fsencode(link)).hexdigest()[:16]}.link")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(destination)
+    draft.replace(link)
+
+
+def _mark_complete(
+    session: Session, acquisition: Acquisition, kind: FileKind, sizes: dict[str, int]
+) -> None:
+    # One statement however many names there are: the database takes the object apart. They are
+    # there already; as an insert, each is looked up by its name.
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    if is_sqlite:
+        rows = func.json_each(literal(sizes, JSON)).table_valued("key", "value")
+    else:
+        rows = func.json_each_text(cast(sizes, JSON)).table_valued("key", "value")
+    values = {
+        MicroscopeFile.experiment_id: literal(acquisition.experiment_id),
+        MicroscopeFile.acquisition_id: literal(acquisition.id),
+        MicroscopeFile.name: rows.c.key,
+        MicroscopeFile.kind: literal(kind, MicroscopeFile.kind.type),
+        MicroscopeFile.status: literal(FileUploadStatus.COMPLETE, MicroscopeFile.status.type),
+        MicroscopeFile.size: cast(rows.c.value, BigInteger),
+        MicroscopeFile.created_at: literal(now(), MicroscopeFile.created_at.type),
+        MicroscopeFile.updated_at: literal(now(), MicroscopeFile.updated_at.type),
+    }
+    dialect = sqlite if is_sqlite else postgresql
+    chosen = select(*values.values()).where(true())  # SQLite needs WHERE before ON CONFLICT
+    insert = dialect.insert(MicroscopeFile).from_select(list(values), chosen)
+    changed = ("status", "size", "updated_at")
+    session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["acquisition_id", "name"],
+            set_={name: insert.excluded[name] for name in changed},
+        )
+    )
