@@ -204,7 +204,7 @@ class Routes:
                     endpoint=f"{self.tag}.{operation.view.__name__}.{number}",
                     view_func=operation,
                     methods=[operation.method],
-                    provide_automatic_options=path not in tell_options,
+                    provide_automatic_options=False if path in tell_options else None,
                 )
 
 
