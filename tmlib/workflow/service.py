@@ -18,6 +18,7 @@ from tmlib.workflow.status import job_log, jobs, latest_submission, status
 
 __all__ = [
     "WORKFLOW_TYPES",
+    "delete_jterator_project",
     "get_description",
     "get_jterator_project",
     "job_log",
@@ -91,6 +92,11 @@ def save_jterator_project(
     check_allowed(parsed.sources, settings or Settings())
     parsed.check(None, None)
     _settings(session, experiment_id).jterator_project = parsed.to_dict()
+
+
+def delete_jterator_project(session: Session, experiment_id: int) -> None:
+    """Forget the jterator project, if there is one."""
+    _settings(session, experiment_id).jterator_project = None
 
 
 def submit(

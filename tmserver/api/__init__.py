@@ -7,6 +7,7 @@ from tmserver.api import (
     experiments,
     features,
     information,
+    jtui,
     mapobjects,
     object_tables,
     plates,
@@ -45,5 +46,6 @@ RESOURCES = (
     site_images.routes,
     tiles.routes,
     workflow.routes,
+    jtui.routes,
     tools.routes,
 )
