@@ -57,7 +57,8 @@ def test_channels_are_chosen_in_their_order(
 def test_one_channel_has_nuclei_alone(tmp_path: Path) -> None:
     plate = plate_of(tmp_path, "B02_s0_dapi.tif")
     project = choose_project(plate, None, None, None).to_dict()
-    assert [item["name"] for item in project["pipeline"]["output"]["objects"]] == ["Nuclei"]
+    found = [item["name"] for item in project["pipeline"]["output"]["objects"]]
+    assert found == ["Nuclei", "Sites"]
 
 
 def test_the_workflow_gets_what_the_user_said(tmp_path: Path) -> None:

@@ -86,7 +86,9 @@ def test_human_nuclei_and_cells_are_found() -> None:
 
 
 @needs_real_images
-@pytest.mark.parametrize(("site", "least", "most"), [("002", 270, 330), ("076", 800, 1000)])
+@pytest.mark.parametrize(
+    ("site", "least", "most"), [("002", 270, 330), ("076", 800, 1000), ("218", 650, 820)]
+)
 def test_crowded_fly_nuclei_and_cells_are_found(site: str, least: int, most: int) -> None:
     images = {name: read_gray(REAL_IMAGES / "fly" / f"01_POS{site}_{name}.TIF") for name in "DF"}
     found = run_pipeline(nuclei_and_cells("D", "F"), images)
