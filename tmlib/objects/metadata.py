@@ -2,11 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from sqlalchemy import Select, select
 
 from tmlib.db import Database
@@ -47,14 +49,29 @@ _TYPES: dict[str, Any] = {
 }
 _FORMAT_KEY = b"tmserver.metadata"
 
+TextColumn = tuple[str, Callable[[NDArray[np.int64], NDArray[np.int32]], Iterable[str]]]
+"""Name of a further column, and its texts for the ids and time points of n objects."""
+
 
 def select_metadata(
     database: Database,
     experiment_id: int,
     mapobject_type_id: int,
     selection: Selection = EVERYTHING,
+    more: Sequence[TextColumn] = (),
 ) -> "Metadata":
     """Choose objects whose places are to be read; whatever is wrong is reported now.
+
+    Parameters
+    ----------
+    database
+        Where the objects are.
+    experiment_id, mapobject_type_id
+        Type of the objects.
+    selection
+        Which of them, all by default.
+    more
+        What others know of the objects, columns after those of the places.
 
     Raises
     ------
@@ -70,7 +87,7 @@ def select_metadata(
     if not mapobject_type.is_static:
         columns |= _SEGMENTATION
     query = _query(mapobject_type, columns, selection)
-    return Metadata(database, ("mapobject_id", *columns), query)
+    return Metadata(database, ("mapobject_id", *columns), query, tuple(more))
 
 
 @dataclass(frozen=True)
@@ -84,11 +101,13 @@ class Metadata:
     database: Database
     names: tuple[str, ...]
     query: Select[Any]
+    more: tuple[TextColumn, ...] = ()
 
     @property
     def schema(self) -> Any:
         """Arrow schema."""
         fields = [pa.field(name, _TYPES.get(name, pa.int32())) for name in self.names]
+        fields += [pa.field(name, pa.string()) for name, _ in self.more]
         return pa.schema(fields, metadata={_FORMAT_KEY: b"1"})
 
     def tables(self) -> Iterator[Any]:
@@ -99,7 +118,7 @@ class Metadata:
 
     def csv(self) -> Iterator[bytes]:
         """CSV in parts; true is 1 and false 0."""
-        header = [self.names]
+        header: list[Sequence[Any]] = [self.schema.names]
         for rows in self._parts():
             # the database's true and false are 1 and 0 to the reader
             yield _lines(
@@ -112,7 +131,17 @@ class Metadata:
     def _parts(self) -> Iterator[Sequence[Sequence[Any]]]:
         with self.database.session() as session:
             rows = session.execute(self.query.execution_options(yield_per=_ROWS))
-            yield from rows.partitions()
+            for part in rows.partitions():
+                yield [(*row, *texts) for row, texts in zip(part, self._texts(part), strict=True)]
+
+    def _texts(self, rows: Sequence[Any]) -> Iterable[Sequence[str]]:
+        if not self.more:
+            return [()] * len(rows)
+        tpoint = self.names.index("tpoint") if "tpoint" in self.names else None
+        ids = np.array([row[0] for row in rows], dtype=np.int64)
+        # what lies on the map without a time point counts as of the first
+        tpoints = np.array([0 if tpoint is None else row[tpoint] for row in rows], dtype=np.int32)
+        return zip(*(column(ids, tpoints) for _, column in self.more), strict=True)
 
 
 def _query(

@@ -1,6 +1,7 @@
 """Asking tools, and what becomes of their answers."""
 
 import difflib
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.objects.feature_values import select_feature_values
+from tmlib.objects.metadata import TextColumn
 from tmlib.objects.models import Feature, FeatureValueFile, Mapobject, MapobjectType
 from tmlib.storage import ExperimentStorage
 from tmlib.tools import labels
@@ -203,6 +205,21 @@ def get_result(session: Session, experiment_id: int, result_id: int) -> ToolResu
     if found is None or found.experiment_id != experiment_id:
         raise NotFound("There is no such tool result in the experiment.")
     return found
+
+
+def labels_of(
+    database: Database, storage: ExperimentStorage, mapobject_type_id: int
+) -> list[TextColumn]:
+    """The labels of all objects of a type, a column per result in the order of their ids.
+
+    Objects that a tool has given none have ``nan``.
+    """
+    with database.session() as session:
+        results = get_results(session, storage.experiment_id, mapobject_type_id=mapobject_type_id)
+    return [
+        (result.name, functools.partial(labels.texts_of, storage.root / result.path))
+        for result in results
+    ]
 
 
 def rename_result(session: Session, experiment_id: int, result_id: int, name: str) -> None:

@@ -15,6 +15,7 @@ from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.metadata import select_metadata
 from tmlib.objects.selection import Selection, file_name
 from tmlib.objects.table_streams import StreamedTable, TableFormat, stream
+from tmlib.tools.service import labels_of
 from tmserver.access import ExperimentAccess
 from tmserver.api.places import find_site
 from tmserver.negotiation import accepted_form
@@ -97,9 +98,14 @@ def add_feature_values(
 
 @routes.get(f"{_TYPE}/metadata", permits="read", media=_MEDIA_TYPES)
 def get_metadata(access: ExperimentAccess, mapobject_type_id: int, query: TableQuery) -> Response:
-    """Get where objects lie: a row for each object, time point and plane."""
-    selection = _selection(query)
-    found = select_metadata(access.database, access.experiment_id, mapobject_type_id, selection)
+    """Get where objects lie: a row for each object, time point and plane.
+
+    The labels that tools have given come in columns with the names of their results.
+    """
+    labels = labels_of(access.database, access.storage, mapobject_type_id)
+    found = select_metadata(
+        access.database, access.experiment_id, mapobject_type_id, _selection(query), labels
+    )
     return _answer(access, mapobject_type_id, query, "metadata", found)
 
 

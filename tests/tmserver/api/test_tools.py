@@ -1,5 +1,6 @@
 """Tools over HTTP: asking, waiting, looking at what was found."""
 
+import io
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from flask import Flask
 
@@ -318,6 +320,32 @@ def test_labels_of_a_heatmap_are_values_as_text(
     labeled = tile(owner, f"{layer}/labeled_tiles", result_id=result["id"])
     labels = [labeled[id_]["properties"]["label"] for id_ in range(1, 7)]
     assert labels == ["1.0", "2.0", "3.0", "21.0", "22.0", "23.0"]
+
+
+def test_metadata_have_a_column_for_every_result(
+    owner: Person,
+    app: Flask,
+    database: Database,
+    settings: Settings,
+    experiment: str,
+    cells: dict[str, Any],
+    found: dict[str, Any],
+) -> None:
+    owner.post(f"{experiment}/tools/request", **HEATMAP)
+    work(app, database, settings)
+    path = f"{experiment}/mapobject_types/{cells['id']}/metadata"
+    answer = owner.request("GET", path).data
+    frame = pd.read_csv(io.BytesIO(answer), dtype=str, keep_default_na=False)
+    heatmap = f"Heatmap-{found['submission_id'] + 1}"
+    assert frame.columns.tolist()[-3:] == ["is_border", found["name"], heatmap]
+    assert frame[heatmap].tolist() == ["1.0", "2.0", "3.0", "21.0", "22.0", "23.0"]
+    clusters = frame[found["name"]].tolist()
+    assert clusters[:3] == clusters[:1] * 3
+    assert clusters[5] == "nan"
+    arrow = owner.request("GET", path, query_string={"format": "arrow"}).data
+    table = pa.ipc.open_stream(arrow).read_all()
+    assert table[heatmap].to_pylist() == frame[heatmap].tolist()
+    assert table["mapobject_id"].to_pylist() == list(range(1, 7))
 
 
 def test_labels_that_are_not_there_are_named(
