@@ -3,8 +3,8 @@
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tmlib.errors import Conflict, NotFound
-from tmlib.objects import models
+from tmlib.errors import BadInput, Conflict, NotFound
+from tmlib.objects import feature_files, models
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
 from tmserver.schemas import Message, Rename
@@ -17,6 +17,8 @@ _FEATURE = "/api/experiments/<experiment_id>/features/<feature_id>"
 @routes.put(_FEATURE, permits="write", raises=(409,))
 def update_feature(access: ExperimentAccess, feature_id: int, body: Rename) -> Message:
     """Rename a feature; its values stay."""
+    if body.name in feature_files.IDENTIFIERS:
+        raise BadInput(f'A feature cannot be named "{body.name}": choose another name.')
     with access.database.transaction() as session:
         _feature(session, access.experiment_id, feature_id).name = body.name
         try:

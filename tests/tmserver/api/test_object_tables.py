@@ -68,6 +68,15 @@ def test_values_belong_to_the_feature_whatever_it_is_called(
     assert '"Area" is called "Size" now' in message
 
 
+def test_a_feature_is_not_named_like_a_column_that_there_is(
+    owner: Person, experiment: str, measured: str
+) -> None:
+    send(owner, measured, [1, 7], Area=[1.0, 2.0])
+    [feature] = owner.get(f"{measured}/features")
+    path = f"{experiment}/features/{feature['id']}"
+    assert '"mapobject_id"' in owner.refused("PUT", path, 400, json={"name": "mapobject_id"})
+
+
 def test_a_new_segmentation_has_no_values(owner: Person, measured: str) -> None:
     send(owner, measured, [1, 7], Area=[1.0, 2.0])
     owner.post(f"{measured}/segmentations", **PLACE, image=LABELS.tolist())
