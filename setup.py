@@ -43,7 +43,6 @@ REQUIREMENTS = [
     "click>=8.1.8,<9",
     "rich>=13.9,<16",
     "requests>=2.32,<3",
-    "tuspy>=1.1,<2",
     "urllib3>=2.2,<3",
 ]
 
@@ -63,6 +62,7 @@ DEVELOPMENT = [
     "hypothesis>=6.130,<7",
     "playwright>=1.50,<2",
     "schemathesis>=4,<5",
+    "tuspy>=1.1,<2",
     "ome-zarr>=0.11,<1",
     "ome-zarr-models>=1.2,<2",
     "zarr>=3.0.8,<4",

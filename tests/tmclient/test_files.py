@@ -1,5 +1,7 @@
+import base64
 import email
 import email.policy
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,38 @@ def test_an_empty_folder_is_named(client: TmClient, tmp_path: Path, name: str) -
     (tmp_path / "empty").mkdir()
     with pytest.raises(ResourceError, match=name):
         client.upload_microscope_files("p", "a", tmp_path / name)
+
+
+def test_an_upload_that_is_stopped_sends_no_more(
+    server: ScriptedServer, client: TmClient, tmp_path: Path
+) -> None:
+    names = [f"{number:03d}.tif" for number in range(100)]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    server.script(*before_the_files(names, names), Answer({"message": "ok"}))
+
+    def stop(n_done: int, n_total: int) -> None:
+        raise RuntimeError("That is enough.")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        client.upload_microscope_files("p", "a", tmp_path, progress=stop)
+    assert len([r for r in server.requests if r.path == PATH]) < len(names)
+
+
+def test_files_carry_their_digest(server: ScriptedServer, client: TmClient, folder: Path) -> None:
+    server.script(*before_the_files(["a.tif"], ["a.tif"]), Answer({"message": "ok"}))
+    client.upload_microscope_files("p", "a", folder / "a.tif")
+    digest = base64.b64encode(hashlib.sha256((folder / "a.tif").read_bytes()).digest())
+    (request,) = (r for r in server.requests if r.path == PATH)
+    assert b"Content-Digest: sha-256=:" + digest + b":" in request.body
+
+
+def test_other_bytes_are_sent_again(server: ScriptedServer, client: TmClient, folder: Path) -> None:
+    mismatch = {"error": {"message": "Other bytes.", "status_code": 460, "type": "X"}}
+    interrupted = {"error": {"message": "Ended.", "status_code": 400, "type": "UploadInterrupted"}}
+    server.script(
+        *before_the_files(["a.tif"], ["a.tif"]),
+        *(Answer(mismatch, 460), Answer(interrupted, 400), Answer({"message": "ok"})),
+    )
+    client.upload_microscope_files("p", "a", folder)
+    assert len([r for r in server.requests if r.path == PATH]) == 3

@@ -2,10 +2,12 @@ import io
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from tests.tmclient.scripted_server import Answer, ScriptedServer
 from tmclient import ResourceError, TmClient
+from tmclient.command_line import cli
 from tmclient.progress import watch_workflow
 
 EXPERIMENT = Answer({"data": [{"id": "MQ==", "name": "e"}]})
@@ -68,3 +70,16 @@ def test_nothing_submitted_is_named(server: ScriptedServer, client: TmClient) ->
     server.script(EXPERIMENT, Answer({"data": None}))
     with pytest.raises(ResourceError, match="No workflow"):
         watch_workflow(client, Console(quiet=True), interval=0)
+
+
+def test_a_workflow_that_fails_says_why_and_ends_with_1(server: ScriptedServer) -> None:
+    failed = step("corilla", "TERMINATED", 2, 2, failed=1) | {"errors": ["No light."]}
+    server.script(EXPERIMENT, status("TERMINATED", failed))
+    words = ["--host", server.url, "--user", "ada", "--password", "lovelace"]
+    result = CliRunner().invoke(cli, [*words, "workflow", "-e", "e", "status", "--watch"])
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "Error: The workflow failed.",
+        "Step corilla, 1 of 2 jobs:",
+        "  - No light.",
+    ]
