@@ -75,7 +75,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def shown(default: object) -> str:
     """How a default is written in an environment variable, and in the table of settings."""
-    if default is None:
+    if default is None or default == ():
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
