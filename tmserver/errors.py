@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from tmlib.accounts.attempts import TooManyAttempts
-from tmlib.errors import TmError
+from tmlib.errors import NotLoggedIn, TmError
 from tmserver.schemas import Error, ErrorDescription
 
 _logger = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ def answer(error: Exception) -> Response:
         response = _respond(error.status_code, type(error).__name__, error.message)
         if isinstance(error, TooManyAttempts):
             response.headers["Retry-After"] = str(error.retry_after)
+        if isinstance(error, NotLoggedIn):
+            response.headers["WWW-Authenticate"] = 'Bearer realm="tmserver"'
         return response
     if isinstance(error, HTTPException):
         return _answer_http(error)

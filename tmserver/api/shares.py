@@ -8,7 +8,7 @@ from tmlib.accounts.service import find_user
 from tmlib.experiments import service
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Message, Schema, Text
+from tmserver.schemas import Message, Page, Schema, Text
 
 routes = Routes("share")
 
@@ -32,13 +32,13 @@ class NewOwner(Schema):
 
 
 @routes.get("/api/experiments/<experiment_id>/shares", permits="read")
-def get_shares(access: ExperimentAccess) -> list[Share]:
+def get_shares(access: ExperimentAccess, query: Page) -> list[Share]:
     """List with whom an experiment is shared."""
     with access.database.session() as session:
         shares = service.list_shares(session, access.experiment_id)
     return [
         Share(user=name, permission="write" if write_access else "read")
-        for name, write_access in shares
+        for name, write_access in query.of(shares)
     ]
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from tmlib.accounts import models, tokens
 from tmserver.access import UserAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Id, Message, Name, Schema
+from tmserver.schemas import Id, Message, Name, Page, Schema
 
 routes = Routes("token")
 
@@ -42,11 +42,11 @@ class TokenRequest(Schema):
 
 
 @routes.get("/auth/tokens", permits="login")
-def get_tokens(access: UserAccess) -> list[PersonalToken]:
+def get_tokens(access: UserAccess, query: Page) -> list[PersonalToken]:
     """List your personal tokens."""
     with access.database.session() as session:
         found = tokens.list_tokens(session, access.user.id)
-    return [PersonalToken(**_describe(token)) for token in found]
+    return [PersonalToken(**_describe(token)) for token in query.of(found)]
 
 
 @routes.post("/auth/tokens", permits="login", raises=(409,))

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tmlib.accounts import logins, service
@@ -89,3 +91,24 @@ def test_unusable_users_are_refused(
 def test_unknown_users_are_named(database: Database) -> None:
     with pytest.raises(NotFound, match='"nobody"'), database.transaction() as session:
         service.set_password(session, "nobody", PASSWORD)
+
+
+def test_the_last_administrator_stays_one(database: Database) -> None:
+    with database.transaction() as session:
+        ids = [
+            service.create_user(session, name, PASSWORD, f"{name}@lab.example", is_admin=True).id
+            for name in ("ada", "bob")
+        ]
+
+    def demote(user_id: int) -> bool:
+        try:
+            with database.transaction() as session:
+                service.change_user(session, user_id, is_admin=False)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor() as threads:
+        assert sorted(threads.map(demote, ids)) == [False, True]
+    with database.session() as session:
+        assert [user.is_admin for user in service.list_users(session)].count(True) == 1

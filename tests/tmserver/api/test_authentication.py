@@ -58,7 +58,9 @@ def test_forged_and_broken_tokens_are_refused(anonymous: Person) -> None:
         "",
     ):
         assert ask(anonymous, f"Bearer {forged}").status_code == 401
-    assert ask(anonymous, f"Basic {token}").status_code == 401
+    refused = ask(anonymous, f"Basic {token}")
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="tmserver"'
 
 
 @pytest.mark.usefixtures("people")

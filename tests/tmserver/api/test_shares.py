@@ -17,6 +17,7 @@ def test_an_experiment_is_shared_by_name_and_hidden_again(
     owner.put(f"{experiment}/shares/reader", permission="read")
     assert owner.get(f"{experiment}/shares") == [{"user": "reader", "permission": "read"}]
     assert reader.get(f"{experiment}/shares") == [{"user": "reader", "permission": "read"}]
+    assert owner.get(f"{experiment}/shares", offset=1) == []
     [listed] = reader.get("/api/experiments")
     assert listed == owner.get(experiment)
     assert listed["user"] == "owner"

@@ -137,6 +137,7 @@ def test_tokens_that_cannot_be_are_named(owner: Person) -> None:
         body = {"name": "another", "scope": "read"} | change
         assert problem in owner.refused("POST", "/auth/tokens", status, json=body)
     assert len(owner.get("/auth/tokens")) == 1
+    assert owner.get("/auth/tokens", offset=1) == []
 
 
 def test_invented_tokens_are_refused(anonymous: Person) -> None:
