@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -13,7 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from tmlib.ids import encode_id
+from tmlib.ids import decode_id, encode_id
 
 MAX_INT = 2**31 - 1  # what a column of both databases holds
 
@@ -33,6 +34,13 @@ Id = Annotated[
     WithJsonSchema({"type": "string", "examples": ["MQ=="]}, mode="serialization"),
 ]
 """A number of the database, sent as an opaque string."""
+
+IdText = Annotated[
+    int,
+    BeforeValidator(decode_id),
+    WithJsonSchema({"type": "string", "examples": ["MQ=="]}),
+]
+"""A number of the database that a request sends as an opaque string."""
 
 Text = Annotated[str, AfterValidator(_refuse_nul)]
 """Any text that both databases can keep."""

@@ -8,6 +8,7 @@ labels of a few objects are found without reading the others. Objects without a 
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,43 @@ def sweep(database: Database, storage: ExperimentStorage, *, older_than: float =
     for path in orphans:
         path.unlink(missing_ok=True)
     return len(orphans)
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """All labels of a file, as a table that streams."""
+
+    path: Path
+
+    @property
+    def schema(self) -> Any:
+        """Arrow schema."""
+        with _open(self.path) as parquet:
+            label = parquet.schema_arrow.field("label").type
+        if pa.types.is_dictionary(label):
+            label = label.value_type
+        numbers = [("mapobject_id", pa.int64()), ("tpoint", pa.int32())]
+        return pa.schema([*numbers, ("label", label)], metadata=_FORMAT)
+
+    def tables(self) -> Iterator[Any]:
+        """Parts, as ``pyarrow.Table``."""
+        schema = self.schema
+        with _open(self.path) as parquet:
+            for number in range(parquet.num_row_groups):
+                yield parquet.read_row_group(number).select(schema.names).cast(schema)
+
+    def csv(self) -> Iterator[bytes]:
+        """CSV in parts; numbers have at most six decimals."""
+        header = ",".join(self.schema.names) + "\r\n"
+        for table in self.tables():
+            columns = (column.to_pylist() for column in table.columns)
+            yield (header + "".join(map(_line, *columns))).encode()
+            header = ""
+        if header:
+            yield header.encode()
+
+
+def _line(mapobject_id: int, tpoint: int, label: str | float) -> str:
+    # labels of classes are numbers, so that nothing needs quotes
+    text = label if isinstance(label, str) else text_of(label)
+    return f"{mapobject_id},{tpoint},{text}\r\n"

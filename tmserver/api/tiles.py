@@ -3,13 +3,12 @@
 from typing import Annotated, Any
 
 from flask import Response, request
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments import channels
-from tmlib.ids import decode_id
 from tmlib.images.mosaics import read_tile
 from tmlib.images.tiles import ImageFormat, empty_tile, render_tile
 from tmlib.objects.models import SegmentationLayer
@@ -20,7 +19,7 @@ from tmlib.tools.service import get_result, get_results
 from tmlib.tools.tiles import labeled_tile
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Index, Schema, Text
+from tmserver.schemas import IdText, Index, Schema, Text
 
 routes = Routes("tile")
 
@@ -39,11 +38,7 @@ class TileQuery(Schema):
 class LabeledTileQuery(TileQuery):
     """Which tile, and whose labels: the result of a tool, by its id or its name."""
 
-    result_id: Annotated[
-        int | None,
-        BeforeValidator(decode_id),
-        WithJsonSchema({"type": "string", "examples": ["MQ=="]}),
-    ] = None
+    result_id: IdText | None = None
     result_name: Text | None = None
 
 

@@ -1,13 +1,17 @@
 """Tools: which there are, asking them, their jobs and their results."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from flask import Response
 from pydantic import AliasChoices, Field, ValidationError
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
 from tmlib.objects.models import MapobjectType
+from tmlib.objects.table_streams import TableFormat, stream
 from tmlib.tools import models, service
+from tmlib.tools.comparison import compare
+from tmlib.tools.labels import LabelTable
 from tmlib.tools.registry import TOOLS, get_tool
 from tmlib.workflow import tool_jobs
 from tmlib.workflow.models import State
@@ -16,8 +20,9 @@ from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.api.channels import map_size
 from tmserver.api.mapobjects import SegmentationLayer
 from tmserver.api.workflow import JobLog
+from tmserver.negotiation import accepted_form
 from tmserver.routing import Routes
-from tmserver.schemas import Id, Message, NamedPage, Page, Rename, Schema, Text
+from tmserver.schemas import Id, IdText, Message, NamedPage, Page, Rename, Schema, Text
 from tmserver.validation import describe
 
 routes = Routes("tools")
@@ -100,6 +105,26 @@ class ToolResultQuery(NamedPage):
     """Which results are asked for."""
 
     submission_id: _SubmissionId = None
+
+
+class LabelQuery(Schema):
+    """In what form; without ``format`` the header ``Accept`` decides."""
+
+    format: Literal["csv", "parquet", "arrow"] | None = None
+
+
+class OtherResultQuery(Schema):
+    """The result to compare with."""
+
+    other_id: IdText
+
+
+class Agreement(Schema):
+    """How many objects have this label, and that one in the other result."""
+
+    label: str = Field(examples=["0"])
+    other_label: str = Field(examples=["2.0"])
+    n_objects: int = Field(examples=[1630])
 
 
 class Plot(Schema):
@@ -199,6 +224,45 @@ def get_tool_result(access: ExperimentAccess, tool_result_id: int) -> ToolResult
     with access.database.session() as session:
         found = service.get_result(session, access.experiment_id, tool_result_id)
         return _result(access, session, found)
+
+
+@routes.get(
+    f"{_TOOLS}/results/<tool_result_id>/labels",
+    f"{_TOOLS}/result/<tool_result_id>/labels",
+    permits="read",
+    media=tuple(table_format.media_type for table_format in TableFormat),
+)
+def get_tool_result_labels(
+    access: ExperimentAccess, tool_result_id: int, query: LabelQuery
+) -> Response:
+    """Get all labels of a result: a row for each object and time point that has one."""
+    with access.database.session() as session:
+        found = service.get_result(session, access.experiment_id, tool_result_id)
+    table_format = TableFormat(query.format) if query.format else accepted_form(TableFormat)
+    table_format = table_format or TableFormat.CSV
+    table = LabelTable(access.storage.root / found.path)
+    response = Response(stream(table, table_format), mimetype=table_format.media_type)
+    name = f"{access.experiment.name}_{found.name}_labels.{table_format}"
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.vary.add("Accept")
+    return response
+
+
+@routes.get(
+    f"{_TOOLS}/results/<tool_result_id>/agreement",
+    f"{_TOOLS}/result/<tool_result_id>/agreement",
+    permits="read",
+)
+def compare_tool_results(
+    access: ExperimentAccess, tool_result_id: int, query: OtherResultQuery
+) -> list[Agreement]:
+    """Count how often two results give an object each pair of labels."""
+    with access.database.session() as session:
+        one, other = (
+            service.get_result(session, access.experiment_id, number)
+            for number in (tool_result_id, query.other_id)
+        )
+    return [Agreement.model_validate(pair) for pair in compare(access.storage, one, other)]
 
 
 @routes.put(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from flask import Flask
 
@@ -346,6 +347,47 @@ def test_metadata_have_a_column_for_every_result(
     table = pa.ipc.open_stream(arrow).read_all()
     assert table[heatmap].to_pylist() == frame[heatmap].tolist()
     assert table["mapobject_id"].to_pylist() == list(range(1, 7))
+
+
+def test_labels_are_exported_and_compared(
+    owner: Person,
+    app: Flask,
+    database: Database,
+    settings: Settings,
+    experiment: str,
+    cells: dict[str, Any],
+    found: dict[str, Any],
+) -> None:
+    three = CLUSTERING["payload"] | {"options": {"method": "kmeans", "k": 3}}  # type: ignore[operator]
+    owner.post(f"{experiment}/tools/request", tool_name="Clustering", payload=three)
+    owner.post(f"{experiment}/tools/request", **HEATMAP)
+    work(app, database, settings)
+    _, finer, heatmap = owner.get(f"{experiment}/tools/results")
+    path = f"{experiment}/tools/results/{found['id']}"
+
+    def exported(result: dict[str, Any], **query: Any) -> bytes:
+        answer = owner.request(
+            "GET", f"{experiment}/tools/results/{result['id']}/labels", query_string=query
+        )
+        assert answer.status_code == 200
+        return answer.data
+
+    csv = pd.read_csv(io.BytesIO(exported(found)), dtype={"label": str})
+    assert csv.columns.tolist() == ["mapobject_id", "tpoint", "label"]
+    assert csv["mapobject_id"].tolist() == [1, 2, 3, 4, 5]
+    parquet = pq.read_table(io.BytesIO(exported(found, format="parquet"))).to_pandas()
+    assert parquet["label"].tolist() == csv["label"].tolist()
+    assert exported(heatmap).splitlines()[1:3] == [b"1,0,1.0", b"2,0,2.0"]
+    arrow = pa.ipc.open_stream(exported(heatmap, format="arrow")).read_all()
+    assert arrow["label"].to_pylist() == [1, 2, 3, 21, 22, 23]
+    pairs = owner.get(f"{path}/agreement", other_id=finer["id"])
+    assert sum(pair["n_objects"] for pair in pairs) == 5
+    assert len(pairs) == 3
+    itself = owner.get(f"{path}/agreement", other_id=found["id"])
+    assert [(one["label"], one["other_label"]) for one in itself] == [("0", "0"), ("1", "1")]
+    query = {"other_id": heatmap["id"]}
+    assert "numbers" in owner.refused("GET", f"{path}/agreement", 400, query_string=query)
+    owner.refused("GET", f"{path}/agreement", 404, query_string={"other_id": encode_id(99)})
 
 
 def test_labels_that_are_not_there_are_named(
