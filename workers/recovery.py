@@ -1,4 +1,4 @@
-"""Looks after jobs whose worker or whose message was lost.
+"""Looks after jobs whose worker or whose message was lost, and after uploads that were given up.
 
 Every worker does this; the ledger sees to it that two of them do no harm.
 """
@@ -10,6 +10,7 @@ from datetime import timedelta
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.settings import Settings
+from tmlib.uploads.resuming import remove_expired
 from tmlib.workflow import engine
 from workers.queue import CeleryQueue
 
@@ -32,18 +33,20 @@ class Recovery:
                 logger.exception("The search for lost jobs failed; it will be repeated.")
 
     def search(self) -> list[int]:
-        """Find lost jobs and send them again.
+        """Find lost jobs and send them again; remove uploads that nobody has resumed in time.
 
         The connection is closed afterwards, so that pool processes that are forked later do not
         inherit it.
         """
         database = Database(self._settings.resolved_database_url)
         try:
-            return [
+            job_ids = [
                 job_id
                 for interactive in (True, False)
                 for job_id in self._search(database, interactive=interactive)
             ]
+            remove_expired(database, self._settings.data_dir)
+            return job_ids
         finally:
             database.close()
 

@@ -80,6 +80,10 @@ def is_container(path: Path) -> bool:
 
 def _container(path: Path, max_pixels: int) -> Container | None:
     """The open container, None if the file holds one image."""
+    if not path.exists():
+        raise ImageFileError(
+            path, "is not there any more: upload it again, or register the folder that it is in."
+        )
     if not is_container(path):
         return None
     status = path.stat()
