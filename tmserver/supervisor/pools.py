@@ -40,7 +40,8 @@ def run(commands: Sequence[list[str]]) -> int:
         signals.append(number)
         for pool in pools:
             if pool.poll() is None:
-                pool.send_signal(number)
+                # Celery takes a SIGINT for a failure
+                pool.send_signal(signal.SIGTERM if number == signal.SIGINT else number)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, hand_on)
