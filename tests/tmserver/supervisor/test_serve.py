@@ -48,7 +48,9 @@ def oldest(installation: Installation, word: str) -> psutil.Process:
     return min(installation.children(word), key=lambda process: process.create_time())
 
 
-@pytest.mark.parametrize("word", ["redis-server", "gunicorn", "--queues jobs", "--queues interactive"])
+@pytest.mark.parametrize(
+    "word", ["redis-server", "gunicorn", "--queues jobs", "--queues interactive"]
+)
 def test_a_process_that_dies_is_started_again(installation: Installation, word: str) -> None:
     await_that(lambda: bool(installation.children(word)))
     family = installation.children(word)
