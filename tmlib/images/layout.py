@@ -162,9 +162,7 @@ def _grid_dimensions(
     return rows, columns
 
 
-def grid_from_stage_positions(
-    positions: Sequence[tuple[float, float]], reverse_rows: bool
-) -> list[tuple[int, int]]:
+def grid_from_stage_positions(positions: Sequence[tuple[float, float]]) -> list[tuple[int, int]]:
     """Rows and columns of the sites of a well from where the stage stood.
 
     Coordinates that differ by less than half the distance between neighbouring sites are the
@@ -174,9 +172,7 @@ def grid_from_stage_positions(
     Parameters
     ----------
     positions
-        (y, x) of each site in any unit.
-    reverse_rows
-        Whether y grows upwards, as on most stages.
+        (y, x) of each site in any unit, y growing downwards and x to the right.
 
     Returns
     -------
@@ -200,10 +196,9 @@ def grid_from_stage_positions(
         raise LayoutError(
             f"Two sites have the same stage position ({y:g}, {x:g}): give a stitch layout instead."
         )
-    oriented = points * (-1 if reverse_rows else 1, 1)
     for share in (0.5, 0.25, 0.1, 0.0):
         tolerance = share * float(np.median(neighbour))
-        cells = [(_group(c, tolerance)) for c in oriented.T]
+        cells = [(_group(c, tolerance)) for c in points.T]
         grid = list(zip(cells[0].tolist(), cells[1].tolist(), strict=True))
         if len(set(grid)) == len(grid):
             break

@@ -99,15 +99,15 @@ def test_stage_positions_make_a_grid_in_spite_of_jitter(rows, columns, pitch, se
     rng.shuffle(cells)
     jitter = 0.08 * min(pitch)
     positions = [
-        (-y * pitch[0] + rng.uniform(-jitter, jitter), x * pitch[1] + rng.uniform(-jitter, jitter))
+        (y * pitch[0] + rng.uniform(-jitter, jitter), x * pitch[1] + rng.uniform(-jitter, jitter))
         for y, x in cells
     ]
-    assert grid_from_stage_positions(positions, reverse_rows=True) == [tuple(c) for c in cells]
+    assert grid_from_stage_positions(positions) == [tuple(c) for c in cells]
 
 
 def test_missing_sites_leave_their_place_free():
     positions = [(0.0, 0.0), (0.0, 200.0), (100.0, 100.0), (100.5, 0.2)]
-    assert grid_from_stage_positions(positions, reverse_rows=False) == [
+    assert grid_from_stage_positions(positions) == [
         (0, 0),
         (0, 2),
         (1, 1),
@@ -124,16 +124,16 @@ def test_missing_sites_leave_their_place_free():
     )
 )
 def test_irregular_sites_never_share_a_place(positions):
-    grid = grid_from_stage_positions(positions, reverse_rows=False)
+    grid = grid_from_stage_positions(positions)
     assert len(set(grid)) == len(positions)
 
 
 def test_impossible_stage_positions_are_refused():
     with pytest.raises(LayoutError, match="same stage position"):
-        grid_from_stage_positions([(1.0, 2.0), (1.0, 2.0)], reverse_rows=False)
+        grid_from_stage_positions([(1.0, 2.0), (1.0, 2.0)])
     with pytest.raises(LayoutError, match="not a number"):
-        grid_from_stage_positions([(float("nan"), 0.0)], reverse_rows=False)
-    assert grid_from_stage_positions([], reverse_rows=False) == []
+        grid_from_stage_positions([(float("nan"), 0.0)])
+    assert grid_from_stage_positions([]) == []
 
 
 def square(*names):

@@ -26,7 +26,7 @@ from tmlib.workflow.arguments import Argument
 from tmlib.workflow.steps import configuration
 from tmlib.workflow.steps.base import Batch, JobContext, Step, logger
 from tmlib.workflow.steps.configuration import Plane
-from tmlib.workflow.steps.site_cells import UserLayout, locate_sites
+from tmlib.workflow.steps.site_cells import Stage, UserLayout, locate_sites
 
 STITCH_LAYOUTS: tuple[str, ...] = get_args(StitchLayout)
 
@@ -49,6 +49,18 @@ class Metaconfig(Step):
             "Order in which the sites of a well were imaged.",
             "horizontal",
             choices=STITCH_LAYOUTS,
+        ),
+        Argument(
+            "stage_y",
+            str,
+            "Where on the images y of the stage grows, if not as the microscope type says.",
+            choices=("up", "down"),
+        ),
+        Argument(
+            "stage_x",
+            str,
+            "Where on the images x of the stage grows, if not to the right.",
+            choices=("left", "right"),
         ),
     )
 
@@ -78,9 +90,8 @@ class Metaconfig(Step):
             _number(context, "n_horizontal"),
             _number(context, "n_vertical"),
         )
-        cells = locate_sites(
-            [one.stages() for one in found], layout, reverse_rows=microscope.reverse_rows
-        )
+        directions = _stage_directions(context, microscope)
+        cells = locate_sites([one.stages(directions) for one in found], layout)
         mip = bool(context.arguments["mip"])
         for acquisition, one, own_cells in zip(acquisitions, found, cells, strict=True):
             planes = _join(one.planes, one.properties, own_cells, mip=mip)
@@ -109,11 +120,18 @@ class _Found:
     properties: dict[str, ImageProperties]
     pixel_size: float | None
 
-    def stages(self) -> dict[str, dict[int, tuple[float, float] | None]]:
-        """By name of the well and number of the site where the stage stood, if that is known."""
-        wells: dict[str, dict[int, tuple[float, float] | None]] = defaultdict(dict)
+    def stages(self, directions: tuple[int, int]) -> dict[str, dict[int, Stage | None]]:
+        """By name of the well and number of the site where the stage stood, if that is known.
+
+        `directions` are those of the stage's (y, x) on the images: 1 down or to the right, -1 up
+        or to the left.
+        """
+        wells: dict[str, dict[int, Stage | None]] = defaultdict(dict)
         for plane in self.planes:
-            wells[plane.well].setdefault(plane.site, plane.stage)
+            stage = plane.stage
+            if stage is not None:
+                stage = directions[0] * stage[0], directions[1] * stage[1]
+            wells[plane.well].setdefault(plane.site, stage)
         return wells
 
 
@@ -155,6 +173,12 @@ def _forget(session: Session, experiment_id: int) -> None:
     session.execute(
         update(Experiment).where(Experiment.id == experiment_id).values(pixel_size=None)
     )
+
+
+def _stage_directions(context: JobContext, microscope: Microscope) -> tuple[int, int]:
+    stage_y = _text(context, "stage_y") or ("up" if microscope.reverse_rows else "down")
+    stage_x = _text(context, "stage_x") or "right"
+    return -1 if stage_y == "up" else 1, -1 if stage_x == "left" else 1
 
 
 def _text(context: JobContext, name: str) -> str | None:

@@ -34,7 +34,7 @@ class UserLayout:
 
 
 def locate_sites(
-    acquisitions: Sequence[Wells], layout: UserLayout, *, reverse_rows: bool
+    acquisitions: Sequence[Wells], layout: UserLayout
 ) -> list[dict[tuple[str, int], Cell]]:
     """Row and column of each site, by name of the well and number of the site.
 
@@ -46,11 +46,10 @@ def locate_sites(
     Parameters
     ----------
     acquisitions
-        The wells of each acquisition of one plate.
+        The wells of each acquisition of one plate. Stage positions are (y, x) as on the images,
+        y growing downwards and x to the right.
     layout
         What the user says.
-    reverse_rows
-        Whether y of the stage grows upwards.
 
     Raises
     ------
@@ -60,8 +59,8 @@ def locate_sites(
     """
     joint = _join(acquisitions)
     if joint is None:
-        return [_locate(wells, layout, reverse_rows) for wells in acquisitions]
-    cells = _locate(joint, layout, reverse_rows)
+        return [_locate(wells, layout) for wells in acquisitions]
+    cells = _locate(joint, layout)
     return [cells] * len(acquisitions)
 
 
@@ -90,12 +89,12 @@ def _known(sites: Mapping[int, Stage | None]) -> dict[int, Stage]:
     return {number: stage for number, stage in sites.items() if stage is not None}
 
 
-def _locate(wells: Wells, layout: UserLayout, reverse_rows: bool) -> dict[tuple[str, int], Cell]:
+def _locate(wells: Wells, layout: UserLayout) -> dict[tuple[str, int], Cell]:
     """Row and column of each site of one acquisition, or of several that agree."""
     stages = {well: _known(sites) for well, sites in wells.items()}
     if all(len(stages[well]) == len(sites) for well, sites in wells.items()):
         try:
-            return _from_stages(stages, reverse_rows)
+            return _from_stages(stages)
         except LayoutError as error:
             if not layout.is_given:
                 raise
@@ -111,23 +110,21 @@ def _is_shared(wells: Mapping[str, Mapping[int, object]]) -> bool:
     return len(wells) == 1 or max(counts.values(), default=0) > 1
 
 
-def _from_stages(
-    wells: Mapping[str, Mapping[int, Stage]], reverse_rows: bool
-) -> dict[tuple[str, int], Cell]:
+def _from_stages(wells: Mapping[str, Mapping[int, Stage]]) -> dict[tuple[str, int], Cell]:
     common = _common_positions(wells) if _is_shared(wells) else None
     if common is not None:
-        cells = _cells(common, reverse_rows)
+        cells = _cells(common)
         return {(well, number): cells[number] for well, sites in wells.items() for number in sites}
     return {
         (well, number): cell
         for well, sites in wells.items()
-        for number, cell in _cells(sites, reverse_rows).items()
+        for number, cell in _cells(sites).items()
     }
 
 
-def _cells(positions: Mapping[int, Stage], reverse_rows: bool) -> dict[int, Cell]:
+def _cells(positions: Mapping[int, Stage]) -> dict[int, Cell]:
     numbers = sorted(positions)
-    grid = grid_from_stage_positions([positions[number] for number in numbers], reverse_rows)
+    grid = grid_from_stage_positions([positions[number] for number in numbers])
     return dict(zip(numbers, grid, strict=True))
 
 

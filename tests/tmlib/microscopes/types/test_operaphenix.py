@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.services.conversion import Conversion, write_images
+from tmlib.errors import BadInput
 from tmlib.experiments.models import ChannelImageFile
 from tmlib.microscopes import MetadataFileError, get
 
@@ -66,6 +67,26 @@ def test_an_index_tells_everything(tmp_path, conversion: Conversion):
     assert min(conversion.values(ChannelImageFile.acquired_at)) == datetime(
         2014, 9, 12, 8, 0, 1, 500_000, tzinfo=UTC
     )
+
+
+def test_the_user_may_know_better_how_the_stage_lies(tmp_path, conversion: Conversion):
+    images = dict(describe(field) for field in FIELDS)
+    write_images(tmp_path, images)
+    index(tmp_path, images.values())
+    conversion.set(microscope_type="operaphenix")
+    conversion.take(tmp_path)
+    found = []
+    for directions in ({"stage_y": "down"}, {"stage_x": "left"}, {"stage_y": "up"}):
+        assert conversion.convert(**directions) == ""
+        cells = conversion.cells()
+        found.append([cells[name][1:] for name in images])
+    assert found == [
+        [(1, 1), (0, 2), (2, 2), (2, 0)],
+        [(1, 1), (2, 0), (0, 0), (0, 2)],
+        [(1, 1), (2, 2), (0, 2), (0, 0)],
+    ]
+    with pytest.raises(BadInput, match="must be one of: up, down"):
+        conversion.convert(stage_y="left")
 
 
 def test_newer_indices_describe_channels_once(tmp_path):
