@@ -12,6 +12,7 @@ from tmlib.uploads.digests import Digest, read_content_digest
 from tmlib.uploads.receiving import UploadInterrupted
 
 _CHUNK_SIZE = 256 * 1024
+_DECODED_SIZE = 64 * 1024  # the decoder takes small pieces four times as fast as large ones
 _MAX_PARTS = 100
 _MAX_OVERHEAD = 64 * 1024  # headers and boundaries around the file
 _STALL_SECONDS = 60
@@ -113,11 +114,17 @@ def _content(events: Iterator[Event]) -> Iterator[bytes]:
         pass
 
 
+def _slices(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), _DECODED_SIZE):
+            yield chunk[start : start + _DECODED_SIZE]
+
+
 def _events(boundary: str, max_bytes: int) -> Iterator[Event]:
     decoder = MultipartDecoder(boundary.encode("latin-1"), max_parts=_MAX_PARTS)
     digest = read_content_digest(request.headers.get("Content-Digest"))
     hashed = digest and digest.start()
-    body = read_body(max_bytes + _MAX_OVERHEAD)
+    body = _slices(read_body(max_bytes + _MAX_OVERHEAD))
     try:
         while True:
             event = decoder.next_event()
