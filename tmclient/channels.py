@@ -21,6 +21,11 @@ class Channels(Resources):
         channel = self._find("channel", self._path("channels"), name)
         self.connection.put(self._path("channels", channel["id"]), {"name": new_name})
 
+    def get_illumination(self) -> list[Resource]:
+        """How even the light of channels is, before and after correction."""
+        found: list[Resource] = self.connection.get(self._path("illumination"))
+        return found
+
     def get_channel_layers(
         self, channel_name: str | None = None, tpoint: int | None = None, zplane: int | None = None
     ) -> list[Resource]:

@@ -76,6 +76,10 @@ class Experiments(Resources):
         self.connection.put(self._path(), {"name": new_name})
         self.experiment_name = new_name
 
+    def describe_experiment(self, description: str) -> None:
+        """Replace the description of the experiment."""
+        self.connection.put(self._path(), {"description": description})
+
     def delete_experiment(self) -> None:
         """Delete the experiment with all its images and objects."""
         self.connection.delete(self._path())

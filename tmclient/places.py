@@ -33,12 +33,3 @@ class Place:
     def parameters(self) -> dict[str, Any]:
         """What is sent in a query or a body."""
         return asdict(self)
-
-    def file_name(self, experiment_name: str, kind: str) -> str:
-        """Name of a PNG file of this image, as the server forms them."""
-        name = (
-            f"{experiment_name}_{self.plate_name}_{self.well_name}"
-            f"_y{self.well_pos_y:03d}_x{self.well_pos_x:03d}"
-            f"_z{self.zplane:03d}_t{self.tpoint:03d}_{kind}.png"
-        )
-        return name.replace("/", "-")

@@ -25,6 +25,11 @@ class Plates(Resources):
         """Give a plate another name."""
         self.connection.put(self._path("plates", self._plate_id(name)), {"name": new_name})
 
+    def describe_plate(self, name: str, description: str) -> None:
+        """Replace the description of a plate."""
+        path = self._path("plates", self._plate_id(name))
+        self.connection.put(path, {"description": description})
+
     def delete_plate(self, name: str) -> None:
         """Delete a plate with all its images and objects."""
         self.connection.delete(self._path("plates", self._plate_id(name)))
@@ -49,6 +54,10 @@ class Plates(Resources):
         """Give an acquisition another name."""
         self.connection.put(self._acquisition_path(plate_name, name), {"name": new_name})
 
+    def describe_acquisition(self, plate_name: str, name: str, description: str) -> None:
+        """Replace the description of an acquisition."""
+        self.connection.put(self._acquisition_path(plate_name, name), {"description": description})
+
     def delete_acquisition(self, plate_name: str, name: str) -> None:
         """Delete an acquisition with its files."""
         self.connection.delete(self._acquisition_path(plate_name, name))
@@ -68,6 +77,17 @@ class Plates(Resources):
     ) -> list[Resource]:
         """The sites of a well, a plate, or all; there are none before metaconfig has run."""
         return list(self._pages(self._path("sites"), plate_name=plate_name, well_name=well_name))
+
+    def get_site_shifts(
+        self,
+        plate_name: str | None = None,
+        well_name: str | None = None,
+        omitted: bool | None = None,
+    ) -> list[Resource]:
+        """How the cycles of sites were aligned; there are none before the step align has run."""
+        only = None if omitted is None else str(omitted).lower()
+        path = self._path("site-shifts")
+        return list(self._pages(path, plate_name=plate_name, well_name=well_name, omitted=only))
 
     def get_cycles(self) -> list[Resource]:
         """The rounds of staining and imaging; there are none before metaconfig has run."""

@@ -1,16 +1,23 @@
 """Label images: the objects of a site as numbers of their pixels."""
 
-import base64
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tmclient.errors import ResourceError
 from tmclient.places import Place
 from tmclient.resources import Resources
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_FILE_TYPES = {
+    ".png": "image/png",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".npz": "application/x-npz",
+}
 
 
 class Segmentations(Resources):
@@ -60,30 +67,28 @@ class Segmentations(Resources):
         zplane: int = 0,
         align: bool = False,
         directory: str | Path = ".",
+        image_format: str = "png",
     ) -> Path:
-        """Write the objects of a type at a site as a PNG of 16 bits into a folder.
+        """Write the objects of a type at a site into a folder.
+
+        Parameters
+        ----------
+        directory
+            The folder; it is made if it is not there.
+        image_format
+            ``png`` for labels up to 65535, ``tiff``, ``npz`` or ``zarr``, a ZIP archive.
 
         Returns
         -------
         pathlib.Path
             The file.
-
-        Raises
-        ------
-        ResourceError
-            If a label is too large for 16 bits.
         """
-        from tmclient import pixels
-
         place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane)
-        labels = self.download_segmentation_image(
-            mapobject_type_name, **place.parameters(), align=align
-        )
+        parameters = {**place.parameters(), "align": str(align), "format": image_format}
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        name = place.file_name(self._require_experiment_name(), mapobject_type_name)
-        pixels.write_labels(folder / name, labels)
-        return folder / name
+        path = self._segmentations_path(mapobject_type_name)
+        return self.connection.download(path, folder, parameters)
 
     def upload_segmentation_image(
         self,
@@ -111,15 +116,7 @@ class Segmentations(Resources):
         place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane)
         archive = io.BytesIO()
         np.savez_compressed(archive, segmentation=np.asarray(image).astype(np.int32))
-        self.connection.request(
-            "POST",
-            self._segmentations_path(mapobject_type_name),
-            parameters={"align": str(align)},
-            json={
-                **place.parameters(),
-                "npz_file": base64.b64encode(archive.getvalue()).decode(),
-            },
-        )
+        self._send(mapobject_type_name, place, align, archive.getvalue(), _FILE_TYPES[".npz"])
 
     def upload_segmentation_image_file(
         self,
@@ -133,13 +130,37 @@ class Segmentations(Resources):
         filename: str | Path,
         align: bool = False,
     ) -> None:
-        """Store objects that were found elsewhere, from a PNG of 8 or 16 bits."""
-        from tmclient import pixels
+        """Store objects that were found elsewhere, from a file.
 
+        Parameters
+        ----------
+        filename
+            PNG of 8 or 16 bits, TIFF, or NumPy archive with the array ``segmentation``.
+
+        Raises
+        ------
+        ResourceError
+            If it is a file of another kind.
+        """
+        file = Path(filename)
+        file_type = _FILE_TYPES.get(file.suffix.lower())
+        if file_type is None:
+            raise ResourceError(
+                f"{file} is no label image that can be sent: its name must end with "
+                f"{', '.join(_FILE_TYPES)}."
+            )
         place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane)
-        labels = pixels.read_labels(Path(filename))
-        self.upload_segmentation_image(
-            mapobject_type_name, **place.parameters(), image=labels, align=align
+        self._send(mapobject_type_name, place, align, file.read_bytes(), file_type)
+
+    def _send(
+        self, mapobject_type_name: str, place: Place, align: bool, content: bytes, file_type: str
+    ) -> None:
+        self.connection.request(
+            "POST",
+            self._segmentations_path(mapobject_type_name),
+            parameters={**place.parameters(), "align": str(align)},
+            body=content,
+            headers={"Content-Type": file_type},
         )
 
     def _segmentations_path(self, mapobject_type_name: str) -> str:

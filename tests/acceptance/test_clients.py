@@ -14,7 +14,15 @@ from tests.acceptance import sample
 from tests.acceptance.sample import Finished
 from tests.services.breaking_proxy import breaking_proxy
 from tests.services.installation import USER, Installation
-from tmclient import LoginError, RequestError, TmClient, UploadError, files, resumable
+from tmclient import (
+    LoginError,
+    RequestError,
+    ResourceError,
+    TmClient,
+    UploadError,
+    files,
+    resumable,
+)
 from tmlib.accounts import service
 from tmlib.db import Database
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
@@ -129,8 +137,14 @@ def test_files_hold_what_arrays_do(finished: Finished, tmp_path: Path) -> None:
         read = tifffile.imread if image_format == "tiff" else files_pixels
         assert np.array_equal(read(file), image)
     labels = client.download_segmentation_image("Cells", *SITE)
-    file = client.download_segmentation_image_file("Cells", *SITE, directory=tmp_path)
-    assert np.array_equal(files_pixels(file), labels)
+    for image_format in ("png", "tiff", "npz", "zarr"):
+        file = client.download_segmentation_image_file(
+            "Cells", *SITE, directory=tmp_path, image_format=image_format
+        )
+        assert file.is_file()
+        if image_format in ("png", "tiff"):
+            read = tifffile.imread if image_format == "tiff" else files_pixels
+            assert np.array_equal(read(file), labels)
 
 
 def files_pixels(file: Path) -> object:
@@ -171,6 +185,15 @@ def test_objects_and_values_of_others_come_back_as_they_went(
     labels[10:20, 30:50], labels[200:300, 0:7] = 70_000, 3
     drawn.upload_segmentation_image("Drawn", *SITE, tpoint=0, zplane=0, image=labels)
     assert np.array_equal(drawn.download_segmentation_image("Drawn", *SITE), labels)
+    for name in ("labels.tif", "labels.npz"):
+        smaller = labels // 10
+        np.savez(tmp_path / "labels.npz", segmentation=smaller)
+        tifffile.imwrite(tmp_path / "labels.tif", smaller)
+        drawn.upload_segmentation_image_file("Drawn", *SITE, 0, 0, tmp_path / name)
+        assert np.array_equal(drawn.download_segmentation_image("Drawn", *SITE), smaller)
+        drawn.upload_segmentation_image("Drawn", *SITE, tpoint=0, zplane=0, image=labels)
+    with pytest.raises(ResourceError, match=r"labels\.bmp is no label image"):
+        drawn.upload_segmentation_image_file("Drawn", *SITE, 0, 0, tmp_path / "labels.bmp")
     csv = tmp_path / "values.csv"
     csv.write_text("object_number,hue,age\n70000,0.1,\n3,-2.5e-9,4\n")
     drawn.upload_feature_value_file("Drawn", *SITE, tpoint=0, filename=csv)
@@ -184,6 +207,22 @@ def test_objects_and_values_of_others_come_back_as_they_went(
     unknown = pd.DataFrame({"size": [1.0]}, index=[5])
     with pytest.raises(RequestError, match=r"label.* 5"):
         drawn.upload_feature_values("Drawn", *SITE, tpoint=0, data=unknown)
+
+
+def test_how_light_and_alignment_are_is_told(finished: Finished) -> None:
+    found = finished.client.get_illumination()
+    assert {one["channel_name"] for one in found} == {"1", "2"}
+    assert finished.client.get_site_shifts(sample.PLATE, "B02", omitted=False) == []
+    client = finished.client
+    client.describe_experiment("new words")
+    client.describe_plate(sample.PLATE, "of a plate")
+    (acquisition,) = client.get_acquisitions(sample.PLATE)
+    client.describe_acquisition(sample.PLATE, acquisition["name"], "of its images")
+    client.describe_well(sample.PLATE, "B02", {"treatment": "DMSO"})
+    assert client.get_experiment()["description"] == "new words"
+    assert client.get_plates()[0]["description"] == "of a plate"
+    assert client.get_acquisitions()[0]["description"] == "of its images"
+    assert client.get_wells()[0]["description"] == {"treatment": "DMSO"}
 
 
 def test_tools_are_asked_and_tell(finished: Finished) -> None:

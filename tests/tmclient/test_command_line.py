@@ -101,6 +101,8 @@ def test_everything_is_listed(tm_client: TmClientCommand, of: tuple[str, str]) -
     assert "1 x 1" in tm_client("well", *of, "ls", "-p", "p 1").output
     assert str(SIZE) in tm_client("site", *of, "ls", "-w", "B02").output
     assert "Heatmap" in tm_client("tools", *of, "available").output
+    assert tm_client("channel", *of, "illumination").output.count("\n") == 4 + 2
+    assert tm_client("site", *of, "shifts").output.count("\n") == 4
 
 
 @pytest.mark.parametrize("options", [(), ("--per-well", "--parallel", 2)])

@@ -175,6 +175,24 @@ def list_channels(session: ClientSession) -> None:
     print_resources(channels, id="id", name="name", bit_depth="bit_depth", layers="n_layers")
 
 
+@channel.command("illumination")
+@pass_session
+def list_illumination(session: ClientSession) -> None:
+    """List how even the light of channels is: variation in percent, before and after correction."""
+    found = [
+        {**one, **{key: f"{100 * one[key]:.1f}" for key in ("flatness_before", "flatness_after")}}
+        for one in session.client.get_illumination()
+    ]
+    print_resources(
+        found,
+        channel="channel_name",
+        plate="plate_name",
+        images="n_images",
+        before="flatness_before",
+        after="flatness_after",
+    )
+
+
 @channel.command("rename")
 @click.option("-n", "--name", required=True, help="Its present name.")
 @click.option("--new-name", required=True)

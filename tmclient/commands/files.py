@@ -86,8 +86,9 @@ def upload_files(
         convert=convert is not None,
         delete_after_upload=delete,
     )
+    n_sent = len(upload.sent)
     shown.print(
-        f"{len(upload.sent)} files sent, {len(upload.present)} were there, "
+        f"{n_sent} file{'' if n_sent == 1 else 's'} sent, {len(upload.present)} were there, "
         f"{len(upload.skipped)} skipped.",
         highlight=False,
     )

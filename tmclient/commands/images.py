@@ -70,6 +70,13 @@ segmentation = resource_group("segmentation", "Download and upload label images 
 @image_options
 @object_type_option
 @click.option("--align", is_flag=True, help="Cut out what the images of all cycles show.")
+@click.option(
+    "--format",
+    "image_format",
+    type=click.Choice(["png", "tiff", "npz", "zarr"]),
+    default="png",
+    show_default=True,
+)
 @directory_option
 @pass_session
 def download_segmentation(
@@ -82,9 +89,10 @@ def download_segmentation(
     zplane: int,
     type_name: str,
     align: bool,
+    image_format: str,
     directory: Path,
 ) -> None:
-    """Write the objects of a site into a PNG of 16 bits: 0 outside, n in object n."""
+    """Write the objects of a site into a file: 0 outside, n in object n."""
     file = session.client.download_segmentation_image_file(
         type_name,
         plate_name,
@@ -95,6 +103,7 @@ def download_segmentation(
         zplane,
         align,
         directory,
+        image_format,
     )
     click.echo(file)
 
@@ -102,7 +111,7 @@ def download_segmentation(
 @segmentation.command("upload")
 @image_options
 @object_type_option
-@click.option("--filename", type=EXISTING_FILE, required=True, help="PNG file to read.")
+@click.option("--filename", type=EXISTING_FILE, required=True, help="PNG, TIFF or NPZ to read.")
 @pass_session
 def upload_segmentation(
     session: ClientSession,

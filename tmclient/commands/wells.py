@@ -51,3 +51,27 @@ def list_sites(session: ClientSession, plate_name: str | None, well_name: str | 
         well="well_name",
         plate="plate_name",
     )
+
+
+@site.command("shifts")
+@click.option("-p", "--plate", "plate_name", help="Only those of this plate.")
+@click.option("-w", "--well", "well_name", help="Only those of this well.")
+@pass_session
+def list_shifts(session: ClientSession, plate_name: str | None, well_name: str | None) -> None:
+    """List how sites were aligned, a row for each cycle; omitted ones have none."""
+    found = [
+        {**one, **(shift or {})}
+        for one in session.client.get_site_shifts(plate_name, well_name)
+        for shift in one["shifts"] or [None]
+    ]
+    print_resources(
+        found,
+        plate="plate_name",
+        well="well_name",
+        well_pos_y="well_pos_y",
+        well_pos_x="well_pos_x",
+        cycle="cycle_index",
+        down="y",
+        right="x",
+        quality="quality",
+    )
