@@ -1,7 +1,10 @@
 """What interactive jobs can be for; another program is one more entry."""
 
-from tmlib.workflow import tool_jobs
+from tmlib.workflow import preview_jobs, tool_jobs
 from tmlib.workflow.interactive import Program
 
-PROGRAMS: dict[str, Program] = {tool_jobs.PROGRAM: tool_jobs.run}
+PROGRAMS: dict[str, Program] = {
+    tool_jobs.PROGRAM: tool_jobs.run,
+    preview_jobs.PROGRAM: preview_jobs.run,
+}
 """What a job of each program does, by the program's name."""

@@ -33,7 +33,12 @@ def status(session: Session, experiment_id: int, depth: int = 2) -> dict[str, An
     submission = latest_submission(session, experiment_id)
     if submission is None:
         return None
-    return _Tree(session, submission.id).format(depth)
+    return submission_status(session, submission.id, depth)
+
+
+def submission_status(session: Session, submission_id: int, depth: int = 2) -> dict[str, Any]:
+    """The status tree of one submission, as :func:`status` has it."""
+    return _Tree(session, submission_id).format(depth)
 
 
 class _Tree:

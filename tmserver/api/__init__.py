@@ -11,6 +11,7 @@ from tmserver.api import (
     mapobjects,
     object_tables,
     plates,
+    previews,
     resumable_uploads,
     segmentations,
     shares,
@@ -47,5 +48,6 @@ RESOURCES = (
     tiles.routes,
     workflow.routes,
     jtui.routes,
+    previews.routes,
     tools.routes,
 )

@@ -18,9 +18,7 @@ from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Plate, Site, Well
 from tmlib.jterator.modules import registry
 from tmlib.jterator.project import Project
-from tmlib.objects.mapobject_types import STATIC_TYPES
-from tmlib.objects.models import MapobjectType
-from tmlib.workflow import service
+from tmlib.workflow import preview_jobs, service
 from tmlib.workflow.steps.channels import read_channels
 from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.routing import Routes
@@ -140,11 +138,8 @@ def get_project(access: ExperimentAccess) -> StoredProject:
 @routes.post(f"{_EXPERIMENT}/project", permits="write")
 def save_project(access: ExperimentAccess, body: ProjectText) -> Success:
     """Check and store the project; modules that it brings stay as they are."""
-    project = _from_text(body.project)
+    project = read_project_text(access, body.project)
     with access.database.transaction() as session:
-        stored = service.get_jterator_project(session, access.experiment_id)
-        if stored.get("modules"):
-            project["modules"] = stored["modules"]
         service.save_jterator_project(session, access.experiment_id, project, access.settings)
     return Success()
 
@@ -160,18 +155,10 @@ def delete_project(access: ExperimentAccess) -> Success:
 @routes.post(f"{_EXPERIMENT}/project/check", permits="write")
 def check_project(access: ExperimentAccess, body: ProjectText) -> Success:
     """Check whether a project can run on the images of the experiment; nothing is stored."""
-    project = _from_text(body.project)
-    with access.database.session() as session:
-        channels = [one.name for one in read_channels(session, access.experiment_id)]
-        types = session.scalars(
-            select(MapobjectType.name).where(MapobjectType.experiment_id == access.experiment_id)
-        )
-        objects = set(types) - STATIC_TYPES.keys()
-        stored = service.get_jterator_project(session, access.experiment_id)
-    if stored.get("modules"):
-        project["modules"] = stored["modules"]
+    project = read_project_text(access, body.project)
     try:
-        Project.from_dict(project).check(channels, objects)
+        with access.database.session() as session:
+            preview_jobs.check(session, access.experiment_id, project, access.settings)
     except BadInput as error:
         raise BadInput(f"Pipeline check failed: {error.message}") from error
     return Success()
@@ -240,6 +227,22 @@ def create_joblist(access: ExperimentAccess) -> JobList:
             for index, (plate, well, y, x) in enumerate(rows)
         }
     )
+
+
+def read_project_text(access: ExperimentAccess, text: str) -> dict[str, Any]:
+    """A project from YAML, with the modules that the stored one brings.
+
+    Raises
+    ------
+    BadInput
+        If the text is no project.
+    """
+    project = _from_text(text)
+    with access.database.session() as session:
+        stored = service.get_jterator_project(session, access.experiment_id)
+    if stored.get("modules"):
+        project["modules"] = stored["modules"]
+    return project
 
 
 def _to_text(project: Mapping[str, Any]) -> str:

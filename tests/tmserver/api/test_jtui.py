@@ -16,7 +16,7 @@ PIPELINE: dict[str, Any] = {
     "output": {"objects": []},
     "pipeline": [{"source": "smooth.py", "handles": "handles/smooth.handles.yaml", "active": True}],
 }
-HANDLES = {
+HANDLES: dict[str, Any] = {
     "smooth": {
         "version": registry.get("smooth").version,
         "input": [

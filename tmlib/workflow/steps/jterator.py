@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,20 +94,10 @@ class Jterator(Step):
                         tpoint,
                     )
                     continue
-                stored = _read_stored(context, project, site, tpoint)
+                stored = read_stored_objects(context, project, site, tpoint)
                 if stored is None:
                     continue
-                images = {
-                    channel.name: site_images.read_stack(
-                        site,
-                        channel.name,
-                        t=tpoint,
-                        n_zplanes=shape.n_zplanes,
-                        correct=channel.correct,
-                        align=True,
-                    )
-                    for channel in project.pipeline.input.channels
-                }
+                images = read_site_images(site_images, project, site, tpoint, shape.n_zplanes)
                 previous = run_pipeline(
                     project,
                     images,
@@ -246,7 +236,24 @@ def _field(context: JobContext, site: PlacedSite) -> Path:
     return field_path(context.storage.plate_images(site.plate_id), site.well_name, site.field)
 
 
-def _read_stored(
+def read_site_images(
+    site_images: SiteImages, project: Project, site: PlacedSite, tpoint: int, n_zplanes: int
+) -> dict[str, NDArray[Any]]:
+    """Images of the channels that a pipeline takes, by name."""
+    return {
+        channel.name: site_images.read_stack(
+            site,
+            channel.name,
+            t=tpoint,
+            n_zplanes=n_zplanes,
+            correct=channel.correct,
+            align=True,
+        )
+        for channel in project.pipeline.input.channels
+    }
+
+
+def read_stored_objects(
     context: JobContext, project: Project, site: PlacedSite, tpoint: int
 ) -> dict[str, NDArray[np.int32]] | None:
     """Label images of the stored objects that the pipeline takes; None if one was never stored."""

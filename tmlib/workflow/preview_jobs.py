@@ -1,0 +1,221 @@
+"""Trying a pipeline out on a few sites: interactive jobs that store no objects, only figures.
+
+Everybody has one preview in an experiment, the latest: its project is not the experiment's, its
+jobs are numbered as the sites are, and its figures lie in a folder of its own.
+"""
+
+import copy
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tmlib.db import Database
+from tmlib.errors import BadInput, NotFound
+from tmlib.experiments.models import Site
+from tmlib.jterator.project import Project
+from tmlib.jterator.runner import run_pipeline
+from tmlib.jterator.user_modules.sandbox import Sandbox, check_allowed
+from tmlib.objects.mapobject_types import STATIC_TYPES
+from tmlib.objects.models import MapobjectType
+from tmlib.settings import Settings
+from tmlib.storage import ExperimentStorage, check_file_name
+from tmlib.workflow import engine, interactive
+from tmlib.workflow.interactive import InteractiveJob
+from tmlib.workflow.models import Job, Submission
+from tmlib.workflow.queue import Queue
+from tmlib.workflow.status import submission_status
+from tmlib.workflow.steps.base import JobContext, logger
+from tmlib.workflow.steps.channels import read_channels, read_field_shape
+from tmlib.workflow.steps.jterator import read_site_images, read_stored_objects
+from tmlib.workflow.steps.plate_map import read_plate_map
+from tmlib.workflow.steps.site_images import SiteImages, imaged_channels
+
+PROGRAM = "jtui"
+
+_TPOINT = 0
+
+
+def check(
+    session: Session, experiment_id: int, description: dict[str, Any], settings: Settings
+) -> Project:
+    """A project that can run on the images of an experiment.
+
+    Raises
+    ------
+    BadInput
+        If it cannot.
+    Forbidden
+        If it brings modules and the settings forbid that.
+    """
+    project = Project.from_dict(description)
+    check_allowed(project.sources, settings)
+    channels = [channel.name for channel in read_channels(session, experiment_id)]
+    types = session.scalars(
+        select(MapobjectType.name).where(MapobjectType.experiment_id == experiment_id)
+    )
+    project.check(channels, set(types) - STATIC_TYPES.keys())
+    return project
+
+
+def submit(
+    database: Database,
+    queue: Queue,
+    settings: Settings,
+    *,
+    experiment_id: int,
+    user_id: int,
+    project: dict[str, Any],
+    indices: Sequence[int],
+) -> int:
+    """Run a project on sites, which are named by their places in the order of ids.
+
+    Returns
+    -------
+    int
+        Number of the submission.
+
+    Raises
+    ------
+    BadInput
+        If the project cannot run, or there is no such site or no image of it.
+    """
+    with database.session() as session:
+        parsed = check(session, experiment_id, project, settings)
+        site_ids = _site_ids(session, experiment_id)
+        used = {channel.name for channel in parsed.pipeline.input.channels}
+        channel_ids = {
+            channel.id for channel in read_channels(session, experiment_id) if channel.name in used
+        }
+        for index in indices:
+            if not 0 <= index < len(site_ids):
+                raise BadInput(f"There is no site {index}: there are {len(site_ids)}, from 0.")
+            imaged = imaged_channels(session, [site_ids[index]])
+            if not channel_ids <= imaged.get((site_ids[index], _TPOINT), set()):
+                raise BadInput(
+                    f"Site {index} lacks images of the pipeline's channels: choose another site."
+                )
+    return interactive.submit(
+        database,
+        queue,
+        experiment_id,
+        user_id,
+        program=PROGRAM,
+        job_type="PreviewJob",
+        description={"project": project, "user_id": user_id},
+        jobs={
+            f"{PROGRAM}_{index:06d}": {"index": index, "site_id": site_ids[index]}
+            for index in sorted(set(indices))
+        },
+    )
+
+
+def _site_ids(session: Session, experiment_id: int) -> list[int]:
+    query = select(Site.id).where(Site.experiment_id == experiment_id).order_by(Site.id)
+    return list(session.scalars(query))
+
+
+def run(context: JobContext, job: InteractiveJob) -> None:
+    """Run the project on the first time point of a site, with all figures."""
+    project = _with_figures(job.description["project"])
+    with context.database.session() as session:
+        shape, _ = read_field_shape(session, context.experiment_id)
+        images = SiteImages(session, context.storage)
+        plate_map = read_plate_map(session, context.experiment_id)
+    site = next((one for one in plate_map.sites if one.id == job.batch["site_id"]), None)
+    if site is None:
+        raise NotFound("The site was deleted meanwhile: list the sites again.")
+    folder = _folder(context.storage, job.description["user_id"], job.batch["index"])
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    found = run_pipeline(
+        project,
+        read_site_images(images, project, site, _TPOINT, shape.n_zplanes),
+        objects=read_stored_objects(context, project, site, _TPOINT),
+        previous={},
+        save_figure=lambda name, figure: _save(folder, name, figure),
+        sandbox=Sandbox.of(context.settings),
+        models_dir=context.settings.resolved_models_dir,
+    )
+    for objects in found.values():
+        n_objects, n_features = objects.measurements.shape
+        logger.info("%d %s with %d features", n_objects, objects.name, n_features)
+
+
+def _with_figures(description: dict[str, Any]) -> Project:
+    """The project with the figures of all its modules switched on."""
+    description = copy.deepcopy(description)
+    project = Project.from_dict(description)
+    for step in project.pipeline.pipeline:
+        shipped = project.module(step.module).handles
+        handles = description["handles"][step.name]
+        for side, kind, value in (("input", "Plot", {"value": True}), ("output", "Figure", {})):
+            names = {one["name"] for one in shipped.get(side) or [] if one["type"] == kind}
+            others = [one for one in handles.get(side) or [] if one["name"] not in names]
+            added = [{"name": name, "type": kind, **value} for name in sorted(names)]
+            handles[side] = others + added
+    return Project.from_dict(description)
+
+
+def _folder(storage: ExperimentStorage, user_id: int, index: int) -> Path:
+    return storage.root / "previews" / f"user_{user_id}" / f"job_{index}"
+
+
+def _save(folder: Path, name: str, figure: str) -> None:
+    (folder / check_file_name(f"{name}.json")).write_text(figure, encoding="utf-8")
+
+
+def figure(storage: ExperimentStorage, user_id: int, index: int, module_name: str) -> str:
+    """The figure (Plotly JSON) of a module in somebody's latest preview of a site.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    path = _folder(storage, user_id, index) / check_file_name(f"{module_name}.json")
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFound(
+            f'There is no figure of module "{module_name}" for site {index}: run it first.'
+        ) from None
+
+
+def status(session: Session, experiment_id: int, user_id: int) -> dict[str, Any] | None:
+    """How somebody's latest preview stands, as the status of a workflow; None without one."""
+    latest = _latest(session, experiment_id, user_id)
+    return None if latest is None else submission_status(session, latest.id)
+
+
+def jobs(session: Session, experiment_id: int, user_id: int) -> list[Job]:
+    """Jobs of somebody's latest preview in the order of their sites."""
+    latest = _latest(session, experiment_id, user_id)
+    if latest is None:
+        return []
+    query = select(Job).where(Job.submission_id == latest.id).order_by(Job.index)
+    return list(session.scalars(query))
+
+
+def kill(database: Database, experiment_id: int, user_id: int) -> None:
+    """End somebody's latest preview, if there is one."""
+    with database.transaction() as session:
+        latest = _latest(session, experiment_id, user_id)
+        if latest is not None:
+            engine.kill(session, latest.id)
+
+
+def _latest(session: Session, experiment_id: int, user_id: int) -> Submission | None:
+    return session.scalars(
+        select(Submission)
+        .where(
+            Submission.experiment_id == experiment_id,
+            Submission.user_id == user_id,
+            Submission.program == PROGRAM,
+        )
+        .order_by(Submission.id.desc())
+        .limit(1)
+    ).one_or_none()
