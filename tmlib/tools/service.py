@@ -222,6 +222,15 @@ def labels_of(
     ]
 
 
+def label_files(session: Session, storage: ExperimentStorage, mapobject_type_id: int) -> list[Path]:
+    """Files of all results about objects of a type, to be removed when these are deleted."""
+    query = select(ToolResult.path).where(
+        ToolResult.experiment_id == storage.experiment_id,
+        ToolResult.mapobject_type_id == mapobject_type_id,
+    )
+    return [storage.root / path for path in session.scalars(query)]
+
+
 def rename_result(session: Session, experiment_id: int, result_id: int, name: str) -> None:
     """Give a result another name.
 

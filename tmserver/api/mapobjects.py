@@ -15,6 +15,7 @@ from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import delete_labels, rename_labels
 from tmlib.objects import feature_files, mapobject_types, models, service
 from tmlib.storage import check_file_name
+from tmlib.tools.service import label_files
 from tmserver.access import ExperimentAccess
 from tmserver.api.channels import map_size
 from tmserver.routing import Routes
@@ -128,10 +129,11 @@ def update_mapobject_type(
 
 @routes.delete(_TYPE, permits="write", raises=(409,))
 def delete_mapobject_type(access: ExperimentAccess, mapobject_type_id: int) -> Message:
-    """Delete a mapobject type with all its objects, outlines and feature values."""
+    """Delete a mapobject type with all its objects, outlines, feature values and tool results."""
     with access.database.transaction() as session:
         name = _segmented_type(session, access.experiment_id, mapobject_type_id).name
-        files = mapobject_types.delete_type(session, access.storage, mapobject_type_id)
+        files = label_files(session, access.storage, mapobject_type_id)
+        files += mapobject_types.delete_type(session, access.storage, mapobject_type_id)
         fields = _fields(session, access)
     feature_files.remove(files)
     with contextlib.suppress(BadInput):  # a name that no folder can have: there are no labels

@@ -244,6 +244,20 @@ def test_results_are_deleted_with_their_labels(
     owner.refused("DELETE", f"{experiment}/tools/results/{found['id']}", 404)
 
 
+def test_results_are_deleted_with_their_objects(
+    owner: Person,
+    experiment: str,
+    cells: dict[str, Any],
+    found: dict[str, Any],
+    storage: ExperimentStorage,
+) -> None:
+    assert found["layers"] == cells["layers"]
+    owner.delete(f"{experiment}/mapobject_types/{cells['id']}")
+    assert owner.get(f"{experiment}/tools/results") == []
+    assert list((storage.root / "tool_results").iterdir()) == []
+    assert len(owner.get(f"{experiment}/tools/jobs")) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
