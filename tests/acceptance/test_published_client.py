@@ -1,7 +1,6 @@
 """The client that TissueMAPS published takes a plate through this server, unmodified."""
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.acceptance import sample
-from tests.services import published_client
+from tests.services import environments, published_client
 from tests.services.installation import PASSWORD, USER, Installation
 from tmlib.jterator.project import Project
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
@@ -63,13 +62,9 @@ class Taken:
 @pytest.fixture(scope="session")
 def python(request: pytest.FixtureRequest) -> Path:
     """An interpreter with the published client, kept for later runs of the tests."""
-    folder = request.config.cache.mkdir(f"tmclient-{published_client.VERSION}")
-    try:
-        return published_client.python_of(folder)
-    except published_client.RegistryUnreachable as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    return environments.python_with(
+        request.config, f"tmclient-{published_client.VERSION}", published_client.REQUIREMENTS
+    )
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +83,7 @@ def taken(
     site = {"well": "B02", "y": 0, "x": 1, "channel": "1", "shape": [SIZE, SIZE]}
     (folder / "site.json").write_text(json.dumps(site))
     port = urlsplit(installation.url).port
-    published_client.run(python, SESSION, port, USER, PASSWORD, folder)
+    environments.run(python, SESSION, port, USER, PASSWORD, folder)
     return Taken(folder, json.loads((folder / "kept.json").read_text()), plate)
 
 
