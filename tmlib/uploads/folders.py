@@ -13,10 +13,12 @@ from sqlalchemy import JSON, BigInteger, cast, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from tmlib import microscopes
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import BadInput, Forbidden
 from tmlib.experiments.models import Acquisition
+from tmlib.microscopes import Microscope
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads import service
 from tmlib.uploads.durable import make_folder, sync_folder
@@ -35,7 +37,8 @@ def register_folder(
     """Make the files of a folder of the server COMPLETE files of an acquisition.
 
     Sub-folders, hidden files and files that the microscope type does not write are left out, and
-    files of the acquisition that are there already stay as they are.
+    files of the acquisition that are there already stay as they are. An OME-Zarr is a folder that
+    counts as one file where the microscope type is one of OME-Zarr.
 
     Parameters
     ----------
@@ -46,7 +49,7 @@ def register_folder(
     microscope_type
         Decides which files are meant.
     path
-        The folder, absolute.
+        The folder, absolute; or one OME-Zarr, which is registered alone.
     roots
         Folders that the administrator has opened for this.
 
@@ -65,8 +68,12 @@ def register_folder(
     forbidden = storage.data_dir.resolve()
     allowed = [root.resolve() for root in roots]
     folder = _check_folder(path, allowed, forbidden)
+    microscope = microscopes.get(microscope_type)
+    only = None
+    if _is_zarr(folder, microscope):
+        folder, only = folder.parent, folder.name
     try:
-        sizes = dict(_sizes(folder, allowed, forbidden))
+        sizes = dict(_sizes(folder, only, microscope, allowed, forbidden))
     except PermissionError:
         raise BadInput(
             f'The server may not read the folder "{path}": give it the right to.'
@@ -109,18 +116,50 @@ def _is_open(path: Path, allowed: Sequence[Path], forbidden: Path) -> bool:
     return any(map(path.is_relative_to, allowed)) and not path.is_relative_to(forbidden)
 
 
-def _sizes(folder: Path, allowed: Sequence[Path], forbidden: Path) -> Iterator[tuple[str, int]]:
-    """Name and size of each file."""
+def _is_zarr(entry: Path | os.DirEntry[str], microscope: Microscope) -> bool:
+    return entry.name.endswith(".zarr") and entry.is_dir() and microscope.is_image(entry.name)
+
+
+def _sizes(
+    folder: Path,
+    only: str | None,
+    microscope: Microscope,
+    allowed: Sequence[Path],
+    forbidden: Path,
+) -> Iterator[tuple[str, int]]:
+    """Name and size of each file, or of one."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or not entry.is_file():
+            if entry.name.startswith(".") or (only is not None and entry.name != only):
+                continue
+            is_zarr = _is_zarr(entry, microscope)
+            if not (is_zarr or entry.is_file()):
                 continue
             if entry.is_symlink() and not _is_open(Path(entry).resolve(), allowed, forbidden):
                 raise Forbidden(
                     f'The file "{entry.name}" is a link to where uploads may not come from: '
                     "remove it from the folder."
                 )
-            yield entry.name, entry.stat().st_size
+            yield entry.name, _zarr_size(entry.path) if is_zarr else entry.stat().st_size
+
+
+def _zarr_size(path: str) -> int:
+    """Bytes of all files of an OME-Zarr, which may have no links: whoever reads it follows them."""
+    size = 0
+    waiting = [path]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    raise Forbidden(
+                        f'The OME-Zarr "{Path(path).name}" has a link in it, "{entry.name}": '
+                        "put in its place what it points to."
+                    )
+                if entry.is_dir():
+                    waiting.append(entry.path)
+                else:
+                    size += entry.stat().st_size
+    return size
 
 
 def _missing(session: Session, acquisition_id: int) -> dict[FileKind, list[str]]:

@@ -1,11 +1,14 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 
 from tests.tmlib.uploads.conftest import Inbox
 from tmlib.errors import BadInput, Forbidden
+from tmlib.images.channel_images import FieldShape, field_path, write_plane, write_plate_metadata
+from tmlib.images.sources import read_plane
 from tmlib.settings import Settings
 from tmlib.uploads import receiving, service
 from tmlib.uploads.folders import register_folder
@@ -25,9 +28,9 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def register(inbox: Inbox, path: object, *roots: Path) -> int:
+def register(inbox: Inbox, path: object, *roots: Path, microscope_type: str = "cellvoyager") -> int:
     return register_folder(
-        inbox.database, inbox.storage, inbox.acquisition, "cellvoyager", str(path), roots
+        inbox.database, inbox.storage, inbox.acquisition, microscope_type, str(path), roots
     )
 
 
@@ -115,6 +118,64 @@ def test_what_is_no_folder_with_images_is_refused(inbox: Inbox, root: Path) -> N
     ):
         with pytest.raises(BadInput, match=problem):
             register(inbox, path, root)
+
+
+@pytest.fixture
+def zarr_root(tmp_path: Path) -> Path:
+    """A folder with two OME-Zarrs of one site each."""
+    root = tmp_path / "screens"
+    shape = FieldShape(n_tpoints=1, n_channels=1, n_zplanes=1, height=6, width=8)
+    for value, name in enumerate(("one.ome.zarr", "two.ome.zarr")):
+        write_plane(
+            field_path(root / name, "A01", 0),
+            shape,
+            ["DAPI"],
+            t=0,
+            c=0,
+            z=0,
+            pixels=np.full((6, 8), value, np.uint16),
+        )
+        write_plate_metadata(root / name, name, {"A01": 1})
+    return root
+
+
+def test_an_ome_zarr_counts_as_one_file(inbox: Inbox, zarr_root: Path) -> None:
+    one = zarr_root / "one.ome.zarr"
+    assert register(inbox, one, zarr_root, microscope_type="ome-zarr") == 1
+    assert count(inbox) == 1
+    written = sum(path.stat().st_size for path in one.rglob("*") if path.is_file())
+    assert inbox.size(one.name) == written
+    assert register(inbox, zarr_root, zarr_root, microscope_type="ome-zarr") == 1
+    assert [
+        int(read_plane(inbox.folder / f"{name}.ome.zarr").max()) for name in ("one", "two")
+    ] == [
+        0,
+        1,
+    ]
+    with pytest.raises(BadInput, match="No files"):
+        register(inbox, zarr_root, zarr_root)
+
+
+def test_links_in_an_ome_zarr_are_refused(inbox: Inbox, zarr_root: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    (zarr_root / "one.ome.zarr" / "A" / "01" / "0" / "0" / "c").mkdir(exist_ok=True)
+    (zarr_root / "one.ome.zarr" / "A" / "01" / "0" / "0" / "c" / "9").symlink_to(secret)
+    for path in (zarr_root, zarr_root / "one.ome.zarr"):
+        with pytest.raises(Forbidden, match='has a link in it, "9"'):
+            register(inbox, path, zarr_root, microscope_type="ome-zarr")
+    assert count(inbox) == 0
+    outside = tmp_path / "outside.ome.zarr"
+    outside.mkdir()
+    (zarr_root / "one.ome.zarr").rename(tmp_path / "moved")
+    (zarr_root / "linked.ome.zarr").symlink_to(outside)
+    for path, words in (
+        (zarr_root, "is a link to where uploads may not come from"),
+        (zarr_root / "linked.ome.zarr", "not open for uploads"),
+    ):
+        with pytest.raises(Forbidden, match=words):
+            register(inbox, path, zarr_root, microscope_type="ome-zarr")
+    assert count(inbox) == 0
 
 
 def test_many_files_are_registered_in_one_go(inbox: Inbox, root: Path) -> None:

@@ -1,6 +1,6 @@
 """OME-Zarr: plates, wells, collections or single images, each as one ZIP archive.
 
-What reads them takes a folder as well, where one gets among an acquisition's files.
+A folder that is on the server already is taken as it is.
 """
 
 from tmlib.microscopes.file_names import SelfDescribing
