@@ -66,45 +66,52 @@ def submit(
     int
         Number of the submission.
     """
-    moment = now()
     with database.transaction() as session:
         submission = Submission(
             experiment_id=experiment_id, user_id=user_id, program=program, description=description
         )
         session.add(submission)
         session.flush()
-        started = {"state": State.SUBMITTED, "submission_id": submission.id}
-        task = Task(
-            **started,
-            kind=TaskKind.INTERACTIVE,
-            type=job_type,
-            name=program,
-            position=0,
-            n_jobs=len(jobs),
-            started_at=moment,
-        )
-        session.add(task)
-        session.flush()
-        entered = [
-            Job(
-                **started,
-                task_id=task.id,
-                experiment_id=experiment_id,
-                step_name=program,
-                phase="run",
-                index=index,
-                name=name,
-                batch=batch,
-                is_interactive=True,
-                submitted_at=moment,
-            )
-            for index, (name, batch) in enumerate(jobs.items(), start=1)
-        ]
-        session.add_all(entered)
-        session.flush()
-        job_ids = [job.id for job in entered]
+        job_ids = _enter(session, submission, job_type, jobs)
     queue.enqueue(job_ids, interactive=True)
     return submission.id
+
+
+def _enter(
+    session: Session, submission: Submission, job_type: str, jobs: Mapping[str, Batch]
+) -> list[int]:
+    """Enter the jobs of a submission, ready to be taken; gives their ids."""
+    moment = now()
+    started = {"state": State.SUBMITTED, "submission_id": submission.id}
+    task = Task(
+        **started,
+        kind=TaskKind.INTERACTIVE,
+        type=job_type,
+        name=submission.program,
+        position=0,
+        n_jobs=len(jobs),
+        started_at=moment,
+    )
+    session.add(task)
+    session.flush()
+    entered = [
+        Job(
+            **started,
+            task_id=task.id,
+            experiment_id=submission.experiment_id,
+            step_name=submission.program,
+            phase="run",
+            index=index,
+            name=name,
+            batch=batch,
+            is_interactive=True,
+            submitted_at=moment,
+        )
+        for index, (name, batch) in enumerate(jobs.items(), start=1)
+    ]
+    session.add_all(entered)
+    session.flush()
+    return [job.id for job in entered]
 
 
 def jobs(
