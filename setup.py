@@ -9,6 +9,7 @@ REQUIREMENTS = [
     "flask>=3.1,<4",
     "flask-jwt-extended>=4.7,<5",
     "gunicorn>=27,<28",
+    "itsdangerous>=2.2,<3",
     "pyjwt>=2.9,<3",
     "pydantic>=2.12,<3",
     "pydantic-settings>=2.7,<3",
