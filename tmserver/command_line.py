@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from tmclient.errors import TmClientError
 from tmlib.errors import TmError
 
-_COMMANDS = ("demo", "serve", "worker", "db", "user")
+_COMMANDS = ("demo", "serve", "worker", "status", "jobs", "logs", "db", "user")
 
 
 class _Commands(click.Group):

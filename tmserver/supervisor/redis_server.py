@@ -60,7 +60,21 @@ def write_configuration(folder: Path, port: int) -> tuple[Path, str]:
             ]
         )
     )
-    return file, f"redis://:{password}@127.0.0.1:{port}/0"
+    return file, _url(port, password)
+
+
+def configured_url(folder: Path) -> str | None:
+    """The URL of the Redis whose configuration is in a folder, None if there is none."""
+    try:
+        lines = (folder / "redis.conf").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    values = dict(line.split(maxsplit=1) for line in lines)
+    return _url(values["port"], values["requirepass"])
+
+
+def _url(port: int | str, password: str) -> str:
+    return f"redis://:{password}@127.0.0.1:{port}/0"
 
 
 def answers(url: str) -> bool:

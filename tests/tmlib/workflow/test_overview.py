@@ -1,0 +1,227 @@
+"""What operators see, held against a ledger whose jobs are done one by one."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.services.ledger import ListQueue
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.errors import NotFound
+from tmlib.experiments.models import Experiment
+from tmlib.workflow import engine, interactive, overview, progress, service
+from tmlib.workflow.engine import Outcome
+from tmlib.workflow.models import Job, Task
+from tmlib.workflow.overview import HostLoad, JobLine, QueueLoad, Standing
+from tmlib.workflow.progress import Progress
+
+CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}
+
+
+def submit(database: Database, experiment: Experiment, queue: ListQueue) -> int:
+    return service.submit(database, queue, experiment.id, experiment.user_id, CONVERSION)
+
+
+def take(database: Database, job_id: int, host: str = "node1", worker: str = "1") -> engine.Claim:
+    with database.transaction() as session:
+        taken = engine.claim(session, job_id, f"{host}:{worker}", host, lease=30)
+    assert taken is not None
+    return taken
+
+
+def end(
+    database: Database, queue: ListQueue, taken: engine.Claim, n_batches: int = 4, exitcode: int = 0
+) -> None:
+    batches = [[{"number": number} for number in range(n_batches)]]
+    outcome = Outcome(
+        exitcode,
+        error="The file is\ntruncated." if exitcode else None,
+        stdout="out",
+        stderr="err",
+        wall_time=2.5,
+        memory=120,
+        batches=batches if taken.phase == "init" and not exitcode else None,
+    )
+    with database.transaction() as session:
+        queue.enqueue(engine.finish(session, taken.job_id, taken.attempt, outcome))
+
+
+def queues(database: Database) -> list[QueueLoad]:
+    with database.session() as session:
+        return overview.queue_loads(session)
+
+
+def only_workflow(database: Database) -> Progress:
+    with database.session() as session:
+        [found] = progress.workflows(session, now())
+    return found
+
+
+def jobs(database: Database, state: Standing | None = None) -> Sequence[JobLine]:
+    with database.session() as session:
+        return overview.find_jobs(session, now(), state=state)
+
+
+def test_nothing_is_at_work_in_a_new_installation(database: Database) -> None:
+    assert queues(database) == [QueueLoad("jobs", 0, 0), QueueLoad("interactive", 0, 0)]
+    with database.session() as session:
+        assert overview.host_loads(session, now()) == []
+        assert progress.workflows(session, now()) == []
+        assert overview.find_jobs(session, now()) == []
+        with pytest.raises(NotFound, match="no job 7"):
+            overview.get_job(session, now(), 7)
+
+
+def test_queues_count_what_waits_and_what_runs(
+    database: Database, experiment: Experiment, queue: ListQueue
+) -> None:
+    submit(database, experiment, queue)
+    end(database, queue, take(database, queue.job_ids.pop(0)))
+    interactive.submit(
+        database,
+        queue,
+        experiment.id,
+        experiment.user_id,
+        program="writing",
+        job_type="WritingJob",
+        description={},
+        jobs={"letter": {}, "poem": {}},
+    )
+    take(database, queue.job_ids.pop(0))
+    assert queues(database) == [QueueLoad("jobs", 3, 1), QueueLoad("interactive", 2, 0)]
+    take(database, queue.interactive_ids[0])
+    assert queues(database) == [QueueLoad("jobs", 3, 1), QueueLoad("interactive", 1, 1)]
+    service.kill(database, experiment.id)
+    assert queues(database) == [QueueLoad("jobs", 0, 0), QueueLoad("interactive", 1, 1)]
+
+
+def test_hosts_count_workers_jobs_and_leases_that_have_ended(
+    database: Database, experiment: Experiment, queue: ListQueue
+) -> None:
+    submit(database, experiment, queue)
+    end(database, queue, take(database, queue.job_ids.pop(0)))
+    first, second, third, _ = queue.job_ids
+    take(database, first, "node2", "1")
+    take(database, second, "node1", "1")
+    silent = take(database, third, "node1", "2")
+    with database.transaction() as session:
+        earlier = now() - timedelta(seconds=1)
+        session.execute(update(Job).where(Job.id == silent.job_id).values(lease_expires_at=earlier))
+    with database.session() as session:
+        assert overview.host_loads(session, now()) == [
+            HostLoad("node1", workers=2, running=2, overdue=1),
+            HostLoad("node2", workers=1, running=1, overdue=0),
+        ]
+
+
+def test_a_workflow_gets_done_and_never_undone(
+    database: Database, experiment: Experiment, queue: ListQueue
+) -> None:
+    submission_id = submit(database, experiment, queue)
+    found = only_workflow(database)
+    assert (found.submission_id, found.experiment) == (submission_id, "screen")
+    assert (found.state, found.percent_done) == (Standing.WAITING, 0)
+    shares = [found.percent_done]
+    while queue.job_ids:
+        taken = take(database, queue.job_ids.pop(0))
+        found = only_workflow(database)
+        assert found.state is Standing.RUNNING
+        assert found.running == 1
+        assert found.waiting == len(queue.job_ids)
+        assert found.steps == (taken.step_name,)
+        end(database, queue, taken)
+        shares.append(only_workflow(database).percent_done)
+    assert shares == sorted(set(shares)), "every job brings it on"
+    found = only_workflow(database)
+    assert (found.state, found.percent_done, found.steps) == (Standing.DONE, 100, ())
+    assert (found.done, found.failed, found.waiting, found.running) == (len(shares) - 1, 0, 0, 0)
+    assert found.finished_at is not None
+
+
+def test_the_rate_is_that_of_the_steps_at_work(
+    database: Database, experiment: Experiment, queue: ListQueue
+) -> None:
+    submit(database, experiment, queue)
+    assert only_workflow(database).seconds_left is None
+    end(database, queue, take(database, queue.job_ids.pop(0)), n_batches=10)
+    for _ in range(2):
+        end(database, queue, take(database, queue.job_ids.pop(0)))
+    moment = now()
+    with database.transaction() as session:
+        session.execute(
+            update(Task)
+            .where(Task.name == "metaextract_run")
+            .values(started_at=moment - timedelta(minutes=4))
+        )
+    with database.session() as session:
+        [found] = progress.workflows(session, moment)
+    assert found.per_minute == pytest.approx(0.5)
+    assert found.seconds_left == pytest.approx(16 * 60)
+
+
+def test_failed_and_killed_workflows_say_so(
+    database: Database, experiment: Experiment, queue: ListQueue
+) -> None:
+    submit(database, experiment, queue)
+    end(database, queue, take(database, queue.job_ids.pop(0)), exitcode=1)
+    found = only_workflow(database)
+    assert (found.state, found.failed, found.percent_done < 100) == (Standing.FAILED, 1, True)
+    submit(database, experiment, queue)
+    service.kill(database, experiment.id)
+    found = only_workflow(database)
+    assert (found.state, found.failed, found.waiting) == (Standing.KILLED, 0, 0)
+
+
+def test_what_ended_long_ago_can_be_left_out(
+    database: Database, experiment: Experiment, queue: ListQueue
+) -> None:
+    submit(database, experiment, queue)
+    moment = now()
+    with database.session() as session:
+        assert len(progress.workflows(session, moment, ended_after=moment)) == 1
+    service.kill(database, experiment.id)
+    with database.session() as session:
+        assert len(progress.workflows(session, now(), ended_after=moment)) == 1
+        assert progress.workflows(session, now(), ended_after=now()) == []
+
+
+def test_jobs_are_found_by_how_they_stand(
+    database: Database, experiment: Experiment, queue: ListQueue
+) -> None:
+    submit(database, experiment, queue)
+    end(database, queue, take(database, queue.job_ids.pop(0)))
+    failing, done, running, _ = (queue.job_ids.pop(0) for _ in range(4))
+    end(database, queue, take(database, failing, "node3"), exitcode=1)
+    end(database, queue, take(database, done))
+    take(database, running)
+    [failed] = jobs(database, Standing.FAILED)
+    assert (failed.id, failed.host, failed.step) == (failing, "node3", "metaextract")
+    assert (failed.error, failed.seconds, failed.memory_mb) == ("The file is\ntruncated.", 2.5, 120)
+    assert [job.id for job in jobs(database, Standing.RUNNING)] == [running]
+    assert {job.state for job in jobs(database)} == set(Standing) - {Standing.NEW, Standing.KILLED}
+    for state in Standing:
+        assert all(job.state is state for job in jobs(database, state))
+    assert [job.id for job in jobs(database)] == sorted(
+        (j.id for j in jobs(database)), reverse=True
+    )
+    service.kill(database, experiment.id)
+    assert len(jobs(database, Standing.KILLED)) == 2
+    assert [job.id for job in jobs(database, Standing.FAILED)] == [failing]
+
+
+def test_jobs_are_found_by_experiment_and_step(
+    database: Database, experiment: Experiment, queue: ListQueue
+) -> None:
+    submit(database, experiment, queue)
+    with database.session() as session:
+        [job_id] = session.scalars(select(Job.id)).all()
+        for experiment_id, step, found in (
+            (experiment.id, "metaextract", [job_id]),
+            (experiment.id, "jterator", []),
+            (experiment.id + 1, "metaextract", []),
+        ):
+            jobs = overview.find_jobs(session, now(), experiment_ids=[experiment_id], step=step)
+            assert [job.id for job in jobs] == found
+        assert overview.get_job(session, now(), job_id).experiment == "screen"

@@ -1,0 +1,236 @@
+"""What operators see of the whole installation: queues, hosts and jobs.
+
+Reads only what indexes lead to, or what tasks have counted: it takes as long for a ledger of a
+hundred thousand jobs as for one of ten.
+"""
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy.orm import Session, aliased
+
+from tmlib.errors import NotFound
+from tmlib.experiments.models import Experiment
+from tmlib.workflow.engine import EXIT_KILLED
+from tmlib.workflow.models import Job, State, Task, TaskKind
+from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
+
+STARTED = (State.SUBMITTED, State.RUNNING)
+"""The states of tasks whose jobs are handed out."""
+
+
+class Standing(enum.StrEnum):
+    """Where a job or workflow stands, with what came of it when it has ended."""
+
+    NEW = "new"
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    KILLED = "killed"
+
+    @classmethod
+    def of(cls, state: State, exitcode: int | None) -> "Standing":
+        """The standing of a row of the ledger."""
+        if state is State.TERMINATED:
+            return {0: cls.DONE, EXIT_KILLED: cls.KILLED}.get(exitcode or 0, cls.FAILED)
+        return {State.NEW: cls.NEW, State.SUBMITTED: cls.WAITING}.get(state, cls.RUNNING)
+
+
+@dataclass(frozen=True)
+class QueueLoad:
+    """Jobs that a queue's workers have before them and in hand."""
+
+    name: str
+    waiting: int
+    running: int
+
+
+@dataclass(frozen=True)
+class HostLoad:
+    """Jobs that workers of a host hold a lease for.
+
+    ``overdue`` counts those whose lease has ended without a heartbeat: their workers are gone or
+    stand still, and others will take the jobs over.
+    """
+
+    name: str
+    workers: int
+    running: int
+    overdue: int
+
+
+@dataclass(frozen=True)
+class JobLine:
+    """One job in a list. ``seconds`` is how long it took, or has been running."""
+
+    id: int
+    experiment_id: int
+    experiment: str
+    submission_id: int
+    step: str
+    name: str
+    state: Standing
+    attempt: int
+    host: str | None
+    worker: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    seconds: float | None
+    memory_mb: int | None
+    error: str | None
+
+
+def queue_loads(session: Session) -> list[QueueLoad]:
+    """How much each queue has before it, as the ledger knows it."""
+    is_interactive = Task.kind == TaskKind.INTERACTIVE
+    left = session.execute(
+        select(is_interactive, func.sum(Task.n_jobs - Task.n_done))
+        .where(Task.state.in_(STARTED), Task.n_jobs > 0)
+        .group_by(is_interactive)
+    )
+    unfinished = {bool(row[0]): int(row[1]) for row in left}
+    taken = session.execute(
+        select(Job.is_interactive, func.count())
+        .where(Job.state == State.RUNNING)
+        .group_by(Job.is_interactive)
+    )
+    running = {bool(row[0]): int(row[1]) for row in taken}
+    loads = []
+    for name, flag in ((JOB_QUEUE, False), (INTERACTIVE_QUEUE, True)):
+        in_hand = running.get(flag, 0)
+        loads.append(QueueLoad(name, max(0, unfinished.get(flag, 0) - in_hand), in_hand))
+    return loads
+
+
+def host_loads(session: Session, moment: datetime) -> list[HostLoad]:
+    """Which hosts are at work at a moment; idle ones leave no trace in the ledger."""
+    rows = session.execute(
+        select(
+            Job.host,
+            func.count(Job.worker.distinct()),
+            func.count(),
+            func.count().filter(Job.lease_expires_at < moment),
+        )
+        .where(Job.state == State.RUNNING)
+        .group_by(Job.host)
+        .order_by(Job.host)
+    )
+    return [HostLoad(row[0] or "", *row[1:]) for row in rows]
+
+
+def find_jobs(
+    session: Session,
+    moment: datetime,
+    *,
+    experiment_ids: Iterable[int] | None = None,
+    state: Standing | None = None,
+    step: str | None = None,
+    limit: int = 50,
+) -> list[JobLine]:
+    """Jobs of workflows and tools, the latest first.
+
+    Parameters
+    ----------
+    session, moment
+        To read with; the present.
+    experiment_ids
+        Only jobs of these.
+    state
+        Only jobs that stand like this.
+    step
+        Only jobs of this step, or of the program of this name.
+    limit
+        Number of jobs at most.
+    """
+    conditions: list[ColumnElement[bool]] = []
+    if experiment_ids is not None:
+        conditions.append(Job.experiment_id.in_(list(experiment_ids)))
+    if step is not None:
+        conditions.append(Job.step_name == step)
+    if state is not None:
+        conditions.append(_stands(state))
+    return _job_lines(session, moment, conditions, limit)
+
+
+def get_job(session: Session, moment: datetime, job_id: int) -> JobLine:
+    """One job.
+
+    Raises
+    ------
+    NotFound
+        If there is none of this number.
+    """
+    found = _job_lines(session, moment, [Job.id == job_id], 1)
+    if not found:
+        raise NotFound(f"There is no job {job_id}: `tm jobs` lists those that there are.")
+    return found[0]
+
+
+def job_output(session: Session, job_id: int) -> tuple[str, str]:
+    """What a job has printed so far, on standard output and standard error."""
+    row = session.execute(select(Job.stdout, Job.stderr).where(Job.id == job_id)).one()
+    return row[0], row[1]
+
+
+def _job_lines(
+    session: Session, moment: datetime, conditions: Sequence[ColumnElement[bool]], limit: int
+) -> list[JobLine]:
+    rows = session.execute(
+        select(
+            *(Job.id, Job.experiment_id, Experiment.name.label("experiment"), Job.submission_id),
+            *(Job.step_name, Job.name, Job.state, Job.exitcode, Job.attempt, Job.host, Job.worker),
+            *(Job.started_at, Job.finished_at, Job.wall_time, Job.memory, Job.error),
+        )
+        .join(Experiment, Experiment.id == Job.experiment_id)
+        .where(*conditions)
+        .order_by(Job.id.desc())
+        .limit(limit)
+    )
+    return [_job_line(row, moment) for row in rows]
+
+
+def _job_line(row: Row[*tuple[object, ...]], moment: datetime) -> JobLine:
+    standing = Standing.of(row.state, row.exitcode)
+    seconds = row.wall_time
+    if standing is Standing.RUNNING and row.started_at is not None:
+        seconds = (moment - row.started_at).total_seconds()
+    return JobLine(
+        id=row.id,
+        experiment_id=row.experiment_id,
+        experiment=row.experiment,
+        submission_id=row.submission_id,
+        step=row.step_name,
+        name=row.name,
+        state=standing,
+        attempt=row.attempt,
+        host=row.host,
+        worker=row.worker,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        seconds=seconds,
+        memory_mb=row.memory,
+        error=row.error,
+    )
+
+
+def _stands(standing: Standing) -> ColumnElement[bool]:
+    """The condition for jobs that stand like this."""
+    ended = Job.state == State.TERMINATED
+    if standing is Standing.DONE:
+        return and_(ended, Job.exitcode == 0)
+    if standing is Standing.KILLED:
+        return and_(ended, Job.exitcode == EXIT_KILLED)
+    if standing is Standing.FAILED:
+        # the tasks count their failures: few jobs have to be looked at to find them
+        task = aliased(Task)
+        failed = select(task.id).where(task.n_failed > 0)
+        return and_(ended, Job.exitcode.not_in((0, EXIT_KILLED)), Job.task_id.in_(failed))
+    if standing is Standing.NEW:
+        return Job.state == State.NEW
+    if standing is Standing.WAITING:
+        return Job.state == State.SUBMITTED
+    return Job.state.in_((State.RUNNING, State.TERMINATING, State.STOPPED, State.UNKNOWN))

@@ -1,0 +1,178 @@
+"""How far the workflows of all experiments are, for operators.
+
+Reads the tasks, which count their jobs: it takes as long for a workflow of a hundred thousand jobs
+as for one of ten.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Row, func, or_, select
+from sqlalchemy.orm import Session
+
+from tmlib.experiments.models import Experiment
+from tmlib.workflow.models import WORKFLOW, Job, State, Submission, Task, TaskKind
+from tmlib.workflow.overview import STARTED, Standing
+from tmlib.workflow.steps import STEPS
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The latest workflow of an experiment. Counts are of jobs, rates of jobs per minute.
+
+    ``steps`` are those at work; ``per_minute`` is their rate since they began, and
+    ``seconds_left`` the time that they still need at this rate, None while none can be told.
+    """
+
+    experiment_id: int
+    experiment: str
+    submission_id: int
+    state: Standing
+    steps: tuple[str, ...]
+    percent_done: float
+    waiting: int
+    running: int
+    done: int
+    failed: int
+    per_minute: float | None
+    seconds_left: float | None
+    submitted_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has not ended."""
+        return self.finished_at is None
+
+
+def workflows(
+    session: Session, moment: datetime, *, ended_after: datetime | None = None
+) -> list[Progress]:
+    """The latest workflow of each experiment, those at work first, then the last that ended.
+
+    Parameters
+    ----------
+    session
+        To read with.
+    moment
+        The present.
+    ended_after
+        Leaves out what ended before.
+    """
+    latest = (
+        select(func.max(Submission.id))
+        .where(Submission.program == WORKFLOW)
+        .group_by(Submission.experiment_id)
+    )
+    query = (
+        select(
+            Experiment.id.label("experiment_id"),
+            Experiment.name,
+            Task.submission_id,
+            Task.id,
+            Task.state,
+            Task.exitcode,
+            Task.created_at,
+            Task.finished_at,
+        )
+        .join(Submission, Submission.id == Task.submission_id)
+        .join(Experiment, Experiment.id == Submission.experiment_id)
+        .where(Task.submission_id.in_(latest), Task.kind == TaskKind.WORKFLOW)
+    )
+    if ended_after is not None:
+        query = query.where(or_(Task.finished_at.is_(None), Task.finished_at > ended_after))
+    roots = session.execute(query).all()
+    trees = _trees(session, [root.submission_id for root in roots])
+    taken = session.execute(
+        select(Job.submission_id, func.count())
+        .where(Job.state == State.RUNNING)
+        .group_by(Job.submission_id)
+    )
+    running: dict[int, int] = {row[0]: row[1] for row in taken}
+    found = [
+        _progress(root, trees[root.submission_id], running.get(root.submission_id, 0), moment)
+        for root in roots
+    ]
+    return sorted(found, key=_order)
+
+
+def _order(progress: Progress) -> tuple[bool, float]:
+    """What is at work comes first, as it was submitted; then what ended last."""
+    if progress.finished_at is None:
+        return False, progress.submission_id
+    return True, -progress.finished_at.timestamp()
+
+
+_Tree = dict[int | None, list[Task]]
+
+
+def _trees(session: Session, submission_ids: Sequence[int]) -> dict[int, _Tree]:
+    """The tasks of submissions, by submission and parent."""
+    trees: dict[int, _Tree] = {submission_id: {} for submission_id in submission_ids}
+    for task in session.scalars(select(Task).where(Task.submission_id.in_(submission_ids))):
+        trees[task.submission_id].setdefault(task.parent_id, []).append(task)
+    return trees
+
+
+def _progress(
+    root: Row[*tuple[object, ...]], tree: _Tree, running: int, moment: datetime
+) -> Progress:
+    tasks = [task for siblings in tree.values() for task in siblings]
+    state = Standing.of(root.state, root.exitcode)
+    has_ended = root.finished_at is not None
+    at_work = [task for task in tasks if task.state in STARTED and not has_ended]
+    phases = [task for task in at_work if task.n_jobs]
+    waiting = sum(task.n_jobs - task.n_done for task in phases) - running
+    rate = sum(rate for phase in phases if (rate := _per_minute(phase, moment)) is not None)
+    steps = [task.name for task in at_work if task.kind is TaskKind.STEP]
+    return Progress(
+        experiment_id=root.experiment_id,
+        experiment=root.name,
+        submission_id=root.submission_id,
+        state=state,
+        steps=tuple(steps),
+        percent_done=100.0 if state is Standing.DONE else 100.0 * _share(root.id, None, tree),
+        waiting=max(0, waiting),
+        running=0 if has_ended else running,
+        done=sum(task.n_done - task.n_failed for task in tasks),
+        failed=sum(task.n_failed for task in tasks),
+        per_minute=rate or None,
+        seconds_left=_seconds_left(phases, moment),
+        submitted_at=root.created_at,
+        finished_at=root.finished_at,
+    )
+
+
+def _share(task_id: int, task: Task | None, tree: _Tree) -> float:
+    """How much of a task is done, from 0 to 1: stages weigh alike, and so do steps and phases.
+
+    A step counts the phases that it will have, so that the share never falls when they appear.
+    """
+    if task is not None and task.state is State.TERMINATED and task.exitcode == 0:
+        return 1.0
+    children = tree.get(task_id, [])
+    if not children:
+        return task.n_done / task.n_jobs if task is not None and task.n_jobs else 0.0
+    n_parts = len(children)
+    if task is not None and task.kind is TaskKind.STEP:
+        step = STEPS.get(task.name)
+        n_parts = 2 if step is not None and not step.has_collect else 3
+    return sum(_share(child.id, child, tree) for child in children) / n_parts
+
+
+def _per_minute(phase: Task, moment: datetime) -> float | None:
+    if phase.started_at is None or phase.n_done == 0:
+        return None
+    return 60.0 * phase.n_done / max((moment - phase.started_at).total_seconds(), 1.0)
+
+
+def _seconds_left(phases: Sequence[Task], moment: datetime) -> float | None:
+    """The time that the slowest of the phases at work still needs."""
+    left = []
+    for phase in phases:
+        rate = _per_minute(phase, moment)
+        if rate is None:
+            return None
+        left.append(60.0 * (phase.n_jobs - phase.n_done) / rate)
+    return max(left, default=None)

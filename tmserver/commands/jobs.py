@@ -1,0 +1,97 @@
+"""``tm jobs``: jobs of all experiments."""
+
+from dataclasses import asdict
+
+import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tmlib.db.base import now
+from tmlib.errors import NotFound
+from tmlib.experiments.models import Experiment
+from tmlib.workflow import overview
+from tmlib.workflow.overview import JobLine, Standing
+from tmserver.commands.output import duration, print_json, print_table
+from tmserver.commands.user import open_database
+
+
+@click.command()
+@click.option("--experiment", help="Only of the experiment with this name or number.")
+@click.option(
+    "--state",
+    type=click.Choice([standing.value for standing in Standing]),
+    help="Only jobs that stand like this.",
+)
+@click.option("--failed", is_flag=True, help="The same as --state failed.")
+@click.option("--step", help="Only of this step, `jterator` for example.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=50,
+    show_default=True,
+    help="At most so many.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def jobs(
+    experiment: str | None,
+    state: str | None,
+    failed: bool,
+    step: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List jobs of workflows and tools, the latest first."""
+    if failed and state not in (None, Standing.FAILED):
+        raise click.UsageError(f"--failed and --state {state} exclude each other.")
+    standing = Standing.FAILED if failed else None if state is None else Standing(state)
+    with open_database() as database, database.session() as session:
+        found = overview.find_jobs(
+            session,
+            now(),
+            experiment_ids=None if experiment is None else _find_experiments(session, experiment),
+            state=standing,
+            step=step,
+            limit=limit + 1,
+        )
+    shown = found[:limit]
+    if as_json:
+        print_json({"jobs": [asdict(job) for job in shown], "has_more": len(found) > limit})
+        return
+    print_table(
+        "Jobs",
+        ("JOB", "STATE", "NAME", "TRY", "HOST", "TIME", "MB", "EXPERIMENT"),
+        [_row(job) for job in shown],
+    )
+    if len(found) > limit:
+        click.echo(f"These are the latest {limit}: --limit shows more.")
+
+
+def _find_experiments(session: Session, name: str) -> list[int]:
+    """Numbers of the experiments that a name, which several users may have given, or number means.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    meant = Experiment.name == name
+    if name.isdecimal():
+        meant = meant | (Experiment.id == int(name))
+    found = list(session.scalars(select(Experiment.id).where(meant)))
+    if not found:
+        raise NotFound(f'There is no experiment "{name}": `tm status --all` lists them.')
+    return found
+
+
+def _row(job: JobLine) -> tuple[object, ...]:
+    what = f"{job.experiment}: {job.error}" if job.error else job.experiment
+    return (
+        job.id,
+        job.state,
+        job.name,
+        job.attempt,
+        job.host,
+        duration(job.seconds),
+        job.memory_mb,
+        " ".join(what.split()),
+    )

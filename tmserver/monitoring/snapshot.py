@@ -1,0 +1,61 @@
+"""The state of an installation at one moment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.settings import Settings
+from tmlib.workflow import overview, progress
+from tmlib.workflow.overview import HostLoad
+from tmlib.workflow.progress import Progress
+from tmserver.monitoring import queues
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """A queue: what the ledger knows of it, and messages in Redis, None if that is away."""
+
+    name: str
+    messages: int | None
+    waiting: int
+    running: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Queues, hosts at work and workflows at `time`."""
+
+    time: datetime
+    queues: list[QueueState]
+    hosts: list[HostLoad]
+    workflows: list[Progress]
+
+
+def take(
+    database: Database, settings: Settings, *, ended_after: datetime | None = None
+) -> Snapshot:
+    """Look at the ledger and at Redis.
+
+    Parameters
+    ----------
+    database, settings
+        Of the installation.
+    ended_after
+        Leaves out workflows that ended before.
+    """
+    moment = now()
+    with database.session() as session:
+        loads = overview.queue_loads(session)
+        hosts = overview.host_loads(session, moment)
+        workflows = progress.workflows(session, moment, ended_after=ended_after)
+    messages = queues.messages(settings) or {}
+    return Snapshot(
+        moment,
+        [
+            QueueState(load.name, messages.get(load.name), load.waiting, load.running)
+            for load in loads
+        ],
+        hosts,
+        workflows,
+    )
