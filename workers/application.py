@@ -19,6 +19,7 @@ import tmlib.schema  # noqa: F401 - registers all tables before the first query
 from tmlib.db import Database
 from tmlib.settings import Settings
 from tmlib.workflow.execution import Worker
+from tmlib.workflow.guard import Guard
 from tmlib.workflow.queue import JOB_QUEUE
 from workers.configuration import RUN_JOB, configure
 from workers.queue import CeleryQueue
@@ -32,16 +33,20 @@ _stop = threading.Event()
 
 @worker_process_init.connect
 def _open(**_: Any) -> None:
-    """Give each worker process connections of its own."""
+    """Give each worker process a guard, which comes first, and connections of its own."""
     global _worker
     settings = Settings()
-    _worker = Worker(Database(settings.resolved_database_url), CeleryQueue(settings), settings)
+    guard = Guard(settings)
+    database = Database(settings.resolved_database_url)
+    _worker = Worker(database, CeleryQueue(settings), settings, guard)
 
 
 @worker_process_shutdown.connect
 def _close(**_: Any) -> None:
     if _worker is not None:
         _worker.database.close()
+        if _worker.guard is not None:
+            _worker.guard.close()
 
 
 @worker_ready.connect

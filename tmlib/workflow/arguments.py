@@ -108,17 +108,28 @@ class DurationArgument(Argument):
     """A length of time in the form ``hours:minutes:seconds``."""
 
     def _convert(self, value: Any, step: str) -> Value:
-        if isinstance(value, str) and _DURATION.fullmatch(value):
+        if isinstance(value, str) and _DURATION.fullmatch(value) and value.strip("0:"):
             return value
-        raise self._refused(value, step, 'a time like "06:00:00"')
+        raise self._refused(value, step, 'a time like "06:00:00", longer than nothing')
 
 
 BATCH_SIZE = Argument("batch_size", int, "How many items one job works on.", default=100, minimum=1)
 
 SUBMISSION_ARGUMENTS: tuple[Argument, ...] = (
     Argument("cores", int, "Cores that one job may use.", default=1, minimum=1),
-    DurationArgument("duration", str, "Longest time that one job may take.", default="06:00:00"),
-    Argument("memory", int, "Memory that one job may use, in MB.", default=3800, minimum=1),
+    DurationArgument(
+        "duration",
+        str,
+        "Longest time that one job may take; it is stopped then.",
+        default="06:00:00",
+    ),
+    Argument(
+        "memory",
+        int,
+        "Memory that one job may use, in MB; beyond that it is stopped.",
+        default=8000,
+        minimum=1,
+    ),
 )
 
 

@@ -20,6 +20,7 @@ from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch
 
 EXIT_FAILED = 1
+EXIT_STOPPED = 137
 EXIT_KILLED = 143
 
 _LOG_LIMIT = 200_000
@@ -159,6 +160,14 @@ def heartbeat(session: Session, job_id: int, attempt: int, lease: float) -> bool
         .returning(Job.id)
     )
     return result.one_or_none() is not None
+
+
+def is_held(session: Session, job_id: int, attempt: int) -> bool:
+    """Whether a job is still this attempt's, without a lock."""
+    found = session.scalar(
+        select(Job.id).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+    )
+    return found is not None
 
 
 def hold(session: Session, job_id: int, attempt: int) -> None:

@@ -1,19 +1,15 @@
 """Runs one job: takes it from the ledger, works, and commits its effects with its end.
 
-The worker's process does nothing else meanwhile. A thread prolongs the lease; when the job was
-taken away the process ends, since there is no other way to stop what it computes.
+The worker's process does nothing else meanwhile; what must not go on is ended by its guard.
 """
 
 import contextlib
 import errno
-import io
 import logging
 import os
 import resource
-import signal
 import socket
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -25,8 +21,11 @@ from tmlib.settings import Settings
 from tmlib.workflow import engine
 from tmlib.workflow.description import WorkflowDescription
 from tmlib.workflow.engine import Claim, LeaseLost, Outcome
+from tmlib.workflow.guard import Guard
 from tmlib.workflow.interactive import InteractiveJob
+from tmlib.workflow.limits import Limits, limited_threads
 from tmlib.workflow.models import WORKFLOW, Submission
+from tmlib.workflow.output import Output
 from tmlib.workflow.programs import PROGRAMS
 from tmlib.workflow.queue import Queue
 from tmlib.workflow.steps import STEPS
@@ -37,11 +36,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Worker:
-    """Somebody who runs jobs: the same database, queue and settings for all of them."""
+    """Somebody who runs jobs: the same database, queue and settings for all of them.
+
+    Without a guard jobs run to their end, whatever they take.
+    """
 
     database: Database
     queue: Queue
     settings: Settings
+    guard: Guard | None = None
 
     def run(self, job_id: int) -> None:
         """Run a job if it is still to be done, and enqueue what follows from it."""
@@ -57,8 +60,9 @@ class Worker:
             return
         submission = self._submission(claim)
         context = JobContext(self.database, self.settings, claim.experiment_id)
-        with self._heartbeat(claim):
-            outcome = _observed(lambda: _call(claim, submission, context))
+        limits = Limits.of(submission.description, claim.step_name, claim.phase)
+        with self._guarded(claim, limits) as output, limited_threads(limits.cores):
+            outcome = _observed(output, lambda: _call(claim, submission, context))
         try:
             job_ids = self._commit(claim, context, outcome)
         except LeaseLost:
@@ -93,28 +97,13 @@ class Worker:
                 return []
 
     @contextlib.contextmanager
-    def _heartbeat(self, claim: Claim) -> Iterator[None]:
-        done = threading.Event()
-        thread = threading.Thread(target=self._beat, args=(claim, done), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
-
-    def _beat(self, claim: Claim, done: threading.Event) -> None:
-        lease = self.settings.lease_seconds
-        while not done.wait(lease / 3):
-            try:
-                with self.database.transaction() as session:
-                    alive = engine.heartbeat(session, claim.job_id, claim.attempt, lease)
-            except Exception:  # the database may be away for a while; the next beat tries again
-                logger.exception("Heartbeat of job %s failed.", claim.name)
-                continue
-            if not alive and not done.is_set():
-                logger.warning("Job %s was taken away: this process ends.", claim.name)
-                os.kill(os.getpid(), signal.SIGKILL)
+    def _guarded(self, claim: Claim, limits: Limits) -> Iterator[Output]:
+        if self.guard is None:
+            with Output() as output:
+                yield output
+            return
+        with self.guard.watching(claim, limits):
+            yield self.guard.output
 
 
 def _call(claim: Claim, submission: Submission, context: JobContext) -> list[list[Batch]] | None:
@@ -134,26 +123,30 @@ def _call(claim: Claim, submission: Submission, context: JobContext) -> list[lis
     return None
 
 
-def _observed(work: Callable[[], list[list[Batch]] | None]) -> Outcome:
+def _observed(output: Output, work: Callable[[], list[list[Batch]] | None]) -> Outcome:
     """Do the work, and note what it printed, how long it took and what it used."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    handler = logging.StreamHandler(stderr)
+    output.clear()
+    handler = logging.StreamHandler(output.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     job_logger = logging.getLogger("tmlib")
     job_logger.addHandler(handler)
     started, cpu_started = time.monotonic(), time.process_time()
     outcome = Outcome(exitcode=0)
     try:
-        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        with (
+            contextlib.redirect_stdout(output.stdout),
+            contextlib.redirect_stderr(output.stderr),
+        ):
             outcome = replace(outcome, batches=work())
     except Exception as error:  # noqa: BLE001 - every failure of a job is stored with the job
         outcome = _failed(outcome, error)
     finally:
         job_logger.removeHandler(handler)
+    stdout, stderr = output.read()
     return replace(
         outcome,
-        stdout=stdout.getvalue(),
-        stderr=stderr.getvalue() + outcome.stderr,
+        stdout=stdout,
+        stderr=stderr + outcome.stderr,
         wall_time=time.monotonic() - started,
         cpu_time=time.process_time() - cpu_started,
         memory=_peak_memory(),

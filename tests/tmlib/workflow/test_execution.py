@@ -5,13 +5,15 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from tests.services import scripted
 from tests.services.ledger import ListQueue
+from tests.services.scripted import Scripted
 from tmlib.db import Database
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Experiment
@@ -20,24 +22,7 @@ from tmlib.workflow import service
 from tmlib.workflow.execution import Worker
 from tmlib.workflow.models import Job
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch, JobContext, Step
-
-
-@dataclass
-class Scripted(Step):
-    """A step whose only job does what the test says."""
-
-    script: Callable[[JobContext], None]
-
-    name: ClassVar[str] = "metaextract"
-    fullname: ClassVar[str] = "Scripted"
-    help: ClassVar[str] = "Does what the test says."
-
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        return [[{}]]
-
-    def run(self, context: JobContext, batch: Batch) -> None:
-        self.script(context)
+from tmlib.workflow.steps.base import JobContext
 
 
 @dataclass
@@ -52,13 +37,7 @@ class Runner:
 
     def run(self, script: Callable[[JobContext], None]) -> dict[str, Any]:
         self.monkeypatch.setitem(STEPS, "metaextract", Scripted(script))
-        description = {
-            "type": "canonical",
-            "stages": [{"name": "image_conversion", "steps": [{"name": "metaextract"}]}],
-        }
-        service.submit(
-            self.database, self.queue, self.experiment.id, self.experiment.user_id, description
-        )
+        scripted.submit(self.database, self.experiment, self.queue)
         while self.queue.job_ids:
             self.worker.run(self.queue.job_ids.pop(0))
         with self.database.session() as session:

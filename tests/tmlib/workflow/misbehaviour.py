@@ -1,0 +1,40 @@
+"""What jobs do that must be stopped."""
+
+import ctypes
+import os
+import subprocess
+import sys
+
+from threadpoolctl import threadpool_info
+
+from tmlib.workflow.steps.base import JobContext
+
+MB = 2**20
+
+
+def hang(context: JobContext) -> None:
+    """Start a process, tell its number, and hang in C code that lets no other thread run."""
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as process:
+        print(process.pid)  # noqa: T201 - goes into the log
+        ctypes.PyDLL(None).pause()
+
+
+def swallow(context: JobContext) -> None:
+    """Take memory, here and in a process that is started."""
+    own = bytes(b"x" * 400 * MB)
+    code = f"own = b'x' * {400 * MB}; input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        print(process.pid)  # noqa: T201 - goes into the log
+        process.wait()
+    assert own
+
+
+def tell_threads(context: JobContext) -> None:
+    """Tell how many threads libraries use."""
+    import numpy as np
+    import pyarrow as pa
+
+    np.ones((2, 2)) @ np.ones((2, 2))
+    numbers = {pa.cpu_count(), int(os.environ["OMP_NUM_THREADS"])}
+    numbers |= {library["num_threads"] for library in threadpool_info()}
+    print(*numbers)  # noqa: T201 - goes into the log
