@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.tmserver import answers
 from tmlib.accounts import service
 from tmlib.accounts.models import User
 from tmlib.db import Database
@@ -86,6 +87,7 @@ class Person:
 def app(settings: Settings, database: Database) -> Iterator[Flask]:
     settings = settings.model_copy(update={"queue": "tests.tmserver.conftest:ListQueue"})
     application = create_app(settings)
+    answers.watch(application)
     yield application
     application.extensions["tmserver"].database.close()
 
@@ -155,3 +157,8 @@ def acquisition(owner: Person, experiment: str) -> str:
 @pytest.fixture
 def experiment_id(experiment: str) -> int:
     return decode_id(experiment.rpartition("/")[2])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests that look back on all others of this folder run after them."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)

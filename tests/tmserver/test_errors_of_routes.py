@@ -1,11 +1,13 @@
 """Every route answers the errors that any route can run into, and answers no other."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.tmserver.answers import SEEN
 from tests.tmserver.conftest import PASSWORD, Person
 from tmlib.db import Database
 from tmserver.authentication import TOKEN_COOKIE
@@ -15,6 +17,11 @@ from tmserver.routing import Operation, path_variables
 MISSING = "OTk5OTk5"
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
 JSON = "application/json"
+
+FOLDER = Path(__file__).parent
+
+# a full disk needs a file system of its own, which the acceptance tests make
+SHOWN = {507}
 
 Call = tuple[Operation, str]
 
@@ -117,3 +124,19 @@ def check(response: TestResponse, operation: Operation, documented: dict[str, se
     assert response.status_code in documented[name], f"{name}: {response.text[:300]}"
     if response.status_code >= 400 and operation.method != "HEAD":
         assert response.json["error"]["message"], name
+
+
+@pytest.mark.last
+def test_every_status_in_the_document_was_seen_and_no_other(
+    documented: dict[str, set[int]], request: pytest.FixtureRequest
+) -> None:
+    """Of the tests of the web application that ran before this one, which runs last."""
+    ran = {item.path for item in request.session.items}
+    if request.config.getoption("keyword") or not set(FOLDER.rglob("test_*.py")) <= ran:
+        pytest.skip("it looks back on all tests of the web application, and only some were run")
+    unseen = {name: sorted(expected - SEEN[name]) for name, expected in documented.items()}
+    assert not {name: statuses for name, statuses in unseen.items() if set(statuses) - SHOWN}
+    unknown = {
+        name: sorted(seen - documented[name]) for name, seen in SEEN.items() if name in documented
+    }
+    assert not {name: statuses for name, statuses in unknown.items() if statuses}

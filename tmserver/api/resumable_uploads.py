@@ -191,7 +191,7 @@ def append_to_resumable_upload(
     return _answer(progress, 204)
 
 
-@routes.delete(_UPLOAD, permits="write", raises=(409, 410, 412, 423), success=(204,))
+@routes.delete(_UPLOAD, permits="write", raises=(409, 410, 412, 423, 460, 507), success=(204,))
 def terminate_resumable_upload(
     access: ExperimentAccess, acquisition_id: int, token: str, headers: Headers
 ) -> Response:

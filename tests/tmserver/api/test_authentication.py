@@ -74,13 +74,16 @@ def test_a_wrong_password_is_answered_with_401(anonymous: Person) -> None:
 
 @pytest.mark.usefixtures("people")
 def test_after_too_many_failures_even_the_right_password_has_to_wait(
-    app: Flask, anonymous: Person
+    app: Flask, anonymous: Person, owner: Person
 ) -> None:
     for _ in range(MAX_FAILURES - 1):
         app.extensions["tmserver"].login_attempts.failed("owner", "127.0.0.1")
     anonymous.refused("POST", "/auth", 401, json=LOGIN | {"password": "wrong"})
-    anonymous.refused("POST", "/auth", 429, json=LOGIN)
+    for path in ("/auth", "/auth/cookie"):
+        anonymous.refused("POST", path, 429, json=LOGIN)
     assert int(anonymous.request("POST", "/auth", json=LOGIN).headers["Retry-After"]) > 0
+    body = {"old_password": PASSWORD, "new_password": "another long one"}
+    owner.refused("PUT", "/auth/password", 429, json=body)
 
 
 @pytest.mark.usefixtures("people")

@@ -15,6 +15,7 @@ from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.experiments.models import ChannelImageFile, Site
 from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
+from tmlib.settings import Settings
 
 SITE = {name: PLACE[name] for name in PLACE if name != "zplane"}
 TABLES = ("feature-values", "metadata")
@@ -43,6 +44,15 @@ def test_values_are_added_to_objects_by_their_labels(owner: Person, measured: st
     send(owner, measured, [7, 1], Area=[70.0, 40.0], Depth=[None, 0.25])
     assert lines(owner, measured) == ["Area,Depth", "40.000000,0.250000", "70.000000,nan"]
     assert [one["name"] for one in owner.get(f"{measured}/features")] == ["Area", "Depth"]
+
+
+def test_values_that_vanish_while_they_are_read_are_asked_for_again(
+    owner: Person, measured: str, settings: Settings
+) -> None:
+    send(owner, measured, [1, 7], Area=[40.0, 70.0])
+    for file in settings.data_dir.rglob("*.parquet"):
+        file.unlink()
+    assert "repeat" in owner.refused("GET", f"{measured}/feature-values", 409)
 
 
 def test_values_of_other_features_stay(owner: Person, measured: str) -> None:
