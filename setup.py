@@ -13,6 +13,7 @@ REQUIREMENTS = [
     "pyjwt>=2.9,<3",
     "pydantic>=2.12,<3",
     "pydantic-settings>=2.7,<3",
+    "prometheus-client>=0.24,<1",
     # database
     "sqlalchemy>=2.0.40,<2.2",
     "alembic>=1.14,<2",

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         description="The class that puts job ids on the queue, as module:name.",
     )
     token_hours: float = Field(default=72, gt=0, description="Life time of a login, in hours.")
+    metrics_token: SecretStr | None = Field(
+        default=None, description="Lets monitoring read /metrics, sent as bearer token."
+    )
     proxies: int = Field(
         default=0, ge=0, description="Number of web servers in front that send X-Forwarded-For."
     )

@@ -1,6 +1,7 @@
 """Permissions: what a request must prove before the view that it asks for is called."""
 
 import enum
+from secrets import compare_digest
 
 from flask import request
 
@@ -8,6 +9,7 @@ from tmlib.accounts import tokens
 from tmlib.errors import Forbidden
 from tmlib.experiments.service import get_experiment
 from tmlib.ids import decode_id
+from tmlib.settings import Settings
 from tmserver.access import Access, ExperimentAccess, Services, UserAccess
 from tmserver.authentication import READING_METHODS, Proof, identify
 
@@ -15,13 +17,15 @@ from tmserver.authentication import READING_METHODS, Proof, identify
 class Permission(enum.StrEnum):
     """What somebody must be allowed to do before a view is called.
 
-    ``LOGIN`` is of somebody who has given the password: a personal token does not do.
+    ``LOGIN`` is of somebody who has given the password: a personal token does not do. ``MONITOR``
+    is of administrators, also with a personal token, and of whoever has the token for monitoring.
     """
 
     PUBLIC = "public"
     USER = "user"
     LOGIN = "login"
     ADMIN = "admin"
+    MONITOR = "monitor"
     READ = "read"
     WRITE = "write"
     OWNER = "owner"
@@ -34,7 +38,7 @@ class Permission(enum.StrEnum):
     @property
     def access(self) -> type[Access]:
         """What the view gets."""
-        if self is Permission.PUBLIC:
+        if self in (Permission.PUBLIC, Permission.MONITOR):
             return Access
         return ExperimentAccess if self.is_of_experiment else UserAccess
 
@@ -52,6 +56,8 @@ def authorize(services: Services, permission: Permission, experiment_id: str | N
         If the user, or what proves who it is, may not do this.
     """
     if permission is Permission.PUBLIC:
+        return Access(services)
+    if permission is Permission.MONITOR and _has_metrics_token(services.settings):
         return Access(services)
     prove = identify()
     with services.database.session() as session:
@@ -82,8 +88,22 @@ def _check(proof: Proof, permission: Permission) -> None:
         )
     if permission in (Permission.LOGIN, Permission.ADMIN) and proof.login is None:
         raise Forbidden("A token is not enough for this: log in with your password.")
+    if permission is Permission.MONITOR and not proof.user.is_admin:
+        raise Forbidden("Only an administrator, or who has the token for monitoring, may do this.")
     if permission is Permission.ADMIN and not proof.is_admin:
         raise Forbidden("Only an administrator may do this: ask one.")
+
+
+def _has_metrics_token(settings: Settings) -> bool:
+    if settings.metrics_token is None:
+        return False
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    expected = settings.metrics_token.get_secret_value()
+    return (
+        scheme.lower() == "bearer"
+        and bool(expected)
+        and compare_digest(secret.encode(), expected.encode())
+    )
 
 
 def _note_use(services: Services, proof: Proof) -> None:

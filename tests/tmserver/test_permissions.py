@@ -37,7 +37,7 @@ ALLOWED = {
     "reader": (*LOGGED_IN, Permission.READ),
     "writer": (*LOGGED_IN, Permission.READ, Permission.WRITE),
     "owner": (*LOGGED_IN, *EXPERIMENT),
-    "administrator": (*LOGGED_IN, *EXPERIMENT, Permission.ADMIN),
+    "administrator": (*LOGGED_IN, *EXPERIMENT, Permission.ADMIN, Permission.MONITOR),
     "reading token": (Permission.USER, Permission.READ),  # of the owner, with methods that read
     "writing token": (Permission.USER, *EXPERIMENT),
     "signed URL": (Permission.READ,),  # likewise
