@@ -14,6 +14,7 @@ REQUIREMENTS = [
     "pydantic>=2.12,<3",
     "pydantic-settings>=2.7,<3",
     "prometheus-client>=0.24,<1",
+    "python-json-logger>=3.3,<5",
     # database
     "sqlalchemy>=2.0.40,<2.2",
     "alembic>=1.14,<2",

@@ -8,7 +8,7 @@ import os
 import secrets
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     token_hours: float = Field(default=72, gt=0, description="Life time of a login, in hours.")
     metrics_token: SecretStr | None = Field(
         default=None, description="Lets monitoring read /metrics, sent as bearer token."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of what is logged: text, or a JSON object in each line."
     )
     proxies: int = Field(
         default=0, ge=0, description="Number of web servers in front that send X-Forwarded-For."

@@ -7,6 +7,7 @@ from tmlib.settings import Settings
 from tmserver import authentication, errors, pages
 from tmserver.access import Services
 from tmserver.api import RESOURCES
+from tmserver.monitoring import requests
 from tmserver.routing import refuse_undeclared
 
 MAX_JSON_BYTES = 64 * 1024**2
@@ -44,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["tmserver"] = Services(settings)
     authentication.configure(app, settings)
     errors.register(app)
+    requests.register(app, settings)
     for routes in (*RESOURCES, pages.routes):
         routes.register(app)
     refuse_undeclared(app)

@@ -5,6 +5,7 @@ from secrets import compare_digest
 
 from flask import request
 
+from tmlib import logs
 from tmlib.accounts import tokens
 from tmlib.errors import Forbidden
 from tmlib.experiments.service import get_experiment
@@ -62,6 +63,7 @@ def authorize(services: Services, permission: Permission, experiment_id: str | N
     prove = identify()
     with services.database.session() as session:
         proof = prove(session)
+        logs.note(user_id=proof.user.id)
         _check(proof, permission)
         access = UserAccess(services, proof.user, proof)
         if experiment_id is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import (
+    setup_logging,
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
@@ -16,6 +17,7 @@ from celery.signals import (
 )
 
 import tmlib.schema  # noqa: F401 - registers all tables before the first query
+from tmlib import logs
 from tmlib.db import Database
 from tmlib.settings import Settings
 from tmlib.workflow.execution import Worker
@@ -29,6 +31,12 @@ app = configure(Celery("tmserver"), Settings())
 
 _worker: Worker | None = None
 _stop = threading.Event()
+
+
+@setup_logging.connect
+def _log_as_configured(loglevel: int, **_: Any) -> None:
+    """Log in the form that the settings name, in place of Celery's own."""
+    logs.configure(Settings(), loglevel)
 
 
 @worker_process_init.connect
@@ -67,4 +75,5 @@ def run_job(job_id: int) -> None:
     """Run a job, if the ledger says that it is still to be done."""
     if _worker is None:
         raise RuntimeError("Jobs run only in the processes of a worker's pool.")
-    _worker.run(job_id)
+    with logs.context(job_id=job_id):
+        _worker.run(job_id)

@@ -1,11 +1,11 @@
 """``tm serve``: the whole product on one machine."""
 
-import logging
 import signal
 from types import FrameType
 
 import click
 
+from tmlib import logs
 from tmlib.settings import Settings
 from tmserver.supervisor import Supervisor
 
@@ -36,9 +36,10 @@ def serve(host: str, port: int, processes: int | None, interactive_processes: in
 
     What dies is started again. Ctrl-C or SIGTERM stops all of them.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    settings = Settings()
+    logs.configure(settings)
     supervisor = Supervisor(
-        Settings(), host, port, processes, interactive_processes=interactive_processes
+        settings, host, port, processes, interactive_processes=interactive_processes
     )
 
     def stop(number: int, frame: FrameType | None) -> None:

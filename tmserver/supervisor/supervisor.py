@@ -159,7 +159,7 @@ class Supervisor:
             *("--bind", f"{self._host}:{self._port}"),
             *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
             *("--graceful-timeout", "5", "--timeout", "120", "--log-level", "warning"),
-            "--no-control-socket",
+            *("--logger-class", "tmserver.monitoring.web_log.Logger", "--no-control-socket"),
         ]
         return Child(
             "web server", command, environment, self._web_answers, self._log_dir, stop_seconds=10

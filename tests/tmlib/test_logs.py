@@ -1,0 +1,88 @@
+"""Lines that are logged: their form, what they belong to, and that no secret is in them."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from pydantic import SecretStr
+
+from tmlib import logs
+from tmlib.settings import Settings
+
+FORMS: tuple[Literal["text", "json"], ...] = ("text", "json")
+SECRETS = [
+    "sign with this",
+    "scrape with this",
+    "tm_" + "a-Z_9" * 9,
+    "eyJhbGciOiJIUzI1NiJ9.eyJ1aWQiOjF9.c2lnbmF0dXJl",
+    "hunter2",
+    "WzEsMCwxXQ.c2ln",
+]
+
+
+def line(form: Literal["text", "json"], message: str, *values: object, fails: bool = False) -> str:
+    settings = Settings(
+        data_dir=Path("/nowhere"),
+        log_format=form,
+        secret_key=SecretStr(SECRETS[0]),
+        metrics_token=SecretStr(SECRETS[1]),
+    )
+    error = None
+    if fails:
+        try:
+            raise ValueError(message % values)
+        except ValueError as caught:
+            error = (ValueError, caught, caught.__traceback__)
+    record = logging.LogRecord("tmlib.x", logging.WARNING, __file__, 1, message, values, error)
+    return logs.formatter(settings).format(record)
+
+
+def parsed(message: str, *values: object, fails: bool = False) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(line("json", message, *values, fails=fails))
+    return found
+
+
+def test_a_line_of_json_tells_when_where_and_what() -> None:
+    found = parsed("%d jobs\nare lost", 3)
+    assert found.pop("time").endswith("+00:00")
+    assert found == {"level": "WARNING", "logger": "tmlib.x", "message": "3 jobs\nare lost"}
+    assert "ValueError: broken" in parsed("broken", fails=True)["traceback"]
+
+
+def test_a_line_tells_what_it_belongs_to() -> None:
+    with logs.context(request_id="a1"):
+        logs.note(user_id=7)
+        assert parsed("-")["request_id"] == "a1"
+        assert parsed("-")["user_id"] == 7
+        assert line("text", "lost").endswith("WARNING lost [request_id=a1 user_id=7]")
+        with logs.context(job_id=3):
+            assert {"job_id"} == parsed("-").keys() & {"job_id", "request_id", "user_id"}
+        assert parsed("-")["user_id"] == 7
+    assert not parsed("-").keys() & {"job_id", "request_id", "user_id"}
+    assert line("text", "lost").endswith("WARNING lost")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_secret_is_logged(form: Literal["text", "json"], fails: bool) -> None:
+    key, monitoring, token, login, password, signature = SECRETS
+    for text in (
+        f"key {key}",
+        f"Authorization: Bearer {monitoring}",
+        f"Authorization: JWT {login}",
+        f"{{'access_token': '{login}'}}",
+        f"token {token}.",
+        f"redis://:{password}@127.0.0.1:6379/0 and postgresql://tm:{password}@db/tm",
+        f"/api/experiments/MQ==/tiles?x=1&signature={signature}&y=0",
+    ):
+        found = line(form, "%s", text, fails=fails)
+        assert "***" in found
+        assert not [secret for secret in SECRETS if secret in found], found
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_no_secret_stays(form: Literal["text", "json"]) -> None:
+    text = "database tm_installation at postgresql://tm@db/tm, job metaextract_run_0000001"
+    assert text in line(form, text)

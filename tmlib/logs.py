@@ -1,0 +1,105 @@
+"""What the programs of the product log: text or JSON, with what each line belongs to, no secrets.
+
+A line can tell the request, user or job that it belongs to; `context` and `note` say which.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
+
+from tmlib.settings import Settings
+
+_HIDDEN = "***"
+_SECRETS = re.compile(
+    r"(?<=signature=)[^&\s\"']+"  # of signed URLs
+    r"|(?<=bearer )[^\s\"']+"
+    r"|(?<=jwt )[^\s\"']+"
+    r"|\btm_[\w-]{40,}"  # personal tokens
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]+"  # logins
+    r"|(?<=://)[^/\s@]*:[^\s@]+(?=@)",  # passwords in URLs
+    re.IGNORECASE,
+)
+
+_context: ContextVar[dict[str, int | str]] = ContextVar("context")
+
+
+@contextmanager
+def context(**fields: int | str) -> Iterator[None]:
+    """Let lines that are logged inside tell what they belong to, and nothing from outside."""
+    token = _context.set(fields)
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def begin(**fields: int | str) -> None:
+    """Let lines from now on tell what they belong to, and nothing from before."""
+    _context.set(fields)
+
+
+def note(**fields: int | str) -> None:
+    """Let lines tell more, for as long as they tell what they belong to now."""
+    _context.set(_context.get({}) | fields)
+
+
+def configure(settings: Settings, level: int = logging.INFO) -> None:
+    """Let this process log to standard error, in the form that the settings name."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(settings))
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+
+
+def formatter(settings: Settings) -> logging.Formatter:
+    """Makes lines of what is logged, in the form that the settings name."""
+    secrets = [
+        secret.get_secret_value()
+        for secret in (settings.secret_key, settings.metrics_token)
+        if secret is not None
+    ]
+    return _Json(secrets) if settings.log_format == "json" else _Text(secrets)
+
+
+def _hide(line: str, secrets: list[str]) -> str:
+    for secret in secrets:
+        if secret:
+            line = line.replace(secret, _HIDDEN)
+    return _SECRETS.sub(_HIDDEN, line)
+
+
+class _Text(logging.Formatter):
+    def __init__(self, secrets: list[str]) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._secrets = secrets
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        fields = " ".join(f"{name}={value}" for name, value in _context.get({}).items())
+        return super().formatMessage(record) + (f" [{fields}]" if fields else "")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _hide(super().format(record), self._secrets)
+
+
+class _Json(JsonFormatter):
+    def __init__(self, secrets: list[str]) -> None:
+        super().__init__(
+            "%(levelname)s %(name)s %(message)s",
+            rename_fields={"levelname": "level", "name": "logger", "exc_info": "traceback"},
+            timestamp="time",
+        )
+        self._secrets = secrets
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        super().add_fields(log_data, record, message_dict)
+        log_data.update(_context.get({}))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _hide(super().format(record), self._secrets)
