@@ -56,6 +56,11 @@ class Workflows(Resources):
         submission_id: int = answer["submission_id"]
         return submission_id
 
+    def retry_workflow(self) -> int:
+        """Do again only what failed or was killed in the latest workflow, and go on from there."""
+        submission_id: int = self.connection.post(self._path("workflow", "retry"))["submission_id"]
+        return submission_id
+
     def kill_workflow(self) -> None:
         """Stop the workflow that is running."""
         self.connection.post(self._path("workflow", "kill"))

@@ -54,7 +54,14 @@ class Settings(BaseSettings):
         default=30, gt=0, description="After this long without a heartbeat a job is taken back."
     )
     max_attempts: int = Field(
-        default=3, ge=1, description="How often a job is started whose worker was lost."
+        default=3,
+        ge=1,
+        description="How often a job is started that loses its worker or fails for what may pass.",
+    )
+    retry_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="How long a job that failed for what may pass waits; then 4 times as long.",
     )
     max_upload_bytes: int = Field(
         default=4 * 1024**3, gt=0, description="Largest microscope file that is accepted."

@@ -92,6 +92,7 @@ def test_the_workflow_and_its_jobs_are_shown(
         "workflow", *of, "log", "-s", "imextract", "-n", "imextract_run_9", exit_code=1
     )
     assert 'Step "imextract" has no job "imextract_run_9".' in message.stderr
+    assert "Nothing failed" in tm_client("workflow", *of, "retry", exit_code=1).stderr
 
 
 def test_everything_is_listed(tm_client: TmClientCommand, of: tuple[str, str]) -> None:

@@ -67,6 +67,13 @@ def resubmit(session: ClientSession, stage_name: str | None) -> None:
     click.echo(f"Submission {session.client.resubmit_workflow(stage_name)}")
 
 
+@workflow.command("retry")
+@pass_session
+def retry(session: ClientSession) -> None:
+    """Do again only the jobs that failed or were killed, and go on from there."""
+    click.echo(f"Submission {session.client.retry_workflow()}")
+
+
 @workflow.command("kill")
 @pass_session
 def kill(session: ClientSession) -> None:

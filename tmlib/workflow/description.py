@@ -4,7 +4,7 @@ The full form, which users get, has every argument with its help and allowed val
 form, which they may send, has only names and values.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tmlib.errors import BadInput
@@ -107,6 +107,26 @@ class WorkflowDescription:
                 if step.name == step_name:
                     return step.batch_arguments
         raise KeyError(step_name)
+
+    def with_limits_of(self, other: "WorkflowDescription") -> "WorkflowDescription":
+        """The same work with the submission arguments of another description."""
+        limits = {
+            step.name: step.submission_arguments for stage in other.stages for step in stage.steps
+        }
+        stages = tuple(
+            replace(
+                stage,
+                steps=tuple(
+                    replace(
+                        step,
+                        submission_arguments=limits.get(step.name, step.submission_arguments),
+                    )
+                    for step in stage.steps
+                ),
+            )
+            for stage in self.stages
+        )
+        return replace(self, stages=stages)
 
     @classmethod
     def default(cls, workflow_type: str) -> "WorkflowDescription":

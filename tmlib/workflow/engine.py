@@ -8,18 +8,16 @@ found again by `recover`.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
 from tmlib.errors import Conflict
-from tmlib.workflow import tree
+from tmlib.workflow import advance, tree
 from tmlib.workflow.description import WorkflowDescription
 from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
-from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch
 
-EXIT_FAILED = 1
 EXIT_STOPPED = 137
 EXIT_KILLED = 143
 
@@ -42,13 +40,15 @@ class Claim:
     phase: str
     name: str
     batch: Batch
+    tries: int
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of a job. Times in seconds, memory in MB.
 
-    ``batches`` is what an init job returned: the work of the step.
+    ``batches`` is what an init job returned: the work of the step. ``may_pass`` tells of a
+    failure that another try may not have.
     """
 
     exitcode: int
@@ -59,6 +59,7 @@ class Outcome:
     cpu_time: float = 0.0
     memory: int | None = None
     batches: list[list[Batch]] | None = None
+    may_pass: bool = False
 
 
 def submit(
@@ -88,7 +89,7 @@ def submit(
     session.add(submission)
     session.flush()
     root = tree.create(session, submission.id, experiment_name, description)
-    return submission.id, _start(session, root)
+    return submission.id, advance.start(session, root)
 
 
 def resubmit(
@@ -117,7 +118,30 @@ def resubmit(
     session.flush()
     tree.create_stages(session, root, description.active_stages, first=index)
     root.exitcode, root.finished_at = None, None
-    return _start(session, root, first=index)
+    return advance.start(session, root)
+
+
+def retry(session: Session, submission: Submission, description: WorkflowDescription) -> list[int]:
+    """Do again what failed or was killed in a workflow, and go on from there.
+
+    What ended well is kept, and the work stays cut as it was; limits of jobs are those of
+    `description`.
+
+    Raises
+    ------
+    Conflict
+        If the workflow is still running, or nothing in it failed.
+    """
+    tree.lock_experiment(session, submission.experiment_id)
+    _refuse_if_running(session, submission.experiment_id)
+    root = tree.root(session, submission.id)
+    if root.exitcode == 0:
+        raise Conflict("Nothing failed in the latest workflow: there is nothing to retry.")
+    submitted = WorkflowDescription.from_dict(submission.description)
+    submission.description = submitted.with_limits_of(description).to_dict()
+    session.flush()
+    advance.reopen(session, submission.id)
+    return advance.start(session, root)
 
 
 def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -> Claim | None:
@@ -125,10 +149,16 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
     moment = now()
     row = session.execute(
         update(Job)
-        .where(Job.id == job_id, Job.state == State.SUBMITTED)
+        .where(
+            Job.id == job_id,
+            Job.state == State.SUBMITTED,
+            or_(Job.not_before.is_(None), Job.not_before <= moment),
+        )
         .values(
             state=State.RUNNING,
             attempt=Job.attempt + 1,
+            tries=Job.tries + 1,
+            not_before=None,
             worker=worker,
             host=host,
             started_at=moment,
@@ -142,6 +172,7 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
             Job.phase,
             Job.name,
             Job.batch,
+            Job.tries,
             Job.task_id,
         )
     ).one_or_none()
@@ -202,26 +233,58 @@ def finish(session: Session, job_id: int, attempt: int, outcome: Outcome) -> lis
     LeaseLost
         If the job is no longer this attempt's; the transaction must be rolled back.
     """
+    task_id = _record(
+        session,
+        job_id,
+        attempt,
+        outcome,
+        state=State.TERMINATED,
+        finished_at=now(),
+        exitcode=outcome.exitcode,
+    )
+    return advance.count_finished(session, task_id, outcome.exitcode, outcome.batches)
+
+
+def postpone(session: Session, job_id: int, attempt: int, outcome: Outcome, seconds: float) -> None:
+    """Put a job back that failed for a reason that may pass; `recover` sends it again.
+
+    Raises
+    ------
+    LeaseLost
+        If the job is no longer this attempt's.
+    """
+    moment = now()
+    _record(
+        session,
+        job_id,
+        attempt,
+        outcome,
+        state=State.SUBMITTED,
+        submitted_at=moment,
+        not_before=moment + timedelta(seconds=seconds),
+    )
+
+
+def _record(session: Session, job_id: int, attempt: int, outcome: Outcome, **values: object) -> int:
+    """Write down what a job said and used, and its new state; the id of its phase."""
     task_id = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
         .values(
-            state=State.TERMINATED,
-            finished_at=now(),
             lease_expires_at=None,
-            exitcode=outcome.exitcode,
             error=outcome.error,
             stdout=outcome.stdout[-_LOG_LIMIT:],
             stderr=outcome.stderr[-_LOG_LIMIT:],
             wall_time=outcome.wall_time,
             cpu_time=outcome.cpu_time,
             memory=outcome.memory,
+            **values,
         )
         .returning(Job.task_id)
     ).scalar_one_or_none()
     if task_id is None:
         raise LeaseLost
-    return _count_finished(session, task_id, outcome.exitcode, outcome.batches)
+    return task_id
 
 
 def give_back(session: Session, job_id: int, attempt: int) -> None:
@@ -241,7 +304,7 @@ def recover(
     *,
     interactive: bool = False,
 ) -> list[int]:
-    """Take back jobs of a queue whose worker has gone silent, and find lost messages.
+    """Find what is to be sent: jobs of silent workers, jobs whose pause is over, lost messages.
 
     Parameters
     ----------
@@ -250,7 +313,7 @@ def recover(
     moment
         The present.
     max_attempts
-        A job that was started this often without an end has failed.
+        A job that was started this often since it was handed in, without an end, has failed.
     lost_before
         Jobs that were submitted before this and not taken are sent again; None while messages
         wait on the queue, when nothing can be said about them.
@@ -263,32 +326,38 @@ def recover(
         Ids of jobs to enqueue, on the same queue.
     """
     of_queue = Job.is_interactive.is_(interactive)
+    waiting = update(Job).where(of_queue, Job.state == State.SUBMITTED)
+    again = waiting.values(submitted_at=moment, not_before=None).returning(Job.id)
+    enqueue = _take_back(session, of_queue, moment, max_attempts)
+    enqueue += session.scalars(again.where(Job.not_before <= moment)).all()
+    if lost_before is not None:
+        lost = again.where(Job.not_before.is_(None), Job.submitted_at < lost_before)
+        enqueue += session.scalars(lost).all()
+    return list(dict.fromkeys(enqueue))
+
+
+def _take_back(
+    session: Session, of_queue: ColumnElement[bool], moment: datetime, max_attempts: int
+) -> list[int]:
+    """Take jobs back whose lease has run out; the ids of those to enqueue."""
     enqueue: list[int] = []
     silent = session.execute(
-        select(Job.id, Job.attempt, Job.task_id, Job.name, Job.worker)
+        select(Job.id, Job.attempt, Job.tries, Job.name, Job.worker)
         .where(of_queue, Job.state == State.RUNNING, Job.lease_expires_at < moment)
         .with_for_update(skip_locked=True)
     ).all()
     for job in silent:
-        if job.attempt < max_attempts:
+        if job.tries < max_attempts:
             give_back(session, job.id, job.attempt)
             enqueue.append(job.id)
             continue
         error = (
-            f'Job "{job.name}" lost its worker {job.attempt} times (the last one was '
+            f'Job "{job.name}" lost its worker {job.tries} times (the last one was '
             f"{job.worker}): it probably needs more memory than the machine has."
         )
-        enqueue += finish(
-            session, job.id, job.attempt, Outcome(exitcode=EXIT_FAILED, error=error, stderr=error)
-        )
-    if lost_before is not None:
-        enqueue += session.scalars(
-            update(Job)
-            .where(of_queue, Job.state == State.SUBMITTED, Job.submitted_at < lost_before)
-            .values(submitted_at=moment)
-            .returning(Job.id)
-        ).all()
-    return list(dict.fromkeys(enqueue))
+        failed = Outcome(exitcode=advance.EXIT_FAILED, error=error, stderr=f"{error}\n")
+        enqueue += finish(session, job.id, job.attempt, failed)
+    return enqueue
 
 
 def kill(session: Session, submission_id: int) -> None:
@@ -329,74 +398,3 @@ def _refuse_if_running(session: Session, experiment_id: int) -> None:
         raise Conflict(
             f"Workflow {running} of this experiment is still running: wait for it or kill it."
         )
-
-
-def _start(session: Session, task: Task, first: int = 0) -> list[int]:
-    """Start a task: from the workflow down to the jobs of its first phase."""
-    task.state, task.started_at = State.SUBMITTED, task.started_at or now()
-    if task.kind is TaskKind.STEP:
-        return _start_phase(session, tree.add_phase(session, task, "init", [{}]))
-    children = tree.children(session, task.id)[first:]
-    if not children:
-        return _end(session, task, 0)
-    if task.type == tree.PARALLEL_STAGE:
-        return [job_id for child in children for job_id in _start(session, child)]
-    if children[0].kind is TaskKind.PHASE:
-        return _start_phase(session, children[0])
-    return _start(session, children[0])
-
-
-def _start_phase(session: Session, phase: Task) -> list[int]:
-    phase.state, phase.started_at = State.SUBMITTED, now()
-    session.flush()
-    if tree.children(session, phase.id):
-        return _start(session, phase)
-    job_ids = session.scalars(
-        update(Job)
-        .where(Job.task_id == phase.id)
-        .values(state=State.SUBMITTED, submitted_at=now())
-        .returning(Job.id)
-    ).all()
-    return sorted(job_ids) or _end(session, phase, 0)
-
-
-def _count_finished(
-    session: Session, task_id: int, exitcode: int, batches: list[list[Batch]] | None
-) -> list[int]:
-    """Count a job's end in its phase; the last one, and only that, moves the workflow on."""
-    counts = session.execute(
-        update(Task)
-        .where(Task.id == task_id)
-        .values(n_done=Task.n_done + 1, n_failed=Task.n_failed + (1 if exitcode else 0))
-        .returning(Task.n_done, Task.n_jobs, Task.n_failed, Task.submission_id)
-    ).one()
-    if counts.n_done < counts.n_jobs:
-        return []
-    tree.root(session, counts.submission_id, lock=True)
-    phase = session.get_one(Task, task_id, populate_existing=True)
-    if batches is not None and not counts.n_failed:
-        step = session.get_one(Task, phase.parent_id)
-        tree.add_run_phase(session, step, batches)
-        if STEPS[step.name].has_collect:
-            tree.add_phase(session, step, "collect", [{}])
-    return _end(session, phase, EXIT_FAILED if counts.n_failed else 0)
-
-
-def _end(session: Session, task: Task, exitcode: int) -> list[int]:
-    """End a task and start the next of its siblings, or end its parent with it."""
-    task.state, task.exitcode, task.finished_at = State.TERMINATED, exitcode, now()
-    session.flush()
-    if task.parent_id is None:
-        return []
-    parent = session.get_one(Task, task.parent_id)
-    siblings = tree.children(session, parent.id)
-    if parent.type == tree.PARALLEL_STAGE:
-        if any(sibling.state is not State.TERMINATED for sibling in siblings):
-            return []
-        return _end(session, parent, max(sibling.exitcode or 0 for sibling in siblings))
-    following = [sibling for sibling in siblings if sibling.position > task.position]
-    if exitcode or not following:
-        return _end(session, parent, exitcode)
-    if following[0].kind is TaskKind.PHASE:
-        return _start_phase(session, following[0])
-    return _start(session, following[0])

@@ -4,7 +4,6 @@ The worker's process does nothing else meanwhile; what must not go on is ended b
 """
 
 import contextlib
-import errno
 import logging
 import os
 import resource
@@ -15,10 +14,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from sqlalchemy.orm import Session
+
 from tmlib.db import Database
-from tmlib.errors import TmError
 from tmlib.settings import Settings
-from tmlib.workflow import engine
+from tmlib.workflow import engine, failures
+from tmlib.workflow.advance import EXIT_FAILED
 from tmlib.workflow.description import WorkflowDescription
 from tmlib.workflow.engine import Claim, LeaseLost, Outcome
 from tmlib.workflow.guard import Guard
@@ -32,6 +33,8 @@ from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch, JobContext
 
 logger = logging.getLogger(__name__)
+
+_LONGER = 4
 
 
 @dataclass(frozen=True)
@@ -86,15 +89,30 @@ class Worker:
                 for effect in context.effects:
                     effect(session)
                 session.flush()
-            return engine.finish(session, claim.job_id, claim.attempt, outcome)
+            return self._end(session, claim, outcome)
 
     def _commit_failure(self, claim: Claim, outcome: Outcome, error: Exception) -> list[int]:
         failed = _failed(outcome, error)
         with self.database.transaction() as session:
             try:
-                return engine.finish(session, claim.job_id, claim.attempt, failed)
+                return self._end(session, claim, failed)
             except LeaseLost:
                 return []
+
+    def _end(self, session: Session, claim: Claim, outcome: Outcome) -> list[int]:
+        """Mark a job as done, or put it back when its failure may pass."""
+        if not outcome.may_pass:
+            return engine.finish(session, claim.job_id, claim.attempt, outcome)
+        if claim.tries < self.settings.max_attempts:
+            pause = self.settings.retry_seconds * _LONGER ** (claim.tries - 1)
+            waiting = replace(
+                outcome, error=f"{outcome.error} It is tried again after {pause:g} seconds."
+            )
+            engine.postpone(session, claim.job_id, claim.attempt, waiting, pause)
+            return []
+        error = f"{outcome.error} It was tried {claim.tries} times."
+        final = replace(outcome, error=error, stderr=f"{outcome.stderr}{error}\n")
+        return engine.finish(session, claim.job_id, claim.attempt, final)
 
     @contextlib.contextmanager
     def _guarded(self, claim: Claim, limits: Limits) -> Iterator[Output]:
@@ -155,23 +173,15 @@ def _observed(output: Output, work: Callable[[], list[list[Batch]] | None]) -> O
 
 def _failed(outcome: Outcome, error: Exception) -> Outcome:
     """The outcome of a job that raised: a clear sentence, and the traceback for the log."""
-    if isinstance(error, TmError):
-        message, detail = error.message, ""
-    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        message = (
-            f'The disk is full: "{error.filename or "a file"}" could not be written. '
-            "Free some space and resubmit the workflow."
-        )
-        detail = ""
-    else:
-        message = f"{type(error).__name__}: {error}"
-        detail = "".join(traceback.format_exception(error))
+    message = failures.sentence(error)
+    detail = message or "".join(traceback.format_exception(error)).rstrip()
     return replace(
         outcome,
-        exitcode=engine.EXIT_FAILED,
-        error=message,
-        stderr=f"{outcome.stderr}{detail or message}\n",
+        exitcode=EXIT_FAILED,
+        error=message or f"{type(error).__name__}: {error}",
+        stderr=f"{outcome.stderr}{detail}\n",
         batches=None,
+        may_pass=failures.may_pass(error),
     )
 
 

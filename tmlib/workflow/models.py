@@ -111,7 +111,9 @@ class Job(Base):
     """A piece of work that one worker process does in one go.
 
     ``attempt`` counts how often it was started and fences late writers: who holds an older
-    attempt cannot commit. ``lease_expires_at`` is moved on by the worker's heartbeat.
+    attempt cannot commit. ``tries`` are those since it was last handed in, which are bounded. It
+    is not taken ``not_before`` a point in time when it waits for what made it fail to pass.
+    ``lease_expires_at`` is moved on by the worker's heartbeat.
     ``is_interactive`` tells which queue carries it. Times are in seconds, memory (peak of the
     process) in MB.
     """
@@ -137,6 +139,8 @@ class Job(Base):
     is_interactive: Mapped[bool] = mapped_column(default=False)
     state: Mapped[State] = mapped_column(_STATE, default=State.NEW)
     attempt: Mapped[int] = mapped_column(default=0)
+    tries: Mapped[int] = mapped_column(default=0)
+    not_before: Mapped[datetime | None]
     worker: Mapped[str | None] = mapped_column(String(255))
     host: Mapped[str | None] = mapped_column(String(255))
     lease_expires_at: Mapped[datetime | None]

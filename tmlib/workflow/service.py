@@ -25,6 +25,7 @@ __all__ = [
     "jobs",
     "kill",
     "resubmit",
+    "retry",
     "save_description",
     "save_jterator_project",
     "status",
@@ -158,6 +159,27 @@ def resubmit(
         parsed = WorkflowDescription.from_dict(get_description(session, experiment_id))
         first = _stage_index(parsed, index, stage_name)
         job_ids = engine.resubmit(session, submission, parsed, first)
+        submission_id = submission.id
+    queue.enqueue(job_ids)
+    return submission_id
+
+
+def retry(database: Database, queue: Queue, experiment_id: int) -> int:
+    """Do again only what failed or was killed in the latest workflow.
+
+    Limits of jobs are taken from the stored description, in which they may have been raised.
+
+    Raises
+    ------
+    NotFound
+        If no workflow was ever submitted.
+    Conflict
+        If it is still running, or nothing in it failed.
+    """
+    with database.transaction() as session:
+        submission = _latest(session, experiment_id)
+        parsed = WorkflowDescription.from_dict(get_description(session, experiment_id))
+        job_ids = engine.retry(session, submission, parsed)
         submission_id = submission.id
     queue.enqueue(job_ids)
     return submission_id

@@ -119,6 +119,13 @@ def resubmit_workflow(access: ExperimentAccess, body: Resubmission) -> Submitted
     return Submitted(submission_id=submission_id)
 
 
+@routes.post(f"{_WORKFLOW}/retry", permits="write", raises=(409,))
+def retry_workflow(access: ExperimentAccess) -> Submitted:
+    """Do again only the jobs of the latest workflow that failed or were killed, and go on."""
+    submission_id = service.retry(access.database, access.services.queue, access.experiment_id)
+    return Submitted(submission_id=submission_id)
+
+
 @routes.post(f"{_WORKFLOW}/kill", permits="write")
 def kill_workflow(access: ExperimentAccess) -> Message:
     """End the running workflow."""

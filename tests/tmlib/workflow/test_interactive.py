@@ -140,7 +140,7 @@ def test_a_job_that_kills_its_workers_fails(
     submit(one={"text": "a"})
     [job_id] = queue.interactive_ids
     with database.transaction() as session:
-        session.execute(update(Job).values(attempt=2))
+        session.execute(update(Job).values(attempt=2, tries=2))
         assert engine.claim(session, job_id, "w", "h", lease=1) is not None
         later = now() + timedelta(seconds=60)
         assert engine.recover(session, later, 3, None, interactive=True) == []

@@ -46,6 +46,19 @@ def test_a_workflow_is_submitted_watched_and_killed(
     assert again.json == answer
 
 
+def test_what_failed_is_retried(app: Flask, owner: Person, experiment: str) -> None:
+    workflow = f"{experiment}/workflow"
+    assert "submit" in owner.refused("POST", f"{workflow}/retry", 404)
+    submitted = owner.request("POST", f"{workflow}/submit").json
+    assert "still running" in owner.refused("POST", f"{workflow}/retry", 409)
+    owner.post(f"{workflow}/kill")
+    job_ids = app.extensions["tmserver"].queue.job_ids
+    job_ids.clear()
+    assert owner.request("POST", f"{workflow}/retry").json == submitted
+    assert len(job_ids) == 1
+    assert owner.get(f"{workflow}/status")["state"] == "SUBMITTED"
+
+
 def test_parts_of_lists_of_jobs_are_asked_for_in_one_way(owner: Person, experiment: str) -> None:
     path = f"{experiment}/workflow/jobs"
     for query in (

@@ -1,0 +1,140 @@
+"""Moves a workflow on: which of its parts begins when it starts or when another one ends."""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from tmlib.db.base import now
+from tmlib.workflow import tree
+from tmlib.workflow.models import Job, State, Task, TaskKind
+from tmlib.workflow.steps import STEPS
+from tmlib.workflow.steps.base import Batch
+
+EXIT_FAILED = 1
+
+
+def start(session: Session, task: Task) -> list[int]:
+    """Start a task, from the workflow down to jobs; what has ended in it is not done again.
+
+    Returns
+    -------
+    list of int
+        Ids of jobs to enqueue.
+    """
+    task.state, task.started_at = State.SUBMITTED, task.started_at or now()
+    session.flush()
+    children = tree.children(session, task.id)
+    if task.kind is TaskKind.STEP and not children:
+        children = [tree.add_phase(session, task, "init", [{}])]
+    if task.kind is TaskKind.PHASE and not children:
+        return _start_jobs(session, task)
+    pending = [child for child in children if child.state is not State.TERMINATED]
+    if not pending:
+        return _end(session, task, 0)
+    if task.type == tree.PARALLEL_STAGE:
+        return [job_id for child in pending for job_id in start(session, child)]
+    return start(session, pending[0])
+
+
+def _start_jobs(session: Session, phase: Task) -> list[int]:
+    job_ids = session.scalars(
+        update(Job)
+        .where(Job.task_id == phase.id, Job.state == State.NEW)
+        .values(state=State.SUBMITTED, submitted_at=now())
+        .returning(Job.id)
+    ).all()
+    return sorted(job_ids) or _end(session, phase, 0)
+
+
+def reopen(session: Session, submission_id: int) -> int:
+    """Make what failed or was killed in a workflow new again; what ended well stays.
+
+    Attempts go on counting, so that no worker of before can commit; tries begin anew.
+
+    Returns
+    -------
+    int
+        How many jobs will be done again.
+    """
+    afresh = (
+        session.execute(
+            update(Job)
+            .where(Job.submission_id == submission_id, Job.exitcode != 0)
+            .values(
+                state=State.NEW,
+                tries=0,
+                exitcode=None,
+                error=None,
+                stdout="",
+                stderr="",
+                submitted_at=None,
+                started_at=None,
+                finished_at=None,
+                wall_time=None,
+                cpu_time=None,
+                memory=None,
+            )
+            .returning(Job.task_id)
+        )
+        .scalars()
+        .all()
+    )
+    session.execute(
+        update(Task)
+        .where(Task.submission_id == submission_id, Task.exitcode != 0)
+        .values(state=State.NEW, exitcode=None, finished_at=None)
+    )
+    n_done = select(func.count()).where(Job.task_id == Task.id, Job.exitcode == 0)
+    session.execute(
+        update(Task)
+        .where(Task.id.in_(set(afresh)))
+        .values(n_done=n_done.scalar_subquery(), n_failed=0)
+        .execution_options(synchronize_session=False)
+    )
+    session.expire_all()
+    return len(afresh)
+
+
+def count_finished(
+    session: Session, task_id: int, exitcode: int, batches: list[list[Batch]] | None
+) -> list[int]:
+    """Count a job's end in its phase; the last one, and only that, moves the workflow on.
+
+    Returns
+    -------
+    list of int
+        Ids of jobs to enqueue.
+    """
+    counts = session.execute(
+        update(Task)
+        .where(Task.id == task_id)
+        .values(n_done=Task.n_done + 1, n_failed=Task.n_failed + (1 if exitcode else 0))
+        .returning(Task.n_done, Task.n_jobs, Task.n_failed, Task.submission_id)
+    ).one()
+    if counts.n_done < counts.n_jobs:
+        return []
+    tree.root(session, counts.submission_id, lock=True)
+    phase = session.get_one(Task, task_id, populate_existing=True)
+    if batches is not None and not counts.n_failed:
+        step = session.get_one(Task, phase.parent_id)
+        tree.add_run_phase(session, step, batches)
+        if STEPS[step.name].has_collect:
+            tree.add_phase(session, step, "collect", [{}])
+    return _end(session, phase, EXIT_FAILED if counts.n_failed else 0)
+
+
+def _end(session: Session, task: Task, exitcode: int) -> list[int]:
+    """End a task and start the next of its siblings, or end its parent with it."""
+    task.state, task.exitcode, task.finished_at = State.TERMINATED, exitcode, now()
+    session.flush()
+    if task.parent_id is None:
+        return []
+    parent = session.get_one(Task, task.parent_id)
+    siblings = tree.children(session, parent.id)
+    if parent.type == tree.PARALLEL_STAGE:
+        if any(sibling.state is not State.TERMINATED for sibling in siblings):
+            return []
+        return _end(session, parent, max(sibling.exitcode or 0 for sibling in siblings))
+    following = [sibling for sibling in siblings if sibling.position > task.position]
+    if exitcode or not following:
+        return _end(session, parent, exitcode)
+    return start(session, following[0])
