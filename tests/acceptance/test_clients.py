@@ -25,8 +25,10 @@ from tmclient import (
 )
 from tmlib.accounts import service
 from tmlib.db import Database
+from tmlib.ids import decode_id
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.sample import SamplePlate, simulate_plate
+from tmlib.storage import ExperimentStorage
 
 SITE = (sample.PLATE, "B02", 0, 1)
 
@@ -48,7 +50,7 @@ def test_an_upload_that_breaks_goes_on_and_is_analysed(
     size = 400 * 400 * 2
     token = None
     with installation.client("breaks") as client:
-        client.create_experiment(microscope_type="cellvoyager", plate_format=96)
+        created = client.create_experiment(microscope_type="cellvoyager", plate_format=96)
         client.create_plate("plate")
         client.create_acquisition("plate", "first")
         token = client.create_token("uploader", scope="write", days=1)["token"]
@@ -69,8 +71,9 @@ def test_an_upload_that_breaks_goes_on_and_is_analysed(
             assert [file["status"] for file in files] == ["COMPLETE"] * 6
         # most of the file in whose middle it broke was not sent again
         assert proxy.n_sent - sent_before < 2.5 * size
+    folder = ExperimentStorage(installation.data_dir, decode_id(created["id"])).root
     for file in (*plate.image_files, *plate.metadata_files):
-        (stored,) = installation.data_dir.glob(f"experiments/*/plates/*/*/*/*/{file.name}")
+        (stored,) = folder.glob(f"plates/*/*/*/*/{file.name}")
         assert stored.read_bytes() == file.read_bytes()
 
     with installation.client("breaks") as client:
