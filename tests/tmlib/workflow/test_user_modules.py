@@ -29,9 +29,7 @@ def plate(tmp_path_factory: pytest.TempPathFactory) -> SamplePlate:
 
 
 @pytest.fixture
-def run(
-    plate: SamplePlate, database: Database, experiment: Experiment, settings: Settings
-) -> Run:
+def run(plate: SamplePlate, database: Database, experiment: Experiment, settings: Settings) -> Run:
     allowed = settings.model_copy(update={"allow_user_modules": True, "user_module_seconds": 60})
     run = Run(database, experiment, allowed)
     run.upload("plate", "run", plate.image_files)
