@@ -167,6 +167,8 @@ def _responses(
     elif has_content:
         success["content"] = {media: {} for media in operation.media or (_JSON,)}
     responses = {str(status): success for status in operation.success}
+    if 304 in operation.success:
+        responses["304"] = {"description": "What the sender has still holds."}
     for status in sorted(_statuses(operation)):
         responses[str(status)] = {
             "description": _PHRASES.get(status) or HTTPStatus(status).phrase,
@@ -185,11 +187,8 @@ def _statuses(operation: Operation) -> set[int]:
         statuses |= {400, 413, 415}
     if operation.permission is not Permission.PUBLIC:
         statuses |= {401, 503}
-        # a cookie without proof of its origin, a token that may only read
-        if operation.method not in READING_METHODS or operation.permission not in (
-            Permission.USER,
-            Permission.READ,
-        ):
+        # a cookie without proof of its origin, a token that may only read, a signed URL
+        if operation.method not in READING_METHODS or operation.permission is not Permission.READ:
             statuses.add(403)
     if operation.permission.is_of_experiment:
         statuses.add(404)

@@ -22,6 +22,8 @@ FOLDER = Path(__file__).parent
 
 # a full disk needs a file system of its own, which the acceptance tests make
 SHOWN = {507}
+# a mistake of the server, which no document promises: a test makes one on purpose
+PROVOKED = {500}
 
 Call = tuple[Operation, str]
 
@@ -135,8 +137,8 @@ def test_every_status_in_the_document_was_seen_and_no_other(
     if request.config.getoption("keyword") or not set(FOLDER.rglob("test_*.py")) <= ran:
         pytest.skip("it looks back on all tests of the web application, and only some were run")
     unseen = {name: sorted(expected - SEEN[name]) for name, expected in documented.items()}
-    assert not {name: statuses for name, statuses in unseen.items() if set(statuses) - SHOWN}
-    unknown = {
-        name: sorted(seen - documented[name]) for name, seen in SEEN.items() if name in documented
-    }
-    assert not {name: statuses for name, statuses in unknown.items() if statuses}
+    left = {name: statuses for name, statuses in unseen.items() if set(statuses) - SHOWN}
+    assert not left, str(left)
+    unknown = {name: sorted(SEEN[name] - expected) for name, expected in documented.items()}
+    left = {name: statuses for name, statuses in unknown.items() if set(statuses) - PROVOKED}
+    assert not left, str(left)

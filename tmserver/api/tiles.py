@@ -55,6 +55,7 @@ class ChannelTileQuery(TileQuery):
     f"{_EXPERIMENT}/channel_layer/<channel_layer_id>/tiles",
     permits="read",
     media=("image/jpeg", "image/png", "image/webp"),
+    success=(200, 304),
 )
 def get_channel_layer_tile(
     access: ExperimentAccess, channel_layer_id: int, query: ChannelTileQuery
@@ -85,6 +86,7 @@ def get_channel_layer_tile(
     f"{_EXPERIMENT}/segmentation_layers/<segmentation_layer_id>/tile",
     permits="read",
     media=("application/json",),
+    success=(200, 304),
 )
 def get_segmentation_layer_tile(
     access: ExperimentAccess, segmentation_layer_id: int, query: TileQuery
@@ -101,6 +103,7 @@ def get_segmentation_layer_tile(
     f"{_EXPERIMENT}/segmentation_layers/<segmentation_layer_id>/labeled_tile",
     permits="read",
     media=("application/json",),
+    success=(200, 304),
 )
 def get_labeled_segmentation_layer_tile(
     access: ExperimentAccess, segmentation_layer_id: int, query: LabeledTileQuery
