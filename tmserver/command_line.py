@@ -10,7 +10,17 @@ from sqlalchemy.exc import OperationalError
 from tmclient.errors import TmClientError
 from tmlib.errors import TmError
 
-_COMMANDS = ("demo", "serve", "worker", "status", "jobs", "logs", "db", "user")
+_COMMANDS = (
+    "demo",
+    "serve",
+    "worker",
+    "status",
+    "jobs",
+    "logs",
+    "db",
+    "user",
+    "generate-objects",
+)
 
 
 class _Commands(click.Group):
@@ -22,7 +32,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"tmserver.commands.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"tmserver.commands.{name}"), name)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
