@@ -4,7 +4,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
-from tmlib.workflow import tree
+from tmlib.workflow import job_log, tree
 from tmlib.workflow.models import Job, State, Task, TaskKind
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch
@@ -64,8 +64,7 @@ def reopen(session: Session, submission_id: int) -> int:
                 tries=0,
                 exitcode=None,
                 error=None,
-                stdout="",
-                stderr="",
+                **job_log.EMPTY,
                 submitted_at=None,
                 started_at=None,
                 finished_at=None,

@@ -13,15 +13,14 @@ from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
 from tmlib.errors import Conflict
-from tmlib.workflow import advance, tree
+from tmlib.workflow import advance, job_log, tree
 from tmlib.workflow.description import WorkflowDescription
 from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
+from tmlib.workflow.output import Tail
 from tmlib.workflow.steps.base import Batch
 
 EXIT_STOPPED = 137
 EXIT_KILLED = 143
-
-_LOG_LIMIT = 200_000
 
 
 class LeaseLost(Exception):  # noqa: N818 - an event, not a mistake
@@ -48,7 +47,8 @@ class Outcome:
     """What became of a job. Times in seconds, memory in MB.
 
     ``batches`` is what an init job returned: the work of the step. ``may_pass`` tells of a
-    failure that another try may not have.
+    failure that another try may not have. The logs are the ends of what was printed, and start
+    after so many bytes.
     """
 
     exitcode: int
@@ -60,6 +60,8 @@ class Outcome:
     memory: int | None = None
     batches: list[list[Batch]] | None = None
     may_pass: bool = False
+    stdout_start: int = 0
+    stderr_start: int = 0
 
 
 def submit(
@@ -159,6 +161,7 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
             attempt=Job.attempt + 1,
             tries=Job.tries + 1,
             not_before=None,
+            **job_log.EMPTY,
             worker=worker,
             host=host,
             started_at=moment,
@@ -273,8 +276,10 @@ def _record(session: Session, job_id: int, attempt: int, outcome: Outcome, **val
         .values(
             lease_expires_at=None,
             error=outcome.error,
-            stdout=outcome.stdout[-_LOG_LIMIT:],
-            stderr=outcome.stderr[-_LOG_LIMIT:],
+            **job_log.columns(
+                Tail(outcome.stdout, outcome.stdout_start),
+                Tail(outcome.stderr, outcome.stderr_start),
+            ),
             wall_time=outcome.wall_time,
             cpu_time=outcome.cpu_time,
             memory=outcome.memory,

@@ -143,7 +143,6 @@ def _call(claim: Claim, submission: Submission, context: JobContext) -> list[lis
 
 def _observed(output: Output, work: Callable[[], list[list[Batch]] | None]) -> Outcome:
     """Do the work, and note what it printed, how long it took and what it used."""
-    output.clear()
     handler = logging.StreamHandler(output.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     job_logger = logging.getLogger("tmlib")
@@ -163,8 +162,10 @@ def _observed(output: Output, work: Callable[[], list[list[Batch]] | None]) -> O
     stdout, stderr = output.read()
     return replace(
         outcome,
-        stdout=stdout,
-        stderr=stderr + outcome.stderr,
+        stdout=stdout.text,
+        stdout_start=stdout.start,
+        stderr=stderr.text + outcome.stderr,
+        stderr_start=stderr.start,
         wall_time=time.monotonic() - started,
         cpu_time=time.process_time() - cpu_started,
         memory=_peak_memory(),

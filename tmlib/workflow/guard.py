@@ -1,4 +1,4 @@
-"""A process beside each one that runs jobs: keeps leases, and ends what must not go on.
+"""A process beside each one that runs jobs: keeps leases and logs, ends what must not go on.
 
 It is a process of its own since a library that computes may let no other thread run. When a job
 is beyond a limit, or was taken away because its workflow was killed, all processes that the job
@@ -23,7 +23,7 @@ import psutil
 
 from tmlib.db import Database
 from tmlib.settings import Settings
-from tmlib.workflow import engine
+from tmlib.workflow import engine, job_log
 from tmlib.workflow.engine import Claim, LeaseLost, Outcome
 from tmlib.workflow.limits import Limits
 from tmlib.workflow.output import Output
@@ -34,6 +34,7 @@ _LOOK_SECONDS = 1.0
 _LEDGER_SECONDS = 2.0
 _REPORT_TRIES = 600
 _MAX_MESSAGE = 2**16
+_LIVE_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Guard:
     @contextlib.contextmanager
     def watching(self, claim: Claim, limits: Limits) -> Iterator[None]:
         """Have a job guarded; once this has ended nothing stops the job any more."""
+        # before the guard reads it as this job's
+        self.output.clear()
         job = _Job(claim.job_id, claim.attempt, claim.name, claim.step_name, limits)
         self._say(json.dumps(asdict(job)).encode())
         try:
@@ -135,7 +138,7 @@ class _Watch:
 
     def _guard(self, job: _Job, left_behind: int) -> bool:
         """Guard a job to its end; False when its process has ended, by itself or from here."""
-        lease = _Lease(self._database, job, self._lease_seconds)
+        lease = _Lease(self._database, job, self._lease_seconds, self._output)
         started = time.monotonic()
         try:
             while not select.select([self._channel], [], [], _LOOK_SECONDS)[0]:
@@ -200,8 +203,10 @@ class _Watch:
         outcome = Outcome(
             exitcode=engine.EXIT_STOPPED,
             error=error,
-            stdout=stdout,
-            stderr=f"{stderr}{error}\n",
+            stdout=stdout.text,
+            stdout_start=stdout.start,
+            stderr=f"{stderr.text}{error}\n",
+            stderr_start=stderr.start,
             wall_time=seconds,
             memory=memory,
         )
@@ -219,7 +224,7 @@ class _Watch:
 
 
 class _Lease:
-    """Keeps a job's lease, and notices when the job was taken away.
+    """Keeps a job's lease and its log, and notices when the job was taken away.
 
     The thread is there because a database that does not answer must not hold up the limits.
 
@@ -231,21 +236,22 @@ class _Lease:
         To be set at the job's end.
     """
 
-    def __init__(self, database: Database, job: _Job, seconds: float) -> None:
+    def __init__(self, database: Database, job: _Job, seconds: float, output: Output) -> None:
         self.lost = threading.Event()
         self.over = threading.Event()
         self._database = database
         self._job = job
         self._seconds = seconds
+        self._output = output
+        self._kept = (0, 0)
         threading.Thread(target=self._keep, daemon=True).start()
 
     def _keep(self) -> None:
         prolonged = time.monotonic()
         while not self.over.wait(min(_LEDGER_SECONDS, self._seconds / 3)):
             try:
-                if time.monotonic() - prolonged < self._seconds / 3:
-                    is_ours = self._look()
-                else:
+                is_ours = self._keep_log()
+                if is_ours and time.monotonic() - prolonged >= self._seconds / 3:
                     is_ours = self._prolong()
                     prolonged = time.monotonic()
             except Exception:  # the database may be away for a while; it is asked again
@@ -255,9 +261,17 @@ class _Lease:
                 self.lost.set()
                 return
 
-    def _look(self) -> bool:
-        with self._database.session() as session:
-            return engine.is_held(session, self._job.id, self._job.attempt)
+    def _keep_log(self) -> bool:
+        """Write down what is new in the log, if anything is; whether the job is still ours."""
+        sizes = self._output.sizes
+        if sizes == self._kept:
+            with self._database.session() as session:
+                return engine.is_held(session, self._job.id, self._job.attempt)
+        stdout, stderr = self._output.read(_LIVE_BYTES)
+        with self._database.transaction() as session:
+            is_ours = job_log.keep(session, self._job.id, self._job.attempt, stdout, stderr)
+        self._kept = sizes
+        return is_ours
 
     def _prolong(self) -> bool:
         with self._database.transaction() as session:

@@ -115,7 +115,8 @@ class Job(Base):
     is not taken ``not_before`` a point in time when it waits for what made it fail to pass.
     ``lease_expires_at`` is moved on by the worker's heartbeat.
     ``is_interactive`` tells which queue carries it. Times are in seconds, memory (peak of the
-    process) in MB.
+    process) in MB. The logs hold the end of what was printed: ``stdout_start`` and
+    ``stderr_start`` count the bytes before it.
     """
 
     __tablename__ = "jobs"
@@ -153,4 +154,6 @@ class Job(Base):
     cpu_time: Mapped[float | None]
     memory: Mapped[int | None] = mapped_column(BigInteger)
     stdout: Mapped[str] = mapped_column(Text, default="")
+    stdout_start: Mapped[int] = mapped_column(BigInteger, default=0)
     stderr: Mapped[str] = mapped_column(Text, default="")
+    stderr_start: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -170,12 +170,6 @@ def get_job(session: Session, moment: datetime, job_id: int) -> JobLine:
     return found[0]
 
 
-def job_output(session: Session, job_id: int) -> tuple[str, str]:
-    """What a job has printed so far, on standard output and standard error."""
-    row = session.execute(select(Job.stdout, Job.stderr).where(Job.id == job_id)).one()
-    return row[0], row[1]
-
-
 def _job_lines(
     session: Session, moment: datetime, conditions: Sequence[ColumnElement[bool]], limit: int
 ) -> list[JobLine]:

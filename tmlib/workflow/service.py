@@ -14,14 +14,13 @@ from tmlib.workflow import engine, tree
 from tmlib.workflow.description import WORKFLOW_TYPES, WorkflowDescription
 from tmlib.workflow.models import Submission, WorkflowSettings
 from tmlib.workflow.queue import Queue
-from tmlib.workflow.status import job_log, jobs, latest_submission, status
+from tmlib.workflow.status import jobs, latest_submission, status
 
 __all__ = [
     "WORKFLOW_TYPES",
     "delete_jterator_project",
     "get_description",
     "get_jterator_project",
-    "job_log",
     "jobs",
     "kill",
     "resubmit",

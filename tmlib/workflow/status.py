@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from tmlib.errors import BadInput, NotFound
+from tmlib.errors import BadInput
 from tmlib.ids import encode_id
 from tmlib.workflow.models import WORKFLOW, Job, State, Submission, Task, TaskKind
 
@@ -152,20 +152,6 @@ def jobs(
         query_index, batch_size = 0, max(0, batch_size + index)
     found = _select_jobs(session, *conditions, offset=query_index, limit=batch_size)
     return [job_status(job) for job in found]
-
-
-def job_log(session: Session, experiment_id: int, job_id: int) -> dict[str, str]:
-    """What a job printed.
-
-    Raises
-    ------
-    NotFound
-        If the experiment has no such job.
-    """
-    job = session.get(Job, job_id)
-    if job is None or job.experiment_id != experiment_id:
-        raise NotFound("The experiment has no such job.")
-    return {"stdout": job.stdout, "stderr": job.stderr}
 
 
 def job_status(job: Job) -> dict[str, Any]:

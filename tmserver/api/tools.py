@@ -15,11 +15,10 @@ from tmlib.tools.labels import LabelTable
 from tmlib.tools.registry import TOOLS, get_tool
 from tmlib.workflow import tool_jobs
 from tmlib.workflow.models import State
-from tmlib.workflow.service import job_log
 from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.api.channels import map_size
 from tmserver.api.mapobjects import SegmentationLayer
-from tmserver.api.workflow import JobLog
+from tmserver.api.workflow import JobLog, LogQuery, read_job_log
 from tmserver.negotiation import accepted_form
 from tmserver.routing import Routes
 from tmserver.schemas import Id, IdText, Message, NamedPage, Page, Rename, Schema, Text
@@ -200,10 +199,9 @@ def get_tool_jobs(access: ExperimentAccess, query: ToolJobQuery) -> list[ToolJob
 
 
 @routes.get(f"{_TOOLS}/jobs/<job_id>/log", permits="read")
-def get_tool_job_log(access: ExperimentAccess, job_id: int) -> JobLog:
-    """Get what a job has written."""
-    with access.database.session() as session:
-        return JobLog.model_validate(job_log(session, access.experiment_id, job_id))
+def get_tool_job_log(access: ExperimentAccess, job_id: int, query: LogQuery) -> JobLog:
+    """Get what a job has written so far, also while it runs."""
+    return read_job_log(access, job_id, query.cursor)
 
 
 @routes.get(f"{_TOOLS}/results", f"{_TOOLS}/result", permits="read")

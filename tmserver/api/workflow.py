@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field
 
 from tmlib.errors import BadInput
-from tmlib.workflow import service
+from tmlib.workflow import job_log, service
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
 from tmserver.schemas import MAX_INT, Bare, Index, Message, Schema, Text
@@ -62,11 +62,44 @@ class JobQuery(Schema):
     batch_size: Annotated[int | None, Field(ge=1, le=MAX_INT)] = None
 
 
+class LogQuery(Schema):
+    """From where on; ``cursor`` is that of an earlier answer."""
+
+    cursor: Annotated[Text | None, Field(examples=["1-2048-0"])] = None
+
+
 class JobLog(Schema):
-    """What a job has written."""
+    """What an attempt at a job has written, the last 200,000 bytes of each stream.
+
+    While it is ``live`` more may come: it is asked for with the ``cursor``, and comes alone if
+    it ``continues``; what does not is of another attempt and takes the place of what was there.
+    ``stdout_start`` and ``stderr_start`` are the bytes before what is here.
+    """
 
     stdout: str
     stderr: str
+    stdout_start: int = Field(examples=[0])
+    stderr_start: int = Field(examples=[0])
+    attempt: int = Field(examples=[1])
+    live: bool = Field(examples=[False])
+    continues: bool = Field(examples=[False])
+    cursor: str = Field(examples=["1-2048-0"])
+
+
+def read_job_log(access: ExperimentAccess, job_id: int, cursor: str | None) -> JobLog:
+    """The log of a job of an experiment, from a cursor on."""
+    with access.database.session() as session:
+        log = job_log.read(session, job_id, access.experiment_id).after(cursor)
+    return JobLog(
+        stdout=log.stdout.text,
+        stderr=log.stderr.text,
+        stdout_start=log.stdout.start,
+        stderr_start=log.stderr.start,
+        attempt=log.attempt,
+        live=log.is_live,
+        continues=log.continues,
+        cursor=log.cursor,
+    )
 
 
 class JteratorProject(Schema):
@@ -163,10 +196,9 @@ def get_workflow_jobs(access: ExperimentAccess, query: JobQuery) -> list[dict[st
 
 
 @routes.get(f"{_WORKFLOW}/jobs/<job_id>/log", permits="read")
-def get_job_log(access: ExperimentAccess, job_id: int) -> JobLog:
-    """Get what a job has written."""
-    with access.database.session() as session:
-        return JobLog.model_validate(service.job_log(session, access.experiment_id, job_id))
+def get_job_log(access: ExperimentAccess, job_id: int, query: LogQuery) -> JobLog:
+    """Get what a job has written so far, also while it runs."""
+    return read_job_log(access, job_id, query.cursor)
 
 
 @routes.get(f"{_WORKFLOW}/jtproject", permits="read")

@@ -8,7 +8,8 @@ import click
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.ids import decode_id
-from tmlib.workflow import overview
+from tmlib.workflow import job_log, overview
+from tmlib.workflow.job_log import JobLog
 from tmlib.workflow.overview import JobLine, Standing
 from tmserver.commands.output import duration, print_json
 from tmserver.commands.user import open_database
@@ -19,14 +20,14 @@ _LIVE = (Standing.NEW, Standing.WAITING, Standing.RUNNING)
 
 @click.command()
 @click.argument("job")
-@click.option("-f", "--follow", is_flag=True, help="Wait until the job has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def logs(context: click.Context, job: str, follow: bool, as_json: bool) -> None:
-    """Show what the job of this number has printed.
+    """Show what the job of this number has printed, also while it runs.
 
     What it printed goes to standard output; which job it is and how it stands, to standard error.
-    With --follow the exit code tells whether it ended well.
+    With --follow the exit code tells whether it ended well, and --json prints at its end.
     """
     job_id = decode_id(job)
     with open_database() as database:
@@ -36,7 +37,8 @@ def logs(context: click.Context, job: str, follow: bool, as_json: bool) -> None:
             time.sleep(_POLL_SECONDS)
             reader.read()
     if as_json:
-        print_json(asdict(reader.line) | {"stdout": reader.stdout, "stderr": reader.stderr})
+        printed = {"stdout": reader.log.stdout.text, "stderr": reader.log.stderr.text}
+        print_json(asdict(reader.line) | printed)
     if follow and reader.line.state is not Standing.DONE:
         context.exit(1)
 
@@ -45,30 +47,29 @@ class _Reader:
     """Reads a job again and again, and prints what is new about it."""
 
     line: JobLine
+    log: JobLog
 
     def __init__(self, database: Database, job_id: int, *, quiet: bool) -> None:
         self._database = database
         self._job_id = job_id
         self._quiet = quiet
         self._told = ""
-        self.stdout = ""
-        self.stderr = ""
+        self._cursor: str | None = None
 
     def read(self) -> None:
         """Ask the ledger, and print what was not there before."""
-        before = self.stdout, self.stderr
         with self._database.session() as session:
             self.line = overview.get_job(session, now(), self._job_id)
-            self.stdout, self.stderr = overview.job_output(session, self._job_id)
+            self.log = job_log.read(session, self._job_id)
         if self._quiet:
             return
         told = _describe(self.line)
         if told != self._told:
             click.echo(told, err=True)
             self._told = told
-        for earlier, text in zip(before, (self.stdout, self.stderr), strict=True):
-            # another attempt starts from nothing
-            click.echo(text.removeprefix(earlier), nl=False)
+        new = self.log.after(self._cursor)
+        self._cursor = self.log.cursor
+        click.echo(new.stdout.text + new.stderr.text, nl=False)
 
 
 def _describe(job: JobLine) -> str:

@@ -38,3 +38,10 @@ def tell_threads(context: JobContext) -> None:
     numbers = {pa.cpu_count(), int(os.environ["OMP_NUM_THREADS"])}
     numbers |= {library["num_threads"] for library in threadpool_info()}
     print(*numbers)  # noqa: T201 - goes into the log
+
+
+def chat(context: JobContext) -> None:
+    """Tell something, and hang in C code that lets no other thread run."""
+    print("one\0", "zwölf", sep="\n")  # noqa: T201 - goes into the log
+    print("careful", file=sys.stderr)  # noqa: T201 - goes into the log
+    ctypes.PyDLL(None).pause()

@@ -16,9 +16,10 @@ from tests.tmlib.workflow import misbehaviour
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
-from tmlib.workflow import service
+from tmlib.workflow import job_log, service
 from tmlib.workflow.engine import EXIT_STOPPED
 from tmlib.workflow.execution import Worker
+from tmlib.workflow.job_log import JobLog
 from tmlib.workflow.models import Job, State
 from tmlib.workflow.steps import STEPS
 
@@ -68,6 +69,10 @@ class Submitted:
     def job(self) -> Job:
         with self.database.session() as session:
             return session.query(Job).filter_by(phase="run").one()
+
+    def log(self) -> JobLog:
+        with self.database.session() as session:
+            return job_log.read(session, self.job().id)
 
 
 def is_gone(process_id: int) -> bool:
@@ -129,6 +134,14 @@ def test_a_job_that_ends_is_left_alone_and_has_the_threads_it_may_use(
     job = submitted.job()
     assert (job.exitcode, job.error) == (0, None)
     assert job.stdout == "2\n"
+
+
+def test_what_a_job_prints_can_be_read_while_it_hangs(submitted: Submitted) -> None:
+    with submitted.worked_on(misbehaviour.chat) as process:
+        while (log := submitted.log()).stdout.end == 0:
+            assert process.is_alive()
+    assert (log.attempt, log.is_live) == (1, True)
+    assert (log.stdout.text, log.stderr.text) == ("one?\nzwölf\n", "careful\n")
 
 
 def wait_for_end(submitted: Submitted) -> Job:

@@ -2,7 +2,10 @@ from flask import Flask
 
 from tests.tmlib.jterator.user_modules.projects import project
 from tests.tmserver.conftest import Person
+from tmlib.db import Database
 from tmlib.ids import encode_id
+from tmlib.workflow import engine, job_log
+from tmlib.workflow.output import Tail
 
 
 def test_a_description_comes_back_as_it_was_sent(owner: Person, experiment: str) -> None:
@@ -37,13 +40,33 @@ def test_a_workflow_is_submitted_watched_and_killed(
     assert job["id"] == encode_id(queued[0])
     assert owner.get(f"{workflow}/jobs", step_name="metaextract", index=0, batch_size=5) == [job]
     assert owner.get(f"{workflow}/jobs", step_name="metaextract", step_phase="run") == []
-    assert owner.get(f"{workflow}/jobs/{job['id']}/log") == {"stdout": "", "stderr": ""}
+    log = owner.get(f"{workflow}/jobs/{job['id']}/log")
+    assert (log["stdout"], log["stderr"], log["live"]) == ("", "", True)
     owner.refused("GET", f"{workflow}/jobs/OTk5/log", 404)
 
     owner.post(f"{workflow}/kill")
     assert owner.get(f"{workflow}/status")["state"] == "TERMINATED"
     again = owner.request("POST", f"{workflow}/resubmit", json={"stage_name": "image_conversion"})
     assert again.json == answer
+
+
+def test_a_running_job_is_read_bit_by_bit(
+    database: Database, app: Flask, owner: Person, experiment: str
+) -> None:
+    owner.post(f"{experiment}/workflow/submit")
+    [job_id] = app.extensions["tmserver"].queue.job_ids
+    path = f"{experiment}/workflow/jobs/{encode_id(job_id)}/log"
+    with database.transaction() as session:
+        engine.claim(session, job_id, "node1:1", "node1", lease=30)
+        job_log.keep(session, job_id, 1, Tail("one\n"), Tail("hm\n"))
+    first = owner.get(path)
+    assert (first["stdout"], first["stderr"], first["continues"]) == ("one\n", "hm\n", False)
+    with database.transaction() as session:
+        job_log.keep(session, job_id, 1, Tail("one\ntwo\n"), Tail("hm\n"))
+    second = owner.get(path, cursor=first["cursor"])
+    assert (second["stdout"], second["stderr"], second["continues"]) == ("two\n", "", True)
+    assert (second["live"], second["stdout_start"]) == (True, 4)
+    assert "cursor" in owner.refused("GET", path, 400, query_string={"cursor": "x"})
 
 
 def test_what_failed_is_retried(app: Flask, owner: Person, experiment: str) -> None:

@@ -18,8 +18,9 @@ from tests.tmserver.commands.conftest import Tm
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
-from tmlib.workflow import engine, service
+from tmlib.workflow import engine, job_log, service
 from tmlib.workflow.engine import Claim, Outcome
+from tmlib.workflow.output import Tail
 from workers.queue import CeleryQueue
 
 __all__ = ["experiment"]
@@ -192,8 +193,12 @@ def test_logs_follow_a_job_until_it_has_ended(
         text=True,
     )
     assert following.stderr is not None
+    assert following.stdout is not None
     assert "running on node1" in following.stderr.readline()
-    end(database, taken, Outcome(0, stdout="all is well\n"))
+    with database.transaction() as session:
+        assert job_log.keep(session, taken.job_id, taken.attempt, Tail("so far\n"), Tail())
+    assert following.stdout.readline() == "so far\n"
+    end(database, taken, Outcome(0, stdout="so far\nall is well\n"))
     stdout, stderr = following.communicate(timeout=60)
     assert (following.returncode, stdout) == (0, "all is well\n")
     assert "done on node1" in stderr
