@@ -32,7 +32,7 @@ serve: setup ## start the server, its workers and its queue: make serve ARGS="--
 	@$(BIN)/tm serve $(ARGS)
 
 test: setup ## run all tests on both databases: make test ARGS="tests/tmclient -k retry"
-	@$(BIN)/python scripts/system_packages.py postgresql chromium shell
+	@$(BIN)/python scripts/system_packages.py postgresql chromium slurm shell
 	$(BIN)/python scripts/npm.py test
 	$(BIN)/python -m pytest $(ARGS)
 

@@ -99,7 +99,7 @@ setup(
     ),
     package_data={
         "": ["py.typed", "*.yaml", "*.mako"],
-        "tmserver": ["viewer/dist/**"],
+        "tmserver": ["viewer/dist/**", "slurm/*.sbatch"],
     },
     install_requires=REQUIREMENTS,
     extras_require={

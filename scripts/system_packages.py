@@ -1,6 +1,6 @@
 """Install what the machine itself has to bring, where that is possible: Debian or Ubuntu, as root.
 
-Usage: ``system_packages.py [venv] [postgresql] [chromium] [shell]``
+Usage: ``system_packages.py [venv] [postgresql] [chromium] [slurm] [shell]``
 
 Whatever is already there is left alone. What cannot be installed is named together with what
 that means; this never fails, the tests that need it say again why they are skipped.
@@ -27,6 +27,8 @@ def main(wanted: list[str]) -> None:
     if "chromium" in wanted and not any(map(shutil.which, BROWSERS)):
         # Ubuntu's package only points to a snap, which needs a running snap service
         install(["chromium"], "the viewer is tested in a real browser")
+    if "slurm" in wanted and not all(map(shutil.which, ("slurmctld", "slurmd", "munged"))):
+        install(["slurm-wlm", "munge"], "pools of workers are tested on a real Slurm")
     missing = [name for name in ("curl", "jq") if shutil.which(name) is None]
     if "shell" in wanted and missing:
         install(missing, "the examples of the documentation are run as they stand there")

@@ -17,6 +17,7 @@ _COMMANDS = (
     "status",
     "jobs",
     "logs",
+    "slurm",
     "db",
     "user",
     "generate-objects",
