@@ -132,13 +132,21 @@ def _submit(count: int, name: str, script: Path, options: Sequence[str]) -> None
 
 
 def _end(pool: Pool) -> None:
-    if pool.is_waiting:
-        # one that has been started meanwhile is left to the next call
-        _run("scancel", "--state", "PENDING", pool.job_id)
+    if pool.is_waiting and _is_held(pool):
+        _run("scancel", pool.job_id)
         return
     _run("scontrol", "update", f"JobId={pool.job_id}", f"Comment={_ENDING}")
     # a signal for the script alone; Slurm's own way to cancel kills it half a minute later
     _run("scancel", "--signal", "TERM", "--batch", pool.job_id)
+
+
+def _is_held(pool: Pool) -> bool:
+    """Keep a pool from being started; False if it has been meanwhile."""
+    try:
+        _run("scontrol", "hold", pool.job_id)
+    except Unavailable:
+        return False
+    return True
 
 
 def _run(
