@@ -13,6 +13,7 @@ from tmlib.errors import TmError
 _COMMANDS = (
     "demo",
     "serve",
+    "web",
     "worker",
     "status",
     "jobs",

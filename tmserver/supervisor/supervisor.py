@@ -4,7 +4,6 @@ import fcntl
 import logging
 import os
 import socket
-import sys
 import threading
 import time
 import urllib.error
@@ -18,7 +17,7 @@ from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict
 from tmlib.settings import Settings
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
-from tmserver.supervisor import pools, redis_server
+from tmserver.supervisor import pools, redis_server, web_server
 from tmserver.supervisor.child import Child
 
 logger = logging.getLogger(__name__)
@@ -154,13 +153,7 @@ class Supervisor:
         return environment
 
     def _web_server(self, environment: dict[str, str]) -> Child:
-        command = [
-            *(sys.executable, "-m", "gunicorn", "tmserver.wsgi:application"),
-            *("--bind", f"{self._host}:{self._port}"),
-            *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
-            *("--graceful-timeout", "5", "--timeout", "120", "--log-level", "warning"),
-            *("--logger-class", "tmserver.monitoring.web_log.Logger", "--no-control-socket"),
-        ]
+        command = web_server.command(f"{self._host}:{self._port}")
         return Child(
             "web server", command, environment, self._web_answers, self._log_dir, stop_seconds=10
         )
