@@ -77,6 +77,17 @@ class Settings(BaseSettings):
         default=400_000_000, gt=0, description="Largest image plane that is decoded, in pixels."
     )
 
+    cache_dir: Path | None = Field(
+        default=None,
+        description=(
+            "Folder for what can be made again, best on a local disk; cache in the data folder if "
+            "not set."
+        ),
+    )
+    column_cache_mb: int = Field(
+        default=8192, ge=1, description="Room there for columns of object tables, in MB."
+    )
+
     models_dir: Path | None = Field(
         default=None,
         description="Folder with models of neural networks; models in the data folder if not set.",
@@ -105,6 +116,11 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         """The database to use: the configured one, or SQLite in the data folder."""
         return self.database_url or f"sqlite:///{self.data_dir / 'tmserver.db'}"
+
+    @property
+    def resolved_cache_dir(self) -> Path:
+        """Where what can be made again is."""
+        return self.cache_dir or self.data_dir / "cache"
 
     @property
     def resolved_models_dir(self) -> Path:

@@ -10,6 +10,7 @@ from tmlib.accounts.attempts import LoginAttempts
 from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
+from tmlib.objects.column_cache import ColumnCache
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmlib.workflow import queue
@@ -23,6 +24,12 @@ class Services:
         self.settings = settings
         self.database = Database(settings.resolved_database_url)
         self.login_attempts = LoginAttempts(self.database)
+
+    @cached_property
+    def columns(self) -> ColumnCache:
+        """Columns of object tables, kept on disk."""
+        folder = self.settings.resolved_cache_dir / "columns"
+        return ColumnCache(folder, self.settings.column_cache_mb * 2**20)
 
     @cached_property
     def queue(self) -> queue.Queue:

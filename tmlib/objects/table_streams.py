@@ -81,7 +81,7 @@ def parquet_stream(schema: Any, tables: Iterable[Any]) -> Iterator[bytes]:
     tables
         Tables (``pyarrow.Table``) of that schema.
     """
-    outbox = _Outbox()
+    outbox = Outbox()
     n_rows = max(1, min(_MAX_ROWS, _CELLS // len(schema)))
     # numbers that were measured hardly repeat: dictionaries of them cost time and save nothing
     repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
@@ -100,7 +100,7 @@ def arrow_stream(schema: Any, tables: Iterable[Any]) -> Iterator[bytes]:
 
     The parameters are those of :func:`parquet_stream`.
     """
-    outbox = _Outbox()
+    outbox = Outbox()
     n_rows = max(1, min(_MAX_ROWS, _CELLS // len(schema)))
     with pa.ipc.new_stream(pa.PythonFile(outbox, "w"), schema) as writer:
         for table in join_tables(tables, n_rows):
@@ -109,7 +109,7 @@ def arrow_stream(schema: Any, tables: Iterable[Any]) -> Iterator[bytes]:
     yield outbox.take()
 
 
-class _Outbox(io.RawIOBase):
+class Outbox(io.RawIOBase):
     """A file that is written to, and emptied by whoever sends it on."""
 
     def __init__(self) -> None:
@@ -117,14 +117,17 @@ class _Outbox(io.RawIOBase):
         self._position = 0
 
     def writable(self) -> bool:
+        """Yes."""
         return True
 
     def write(self, content: Any, /) -> int:
+        """Keep a copy of what is written."""
         self._parts.append(bytes(content))
         self._position += len(self._parts[-1])
         return len(self._parts[-1])
 
     def tell(self) -> int:
+        """How much was written in all."""
         return self._position
 
     def take(self) -> bytes:

@@ -1,0 +1,155 @@
+"""Columns of object tables in the form that they are read fastest in: arrays mapped into memory.
+
+Everything here can be made again from the Parquet files and the database, so it may be deleted at
+any time. A column belongs to one version of its table and never changes; what was not used for the
+longest time makes room for what is new. The files are shared by all processes of a machine, whose
+memory they fill only as far as they are read.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tmlib.errors import Unavailable
+
+_TEMPORARY = ".tmp"
+_TOUCH_SECONDS = 60  # a use is noted no more often than this
+_FULL, _EMPTIED = 1.0, 0.9  # of the room: when it is made, and how much stays in use
+
+
+class ColumnCache:
+    """Arrays by version of a table and name of a column.
+
+    Parameters
+    ----------
+    folder
+        Where they are kept, best on a disk of the machine itself.
+    max_bytes
+        Room for all of them together.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.folder = folder
+        self.max_bytes = max_bytes
+
+    def read(self, version: str, name: str, dtype: str) -> NDArray[Any] | None:
+        """A column, read only and mapped into memory; None if it is not there."""
+        path = self._path(version, name, dtype)
+        try:
+            found = path.stat()
+            if time.time() - found.st_mtime > _TOUCH_SECONDS:
+                os.utime(path)
+            if not found.st_size:
+                return np.empty(0, dtype)
+            return np.asarray(np.memmap(path, dtype=dtype, mode="r"))
+        except FileNotFoundError:
+            return None
+
+    def write(
+        self, version: str, dtypes: Mapping[str, str], parts: Iterable[Sequence[NDArray[Any]]]
+    ) -> None:
+        """Store columns part by part; each appears complete or not at all.
+
+        Parameters
+        ----------
+        version
+            Of the table.
+        dtypes
+            NumPy's name of the type of each column, by name.
+        parts
+            Rows of all columns, in the order of `dtypes`.
+
+        Raises
+        ------
+        Unavailable
+            If the disk is full.
+        """
+        paths = [self._path(version, name, dtype) for name, dtype in dtypes.items()]
+        drafts = [_draft(path) for path in paths]
+        try:
+            with ExitStack() as stack:
+                _make_folder(self.folder / version)
+                files = [stack.enter_context(draft.open("wb")) for draft in drafts]
+                for part in parts:
+                    for file, column, dtype in zip(files, part, dtypes.values(), strict=True):
+                        file.write(np.ascontiguousarray(column, dtype).data.cast("B"))
+                for file in files:
+                    file.flush()
+                    os.fsync(file.fileno())
+            for draft, path in zip(drafts, paths, strict=True):
+                draft.replace(path)
+        except OSError as error:
+            raise _no_room(error) from error
+        finally:
+            for draft in drafts:
+                draft.unlink(missing_ok=True)
+        self._make_room(paths)
+
+    def read_texts(self, version: str, name: str) -> tuple[str, ...] | None:
+        """What the numbers of a column stand for; None if it is not there."""
+        try:
+            return tuple(json.loads(self._path(version, name, "texts").read_text()))
+        except FileNotFoundError:
+            return None
+
+    def write_texts(self, version: str, name: str, texts: Sequence[str]) -> None:
+        """Store what the numbers of a column stand for."""
+        path = self._path(version, name, "texts")
+        draft = _draft(path)
+        try:
+            _make_folder(path.parent)
+            draft.write_text(json.dumps(list(texts)))
+            draft.replace(path)
+        except OSError as error:
+            raise _no_room(error) from error
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _path(self, version: str, name: str, suffix: str) -> Path:
+        digest = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+        return self.folder / version / f"{digest}.{suffix}"
+
+    def _make_room(self, new: Sequence[Path]) -> None:
+        """Remove what was not used for the longest time, but never what has just come."""
+        used = []
+        for path in self.folder.glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):
+                found = path.stat()
+                used.append((found.st_mtime, found.st_size, path))
+        total = sum(size for _, size, _ in used)
+        if total <= _FULL * self.max_bytes:
+            return
+        keep = set(new)
+        for _, size, path in sorted(used):
+            if total <= _EMPTIED * self.max_bytes:
+                break
+            if path not in keep:
+                path.unlink(missing_ok=True)
+                total -= size
+                with contextlib.suppress(OSError):  # others are still in it
+                    path.parent.rmdir()
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _no_room(error: OSError) -> Unavailable:
+    return Unavailable(
+        f"The server cannot keep columns of the object table ({error.strerror}): ask its "
+        "administrator to look at TM_CACHE_DIR and TM_COLUMN_CACHE_MB."
+    )

@@ -1,0 +1,104 @@
+"""What a column of an object table is, and values of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["metadata", "feature", "result"]
+ValueType = Literal["float", "integer", "boolean", "text"]
+
+
+class GivenLabels(NamedTuple):
+    """What a tool has said of objects; see :class:`tmlib.tools.labels.Labels`."""
+
+    mapobject_ids: NDArray[np.int64]
+    tpoints: NDArray[np.int32]
+    values: NDArray[Any]
+    texts: tuple[str, ...] | None
+
+
+class LabelSource(NamedTuple):
+    """A tool result: its name, what identifies it for ever, and how its labels are read."""
+
+    name: str
+    key: str
+    is_text: bool
+    read: Callable[[], GivenLabels]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; ``key`` says within a version of the table which content it has."""
+
+    name: str
+    kind: Kind
+    type: ValueType
+    key: str
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """Values of a column.
+
+    Attributes
+    ----------
+    numbers
+        Shape (n,). What is not finite, or negative in columns of whole numbers, is missing.
+    texts
+        What the numbers stand for, sorted; None if they stand for themselves.
+    """
+
+    numbers: NDArray[Any]
+    texts: tuple[str, ...] | None = None
+
+    @property
+    def is_missing(self) -> NDArray[np.bool_]:
+        """Which values are missing, shape (n,)."""
+        is_float = self.numbers.dtype.kind == "f"
+        missing = ~np.isfinite(self.numbers) if is_float else self.numbers < 0
+        return np.asarray(missing, np.bool_)
+
+    def of(self, rows: NDArray[np.intp]) -> "ColumnValues":
+        """Those of some rows."""
+        return ColumnValues(self.numbers[rows], self.texts)
+
+
+def join_labels(
+    labels: GivenLabels, mapobject_ids: NDArray[np.int64], tpoints: NDArray[np.int32]
+) -> ColumnValues:
+    """Labels of the objects in some rows; those without one are missing.
+
+    Parameters
+    ----------
+    labels
+        What is known.
+    mapobject_ids, tpoints
+        Which objects, both of shape (n,).
+    """
+    texts, values = labels.texts, labels.values
+    found: NDArray[Any] = np.full(len(mapobject_ids), np.nan)
+    if texts is not None:
+        found = np.full(len(mapobject_ids), -1, np.int32)
+        order = np.array(sorted(range(len(texts)), key=[*map(_rank, texts)].__getitem__), np.intp)
+        values = np.argsort(order)[values] if len(order) else values
+        texts = tuple(texts[code] for code in order)
+    for tpoint in np.unique(labels.tpoints):
+        known = np.flatnonzero(labels.tpoints == tpoint)
+        known = known[np.argsort(labels.mapobject_ids[known], kind="stable")]
+        ids = labels.mapobject_ids[known]
+        rows = np.flatnonzero(tpoints == tpoint)
+        places = np.minimum(np.searchsorted(ids, mapobject_ids[rows]), len(ids) - 1)
+        is_known = ids[places] == mapobject_ids[rows]
+        found[rows[is_known]] = values[known[places[is_known]]]
+    return ColumnValues(found, texts)
+
+
+def _rank(text: str) -> tuple[float, str]:
+    """Classes with numbers for names come in the order of these, before all others."""
+    try:
+        return float(text), text
+    except ValueError:
+        return float("inf"), text

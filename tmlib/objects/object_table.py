@@ -1,0 +1,289 @@
+"""The table of all objects of a type: a column per feature, per tool result and per fact.
+
+A table is of one version of the values: the list of Parquet files that was read first says which.
+Rows are in order of time point, plane, site and label. Columns are read when they are asked for,
+once for each version; see :mod:`tmlib.objects.column_cache`.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tmlib.db import Database
+from tmlib.errors import BadInput, Conflict
+from tmlib.objects.column_cache import ColumnCache
+from tmlib.objects.columns import Column, ColumnValues, LabelSource, ValueType, join_labels
+from tmlib.objects.feature_files import FeatureFile, Vanished, list_files, merge
+from tmlib.objects.models import Mapobject
+from tmlib.objects.object_places import Place, places_of, read_outlined
+from tmlib.objects.selection import EVERYTHING, Selection, check_selection
+from tmlib.objects.service import get_mapobject_type
+from tmlib.storage import ExperimentStorage
+
+_ROWS = {"mapobject_id": "i8", "label": "i4", "ref_id": "i4", "tpoint": "i4", "zplane": "i4"}
+_OUTLINED: dict[str, str] = {"is_border": "u1", "centroid_y": "f8", "centroid_x": "f8"}
+_TYPES: dict[str, ValueType] = {"f8": "float", "u1": "boolean", "i4": "integer", "i8": "integer"}
+_FORMAT = "1"  # of the cached columns
+
+
+def open_table(
+    database: Database,
+    storage: ExperimentStorage,
+    cache: ColumnCache,
+    mapobject_type_id: int,
+    results: Sequence[LabelSource] = (),
+) -> "ObjectTable":
+    """The table of a type as it is now.
+
+    Parameters
+    ----------
+    database, storage
+        Of the experiment.
+    cache
+        Where columns are kept.
+    mapobject_type_id
+        Type of the objects.
+    results
+        What tools have said of them.
+
+    Raises
+    ------
+    NotFound
+        If there is no such type.
+    Conflict
+        If the objects are replaced by others at this moment.
+    """
+    with database.session() as session:
+        found = get_mapobject_type(session, storage.experiment_id, mapobject_type_id)
+        files = list_files(session, storage, mapobject_type_id)
+        places = places_of(session, found)
+        layout = None if files else _objects_of_layout(session, found.experiment_id, found.id)
+    if layout is None:
+        names = [file.path.name for file in files]
+    else:
+        names = [",".join(map(str, layout["mapobject_id"].tolist()))]
+    text = "/".join([_FORMAT, str(storage.root), str(mapobject_type_id), *sorted(names)])
+    content = _digest(text)
+    has_planes = bool(files) or not found.is_static
+    shown = ["mapobject_id", *(("label", "tpoint", "zplane") if has_planes else ())]
+    dtypes = {name: _ROWS[name] for name in shown} | _OUTLINED
+    if found.is_static:
+        del dtypes["is_border"]
+    columns = [Column(name, "metadata", _TYPES[dtype], name) for name, dtype in dtypes.items()]
+    columns += [
+        Column(name, "metadata", "integer" if place.texts is None else "text", name)
+        for name, place in places.items()
+    ]
+    columns += [Column(one.name, "feature", "float", one.key) for one in found.features]
+    columns += [
+        Column(one.name, "result", "text" if one.is_text else "float", one.key) for one in results
+    ]
+    table = ObjectTable(
+        database=database,
+        storage=storage,
+        cache=cache,
+        mapobject_type_id=mapobject_type_id,
+        content=content,
+        version=_digest(content, *(place.digestible for place in places.values())),
+        columns=tuple(columns),
+        files=tuple(files),
+        places=places,
+        results={one.key: one for one in results},
+        layout=layout,
+    )
+    table.read_rows()
+    return table
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.blake2b("/".join(texts).encode(), digest_size=12).hexdigest()
+
+
+def _objects_of_layout(
+    session: Session, experiment_id: int, type_id: int
+) -> dict[str, NDArray[Any]]:
+    """Rows of a type that has no values: plates, wells or sites, or nothing yet."""
+    found = session.execute(
+        select(Mapobject.id, Mapobject.ref_id)
+        .where(Mapobject.experiment_id == experiment_id, Mapobject.mapobject_type_id == type_id)
+        .order_by(Mapobject.ref_id, Mapobject.id)
+    ).all()
+    ids = np.array([row[0] for row in found], np.int64)
+    refs = np.array([row[1] for row in found], np.int32)
+    zeros = np.zeros(len(ids), np.int32)
+    return {"mapobject_id": ids, "label": zeros, "ref_id": refs, "tpoint": zeros, "zplane": zeros}
+
+
+@dataclass(frozen=True)
+class ObjectTable:
+    """All objects of a type at one version of their values, made by :func:`open_table`.
+
+    ``content`` changes with the objects and their values, ``version`` also with the names of plates
+    and wells.
+    """
+
+    database: Database
+    storage: ExperimentStorage
+    cache: ColumnCache
+    mapobject_type_id: int
+    content: str
+    version: str
+    columns: tuple[Column, ...]
+    files: tuple[FeatureFile, ...]
+    places: Mapping[str, Place]
+    results: Mapping[str, LabelSource]
+    layout: Mapping[str, NDArray[Any]] | None
+    rows: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are: one per object, time point and plane."""
+        return len(self.rows["mapobject_id"])
+
+    def find(self, name: str) -> Column:
+        """The column with a name.
+
+        Where columns of several kinds have the name, ``feature:Area`` says which one is meant.
+
+        Raises
+        ------
+        BadInput
+            If there is none, or several.
+        """
+        found = [column for column in self.columns if column.name == name]
+        if not found:
+            kind, _, rest = name.partition(":")
+            found = [one for one in self.columns if (one.kind, one.name) == (kind, rest)]
+        if len(found) > 1:
+            choices = " or ".join(f'"{column.kind}:{name}"' for column in found)
+            raise BadInput(f'There are several columns "{name}": say {choices}.')
+        if not found:
+            close = difflib.get_close_matches(name, [one.name for one in self.columns], n=1)
+            hint = f'did you mean "{close[0]}"?' if close else "ask for the list of columns."
+            raise BadInput(f'There is no column "{name[:80]}": {hint}')
+        return found[0]
+
+    def values(self, column: Column) -> ColumnValues:
+        """Values of a column, one per row."""
+        [values] = self.values_of([column])
+        return values
+
+    def values_of(self, columns: Sequence[Column]) -> list[ColumnValues]:
+        """Values of columns; features that were never asked for are read in one go."""
+        keys = {column.key: "f8" for column in columns if column.kind == "feature"}
+        features = self._cached("feature", keys, lambda missing: self._read_features(missing))
+        return [
+            ColumnValues(features[column.key]) if column.kind == "feature" else self._other(column)
+            for column in columns
+        ]
+
+    def version_of(self, column: Column) -> str:
+        """Changes when a value of a column does."""
+        return _digest(self.version, column.kind, column.key)
+
+    def select(self, selection: Selection = EVERYTHING) -> NDArray[np.bool_]:
+        """Which rows lie in a part of the experiment, shape (n,).
+
+        Raises
+        ------
+        NotFound
+            If there is no such plate, well, site or time point.
+        BadInput
+            If the selection does not fit the type.
+        """
+        with self.database.session() as session:
+            found = get_mapobject_type(session, self.storage.experiment_id, self.mapobject_type_id)
+            check_selection(session, found, selection)
+        chosen = np.ones(self.n_rows, bool)
+        for name, place in self.places.items():
+            wanted = getattr(selection, name)
+            if wanted is not None:
+                chosen &= place.equals(self.rows["ref_id"], wanted)
+        if selection.tpoint is not None and self.layout is None:
+            chosen &= self.rows["tpoint"] == selection.tpoint
+        return chosen
+
+    def read_rows(self) -> None:
+        """Read what identifies the rows; called once."""
+        if self.layout is not None:
+            self.rows.update(self.layout)
+            return
+        self.rows.update(self._cached("rows", _ROWS, lambda _: self._read_identifiers()))
+
+    def _other(self, column: Column) -> ColumnValues:
+        if column.kind == "result":
+            return self._labels(self.results[column.key])
+        if column.name in self.places:
+            return self.places[column.name].values(self.rows["ref_id"])
+        if column.name in self.rows:
+            return ColumnValues(self.rows[column.name])
+        found = self._cached("outlined", _OUTLINED, lambda _: self._read_outlined())
+        return ColumnValues(found[column.name])
+
+    def _cached(
+        self,
+        kind: str,
+        dtypes: Mapping[str, str],
+        read: Callable[[list[str]], Iterator[Sequence[NDArray[Any]]]],
+    ) -> dict[str, NDArray[Any]]:
+        """Columns from the cache, into which those that are missing are read first."""
+        found: dict[str, NDArray[Any]] = {}
+        for _ in range(2):
+            missing = {}
+            for name, dtype in dtypes.items():
+                array = self.cache.read(self.content, f"{kind}/{name}", dtype)
+                if array is None:
+                    missing[name] = dtype
+                else:
+                    found[name] = array
+            if not missing:
+                return found
+            named = {f"{kind}/{name}": dtype for name, dtype in missing.items()}
+            try:
+                self.cache.write(self.content, named, read(list(missing)))
+            except Vanished:
+                break
+        raise Conflict("The objects were replaced while their values were read: try again.")
+
+    def _planes(self, keys: Sequence[str]) -> Iterator[tuple[int, int, Any]]:
+        for tpoint, zplane in sorted({(file.tpoint, file.zplane) for file in self.files}):
+            plane = [file for file in self.files if (file.tpoint, file.zplane) == (tpoint, zplane)]
+            for table in merge(plane, keys):
+                yield tpoint, zplane, table
+
+    def _read_identifiers(self) -> Iterator[Sequence[NDArray[Any]]]:
+        for tpoint, zplane, table in self._planes([]):
+            n = table.num_rows
+            ids = [table[name].to_numpy() for name in ("mapobject_id", "label", "site_id")]
+            yield [*ids, np.full(n, tpoint, np.int32), np.full(n, zplane, np.int32)]
+
+    def _read_features(self, keys: Sequence[str]) -> Iterator[Sequence[NDArray[Any]]]:
+        if self.layout is not None:
+            yield [np.full(self.n_rows, np.nan)] * len(keys)
+        for _, _, table in self._planes(keys):
+            yield [table[key].to_numpy() for key in keys]
+
+    def _read_outlined(self) -> Iterator[Sequence[NDArray[Any]]]:
+        with self.database.session() as session:
+            found = get_mapobject_type(session, self.storage.experiment_id, self.mapobject_type_id)
+            yield read_outlined(session, found, self.rows)
+
+    def _labels(self, source: LabelSource) -> ColumnValues:
+        name = f"result/{source.key}"
+        dtype = "i4" if source.is_text else "f8"
+        numbers = self.cache.read(self.content, name, dtype)
+        texts = self.cache.read_texts(self.content, name) if source.is_text else None
+        if numbers is None or (source.is_text and texts is None):
+            joined = join_labels(source.read(), self.rows["mapobject_id"], self.rows["tpoint"])
+            if joined.texts is not None:
+                self.cache.write_texts(self.content, name, joined.texts)
+            self.cache.write(self.content, {name: dtype}, [[joined.numbers]])
+            return joined
+        return ColumnValues(numbers, texts)

@@ -1,0 +1,128 @@
+"""Values of one column for all objects of a type, as arrays that need no parsing."""
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from flask import Response, request
+from pydantic import Field
+
+from tmlib.errors import BadInput
+from tmlib.objects.columns import Column, ColumnValues
+from tmlib.objects.object_places import objects_in_box
+from tmlib.objects.object_table import ObjectTable, open_table
+from tmlib.objects.selection import Selection
+from tmlib.objects.service import get_mapobject_type
+from tmlib.objects.tiles import TILE_SIZE
+from tmlib.objects.value_streams import KeyedValues, ValueFormat
+from tmlib.tools.label_columns import label_sources
+from tmserver.access import ExperimentAccess
+from tmserver.api.object_tables import SelectionQuery
+from tmserver.compression import accepted_coding, compressed_response
+from tmserver.negotiation import accepted_form
+from tmserver.routing import Routes
+from tmserver.schemas import Index, Text
+
+routes = Routes("object_values")
+
+ColumnName = Annotated[Text, Field(min_length=1, max_length=300, examples=["Morphology_Area"])]
+_TileNumber = Annotated[Index | None, Field(examples=[None])]
+
+
+class ValuesQuery(SelectionQuery):
+    """Which column and which objects: all, or those of a place on the plate, or of a tile.
+
+    ``x``, ``y`` and ``z`` are those of the map's tiles. ``dtype`` is the type of floating-point
+    numbers.
+    """
+
+    column: ColumnName
+    dtype: Literal["float32", "float64"] = "float64"
+    x: _TileNumber = None
+    y: _TileNumber = None
+    z: _TileNumber = None
+    format: Literal["arrow", "binary"] | None = None
+
+
+@routes.get(
+    "/api/experiments/<experiment_id>/mapobject_types/<mapobject_type_id>/values",
+    permits="read",
+    raises=(409,),
+    media=tuple(one.media_type for one in ValueFormat),
+    success=(200, 304),
+)
+def get_values(access: ExperimentAccess, mapobject_type_id: int, query: ValuesQuery) -> Response:
+    """Get the values of a feature, of a tool result or of metadata, keyed by mapobject id.
+
+    They come as Arrow IPC stream, or in a plain form for browsers. The header ``ETag`` changes
+    when the values do.
+    """
+    table = opened_table(access, mapobject_type_id)
+    column = table.find(query.column)
+    value_format = ValueFormat(query.format) if query.format else accepted_form(ValueFormat)
+    value_format = value_format or ValueFormat.ARROW
+    asked = query.model_dump_json(exclude={"format"})
+    form = f"{asked}/{value_format}/{accepted_coding()}"
+    etag = hashlib.blake2b(
+        f"{table.version_of(column)}/{form}".encode(), digest_size=16
+    ).hexdigest()
+    if request.if_none_match.contains_weak(etag):
+        response = Response(status=304)
+    else:
+        found = _keyed_values(access, table, column, query)
+        parts = found.arrow() if value_format is ValueFormat.ARROW else found.binary()
+        response = compressed_response(parts, value_format.media_type)
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.update(("Accept", "Accept-Encoding"))
+    return response
+
+
+def opened_table(access: ExperimentAccess, mapobject_type_id: int) -> ObjectTable:
+    """The table of a type as it is now."""
+    results = label_sources(access.database, access.storage, mapobject_type_id)
+    return open_table(
+        access.database, access.storage, access.services.columns, mapobject_type_id, results
+    )
+
+
+def _keyed_values(
+    access: ExperimentAccess, table: ObjectTable, column: Column, query: ValuesQuery
+) -> KeyedValues:
+    selection = Selection(**query.model_dump(include=set(SelectionQuery.model_fields)))
+    chosen = table.select(selection)
+    box = _tile_box(access, query)
+    if box is not None:
+        with access.database.session() as session:
+            found = get_mapobject_type(session, access.experiment_id, table.mapobject_type_id)
+            ids = objects_in_box(session, found, box, query.tpoint)
+        chosen &= np.isin(table.rows["mapobject_id"], ids)
+    rows: Any = slice(None) if chosen.all() else np.flatnonzero(chosen)
+    values = table.values(column)
+    numbers = values.numbers[rows]
+    if column.type == "float":
+        numbers = numbers.astype(query.dtype, copy=False)
+    return KeyedValues(
+        version=table.version,
+        name=column.name,
+        mapobject_ids=table.rows["mapobject_id"][rows],
+        tpoints=table.rows["tpoint"][rows] if query.tpoint is None else None,
+        values=ColumnValues(numbers, values.texts),
+    )
+
+
+def _tile_box(access: ExperimentAccess, query: ValuesQuery) -> tuple[int, int, int, int] | None:
+    """The part of the map that a tile shows, in its pixels: (min_x, min_y, max_x, max_y)."""
+    tile = (query.x, query.y, query.z)
+    if tile == (None, None, None):
+        return None
+    if query.x is None or query.y is None or query.z is None:
+        raise BadInput('A tile has "x", "y" and "z": send all of them or none.')
+    map_levels = access.experiment.map_levels or 0
+    if query.z >= map_levels:
+        raise BadInput(
+            f"There is no zoom level {query.z}: the map of the experiment has {map_levels}, "
+            "counted from 0."
+        )
+    size = TILE_SIZE * 2 ** (map_levels - 1 - query.z)
+    return query.x * size, query.y * size, (query.x + 1) * size, (query.y + 1) * size
