@@ -24,6 +24,8 @@ def main(wanted: list[str]) -> None:
         install([f"python{version}-venv"], "virtual environments can be created")
     if "postgresql" in wanted and not (os.environ.get("TM_TEST_POSTGRES_URL") or has_postgis()):
         install_postgis()
+    if "postgresql" in wanted and shutil.which("pgbouncer") is None:
+        install(["pgbouncer"], "the database is used by way of a pooler as well")
     if "chromium" in wanted and not any(map(shutil.which, BROWSERS)):
         # Ubuntu's package only points to a snap, which needs a running snap service
         install(["chromium"], "the viewer is tested in a real browser")

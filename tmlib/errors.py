@@ -63,3 +63,7 @@ class Unavailable(TmError):  # noqa: N818 - see BadInput
     """Something the server needs (disk space, the queue) is not there at the moment."""
 
     status_code = 503
+
+
+class DatabaseBusy(Unavailable):
+    """The database refused something for the moment; trying again may go well."""

@@ -25,6 +25,9 @@ from tmlib.db.spatial import is_schema_object
 
 _LOCK_KEY = 7_461_011  # any number that nothing else in the database locks
 
+# Who waits for a table makes all wait that come later, also those who only want to read it.
+_LOCK_SECONDS = 5
+
 
 def _config() -> Config:
     config = Config()
@@ -38,6 +41,12 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """Create the tables or bring them to a revision, in one transaction.
 
     Several processes may do this at the same time: the second waits and finds nothing to do.
+
+    Raises
+    ------
+    DatabaseBusy
+        If somebody uses a table that is to be changed, and does not let go of it. Nothing was
+        changed then.
     """
     _run(database, lambda config: command.upgrade(config, revision))
 
@@ -54,7 +63,9 @@ def _run(database: Database, action: Callable[[Config], None]) -> None:
         connection.begin(),
     ):
         if not database.is_sqlite:
+            connection.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
         config.attributes["connection"] = connection
         action(config)
 

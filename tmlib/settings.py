@@ -30,6 +30,31 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy URL of a PostgreSQL database with PostGIS; SQLite if not set.",
     )
+    web_connections: int = Field(
+        default=8,
+        ge=1,
+        description="Connections of a web server process to PostgreSQL, as many as its threads.",
+    )
+    connect_seconds: float = Field(
+        default=10, gt=0, description="How long to wait for a connection to PostgreSQL."
+    )
+    statement_seconds: float = Field(
+        default=60, ge=0, description="How long a statement of a request may take; 0 for ever."
+    )
+    lock_seconds: float = Field(
+        default=10, ge=0, description="How long it may wait for what others change; 0 for ever."
+    )
+    job_statement_seconds: float = Field(
+        default=7200, ge=0, description="How long a statement of a job or command may take."
+    )
+    job_lock_seconds: float = Field(
+        default=120, ge=0, description="How long it may wait for what others change."
+    )
+    idle_transaction_seconds: float = Field(
+        default=900,
+        ge=0,
+        description="After this long without a statement PostgreSQL ends a transaction.",
+    )
     broker_url: str | None = Field(
         default=None, description="URL of the Redis that carries job ids; a private one if not set."
     )

@@ -8,7 +8,7 @@ from flask import current_app
 
 from tmlib.accounts.attempts import LoginAttempts
 from tmlib.accounts.models import User
-from tmlib.db import Database
+from tmlib.db import Database, Process
 from tmlib.experiments.models import Experiment
 from tmlib.objects.column_cache import ColumnCache
 from tmlib.settings import Settings
@@ -22,7 +22,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.database = Database(settings.resolved_database_url)
+        self.database = Database.of(settings, Process.WEB)
         self.login_attempts = LoginAttempts(self.database)
 
     @cached_property

@@ -5,10 +5,11 @@ import secrets
 
 from flask import Flask, Response, request
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from werkzeug.exceptions import HTTPException
 
 from tmlib.accounts.attempts import TooManyAttempts
-from tmlib.errors import NotLoggedIn, TmError
+from tmlib.errors import DatabaseBusy, NotLoggedIn, TmError
 from tmserver.schemas import Error, ErrorDescription
 
 _logger = logging.getLogger(__name__)
@@ -18,6 +19,9 @@ _MESSAGES = {
     405: "{request.path} does not take {request.method}: see the document at /api/openapi.json.",
     413: "The request is too large: send less at once.",
 }
+
+_RETRY_AFTER = "2"
+_NO_CONNECTION = "All connections to the database are in use: try again when there is less to do."
 
 
 def register(app: Flask) -> None:
@@ -31,11 +35,16 @@ def answer(error: Exception) -> Response:
         response = _respond(error.status_code, type(error).__name__, error.message)
         if isinstance(error, TooManyAttempts):
             response.headers["Retry-After"] = str(error.retry_after)
+        if isinstance(error, DatabaseBusy):
+            _logger.warning("%s %s: %s", request.method, request.path, error.__cause__ or error)
+            response.headers["Retry-After"] = _RETRY_AFTER
         if isinstance(error, NotLoggedIn):
             response.headers["WWW-Authenticate"] = 'Bearer realm="tmserver"'
         return response
     if isinstance(error, HTTPException):
         return _answer_http(error)
+    if isinstance(error, NoConnection):
+        return answer(DatabaseBusy(_NO_CONNECTION))
     if isinstance(error, IntegrityError):
         _logger.warning("conflict in %s %s", request.method, request.path, exc_info=error)
         return _respond(

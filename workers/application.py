@@ -18,7 +18,7 @@ from celery.signals import (
 
 import tmlib.schema  # noqa: F401 - registers all tables before the first query
 from tmlib import logs
-from tmlib.db import Database
+from tmlib.db import Database, Process
 from tmlib.settings import Settings
 from tmlib.workflow.execution import Worker
 from tmlib.workflow.guard import Guard
@@ -45,7 +45,7 @@ def _open(**_: Any) -> None:
     global _worker
     settings = Settings()
     guard = Guard(settings)
-    database = Database(settings.resolved_database_url)
+    database = Database.of(settings, Process.WORKER)
     _worker = Worker(database, CeleryQueue(settings), settings, guard)
 
 

@@ -7,7 +7,7 @@ import logging
 import threading
 from datetime import timedelta
 
-from tmlib.db import Database
+from tmlib.db import Database, Process
 from tmlib.db.base import now
 from tmlib.settings import Settings
 from tmlib.uploads.resuming import remove_expired
@@ -38,7 +38,7 @@ class Recovery:
         The connection is closed afterwards, so that pool processes that are forked later do not
         inherit it.
         """
-        database = Database(self._settings.resolved_database_url)
+        database = Database.of(self._settings, Process.RECOVERY)
         try:
             job_ids = [
                 job_id

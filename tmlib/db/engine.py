@@ -1,17 +1,28 @@
 """Connections and transactions, the same way on SQLite and PostgreSQL."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from weakref import WeakSet
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
+
+from tmlib.db.connections import Connections, Process
+from tmlib.db.failures import explain
+from tmlib.settings import Settings
 
 _BUSY_SECONDS = 60
+
+_engines: WeakSet[Engine] = WeakSet()
+
+# never collected, since SQLite does not bear that another process closes a connection
+_inherited: list[Pool] = []
 
 
 class Database:
@@ -21,18 +32,26 @@ class Database:
     ----------
     url
         SQLAlchemy URL, of SQLite (a file) or of PostgreSQL with PostGIS.
+    connections
+        How many to PostgreSQL, and with which limits.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connections: Connections | None = None) -> None:
         parsed = make_url(url)
         if parsed.get_backend_name() == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg2")
-            self.engine = create_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=10)
+            self.engine = _create_postgresql(parsed, connections or Connections())
         else:
             if parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             self.engine = create_engine(parsed)
             _prepare_sqlite(self.engine)
+        event.listen(self.engine, "handle_error", explain, retval=True)
+        _engines.add(self.engine)
+
+    @classmethod
+    def of(cls, settings: Settings, process: Process) -> Self:
+        """The installation's database, as one kind of process uses it."""
+        return cls(settings.resolved_database_url, Connections.of(settings, process))
 
     @property
     def is_sqlite(self) -> bool:
@@ -59,13 +78,41 @@ class Database:
         ):
             yield session
 
-    def dispose(self) -> None:
-        """Close all connections; a process that was forked calls this before its first use."""
-        self.engine.dispose(close=False)
-
     def close(self) -> None:
         """Close all connections for good."""
         self.engine.dispose()
+
+
+def _create_postgresql(url: URL, connections: Connections) -> Engine:
+    """An engine that connects again when the server was away, and limits every transaction."""
+    arguments = connections.driver_arguments
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg2"),
+        # what the URL says counts more
+        connect_args={name: arguments[name] for name in arguments.keys() - url.query.keys()},
+        pool_pre_ping=True,
+        pool_size=connections.kept,
+        max_overflow=connections.more,
+        pool_timeout=connections.connect_seconds,
+    )
+    limits = connections.transaction_limits
+    if limits:
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql(limits)
+
+    return engine
+
+
+def _forget_connections() -> None:
+    """Leave the connections of the parent process alone: each process opens its own."""
+    for engine in _engines:
+        _inherited.append(engine.pool)
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forget_connections)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -4,10 +4,14 @@ import errno
 import re
 
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from tmlib.errors import TmError, Unavailable
 
-_AWAY = (OperationalError, InterfaceError, Unavailable, ConnectionError, TimeoutError)
+_AWAY = (
+    *(OperationalError, InterfaceError, NoConnection),
+    *(Unavailable, ConnectionError, TimeoutError),
+)
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 

@@ -21,7 +21,7 @@ from typing import Any, NoReturn, Self
 
 import psutil
 
-from tmlib.db import Database
+from tmlib.db import Database, Process
 from tmlib.settings import Settings
 from tmlib.workflow import engine, job_log
 from tmlib.workflow.engine import Claim, LeaseLost, Outcome
@@ -120,7 +120,7 @@ class _Watch:
         self._channel = channel
         self._output = output
         self._lease_seconds = settings.lease_seconds
-        self._database = Database(settings.resolved_database_url)
+        self._database = Database.of(settings, Process.GUARD)
         self._process = psutil.Process(os.getppid())
         self._started: dict[int, psutil.Process] = {}
         self._empty = self._resident()

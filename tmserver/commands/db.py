@@ -3,7 +3,7 @@
 import click
 
 from tmlib import schema
-from tmlib.db import Database
+from tmlib.db import Database, Process
 from tmlib.errors import Conflict
 from tmlib.settings import Settings
 
@@ -47,4 +47,4 @@ def check() -> None:
 
 
 def _connect() -> Database:
-    return Database(Settings().resolved_database_url)
+    return Database.of(Settings(), Process.COMMAND)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tmlib import schema
 from tmlib.accounts import service
-from tmlib.db import Database
+from tmlib.db import Database, Process
 from tmlib.settings import Settings
 
 _PASSWORD_VARIABLE = "TM_PASSWORD"  # noqa: S105 - a name, not a secret
@@ -94,7 +94,7 @@ def _set_active(name: str, *, is_active: bool) -> None:
 @contextmanager
 def open_database() -> Iterator[Database]:
     """The installation's database, with tables if it is a new one."""
-    database = Database(Settings().resolved_database_url)
+    database = Database.of(Settings(), Process.COMMAND)
     if schema.current_revision(database) is None:
         schema.upgrade(database)
     try:

@@ -15,7 +15,7 @@ from rich.console import Console
 from tmclient import TmClient
 from tmclient.commands.workflow import describe_failure
 from tmlib.accounts import service
-from tmlib.db import Database
+from tmlib.db import Database, Process
 from tmlib.errors import BadInput, NotFound, TmError
 from tmlib.jterator.project import Project
 from tmlib.settings import Settings
@@ -126,7 +126,7 @@ def _watched(supervisor: Supervisor) -> Iterator[None]:
 def _create_login(settings: Settings) -> Login:
     """The demo's user, with a new password or that of ``TM_DEMO_PASSWORD``."""
     login = Login(_USER, os.environ.get("TM_DEMO_PASSWORD") or secrets.token_urlsafe(9))
-    database = Database(settings.resolved_database_url)
+    database = Database.of(settings, Process.COMMAND)
     try:
         with database.transaction() as session:
             try:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from tmlib import schema
-from tmlib.db import Database
+from tmlib.db import Database, Process
 from tmlib.errors import BadInput, Conflict
 from tmlib.settings import Settings
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
@@ -111,7 +111,7 @@ class Supervisor:
     def _start(self) -> None:
         check_port(self._host, self._port)
         self._lock = _lock(self._settings.data_dir / "run")
-        database = Database(self._settings.resolved_database_url)
+        database = Database.of(self._settings, Process.COMMAND)
         schema.upgrade(database)
         database.close()
         _ = self._settings.signing_key

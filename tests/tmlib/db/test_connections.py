@@ -1,0 +1,156 @@
+"""Time limits, pools, forks, and a server that goes away."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import URL, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
+
+from tests.services import pgbouncer, postgresql
+from tmlib.db import Connections, Database, Process
+from tmlib.db import engine as engines
+from tmlib.errors import DatabaseBusy
+from tmlib.settings import Settings
+from tmlib.workflow import failures
+
+BACKEND = text("SELECT pg_backend_pid()")
+
+
+@pytest.fixture
+def busy(postgresql_url: str) -> Iterator[Database]:
+    """A database whose users wait for a moment only."""
+    connections = Connections(
+        kept=1, more=0, connect_seconds=0.2, statement_seconds=0.3, lock_seconds=0.2
+    )
+    database = Database(postgresql_url, connections)
+    yield database
+    database.close()
+
+
+def test_processes_are_limited_as_the_settings_say(postgresql_url: str) -> None:
+    settings = Settings(database_url=postgresql_url, job_lock_seconds=0, web_connections=3)
+    show = text(
+        "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'), "
+        "current_setting('application_name')"
+    )
+    found = {}
+    for process in Process:
+        database = Database.of(settings, process)
+        with database.session() as session:
+            found[process] = tuple(session.execute(show).one())
+        database.close()
+    assert found[Process.WEB] == ("1min", "10s", "tm web")
+    assert found[Process.WORKER] == ("2h", "0", "tm worker")
+    assert found[Process.GUARD] == ("2h", "0", "tm guard")
+
+
+def test_a_statement_that_takes_too_long_is_given_up(busy: Database) -> None:
+    with pytest.raises(DatabaseBusy, match="took longer") as caught, busy.session() as session:
+        session.execute(text("SELECT pg_sleep(60)"))
+    assert failures.may_pass(caught.value)
+    with busy.session() as session:
+        assert session.scalar(text("SELECT 1")) == 1
+
+
+def test_who_waits_too_long_for_others_gives_up(busy: Database, postgresql_url: str) -> None:
+    other = Database(postgresql_url)
+    lock = text("LOCK TABLE users")
+    with other.transaction() as session:
+        session.execute(lock)
+        with pytest.raises(DatabaseBusy, match="Somebody else"), busy.transaction() as waiting:
+            waiting.execute(lock)
+    other.close()
+
+
+def test_so_does_a_writer_on_sqlite(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_BUSY_SECONDS", 0)
+    database = Database(sqlite_url)
+    with database.transaction() as session:
+        session.execute(text("SELECT 1"))
+        with pytest.raises(DatabaseBusy, match="Somebody"), database.transaction() as waiting:
+            waiting.execute(text("SELECT 1"))
+    database.close()
+
+
+def test_a_transaction_that_does_nothing_is_ended(postgresql_url: str) -> None:
+    database, watcher = (
+        Database(postgresql_url, Connections(idle_seconds=0.1)),
+        Database(postgresql_url),
+    )
+    lives = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+    with database.session() as session:
+        pid = session.scalar(BACKEND)
+        while True:
+            with watcher.session() as looking:
+                if not looking.scalar(lives, {"pid": pid}):
+                    break
+        with pytest.raises(SQLAlchemyError) as caught:
+            session.scalar(BACKEND)
+    assert failures.may_pass(caught.value)
+    with database.session() as session:
+        assert session.scalar(BACKEND) != pid
+    database.close()
+    watcher.close()
+
+
+def test_a_process_has_no_more_connections_than_it_may(busy: Database) -> None:
+    with busy.session() as session:
+        session.scalar(BACKEND)
+        with pytest.raises(NoConnection) as caught, busy.session() as second:
+            second.scalar(BACKEND)
+    assert failures.may_pass(caught.value)
+
+
+def test_a_server_that_was_away_is_found_again(busy: Database, postgresql_server: URL) -> None:
+    with busy.session() as session:
+        pid = session.scalar(BACKEND)
+    postgresql.execute(postgresql_server, f"SELECT pg_terminate_backend({pid}, 10000)")
+    with busy.session() as session:
+        assert session.scalar(BACKEND) != pid
+
+
+def test_forked_processes_have_connections_of_their_own(busy: Database) -> None:
+    with busy.session() as session:
+        parents = session.scalar(BACKEND)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with busy.session() as session:
+            os.write(writing, str(session.scalar(BACKEND)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    childs = int(os.read(reading, 100))
+    os.close(reading)
+    os.close(writing)
+    assert childs != parents
+    with busy.session() as session:
+        assert session.scalar(BACKEND) == parents
+
+
+@pytest.fixture
+def pooler(postgresql_url: str) -> Iterator[str]:
+    """URL of the database by way of PgBouncer."""
+    if shutil.which("pgbouncer") is None:
+        pytest.skip("there is no PgBouncer on this machine: install it (on Debian pgbouncer)")
+    with pgbouncer.pooler(postgresql_url) as url:
+        yield url
+
+
+def test_a_pooler_keeps_the_limits_of_its_users_apart(pooler: str) -> None:
+    short, long = (
+        Database(pooler, Connections(statement_seconds=seconds)) for seconds in (0.3, 60)
+    )
+    with long.session() as session:
+        pid = session.scalar(BACKEND)
+    with short.session() as session:
+        assert session.scalar(BACKEND) == pid
+        with pytest.raises(DatabaseBusy):
+            session.execute(text("SELECT pg_sleep(60)"))
+    with long.session() as session:
+        assert session.scalar(BACKEND) == pid
+        session.execute(text("SELECT pg_sleep(0.4)"))
+    short.close()
+    long.close()

@@ -1,0 +1,42 @@
+"""What PostgreSQL and SQLite refuse for the moment, told in a sentence."""
+
+import sqlite3
+
+from sqlalchemy.engine import ExceptionContext
+
+from tmlib.errors import DatabaseBusy
+
+_LOCKED = (
+    "Somebody else is changing the same thing, and for longer than this could wait: "
+    "try again in a moment."
+)
+_CROSSED = "Two changes got in each other's way and this one was given up: try again."
+
+_SENTENCES = {
+    "57014": (
+        "The database took longer for this than it may: ask for less at once, or try again when "
+        "there is less to do."
+    ),
+    "55P03": _LOCKED,
+    "40P01": _CROSSED,
+    "40001": _CROSSED,
+    "25P03": "The database ended a transaction that had done nothing for too long: try again.",
+    "53100": "The disk of the database is full: ask the administrator to free some space.",
+    "53200": "The database has no memory left: try again when there is less to do.",
+    "53300": "The database takes no more connections: try again when there is less to do.",
+}
+
+
+def explain(context: ExceptionContext) -> DatabaseBusy | None:
+    """The error to raise in place of the driver's own; None to leave it.
+
+    The codes are those of PostgreSQL's manual, appendix "Error Codes".
+    """
+    error = context.original_exception
+    code = getattr(error, "pgcode", None)
+    if code is None and isinstance(error, sqlite3.OperationalError):
+        # extended codes keep the kind in their lowest byte
+        is_busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        code = "55P03" if is_busy else None
+    sentence = _SENTENCES.get(code or "")
+    return None if sentence is None else DatabaseBusy(sentence)
