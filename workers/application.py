@@ -13,8 +13,10 @@ from celery.signals import (
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
+    worker_shutdown,
     worker_shutting_down,
 )
+from celery.worker.consumer import Consumer
 
 import tmlib.schema  # noqa: F401 - registers all tables before the first query
 from tmlib import logs
@@ -24,12 +26,14 @@ from tmlib.workflow.execution import Worker
 from tmlib.workflow.guard import Guard
 from tmlib.workflow.queue import JOB_QUEUE
 from workers.configuration import RUN_JOB, configure
+from workers.presence import Presence
 from workers.queue import CeleryQueue
 from workers.recovery import Recovery
 
 app = configure(Celery("tmserver"), Settings())
 
 _worker: Worker | None = None
+_presence: Presence | None = None
 _stop = threading.Event()
 
 
@@ -58,16 +62,27 @@ def _close(**_: Any) -> None:
 
 
 @worker_ready.connect
-def _start_recovery(**_: Any) -> None:
+def _start_recovery(sender: Consumer, **_: Any) -> None:
     """Look after lost jobs from every worker, so that no single process has to live for it."""
+    global _presence
     _stop.clear()
-    recovery = Recovery(Settings())
+    settings = Settings()
+    recovery = Recovery(settings)
     threading.Thread(target=recovery.run, args=(_stop,), name="recovery", daemon=True).start()
+    [queue] = app.amqp.queues.consume_from
+    _presence = Presence(settings, queue, sender.controller.concurrency)
+    threading.Thread(target=_presence.run, args=(_stop,), name="presence", daemon=True).start()
 
 
 @worker_shutting_down.connect
 def _stop_recovery(**_: Any) -> None:
     _stop.set()
+
+
+@worker_shutdown.connect
+def _leave(**_: Any) -> None:
+    if _presence is not None:
+        _presence.leave()
 
 
 @app.task(name=RUN_JOB, queue=JOB_QUEUE, ignore_result=True)

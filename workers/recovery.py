@@ -5,13 +5,15 @@ Every worker does this; the ledger sees to it that two of them do no harm.
 
 import logging
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
 
 from tmlib.db import Database, Process
 from tmlib.db.base import now
 from tmlib.settings import Settings
 from tmlib.uploads.resuming import remove_expired
-from tmlib.workflow import engine
+from tmlib.workflow import dispatch, engine
 from workers.queue import CeleryQueue
 
 logger = logging.getLogger(__name__)
@@ -45,21 +47,41 @@ class Recovery:
                 for interactive in (True, False)
                 for job_id in self._search(database, interactive=interactive)
             ]
+            self._adjust(database)
             remove_expired(database, self._settings.data_dir)
             return job_ids
         finally:
             database.close()
 
+    def _adjust(self, database: Database) -> None:
+        with database.transaction() as session:
+            job_ids = dispatch.adjust(session)
+        self._queue.enqueue(job_ids)
+
     def _search(self, database: Database, *, interactive: bool) -> list[int]:
         moment = now()
-        lost_before = None
-        if self._queue.depth(interactive=interactive) == 0:
-            lost_before = moment - timedelta(seconds=self._settings.lease_seconds)
+        messages = self._queue.depth(interactive=interactive)
         with database.transaction() as session:
-            job_ids = engine.recover(
-                session, moment, self._settings.max_attempts, lost_before, interactive=interactive
+            lost = engine.recover(
+                session,
+                moment,
+                self._settings.max_attempts,
+                self._lost_before(session, moment, messages, interactive=interactive),
+                interactive=interactive,
             )
-        if job_ids:
-            logger.warning("%d lost jobs are sent again.", len(job_ids))
-        self._queue.enqueue(job_ids, interactive=interactive)
-        return job_ids
+        if lost:
+            logger.warning("%d lost jobs are sent again.", len(lost))
+        self._queue.enqueue(lost, interactive=interactive)
+        return lost
+
+    def _lost_before(
+        self, session: Session, moment: datetime, messages: int, *, interactive: bool
+    ) -> datetime | None:
+        """What was put on the queue before this and not taken is not there any more."""
+        latest = moment
+        if messages:
+            taken = engine.last_taken(session, interactive=interactive)
+            if taken is None:
+                return None
+            latest = taken
+        return latest - timedelta(seconds=self._settings.lease_seconds)

@@ -1,11 +1,11 @@
 """Moves a workflow on: which of its parts begins when it starts or when another one ends."""
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
-from tmlib.workflow import job_log, tree
-from tmlib.workflow.models import Job, State, Task, TaskKind
+from tmlib.workflow import dispatch, job_log, tree
+from tmlib.workflow.models import AT_WORK, FAILED, Job, State, Task, TaskKind
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch
 
@@ -36,13 +36,8 @@ def start(session: Session, task: Task) -> list[int]:
 
 
 def _start_jobs(session: Session, phase: Task) -> list[int]:
-    job_ids = session.scalars(
-        update(Job)
-        .where(Job.task_id == phase.id, Job.state == State.NEW)
-        .values(state=State.SUBMITTED, submitted_at=now())
-        .returning(Job.id)
-    ).all()
-    return sorted(job_ids) or _end(session, phase, 0)
+    job_ids = dispatch.hand_out(session, phase.id, dispatch.window(session))
+    return job_ids or _end(session, phase, 0)
 
 
 def reopen(session: Session, submission_id: int) -> int:
@@ -55,38 +50,35 @@ def reopen(session: Session, submission_id: int) -> int:
     int
         How many jobs will be done again.
     """
-    afresh = (
-        session.execute(
-            update(Job)
-            .where(Job.submission_id == submission_id, Job.exitcode != 0)
-            .values(
-                state=State.NEW,
-                tries=0,
-                exitcode=None,
-                error=None,
-                **job_log.EMPTY,
-                submitted_at=None,
-                started_at=None,
-                finished_at=None,
-                wall_time=None,
-                cpu_time=None,
-                memory=None,
-            )
-            .returning(Job.task_id)
+    phases = select(Task.id).where(Task.submission_id == submission_id)
+    afresh = session.scalars(
+        update(Job)
+        .where(Job.task_id.in_(phases), FAILED)
+        .values(
+            state=State.NEW,
+            tries=0,
+            exitcode=None,
+            error=None,
+            **job_log.EMPTY,
+            submitted_at=None,
+            started_at=None,
+            finished_at=None,
+            wall_time=None,
+            cpu_time=None,
+            memory=None,
         )
-        .scalars()
-        .all()
-    )
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    ).all()
     session.execute(
         update(Task)
         .where(Task.submission_id == submission_id, Task.exitcode != 0)
         .values(state=State.NEW, exitcode=None, finished_at=None)
     )
-    n_done = select(func.count()).where(Job.task_id == Task.id, Job.exitcode == 0)
     session.execute(
         update(Task)
-        .where(Task.id.in_(set(afresh)))
-        .values(n_done=n_done.scalar_subquery(), n_failed=0)
+        .where(Task.submission_id == submission_id, Task.n_failed > 0)
+        .values(n_done=Task.n_done - Task.n_failed, n_failed=0)
         .execution_options(synchronize_session=False)
     )
     session.expire_all()
@@ -94,23 +86,40 @@ def reopen(session: Session, submission_id: int) -> int:
 
 
 def count_finished(
-    session: Session, task_id: int, exitcode: int, batches: list[list[Batch]] | None
-) -> list[int]:
-    """Count a job's end in its phase; the last one, and only that, moves the workflow on.
+    session: Session,
+    task_id: int,
+    index: int,
+    *,
+    exitcode: int,
+    cpu_time: float,
+    memory: int | None,
+    batches: list[list[Batch]] | None,
+) -> list[int] | None:
+    """Count a job's end in its phase, which lets the next one in; the last one ends the phase.
 
     Returns
     -------
-    list of int
-        Ids of jobs to enqueue.
+    list of int, optional
+        Ids of jobs to enqueue; None if the phase has ended, because its workflow was killed.
     """
+    # the function for the larger of two has another name on each database
+    is_higher = func.coalesce(Task.memory, 0) < (memory or 0)
     counts = session.execute(
         update(Task)
-        .where(Task.id == task_id)
-        .values(n_done=Task.n_done + 1, n_failed=Task.n_failed + (1 if exitcode else 0))
+        .where(Task.id == task_id, Task.state.in_(AT_WORK))
+        .values(
+            n_done=Task.n_done + 1,
+            n_failed=Task.n_failed + (1 if exitcode else 0),
+            cpu_time=Task.cpu_time + cpu_time,
+            memory=case((is_higher, memory), else_=Task.memory),
+        )
         .returning(Task.n_done, Task.n_jobs, Task.n_failed, Task.submission_id)
-    ).one()
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if counts is None:
+        return None
     if counts.n_done < counts.n_jobs:
-        return []
+        return dispatch.hand_out(session, task_id, 1, after=index)
     tree.root(session, counts.submission_id, lock=True)
     phase = session.get_one(Task, task_id, populate_existing=True)
     if batches is not None and not counts.n_failed:

@@ -1,4 +1,4 @@
-"""Moves jobs through the ledger: submit, claim, finish, recover.
+"""Moves jobs through the ledger: claim, finish, recover.
 
 Plain functions on a session; each must run in a transaction of its own, and whatever they return
 is put on the queue after that transaction is committed. A message that is lost between the two is
@@ -8,14 +8,12 @@ found again by `recover`.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
-from tmlib.errors import Conflict
 from tmlib.workflow import advance, job_log, tree
-from tmlib.workflow.description import WorkflowDescription
-from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
+from tmlib.workflow.models import AT_WORK, Job, State, Task
 from tmlib.workflow.output import Tail
 from tmlib.workflow.steps.base import Batch
 
@@ -62,88 +60,6 @@ class Outcome:
     may_pass: bool = False
     stdout_start: int = 0
     stderr_start: int = 0
-
-
-def submit(
-    session: Session,
-    experiment_id: int,
-    experiment_name: str,
-    user_id: int,
-    description: WorkflowDescription,
-) -> tuple[int, list[int]]:
-    """Enter a workflow into the ledger and start it.
-
-    Returns
-    -------
-    tuple of int and list of int
-        Id of the submission, and the ids of jobs to enqueue.
-
-    Raises
-    ------
-    Conflict
-        If a workflow of the experiment is still running.
-    """
-    tree.lock_experiment(session, experiment_id)
-    _refuse_if_running(session, experiment_id)
-    submission = Submission(
-        experiment_id=experiment_id, user_id=user_id, description=description.to_dict()
-    )
-    session.add(submission)
-    session.flush()
-    root = tree.create(session, submission.id, experiment_name, description)
-    return submission.id, advance.start(session, root)
-
-
-def resubmit(
-    session: Session, submission: Submission, description: WorkflowDescription, index: int
-) -> list[int]:
-    """Run a submission again from one of its active stages on; earlier stages are kept.
-
-    Raises
-    ------
-    Conflict
-        If the workflow is still running, or a stage before `index` has not ended well.
-    """
-    tree.lock_experiment(session, submission.experiment_id)
-    _refuse_if_running(session, submission.experiment_id)
-    root = tree.root(session, submission.id)
-    stages = tree.children(session, root.id)
-    for position, stage in enumerate(stages[:index]):
-        if stage.exitcode != 0 or stage.name != description.active_stages[position].name:
-            raise Conflict(
-                f'Stage "{description.active_stages[position].name}" has not ended well: '
-                "resubmit from there."
-            )
-    submission.description = description.to_dict()
-    for stage in stages[index:]:
-        session.delete(stage)
-    session.flush()
-    tree.create_stages(session, root, description.active_stages, first=index)
-    root.exitcode, root.finished_at = None, None
-    return advance.start(session, root)
-
-
-def retry(session: Session, submission: Submission, description: WorkflowDescription) -> list[int]:
-    """Do again what failed or was killed in a workflow, and go on from there.
-
-    What ended well is kept, and the work stays cut as it was; limits of jobs are those of
-    `description`.
-
-    Raises
-    ------
-    Conflict
-        If the workflow is still running, or nothing in it failed.
-    """
-    tree.lock_experiment(session, submission.experiment_id)
-    _refuse_if_running(session, submission.experiment_id)
-    root = tree.root(session, submission.id)
-    if root.exitcode == 0:
-        raise Conflict("Nothing failed in the latest workflow: there is nothing to retry.")
-    submitted = WorkflowDescription.from_dict(submission.description)
-    submission.description = submitted.with_limits_of(description).to_dict()
-    session.flush()
-    advance.reopen(session, submission.id)
-    return advance.start(session, root)
 
 
 def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -> Claim | None:
@@ -236,7 +152,7 @@ def finish(session: Session, job_id: int, attempt: int, outcome: Outcome) -> lis
     LeaseLost
         If the job is no longer this attempt's; the transaction must be rolled back.
     """
-    task_id = _record(
+    task_id, index = _record(
         session,
         job_id,
         attempt,
@@ -245,7 +161,18 @@ def finish(session: Session, job_id: int, attempt: int, outcome: Outcome) -> lis
         finished_at=now(),
         exitcode=outcome.exitcode,
     )
-    return advance.count_finished(session, task_id, outcome.exitcode, outcome.batches)
+    job_ids = advance.count_finished(
+        session,
+        task_id,
+        index,
+        exitcode=outcome.exitcode,
+        cpu_time=outcome.cpu_time,
+        memory=outcome.memory,
+        batches=outcome.batches,
+    )
+    if job_ids is None:
+        raise LeaseLost
+    return job_ids
 
 
 def postpone(session: Session, job_id: int, attempt: int, outcome: Outcome, seconds: float) -> None:
@@ -268,9 +195,11 @@ def postpone(session: Session, job_id: int, attempt: int, outcome: Outcome, seco
     )
 
 
-def _record(session: Session, job_id: int, attempt: int, outcome: Outcome, **values: object) -> int:
-    """Write down what a job said and used, and its new state; the id of its phase."""
-    task_id = session.execute(
+def _record(
+    session: Session, job_id: int, attempt: int, outcome: Outcome, **values: object
+) -> tuple[int, int]:
+    """Write down what a job said and used, and its new state; its phase and its index there."""
+    row = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
         .values(
@@ -285,11 +214,11 @@ def _record(session: Session, job_id: int, attempt: int, outcome: Outcome, **val
             memory=outcome.memory,
             **values,
         )
-        .returning(Job.task_id)
-    ).scalar_one_or_none()
-    if task_id is None:
+        .returning(Job.task_id, Job.index.label("number"))
+    ).one_or_none()
+    if row is None:
         raise LeaseLost
-    return task_id
+    return row.task_id, row.number
 
 
 def give_back(session: Session, job_id: int, attempt: int) -> None:
@@ -333,12 +262,53 @@ def recover(
     of_queue = Job.is_interactive.is_(interactive)
     waiting = update(Job).where(of_queue, Job.state == State.SUBMITTED)
     again = waiting.values(submitted_at=moment, not_before=None).returning(Job.id)
+    ended = select(Task.id).where(Task.state == State.TERMINATED)
+    end_killed(session, of_queue, Job.task_id.in_(ended), skip_locked=True)
     enqueue = _take_back(session, of_queue, moment, max_attempts)
     enqueue += session.scalars(again.where(Job.not_before <= moment)).all()
     if lost_before is not None:
         lost = again.where(Job.not_before.is_(None), Job.submitted_at < lost_before)
         enqueue += session.scalars(lost).all()
     return list(dict.fromkeys(enqueue))
+
+
+def last_taken(session: Session, *, interactive: bool = False) -> datetime | None:
+    """When the youngest of the jobs that are in work was put on its queue; None if there is none.
+
+    A queue keeps its order: the messages of jobs that were put on it well before are lost.
+    """
+    return session.scalar(
+        select(func.max(Job.submitted_at)).where(
+            Job.state == State.RUNNING, Job.is_interactive.is_(interactive)
+        )
+    )
+
+
+def end_killed(
+    session: Session, *conditions: ColumnElement[bool], skip_locked: bool = False
+) -> None:
+    """End jobs that are handed out because their workflow was killed.
+
+    With `skip_locked` those that somebody writes to at this moment are left out.
+    """
+    killed = (
+        select(Job.id)
+        .where(Job.state.in_(AT_WORK), *conditions)
+        .with_for_update(skip_locked=skip_locked)
+        .cte("killed")
+    )
+    session.execute(
+        update(Job)
+        .where(Job.id.in_(select(killed.c.id)))
+        .values(
+            state=State.TERMINATED,
+            exitcode=EXIT_KILLED,
+            error="The workflow was killed.",
+            lease_expires_at=None,
+            finished_at=now(),
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _take_back(
@@ -363,43 +333,3 @@ def _take_back(
         failed = Outcome(exitcode=advance.EXIT_FAILED, error=error, stderr=f"{error}\n")
         enqueue += finish(session, job.id, job.attempt, failed)
     return enqueue
-
-
-def kill(session: Session, submission_id: int) -> None:
-    """End a workflow: waiting jobs at once, running ones when their next heartbeat fails."""
-    moment = now()
-    session.execute(
-        update(Job)
-        .where(Job.submission_id == submission_id, Job.state != State.TERMINATED)
-        .values(
-            state=State.TERMINATED,
-            exitcode=EXIT_KILLED,
-            error="The workflow was killed.",
-            lease_expires_at=None,
-            finished_at=moment,
-        )
-    )
-    session.execute(
-        update(Task)
-        .where(
-            Task.submission_id == submission_id, Task.state.in_([State.SUBMITTED, State.RUNNING])
-        )
-        .values(state=State.TERMINATED, exitcode=EXIT_KILLED, finished_at=moment)
-    )
-
-
-def _refuse_if_running(session: Session, experiment_id: int) -> None:
-    running = session.scalar(
-        select(Submission.id)
-        .join(Task, Task.submission_id == Submission.id)
-        .where(
-            Submission.experiment_id == experiment_id,
-            Task.kind == TaskKind.WORKFLOW,
-            Task.state != State.TERMINATED,
-        )
-        .limit(1)
-    )
-    if running is not None:
-        raise Conflict(
-            f"Workflow {running} of this experiment is still running: wait for it or kill it."
-        )

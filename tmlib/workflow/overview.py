@@ -15,11 +15,8 @@ from sqlalchemy.orm import Session, aliased
 from tmlib.errors import NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.workflow.engine import EXIT_KILLED
-from tmlib.workflow.models import Job, State, Task, TaskKind
+from tmlib.workflow.models import AT_WORK, Job, State, Task, TaskKind
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
-
-STARTED = (State.SUBMITTED, State.RUNNING)
-"""The states of tasks whose jobs are handed out."""
 
 
 class Standing(enum.StrEnum):
@@ -89,7 +86,7 @@ def queue_loads(session: Session) -> list[QueueLoad]:
     is_interactive = Task.kind == TaskKind.INTERACTIVE
     left = session.execute(
         select(is_interactive, func.sum(Task.n_jobs - Task.n_done))
-        .where(Task.state.in_(STARTED), Task.n_jobs > 0)
+        .where(Task.state.in_(AT_WORK), Task.n_jobs > 0)
         .group_by(is_interactive)
     )
     unfinished = {bool(row[0]): int(row[1]) for row in left}

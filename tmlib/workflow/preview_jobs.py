@@ -23,7 +23,7 @@ from tmlib.objects.mapobject_types import STATIC_TYPES
 from tmlib.objects.models import MapobjectType
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage, check_file_name
-from tmlib.workflow import engine, interactive
+from tmlib.workflow import interactive, submissions
 from tmlib.workflow.interactive import InteractiveJob
 from tmlib.workflow.models import Job, Submission
 from tmlib.workflow.queue import Queue
@@ -205,7 +205,7 @@ def kill(database: Database, experiment_id: int, user_id: int) -> None:
     with database.transaction() as session:
         latest = _latest(session, experiment_id, user_id)
         if latest is not None:
-            engine.kill(session, latest.id)
+            submissions.kill(session, latest.id)
 
 
 def _latest(session: Session, experiment_id: int, user_id: int) -> Submission | None:

@@ -12,8 +12,8 @@ from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from tmlib.experiments.models import Experiment
-from tmlib.workflow.models import WORKFLOW, Job, State, Submission, Task, TaskKind
-from tmlib.workflow.overview import STARTED, Standing
+from tmlib.workflow.models import AT_WORK, WORKFLOW, Job, State, Submission, Task, TaskKind
+from tmlib.workflow.overview import Standing
 from tmlib.workflow.steps import STEPS
 
 
@@ -121,7 +121,7 @@ def _progress(
     tasks = [task for siblings in tree.values() for task in siblings]
     state = Standing.of(root.state, root.exitcode)
     has_ended = root.finished_at is not None
-    at_work = [task for task in tasks if task.state in STARTED and not has_ended]
+    at_work = [task for task in tasks if task.state in AT_WORK and not has_ended]
     phases = [task for task in at_work if task.n_jobs]
     waiting = sum(task.n_jobs - task.n_done for task in phases) - running
     rate = sum(rate for phase in phases if (rate := _per_minute(phase, moment)) is not None)

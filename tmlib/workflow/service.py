@@ -10,7 +10,7 @@ from tmlib.experiments.models import Experiment
 from tmlib.jterator.project import Project
 from tmlib.jterator.user_modules.sandbox import check_allowed
 from tmlib.settings import Settings
-from tmlib.workflow import engine, tree
+from tmlib.workflow import submissions, tree
 from tmlib.workflow.description import WORKFLOW_TYPES, WorkflowDescription
 from tmlib.workflow.models import Submission, WorkflowSettings
 from tmlib.workflow.queue import Queue
@@ -126,7 +126,7 @@ def submit(
             session.flush()
         parsed = WorkflowDescription.from_dict(get_description(session, experiment_id))
         name = session.get_one(Experiment, experiment_id).name
-        submission_id, job_ids = engine.submit(session, experiment_id, name, user_id, parsed)
+        submission_id, job_ids = submissions.submit(session, experiment_id, name, user_id, parsed)
     queue.enqueue(job_ids)
     return submission_id
 
@@ -157,7 +157,7 @@ def resubmit(
             session.flush()
         parsed = WorkflowDescription.from_dict(get_description(session, experiment_id))
         first = _stage_index(parsed, index, stage_name)
-        job_ids = engine.resubmit(session, submission, parsed, first)
+        job_ids = submissions.resubmit(session, submission, parsed, first)
         submission_id = submission.id
     queue.enqueue(job_ids)
     return submission_id
@@ -178,7 +178,7 @@ def retry(database: Database, queue: Queue, experiment_id: int) -> int:
     with database.transaction() as session:
         submission = _latest(session, experiment_id)
         parsed = WorkflowDescription.from_dict(get_description(session, experiment_id))
-        job_ids = engine.retry(session, submission, parsed)
+        job_ids = submissions.retry(session, submission, parsed)
         submission_id = submission.id
     queue.enqueue(job_ids)
     return submission_id
@@ -187,7 +187,7 @@ def retry(database: Database, queue: Queue, experiment_id: int) -> int:
 def kill(database: Database, experiment_id: int) -> None:
     """End the running workflow of an experiment; nothing happens if none is running."""
     with database.transaction() as session:
-        engine.kill(session, _latest(session, experiment_id).id)
+        submissions.kill(session, _latest(session, experiment_id).id)
 
 
 def _latest(session: Session, experiment_id: int) -> Submission:

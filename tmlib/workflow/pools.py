@@ -1,0 +1,71 @@
+"""The registry of worker pools: who is there to take jobs, whether or not there are any."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from tmlib.workflow.models import WorkerPool
+
+REPORT_SECONDS = 5.0
+"""How often a pool tells that it is there."""
+
+SILENT_SECONDS = 30.0
+"""A pool that has not told for so long is not counted on."""
+
+_FORGOTTEN = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Worker processes that take jobs from one queue; the process that keeps them has `pid`."""
+
+    host: str
+    pid: int
+    queue: str
+    processes: int
+
+
+def report(session: Session, pool: Pool, moment: datetime, *, is_draining: bool = False) -> bool:
+    """Tell that a pool is there, and whether it has stopped taking jobs.
+
+    Returns
+    -------
+    bool
+        Whether anything but the time has changed, as when it is new.
+    """
+    mine = (WorkerPool.host == pool.host, WorkerPool.pid == pool.pid)
+    known = session.scalars(select(WorkerPool).where(*mine)).one_or_none()
+    if known is None:
+        known = WorkerPool(host=pool.host, pid=pool.pid, started_at=moment)
+        session.add(known)
+    before = (known.queue, known.processes, known.is_draining)
+    now = (pool.queue, pool.processes, is_draining)
+    known.queue, known.processes, known.is_draining = now
+    known.seen_at = moment
+    return before != now
+
+
+def leave(session: Session, pool: Pool) -> None:
+    """Tell that a pool has ended."""
+    session.execute(
+        delete(WorkerPool).where(WorkerPool.host == pool.host, WorkerPool.pid == pool.pid)
+    )
+
+
+def forget_silent(session: Session, moment: datetime) -> None:
+    """Remove pools that died without a word, a day after they were last seen."""
+    session.execute(delete(WorkerPool).where(WorkerPool.seen_at < moment - _FORGOTTEN))
+
+
+def count_processes(session: Session, queue: str, moment: datetime) -> int:
+    """How many processes take jobs from a queue at the moment."""
+    counted = session.scalar(
+        select(func.sum(WorkerPool.processes)).where(
+            WorkerPool.queue == queue,
+            WorkerPool.is_draining.is_(False),
+            WorkerPool.seen_at > moment - timedelta(seconds=SILENT_SECONDS),
+        )
+    )
+    return counted or 0
