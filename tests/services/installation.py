@@ -67,24 +67,34 @@ def running_installation(
 ) -> Iterator[Installation]:
     """Run ``tm serve`` for as long as the context lasts, with a user who can log in."""
     url = database_url or f"sqlite:///{data_dir / 'tmserver.db'}"
-    port = free_port()
-    command = [sys.executable, "-m", "tmserver", "serve", "--port", str(port)]
-    log = data_dir.parent / f"{data_dir.name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--processes", str(processes)],
-            env=clean_environment(data_dir, url) | dict(environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-    installation = Installation(f"http://127.0.0.1:{port}", data_dir, url, process, log)
+    installation = start(data_dir, url, free_port(), processes, environment or {})
     try:
         wait_until_ready(installation)
         add_user(url)
         yield installation
     finally:
-        stop(process, log)
+        stop(installation.process, installation.log)
+
+
+def start(
+    data_dir: Path,
+    database_url: str,
+    port: int,
+    processes: int,
+    environment: Mapping[str, str],
+) -> Installation:
+    """Start ``tm serve``; what it prints is added to the log of those before it."""
+    command = [sys.executable, "-m", "tmserver", "serve", "--port", str(port)]
+    log = data_dir.parent / f"{data_dir.name}.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*command, "--processes", str(processes)],
+            env=clean_environment(data_dir, database_url) | dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    return Installation(f"http://127.0.0.1:{port}", data_dir, database_url, process, log)
 
 
 def clean_environment(data_dir: Path, database_url: str) -> dict[str, str]:

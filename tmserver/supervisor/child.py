@@ -1,5 +1,6 @@
 """A process that the supervisor keeps running."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tmlib.errors import Unavailable
+from tmserver.supervisor.leash import Leash
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ class Child:
         Folder for its output; None to share the supervisor's.
     stop_seconds
         How long it may take to end before it is killed.
+    leash
+        Ends the process when the supervisor was killed.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Child:
         is_ready: Callable[[], bool],
         log_dir: Path | None,
         stop_seconds: float,
+        leash: Leash,
     ) -> None:
         self.name = name
         self._command = command
@@ -49,6 +54,7 @@ class Child:
         self._is_ready = is_ready
         self._log = None if log_dir is None else log_dir / f"{name}.log"
         self._stop_seconds = stop_seconds
+        self._leash = leash
         self._process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
 
@@ -78,7 +84,7 @@ class Child:
             self._process = self._popen(output.fileno())
 
     def _popen(self, output: int | None) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - the commands are this package's own
+        process = subprocess.Popen(  # noqa: S603 - the commands are this package's own
             self._command,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -86,6 +92,8 @@ class Child:
             stderr=output,
             start_new_session=True,
         )
+        self._leash.hold(process.pid)
+        return process
 
     def wait_until_ready(self, seconds: float, give_up: Callable[[], bool]) -> None:
         """Wait until the process can be used.
@@ -132,10 +140,7 @@ class Child:
         process.wait()
 
     def _kill_group(self, process_group: int) -> None:
-        try:
+        # macOS does not permit it for a group whose last process is a zombie
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process_group, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        except PermissionError:
-            # macOS answers so for a group whose last process is a zombie
-            return
+        self._leash.let_go(process_group)

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+from tmserver.supervisor.leash import Leash
+
 
 def command(queue: str, processes: int, *, log_level: str) -> list[str]:
     """The command of a pool that takes jobs from a queue."""
@@ -35,6 +37,7 @@ def run(commands: Sequence[list[str]]) -> int:
     """
     pools: list[subprocess.Popen[bytes]] = []
     signals: list[int] = []
+    leash = Leash()
 
     def hand_on(number: int, frame: FrameType | None = None) -> None:
         signals.append(number)
@@ -48,6 +51,7 @@ def run(commands: Sequence[list[str]]) -> int:
     for one in commands:
         # a session of its own, so that a Ctrl-C does not reach it twice
         pools.append(subprocess.Popen(one, start_new_session=True))  # noqa: S603 - from this module
+        leash.hold(pools[-1].pid)
     if signals:
         # it came before all pools were there to hear it
         hand_on(signal.SIGTERM)
@@ -55,4 +59,6 @@ def run(commands: Sequence[list[str]]) -> int:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
         if not signals:
             hand_on(signal.SIGTERM)
-    return max(abs(pool.wait()) for pool in pools)
+    exitcode = max(abs(pool.wait()) for pool in pools)
+    leash.close()
+    return exitcode

@@ -19,6 +19,7 @@ from tmlib.settings import Settings
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 from tmserver.supervisor import pools, redis_server, web_server
 from tmserver.supervisor.child import Child
+from tmserver.supervisor.leash import Leash
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Supervisor:
         self._log_dir = log_dir
         self._stopping = threading.Event()
         self._children: list[Child] = []
+        self._leash = Leash()
         self._lock: IO[str] | None = None
 
     @property
@@ -95,6 +97,7 @@ class Supervisor:
         """Watch over the processes until `stop` is called."""
         pauses = {child.name: 0.5 for child in self._children}
         while not self._stopping.wait(0.2):
+            self._leash.mend()
             for child in self._children:
                 if child.is_alive:
                     continue
@@ -128,6 +131,7 @@ class Supervisor:
                     lambda: redis_server.answers(url),
                     self._log_dir,
                     stop_seconds=5,
+                    leash=self._leash,
                 )
             )
         self._launch(self._web_server(environment))
@@ -155,14 +159,20 @@ class Supervisor:
     def _web_server(self, environment: dict[str, str]) -> Child:
         command = web_server.command(f"{self._host}:{self._port}")
         return Child(
-            "web server", command, environment, self._web_answers, self._log_dir, stop_seconds=10
+            "web server",
+            command,
+            environment,
+            self._web_answers,
+            self._log_dir,
+            stop_seconds=10,
+            leash=self._leash,
         )
 
     def _worker_pool(
         self, name: str, queue: str, processes: int, environment: dict[str, str]
     ) -> Child:
         command = pools.command(queue, processes, log_level="WARNING")
-        return Child(name, command, environment, lambda: True, self._log_dir, 10)
+        return Child(name, command, environment, lambda: True, self._log_dir, 10, self._leash)
 
     def _web_answers(self) -> bool:
         try:
@@ -178,6 +188,7 @@ class Supervisor:
         for child in reversed(self._children):
             child.stop()
         self._children.clear()
+        self._leash.close()
         if self._lock is not None:
             self._lock.close()
 

@@ -55,7 +55,7 @@ def is_ready(folder: Path, n_pools: int) -> bool:
 
 def queues(process: psutil.Process) -> set[str]:
     lines = [child.cmdline() for child in children(process)]
-    return {line[line.index("--queues") + 1] for line in lines}
+    return {line[line.index("--queues") + 1] for line in lines if "--queues" in line}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -67,6 +67,14 @@ def test_a_signal_ends_both_pools(tmp_path: Path, sqlite_url: str, number: int) 
         process.send_signal(number)
         assert process.wait(WAIT_SECONDS) == 0
         assert not [child for child in family if is_running(child)]
+
+
+def test_both_pools_follow_a_worker_that_is_killed(tmp_path: Path, sqlite_url: str) -> None:
+    with worker(tmp_path, sqlite_url, "--processes", "1") as process:
+        await_that(lambda: is_ready(tmp_path, 2))
+        family = children(process)
+        process.kill()
+        await_that(lambda: not any(is_running(child) for child in family))
 
 
 def test_a_pool_that_dies_takes_the_other_with_it(tmp_path: Path, sqlite_url: str) -> None:

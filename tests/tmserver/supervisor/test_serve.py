@@ -18,7 +18,10 @@ from tests.services.installation import (
     clean_environment,
     is_running,
     running_installation,
+    start,
+    wait_until_ready,
 )
+from tests.services.postgresql import free_port
 
 WAIT_SECONDS = 60
 
@@ -68,6 +71,20 @@ def test_a_stop_signal_ends_everything(tmp_path: Path) -> None:
         os.kill(installation.process.pid, signal.SIGINT)
         assert installation.process.wait(WAIT_SECONDS) == 0
         assert not [process for process in family if is_running(process)]
+
+
+def test_what_it_has_started_follows_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    installation = start(data_dir, f"sqlite:///{data_dir / 'tmserver.db'}", free_port(), 1, {})
+    wait_until_ready(installation)
+    # even when whoever is to end them had died before, and was started again
+    leash = installation.children("leash")
+    leash[0].kill()
+    await_that(lambda: installation.children("leash") not in ([], leash))
+    family = installation.children()
+    installation.process.kill()
+    installation.process.wait()
+    await_that(lambda: not any(is_running(process) for process in family))
 
 
 def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
