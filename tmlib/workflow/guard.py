@@ -127,7 +127,7 @@ class _Watch:
 
     def run(self) -> None:
         """Guard one job after the other until the process that runs them has ended."""
-        while message := self._channel.recv(_MAX_MESSAGE):
+        while message := self._receive():
             job = _Job.read(message)
             # what earlier jobs have left behind in the process is not this one's
             left_behind = max(0, self._resident() - self._empty)
@@ -155,10 +155,17 @@ class _Watch:
                 return False
         finally:
             lease.over.set()
-        if self._channel.recv(_MAX_MESSAGE):
+        if self._receive():
             return True
         self._end_processes()
         return False
+
+    def _receive(self) -> bytes:
+        """The next message, empty when the process that sends them has ended."""
+        try:
+            return self._channel.recv(_MAX_MESSAGE)
+        except ConnectionResetError:  # so does one end that has not read the last answer
+            return b""
 
     def _resident(self) -> int:
         """Bytes of memory of the guarded process and all that it started."""
