@@ -1,13 +1,18 @@
-"""The table of all objects of a type: single columns of it."""
+"""The table of all objects of a type: columns, rows and statistics of it."""
 
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tmclient.errors import ServerUnreachable
 from tmclient.objects import Mapobjects
 from tmclient.places import Selection
+from tmclient.resources import Resource
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+_GROUPS = 10_000
 
 
 class ObjectTables(Mapobjects):
@@ -45,6 +50,125 @@ class ObjectTables(Mapobjects):
         table: DataFrame = self._arrow(path, parameters).to_pandas()
         return table
 
+    def get_table_columns(self, mapobject_type_name: str) -> list[Resource]:
+        """Name, kind (metadata, feature or result) and type of all columns of the table."""
+        columns: list[Resource] = self.connection.get(
+            self._type_path(mapobject_type_name, "table", "columns")
+        )
+        return columns
+
+    def iterate_table(
+        self,
+        mapobject_type_name: str,
+        columns: Sequence[str] | None = None,
+        *,
+        filters: Sequence[Mapping[str, Any]] = (),
+        sort: Sequence[Mapping[str, Any]] = (),
+        selection: Selection | None = None,
+        page_size: int = 10_000,
+    ) -> Iterator["DataFrame"]:
+        """The table of all objects in pages, sorted and filtered by the server.
+
+        Parameters
+        ----------
+        columns
+            Names of columns; all if not given.
+        filters
+            Conditions that must all hold: ``{"column": "Area", "min": 100, "max": 5000}``,
+            ``{"column": "well_name", "values": ["A01", "B02"]}``,
+            ``{"column": "Area", "missing": False}``.
+        sort
+            Up to three columns: ``{"column": "Area", "descending": True}``.
+        selection
+            Objects in a part of the experiment; all if not given.
+        page_size
+            Rows of a page, up to 10,000; with many columns as many as make a million values.
+
+        Raises
+        ------
+        RequestError
+            With status 409 if the values change meanwhile.
+        """
+        path = self._type_path(mapobject_type_name, "table")
+        query = _chosen(selection, filters) | {
+            "columns": None if columns is None else json.dumps(list(columns)),
+            "sort": json.dumps(list(sort)) if sort else None,
+            "limit": page_size,
+        }
+        cursor: str | None = None
+        while cursor != "":
+            page = self._arrow(path, query | {"cursor": cursor})
+            cursor = page.schema.metadata[b"tmserver.cursor"].decode()
+            yield page.to_pandas()
+
+    def get_groups(
+        self,
+        mapobject_type_name: str,
+        columns: Sequence[str],
+        by: Sequence[str] = ("plate_name", "well_name"),
+        *,
+        filters: Sequence[Mapping[str, Any]] = (),
+        selection: Selection | None = None,
+        quantiles: Sequence[float] = (),
+    ) -> "DataFrame":
+        """Statistics of columns by plate, well, site, or what a tool has said of the objects.
+
+        Parameters
+        ----------
+        columns
+            Names of columns with numbers.
+        by
+            Names of columns with texts or whole numbers.
+        filters, selection
+            As those of :meth:`iterate_table`.
+        quantiles
+            Between 0 and 1.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each group and column: the columns of `by`, ``n_objects``, ``column``,
+            ``count``, ``missing``, ``mean``, ``std``, ``min``, ``max``, ``median``, and ``q0.25``
+            for example.
+        """
+        import pandas as pd
+
+        path = self._type_path(mapobject_type_name, "table", "groups")
+        query = _chosen(selection, filters) | {
+            "columns": json.dumps(list(columns)),
+            "by": json.dumps(list(by)),
+            "quantiles": json.dumps(list(quantiles)),
+            "limit": _GROUPS,
+        }
+        rows: list[dict[str, Any]] = []
+        n_groups, offset = 1, 0
+        while offset < n_groups:
+            found = self.connection.get(path, **query, offset=offset)
+            n_groups, offset = found["n_groups"], offset + _GROUPS
+            for group in found["groups"]:
+                key = dict(zip(by, group["key"], strict=True)) | {"n_objects": group["n_objects"]}
+                for column, one in zip(columns, group["statistics"], strict=True):
+                    at = one.pop("quantiles")
+                    named = {f"q{q:g}": value for q, value in zip(quantiles, at, strict=True)}
+                    rows.append({**key, "column": column, **one, **named})
+        return pd.DataFrame(rows)
+
+    def get_distribution(
+        self,
+        mapobject_type_name: str,
+        column: str,
+        bins: int = 100,
+        *,
+        filters: Sequence[Mapping[str, Any]] = (),
+        selection: Selection | None = None,
+    ) -> Resource:
+        """Statistics of a column with its ``histogram``, or how often each of its texts occurs."""
+        path = self._type_path(mapobject_type_name, "table", "distribution")
+        found: Resource = self.connection.get(
+            path, **_chosen(selection, filters), column=column, bins=bins
+        )
+        return found
+
     def _arrow(self, path: str, parameters: dict[str, Any]) -> Any:
         """An Arrow stream that is not long, as ``pyarrow.Table``."""
         import pyarrow as pa
@@ -57,3 +181,9 @@ class ObjectTables(Mapobjects):
                 raise ServerUnreachable(
                     f"The answer of {self.connection.url} broke off: {error}"
                 ) from error
+
+
+def _chosen(selection: Selection | None, filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is sent to say which objects are meant."""
+    chosen = json.dumps(list(filters)) if filters else None
+    return (selection or Selection()).parameters() | {"filter": chosen}

@@ -16,7 +16,7 @@ def describe(
         kind = "headers" if in_headers else f"{'GET' if in_query else method} parameters"
         return f"The following {kind} are required but were missing in the {where}: {names}."
     first = details[0]
-    if first["type"] == "json_invalid":
+    if first["type"] == "json_invalid" and not first["loc"]:
         return "The request body is not valid JSON: send a JSON object."
     if not first["loc"]:
         return "The request body must be a JSON object."
@@ -44,6 +44,8 @@ def _problem(detail: ErrorDetails) -> str:
             return f"{given}, but must be at least {context['ge']}"
         case "less_than_equal":
             return f"{given}, but must be at most {context['le']}"
+        case "json_invalid" | "json_type":
+            return f"{given}, but must be JSON"
         case "string_too_short":
             return "must not be empty"
         case "string_too_long":

@@ -65,6 +65,15 @@ class ColumnValues:
         """Those of some rows."""
         return ColumnValues(self.numbers[rows], self.texts)
 
+    def plain(self) -> list[Any]:
+        """Numbers, truth values or texts; None for what is missing."""
+        if self.texts is not None:
+            return [None if code < 0 else self.texts[code] for code in self.numbers.tolist()]
+        if self.numbers.dtype == np.uint8:
+            return list(self.numbers.astype(bool).tolist())
+        pairs = zip(self.numbers.tolist(), self.is_missing.tolist(), strict=True)
+        return [None if is_missing else number for number, is_missing in pairs]
+
 
 def join_labels(
     labels: GivenLabels, mapobject_ids: NDArray[np.int64], tpoints: NDArray[np.int32]

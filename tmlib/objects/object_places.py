@@ -1,5 +1,6 @@
 """Where the objects of a table lie: plate, well and site, border and centre."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,17 +38,20 @@ class Place:
     texts: tuple[str, ...] | None
 
     @property
-    def digestible(self) -> str:
+    def digest(self) -> str:
         """A text that changes with any of it."""
-        return f"{self.ref_ids.tolist()}{self.numbers.tolist()}{self.texts}"
+        content = self.ref_ids.tobytes() + self.numbers.tobytes() + repr(self.texts).encode()
+        return hashlib.blake2b(content, digest_size=12).hexdigest()
 
     def values(self, ref_ids: NDArray[np.int32]) -> ColumnValues:
         """Of objects that lie there; missing where the place was deleted since."""
         if not len(self.ref_ids):
             return ColumnValues(np.full(len(ref_ids), -1, np.int32), self.texts)
-        found = np.minimum(np.searchsorted(self.ref_ids, ref_ids), len(self.ref_ids) - 1)
-        numbers = np.where(self.ref_ids[found] == ref_ids, self.numbers[found], np.int32(-1))
-        return ColumnValues(numbers, self.texts)
+        # numbers of sites in one experiment lie close together: a table of them is small
+        first = self.ref_ids[0] - 1
+        known = np.full(self.ref_ids[-1] - first + 2, -1, np.int32)
+        known[self.ref_ids - first] = self.numbers
+        return ColumnValues(known[np.clip(ref_ids - first, 0, len(known) - 1)], self.texts)
 
     def equals(self, ref_ids: NDArray[np.int32], wanted: int | str) -> NDArray[np.bool_]:
         """Of which objects it has this value."""

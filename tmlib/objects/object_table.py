@@ -91,7 +91,7 @@ def open_table(
         cache=cache,
         mapobject_type_id=mapobject_type_id,
         content=content,
-        version=_digest(content, *(place.digestible for place in places.values())),
+        version=_digest(content, *(place.digest for place in places.values())),
         columns=tuple(columns),
         files=tuple(files),
         places=places,
@@ -175,14 +175,26 @@ class ObjectTable:
         [values] = self.values_of([column])
         return values
 
-    def values_of(self, columns: Sequence[Column]) -> list[ColumnValues]:
-        """Values of columns; features that were never asked for are read in one go."""
+    def values_of(
+        self, columns: Sequence[Column], rows: NDArray[np.intp] | None = None
+    ) -> list[ColumnValues]:
+        """Values of columns, for all rows or some of them.
+
+        Features that were never asked for are read in one go.
+        """
         keys = {column.key: "f8" for column in columns if column.kind == "feature"}
         features = self._cached("feature", keys, lambda missing: self._read_features(missing))
-        return [
-            ColumnValues(features[column.key]) if column.kind == "feature" else self._other(column)
-            for column in columns
-        ]
+        found = []
+        for column in columns:
+            if column.name in self.places and column.kind == "metadata":
+                ref_ids = self.rows["ref_id"]
+                ref_ids = ref_ids if rows is None else ref_ids[rows]
+                found.append(self.places[column.name].values(ref_ids))
+                continue
+            is_feature = column.kind == "feature"
+            values = ColumnValues(features[column.key]) if is_feature else self._other(column)
+            found.append(values if rows is None else values.of(rows))
+        return found
 
     def version_of(self, column: Column) -> str:
         """Changes when a value of a column does."""
@@ -198,10 +210,12 @@ class ObjectTable:
         BadInput
             If the selection does not fit the type.
         """
+        chosen = np.ones(self.n_rows, bool)
+        if selection == EVERYTHING:
+            return chosen
         with self.database.session() as session:
             found = get_mapobject_type(session, self.storage.experiment_id, self.mapobject_type_id)
             check_selection(session, found, selection)
-        chosen = np.ones(self.n_rows, bool)
         for name, place in self.places.items():
             wanted = getattr(selection, name)
             if wanted is not None:
@@ -220,8 +234,6 @@ class ObjectTable:
     def _other(self, column: Column) -> ColumnValues:
         if column.kind == "result":
             return self._labels(self.results[column.key])
-        if column.name in self.places:
-            return self.places[column.name].values(self.rows["ref_id"])
         if column.name in self.rows:
             return ColumnValues(self.rows[column.name])
         found = self._cached("outlined", _OUTLINED, lambda _: self._read_outlined())

@@ -77,7 +77,7 @@ class KeyedValues:
         columns: dict[str, Any] = {"mapobject_id": pa.array(self.mapobject_ids)}
         if self.tpoints is not None:
             columns["tpoint"] = pa.array(self.tpoints)
-        columns |= {"value" if self.name in columns else self.name: _arrow_array(self.values)}
+        columns |= {"value" if self.name in columns else self.name: arrow_array(self.values)}
         table = pa.table(columns)
         table = table.replace_schema_metadata(
             {_FORMAT_KEY: b"1", _VERSION_KEY: self.version.encode()}
@@ -109,7 +109,8 @@ class KeyedValues:
             yield bytes(_aligned(column.nbytes) - column.nbytes)
 
 
-def _arrow_array(values: ColumnValues) -> Any:
+def arrow_array(values: ColumnValues) -> Any:
+    """Values as an Arrow array of the type that is right for them."""
     numbers = values.numbers
     if numbers.dtype.kind == "f":
         return pa.array(numbers)

@@ -1,6 +1,5 @@
 """Values of one column for all objects of a type, as arrays that need no parsing."""
 
-import hashlib
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,26 +9,30 @@ from pydantic import Field
 from tmlib.errors import BadInput
 from tmlib.objects.columns import Column, ColumnValues
 from tmlib.objects.object_places import objects_in_box
-from tmlib.objects.object_table import ObjectTable, open_table
-from tmlib.objects.selection import Selection
+from tmlib.objects.object_table import ObjectTable
 from tmlib.objects.service import get_mapobject_type
 from tmlib.objects.tiles import TILE_SIZE
 from tmlib.objects.value_streams import KeyedValues, ValueFormat
-from tmlib.tools.label_columns import label_sources
 from tmserver.access import ExperimentAccess
-from tmserver.api.object_tables import SelectionQuery
+from tmserver.api.table_queries import (
+    ColumnName,
+    ObjectsQuery,
+    chosen_rows,
+    digest,
+    opened_table,
+    version_of,
+)
 from tmserver.compression import accepted_coding, compressed_response
 from tmserver.negotiation import accepted_form
 from tmserver.routing import Routes
-from tmserver.schemas import Index, Text
+from tmserver.schemas import Index
 
 routes = Routes("object_values")
 
-ColumnName = Annotated[Text, Field(min_length=1, max_length=300, examples=["Morphology_Area"])]
 _TileNumber = Annotated[Index | None, Field(examples=[None])]
 
 
-class ValuesQuery(SelectionQuery):
+class ValuesQuery(ObjectsQuery):
     """Which column and which objects: all, or those of a place on the plate, or of a tile.
 
     ``x``, ``y`` and ``z`` are those of the map's tiles. ``dtype`` is the type of floating-point
@@ -61,11 +64,12 @@ def get_values(access: ExperimentAccess, mapobject_type_id: int, query: ValuesQu
     column = table.find(query.column)
     value_format = ValueFormat(query.format) if query.format else accepted_form(ValueFormat)
     value_format = value_format or ValueFormat.ARROW
-    asked = query.model_dump_json(exclude={"format"})
-    form = f"{asked}/{value_format}/{accepted_coding()}"
-    etag = hashlib.blake2b(
-        f"{table.version_of(column)}/{form}".encode(), digest_size=16
-    ).hexdigest()
+    etag = digest(
+        version_of(table, [column], query),
+        query.model_dump_json(exclude={"format"}),
+        value_format,
+        accepted_coding(),
+    )
     if request.if_none_match.contains_weak(etag):
         response = Response(status=304)
     else:
@@ -78,25 +82,16 @@ def get_values(access: ExperimentAccess, mapobject_type_id: int, query: ValuesQu
     return response
 
 
-def opened_table(access: ExperimentAccess, mapobject_type_id: int) -> ObjectTable:
-    """The table of a type as it is now."""
-    results = label_sources(access.database, access.storage, mapobject_type_id)
-    return open_table(
-        access.database, access.storage, access.services.columns, mapobject_type_id, results
-    )
-
-
 def _keyed_values(
     access: ExperimentAccess, table: ObjectTable, column: Column, query: ValuesQuery
 ) -> KeyedValues:
-    selection = Selection(**query.model_dump(include=set(SelectionQuery.model_fields)))
-    chosen = table.select(selection)
+    chosen = chosen_rows(table, query)
     box = _tile_box(access, query)
     if box is not None:
         with access.database.session() as session:
             found = get_mapobject_type(session, access.experiment_id, table.mapobject_type_id)
             ids = objects_in_box(session, found, box, query.tpoint)
-        chosen &= np.isin(table.rows["mapobject_id"], ids)
+        chosen = chosen & np.isin(table.rows["mapobject_id"], ids)
     rows: Any = slice(None) if chosen.all() else np.flatnonzero(chosen)
     values = table.values(column)
     numbers = values.numbers[rows]

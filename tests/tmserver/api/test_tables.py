@@ -1,0 +1,336 @@
+"""The table of all objects over HTTP: pages, order, conditions and statistics as of pandas."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tests.tmserver.api.crowd import Crowd, crowd
+from tests.tmserver.conftest import Person
+from tmlib.ids import decode_id
+
+__all__ = ["crowd"]
+
+MEAN = "Intensity, mean"
+SORTS = (
+    [{"column": "Area"}],
+    [{"column": "Area", "descending": True}],
+    [{"column": MEAN}],
+    [{"column": MEAN, "descending": True}],
+    [{"column": "well_name", "descending": True}, {"column": "Area"}],
+    [{"column": "is_border"}, {"column": "label", "descending": True}, {"column": MEAN}],
+    [{"column": "mapobject_id", "descending": True}],
+)
+FILTERS: tuple[tuple[list[dict[str, Any]], str], ...] = (
+    ([{"column": "Area", "min": 40, "max": 60}], "40 <= Area <= 60"),
+    ([{"column": "Area", "min": 40}, {"column": "label", "max": 3}], "Area >= 40 and label <= 3"),
+    ([{"column": "well_name", "values": ["B02", "Z99"]}], "well_name == 'B02'"),
+    ([{"column": "label", "values": [2, 5, 77]}], "label in (2, 5)"),
+    ([{"column": "is_border", "values": [True]}], "is_border"),
+    ([{"column": MEAN, "missing": True}], "mean.isna()"),
+    ([{"column": MEAN, "missing": False, "max": 0.5}], "mean <= 0.5"),
+    ([{"column": MEAN, "min": -1e9}], "mean.notna()"),
+    ([{"column": "tpoint", "values": []}], "label < 0"),
+)
+
+
+def ask(crowd: Crowd, what: str = "", **query: Any) -> Any:
+    """What a route of the table answers; lists and dictionaries are sent as JSON."""
+    return crowd.owner.get(f"{crowd.path}/table{what}", **encoded(query))
+
+
+def encoded(query: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: json.dumps(value) if isinstance(value, list) else value
+        for name, value in query.items()
+    }
+
+
+def frame_of(page: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame(page["rows"], columns=[column["name"] for column in page["columns"]])
+
+
+def test_columns_are_listed(crowd: Crowd) -> None:
+    name = crowd.clustering()
+    columns = {column["name"]: column for column in ask(crowd, "/columns")}
+    assert list(columns) == [
+        *("mapobject_id", "label", "tpoint", "zplane", "is_border", "centroid_y", "centroid_x"),
+        *("plate_name", "well_name", "well_pos_y", "well_pos_x", "Area", MEAN, name),
+    ]
+    assert columns["Area"] == {"name": "Area", "kind": "feature", "type": "float"}
+    assert columns["well_name"]["type"] == columns[name]["type"] == "text"
+    assert columns["is_border"]["type"] == "boolean"
+    assert (columns["label"]["kind"], columns["label"]["type"]) == ("metadata", "integer")
+
+
+def test_pages_of_the_whole_table(crowd: Crowd) -> None:
+    first = ask(crowd, limit=25)
+    assert first["n_rows"] == len(crowd.frame)
+    parts, cursor = [frame_of(first)], first["cursor"]
+    while cursor:
+        following = ask(crowd, limit=25, cursor=cursor)
+        assert following["offset"] == sum(map(len, parts))
+        parts.append(frame_of(following))
+        cursor = following["cursor"]
+    found = pd.concat(parts, ignore_index=True)
+    expected = crowd.frame[found.columns]
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    assert [len(part) for part in parts] == [25, 25, 10]
+    assert ask(crowd, offset=10**6)["rows"] == []
+
+
+def sorted_frame(frame: pd.DataFrame, sort: list[dict[str, Any]]) -> pd.DataFrame:
+    """Sorted by pandas, whose stable sort has what is missing last as well."""
+    for key in reversed(sort):
+        frame = frame.sort_values(
+            key["column"], ascending=not key.get("descending"), kind="stable", na_position="last"
+        )
+    return frame
+
+
+def test_any_column_can_be_sorted_by(crowd: Crowd) -> None:
+    for sort in SORTS:
+        expected = sorted_frame(crowd.frame, sort)["mapobject_id"].tolist()
+        page = ask(crowd, columns=["mapobject_id"], sort=sort)
+        assert [row[0] for row in page["rows"]] == expected, sort
+        deep = ask(crowd, columns=["mapobject_id"], sort=sort, offset=33, limit=5)
+        assert [row[0] for row in deep["rows"]] == expected[33:38]
+
+
+def test_rows_are_filtered_by_ranges_and_sets(crowd: Crowd) -> None:
+    frame = crowd.frame.rename(columns={MEAN: "mean"})
+    for conditions, expression in FILTERS:
+        expected = frame.query(expression)
+        found = ask(crowd, columns=["mapobject_id"], filter=conditions)
+        assert found["n_rows"] == len(expected), conditions
+        ids = [row[0] for row in found["rows"]]
+        assert ids == expected["mapobject_id"].tolist(), conditions
+        by_area = ask(crowd, columns=["mapobject_id"], filter=conditions, sort=[{"column": "Area"}])
+        expected = sorted_frame(expected, [{"column": "Area"}])
+        assert [row[0] for row in by_area["rows"]] == expected["mapobject_id"].tolist()
+    place = ask(crowd, plate_name="Plate 2", filter=[{"column": "Area", "min": 40}])
+    assert place["n_rows"] == len(frame.query("plate_name == 'Plate 2' and Area >= 40"))
+    values = crowd.owner.request(
+        "GET",
+        f"{crowd.path}/values",
+        query_string=encoded({"column": "Area", "filter": [{"column": "Area", "min": 40}]}),
+    )
+    assert pa.ipc.open_stream(values.data).read_all().num_rows == (frame["Area"] >= 40).sum()
+
+
+def test_labels_are_columns_like_others(crowd: Crowd) -> None:
+    name = crowd.ask("Clustering", selected_features=[MEAN], options={"method": "kmeans", "k": 2})
+    is_missing = crowd.frame[MEAN].isna()
+    page = ask(crowd, columns=[name, "mapobject_id"], sort=[{"column": name, "descending": True}])
+    labels = [row[0] for row in page["rows"]]
+    n_missing = int(is_missing.sum())
+    assert labels[-n_missing:] == [None] * n_missing
+    assert labels[:-n_missing] == sorted(labels[:-n_missing], reverse=True)
+    ones = ask(crowd, columns=["mapobject_id"], filter=[{"column": name, "values": ["1"]}])
+    assert ones["n_rows"] == labels.count("1")
+    groups = ask(crowd, "/groups", columns=[MEAN], by=[name])["groups"]
+    assert [group["key"] for group in groups] == [[None], ["0"], ["1"]]
+    assert [group["n_objects"] for group in groups] == [
+        labels.count(label) for label in (None, "0", "1")
+    ]
+    assert groups[0]["statistics"][0] == {
+        "count": 0,
+        "missing": n_missing,
+        "median": None,
+        "quantiles": [None] * 4,
+        **dict.fromkeys(("mean", "std", "min", "max")),
+    }
+
+
+def test_a_page_as_arrow(crowd: Crowd) -> None:
+    query = encoded({"sort": [{"column": "Area"}], "limit": 7, "format": "arrow"})
+    answer = crowd.owner.request("GET", f"{crowd.path}/table", query_string=query)
+    table = pa.ipc.open_stream(answer.data).read_all()
+    expected = sorted_frame(crowd.frame, [{"column": "Area"}]).head(7).reset_index(drop=True)
+    found = table.to_pandas()
+    assert found["mapobject_id"].tolist() == expected["mapobject_id"].tolist()
+    assert found["well_name"].tolist() == expected["well_name"].tolist()
+    cursor = table.schema.metadata[b"tmserver.cursor"].decode()
+    following = ask(crowd, sort=[{"column": "Area"}], cursor=cursor)
+    assert (following["offset"], len(following["rows"])) == (7, len(crowd.frame) - 7)
+
+
+def test_a_cursor_is_of_one_version_of_the_values(crowd: Crowd) -> None:
+    query: dict[str, Any] = {"columns": ["Area"], "sort": [{"column": "Area"}], "limit": 5}
+    cursor = ask(crowd, **query)["cursor"]
+    path = f"{crowd.path}/table"
+
+    def refused(status: int, **more: Any) -> str:
+        return crowd.owner.refused("GET", path, status, query_string=encoded(query | more))
+
+    assert "another" not in ask(crowd, **query | {"limit": 9}, cursor=cursor)
+    assert "other columns" in refused(400, cursor=cursor, columns=[MEAN])
+    assert "other columns" in refused(400, cursor=cursor, plate_name="Plate 1")
+    assert "leave one of them out" in refused(400, cursor=cursor, offset=3)
+    for nonsense in ("x", "e30=", "WzEsMiwzXQ==", "WyJhIiwiYiIsLTFd"):
+        assert "none that this server has given" in refused(400, cursor=nonsense)
+    row = crowd.frame.iloc[0]
+    body = {name: row[name] for name in ("plate_name", "well_name")}
+    body |= {"well_pos_y": 0, "well_pos_x": 0, "tpoint": 0, "names": ["Area"]}
+    labels = list(range(1, 7))
+    crowd.owner.post(f"{crowd.path}/feature-values", **body, labels=labels, values=[[7.0]] * 6)
+    assert "begin again without a cursor" in refused(409, cursor=cursor)
+    assert [row[0] for row in ask(crowd, **query)["rows"]].count(7.0) >= 4
+
+
+def test_groups_are_described_as_pandas_does(crowd: Crowd) -> None:
+    quantiles = [0.1, 0.9]
+    for by in (
+        ["plate_name"],
+        ["plate_name", "well_name"],
+        ["plate_name", "well_name", "well_pos_y", "well_pos_x"],
+        ["tpoint", "is_border"],
+        [],
+    ):
+        for conditions, expression in (([], "label > 0"), FILTERS[0]):
+            found = ask(
+                crowd, "/groups", columns=["Area", MEAN], by=by, quantiles=quantiles,
+                filter=conditions,
+            )  # fmt: skip
+            frame = crowd.frame.query(expression)
+            expected = frame.groupby(by) if by else frame.groupby(np.zeros(len(frame), int))
+            assert found["n_groups"] == len(expected)
+            for group, (key, members) in zip(found["groups"], expected, strict=True):
+                assert group["key"] == ([*key] if by else [])
+                assert group["n_objects"] == len(members)
+                for column, described in zip(("Area", MEAN), group["statistics"], strict=True):
+                    check_statistics(members[column], described, quantiles)
+
+
+def check_statistics(values: pd.Series, found: dict[str, Any], quantiles: list[float]) -> None:
+    assert found["count"] == values.count()
+    assert found["missing"] == values.isna().sum()
+    for name in ("mean", "std", "min", "max", "median"):
+        expected = getattr(values, name)()
+        assert found[name] == (None if np.isnan(expected) else pytest.approx(expected)), name
+    assert found["quantiles"] == pytest.approx(values.quantile(quantiles).tolist(), nan_ok=True)
+
+
+def test_groups_come_in_pages(crowd: Crowd) -> None:
+    query: dict[str, Any] = {"columns": ["Area"], "by": ["mapobject_id"]}
+    found = ask(crowd, "/groups", **query, limit=7, offset=4)
+    assert found["n_groups"] == len(crowd.frame)
+    expected = sorted(crowd.frame["mapobject_id"])[4:11]
+    assert [group["key"][0] for group in found["groups"]] == expected
+    wide = ["mapobject_id", "centroid_x"]
+    path = f"{crowd.path}/table/groups"
+    message = crowd.owner.refused("GET", path, 400, query_string=encoded(query | {"by": wide}))
+    assert "which is measured" in message
+
+
+def test_how_values_are_distributed(crowd: Crowd) -> None:
+    area = crowd.frame["Area"]
+    found = ask(crowd, "/distribution", column="Area", bins=7)
+    counts, edges = np.histogram(area, 7)
+    assert found["histogram"]["counts"] == counts.tolist()
+    assert found["histogram"]["edges"] == pytest.approx(edges)
+    check_statistics(area, found["statistics"], found["quantiles"])
+    part = ask(
+        crowd, "/distribution", column=MEAN, bins=4, min=0.25, max=0.75, well_name="A01",
+        quantiles=[0.5],
+    )  # fmt: skip
+    values = crowd.frame[crowd.frame["well_name"] == "A01"][MEAN]
+    counts, _ = np.histogram(values.dropna(), 4, (0.25, 0.75))
+    histogram = part["histogram"]
+    assert histogram["counts"] == counts.tolist()
+    assert (histogram["below"], histogram["above"]) == (
+        (values < 0.25).sum(),
+        (values > 0.75).sum(),
+    )
+    assert part["n_objects"] == len(values)
+    texts = ask(crowd, "/distribution", column="well_name")
+    counted = crowd.frame["well_name"].value_counts().sort_index()
+    assert [(one["value"], one["count"]) for one in texts["texts"]] == list(counted.items())
+    assert texts["histogram"] is None
+    nothing = [{"column": "Area", "min": 1e6}]
+    empty = ask(crowd, "/distribution", column="Area", bins=2, filter=nothing)
+    assert (empty["histogram"]["counts"], empty["statistics"]["count"]) == ([0, 0], 0)
+    constant = ask(crowd, "/distribution", column="zplane", bins=1)
+    assert constant["histogram"]["counts"] == [len(crowd.frame)]
+
+
+BAD: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("", {"columns": ["Area", "Nothing"]}, 'no column "Nothing"'),
+    ("", {"columns": "Area"}, "\"columns\" is 'Area', but must be JSON"),
+    ("", {"columns": []}, '"columns"'),
+    ("", {"limit": 10**9}, '"limit" is'),
+    ("", {"limit": 0}, '"limit" is'),
+    ("", {"offset": -1}, '"offset" is'),
+    ("", {"limit": 10_000, "columns": ["Area"] * 200}, "too much for a page"),
+    ("", {"sort": [{"column": "Nothing"}]}, 'no column "Nothing"'),
+    ("", {"sort": [{"column": "Area", "down": True}]}, "sort.0.down"),
+    ("", {"sort": [{"column": "Area"}] * 4}, '"sort"'),
+    ("", {"filter": [{"column": "Area"}]}, 'needs "min", "max", "values" or "missing"'),
+    ("", {"filter": [{"column": "Area", "min": 3, "max": 2}]}, "larger"),
+    ("", {"filter": [{"column": "Area", "min": "x"}]}, "filter.0.min"),
+    ("", {"filter": [{"column": "Area", "minimum": 3}]}, "filter.0.minimum"),
+    ("", {"filter": [{"column": "well_name", "min": 3}]}, "no numbers that could be in a range"),
+    ("", {"filter": [{"column": "well_name", "values": [3]}]}, "its values are texts"),
+    ("", {"filter": [{"column": "Area", "values": ["3"]}]}, "its values are numbers"),
+    ("", {"filter": [{"column": "is_border", "values": [1]}]}, "true or false"),
+    ("", {"filter": [{"column": "Area", "values": [True]}]}, "its values are numbers"),
+    ("", {"filter": [{"column": "Area", "min": 1}] * 51}, '"filter"'),
+    ("", {"filter": "[{]"}, "must be JSON"),
+    ("", {"format": "csv"}, "'json' or 'arrow'"),
+    ("/groups", {}, '"columns"'),
+    ("/groups", {"columns": ["well_name"]}, "has texts, which have no mean"),
+    ("/groups", {"columns": ["Area"], "by": ["Area"]}, "cannot be grouped"),
+    ("/groups", {"columns": ["Area"], "quantiles": [1.5]}, "quantiles.0"),
+    ("/groups", {"columns": ["Area"], "limit": 10**6}, '"limit" is'),
+    ("/distribution", {"column": "Area", "bins": 0}, '"bins" is'),
+    ("/distribution", {"column": "Area", "bins": 10**6}, '"bins" is'),
+    ("/distribution", {"column": "Area", "min": 5, "max": 1}, "must not be larger"),
+    ("/distribution", {"column": "Area", "min": "nan"}, '"min"'),
+    ("/distribution", {}, '"column"'),
+)
+
+
+def test_what_cannot_be_asked_for(crowd: Crowd) -> None:
+    for what, query, reason in BAD:
+        path = f"{crowd.path}/table{what}"
+        message = crowd.owner.refused("GET", path, 400, query_string=encoded(query))
+        assert reason in message, message
+
+
+def test_tables_of_what_is_not_there(crowd: Crowd, owner: Person) -> None:
+    routes: dict[str, dict[str, Any]] = {
+        "": {},
+        "/columns": {},
+        "/groups": {"columns": ["Area"]},
+        "/distribution": {"column": "Area"},
+    }
+    nowhere = f"{crowd.experiment}/mapobject_types/99/table"
+    for what, query in routes.items():
+        owner.refused("GET", f"{nowhere}{what}", 404, query_string=encoded(query))
+    for file in crowd.storage.root.rglob("*.parquet"):
+        file.unlink()
+    for what, query in routes.items():
+        path = f"{crowd.path}/table{what}"
+        assert "try again" in owner.refused("GET", path, 409, query_string=encoded(query))
+
+
+def test_deleting_and_renaming_a_feature_rewrites_nothing(crowd: Crowd) -> None:
+    def files() -> dict[str, tuple[int, int, bytes]]:
+        return {
+            path.name: (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes())
+            for path in crowd.storage.features(crowd.type_id).iterdir()
+        }
+
+    before = files()
+    features = {one["name"]: one["id"] for one in crowd.owner.get(f"{crowd.path}/features")}
+    assert decode_id(features["Area"]) > 0
+    crowd.owner.put(f"{crowd.experiment}/features/{features['Area']}", name="Size")
+    crowd.owner.delete(f"{crowd.experiment}/features/{features[MEAN]}")
+    names = [column["name"] for column in ask(crowd, "/columns") if column["kind"] == "feature"]
+    assert names == ["Size"]
+    found = ask(crowd, columns=["Size"])
+    assert [row[0] for row in found["rows"]] == crowd.frame["Area"].tolist()
+    assert files() == before
