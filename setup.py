@@ -68,6 +68,8 @@ DEVELOPMENT = [
     "playwright>=1.50,<2",
     "schemathesis>=4,<5",
     "tuspy>=1.1,<2",
+    # reads vector tiles
+    "mapbox-vector-tile>=2.2,<3",
     "ome-zarr>=0.11,<1",
     "ome-zarr-models>=1.2,<2",
     "zarr>=3.0.8,<4",

@@ -85,6 +85,10 @@ class ExperimentStorage:
         """Feature values of a mapobject type: Parquet files."""
         return self.root / "features" / f"type_{mapobject_type_id}"
 
+    def layer_tiles(self, segmentation_layer_id: int) -> Path:
+        """What tiles of a segmentation layer are made from; can be made again from the database."""
+        return self.root / "tiles" / f"layer_{segmentation_layer_id}"
+
     def delete(self) -> None:
         """Remove all files of the experiment; nothing happens if there are none."""
         shutil.rmtree(self.root, ignore_errors=True)

@@ -20,6 +20,7 @@ from tmlib.objects.feature_files import (
     write,
 )
 from tmlib.objects.models import Feature, FeatureValueFile
+from tmlib.objects.versions import merge_changes
 from tmlib.storage import ExperimentStorage
 
 _ATTEMPTS = 3
@@ -34,7 +35,7 @@ def compact(database: Database, storage: ExperimentStorage, mapobject_type_id: i
 
     The new file takes the place of the old ones in one transaction; those are removed afterwards.
     Readers that have them open are not disturbed, and repeating it changes nothing. Values of
-    features that were deleted are left behind.
+    features that were deleted are left behind. So are the single changes of layers.
 
     Parameters
     ----------
@@ -59,6 +60,8 @@ def compact(database: Database, storage: ExperimentStorage, mapobject_type_id: i
                 _compact_plane(database, storage, mapobject_type_id, list(plane), keys)
         except (_Changed, Vanished):
             continue
+        with database.transaction() as session:
+            merge_changes(session, mapobject_type_id)
         return
     raise Conflict(
         "Feature values could not be compacted because they are being recorded: "

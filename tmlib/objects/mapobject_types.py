@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, Conflict
 from tmlib.experiments.models import Experiment
+from tmlib.objects.layer_index import index_files
 from tmlib.objects.models import (
     Feature,
     FeatureValueFile,
@@ -235,8 +236,12 @@ def delete_type(session: Session, storage: ExperimentStorage, type_id: int) -> l
         .where(FeatureValueFile.mapobject_type_id == type_id)
         .returning(FeatureValueFile.path)
     ).all()
+    layer_ids = session.scalars(
+        select(SegmentationLayer.id).where(SegmentationLayer.mapobject_type_id == type_id)
+    ).all()
     session.execute(delete(MapobjectType).where(MapobjectType.id == type_id))
-    return [storage.root / path for path in paths]
+    indices = [path for id_ in layer_ids for path in index_files(storage.layer_tiles(id_))]
+    return [*(storage.root / path for path in paths), *indices]
 
 
 def delete_objects(session: Session, experiment_id: int, mapobject_type_id: int) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tmlib.db import Base
-from tmlib.db.base import now
+from tmlib.db.base import BigId, now
 from tmlib.db.spatial import Geometry
 from tmlib.experiments.models import OWNED
 
@@ -71,6 +71,24 @@ class SegmentationLayer(Base):
     zplane: Mapped[int | None]
     polygon_thresh: Mapped[int] = mapped_column(default=0)
     centroid_thresh: Mapped[int] = mapped_column(default=0)
+
+
+class SegmentationChange(Base):
+    """A change of the objects of a segmentation layer.
+
+    The version of the layer is the sum of its ``stamp``; see :mod:`tmlib.objects.versions`.
+    """
+
+    __tablename__ = "segmentation_changes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    segmentation_layer_id: Mapped[int] = mapped_column(
+        ForeignKey(
+            "segmentation_layers.id", ondelete="CASCADE", name="fk_segmentation_changes_layer"
+        ),
+        index=True,
+    )
+    stamp: Mapped[int] = mapped_column(BigInteger)
 
 
 class Mapobject(Base):

@@ -27,6 +27,7 @@ from tmlib.objects import feature_files
 from tmlib.objects.mapobject_types import ensure_features, ensure_layer
 from tmlib.objects.models import FeatureValueFile, Mapobject, MapobjectSegmentation
 from tmlib.objects.outlines import outlines
+from tmlib.objects.versions import note_change
 from tmlib.storage import ExperimentStorage
 
 
@@ -360,7 +361,11 @@ def insert_objects(
     centroids: NDArray[np.float64],
     geometries: NDArray[Any],
 ) -> None:
-    """Insert objects with one segmentation each, in bulk; sequences have one entry per object."""
+    """Insert objects with one segmentation each, in bulk; sequences have one entry per object.
+
+    The layer gets another version, also without objects, when those that it had were deleted.
+    """
+    note_change(session, layer_id)
     experiment_ids = [experiment_id] * len(mapobject_ids)
     bulk_insert(
         session,

@@ -17,6 +17,7 @@ from tmlib.objects.mapobject_types import (
 )
 from tmlib.objects.models import Mapobject
 from tmlib.objects.recording import insert_objects
+from tmlib.objects.versions import note_change
 
 
 class PlacedRectangle(NamedTuple):
@@ -57,6 +58,7 @@ def record_static_objects(
         layer_id = ensure_layer(session, type_id, None, None, as_polygons=True)
         known = _ids_by_ref(session, experiment_id, type_id)
         delete_objects(session, experiment_id, type_id)
+        note_change(session, layer_id)
         if not rectangles:
             continue
         ref_ids = [rectangle.ref_id for rectangle in rectangles]

@@ -131,17 +131,23 @@ def _polygons(
 
 
 def _simplify(outlines: NDArray[Any], tolerance: float) -> NDArray[Any]:
-    """Simplify outlines so that each stays recognisable and keeps its parts and holes.
+    """Simplify outlines so that each stays recognisable."""
+    if not tolerance:
+        return outlines
+    return simplify(outlines, np.minimum(tolerance, np.sqrt(shapely.area(outlines)) / 10))
+
+
+def simplify(outlines: NDArray[Any], tolerances: float | NDArray[np.float64]) -> NDArray[Any]:
+    """Simplify outlines so that each keeps its parts and holes.
 
     The plain algorithm of Douglas and Peucker is ten times faster than its variant that preserves
     topology, which therefore gets those outlines only that the plain one damages.
     """
-    if not tolerance:
-        return outlines
-    tolerances = np.minimum(tolerance, np.sqrt(shapely.area(outlines)) / 10)
     simplified = np.asarray(shapely.simplify(outlines, tolerances, preserve_topology=False))
     damaged = _structure(simplified) != _structure(outlines)
-    simplified[damaged] = shapely.simplify(outlines[damaged], tolerances[damaged])
+    if damaged.any():
+        own = np.broadcast_to(tolerances, len(outlines))[damaged]
+        simplified[damaged] = shapely.simplify(outlines[damaged], own)
     return simplified
 
 

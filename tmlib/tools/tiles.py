@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from tmlib.errors import BadInput
 from tmlib.objects.models import SegmentationLayer
 from tmlib.objects.tiles import segmentation_tile
 from tmlib.storage import ExperimentStorage
+from tmlib.tools.density import check_result
 from tmlib.tools.labels import texts_of
 from tmlib.tools.models import ToolResult
 
@@ -33,10 +33,7 @@ def labeled_tile(
     BadInput
         If the result is about other objects than those of the layer, or there is no such tile.
     """
-    if result.mapobject_type_id != layer.mapobject_type_id:
-        raise BadInput(
-            f'The result "{result.name}" is about objects of another type than this layer shows.'
-        )
+    check_result(layer, result)
     tile = segmentation_tile(session, layer, x, y, z, map_levels)
     features = tile["features"]
     if not features:

@@ -26,6 +26,7 @@ from tmserver.api import (
     tools,
     uploads,
     users,
+    vector_tiles,
     wells,
     workflow,
 )
@@ -54,6 +55,7 @@ RESOURCES = (
     segmentations.routes,
     site_images.routes,
     tiles.routes,
+    vector_tiles.routes,
     workflow.routes,
     jtui.routes,
     previews.routes,

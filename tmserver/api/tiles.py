@@ -92,10 +92,10 @@ def get_segmentation_layer_tile(
     access: ExperimentAccess, segmentation_layer_id: int, query: TileQuery
 ) -> Response:
     """Get the objects of a part of the map as GeoJSON; y is negative downwards."""
-    map_levels = _map_levels(access)
+    levels = map_levels(access)
     with access.database.session() as session:
         layer = get_segmentation_layer(session, access.experiment_id, segmentation_layer_id)
-        return _send(segmentation_tile(session, layer, query.x, query.y, query.z, map_levels))
+        return _send(segmentation_tile(session, layer, query.x, query.y, query.z, levels))
 
 
 @routes.get(
@@ -109,15 +109,22 @@ def get_labeled_segmentation_layer_tile(
     access: ExperimentAccess, segmentation_layer_id: int, query: LabeledTileQuery
 ) -> Response:
     """Get the objects of a part of the map with the labels that a tool has given them."""
-    map_levels = _map_levels(access)
+    levels = map_levels(access)
     with access.database.session() as session:
         layer = get_segmentation_layer(session, access.experiment_id, segmentation_layer_id)
         result = _tool_result(session, layer, query)
         place = (query.x, query.y, query.z)
-        return _send(labeled_tile(session, access.storage, layer, result, *place, map_levels))
+        return _send(labeled_tile(session, access.storage, layer, result, *place, levels))
 
 
-def _map_levels(access: ExperimentAccess) -> int:
+def map_levels(access: ExperimentAccess) -> int:
+    """Number of zoom levels of an experiment's map.
+
+    Raises
+    ------
+    NotFound
+        If there is no map yet.
+    """
     if access.experiment.map_levels is None:
         raise NotFound("The experiment has no map yet: run the workflow first.")
     return access.experiment.map_levels

@@ -4,8 +4,10 @@ import io
 import json
 import subprocess
 import sys
+from collections import Counter
 from typing import Any
 
+import mapbox_vector_tile
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -18,6 +20,7 @@ from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment, Plate, Site, Well
 from tmlib.ids import encode_id
+from tmlib.objects import vector_tiles
 from tmlib.objects.mapobject_types import ensure_mapobject_type
 from tmlib.objects.recording import prepare_site_objects, record
 from tmlib.settings import Settings
@@ -335,6 +338,62 @@ def test_labels_of_a_heatmap_are_values_as_text(
     labeled = tile(owner, f"{layer}/labeled_tiles", result_id=result["id"])
     labels = [labeled[id_]["properties"]["label"] for id_ in range(1, 7)]
     assert labels == ["1.0", "2.0", "3.0", "21.0", "22.0", "23.0"]
+
+
+def density(person: Person, path: str, monkeypatch: pytest.MonkeyPatch, **query: Any) -> list[Any]:
+    """Properties of the cells of the outermost tile, when few objects are too many for outlines."""
+    with monkeypatch.context() as patch:
+        patch.setattr(vector_tiles, "MAX_OUTLINES", 0)
+        patch.setattr(vector_tiles, "MAX_CENTROIDS", 0)
+        response = person.request("GET", path, query_string={"x": 0, "y": 0, "z": 0} | query)
+    assert response.status_code == 200, response.text
+    layer = mapbox_vector_tile.decode(response.data)["density"]
+    return [feature["properties"] for feature in layer["features"]]
+
+
+def test_density_tiles_count_the_labels(
+    owner: Person,
+    experiment: str,
+    cells: dict[str, Any],
+    found: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = f"{experiment}/segmentation_layers/{cells['layers'][0]['id']}/vector_tiles"
+    labeled = density(owner, path, monkeypatch, result_id=found["id"])
+    totals = Counter[str]()
+    for cell in labeled:
+        assert cell["count"] == sum(n for key, n in cell.items() if key.startswith("label:"))
+        totals.update(cell)
+    assert totals["count"] == 6
+    assert totals["label:nan"] == 1
+    assert totals["label:0"] + totals["label:1"] == 5
+    plain = density(owner, path, monkeypatch)
+    assert sorted(cell["count"] for cell in plain) == sorted(cell["count"] for cell in labeled)
+    etags = [
+        owner.request("GET", f"{path}?x=0&y=0&z=0{query}").headers["ETag"]
+        for query in ("", f"&result_id={found['id']}")
+    ]
+    assert etags[0] != etags[1]
+
+
+def test_density_tiles_of_a_heatmap_have_means(
+    owner: Person,
+    app: Flask,
+    database: Database,
+    settings: Settings,
+    experiment: str,
+    cells: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner.post(f"{experiment}/tools/request", **HEATMAP)
+    work(app, database, settings)
+    [result] = owner.get(f"{experiment}/tools/results")
+    path = f"{experiment}/segmentation_layers/{cells['layers'][0]['id']}/vector_tiles"
+    found = density(owner, path, monkeypatch, result_id=result["id"])
+    assert sum(cell["count"] for cell in found) == 6
+    assert sum(cell["missing"] for cell in found) == 0
+    total = sum(cell["mean"] * cell["count"] for cell in found)
+    assert total == pytest.approx(1 + 2 + 3 + 21 + 22 + 23)
 
 
 def test_metadata_have_a_column_for_every_result(

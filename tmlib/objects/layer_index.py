@@ -1,0 +1,285 @@
+"""Where the objects of a segmentation layer lie, in the order of its tiles.
+
+A file for each version of a layer lists its objects by the Morton code of their centroid: the bits
+of column and row in turn. So the objects of a tile follow each other at every zoom level, and
+those of a cell of a tile do. Whatever is shown of many objects at once, centroids and densities,
+is read from there and the same on both databases.
+
+The file is Arrow IPC and mapped into memory. Columns are ``code`` (uint64), ``mapobject_id``
+(int64), ``label`` (int32, -1 for none), ``x`` and ``y`` (float32, map pixels).
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tmlib.db.bulk_reading import fetch_table
+from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
+from tmlib.storage import ExperimentStorage
+
+CELLS = 64
+"""Rows and columns of cells in a tile, for densities."""
+
+_CELL_BITS = 6
+_SMALLEST_CELL_BITS = 2  # a cell of the innermost tiles has 4 x 4 pixels
+_FORMAT_KEY = b"tmserver.layer_index"
+_FORMAT_VERSION = 1
+_SUFFIX = ".arrow"
+_MAPPED = 32  # files that a process keeps open
+# An index that took so long to make is used for so many times longer when objects are recorded.
+_SLOW_SECONDS = 1.0
+_PATIENCE = 10
+
+_SCHEMA = pa.schema(
+    [
+        ("code", pa.uint64()),
+        ("mapobject_id", pa.int64()),
+        ("label", pa.int32()),
+        ("x", pa.float32()),
+        ("y", pa.float32()),
+    ]
+)
+_ROWS = pa.schema(
+    [("mapobject_id", pa.int64()), ("label", pa.int32()), ("x", pa.float64()), ("y", pa.float64())]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerIndex:
+    """The n objects of a version of a layer, in the order of its tiles.
+
+    Attributes
+    ----------
+    version
+        Of the layer.
+    codes
+        Morton codes of the smallest cells, ascending, uint64.
+    mapobject_ids, labels
+        Of each object; the label is -1 where it has none.
+    x, y
+        Centroids in map pixels.
+    fullest
+        Largest number of objects in any smallest cell, in any square of twice its size, and so on
+        until one square has all of them.
+    """
+
+    version: str
+    codes: NDArray[np.uint64]
+    mapobject_ids: NDArray[np.int64]
+    labels: NDArray[np.int32]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    fullest: list[int]
+
+    def tile(self, x: int, y: int, zoomed_out: int) -> slice:
+        """Which objects have their centroid in a tile, so many levels out from the innermost."""
+        if _is_beyond(x, y, zoomed_out):
+            return slice(0, 0)
+        bits = 2 * (_CELL_BITS + zoomed_out)
+        code = int(_interleave(np.array([x]), np.array([y]))[0])
+        limits = np.array([code << bits, (code + 1) << bits], np.uint64)
+        first, end = np.searchsorted(self.codes, limits).tolist()
+        return slice(first, end)
+
+    def cells(self, tile: slice, zoomed_out: int) -> NDArray[np.int64]:
+        """Index of the cell of each object of a tile: row * CELLS + column."""
+        codes = self.codes[tile] >> np.uint64(2 * zoomed_out)
+        return CELL_OF_CODE[(codes & np.uint64(CELLS**2 - 1)).astype(np.int64)]
+
+    def cell_counts(self, x: int, y: int, zoomed_out: int) -> NDArray[np.int64]:
+        """Number of objects in each cell of a tile, in the order of their Morton codes."""
+        if _is_beyond(x, y, zoomed_out):
+            return np.zeros(CELLS**2, np.int64)
+        first = int(_interleave(np.array([x]), np.array([y]))[0]) << 2 * _CELL_BITS
+        codes = np.arange(first, first + CELLS**2 + 1, dtype=np.uint64)
+        ends: NDArray[np.int64] = self.codes.searchsorted(codes << np.uint64(2 * zoomed_out))
+        return np.diff(ends)
+
+    def largest_tile(self, zoomed_out: int) -> int:
+        """Number of objects in the fullest tile of a level."""
+        return self.largest_cell(zoomed_out + _CELL_BITS)
+
+    def largest_cell(self, zoomed_out: int) -> int:
+        """Number of objects in the fullest cell of a level."""
+        return self.fullest[min(zoomed_out, len(self.fullest) - 1)]
+
+
+def layer_index(
+    session: Session, storage: ExperimentStorage, layer: SegmentationLayer, version: str
+) -> LayerIndex:
+    """The index of a version of a layer; it is made if there is none yet.
+
+    Of a layer of so many objects that this takes seconds an earlier version may be given for a
+    short while, so that an analysis in progress does not have it made over and over.
+
+    Parameters
+    ----------
+    session
+        For reading.
+    storage
+        Folders of the experiment.
+    layer
+        Whose objects.
+    version
+        Its version as it is now, asked for before.
+    """
+    folder = storage.layer_tiles(layer.id)
+    path = folder / f"{version}{_SUFFIX}"
+    if found := _open(path) or _recent(folder):
+        return found
+    with _lock(folder):
+        if found := _open(path):
+            return found
+        start = time.monotonic()
+        table = _read(session, layer)
+        _write(path, table, time.monotonic() - start)
+        for other in index_files(folder):
+            if other != path:
+                other.unlink(missing_ok=True)
+    return _map(path)
+
+
+def index_files(folder: Path) -> list[Path]:
+    """Files of all versions of a layer."""
+    return [*folder.glob(f"*{_SUFFIX}")]
+
+
+def _read(session: Session, layer: SegmentationLayer) -> Any:
+    """The table of a layer, sorted."""
+    found = MapobjectSegmentation
+    query = select(
+        found.mapobject_id, func.coalesce(found.label, -1), found.centroid_x, found.centroid_y
+    ).where(found.experiment_id == layer.experiment_id, found.segmentation_layer_id == layer.id)
+    rows = fetch_table(session, query, _ROWS)
+    x, y = (np.maximum(rows[name].to_numpy(), 0).astype(np.int64) for name in ("x", "y"))
+    codes = _interleave(x >> _SMALLEST_CELL_BITS, y >> _SMALLEST_CELL_BITS)
+    order = np.lexsort((rows["mapobject_id"].to_numpy(), codes))
+    columns = [codes, *(rows[name].to_numpy() for name in _ROWS.names)]
+    return pa.table(
+        [
+            pa.array(column[order]).cast(field.type)
+            for column, field in zip(columns, _SCHEMA, strict=True)
+        ],
+        schema=_SCHEMA,
+    )
+
+
+def _write(path: Path, table: Any, seconds: float) -> None:
+    """Write an index that appears complete or not at all."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+    facts = {
+        "version": _FORMAT_VERSION,
+        "seconds": seconds,
+        "fullest": _fullest(table["code"].to_numpy()),
+    }
+    try:
+        with pa.OSFile(str(draft), "wb") as file:
+            named = table.replace_schema_metadata({_FORMAT_KEY: json.dumps(facts)})
+            with pa.ipc.new_file(file, named.schema) as writer:
+                writer.write_table(named)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _open(path: Path) -> LayerIndex | None:
+    try:
+        return _map(path)
+    except FileNotFoundError:
+        return None
+
+
+@lru_cache(_MAPPED)
+def _map(path: Path) -> LayerIndex:
+    """Map a file into memory; what was removed in the meantime stays readable."""
+    with pa.memory_map(str(path)) as source:
+        table = pa.ipc.open_file(source).read_all().combine_chunks()
+    codes, ids, labels, x, y = (column.to_numpy() for column in table.columns)
+    return LayerIndex(path.stem, codes, ids, labels, x, y, _facts(path)["fullest"])
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    with pa.memory_map(str(path)) as source:
+        metadata = pa.ipc.open_file(source).schema.metadata
+    facts: dict[str, Any] = json.loads(metadata[_FORMAT_KEY])
+    return facts
+
+
+def _recent(folder: Path) -> LayerIndex | None:
+    """An earlier version that was made a moment ago and took long."""
+    for path in index_files(folder):
+        try:
+            seconds = _facts(path)["seconds"]
+            age = time.time() - path.stat().st_mtime
+        except FileNotFoundError:
+            continue
+        if seconds > _SLOW_SECONDS and age < _PATIENCE * seconds:
+            return _open(path)
+    return None
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time make the index of a layer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_beyond(x: int, y: int, zoomed_out: int) -> bool:
+    """Whether a tile lies where no map reaches, for its cells cannot be numbered."""
+    return (max(x, y) + 1) << (_CELL_BITS + zoomed_out) >= 2**31
+
+
+def _interleave(x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Morton codes: the bits of x and y in turn, the lowest of x first."""
+    return _spread(x) | (_spread(y) << np.uint64(1))
+
+
+def _spread(numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Put a zero before every bit of numbers of 32 bits."""
+    spread = numbers.astype(np.uint64)
+    for shift, mask in (
+        (16, 0x0000FFFF0000FFFF),
+        (8, 0x00FF00FF00FF00FF),
+        (4, 0x0F0F0F0F0F0F0F0F),
+        (2, 0x3333333333333333),
+        (1, 0x5555555555555555),
+    ):
+        spread = (spread | (spread << np.uint64(shift))) & np.uint64(mask)
+    return spread
+
+
+def _fullest(codes: NDArray[np.uint64]) -> list[int]:
+    """Largest number of objects in any square, from the smallest cells outwards."""
+    squares, counts = np.unique(codes, return_counts=True)
+    fullest = [int(counts.max(initial=0))]
+    while len(squares) > 1:
+        squares >>= np.uint64(2)
+        first = np.flatnonzero(np.diff(squares, prepend=squares[0] + np.uint64(1)))
+        squares, counts = squares[first], np.add.reduceat(counts, first)
+        fullest.append(int(counts.max()))
+    return fullest
+
+
+_ROWS_OF_CELLS, _COLUMNS_OF_CELLS = np.divmod(np.arange(CELLS**2), CELLS)
+CELL_OF_CODE = np.argsort(_interleave(_COLUMNS_OF_CELLS, _ROWS_OF_CELLS))

@@ -1,0 +1,223 @@
+"""Vector tiles of outlines: encoded by PostGIS, or from the R*Tree with shapely and NumPy.
+
+Outlines lie in pixels of the map already, so that an affine transform brings them into the units
+of a tile. They are simplified by half a pixel of the screen, rounded to whole units, and sent with
+every tile that they touch; none vanishes, for what becomes too small is a point.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from tmlib.db.spatial import decode, in_box, undecoded
+from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
+from tmlib.objects.tiles import simplify
+from tmlib.objects.vector_tile_encoding import (
+    EXTENT,
+    POINT,
+    POLYGON,
+    Features,
+    Ragged,
+    encode_layer,
+    join,
+    label_tags,
+    point_geometry,
+    ring_geometry,
+)
+
+LAYER_NAME = "outlines"
+TOLERANCE = 2
+"""How far a simplified outline may be from the exact one, in units."""
+
+MARGIN = 64
+"""How far beyond the tile outlines with very many vertices are cut, in units."""
+
+MANY_VERTICES = 1_000
+
+_POSTGIS = text("""
+    SELECT ST_AsMVT(tile, :name, :extent, 'geometry', 'id')
+    FROM (
+        SELECT
+            id,
+            label,
+            CASE WHEN ST_IsEmpty(drawn) THEN ST_SnapToGrid(centroid, 1) ELSE drawn END AS geometry
+        FROM (
+            SELECT
+                mapobject_id AS id,
+                label,
+                ST_Affine(
+                    ST_Point(centroid_x, centroid_y), :scale, 0, 0, :scale, :left, :top
+                ) AS centroid,
+                COALESCE(
+                    ST_SnapToGrid(
+                        ST_ForcePolygonCCW(
+                            ST_Simplify(
+                                ST_Affine(
+                                    CASE
+                                        WHEN ST_NPoints(outline) > :many
+                                        THEN ST_ClipByBox2D(outline, ST_Expand(box, :margin))
+                                        ELSE outline
+                                    END,
+                                    :scale, 0, 0, :scale, :left, :top
+                                ),
+                                :tolerance,
+                                true
+                            )
+                        ),
+                        1
+                    ),
+                    'POLYGON EMPTY'
+                ) AS drawn
+            FROM
+                mapobject_segmentations,
+                CAST(ST_MakeEnvelope(:min_x, :min_y, :max_x, :max_y, 0) AS geometry) AS box
+            WHERE experiment_id = :experiment_id
+                AND segmentation_layer_id = :layer_id
+                AND outline && ST_MakeEnvelope(:min_x, :min_y, :max_x, :max_y, 0)
+                AND (outline @ box OR ST_Intersects(outline, box))
+            ORDER BY mapobject_id
+        ) AS found
+    ) AS tile
+""")
+
+
+class Square(Protocol):
+    """A tile of the map: its column, its row, and its size in pixels of the map."""
+
+    @property
+    def x(self) -> int:
+        """Column."""
+
+    @property
+    def y(self) -> int:
+        """Row."""
+
+    @property
+    def size(self) -> int:
+        """Width and height in pixels of the map."""
+
+
+def encode_outlines(session: Session, layer: SegmentationLayer, place: Square) -> bytes:
+    """Encode the outlines that touch a tile."""
+    if session.get_bind().dialect.name == "postgresql":
+        return _encode_in_database(session, layer, place)
+    return _encode_here(session, layer, place)
+
+
+def _box(place: Square) -> tuple[int, int, int, int]:
+    left, top = place.x * place.size, place.y * place.size
+    return left, top, left + place.size, top + place.size
+
+
+def _encode_in_database(session: Session, layer: SegmentationLayer, place: Square) -> bytes:
+    min_x, min_y, max_x, max_y = _box(place)
+    scale = EXTENT / place.size
+    values = {
+        "name": LAYER_NAME,
+        "extent": EXTENT,
+        "many": MANY_VERTICES,
+        "margin": MARGIN / scale,
+        "tolerance": TOLERANCE if scale < EXTENT / 256 else 0,
+        "scale": scale,
+        "left": -min_x * scale,
+        "top": -min_y * scale,
+        "min_x": min_x,
+        "min_y": min_y,
+        "max_x": max_x,
+        "max_y": max_y,
+        "experiment_id": layer.experiment_id,
+        "layer_id": layer.id,
+    }
+    return bytes(session.execute(_POSTGIS, values).scalar_one())
+
+
+def _encode_here(session: Session, layer: SegmentationLayer, place: Square) -> bytes:
+    found = MapobjectSegmentation
+    rows = session.execute(
+        select(
+            found.mapobject_id,
+            found.label,
+            found.centroid_x,
+            found.centroid_y,
+            undecoded(found.outline),
+        )
+        .where(
+            found.experiment_id == layer.experiment_id,
+            in_box(
+                session,
+                found.id,
+                found.segmentation_layer_id,
+                found.outline,
+                layer.id,
+                _box(place),
+            ),
+        )
+        .order_by(found.mapobject_id)
+    ).all()
+    if not rows:
+        return b""
+    ids, labels, x, y, geometries = zip(*rows, strict=True)
+    outlines = decode(geometries)
+    box = shapely.box(*_box(place))
+    shapely.prepare(box)
+    touching = shapely.intersects(box, outlines)
+    numbers = np.array([-1 if label is None else label for label in labels])[touching]
+    tags, values = label_tags(numbers)
+    centroids = np.stack([x, y], axis=1)[touching]
+    kinds, geometry = _draw(outlines[touching], centroids, place)
+    features = Features(kinds, geometry, tags, np.array(ids)[touching])
+    return encode_layer(LAYER_NAME, features, ["label"], values)
+
+
+def _draw(
+    outlines: NDArray[Any], centroids: NDArray[np.float64], place: Square
+) -> tuple[NDArray[np.int64], Ragged]:
+    """Geometry types of all objects, and the commands that draw them."""
+    scale = EXTENT / place.size
+    corner = np.array([place.x, place.y], np.float64) * EXTENT
+    many = shapely.get_num_coordinates(outlines) > MANY_VERTICES
+    if many.any():
+        around = shapely.box(*_box(place)).buffer(MARGIN / scale).bounds
+        outlines[many] = shapely.clip_by_rect(outlines[many], *around)
+    scaled = np.asarray(shapely.transform(outlines, lambda points: points * scale - corner))
+    if scale < EXTENT / 256:
+        scaled = simplify(scaled, TOLERANCE)
+    points, rings, owners = _rings(scaled)
+    is_drawn = np.isin(np.arange(len(outlines)), owners)
+    dots = point_geometry(np.rint(centroids[~is_drawn] * scale - corner).astype(np.int64))
+    geometry = join(
+        [
+            ring_geometry(points, rings, owners, len(outlines)),
+            Ragged(dots.numbers, np.where(is_drawn, 0, 3)),
+        ]
+    )
+    return np.where(is_drawn, POLYGON, POINT), geometry
+
+
+def _rings(
+    outlines: NDArray[Any],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Rounded vertices of all rings that are left of polygons, as `ring_geometry` wants them."""
+    parts, part_owners = shapely.get_parts(
+        shapely.orient_polygons(outlines, exterior_cw=False), return_index=True
+    )
+    rings, ring_parts = shapely.get_rings(parts, return_index=True)
+    coordinates, owners = shapely.get_coordinates(rings, return_index=True)
+    points = np.rint(coordinates).astype(np.int64)
+    is_first = np.diff(owners, prepend=-1) > 0
+    is_new = is_first | (np.diff(points, axis=0, prepend=0) != 0).any(axis=1)
+    points, owners = points[is_new], owners[is_new]
+    # what ends a ring is where it began
+    is_last = np.diff(owners, append=-1) != 0
+    points, owners = points[~is_last], owners[~is_last]
+    is_ring = np.bincount(owners, minlength=len(rings)) >= 3
+    is_shell = np.diff(ring_parts, prepend=-1) > 0
+    has_shell = np.isin(ring_parts, ring_parts[is_shell & is_ring])
+    kept = is_ring & has_shell
+    numbers = np.cumsum(kept) - 1
+    is_kept = kept[owners]
+    return points[is_kept], numbers[owners[is_kept]], part_owners[ring_parts[kept]]
