@@ -64,6 +64,8 @@ DEVELOPMENT = [
     "pandas-stubs",
     "pytest>=8.3,<10",
     "pytest-timeout>=2.3,<3",
+    # builds the wheel that a test looks into
+    "setuptools>=77",
     "hypothesis>=6.130,<7",
     "playwright>=1.50,<2",
     "schemathesis>=4,<5",
@@ -101,6 +103,8 @@ setup(
     ),
     package_data={
         "": ["py.typed", "*.yaml", "*.mako"],
+        # Alembic reads its scripts as files: they are no modules
+        "tmlib.db": ["migrations/**"],
         "tmserver": ["viewer/dist/**", "slurm/*.sbatch"],
     },
     install_requires=REQUIREMENTS,

@@ -31,7 +31,7 @@ def main(wanted: list[str]) -> None:
         install(["chromium"], "the viewer is tested in a real browser")
     if "slurm" in wanted and not all(map(shutil.which, ("slurmctld", "slurmd", "munged"))):
         install(["slurm-wlm", "munge"], "pools of workers are tested on a real Slurm")
-    missing = [name for name in ("curl", "jq") if shutil.which(name) is None]
+    missing = [name for name in ("curl", "jq", "rsync") if shutil.which(name) is None]
     if "shell" in wanted and missing:
         install(missing, "the examples of the documentation are run as they stand there")
 

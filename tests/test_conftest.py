@@ -4,15 +4,25 @@ import socket
 
 import pytest
 
+from tests.services.ledger import experiment
 from tmlib import schema
 from tmlib.db import Database
+from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
+
+__all__ = ["experiment"]
 
 
 def test_a_database_has_all_tables(database: Database, settings: Settings) -> None:
     assert schema.current_revision(database) == schema.head_revision()
     assert schema.differences(database) == []
     assert database.engine.url.database in settings.resolved_database_url
+
+
+def test_the_partitions_of_an_experiment_are_no_difference(
+    database: Database, experiment: Experiment
+) -> None:
+    assert schema.differences(database) == []
 
 
 def test_connections_off_this_machine_are_refused() -> None:

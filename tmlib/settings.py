@@ -20,7 +20,8 @@ class Settings(BaseSettings):
     Every field is read from the environment variable ``TM_<FIELD NAME>``.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TM_", extra="ignore")
+    # a variable that is set to nothing is not set: no secret is ever the empty one
+    model_config = SettingsConfigDict(env_prefix="TM_", extra="ignore", env_ignore_empty=True)
 
     data_dir: Path = Field(
         default_factory=lambda: Path.home() / ".local" / "share" / "tmserver",

@@ -64,13 +64,19 @@ def running_installation(
     database_url: str | None = None,
     processes: int = 2,
     environment: Mapping[str, str] | None = None,
+    *,
+    is_new: bool = True,
 ) -> Iterator[Installation]:
-    """Run ``tm serve`` for as long as the context lasts, with a user who can log in."""
+    """Run ``tm serve`` for as long as the context lasts, with a user who can log in.
+
+    One that is not new has that user already.
+    """
     url = database_url or f"sqlite:///{data_dir / 'tmserver.db'}"
     installation = start(data_dir, url, free_port(), processes, environment or {})
     try:
         wait_until_ready(installation)
-        add_user(url)
+        if is_new:
+            add_user(url)
         yield installation
     finally:
         stop(installation.process, installation.log)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
     ColumnElement,
+    ForeignKeyConstraint,
     Integer,
     SQLColumnExpression,
     and_,
@@ -35,6 +36,8 @@ from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 RTREE = "mapobject_segmentation_boxes"
+
+_PARTITION = r"mapobject.*_\d+"
 
 SQLITE_DDL = (
     f"CREATE VIRTUAL TABLE {RTREE} USING rtree_i32("
@@ -90,16 +93,21 @@ postgresql.base.ischema_names["geometry"] = _ReflectedGeometry
 def is_schema_object(
     item: object, name: str | None, kind: str, reflected: bool, compare_to: object | None
 ) -> bool:
-    """Whether a migration has to care for a table or index.
+    """Whether a migration has to care for a table, index or foreign key.
 
     Not for the R*Tree's own tables, the partitions of experiments, what PostGIS installs, and
     the spatial index, which only PostgreSQL has.
     """
     if name == "ix_mapobject_segmentations_outline":
         return False
-    if kind != "table" or not reflected or compare_to is not None:
+    if not reflected or compare_to is not None:
         return True
-    return not re.fullmatch(rf"{RTREE}.*|mapobject.*_\d+|spatial_ref_sys", name or "")
+    if isinstance(item, ForeignKeyConstraint):
+        # PostgreSQL adds one of its own for each partition that is referred to
+        return not re.fullmatch(_PARTITION, item.elements[0].target_fullname.partition(".")[0])
+    if kind != "table":
+        return True
+    return not re.fullmatch(rf"{RTREE}.*|{_PARTITION}|spatial_ref_sys", name or "")
 
 
 def in_box(
