@@ -1,7 +1,9 @@
 """Where the files of an experiment live below the data folder."""
 
+import os
 import re
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,30 @@ def check_file_name(name: str) -> str:
             f'"{name[:80]}" is not a usable file name: send the bare name, without folders.'
         )
     return name
+
+
+Stamp = tuple[int, ...]
+"""What a file is known by: it changes whenever the file is written again."""
+
+
+def file_stamp(path: Path | str) -> Stamp | None:
+    """Time (nanoseconds) and size (bytes) of a file; None if there is none. It is not read.
+
+    Of a folder, an OME-Zarr for example, the latest time in it, its size and number of files.
+    """
+    try:
+        status = Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISDIR(status.st_mode):
+        return status.st_mtime_ns, status.st_size
+    latest, size, n_files = status.st_mtime_ns, 0, 0
+    for folder, _, names in os.walk(path):
+        latest = max(latest, Path(folder).stat().st_mtime_ns)
+        for name in names:
+            found = file_stamp(f"{folder}/{name}") or (0, 0)
+            latest, size, n_files = max(latest, found[0]), size + found[1], n_files + 1
+    return latest, size, n_files
 
 
 @dataclass(frozen=True)

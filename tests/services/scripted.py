@@ -14,7 +14,7 @@ from tmlib.workflow import service
 from tmlib.workflow.execution import Worker
 from tmlib.workflow.guard import Guard
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch, JobContext, Step
+from tmlib.workflow.steps.base import Batch, JobContext, Step, Work
 
 Script = Callable[[JobContext], None]
 
@@ -30,8 +30,8 @@ class Scripted(Step):
     fullname: ClassVar[str] = "Scripted"
     help: ClassVar[str] = "Does what the test says."
 
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        return [[{"number": number} for number in range(self.n_jobs)]]
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
+        return [[Work({"number": number}) for number in range(self.n_jobs)]]
 
     def run(self, context: JobContext, batch: Batch) -> None:
         self.script(context)

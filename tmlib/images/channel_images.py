@@ -5,7 +5,7 @@ Each plane is one file, written whole. A plane that was never written is told fr
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from tmlib.images.arrays import (
 from tmlib.images.layout import well_name as name_well
 from tmlib.images.layout import well_position
 from tmlib.images.reading import GrayImage
+from tmlib.storage import Stamp, file_stamp
 
 _AXES = ("t", "c", "z", "y", "x")
 
@@ -152,16 +153,23 @@ def read_plane(field_path: Path, *, t: int, c: int, z: int) -> GrayImage:
     return pixels
 
 
-def plane_stamp(field_path: Path, *, t: int, c: int, z: int) -> tuple[int, int] | None:
-    """When a plane was written, and its size in bytes: changes whenever it is written again.
+def plane_stamp(field_path: Path, *, t: int, c: int, z: int) -> Stamp | None:
+    """What a plane is known by, which changes whenever it is written again.
 
     None if it was never written. No pixel is read.
     """
-    try:
-        status = (field_path / "0" / "c" / str(t) / str(c) / str(z) / "0" / "0").stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return status.st_mtime_ns, status.st_size
+    return file_stamp(f"{field_path}/0/c/{t}/{c}/{z}/0/0")
+
+
+def field_stamp(field_path: Path) -> Stamp | None:
+    """What the array that holds all planes of a field is known by; None if there is none."""
+    return file_stamp(f"{field_path}/0/zarr.json")
+
+
+def plate_metadata_stamps(plate_store: Path, wells: Collection[str]) -> list[Stamp | None]:
+    """What the files of :func:`write_plate_metadata` are known by."""
+    folders = [plate_store, *(_well_path(plate_store, well) for well in sorted(wells))]
+    return [file_stamp(folder / "zarr.json") for folder in folders]
 
 
 def outdated_fields(plate_store: Path, shape: FieldShape, wells: Mapping[str, int]) -> list[Path]:

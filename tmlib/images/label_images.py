@@ -23,7 +23,7 @@ from tmlib.images.arrays import (
     write_group,
     write_stored,
 )
-from tmlib.storage import check_file_name
+from tmlib.storage import Stamp, check_file_name, file_stamp
 
 LabelImage = NDArray[np.int32]
 
@@ -117,6 +117,14 @@ def read_labels(field_path: Path, name: str, *, t: int, z: int) -> LabelImage:
         field = "/".join(field_path.parts[-4:])
         raise NotFound(f"There are no {name} at t={t}, z={z} in {field}.")
     return labels
+
+
+def labels_stamp(field_path: Path, name: str, *, t: int, z: int) -> Stamp | None:
+    """What a plane of labels is known by, which changes whenever it is written again.
+
+    None if it was never written. No pixel is read.
+    """
+    return file_stamp(f"{_path(field_path, name)}/0/c/{t}/{z}/0/0")
 
 
 def rename_labels(field_path: Path, name: str, new_name: str) -> None:

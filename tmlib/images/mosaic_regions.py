@@ -10,11 +10,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tmlib.images.layout import Box
-from tmlib.images.mosaics import SHARD_SIZE, Region, base_regions, level_shapes, shard_path
+from tmlib.images.mosaics import SHARD_SIZE, Region, level_shapes, regions_by_cell, shard_path
+from tmlib.storage import Stamp, file_stamp
+
+Level = TypeVar("Level")
 
 Cell = tuple[int, int]
 """Row and column of a region in its level."""
@@ -63,18 +67,21 @@ def region_digests(
 
 
 def save_digests(path: Path, digests: Digests) -> None:
-    """Note what the regions of a complete mosaic show, so that others may take them over."""
+    """Note what the regions of a complete mosaic show, so that others may take them over.
+
+    With each goes what its file is known by, null where there is none because all is black: a
+    file that was changed or removed since is not taken for what it was.
+    """
     texts = [
-        {f"{row}/{column}": digest for (row, column), digest in level.items()} for level in digests
+        {
+            f"{row}/{column}": [digest, file_stamp(shard_path(path, dataset, (row, column)))]
+            for (row, column), digest in level.items()
+        }
+        for dataset, level in _by_dataset(digests)
     ]
     draft = path / f"{_FILE}.draft"
     draft.write_text(json.dumps(texts), encoding="utf-8")
     draft.replace(path / _FILE)
-
-
-def is_complete(path: Path) -> bool:
-    """Whether there is a mosaic whose digests were saved."""
-    return (path / _FILE).exists()
 
 
 class KnownRegions:
@@ -83,22 +90,22 @@ class KnownRegions:
     Parameters
     ----------
     folder
-        Holds one folder per mosaic, if it exists.
+        Holds one folder per mosaic, if it exists; with None nothing is known.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._shards: dict[str, Path] = {}
-        for file in sorted(folder.glob(f"*/{_FILE}")):
-            levels = json.loads(file.read_text(encoding="utf-8"))
-            for level, digests in enumerate(levels):
-                dataset = len(levels) - 1 - level
-                for cell, digest in digests.items():
+    def __init__(self, folder: Path | None) -> None:
+        self._shards: dict[str, tuple[Path, Stamp | None]] = {}
+        for file in sorted(folder.glob(f"*/{_FILE}")) if folder else ():
+            for dataset, level in _by_dataset(json.loads(file.read_text(encoding="utf-8"))):
+                for cell, noted in level.items():
+                    if isinstance(noted, str):
+                        continue  # earlier versions did not note what the files are known by
                     row, _, column = cell.partition("/")
-                    place = int(row), int(column)
-                    self._shards[digest] = shard_path(file.parent, dataset, place)
+                    shard = shard_path(file.parent, dataset, (int(row), int(column)))
+                    self._shards[noted[0]] = shard, noted[1] and tuple(noted[1])
 
     def take(self, path: Path, height: int, width: int, digests: Digests) -> list[list[Region]]:
-        """Put all regions that are known into a new, empty mosaic.
+        """Put all regions that are known into a mosaic, where they are not already.
 
         Parameters
         ----------
@@ -114,11 +121,10 @@ class KnownRegions:
         The regions that have to be made, by level, outermost first.
         """
         missing = []
-        for level, (shape, wanted) in enumerate(
-            zip(level_shapes(height, width), digests, strict=True)
+        for (dataset, wanted), shape in zip(
+            _by_dataset(digests), level_shapes(height, width), strict=True
         ):
-            regions = {(r.y // SHARD_SIZE, r.x // SHARD_SIZE): r for r in base_regions(*shape)}
-            dataset = len(digests) - 1 - level
+            regions = regions_by_cell(*shape)
             missing.append(
                 [
                     regions[cell]
@@ -129,16 +135,26 @@ class KnownRegions:
         return missing
 
     def _link(self, digest: str, target: Path) -> bool:
-        """Whether a region is known; then its file is in the new mosaic too."""
-        source = self._shards.get(digest)
-        if source is None:
+        """Whether a region is known; then its file is in the mosaic too."""
+        if digest not in self._shards:
+            return False
+        source, noted = self._shards[digest]
+        if file_stamp(target) == noted:
+            return True
+        if noted is None or file_stamp(source) != noted:
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
         try:
             _share(source, target)
         except FileNotFoundError:
-            return False  # it is all black, or its mosaic has just been removed
+            return False  # its mosaic has just been removed
         return True
+
+
+def _by_dataset(levels: Sequence[Level]) -> Iterator[tuple[int, Level]]:
+    """The levels, outermost first, with the numbers of their data sets; that of the base is 0."""
+    return zip(reversed(range(len(levels))), levels, strict=True)
 
 
 def _share(source: Path, target: Path) -> None:
@@ -147,7 +163,7 @@ def _share(source: Path, target: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+        shutil.copy2(source, target)
 
 
 def _digest(shape: Cell, shown: Mapping[Cell, Sequence[object]]) -> dict[Cell, str]:

@@ -29,12 +29,13 @@ from tmlib.images.arrays import (
     write_stored,
 )
 from tmlib.images.reading import GrayImage
+from tmlib.storage import Stamp, file_stamp
 
 SHARD_SIZE = 2048
 """Height and width of the regions that are written in one piece."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Region:
     """A rectangle of a level in the level's own pixels."""
 
@@ -145,6 +146,35 @@ def base_regions(height: int, width: int) -> list[Region]:
 def level_regions(height: int, width: int, level: int) -> list[Region]:
     """The regions of one level of a map of this size, row by row; level 0 is the outermost."""
     return base_regions(*level_shapes(height, width)[level])
+
+
+def regions_by_cell(height: int, width: int) -> dict[tuple[int, int], Region]:
+    """The regions of a level of this size by their row and column."""
+    return {(r.y // SHARD_SIZE, r.x // SHARD_SIZE): r for r in base_regions(height, width)}
+
+
+def is_mosaic(path: Path, height: int, width: int) -> bool:
+    """Whether there is a mosaic with all its levels, whatever is in it."""
+    datasets = range(len(level_shapes(height, width)))
+    files = [path / "zarr.json", *(path / str(i) / "zarr.json" for i in datasets)]
+    return all(file.exists() for file in files)
+
+
+def region_stamps(
+    path: Path, level: int | None, regions: Sequence[Region]
+) -> list[tuple[Region, Stamp | None]]:
+    """What the files of some regions of a level are known by; a black region has none.
+
+    The level is that of :func:`write_level`, None for the base. There must be a mosaic.
+    """
+    dataset = 0 if level is None else _depth(path) - 1 - level
+    return [
+        (
+            region,
+            file_stamp(shard_path(path, dataset, (region.y // SHARD_SIZE, region.x // SHARD_SIZE))),
+        )
+        for region in regions
+    ]
 
 
 def shard_path(path: Path, dataset: int, cell: tuple[int, int]) -> Path:

@@ -130,6 +130,16 @@ class Project:
     def _own_modules(self) -> dict[str, Module]:
         return {name: read_module(name, source) for name, source in self.sources.items()}
 
+    @property
+    def models(self) -> list[str]:
+        """Names of the files of models that the active steps load."""
+        return [
+            str(handle.value)
+            for step in self.pipeline.active_steps
+            for handle in self.handles[step.name].input
+            if (module := self.module(step.module)).takes_model(module.inputs[handle.name])
+        ]
+
     def check(
         self,
         channel_names: Collection[str] | None = None,

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
 from tmlib.workflow import dispatch, job_log, tree
+from tmlib.workflow.fingerprints import Verdicts
 from tmlib.workflow.models import AT_WORK, FAILED, Job, State, Task, TaskKind
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch
@@ -94,6 +95,7 @@ def count_finished(
     cpu_time: float,
     memory: int | None,
     batches: list[list[Batch]] | None,
+    verdicts: Verdicts | None,
 ) -> list[int] | None:
     """Count a job's end in its phase, which lets the next one in; the last one ends the phase.
 
@@ -124,9 +126,10 @@ def count_finished(
     phase = session.get_one(Task, task_id, populate_existing=True)
     if batches is not None and not counts.n_failed:
         step = session.get_one(Task, phase.parent_id)
-        tree.add_run_phase(session, step, batches)
+        tree.add_run_phase(session, step, batches, verdicts.run if verdicts else None)
         if STEPS[step.name].has_collect:
-            tree.add_phase(session, step, "collect", [{}])
+            collect = [verdicts.collect] if verdicts else None
+            tree.add_phase(session, step, "collect", [{}], collect)
     return _end(session, phase, EXIT_FAILED if counts.n_failed else 0)
 
 

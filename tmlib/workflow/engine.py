@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
 from tmlib.workflow import advance, job_log, tree
+from tmlib.workflow.fingerprints import Verdicts
 from tmlib.workflow.models import AT_WORK, Job, State, Task
 from tmlib.workflow.output import Tail
 from tmlib.workflow.steps.base import Batch
@@ -44,9 +45,9 @@ class Claim:
 class Outcome:
     """What became of a job. Times in seconds, memory in MB.
 
-    ``batches`` is what an init job returned: the work of the step. ``may_pass`` tells of a
-    failure that another try may not have. The logs are the ends of what was printed, and start
-    after so many bytes.
+    ``batches`` is what an init job returned: the work of the step. ``verdicts`` say what of it
+    still stands; all is done without them. ``may_pass`` tells of a failure that another try may
+    not have. The logs are the ends of what was printed, and start after so many bytes.
     """
 
     exitcode: int
@@ -57,6 +58,7 @@ class Outcome:
     cpu_time: float = 0.0
     memory: int | None = None
     batches: list[list[Batch]] | None = None
+    verdicts: Verdicts | None = None
     may_pass: bool = False
     stdout_start: int = 0
     stderr_start: int = 0
@@ -169,6 +171,7 @@ def finish(session: Session, job_id: int, attempt: int, outcome: Outcome) -> lis
         cpu_time=outcome.cpu_time,
         memory=outcome.memory,
         batches=outcome.batches,
+        verdicts=outcome.verdicts,
     )
     if job_ids is None:
         raise LeaseLost

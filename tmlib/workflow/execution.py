@@ -13,15 +13,17 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
 from tmlib.settings import Settings
-from tmlib.workflow import engine, failures
+from tmlib.workflow import engine, failures, fingerprints
 from tmlib.workflow.advance import EXIT_FAILED
 from tmlib.workflow.description import WorkflowDescription
 from tmlib.workflow.engine import Claim, LeaseLost, Outcome
+from tmlib.workflow.fingerprints import Cut
 from tmlib.workflow.guard import Guard
 from tmlib.workflow.interactive import InteractiveJob
 from tmlib.workflow.limits import Limits, limited_threads
@@ -30,7 +32,7 @@ from tmlib.workflow.output import Output
 from tmlib.workflow.programs import PROGRAMS
 from tmlib.workflow.queue import Queue
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch, JobContext
+from tmlib.workflow.steps.base import JobContext
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,9 @@ class Worker:
         if claim is None:
             return
         submission = self._submission(claim)
-        context = JobContext(self.database, self.settings, claim.experiment_id)
+        context = JobContext(
+            self.database, self.settings, claim.experiment_id, force=submission.force
+        )
         limits = Limits.of(submission.description, claim.step_name, claim.phase)
         with self._guarded(claim, limits) as output, limited_threads(limits.cores):
             outcome = _observed(output, lambda: _call(claim, submission, context))
@@ -124,7 +128,7 @@ class Worker:
             yield self.guard.output
 
 
-def _call(claim: Claim, submission: Submission, context: JobContext) -> list[list[Batch]] | None:
+def _call(claim: Claim, submission: Submission, context: JobContext) -> Cut | None:
     if submission.program != WORKFLOW:
         job = InteractiveJob(submission.id, claim.name, submission.description, claim.batch)
         PROGRAMS[submission.program](context, job)
@@ -133,15 +137,20 @@ def _call(claim: Claim, submission: Submission, context: JobContext) -> list[lis
     context.arguments = description.arguments_of(claim.step_name)
     step = STEPS[claim.step_name]
     if claim.phase == "init":
-        return step.create_batches(context)
+        return fingerprints.cut(context, step)
     if claim.phase == "collect":
         step.collect(context)
     else:
         step.run(context, claim.batch)
+    context.effects.append(
+        partial(
+            fingerprints.record, context=context, step=step, phase=claim.phase, batch=claim.batch
+        )
+    )
     return None
 
 
-def _observed(output: Output, work: Callable[[], list[list[Batch]] | None]) -> Outcome:
+def _observed(output: Output, work: Callable[[], Cut | None]) -> Outcome:
     """Do the work, and note what it printed, how long it took and what it used."""
     handler = logging.StreamHandler(output.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -154,7 +163,9 @@ def _observed(output: Output, work: Callable[[], list[list[Batch]] | None]) -> O
             contextlib.redirect_stdout(output.stdout),
             contextlib.redirect_stderr(output.stderr),
         ):
-            outcome = replace(outcome, batches=work())
+            cut = work()
+        if cut is not None:
+            outcome = replace(outcome, batches=cut.batches, verdicts=cut.verdicts)
     except Exception as error:  # noqa: BLE001 - every failure of a job is stored with the job
         outcome = _failed(outcome, error)
     finally:
@@ -182,6 +193,7 @@ def _failed(outcome: Outcome, error: Exception) -> Outcome:
         error=message or f"{type(error).__name__}: {error}",
         stderr=f"{outcome.stderr}{detail}\n",
         batches=None,
+        verdicts=None,
         may_pass=failures.may_pass(error),
     )
 

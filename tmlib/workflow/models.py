@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     literal_column,
     text,
 )
@@ -77,7 +78,10 @@ class WorkflowSettings(Base):
 
 
 class Submission(Timestamps, Base):
-    """Work that was handed in for a program, a workflow mostly, with what is to be done."""
+    """Work that was handed in for a program, a workflow mostly, with what is to be done.
+
+    ``force`` says that everything is done again, whether it still stands or not.
+    """
 
     __tablename__ = "submissions"
 
@@ -88,6 +92,7 @@ class Submission(Timestamps, Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     program: Mapped[str] = mapped_column(String(50), default=WORKFLOW)
     description: Mapped[dict[str, Any]]
+    force: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Task(Timestamps, Base):
@@ -96,9 +101,9 @@ class Task(Timestamps, Base):
     What is not a workflow has one task that contains all jobs.
 
     ``position`` is its place among its siblings. The counts are of the jobs directly in a phase;
-    ``exitcode`` is 0 when all went well, and null before the end. ``cpu_time`` (seconds) is what
-    all jobs that ended in a phase have used, those that were done again included, and ``memory``
-    (MB) the highest peak of one.
+    those that were skipped are done too. ``exitcode`` is 0 when all went well, and null before
+    the end. ``cpu_time`` (seconds) is what all jobs that ended in a phase have used, those that
+    were done again included, and ``memory`` (MB) the highest peak of one.
     """
 
     __tablename__ = "tasks"
@@ -121,6 +126,7 @@ class Task(Timestamps, Base):
     n_jobs: Mapped[int] = mapped_column(default=0)
     n_done: Mapped[int] = mapped_column(default=0)
     n_failed: Mapped[int] = mapped_column(default=0)
+    n_skipped: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     cpu_time: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
     memory: Mapped[int | None] = mapped_column(BigInteger)
     started_at: Mapped[datetime | None]
@@ -137,10 +143,11 @@ class Job(Base):
     attempt cannot commit. ``tries`` are those since it was last handed in, which are bounded. It
     is NEW until the window of its phase reaches it, SUBMITTED while a message of it is on the
     queue. It is not taken ``not_before`` a point in time when it waits for what made it fail to
-    pass. ``lease_expires_at`` is moved on by the worker's heartbeat. ``is_interactive`` tells
-    which queue carries it. Times are in seconds, memory (peak of the process) in MB.
-    The logs hold the end of what was printed: ``stdout_start`` and ``stderr_start`` count the
-    bytes before it.
+    pass. ``lease_expires_at`` is moved on by the worker's heartbeat. A job is ``skipped`` when
+    what an earlier one made still stands; otherwise ``reason`` says why it is done.
+    ``is_interactive`` tells which queue carries it. Times are in seconds, memory (peak of the
+    process) in MB. The logs hold the end of what was printed: ``stdout_start`` and
+    ``stderr_start`` count the bytes before it.
     """
 
     __tablename__ = "jobs"
@@ -169,6 +176,8 @@ class Job(Base):
     batch: Mapped[dict[str, Any]]
     is_interactive: Mapped[bool] = mapped_column(default=False)
     state: Mapped[State] = mapped_column(_STATE, default=State.NEW)
+    skipped: Mapped[bool] = mapped_column(default=False, server_default=false())
+    reason: Mapped[str | None] = mapped_column(String(255))
     attempt: Mapped[int] = mapped_column(default=0)
     tries: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]
@@ -225,3 +234,24 @@ class DrainedHost(Base):
     host: Mapped[str] = mapped_column(String(255), primary_key=True)
     ends_workers: Mapped[bool] = mapped_column(default=False)
     ordered_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Fingerprint(Base):
+    """What the work of a step was made from, one row per job of its latest cut.
+
+    ``key`` names the batch. The version of the step, its arguments and its inputs are kept apart,
+    so that it can be told which of them has changed. ``output`` is what the job's output is known
+    by; null until the job has ended well.
+    """
+
+    __tablename__ = "fingerprints"
+
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
+    )
+    step_name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    version: Mapped[int]
+    arguments: Mapped[dict[str, Any]]
+    inputs: Mapped[dict[str, Any]]
+    output: Mapped[str | None] = mapped_column(Text)

@@ -105,8 +105,12 @@ def submit(
     experiment_id: int,
     user_id: int,
     description: dict[str, Any] | None = None,
+    *,
+    force: bool = False,
 ) -> int:
     """Start the workflow of an experiment.
+
+    What an earlier one made and still stands is skipped, unless `force` says otherwise.
 
     Returns
     -------
@@ -126,7 +130,9 @@ def submit(
             session.flush()
         parsed = WorkflowDescription.from_dict(get_description(session, experiment_id))
         name = session.get_one(Experiment, experiment_id).name
-        submission_id, job_ids = submissions.submit(session, experiment_id, name, user_id, parsed)
+        submission_id, job_ids = submissions.submit(
+            session, experiment_id, name, user_id, parsed, force=force
+        )
     queue.enqueue(job_ids)
     return submission_id
 
@@ -138,8 +144,12 @@ def resubmit(
     description: dict[str, Any] | None = None,
     index: int | None = None,
     stage_name: str | None = None,
+    *,
+    force: bool = False,
 ) -> int:
     """Run the latest workflow again from a stage on, the first one if none is named.
+
+    What still stands is skipped, unless `force` says otherwise.
 
     Raises
     ------
@@ -157,7 +167,7 @@ def resubmit(
             session.flush()
         parsed = WorkflowDescription.from_dict(get_description(session, experiment_id))
         first = _stage_index(parsed, index, stage_name)
-        job_ids = submissions.resubmit(session, submission, parsed, first)
+        job_ids = submissions.resubmit(session, submission, parsed, first, force=force)
         submission_id = submission.id
     queue.enqueue(job_ids)
     return submission_id

@@ -28,7 +28,7 @@ def status(session: Session, experiment_id: int, depth: int = 2) -> dict[str, An
     """The status tree of the latest workflow, or None if there never was one.
 
     Tasks deeper than `depth` below the workflow are null in their parent's ``subtasks``. Steps
-    and phases also say how many jobs they have, ended and failed, and failed ones why.
+    and phases also say how many jobs they have, ended, failed and skipped, and failed ones why.
     """
     submission = latest_submission(session, experiment_id)
     if submission is None:
@@ -86,6 +86,7 @@ class _Tree:
             result["n_jobs"] = sum(phase.n_jobs for phase in phases)
             result["n_jobs_done"] = sum(phase.n_done for phase in phases)
             result["n_jobs_failed"] = sum(phase.n_failed for phase in phases)
+            result["n_jobs_skipped"] = sum(phase.n_skipped for phase in phases)
         errors = [error for phase in phases for error in self.errors.get(phase.id, [])]
         if errors:
             result["errors"] = errors[:_MAX_ERRORS]
@@ -164,6 +165,8 @@ def job_status(job: Job) -> dict[str, Any]:
         "memory": job.memory,
         "host": job.host,
         "attempt": job.attempt,
+        "skipped": job.skipped,
+        "reason": job.reason,
         "error": job.error,
     }
 

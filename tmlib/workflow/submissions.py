@@ -20,8 +20,12 @@ def submit(
     experiment_name: str,
     user_id: int,
     description: WorkflowDescription,
+    *,
+    force: bool = False,
 ) -> tuple[int, list[int]]:
     """Enter a workflow into the ledger and start it.
+
+    What an earlier one made and still stands is skipped, unless `force` says otherwise.
 
     Returns
     -------
@@ -36,7 +40,10 @@ def submit(
     tree.lock_experiment(session, experiment_id)
     _refuse_if_running(session, experiment_id)
     submission = Submission(
-        experiment_id=experiment_id, user_id=user_id, description=description.to_dict()
+        experiment_id=experiment_id,
+        user_id=user_id,
+        description=description.to_dict(),
+        force=force,
     )
     session.add(submission)
     session.flush()
@@ -45,9 +52,16 @@ def submit(
 
 
 def resubmit(
-    session: Session, submission: Submission, description: WorkflowDescription, index: int
+    session: Session,
+    submission: Submission,
+    description: WorkflowDescription,
+    index: int,
+    *,
+    force: bool = False,
 ) -> list[int]:
     """Run a submission again from one of its active stages on; earlier stages are kept.
+
+    What still stands in the others is skipped, unless `force` says otherwise.
 
     Raises
     ------
@@ -64,7 +78,7 @@ def resubmit(
                 f'Stage "{description.active_stages[position].name}" has not ended well: '
                 "resubmit from there."
             )
-    submission.description = description.to_dict()
+    submission.description, submission.force = description.to_dict(), force
     for stage in stages[index:]:
         session.delete(stage)
     session.flush()

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session, aliased
 
+from tmlib.db.base import now
 from tmlib.experiments.models import Experiment
 from tmlib.workflow.description import StageDescription, WorkflowDescription
+from tmlib.workflow.fingerprints import TO_BE_DONE, Verdict
 from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
 from tmlib.workflow.steps.base import Batch
 
@@ -91,25 +93,42 @@ def create_stages(
         session.flush()
 
 
-def add_run_phase(session: Session, step: Task, groups: list[list[Batch]]) -> None:
+def add_run_phase(
+    session: Session,
+    step: Task,
+    groups: list[list[Batch]],
+    verdicts: list[list[Verdict]] | None = None,
+) -> None:
     """Enter the run phase of a step; several groups of batches become sub-phases."""
     if len(groups) <= 1:
-        add_phase(session, step, "run", groups[0] if groups else [])
+        add_phase(
+            session,
+            step,
+            "run",
+            groups[0] if groups else [],
+            verdicts[0] if verdicts else None,
+        )
         return
-    phase = _new_phase(session, step, f"{step.name}_run", "MultiRunPhase", 1, 0)
+    phase = _new_phase(session, step, f"{step.name}_run", "MultiRunPhase", 1)
     for number, batches in enumerate(groups):
         name = f"{step.name}_run-{number:02d}"
-        sub_phase = _new_phase(session, phase, name, "SingleRunPhase", number, len(batches))
-        _add_jobs(session, sub_phase, step.name, "run", batches)
+        sub_phase = _new_phase(session, phase, name, "SingleRunPhase", number)
+        _add_jobs(
+            session, sub_phase, step.name, "run", batches, verdicts[number] if verdicts else None
+        )
 
 
-def add_phase(session: Session, step: Task, phase: str, batches: list[Batch]) -> Task:
+def add_phase(
+    session: Session,
+    step: Task,
+    phase: str,
+    batches: list[Batch],
+    verdicts: list[Verdict] | None = None,
+) -> Task:
     """Enter a phase of a step with its jobs, which wait until the phase is started."""
     position = list(_PHASE_TYPES).index(phase)
-    task = _new_phase(
-        session, step, f"{step.name}_{phase}", _PHASE_TYPES[phase], position, len(batches)
-    )
-    _add_jobs(session, task, step.name, phase, batches)
+    task = _new_phase(session, step, f"{step.name}_{phase}", _PHASE_TYPES[phase], position)
+    _add_jobs(session, task, step.name, phase, batches, verdicts)
     return task
 
 
@@ -135,9 +154,7 @@ def steps_of(session: Session, submission_id: int) -> Sequence[Task]:
     ).all()
 
 
-def _new_phase(
-    session: Session, parent: Task, name: str, type_name: str, position: int, n_jobs: int
-) -> Task:
+def _new_phase(session: Session, parent: Task, name: str, type_name: str, position: int) -> Task:
     phase = Task(
         submission_id=parent.submission_id,
         parent_id=parent.id,
@@ -145,7 +162,6 @@ def _new_phase(
         type=type_name,
         name=name,
         position=position,
-        n_jobs=n_jobs,
     )
     session.add(phase)
     session.flush()
@@ -153,11 +169,18 @@ def _new_phase(
 
 
 def _add_jobs(
-    session: Session, phase: Task, step_name: str, phase_name: str, batches: list[Batch]
+    session: Session,
+    phase: Task,
+    step_name: str,
+    phase_name: str,
+    batches: list[Batch],
+    verdicts: list[Verdict] | None,
 ) -> None:
+    """Enter the jobs of a phase; those that are skipped are done already."""
     experiment_id = session.scalar(
         select(Submission.experiment_id).where(Submission.id == phase.submission_id)
     )
+    moment = now()
     rows = [
         {
             "submission_id": phase.submission_id,
@@ -168,9 +191,17 @@ def _add_jobs(
             "index": index,
             "name": f"{phase.name}_{index:07d}",
             "batch": batch,
-            "state": State.NEW,
+            "state": State.TERMINATED if verdict.skipped else State.NEW,
+            "skipped": verdict.skipped,
+            "reason": verdict.reason,
+            "exitcode": 0 if verdict.skipped else None,
+            "finished_at": moment if verdict.skipped else None,
         }
-        for index, batch in enumerate(batches, start=1)
+        for index, (batch, verdict) in enumerate(
+            zip(batches, verdicts or [TO_BE_DONE] * len(batches), strict=True), start=1
+        )
     ]
+    phase.n_jobs = len(rows)
+    phase.n_skipped = phase.n_done = sum(bool(row["skipped"]) for row in rows)
     if rows:
         session.execute(insert(Job), rows)

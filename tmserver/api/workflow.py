@@ -22,9 +22,13 @@ class Description(Schema):
 
 
 class Submission(Schema):
-    """What to do; without a description the stored one is followed."""
+    """What to do; without a description the stored one is followed.
+
+    Jobs whose results still stand are skipped, unless ``force`` has everything done again.
+    """
 
     description: dict[str, Any] | None = None
+    force: bool = False
 
 
 class Resubmission(Submission):
@@ -134,6 +138,7 @@ def submit_workflow(access: ExperimentAccess, body: Submission) -> Submitted:
         access.experiment_id,
         access.user.id,
         body.description,
+        force=body.force,
     )
     return Submitted(submission_id=submission_id)
 
@@ -148,6 +153,7 @@ def resubmit_workflow(access: ExperimentAccess, body: Resubmission) -> Submitted
         description=body.description,
         index=body.index,
         stage_name=body.stage_name,
+        force=body.force,
     )
     return Submitted(submission_id=submission_id)
 

@@ -12,7 +12,6 @@ from tmlib.images.layout import Box
 from tmlib.images.mosaic_regions import (
     Digests,
     KnownRegions,
-    is_complete,
     region_digests,
     save_digests,
 )
@@ -80,8 +79,6 @@ def test_known_regions_are_taken_over(tmp_path, monkeypatch: pytest.MonkeyPatch,
     complete(tmp_path / "old", found, 700)
     new = tmp_path / "new"
     mosaics.create_mosaic(new, height=SIZE, width=SIZE, dtype="uint16", name="DAPI")
-    assert is_complete(tmp_path / "old")
-    assert not is_complete(new)
     assert KnownRegions(tmp_path).take(new, SIZE, SIZE, found) == [[]] * 4
     for z in range(4):
         tile = mosaics.read_tile(new, z=z, y=0, x=0)
@@ -103,6 +100,24 @@ def test_unknown_and_vanished_regions_are_to_be_made(tmp_path):
     new = tmp_path / "new"
     mosaics.create_mosaic(new, height=SIZE, width=SIZE, dtype="uint16", name="DAPI")
     assert known.take(new, SIZE, SIZE, found) == [[], [], [], [Region(0, 0, SIZE, SIZE)]]
+    # as if somebody had changed it
+    os.utime(mosaics.shard_path(tmp_path / "old", 3, (0, 0)), (0, 0))
+    mosaics.shard_path(new, 3, (0, 0)).unlink()
+    assert [len(level) for level in known.take(new, SIZE, SIZE, found)] == [1, 0, 0, 1]
     others = digests((Box(0, 0, SIZE, SIZE), "b"), height=SIZE, width=SIZE)
     assert [len(level) for level in known.take(new, SIZE, SIZE, others)] == [1, 1, 1, 1]
     assert KnownRegions(tmp_path / "nowhere").take(new, SIZE, SIZE, others)[-1]
+
+
+def test_regions_that_are_all_black_are_known_and_stay_black(tmp_path):
+    found = digests((Box(0, 0, SIZE, SIZE), "a"), height=SIZE, width=SIZE)
+    complete(tmp_path / "old", found, 0)
+    new = tmp_path / "new"
+    mosaics.create_mosaic(new, height=SIZE, width=SIZE, dtype="uint16", name="DAPI")
+    assert KnownRegions(tmp_path).take(new, SIZE, SIZE, found) == [[]] * 4
+    shard = mosaics.shard_path(new, 0, (0, 0))
+    shard.parent.mkdir(parents=True)
+    shard.write_bytes(b"not black any more")
+    assert [len(level) for level in KnownRegions(tmp_path).take(new, SIZE, SIZE, found)] == [
+        *(0, 0, 0, 1)
+    ]

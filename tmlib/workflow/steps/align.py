@@ -1,5 +1,6 @@
 """Step align: measures how far the images of each cycle lie beside those of a reference cycle."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import ClassVar
@@ -8,14 +9,17 @@ import numpy as np
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from tmlib.db.many import change_among, select_among
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Channel, ChannelImageFile, Cycle, Site, SiteShift
 from tmlib.images.alignment import MeasuredShift, Residues, measure_shift
 from tmlib.images.reading import GrayImage
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
-from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
+from tmlib.workflow.steps.base import Batch, JobContext, Step, Work, chunks, digest, logger
+from tmlib.workflow.steps.corilla import Corrections
 from tmlib.workflow.steps.plate_map import PlacedSite, read_plate_map
 from tmlib.workflow.steps.site_images import SiteImages
+from tmlib.workflow.steps.stored_planes import StoredPlanes
 
 _DOUBTFUL = 0.2
 
@@ -48,6 +52,7 @@ class Align(Step):
     name = "align"
     fullname = "Image registration"
     help = "Measures the shift of every cycle against a reference cycle, for each site."
+    version = 1
     arguments: ClassVar[tuple[Argument, ...]] = (
         BATCH_SIZE,
         Argument("illumcorr", bool, "Correct uneven illumination first; needs corilla.", False),
@@ -74,14 +79,52 @@ class Align(Step):
         ),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        """Cut the sites into batches; earlier shifts are deleted."""
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
+        """Cut the sites into batches."""
         with context.database.session() as session:
-            _read_cycles(session, context)
+            cycles = _read_cycles(session, context)
             sites = read_plate_map(session, context.experiment_id).sites
-        context.effects.append(lambda session: _forget(session, context.experiment_id))
-        size = int(context.arguments["batch_size"] or 1)
-        return [[{"site_ids": part} for part in chunks([site.id for site in sites], size)]]
+            channels = _channels(session, context, cycles)
+            planes = StoredPlanes(session, context.storage, channels.values())
+            corrections = Corrections(session, context.storage)
+        work = []
+        for part in chunks(sites, int(context.arguments["batch_size"] or 1)):
+            ids = [site.id for site in part]
+            light = {
+                (plate_id, name): corrections.content(name, plate_id)
+                for plate_id in sorted({site.plate_id for site in part})
+                for name in channels
+                if context.arguments["illumcorr"]
+            }
+            images = [planes.of_site(site_id, list(channels.values())) for site_id in ids]
+            inputs = {
+                "images": digest(images, [(cycle.index, cycle.id) for cycle in cycles]),
+                "illumination": digest(light),
+            }
+            work.append(Work({"site_ids": ids}, inputs))
+        return [work]
+
+    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+        """Forget the shifts of other sites than these."""
+        kept = {site_id for batch in standing for site_id in batch["site_ids"]}
+        context.effects.append(lambda session: _forget_others(session, context, kept))
+
+    def outputs(
+        self, context: JobContext, session: Session, batches: Sequence[Batch]
+    ) -> list[str | None]:
+        """The shifts of the sites and what they come to."""
+        ids = [site_id for batch in batches for site_id in batch["site_ids"]]
+        known: dict[int, list[tuple[object, ...]]] = {site_id: [] for site_id in ids}
+        residues = Site.top_residue, Site.bottom_residue, Site.left_residue, Site.right_residue
+        sites = select(Site.id, Site.omitted, *residues)
+        for row in select_among(session, sites, Site.id, ids):
+            known[row.id].append(tuple(row))
+        shifts = select(SiteShift.site_id, SiteShift.cycle_id, SiteShift.y, SiteShift.x)
+        for row in select_among(
+            session, shifts.order_by(SiteShift.cycle_id), SiteShift.site_id, ids
+        ):
+            known[row.site_id].append(tuple(row))
+        return [digest([known[site_id] for site_id in batch["site_ids"]]) for batch in batches]
 
     def run(self, context: JobContext, batch: Batch) -> None:
         """Measure the shifts of the sites of a batch."""
@@ -214,13 +257,27 @@ def _judge(
     return _Verdict(site.id, {}) if too_far else verdict
 
 
-def _forget(session: Session, experiment_id: int) -> None:
-    session.execute(delete(SiteShift).where(SiteShift.experiment_id == experiment_id))
-    session.execute(
-        update(Site)
-        .where(Site.experiment_id == experiment_id)
-        .values(omitted=False, top_residue=0, bottom_residue=0, left_residue=0, right_residue=0)
+def _channels(
+    session: Session, context: JobContext, cycles: Sequence[_CycleImages]
+) -> dict[str, int]:
+    """Ids of the channels that cycles are aligned by, by their names."""
+    rows = session.execute(
+        select(Channel.name, Channel.id)
+        .where(
+            Channel.experiment_id == context.experiment_id,
+            Channel.name.in_([cycle.channel_name for cycle in cycles]),
+        )
+        .order_by(Channel.id)
     )
+    return {row.name: row.id for row in rows}
+
+
+def _forget_others(session: Session, context: JobContext, kept: set[int]) -> None:
+    found = session.scalars(select(Site.id).where(Site.experiment_id == context.experiment_id))
+    others = set(found) - kept
+    change_among(session, delete(SiteShift), SiteShift.site_id, others)
+    residues = dict.fromkeys(("top_residue", "bottom_residue", "left_residue", "right_residue"), 0)
+    change_among(session, update(Site).values(omitted=False, **residues), Site.id, others)
 
 
 def _record(session: Session, experiment_id: int, verdicts: list[_Verdict]) -> None:

@@ -1,9 +1,11 @@
 """What a step of a workflow is, and what its jobs have at hand.
 
-A step runs in phases: *init* deletes earlier output and cuts the work into batches, *run* does
-one job per batch, *collect* finishes what needs all of them.
+A step runs in phases: *init* cuts the work into batches and deletes the output that does not stand
+any more, *run* does one job per batch, *collect* finishes what needs all of them.
 """
 
+import hashlib
+import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -22,7 +24,21 @@ Item = TypeVar("Item")
 Batch = dict[str, Any]
 """What one job works on: JSON, mostly ids."""
 
+Inputs = dict[str, str]
+"""Digests of what decides about the result of a job, by the names that users get to see."""
+
 logger = logging.getLogger("tmlib.job")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one job of a phase is to do.
+
+    Without ``inputs`` nothing is known about what decides about the result: it is always done.
+    """
+
+    batch: Batch
+    inputs: Inputs | None = None
 
 
 @dataclass
@@ -39,6 +55,8 @@ class JobContext:
         Whose job it is.
     arguments
         Batch arguments of the step; an interactive job has none.
+    force
+        Whether everything is to be made again, even what still stands.
     effects
         What the job will change in the database, all in the transaction that also marks it as
         done; if that fails, or another worker has taken over, nothing is changed.
@@ -50,6 +68,7 @@ class JobContext:
     settings: Settings
     experiment_id: int
     arguments: dict[str, Value] = field(default_factory=dict)
+    force: bool = False
     effects: list[Callable[[Session], object]] = field(default_factory=list)
     afterwards: list[Callable[[], object]] = field(default_factory=list)
 
@@ -60,23 +79,66 @@ class JobContext:
 
 
 class Step(ABC):
-    """One step of a workflow; subclasses say what its phases do."""
+    """One step of a workflow; subclasses say what its phases do.
+
+    Attributes
+    ----------
+    version
+        Raised whenever the same input and arguments give another output, so that nothing that an
+        earlier version made is taken for the work of this one.
+    is_indivisible
+        Whether all jobs have to be done again when one has to.
+    """
 
     name: ClassVar[str]
     fullname: ClassVar[str]
     help: ClassVar[str]
+    version: ClassVar[int] = 1
     arguments: ClassVar[tuple[Argument, ...]] = ()
     has_collect: ClassVar[bool] = False
+    is_indivisible: ClassVar[bool] = False
 
     @abstractmethod
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        """Cut the work into batches; deletion of earlier output goes into the effects.
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
+        """Cut the work into batches, and say what decides about the result of each.
 
         Returns
         -------
-        list of list of dict
+        list of list of Work
             Groups of batches. The jobs of a group run in any order, a group after the other.
         """
+
+    def collect_inputs(self, context: JobContext) -> Inputs | None:
+        """What decides about the result of *collect*, besides the jobs before it."""
+        return None
+
+    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:  # noqa: B027 - some steps only ever replace
+        """Delete, by effects, all earlier output of the step but that of these batches."""
+
+    def outputs(
+        self, context: JobContext, session: Session, batches: Sequence[Batch]
+    ) -> list[str | None]:
+        """What the output of each batch is known by, as it is now; None if it is not there.
+
+        Asked within the transaction in which a job ends, and again when the work is cut the next
+        time. Pixels are not read: a change of a file shows in its size or time.
+        """
+        return [None] * len(batches)
+
+    def stand(
+        self, context: JobContext, session: Session, batches: Sequence[Batch], known: Sequence[str]
+    ) -> list[bool]:
+        """Whether the output of each batch is still what it was known by when its job ended."""
+        found = self.outputs(context, session, batches)
+        return [one == other for one, other in zip(found, known, strict=True)]
+
+    def collect_output(self, context: JobContext, session: Session) -> str | None:
+        """What the output of *collect* is known by, as it is now; None if it is not there."""
+        return None
+
+    def key(self, batch: Batch) -> str:
+        """Name of a batch, under which its fingerprint is found when the work is cut again."""
+        return digest(json.dumps(batch, sort_keys=True))
 
     @abstractmethod
     def run(self, context: JobContext, batch: Batch) -> None:
@@ -84,6 +146,11 @@ class Step(ABC):
 
     def collect(self, context: JobContext) -> None:  # noqa: B027 - most steps have nothing to do
         """Finish the step after all run jobs; only called if ``has_collect``."""
+
+
+def digest(*things: object) -> str:
+    """A short text that is the same only for the same things: numbers, texts, tuples of them."""
+    return hashlib.sha256(repr(things).encode()).hexdigest()[:32]
 
 
 def chunks(items: Sequence[Item], size: int) -> list[list[Item]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ from tmlib.experiments.models import (
 )
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes import PlaneMetadata
+from tmlib.workflow.steps.base import digest
 
 _PIXEL_SIZE_TOLERANCE = 0.01
 
@@ -118,6 +119,37 @@ def join_acquisitions(session: Session, experiment_id: int) -> None:
     _drop_empty_channels(session, experiment_id)
     _number_channels(session, experiment_id)
     _number_fields(session, experiment_id)
+
+
+def recorded(session: Session, experiment_id: int) -> str:
+    """A digest of all that was recorded: it changes with whatever is changed afterwards.
+
+    Names of channels are left out, since users may give them others, and so is what step align
+    enters into sites.
+    """
+    queries = (
+        select(Experiment.pixel_size).where(Experiment.id == experiment_id),
+        _columns(Cycle, experiment_id, "id", "index"),
+        _columns(Channel, experiment_id, "id", "wavelength", "bit_depth", "index"),
+        _columns(Well, experiment_id, "id", "plate_id", "name"),
+        _columns(Site, experiment_id, "id", "well_id", "y", "x", "field", "height", "width"),
+        _columns(
+            ChannelImageFile,
+            experiment_id,
+            *("id", "acquisition_id", "site_id", "channel_id", "cycle_id", "tpoint", "zplane"),
+            "file_map",
+        ),
+    )
+    return digest([[tuple(row) for row in session.execute(query)] for query in queries])
+
+
+def _columns(model: type[Base], experiment_id: int, *names: str) -> Select[Any]:
+    columns = model.__table__.c
+    return (
+        select(*(columns[name] for name in names))
+        .where(columns.experiment_id == experiment_id)
+        .order_by(columns.id)
+    )
 
 
 def _enter_pixel_size(session: Session, acquisition: Acquisition, pixel_size: float) -> None:

@@ -3,6 +3,7 @@
 The name is the original's: correct illumination.
 """
 
+import hashlib
 import random
 import secrets
 from collections.abc import Sequence
@@ -21,10 +22,11 @@ from tmlib.images.camera_offset import MAX_IMAGES, CameraOffset
 from tmlib.images.channel_images import field_path, read_plane
 from tmlib.images.illumination import IlluminationCorrection, IlluminationStatistics
 from tmlib.images.reading import GrayImage
-from tmlib.storage import ExperimentStorage
+from tmlib.storage import ExperimentStorage, file_stamp
 from tmlib.workflow.arguments import Argument
-from tmlib.workflow.steps.base import Batch, JobContext, Step, logger
+from tmlib.workflow.steps.base import Batch, JobContext, Step, Work, digest, logger
 from tmlib.workflow.steps.channels import read_channels
+from tmlib.workflow.steps.stored_planes import StoredPlanes
 
 _MAX_IMAGES = 20_000
 _FEW_IMAGES = 100
@@ -49,6 +51,7 @@ class Corilla(Step):
     name = "corilla"
     fullname = "Illumination statistics"
     help = "Measures per channel how uneven the illumination of the images is."
+    version = 1
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument(
             "camera_offset",
@@ -60,8 +63,8 @@ class Corilla(Step):
         Argument("per_plate", bool, "Measure the light of every plate for itself.", False),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        """One job per channel, or per channel and plate; earlier statistics are deleted."""
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
+        """One job per channel, or per channel and plate."""
         with context.database.session() as session:
             channels = read_channels(session, context.experiment_id)
             plate_ids: Sequence[int | None] = [None]
@@ -71,14 +74,37 @@ class Corilla(Step):
                     .where(Plate.experiment_id == context.experiment_id)
                     .order_by(Plate.id)
                 ).all()
-        context.effects.append(lambda session: _forget(session, context))
+            planes = StoredPlanes(session, context.storage)
         return [
             [
-                {"channel_id": channel.id, "plate_id": plate_id}
+                Work(
+                    {"channel_id": channel.id, "plate_id": plate_id},
+                    {"images": digest(planes.of_channel(channel.id, plate_id))},
+                )
                 for channel in channels
                 for plate_id in plate_ids
             ]
         ]
+
+    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+        """Delete all other statistics than these."""
+        kept = {(batch["channel_id"], batch["plate_id"]) for batch in standing}
+        context.effects.append(lambda session: _forget_others(session, context, kept))
+
+    def outputs(
+        self, context: JobContext, session: Session, batches: Sequence[Batch]
+    ) -> list[str | None]:
+        """What the files of statistics are known by; a channel without images has none."""
+        rows = session.scalars(
+            select(IllumstatsFile).where(IllumstatsFile.experiment_id == context.experiment_id)
+        )
+        files = {(row.channel_id, row.plate_id): row.path for row in rows}
+        outputs: list[str | None] = []
+        for batch in batches:
+            path = files.get((batch["channel_id"], batch["plate_id"]))
+            stamp = file_stamp(context.storage.root / path) if path else None
+            outputs.append(digest(path, stamp) if path is None or stamp else None)
+        return outputs
 
     def run(self, context: JobContext, batch: Batch) -> None:
         """Take up all images of a channel, or a random choice where there are very many.
@@ -125,8 +151,11 @@ class Corilla(Step):
             100 * after,
             statistics.n_images,
         )
-        file_name = f"channel_{channel.id}_{secrets.token_hex(8)}.npz"
-        statistics.save(context.storage.illumination / file_name)
+        folder = context.storage.illumination
+        draft = folder / f"channel_{channel.id}_{secrets.token_hex(8)}.npz"
+        statistics.save(draft)
+        file_name = f"{_content_of(draft)}_{draft.name}"
+        draft.replace(folder / file_name)
         row = IllumstatsFile(
             experiment_id=context.experiment_id,
             channel_id=channel.id,
@@ -215,15 +244,22 @@ def _camera_offset(
     return offset
 
 
-def _forget(session: Session, context: JobContext) -> None:
-    outdated = session.scalars(
-        delete(IllumstatsFile)
-        .where(IllumstatsFile.experiment_id == context.experiment_id)
-        .returning(IllumstatsFile.path)
-    ).all()
-    context.afterwards.extend(
-        partial((context.storage.root / name).unlink, missing_ok=True) for name in outdated
+def _forget_others(
+    session: Session, context: JobContext, kept: set[tuple[int, int | None]]
+) -> None:
+    rows = session.scalars(
+        select(IllumstatsFile).where(IllumstatsFile.experiment_id == context.experiment_id)
     )
+    for row in rows:
+        if (row.channel_id, row.plate_id) not in kept:
+            session.delete(row)
+            path = context.storage.root / row.path
+            context.afterwards.append(partial(path.unlink, missing_ok=True))
+
+
+def _content_of(path: Path) -> str:
+    """A digest of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _files(session: Session, experiment_id: int) -> dict[tuple[str, int | None], str]:
@@ -274,6 +310,11 @@ class Corrections:
         """The file of statistics for a channel and plate; None where corilla has not run."""
         common = self._files.get((channel_name, None))
         return self._files.get((channel_name, plate_id), common)
+
+    def content(self, channel_name: str, plate_id: int) -> str | None:
+        """What is the same for the same statistics; None where corilla has not run."""
+        path = self.path(channel_name, plate_id)
+        return path and Path(path).name.partition("_channel_")[0]
 
     def correct(self, channel_name: str, plate_id: int, pixels: GrayImage) -> GrayImage:
         """Correct an image (y, x), or return it as it is where corilla has not run."""

@@ -19,18 +19,33 @@ from tmlib.images import mosaics
 from tmlib.images.channel_images import field_path, plane_stamp
 from tmlib.images.layout import Box
 from tmlib.images.mosaic_regions import (
+    Cell,
     Digests,
     KnownRegions,
-    is_complete,
     region_digests,
     save_digests,
 )
 from tmlib.images.mosaics import PlacedImage, Region
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
-from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
+from tmlib.workflow.steps.base import (
+    Batch,
+    Inputs,
+    JobContext,
+    Step,
+    Work,
+    chunks,
+    digest,
+    logger,
+)
 from tmlib.workflow.steps.channels import pixel_type, read_channels
 from tmlib.workflow.steps.corilla import load_statistics
-from tmlib.workflow.steps.plate_map import PlacedSite, PlateMap, draw_layout, read_plate_map
+from tmlib.workflow.steps.plate_map import (
+    PlacedSite,
+    PlateMap,
+    draw_layout,
+    layout_objects,
+    read_plate_map,
+)
 from tmlib.workflow.steps.site_images import SiteImages
 
 _LOW_PERCENTILE = 0.001
@@ -59,13 +74,14 @@ class Illuminati(Step):
     """Pyramids: one mosaic per channel, time point and focal plane, at all zoom levels.
 
     The groups of batches are the zoom levels, from full resolution outwards. The old map is
-    shown until the new one is complete. A layer whose version is there already is not made again,
-    and of others only the regions that no mosaic has.
+    shown until the new one is complete. Only the regions that no mosaic has are made: also of a
+    job that has to be done again, the others are taken over.
     """
 
     name = "illuminati"
     fullname = "Pyramid creation"
     help = "Joins the images of all sites into one zoomable map per channel."
+    version = 1
     has_collect = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument("align", bool, "Show what all cycles show, aligned; needs align.", False),
@@ -89,37 +105,86 @@ class Illuminati(Step):
         ),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        """Lay out the map, create empty mosaics, and cut each level into batches of regions."""
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
+        """Lay out the map, create mosaics, and cut each level into batches of regions.
+
+        Regions that are known to be as they should are named in the batches, but not made again.
+        """
         with context.database.session() as session:
             plate_map = _read_map(session, context)
             layers = _read_layers(session, context, plate_map)
             pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
         height, width = plate_map.size
-        known = KnownRegions(context.storage.mosaics)
-        outdated = []
+        known = KnownRegions(None if context.force else context.storage.mosaics)
+        missing: list[list[set[Region]]] = []
         for layer in layers:
             path = context.storage.mosaic(*layer.key, layer.version)
-            if is_complete(path):
-                continue
-            mosaics.create_mosaic(
-                path,
-                height=height,
-                width=width,
-                dtype=pixel_type(layer.channel),
-                name=layer.channel.name,
-                pixel_size=pixel_size,
+            if context.force or not mosaics.is_mosaic(path, height, width):
+                mosaics.create_mosaic(
+                    path,
+                    height=height,
+                    width=width,
+                    dtype=pixel_type(layer.channel),
+                    name=layer.channel.name,
+                    pixel_size=pixel_size,
+                )
+            missing.append([set(m) for m in known.take(path, height, width, layer.digests)])
+        _tell(layers, missing)
+        return _levels(plate_map, layers, missing, int(context.arguments["batch_size"] or 1))
+
+    def collect_inputs(self, context: JobContext) -> Inputs:
+        """Which layers are shown, and where everything lies."""
+        with context.database.session() as session:
+            plate_map = _read_map(session, context)
+            layers = _read_layers(session, context, plate_map)
+        boxes = [(site.id, site.aligned_box) for site in plate_map.sites]
+        return {
+            "images": digest([(layer.key, layer.version, layer.window) for layer in layers]),
+            "layout": digest(plate_map.plate_boxes(), plate_map.well_boxes(), boxes),
+        }
+
+    def outputs(
+        self, context: JobContext, session: Session, batches: Sequence[Batch]
+    ) -> list[str | None]:
+        """What the files of all regions are known by; those that are black have none."""
+        found: list[str | None] = []
+        for batch in batches:
+            layer = batch["channel_id"], batch["tpoint"], batch["zplane"]
+            path = context.storage.mosaic(*layer, batch["version"])
+            regions = [Region(*region) for region in batch["regions"] + batch["known"]]
+            found.append(digest(sorted(mosaics.region_stamps(path, batch["level"], regions))))
+        return found
+
+    def collect_output(self, context: JobContext, session: Session) -> str:
+        """What is shown: the layers, and the outlines of plates, wells and sites."""
+        experiment = session.get_one(Experiment, context.experiment_id)
+        layers = session.execute(
+            select(
+                *(ChannelLayer.channel_id, ChannelLayer.tpoint, ChannelLayer.zplane),
+                *(ChannelLayer.version, ChannelLayer.min_intensity, ChannelLayer.max_intensity),
             )
-            outdated.append((layer, known.take(path, height, width, layer.digests)))
-        _tell(len(layers), outdated)
-        return _levels(outdated, int(context.arguments["batch_size"] or 1))
+            .where(ChannelLayer.experiment_id == context.experiment_id)
+            .order_by(ChannelLayer.channel_id, ChannelLayer.tpoint, ChannelLayer.zplane)
+        )
+        return digest(
+            (experiment.map_height, experiment.map_width, experiment.map_levels),
+            (experiment.vertical_site_displacement, experiment.horizontal_site_displacement),
+            [tuple(row) for row in layers],
+            layout_objects(session, context.experiment_id),
+        )
+
+    def key(self, batch: Batch) -> str:
+        """Name of a batch by its layer and place, whatever of it is known already."""
+        regions = sorted(batch["regions"] + batch["known"])
+        layer = batch["channel_id"], batch["tpoint"], batch["zplane"]
+        return digest(*layer, batch["level"], regions)
 
     def run(self, context: JobContext, batch: Batch) -> None:
         """Write the regions of a batch."""
         layer = batch["channel_id"], batch["tpoint"], batch["zplane"]
         path = context.storage.mosaic(*layer, batch["version"])
         regions = [Region(*region) for region in batch["regions"]]
-        if batch["level"] is None:
+        if batch["level"] is None and regions:
             place = _Placement(context, *layer)
             for region in regions:
                 mosaics.write_base(path, region, place.images(region))
@@ -220,7 +285,8 @@ def _read_layers(session: Session, context: JobContext, plate_map: PlateMap) -> 
             stamp = plane_stamp(field_path(store, site.well_name, site.field), **plane)
             settings = images.fingerprint(site, channel.name, correct=correct, align=align)
             box = site.aligned_box if align else site.box
-            shown.append((box, (field, tuple(plane.values()), settings, stamp)))
+            source = Illuminati.version, field, tuple(plane.values()), settings, stamp
+            shown.append((box, source))
         digests = region_digests(*plate_map.size, pixel_type(channel), shown)
         version = hashlib.sha256(repr((plate_map.size, digests)).encode()).hexdigest()[:16]
         layers.append(_Layer(channel, tpoint, zplane, digests, version, windows[channel.name]))
@@ -341,31 +407,52 @@ def _show(session: Session, context: JobContext, plate_map: PlateMap, layers: li
     )
 
 
-def _tell(n_layers: int, outdated: list[tuple[_Layer, list[list[Region]]]]) -> None:
+def _tell(layers: list[_Layer], missing: list[list[set[Region]]]) -> None:
     """Say in the log what has to be made."""
-    n_regions = sum(len(regions) for _, levels in outdated for regions in levels)
-    n_all = sum(len(digests) for layer, _ in outdated for digests in layer.digests)
-    logger.info("%d of %d channel layers have to be made", len(outdated), n_layers)
-    logger.info("%d of their %d regions have changed", n_regions, n_all)
+    n_layers = sum(any(levels) for levels in missing)
+    n_regions = sum(len(regions) for levels in missing for regions in levels)
+    n_all = sum(len(digests) for layer in layers for digests in layer.digests)
+    logger.info("%d of %d channel layers have to be made", n_layers, len(layers))
+    logger.info("%d of all %d regions have changed", n_regions, n_all)
 
 
 def _levels(
-    outdated: list[tuple[_Layer, list[list[Region]]]], batch_size: int
-) -> list[list[Batch]]:
-    """Batches per level, full resolution first."""
-    n_levels = max((len(levels) for _, levels in outdated), default=0)
-    return [
-        [
-            {
-                "channel_id": layer.channel.id,
-                "tpoint": layer.tpoint,
-                "zplane": layer.zplane,
-                "version": layer.version,
-                "level": None if level == n_levels - 1 else level,
-                "regions": [[r.y, r.x, r.height, r.width] for r in part],
-            }
-            for layer, levels in outdated
-            for part in chunks(levels[level], batch_size)
-        ]
-        for level in reversed(range(n_levels))
-    ]
+    plate_map: PlateMap,
+    layers: list[_Layer],
+    missing: list[list[set[Region]]],
+    batch_size: int,
+) -> list[list[Work]]:
+    """Work per level, full resolution first."""
+    n_levels = max((len(layer.digests) for layer in layers), default=0)
+    groups = []
+    for level in reversed(range(n_levels)):
+        regions = mosaics.regions_by_cell(*mosaics.level_shapes(*plate_map.size)[level])
+        groups.append(
+            [
+                _work(layer, None if level == n_levels - 1 else level, part, regions, absent[level])
+                for layer, absent in zip(layers, missing, strict=True)
+                for part in chunks(sorted(layer.digests[level].items()), batch_size)
+            ]
+        )
+    return groups
+
+
+def _work(
+    layer: _Layer,
+    level: int | None,
+    cells: list[tuple[Cell, str]],
+    regions: dict[Cell, Region],
+    missing: set[Region],
+) -> Work:
+    """The work of some regions of a level, which is None for the base."""
+    wanted = [regions[cell] for cell, _ in cells]
+    batch = {
+        "channel_id": layer.channel.id,
+        "tpoint": layer.tpoint,
+        "zplane": layer.zplane,
+        "version": layer.version,
+        "level": level,
+        "regions": [[r.y, r.x, r.height, r.width] for r in wanted if r in missing],
+        "known": [[r.y, r.x, r.height, r.width] for r in wanted if r not in missing],
+    }
+    return Work(batch, {"images": digest([shown for _, shown in cells])})

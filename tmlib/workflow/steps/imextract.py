@@ -1,13 +1,15 @@
 """Step imextract: reads the pixels of all planes from the microscope's files into OME-Zarr."""
 
 import shutil
+from collections.abc import Sequence
 from functools import partial, reduce
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, delete, select
+from sqlalchemy.orm import Session, selectinload
 
+from tmlib.db.many import select_among
 from tmlib.experiments.models import (
     Acquisition,
     Channel,
@@ -19,15 +21,28 @@ from tmlib.experiments.models import (
 )
 from tmlib.images.channel_images import (
     field_path,
+    field_stamp,
     outdated_fields,
+    plane_stamp,
+    plate_metadata_stamps,
     write_plane,
     write_plate_metadata,
 )
 from tmlib.images.reading import GrayImage
 from tmlib.images.sources import read_plane
+from tmlib.storage import Stamp, file_stamp
 from tmlib.uploads.models import FileKind, MicroscopeFile
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
-from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
+from tmlib.workflow.steps.base import (
+    Batch,
+    Inputs,
+    JobContext,
+    Step,
+    Work,
+    chunks,
+    digest,
+    logger,
+)
 from tmlib.workflow.steps.channels import read_field_shape
 
 
@@ -37,41 +52,88 @@ class Imextract(Step):
     name = "imextract"
     fullname = "Image extraction"
     help = "Reads the pixels of all planes and stores them as OME-Zarr."
+    version = 1
     has_collect = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         BATCH_SIZE,
         Argument("delete", bool, "Delete the microscope's image files afterwards.", False),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        """Cut the planes into batches, the planes of a site together.
-
-        Images of an earlier conversion that had other channels or time points are deleted.
-        """
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
+        """Cut the planes into batches, the planes of a site together."""
         with context.database.session() as session:
             shape, _ = read_field_shape(session, context.experiment_id)
-            plates = session.scalars(
-                select(Plate).where(Plate.experiment_id == context.experiment_id)
-            )
-            outdated = [
-                field
-                for plate in plates
-                for field in outdated_fields(
-                    context.storage.plate_images(plate.id),
-                    shape,
-                    {well.name: len(well.sites) for well in plate.wells},
-                )
-            ]
-            ids = session.scalars(
-                select(ChannelImageFile.id)
+            pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
+            planes = session.execute(
+                _planes()
                 .where(ChannelImageFile.experiment_id == context.experiment_id)
                 .order_by(ChannelImageFile.site_id, ChannelImageFile.id)
             ).all()
+        stamps = _FileStamps(context)
+        work = []
+        for part in chunks(planes, int(context.arguments["batch_size"] or 1)):
+            places = [
+                (row.plate_id, row.well, row.field, row.tpoint, row.channel_index, row.zplane)
+                for row in part
+            ]
+            work.append(
+                Work(
+                    {"channel_image_file_ids": [row.id for row in part]},
+                    {
+                        "files": digest([stamps.of(row) for row in part]),
+                        "places of planes": digest(places),
+                        "shape of images": digest(shape, pixel_size),
+                    },
+                )
+            )
+        return [work]
+
+    def collect_inputs(self, context: JobContext) -> Inputs:
+        """The plates with their wells."""
+        with context.database.session() as session:
+            return {
+                "plates": digest([(id_, name, w) for id_, name, w in _plates(session, context)])
+            }
+
+    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+        """Delete images of an earlier conversion that had other channels or time points.
+
+        What else does not stand is replaced plane by plane.
+        """
+        with context.database.session() as session:
+            shape, _ = read_field_shape(session, context.experiment_id)
+            plates = _plates(session, context)
         context.afterwards.extend(
-            partial(shutil.rmtree, field, ignore_errors=True) for field in outdated
+            partial(shutil.rmtree, field, ignore_errors=True)
+            for plate_id, _, wells in plates
+            for field in outdated_fields(context.storage.plate_images(plate_id), shape, wells)
         )
-        size = int(context.arguments["batch_size"] or 1)
-        return [[{"channel_image_file_ids": part} for part in chunks(ids, size)]]
+
+    def outputs(
+        self, context: JobContext, session: Session, batches: Sequence[Batch]
+    ) -> list[str | None]:
+        """What the files of all planes are known by."""
+        ids = [id_ for batch in batches for id_ in batch["channel_image_file_ids"]]
+        found: dict[int, tuple[Stamp | None, ...]] = {}
+        for row in select_among(session, _planes(), ChannelImageFile.id, ids):
+            field = field_path(context.storage.plate_images(row.plate_id), row.well, row.field)
+            found[row.id] = (
+                field_stamp(field),
+                plane_stamp(field, t=row.tpoint, c=row.channel_index, z=row.zplane),
+            )
+        outputs: list[str | None] = []
+        for batch in batches:
+            stamps = [found.get(id_, (None,)) for id_ in batch["channel_image_file_ids"]]
+            outputs.append(None if any(None in one for one in stamps) else digest(stamps))
+        return outputs
+
+    def collect_output(self, context: JobContext, session: Session) -> str | None:
+        """What the descriptions of plates are known by."""
+        stamps = [
+            plate_metadata_stamps(context.storage.plate_images(plate_id), wells)
+            for plate_id, _, wells in _plates(session, context)
+        ]
+        return None if any(None in one for one in stamps) else digest(stamps)
 
     def run(self, context: JobContext, batch: Batch) -> None:
         """Read and write the planes of a batch."""
@@ -104,14 +166,65 @@ class Imextract(Step):
     def collect(self, context: JobContext) -> None:
         """Describe each plate as a whole; delete the microscope's images if that is wanted."""
         with context.database.session() as session:
-            for plate in session.scalars(
-                select(Plate).where(Plate.experiment_id == context.experiment_id)
-            ):
-                wells = {well.name: len(well.sites) for well in plate.wells}
-                if wells:
-                    write_plate_metadata(context.storage.plate_images(plate.id), plate.name, wells)
+            plates = _plates(session, context)
+        for plate_id, name, wells in plates:
+            write_plate_metadata(context.storage.plate_images(plate_id), name, wells)
         if context.arguments["delete"]:
             context.effects.append(lambda session: _delete_images(session, context))
+
+
+class _FileStamps:
+    """What the microscope's files are known by; each is looked at once."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._stamps: dict[tuple[int, str], Stamp | None] = {}
+
+    def of(self, row: Row[Any]) -> list[object]:
+        """What the files of a plane are known by, and which planes of them it is made of."""
+        folder = self._context.storage.microscope_images(row.plate_id, row.acquisition_id)
+        for name in row.file_map["files"]:
+            key = row.acquisition_id, name
+            if key not in self._stamps:
+                self._stamps[key] = file_stamp(f"{folder}/{name}")
+        return [
+            *row.file_map.values(),
+            [self._stamps[row.acquisition_id, name] for name in row.file_map["files"]],
+        ]
+
+
+def _planes() -> Select[*tuple[Any, ...]]:
+    """All planes, what they are made of, and where they are stored."""
+    return (
+        select(
+            ChannelImageFile.id,
+            ChannelImageFile.acquisition_id,
+            ChannelImageFile.file_map,
+            ChannelImageFile.tpoint,
+            Channel.index.label("channel_index"),
+            ChannelImageFile.zplane,
+            Site.field,
+            Well.name.label("well"),
+            Well.plate_id,
+        )
+        .join(Channel, Channel.id == ChannelImageFile.channel_id)
+        .join(Site, Site.id == ChannelImageFile.site_id)
+        .join(Well, Well.id == Site.well_id)
+    )
+
+
+def _plates(session: Session, context: JobContext) -> list[tuple[int, str, dict[str, int]]]:
+    """Id and name of each plate that has wells, and the number of sites by name of the well."""
+    plates = session.scalars(
+        select(Plate)
+        .where(Plate.experiment_id == context.experiment_id, Plate.wells.any())
+        .order_by(Plate.id)
+        .options(selectinload(Plate.wells).selectinload(Well.sites))
+    )
+    return [
+        (plate.id, plate.name, {well.name: len(well.sites) for well in plate.wells})
+        for plate in plates
+    ]
 
 
 def _read(context: JobContext, acquisition: Acquisition, plane: ChannelImageFile) -> GrayImage:

@@ -1,5 +1,7 @@
 """Step jterator: runs the analysis pipeline on every site and stores the objects that it finds."""
 
+import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +20,7 @@ from tmlib.jterator.project import Project
 from tmlib.jterator.runner import SegmentedObjects, run_pipeline
 from tmlib.jterator.user_modules.sandbox import Sandbox, check_allowed
 from tmlib.objects import compaction, feature_files
+from tmlib.objects.keeping import KeptValues, keep_objects, keep_values, prepare_kept_values
 from tmlib.objects.mapobject_types import (
     STATIC_TYPES,
     delete_type,
@@ -36,7 +39,18 @@ from tmlib.objects.new_values import (
 from tmlib.objects.recording import Place, PreparedSiteObjects, prepare_site_objects, record
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.models import WorkflowSettings
-from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
+from tmlib.workflow.steps.analysis_inputs import AnalysisInputs
+from tmlib.workflow.steps.analysis_output import AnalysisOutput
+from tmlib.workflow.steps.base import (
+    Batch,
+    Inputs,
+    JobContext,
+    Step,
+    Work,
+    chunks,
+    digest,
+    logger,
+)
 from tmlib.workflow.steps.channels import read_channels, read_field_shape
 from tmlib.workflow.steps.plate_map import PlacedSite, PlateMap, draw_layout, read_plate_map
 from tmlib.workflow.steps.site_images import SiteImages, imaged_channels
@@ -51,13 +65,14 @@ class Jterator(Step):
     name = "jterator"
     fullname = "Image analysis pipeline"
     help = "Runs the modules of the pipeline on every site and stores objects and features."
+    version = 1
     has_collect = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         BATCH_SIZE,
         Argument("plot", bool, "Keep the figures of modules.", default=False, disabled=True),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
         """Check the pipeline and cut the sites into batches."""
         with context.database.session() as session:
             project = _read_project(session, context)
@@ -65,10 +80,70 @@ class Jterator(Step):
             stored = _type_ids(session, context.experiment_id).keys() - STATIC_TYPES.keys()
             project.check([channel.name for channel in channels], stored)
             plate_map = read_plate_map(session, context.experiment_id)
-        site_ids = [site.id for site in plate_map.sites if not site.omitted]
-        context.effects.append(lambda session: _renew_types(session, context, project, plate_map))
+            inputs = AnalysisInputs(session, context, project)
+        sites = [site for site in plate_map.sites if not site.omitted]
         size = int(context.arguments["batch_size"] or 1)
-        return [[{"site_ids": part} for part in chunks(site_ids, size)]]
+        return [
+            [
+                Work({"site_ids": [site.id for site in part]}, inputs.of(part))
+                for part in chunks(sites, size)
+            ]
+        ]
+
+    def collect_inputs(self, context: JobContext) -> Inputs:
+        """The pipeline, and the zoom levels of the map."""
+        with context.database.session() as session:
+            project = _read_project(session, context)
+            levels = session.get_one(Experiment, context.experiment_id).map_levels
+        return {"pipeline": digest(json.dumps(project.to_dict())), "zoom levels": digest(levels)}
+
+    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+        """Forget what an earlier pipeline found, or what was found at other sites than these."""
+        with context.database.session() as session:
+            project = _read_project(session, context)
+            plate_map = read_plate_map(session, context.experiment_id)
+            type_ids = _type_ids(session, context.experiment_id)
+        if not standing:
+            context.effects.append(
+                lambda session: _renew_types(session, context, project, plate_map)
+            )
+            return
+        kept = {site_id for batch in standing for site_id in batch["site_ids"]}
+        others = [_field(context, site) for site in plate_map.sites if site.id not in kept]
+        for name in _made(project):
+            prepared = prepare_kept_values(context.database, context.storage, type_ids[name], kept)
+            context.effects.append(partial(_keep_values_of, context=context, prepared=prepared))
+            if name != SITES:
+                context.effects.append(
+                    partial(
+                        keep_objects,
+                        experiment_id=context.experiment_id,
+                        mapobject_type_id=type_ids[name],
+                        site_ids=kept,
+                    )
+                )
+                context.afterwards.extend(partial(delete_labels, field, name) for field in others)
+
+    def outputs(
+        self, context: JobContext, session: Session, batches: Sequence[Batch]
+    ) -> list[str | None]:
+        """What objects, labels and values are known by, with all that is needed to compare it."""
+        output = _output(session, context, batches)
+        return [output.describe(batch["site_ids"]) for batch in batches]
+
+    def stand(
+        self, context: JobContext, session: Session, batches: Sequence[Batch], known: Sequence[str]
+    ) -> list[bool]:
+        """Whether objects, labels and values are still there, compacted or not."""
+        output = _output(session, context, batches)
+        return [
+            output.stands(batch["site_ids"], description)
+            for batch, description in zip(batches, known, strict=True)
+        ]
+
+    def collect_output(self, context: JobContext, session: Session) -> str:
+        """Nothing of its own: it gives another form to what the jobs before have made."""
+        return "joined"
 
     def run(self, context: JobContext, batch: Batch) -> None:
         """Analyse the sites of a batch."""
@@ -200,6 +275,23 @@ def _as_polygons(project: Project) -> dict[str, bool]:
     return {output.name: output.as_polygons for output in project.pipeline.output.objects}
 
 
+def _made(project: Project) -> list[str]:
+    """Types that a pipeline makes itself; it may also keep values of stored ones."""
+    taken = {objects.name for objects in project.pipeline.input.objects}
+    return [name for name in _as_polygons(project) if name not in taken]
+
+
+def _output(session: Session, context: JobContext, batches: Sequence[Batch]) -> AnalysisOutput:
+    names = _as_polygons(_read_project(session, context))
+    site_ids = [site_id for batch in batches for site_id in batch["site_ids"]]
+    return AnalysisOutput(session, context.storage, names, site_ids)
+
+
+def _keep_values_of(session: Session, context: JobContext, prepared: KeptValues) -> None:
+    outdated = keep_values(session, prepared)
+    context.afterwards.append(lambda: feature_files.remove(outdated))
+
+
 def _type_ids(session: Session, experiment_id: int) -> dict[str, int]:
     rows = session.execute(
         select(MapobjectType.name, MapobjectType.id).where(
@@ -214,10 +306,9 @@ def _renew_types(
 ) -> None:
     """Replace the types that the pipeline makes; others, uploaded ones for example, stay."""
     type_ids = _type_ids(session, context.experiment_id)
-    taken = {objects.name for objects in project.pipeline.input.objects}
     fields = [_field(context, site) for site in plate_map.sites]
     outdated: list[Path] = []
-    for name in _as_polygons(project).keys() - taken:
+    for name in _made(project):
         if name == SITES:
             # where nobody has made a map, nobody has drawn the layout
             if name not in type_ids:

@@ -21,10 +21,11 @@ from tmlib.images.layout import StitchLayout, well_position
 from tmlib.images.ome_xml import DescribedFile
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes import Microscope, PlaneMetadata
+from tmlib.storage import file_stamp
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import Argument
 from tmlib.workflow.steps import configuration
-from tmlib.workflow.steps.base import Batch, JobContext, Step, logger
+from tmlib.workflow.steps.base import Batch, Inputs, JobContext, Step, Work, digest, logger
 from tmlib.workflow.steps.configuration import Plane
 from tmlib.workflow.steps.site_cells import Stage, UserLayout, locate_sites
 
@@ -37,7 +38,9 @@ class Metaconfig(Step):
     name = "metaconfig"
     fullname = "Metadata configuration"
     help = "Assigns every image file to a well, site, channel, time point and focal plane."
+    version = 1
     has_collect = True
+    is_indivisible = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument("mip", bool, "Project the focal planes of a site to their maximum.", False),
         Argument("n_horizontal", int, "Columns of sites in a well, if no file tells.", minimum=1),
@@ -64,16 +67,54 @@ class Metaconfig(Step):
         ),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        """One job per plate; earlier wells, channels and cycles are deleted."""
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
+        """One job per plate."""
         with context.database.session() as session:
-            ids = session.scalars(
-                select(Plate.id)
+            experiment = session.get_one(Experiment, context.experiment_id)
+            plates = session.scalars(
+                select(Plate)
                 .where(Plate.experiment_id == context.experiment_id, Plate.acquisitions.any())
                 .order_by(Plate.id)
             ).all()
-        context.effects.append(lambda session: _forget(session, context.experiment_id))
-        return [[{"plate_id": plate_id} for plate_id in ids]]
+            described = digest(experiment.microscope_type, experiment.plate_format)
+            return [
+                [
+                    Work(
+                        {"plate_id": plate.id},
+                        {"experiment": described, "files": _files_digest(session, context, plate)},
+                    )
+                    for plate in plates
+                ]
+            ]
+
+    def collect_inputs(self, context: JobContext) -> Inputs:
+        """How acquisitions are joined, and which."""
+        with context.database.session() as session:
+            experiment = session.get_one(Experiment, context.experiment_id)
+            acquisitions = session.execute(
+                select(Acquisition.plate_id, Acquisition.id)
+                .where(Acquisition.experiment_id == context.experiment_id)
+                .order_by(Acquisition.id)
+            ).all()
+        return {
+            "acquisition mode": digest(experiment.plate_acquisition_mode),
+            "acquisitions": digest([tuple(row) for row in acquisitions]),
+        }
+
+    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+        """Delete earlier wells, channels and cycles, unless all of them stand."""
+        if not standing:
+            context.effects.append(lambda session: _forget(session, context.experiment_id))
+
+    def outputs(
+        self, context: JobContext, session: Session, batches: Sequence[Batch]
+    ) -> list[str | None]:
+        """Nothing of its own: what the jobs record is known once collect has joined it."""
+        return ["joined by collect"] * len(batches)
+
+    def collect_output(self, context: JobContext, session: Session) -> str:
+        """What all wells, sites, channels and planes are known by."""
+        return configuration.recorded(session, context.experiment_id)
 
     def run(self, context: JobContext, batch: Batch) -> None:
         """Read the metadata of all acquisitions of a plate, which share its wells and sites."""
@@ -165,6 +206,27 @@ def _read(context: JobContext, microscope: Microscope, acquisition: Acquisition)
         {name: file.properties for name, file in described.items()},
         acquired.pixel_size or _pixel_size(described),
     )
+
+
+def _files_digest(session: Session, context: JobContext, plate: Plate) -> str:
+    """A digest of all that files of a plate's acquisitions say about themselves and each other."""
+    found = []
+    for acquisition in plate.acquisitions:
+        folder = context.storage.microscope_metadata(plate.id, acquisition.id)
+        found.append((acquisition.id, acquisition.name))
+        for row in session.execute(
+            select(MicroscopeFile.name, MicroscopeFile.kind, MicroscopeFile.omexml)
+            .where(
+                MicroscopeFile.acquisition_id == acquisition.id,
+                MicroscopeFile.status == FileUploadStatus.COMPLETE,
+            )
+            .order_by(MicroscopeFile.name)
+            .execution_options(yield_per=1000)
+        ):
+            is_image = row.kind is FileKind.IMAGE
+            said = row.omexml if is_image else file_stamp(f"{folder}/{row.name}")
+            found.append((row.name, digest(said)))
+    return digest(found)
 
 
 def _forget(session: Session, experiment_id: int) -> None:

@@ -1,16 +1,20 @@
 """Step metaextract: reads what each image file says about itself, as OME-XML."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
 
+from tmlib.db.many import change_among, select_among
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition
 from tmlib.images.reading import ImageFileError
 from tmlib.images.sources import inspect
+from tmlib.storage import file_stamp
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
-from tmlib.workflow.steps.base import Batch, JobContext, Step, chunks, logger
+from tmlib.workflow.steps.base import Batch, JobContext, Step, Work, chunks, digest, logger
 
 _SHOWN = 5
 
@@ -25,11 +29,12 @@ class Metaextract(Step):
     name = "metaextract"
     fullname = "Metadata extraction"
     help = "Reads size, bit depth and further metadata of all microscope image files."
+    version = 1
     arguments: ClassVar[tuple[Argument, ...]] = (BATCH_SIZE,)
 
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
         """Cut the image files of each acquisition into batches."""
-        batches: list[Batch] = []
+        batches: list[Work] = []
         with context.database.session() as session:
             acquisitions = session.scalars(
                 select(Acquisition)
@@ -46,21 +51,42 @@ class Metaextract(Step):
                     .order_by(MicroscopeFile.name)
                 ).all()
                 _check_complete(acquisition.name, [(file.name, file.status) for file in files])
-                for ids in chunks([file.id for file in files], _batch_size(context)):
-                    batches.append({"acquisition_id": acquisition.id, "file_ids": ids})
+                folder = context.storage.microscope_images(acquisition.plate_id, acquisition.id)
+                for part in chunks(files, _batch_size(context)):
+                    ids = [file.id for file in part]
+                    stamps = [(file.name, file_stamp(f"{folder}/{file.name}")) for file in part]
+                    batches.append(
+                        Work(
+                            {"acquisition_id": acquisition.id, "file_ids": ids},
+                            {"files": digest(stamps)},
+                        )
+                    )
         if not batches:
             raise BadInput(
                 "The experiment has no acquisition yet: create a plate and an acquisition and "
                 "upload images."
             )
-        context.effects.append(
-            lambda session: session.execute(
-                update(MicroscopeFile)
-                .where(MicroscopeFile.experiment_id == context.experiment_id)
-                .values(omexml=None)
-            )
-        )
         return [batches]
+
+    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+        """Forget what other files than these said."""
+        kept = {file_id for batch in standing for file_id in batch["file_ids"]}
+        context.effects.append(lambda session: _forget_others(session, context, kept))
+
+    def outputs(
+        self, context: JobContext, session: Session, batches: Sequence[Batch]
+    ) -> list[str | None]:
+        """Whether all files of each batch have been inspected."""
+        known = {
+            row.id
+            for row in select_among(
+                session,
+                select(MicroscopeFile.id).where(MicroscopeFile.omexml.is_not(None)),
+                MicroscopeFile.id,
+                [file_id for batch in batches for file_id in batch["file_ids"]],
+            )
+        }
+        return ["read" if known.issuperset(batch["file_ids"]) else None for batch in batches]
 
     def run(self, context: JobContext, batch: Batch) -> None:
         """Inspect the files of a batch; all bad ones are reported together."""
@@ -93,6 +119,17 @@ class Metaextract(Step):
                 found,
             )
         )
+
+
+def _forget_others(session: Session, context: JobContext, kept: set[int]) -> None:
+    found = session.scalars(
+        select(MicroscopeFile.id).where(
+            MicroscopeFile.experiment_id == context.experiment_id,
+            MicroscopeFile.omexml.is_not(None),
+        )
+    )
+    others = set(found) - kept
+    change_among(session, update(MicroscopeFile).values(omexml=None), MicroscopeFile.id, others)
 
 
 def _let_upload_again(context: JobContext, file_ids: list[int]) -> None:

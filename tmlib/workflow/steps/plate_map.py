@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Experiment, Plate, Well
 from tmlib.images.alignment import Residues
 from tmlib.images.layout import Box, MapLayout, PlateLayout, WellLayout
+from tmlib.objects.models import Mapobject, MapobjectType
 from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
 
 
@@ -156,6 +157,28 @@ def draw_layout(session: Session, experiment_id: int, plate_map: PlateMap) -> No
         wells=_rectangles(plate_map.well_boxes()),
         sites=_rectangles([(site.id, site.aligned_box) for site in plate_map.sites]),
     )
+
+
+def layout_objects(session: Session, experiment_id: int) -> list[tuple[object, ...]]:
+    """How many outlines of plates, wells and sites there are, and between which ids."""
+    found = session.execute(
+        select(
+            MapobjectType.name,
+            MapobjectType.id,
+            func.count(Mapobject.id),
+            func.min(Mapobject.id),
+            func.max(Mapobject.id),
+        )
+        .join(Mapobject, Mapobject.mapobject_type_id == MapobjectType.id)
+        .where(
+            MapobjectType.experiment_id == experiment_id,
+            MapobjectType.is_static,
+            Mapobject.experiment_id == experiment_id,
+        )
+        .group_by(MapobjectType.name, MapobjectType.id)
+        .order_by(MapobjectType.name)
+    )
+    return [tuple(row) for row in found]
 
 
 def _rectangles(boxes: list[tuple[int, Box]]) -> list[PlacedRectangle]:

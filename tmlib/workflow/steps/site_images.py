@@ -106,9 +106,9 @@ class SiteImages:
         self, site: PlacedSite, channel_name: str, *, correct: bool, align: bool
     ) -> tuple[object, ...]:
         """What else than the stored pixels decides about what :meth:`read` gives."""
-        path = self._corrections.path(channel_name, site.plate_id) if correct else None
+        light = self._corrections.content(channel_name, site.plate_id) if correct else None
         shift = self._shift(site, self._channels[channel_name])
-        return (path, shift, site.residues) if align else (path,)
+        return (light, shift, site.residues) if align else (light,)
 
     def _shift(self, site: PlacedSite, channel: Channel) -> Shift:
         cycle_id = self._cycles.get(channel.id)
