@@ -70,7 +70,9 @@ class Run:
             session.flush()
         return plate
 
-    def submit(self, *stages: tuple[str, Mapping[str, Mapping[str, Any]]]) -> ListQueue:
+    def submit(
+        self, *stages: tuple[str, Mapping[str, Mapping[str, Any]]], force: bool = False
+    ) -> ListQueue:
         """Submit stages with their steps and arguments; the queue has the first jobs."""
         description = {
             "type": self.experiment.workflow_type,
@@ -92,7 +94,12 @@ class Run:
         }
         queue = ListQueue()
         service.submit(
-            self.database, queue, self.experiment.id, self.experiment.user_id, description
+            self.database,
+            queue,
+            self.experiment.id,
+            self.experiment.user_id,
+            description,
+            force=force,
         )
         return queue
 
