@@ -5,23 +5,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tifffile
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 
 from tests.services.results import Results, assert_same, results_of
 from tests.services.runs import Run
 from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.db.partitions import create_partitions
-from tmlib.experiments.models import Experiment, Plate, Site, Well
+from tmlib.experiments.models import Experiment
 from tmlib.images.channel_images import field_path
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.sample import SamplePlate, simulate_plate
 from tmlib.settings import Settings
 from tmlib.workflow import service
-from tmlib.workflow.models import Job
 
 SIZE = 128
 STAGES: dict[str, dict[str, dict[str, Any]]] = {
