@@ -41,6 +41,7 @@ REQUIREMENTS = [
     "regex>=2025.7",
     # objects, their values, tools on them
     "scikit-learn>=1.6,<2",
+    "safetensors>=0.5,<1",
     "shapely>=2.1,<3",
     "pandas>=2.2,<4",
     "pyarrow>=19,<27",
@@ -89,6 +90,9 @@ VENDOR_FORMATS = [
 # for the modules that run neural networks
 DEEP_LEARNING = ["torch>=2.4,<2.14"]
 
+# for the tool Embedding; compiles itself with LLVM, which is large
+UMAP = ["umap-learn>=0.5.9,<0.6"]
+
 setup(
     name="tmserver",
     version="0.1.0",
@@ -112,6 +116,7 @@ setup(
         "development": DEVELOPMENT,
         "vendor-formats": VENDOR_FORMATS,
         "deep-learning": DEEP_LEARNING,
+        "umap": UMAP,
     },
     entry_points={
         "console_scripts": [

@@ -200,6 +200,38 @@ def merge(
         yield from _read_own(own[site_id], keys)
 
 
+def without_values(files: Sequence[FeatureFile], keys: Collection[str]) -> set[str]:
+    """Features of which no object has a finite value, as the statistics of the files tell.
+
+    Reads no values, and no more files than it takes to see one value of each. Files that were
+    replaced meanwhile tell nothing.
+    """
+    left = set(keys)
+    for file in files:
+        if not left:
+            break
+        try:
+            with _open(file.path) as parquet:
+                left -= {key for key in left if _has_values(parquet, key)}
+        except FileNotFoundError:
+            return set()
+    return left
+
+
+def _has_values(parquet: Any, key: str) -> bool:
+    names = parquet.schema_arrow.names
+    if key not in names:
+        return False
+    column = names.index(key)
+    for number in range(parquet.num_row_groups):
+        bounds = parquet.metadata.row_group(number).column(column).statistics
+        # missing values have no part in the bounds; of nothing else there are none
+        is_there = bounds is not None and bounds.has_min_max
+        if is_there and np.isfinite([bounds.min, bounds.max]).any():
+            return True
+    return False
+
+
 def _read_own(file: FeatureFile, keys: Sequence[str]) -> Iterator[Any]:
     if not file.n_rows:
         return

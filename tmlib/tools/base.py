@@ -4,56 +4,30 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from tmlib.tools.labels import Labels
+from tmlib.tools.models import ToolModel
+from tmlib.tools.payloads import Payload
 from tmlib.tools.plots import Figure
+from tmlib.tools.trained_models import TrainedModel
 from tmlib.tools.values import Values
+from tmlib.tools.wells import Layout
 
 SEED = 0
 """Where chance begins, so that a tool finds the same every time."""
 
-_BATCH = 100_000
-
-
-class Part(BaseModel):
-    """A part of a payload; what it does not know is ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Payload(Part):
-    """What a tool is asked to do with the objects of one type."""
-
-    chosen_object_type: str = Field(
-        pattern=r"^[^\x00]{1,255}$", description="Name of the mapobject type."
-    )
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of the features whose values are needed."""
-        raise NotImplementedError
-
-
-class FeaturesPayload(Payload):
-    """Which features count."""
-
-    selected_features: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        min_length=1, description="Names of the features."
-    )
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The selected features, each once."""
-        return tuple(dict.fromkeys(self.selected_features))
-
+UNKNOWN_MODEL = "There is no such model, or it is not shared with you: choose another one."
 
 PayloadT = TypeVar("PayloadT", bound=Payload)
+
+Progress = Callable[[float], None]
+"""Told how much of the work is done, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +42,10 @@ class ChosenObjects:
         Numbers of the features that are needed, by name.
     n_objects
         How many there are.
+    layout
+        Wells of their sites, for a tool that ``needs_wells``.
+    model_file
+        Of the model that is applied, if one is.
     """
 
     experiment_id: int
@@ -75,26 +53,62 @@ class ChosenObjects:
     type_name: str
     feature_ids: Mapping[str, int]
     n_objects: int
+    layout: Layout
+    model_file: Path | None = None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a tool has found out: ``type`` says how it is to be shown."""
+    """What a tool has found out.
+
+    Attributes
+    ----------
+    type
+        Says how it is to be shown.
+    attributes
+        Whatever there is to know: JSON.
+    labels
+        Of the objects.
+    plots
+        Figures.
+    wells
+        A table with a row per well (``pyarrow.Table``), of a tool that looks at wells.
+    model
+        What was trained.
+    """
 
     type: str
     attributes: dict[str, Any]
     labels: Labels
     plots: Sequence[Figure] = ()
+    wells: Any = None
+    model: TrainedModel | None = None
 
 
 class Tool(ABC, Generic[PayloadT]):
-    """A tool; subclasses say what it does."""
+    """A tool; subclasses say what it does.
+
+    ``version`` counts changes of what it finds out. ``needs_wells`` says that it must be told where
+    the objects are on the plates.
+    """
 
     name: ClassVar[str]
     icon: ClassVar[str]
     description: ClassVar[str]
     methods: ClassVar[tuple[str, ...]] = ()
+    version: ClassVar[int] = 1
+    needs_wells: ClassVar[bool] = False
     payload_type: type[PayloadT]
+
+    def model(self, session: Session, payload: PayloadT) -> ToolModel | None:
+        """The trained model that is applied; its features are needed then.
+
+        Raises
+        ------
+        BadInput
+            If there is no such model.
+        """
+        return None
 
     def check(self, session: Session, payload: PayloadT, objects: ChosenObjects) -> None:
         """Find out what must go wrong, before any work starts.
@@ -108,7 +122,9 @@ class Tool(ABC, Generic[PayloadT]):
         """
 
     @abstractmethod
-    def compute(self, payload: PayloadT, objects: ChosenObjects, values: Values) -> Finding:
+    def compute(
+        self, payload: PayloadT, objects: ChosenObjects, values: Values, progress: Progress
+    ) -> Finding:
         """Do the work; the same request gives the same result.
 
         Parameters
@@ -119,6 +135,8 @@ class Tool(ABC, Generic[PayloadT]):
             Which objects are meant.
         values
             Of the payload's features, in their order.
+        progress
+            To be told how much is done.
 
         Raises
         ------
@@ -141,9 +159,28 @@ def one_thread() -> Iterator[None]:
 
 
 def in_batches(
-    predict: Callable[[NDArray[np.float64]], NDArray[Any]], matrix: NDArray[np.float64]
+    predict: Callable[[NDArray[np.float64]], NDArray[Any]],
+    matrix: NDArray[np.float64],
+    progress: Progress,
+    *,
+    size: int = 100_000,
 ) -> NDArray[Any]:
-    """Predict so many objects at a time that memory does not matter; the result has shape (n,)."""
-    return np.concatenate(
-        [predict(matrix[start : start + _BATCH]) for start in range(0, len(matrix), _BATCH)]
-    )
+    """Predict so many objects at a time that memory does not matter; the result has n rows."""
+    found = []
+    for start in range(0, len(matrix), size):
+        found.append(predict(matrix[start : start + size]))
+        progress(min(1.0, (start + size) / len(matrix)))
+    return np.concatenate(found)
+
+
+def part_of(progress: Progress, start: float, end: float) -> Progress:
+    """Tells `progress` of a part of the work, which goes from `start` to `end`."""
+    return lambda done: progress(start + done * (end - start))
+
+
+def some_of(matrix: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """At most so many rows, chosen by chance and in their order."""
+    if len(matrix) <= most:
+        return matrix
+    random = np.random.default_rng(SEED)
+    return matrix[np.sort(random.choice(len(matrix), most, replace=False))]

@@ -16,14 +16,16 @@ from tmlib.tools import estimators, plots
 from tmlib.tools.base import (
     SEED,
     ChosenObjects,
-    FeaturesPayload,
     Finding,
-    Part,
+    Progress,
     Tool,
     in_batches,
     one_thread,
+    part_of,
 )
 from tmlib.tools.labels import Labels
+from tmlib.tools.payloads import Color, FeaturesPayload, Part
+from tmlib.tools.trained_models import ModelClass, ModelDescription, TrainedModel
 from tmlib.tools.values import Values
 
 _IDS_PER_QUERY = 10_000  # SQLite limits the number of parameters
@@ -34,9 +36,10 @@ class TrainingClass(Part):
 
     name: str = Field(min_length=1, max_length=255)
     object_ids: tuple[Annotated[int, Field(ge=1, le=2**63 - 1)], ...] = Field(
-        description="Numbers of the objects, as in tiles and tables."
+        description="Numbers of the objects, as in tiles and tables.",
+        json_schema_extra={"format": "mapobjects"},
     )
-    color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$", description="Colour to show it in, #rrggbb.")
+    color: Color = Field(description="Colour to show it in, #rrggbb.")
 
 
 class _Options(Part):
@@ -66,7 +69,10 @@ class LogisticRegressionOptions(_Options):
 class ClassificationPayload(FeaturesPayload):
     """Which features count, what the classes look like, and how to tell them apart."""
 
-    training_classes: tuple[TrainingClass, ...]
+    training_classes: tuple[TrainingClass, ...] = Field(
+        description="Classes and examples of them.",
+        json_schema_extra={"format": "training-classes"},
+    )
     options: RandomForestOptions | SvmOptions | LogisticRegressionOptions = Field(
         discriminator="method"
     )
@@ -97,7 +103,11 @@ class Classification(Tool[ClassificationPayload]):
         _check_objects(session, objects, {i for one in classes for i in one.object_ids})
 
     def compute(
-        self, payload: ClassificationPayload, objects: ChosenObjects, values: Values
+        self,
+        payload: ClassificationPayload,
+        objects: ChosenObjects,
+        values: Values,
+        progress: Progress,
     ) -> Finding:
         """Train with the examples, test by cross-validation, sort all objects."""
         complete = values.complete()
@@ -118,10 +128,14 @@ class Classification(Tool[ClassificationPayload]):
                 n_folds=payload.options.n_fold_cv,
                 seed=SEED,
             )
-            codes = in_batches(trained.predict, complete.matrix)
+            progress(0.3)
+            codes = in_batches(
+                trained.estimator.predict, complete.matrix, part_of(progress, 0.3, 1)
+            )
         texts = tuple(str(float(number)) for number in range(len(classes)))
         sizes = np.bincount(codes, minlength=len(texts)).tolist()
         counts = dict(zip(texts, sizes, strict=True))
+        n_examples = dict(zip(names, np.bincount(truth).tolist(), strict=True))
         attributes = {
             "unique_labels": [float(text) for text in texts],
             "label_map": {
@@ -130,9 +144,7 @@ class Classification(Tool[ClassificationPayload]):
             },
             "counts": counts,
             **values.counts(),
-            **_quality(
-                payload, trained, dict(zip(names, np.bincount(truth).tolist(), strict=True))
-            ),
+            **_quality(payload, trained, n_examples),
         }
         return Finding(
             type="SupervisedClassifierToolResult",
@@ -143,6 +155,7 @@ class Classification(Tool[ClassificationPayload]):
                 plots.importances(attributes["feature_importances"]),
                 plots.sizes(dict(zip(names, sizes, strict=True))),
             ],
+            model=_model(payload, trained, texts, n_examples, examples.mapobject_ids, truth),
         )
 
 
@@ -167,6 +180,37 @@ def _quality(
         },
         "feature_importances": dict(zip(payload.features, importances, strict=True)),
     }
+
+
+def _model(
+    payload: ClassificationPayload,
+    trained: estimators.Trained,
+    texts: Sequence[str],
+    n_examples: dict[str, int],
+    mapobject_ids: NDArray[np.int64],
+    truth: NDArray[np.int64],
+) -> TrainedModel:
+    """What is kept of the classifier, to be applied to other objects."""
+    from tmlib.tools import extraction
+
+    kind, arrays = extraction.arrays_of(trained.estimator)
+    description = ModelDescription(
+        kind=kind,
+        tool_name=Classification.name,
+        tool_version=Classification.version,
+        method=payload.options.method,
+        mapobject_type_name=payload.chosen_object_type,
+        features=payload.features,
+        classes=tuple(
+            ModelClass(label=text, name=one.name, color=one.color)
+            for text, one in zip(texts, payload.training_classes, strict=True)
+        ),
+        parameters=trained.parameters,
+        n_training_objects=n_examples,
+        scaling=extraction.UNSCALED if kind == "forest" else extraction.SCALED,
+        versions=extraction.versions(),
+    )
+    return TrainedModel(description, arrays, np.column_stack((mapobject_ids, truth)))
 
 
 def _refuse_repeated(what: str, items: Sequence[str | int]) -> None:

@@ -14,8 +14,8 @@ class Trained:
 
     Attributes
     ----------
-    predict
-        From values (n, p) to classes (n,).
+    estimator
+        scikit-learn's, which predicts classes (n,) of values (n, p).
     parameters
         What the estimator was made with, or what the search for it has found.
     accuracies
@@ -28,7 +28,7 @@ class Trained:
         the training objects when the values of the feature are shuffled.
     """
 
-    predict: Callable[[NDArray[np.float64]], NDArray[np.int64]]
+    estimator: Any
     parameters: dict[str, Any]
     accuracies: NDArray[np.float64]
     confusion: NDArray[np.int64]
@@ -80,7 +80,7 @@ def train(
         )
     model.fit(values, classes)
     return Trained(
-        predict=model.predict,
+        estimator=model,
         parameters=_plain(parameters or {"n_estimators": model.n_estimators}),
         accuracies=np.array([accuracy_score(classes[test], predicted[test]) for _, test in folds]),
         confusion=confusion_matrix(classes, predicted),

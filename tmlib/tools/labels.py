@@ -1,15 +1,17 @@
 """Labels of objects on disk: one Parquet file per result, never changed once it is there.
 
 Columns are ``tpoint`` (int32), ``mapobject_id`` (int64) and ``label``: text from a small dictionary
-for classes, float64 for continuous values. Rows are sorted by time point and object, so that the
-labels of a few objects are found without reading the others. Objects without a label have no row.
+for classes, float64 for continuous values. Tools that find several numbers of an object have a
+further float64 column for each. Rows are sorted by time point and object, so that the labels of a
+few objects are found without reading the others. Objects without a label have no row.
 """
 
+import csv
+import io
 import os
 import secrets
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from sqlalchemy import select
 
-from tmlib.db import Database
 from tmlib.errors import TmError
 from tmlib.storage import ExperimentStorage
-from tmlib.tools.models import ToolResult
 
 MISSING = "nan"
 """What is sent for objects without a label."""
@@ -48,12 +47,15 @@ class Labels:
         Shape (n,): float64, or positions in `texts` as integers.
     texts
         What the classes are called; None if the labels are numbers.
+    columns
+        Further numbers by their names, each of shape (n,).
     """
 
     mapobject_ids: NDArray[np.int64]
     tpoints: NDArray[np.int32]
     values: NDArray[Any]
     texts: tuple[str, ...] | None = None
+    columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def table(self) -> Any:
         """The rows of the file (``pyarrow.Table``)."""
@@ -67,6 +69,7 @@ class Labels:
             "mapobject_id": pa.array(self.mapobject_ids[order], pa.int64()),
             "label": values,
         }
+        columns |= {name: pa.array(numbers[order]) for name, numbers in self.columns.items()}
         return pa.table(columns).replace_schema_metadata(_FORMAT)
 
 
@@ -77,12 +80,17 @@ def folder(storage: ExperimentStorage) -> Path:
 
 def write(storage: ExperimentStorage, labels: Labels) -> Path:
     """Write labels to a new file, which appears complete or not at all."""
+    return write_table(storage, labels.table())
+
+
+def write_table(storage: ExperimentStorage, table: Any) -> Path:
+    """Write a table (``pyarrow.Table``) of a result to a new file, complete or not at all."""
     target = folder(storage) / f"{secrets.token_hex(8)}.parquet"
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(target.name + _TEMPORARY)
     try:
         with draft.open("wb") as file:
-            pq.write_table(labels.table(), file, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+            pq.write_table(table, file, compression="zstd", row_group_size=_ROWS_PER_GROUP)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
@@ -134,7 +142,7 @@ def _groups_with(parquet: Any, tpoint: int, sorted_ids: NDArray[np.int64]) -> An
             continue
         first = np.searchsorted(sorted_ids, ids.min)
         if first < np.searchsorted(sorted_ids, ids.max, side="right"):
-            yield parquet.read_row_group(number)
+            yield parquet.read_row_group(number, columns=["tpoint", "mapobject_id", "label"])
 
 
 def _look_up(
@@ -169,35 +177,6 @@ def _open(path: Path) -> Any:
     return parquet
 
 
-def sweep(database: Database, storage: ExperimentStorage, *, older_than: float = 86_400) -> int:
-    """Remove files that belong to no result: of jobs that were killed, of types that are gone.
-
-    Parameters
-    ----------
-    database
-        Where results are listed.
-    storage
-        Folders of the experiment.
-    older_than
-        Age in seconds; younger files may belong to a job that still runs.
-
-    Returns
-    -------
-    int
-        How many were removed.
-    """
-    latest = time.time() - older_than
-    found = {path for path in folder(storage).glob("*.parquet*") if path.stat().st_mtime <= latest}
-    with database.session() as session:
-        listed = session.scalars(
-            select(ToolResult.path).where(ToolResult.experiment_id == storage.experiment_id)
-        )
-        orphans = found - {storage.root / path for path in listed}
-    for path in orphans:
-        path.unlink(missing_ok=True)
-    return len(orphans)
-
-
 @dataclass(frozen=True)
 class LabelTable:
     """All labels of a file, as a table that streams."""
@@ -208,11 +187,9 @@ class LabelTable:
     def schema(self) -> Any:
         """Arrow schema."""
         with _open(self.path) as parquet:
-            label = parquet.schema_arrow.field("label").type
-        if pa.types.is_dictionary(label):
-            label = label.value_type
-        numbers = [("mapobject_id", pa.int64()), ("tpoint", pa.int32())]
-        return pa.schema([*numbers, ("label", label)], metadata=_FORMAT)
+            fields = [_without_dictionary(field) for field in parquet.schema_arrow]
+        tpoint, mapobject_id, *others = fields
+        return pa.schema([mapobject_id, tpoint, *others], metadata=_FORMAT)
 
     def tables(self) -> Iterator[Any]:
         """Parts, as ``pyarrow.Table``."""
@@ -223,16 +200,24 @@ class LabelTable:
 
     def csv(self) -> Iterator[bytes]:
         """CSV in parts; numbers have at most six decimals."""
-        header = ",".join(self.schema.names) + "\r\n"
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(self.schema.names)
         for table in self.tables():
-            columns = (column.to_pylist() for column in table.columns)
-            yield (header + "".join(map(_line, *columns))).encode()
-            header = ""
-        if header:
-            yield header.encode()
+            columns = (map(_cell, column.to_pylist()) for column in table.columns)
+            writer.writerows(zip(*columns, strict=True))
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+        if text.tell():
+            yield text.getvalue().encode()
 
 
-def _line(mapobject_id: int, tpoint: int, label: str | float) -> str:
-    # labels of classes are numbers, so that nothing needs quotes
-    text = label if isinstance(label, str) else text_of(label)
-    return f"{mapobject_id},{tpoint},{text}\r\n"
+def _without_dictionary(field: Any) -> Any:
+    if pa.types.is_dictionary(field.type):
+        return pa.field(field.name, field.type.value_type)
+    return field
+
+
+def _cell(value: str | float) -> str | int:
+    return text_of(value) if isinstance(value, float) else value

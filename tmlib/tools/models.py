@@ -1,4 +1,4 @@
-"""Tables of what tools have found out."""
+"""Tables of what tools have found out, and of the models that they have trained."""
 
 from typing import Any
 
@@ -14,7 +14,8 @@ class ToolResult(Timestamps, Base):
     """What a tool has found out about the objects of a type.
 
     ``type`` says how the labels are to be shown, ``attributes`` whatever else there is to know.
-    The labels are in the Parquet file ``path``, relative to the experiment's folder.
+    The labels are in the Parquet file ``path``, relative to the experiment's folder, and what was
+    found out about wells in ``wells_path``.
     """
 
     __tablename__ = "tool_results"
@@ -35,6 +36,7 @@ class ToolResult(Timestamps, Base):
     type: Mapped[str] = mapped_column(String(50))
     attributes: Mapped[dict[str, Any]]
     path: Mapped[str] = mapped_column(String(255), unique=True)
+    wells_path: Mapped[str | None] = mapped_column(String(255))
     n_labels: Mapped[int]
 
     plots: Mapped[list["Plot"]] = relationship(
@@ -53,3 +55,24 @@ class Plot(Base):
     position: Mapped[int]
     type: Mapped[str] = mapped_column(String(50))
     attributes: Mapped[dict[str, Any]]
+
+
+class ToolModel(Timestamps, Base):
+    """A trained model, which can be applied to objects with the same features.
+
+    What it was trained on is in ``description``, see
+    :class:`tmlib.tools.trained_models.ModelDescription`, what it has learned in the file ``path``,
+    relative to the experiment's folder. ``submission_id`` is None if the model was imported.
+    """
+
+    __tablename__ = "tool_models"
+    __table_args__ = (UniqueConstraint("experiment_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"))
+    submission_id: Mapped[int | None] = mapped_column(
+        BigId, ForeignKey("submissions.id", ondelete="SET NULL"), index=True
+    )
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[dict[str, Any]]
+    path: Mapped[str] = mapped_column(String(255), unique=True)

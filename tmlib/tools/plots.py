@@ -6,8 +6,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tmlib.images.layout import well_name
+from tmlib.tools.wells import Well
+
+MAX_PLATES = 8
+"""How many plates are drawn."""
+
 _BINS = 60
+_GRID = 80
 _MAX_FEATURES = 40
+
+
+Array = NDArray[np.float64]
 
 
 class Figure(NamedTuple):
@@ -17,7 +27,7 @@ class Figure(NamedTuple):
     attributes: dict[str, Any]
 
 
-def histogram(values: NDArray[np.float64], name: str) -> Figure:
+def histogram(values: Array, name: str, of_what: str = "number of objects") -> Figure:
     """How often values occur; `values` are finite, shape (n,)."""
     counts, edges = np.histogram(values, bins=_BINS)
     bars = {
@@ -26,7 +36,7 @@ def histogram(values: NDArray[np.float64], name: str) -> Figure:
         "y": counts.tolist(),
         "width": numbers(np.diff(edges)),
     }
-    return _figure("histogram", [bars], "Distribution", name, "number of objects")
+    return _figure("histogram", [bars], "Distribution", name, of_what)
 
 
 def sizes(counts: Mapping[str, int]) -> Figure:
@@ -69,9 +79,7 @@ def importances(values: Mapping[str, float]) -> Figure:
     return figure
 
 
-def profiles(
-    centers: NDArray[np.float64], labels: Sequence[str], features: Sequence[str]
-) -> Figure:
+def profiles(centers: Array, labels: Sequence[str], features: Sequence[str]) -> Figure:
     """What distinguishes clusters: scaled feature values at their centres, a row per cluster.
 
     Of many features those are shown in which the clusters differ most.
@@ -90,9 +98,103 @@ def profiles(
     return figure
 
 
-def numbers(values: NDArray[np.float64]) -> list[float]:
+def density(
+    x: Array,
+    y: Array,
+    names: tuple[str, str],
+    kind: str = "embedding",
+    title: str = "Embedding",
+) -> Figure:
+    """How many objects there are where; `x` and `y` are finite, both of shape (n,).
+
+    All objects are counted. Colours are of the logarithm, so that few are seen beside many.
+    """
+    counts, x_edges, y_edges = np.histogram2d(x, y, bins=_GRID)
+    found = counts.T.astype(np.int64)
+    cells = {
+        "type": "heatmap",
+        "x": numbers((x_edges[:-1] + x_edges[1:]) / 2),
+        "y": numbers((y_edges[:-1] + y_edges[1:]) / 2),
+        "z": [[shade or None for shade in numbers(row)] for row in np.log10(1 + found)],
+        "customdata": found.tolist(),
+        "hovertemplate": "%{customdata} objects<extra></extra>",
+        "colorscale": "Viridis",
+        "showscale": False,
+    }
+    return _figure(kind, [cells], title, *names)
+
+
+def gates(
+    x: Array,
+    y: Array,
+    names: tuple[str, str],
+    outlines: Mapping[str, Array],
+) -> Figure:
+    """Where objects are in a scatter plot, and gates (v, 2) by their names over them."""
+    figure = density(x, y, names, "gates", "Gates")
+    for name, outline in outlines.items():
+        closed = np.concatenate([outline, outline[:1]])
+        figure.attributes["data"].append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": name,
+                "x": numbers(closed[:, 0]),
+                "y": numbers(closed[:, 1]),
+                "line": {"color": "#e4572e"},
+            }
+        )
+    return figure
+
+
+def plate(values: Array, wells: Sequence[Well], name: str) -> Figure:
+    """A number of each well of one plate, where the well is; `values` has shape (w,)."""
+    rows = 1 + max(well.row for well in wells)
+    columns = 1 + max(well.column for well in wells)
+    grid: list[list[float | None]] = [[None] * columns for _ in range(rows)]
+    for well, value in zip(wells, numbers(values), strict=True):
+        grid[well.row][well.column] = value if np.isfinite(value) else None
+    matrix = {
+        "type": "heatmap",
+        "z": grid,
+        "x": [str(column + 1) for column in range(columns)],
+        "y": [well_name(row, 0).rstrip("0123456789") for row in range(rows)],
+        "colorscale": "Viridis",
+        "hoverongaps": False,
+        "colorbar": {"title": {"text": name}},
+    }
+    figure = _figure("plate", [matrix], wells[0].plate, "", "")
+    figure.attributes["layout"]["xaxis"] |= {"type": "category", "side": "top"}
+    figure.attributes["layout"]["yaxis"] |= {"type": "category", "autorange": "reversed"}
+    return figure
+
+
+def plates(values: Array, wells: Sequence[Well], name: str) -> list[Figure]:
+    """A figure for each of the first plates; the table of wells has all of them."""
+    names = list(dict.fromkeys(well.plate for well in wells))[:MAX_PLATES]
+    figures = []
+    for plate_name in names:
+        chosen = [position for position, well in enumerate(wells) if well.plate == plate_name]
+        figures.append(plate(values[chosen], [wells[position] for position in chosen], name))
+    return figures
+
+
+def loadings(values: Array, components: Sequence[str], features: Sequence[str]) -> Figure:
+    """How much features count in each component, a row per component."""
+    figure = profiles(values, components, features)
+    figure.attributes["layout"]["title"]["text"] = "Loadings"
+    figure.attributes["layout"]["yaxis"]["title"]["text"] = ""
+    return Figure("loadings", figure.attributes)
+
+
+def numbers(values: Array) -> list[float]:
     """Numbers with as many digits as somebody might read."""
     return [float(f"{value:.6g}") for value in values]
+
+
+def number(value: float) -> float | None:
+    """A number as somebody might read it, None where there is none."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
 def _figure(kind: str, data: list[dict[str, Any]], title: str, x: str, y: str) -> Figure:

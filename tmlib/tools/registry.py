@@ -3,13 +3,30 @@
 from typing import Any
 
 from tmlib.errors import BadInput
+from tmlib.tools.aggregation import Aggregation
 from tmlib.tools.base import Tool
 from tmlib.tools.classification import Classification
 from tmlib.tools.clustering import Clustering
+from tmlib.tools.embedding import Embedding
+from tmlib.tools.gating import Gating
 from tmlib.tools.heatmap import Heatmap
+from tmlib.tools.hit_list import HitList
+from tmlib.tools.normalisation import Normalisation
+from tmlib.tools.prediction import Prediction
 
 TOOLS: dict[str, Tool[Any]] = {
-    tool.name: tool for tool in (Heatmap(), Clustering(), Classification())
+    tool.name: tool
+    for tool in (
+        Heatmap(),
+        Clustering(),
+        Classification(),
+        Prediction(),
+        Gating(),
+        Embedding(),
+        Normalisation(),
+        HitList(),
+        Aggregation(),
+    )
 }
 
 

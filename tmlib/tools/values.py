@@ -22,6 +22,8 @@ class Values:
     ----------
     mapobject_ids, tpoints
         Which objects, shape (n,); no pair occurs twice.
+    site_ids
+        Where they are, shape (n,).
     features
         Names of the p features.
     matrix
@@ -30,6 +32,7 @@ class Values:
 
     mapobject_ids: NDArray[np.int64]
     tpoints: NDArray[np.int32]
+    site_ids: NDArray[np.int32]
     features: tuple[str, ...]
     matrix: NDArray[np.float64]
 
@@ -60,7 +63,11 @@ class Values:
     def where(self, chosen: NDArray[np.bool_]) -> "Values":
         """Some of the objects; `chosen` has shape (n,)."""
         return Values(
-            self.mapobject_ids[chosen], self.tpoints[chosen], self.features, self.matrix[chosen]
+            self.mapobject_ids[chosen],
+            self.tpoints[chosen],
+            self.site_ids[chosen],
+            self.features,
+            self.matrix[chosen],
         )
 
     def counts(self) -> dict[str, int]:
@@ -88,7 +95,7 @@ def read(stored: FeatureValues) -> Values:
     n_rows = sum(file.n_rows for file in stored.files)
     matrix = np.empty((n_rows, len(stored.names)))
     mapobject_ids = np.empty(n_rows, dtype=np.int64)
-    tpoints = np.empty(n_rows, dtype=np.int32)
+    tpoints, site_ids = np.empty((2, n_rows), dtype=np.int32)
     end = 0
     for table in stored.tables():
         start, end = end, end + table.num_rows
@@ -96,9 +103,10 @@ def read(stored: FeatureValues) -> Values:
             raise Conflict("The objects were replaced while their values were read: try again.")
         mapobject_ids[start:end] = table["mapobject_id"].to_numpy()
         tpoints[start:end] = table["tpoint"].to_numpy()
+        site_ids[start:end] = table["site_id"].to_numpy()
         _fill(matrix[start:end], table)
     # a file that a site's own one has replaced in part has fewer rows than it says
-    values = Values(mapobject_ids[:end], tpoints[:end], stored.names, matrix[:end])
+    values = Values(mapobject_ids[:end], tpoints[:end], site_ids[:end], stored.names, matrix[:end])
     planes = {(file.tpoint, file.zplane) for file in stored.files}
     if len(planes) > len({tpoint for tpoint, _ in planes}):
         return _first_planes(values)

@@ -22,6 +22,9 @@ EXIT_STOPPED = 137
 EXIT_KILLED = 143
 
 
+WORKFLOW_KILLED = "The workflow was killed."
+
+
 class LeaseLost(Exception):  # noqa: N818 - an event, not a mistake
     """The job was taken away: its worker was presumed dead, or the workflow was killed."""
 
@@ -76,6 +79,7 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
         )
         .values(
             state=State.RUNNING,
+            share_done=0.0,
             attempt=Job.attempt + 1,
             tries=Job.tries + 1,
             not_before=None,
@@ -112,6 +116,15 @@ def heartbeat(session: Session, job_id: int, attempt: int, lease: float) -> bool
         .returning(Job.id)
     )
     return result.one_or_none() is not None
+
+
+def report_progress(session: Session, job_id: int, attempt: int, share_done: float) -> None:
+    """Note how much of its work a job has done; nothing happens if it is not this attempt's."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+        .values(share_done=share_done)
+    )
 
 
 def is_held(session: Session, job_id: int, attempt: int) -> bool:
@@ -288,9 +301,12 @@ def last_taken(session: Session, *, interactive: bool = False) -> datetime | Non
 
 
 def end_killed(
-    session: Session, *conditions: ColumnElement[bool], skip_locked: bool = False
+    session: Session,
+    *conditions: ColumnElement[bool],
+    reason: str = WORKFLOW_KILLED,
+    skip_locked: bool = False,
 ) -> None:
-    """End jobs that are handed out because their workflow was killed.
+    """End jobs that are handed out because somebody has killed them, as the `reason` says.
 
     With `skip_locked` those that somebody writes to at this moment are left out.
     """
@@ -306,7 +322,7 @@ def end_killed(
         .values(
             state=State.TERMINATED,
             exitcode=EXIT_KILLED,
-            error="The workflow was killed.",
+            error=reason,
             lease_expires_at=None,
             finished_at=now(),
         )

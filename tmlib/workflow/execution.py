@@ -37,6 +37,7 @@ from tmlib.workflow.steps.base import JobContext
 logger = logging.getLogger(__name__)
 
 _LONGER = 4
+_PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,11 @@ class Worker:
             return
         submission = self._submission(claim)
         context = JobContext(
-            self.database, self.settings, claim.experiment_id, force=submission.force
+            self.database,
+            self.settings,
+            claim.experiment_id,
+            force=submission.force,
+            progress=_Progress(self.database, claim),
         )
         limits = Limits.of(submission.description, claim.step_name, claim.phase)
         with self._guarded(claim, limits) as output, limited_threads(limits.cores):
@@ -128,9 +133,28 @@ class Worker:
             yield self.guard.output
 
 
+class _Progress:
+    """Writes down how much of a job is done, now and then."""
+
+    def __init__(self, database: Database, claim: Claim) -> None:
+        self._database = database
+        self._claim = claim
+        self._next = time.monotonic() + _PROGRESS_SECONDS
+
+    def __call__(self, share_done: float) -> None:
+        moment = time.monotonic()
+        if moment < self._next:
+            return
+        self._next = moment + _PROGRESS_SECONDS
+        with self._database.transaction() as session:
+            engine.report_progress(session, self._claim.job_id, self._claim.attempt, share_done)
+
+
 def _call(claim: Claim, submission: Submission, context: JobContext) -> Cut | None:
     if submission.program != WORKFLOW:
-        job = InteractiveJob(submission.id, claim.name, submission.description, claim.batch)
+        job = InteractiveJob(
+            submission.id, submission.user_id, claim.name, submission.description, claim.batch
+        )
         PROGRAMS[submission.program](context, job)
         return None
     description = WorkflowDescription.from_dict(submission.description)

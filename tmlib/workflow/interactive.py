@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import Database
 from tmlib.db.base import now
+from tmlib.errors import NotFound
+from tmlib.workflow import submissions
 from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
 from tmlib.workflow.queue import Queue
 from tmlib.workflow.status import job_status, time_text
@@ -21,9 +23,10 @@ from tmlib.workflow.steps.base import Batch, JobContext
 
 @dataclass(frozen=True)
 class InteractiveJob:
-    """What a program's job is to do: what was handed in, and its own part of it."""
+    """What a program's job is to do: what was handed in, by whom, and its own part of it."""
 
     submission_id: int
+    user_id: int
     name: str
     description: dict[str, Any]
     batch: Batch
@@ -145,9 +148,28 @@ def jobs(
         {
             **job_status(job),
             "type": job_type,
-            "percent_done": 100.0 if job.state is State.TERMINATED else 0.0,
+            "percent_done": percent_done(job),
             "submission_id": job.submission_id,
             "submitted_at": time_text(created_at),
         }
         for job, job_type, created_at in session.execute(query)
     ]
+
+
+def percent_done(job: Job) -> float:
+    """How much of a job is done, as far as it tells."""
+    return 100.0 if job.state is State.TERMINATED else round(100 * job.share_done, 1)
+
+
+def kill(session: Session, experiment_id: int, program: str, job_id: int) -> None:
+    """End a job with all others of its submission; nothing happens if it has ended.
+
+    Raises
+    ------
+    NotFound
+        If the experiment has no such job of this program.
+    """
+    job = session.get(Job, job_id)
+    if job is None or job.experiment_id != experiment_id or job.step_name != program:
+        raise NotFound("The experiment has no such job.")
+    submissions.kill(session, job.submission_id, "The job was killed.")

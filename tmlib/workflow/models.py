@@ -145,9 +145,10 @@ class Job(Base):
     queue. It is not taken ``not_before`` a point in time when it waits for what made it fail to
     pass. ``lease_expires_at`` is moved on by the worker's heartbeat. A job is ``skipped`` when
     what an earlier one made still stands; otherwise ``reason`` says why it is done.
-    ``is_interactive`` tells which queue carries it. Times are in seconds, memory (peak of the
-    process) in MB. The logs hold the end of what was printed: ``stdout_start`` and
-    ``stderr_start`` count the bytes before it.
+    ``is_interactive`` tells which queue carries it, ``share_done`` how much of the work a running
+    job says to have done, from 0 to 1. Times are in seconds, memory (peak of the process) in MB.
+    The logs hold the end of what was printed: ``stdout_start`` and ``stderr_start`` count the
+    bytes before it.
     """
 
     __tablename__ = "jobs"
@@ -175,6 +176,7 @@ class Job(Base):
     name: Mapped[str] = mapped_column(String(255))
     batch: Mapped[dict[str, Any]]
     is_interactive: Mapped[bool] = mapped_column(default=False)
+    share_done: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
     state: Mapped[State] = mapped_column(_STATE, default=State.NEW)
     skipped: Mapped[bool] = mapped_column(default=False, server_default=false())
     reason: Mapped[str | None] = mapped_column(String(255))

@@ -110,14 +110,14 @@ def retry(session: Session, submission: Submission, description: WorkflowDescrip
     return advance.start(session, root)
 
 
-def kill(session: Session, submission_id: int) -> None:
-    """End a workflow: waiting jobs at once, running ones when their guards look next.
+def kill(session: Session, submission_id: int, reason: str = engine.WORKFLOW_KILLED) -> None:
+    """End a submission: waiting jobs at once, running ones when their guards look next.
 
     Jobs that were not handed out yet stay as they are, so that this is as quick for a hundred
     thousand of them as for one.
     """
     of_submission = Job.submission_id == submission_id
-    engine.end_killed(session, of_submission)
+    engine.end_killed(session, of_submission, reason=reason)
     session.execute(
         update(Task)
         .where(Task.submission_id == submission_id, Task.state.in_(AT_WORK))
@@ -126,7 +126,7 @@ def kill(session: Session, submission_id: int) -> None:
     )
     # those that were handed out meanwhile; from here on the phases hand none out, and who writes
     # to one of them may wait for this transaction: `recover` ends those
-    engine.end_killed(session, of_submission, skip_locked=True)
+    engine.end_killed(session, of_submission, reason=reason, skip_locked=True)
 
 
 def _refuse_if_running(session: Session, experiment_id: int) -> None:

@@ -5,9 +5,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
-from tmlib.tools import labels, service
-from tmlib.tools.base import Payload, Tool
+from tmlib.storage import ExperimentStorage
+from tmlib.tools import requests
+from tmlib.tools.base import Tool
+from tmlib.tools.payloads import Payload
 from tmlib.tools.registry import get_tool
+from tmlib.tools.sweeping import sweep
 from tmlib.workflow import interactive
 from tmlib.workflow.interactive import InteractiveJob
 from tmlib.workflow.models import State
@@ -22,7 +25,7 @@ _PREFIX = "tool_"
 def request(
     database: Database,
     queue: Queue,
-    experiment_id: int,
+    storage: ExperimentStorage,
     user_id: int,
     tool: Tool[Any],
     payload: Payload,
@@ -40,11 +43,11 @@ def request(
         If the tool cannot do what it is asked to.
     """
     with database.session() as session:
-        service.check(session, experiment_id, tool, payload)
+        requests.check(session, storage, user_id, tool, payload)
     return interactive.submit(
         database,
         queue,
-        experiment_id,
+        storage.experiment_id,
         user_id,
         program=PROGRAM,
         job_type="ToolJob",
@@ -57,9 +60,28 @@ def run(context: JobContext, job: InteractiveJob) -> None:
     """Do the work of one request."""
     tool = get_tool(job.description["tool_name"])
     payload = tool.payload_type.model_validate(job.description["payload"])
-    prepared = service.prepare(context.database, context.storage, job.submission_id, tool, payload)
-    context.effects.append(lambda session: service.record(session, prepared))
-    context.afterwards.append(lambda: labels.sweep(context.database, context.storage))
+    prepared = requests.prepare(
+        context.database,
+        context.storage,
+        job.submission_id,
+        job.user_id,
+        tool,
+        payload,
+        context.progress,
+    )
+    context.effects.append(lambda session: requests.record(session, prepared))
+    context.afterwards.append(lambda: sweep(context.database, context.storage))
+
+
+def kill(session: Session, experiment_id: int, job_id: int) -> None:
+    """End the job of a tool; what it has found so far is gone.
+
+    Raises
+    ------
+    NotFound
+        If the experiment has no such job.
+    """
+    interactive.kill(session, experiment_id, PROGRAM, job_id)
 
 
 def jobs(

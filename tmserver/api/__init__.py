@@ -23,6 +23,7 @@ from tmserver.api import (
     table_statistics,
     tiles,
     tokens,
+    tool_models,
     tools,
     uploads,
     users,
@@ -60,4 +61,5 @@ RESOURCES = (
     jtui.routes,
     previews.routes,
     tools.routes,
+    tool_models.routes,
 )

@@ -13,6 +13,7 @@ from tmlib.tools import models, service
 from tmlib.tools.comparison import compare
 from tmlib.tools.labels import LabelTable
 from tmlib.tools.registry import TOOLS, get_tool
+from tmlib.tools.wells import WellTable
 from tmlib.workflow import tool_jobs
 from tmlib.workflow.models import State
 from tmserver.access import ExperimentAccess, UserAccess
@@ -106,7 +107,7 @@ class ToolResultQuery(NamedPage):
     submission_id: _SubmissionId = None
 
 
-class LabelQuery(Schema):
+class TableQuery(Schema):
     """In what form; without ``format`` the header ``Accept`` decides."""
 
     format: Literal["csv", "parquet", "arrow"] | None = None
@@ -154,6 +155,7 @@ class ToolResult(Schema):
     layer: LabelLayer
     layers: list[SegmentationLayer]
     plots: list[Plot]
+    has_wells: bool
 
 
 @routes.get("/api/tools", permits="user")
@@ -182,7 +184,7 @@ def process_tool_request(access: ExperimentAccess, body: ToolRequest) -> ToolSub
     submission_id = tool_jobs.request(
         access.database,
         access.services.queue,
-        access.experiment_id,
+        access.storage,
         access.user.id,
         tool,
         payload,
@@ -202,6 +204,14 @@ def get_tool_jobs(access: ExperimentAccess, query: ToolJobQuery) -> list[ToolJob
 def get_tool_job_log(access: ExperimentAccess, job_id: int, query: LogQuery) -> JobLog:
     """Get what a job has written so far, also while it runs."""
     return read_job_log(access, job_id, query.cursor)
+
+
+@routes.post(f"{_TOOLS}/jobs/<job_id>/kill", permits="write")
+def kill_tool_job(access: ExperimentAccess, job_id: int) -> Message:
+    """Kill a job; one that has ended stays as it is."""
+    with access.database.transaction() as session:
+        tool_jobs.kill(session, access.experiment_id, job_id)
+    return Message()
 
 
 @routes.get(f"{_TOOLS}/results", f"{_TOOLS}/result", permits="read")
@@ -231,17 +241,42 @@ def get_tool_result(access: ExperimentAccess, tool_result_id: int) -> ToolResult
     media=tuple(table_format.media_type for table_format in TableFormat),
 )
 def get_tool_result_labels(
-    access: ExperimentAccess, tool_result_id: int, query: LabelQuery
+    access: ExperimentAccess, tool_result_id: int, query: TableQuery
 ) -> Response:
-    """Get all labels of a result: a row for each object and time point that has one."""
+    """Get all labels of a result: a row for each object and time point that has one.
+
+    Tools that find several numbers of an object have a column for each.
+    """
     with access.database.session() as session:
         found = service.get_result(session, access.experiment_id, tool_result_id)
+    table = LabelTable(access.storage.root / found.path)
+    return _table(access, table, f"{found.name}_labels", query)
+
+
+@routes.get(
+    f"{_TOOLS}/results/<tool_result_id>/wells",
+    f"{_TOOLS}/result/<tool_result_id>/wells",
+    permits="read",
+    media=tuple(table_format.media_type for table_format in TableFormat),
+)
+def get_tool_result_wells(
+    access: ExperimentAccess, tool_result_id: int, query: TableQuery
+) -> Response:
+    """Get what a tool has found out about wells: a row for each well and time point."""
+    with access.database.session() as session:
+        found = service.get_result(session, access.experiment_id, tool_result_id)
+    table = WellTable(service.wells_file(access.storage, found))
+    return _table(access, table, f"{found.name}_wells", query)
+
+
+def _table(
+    access: ExperimentAccess, table: LabelTable | WellTable, name: str, query: TableQuery
+) -> Response:
     table_format = TableFormat(query.format) if query.format else accepted_form(TableFormat)
     table_format = table_format or TableFormat.CSV
-    table = LabelTable(access.storage.root / found.path)
     response = Response(stream(table, table_format), mimetype=table_format.media_type)
-    name = f"{access.experiment.name}_{found.name}_labels.{table_format}"
-    response.headers.set("Content-Disposition", "attachment", filename=name)
+    file_name = f"{access.experiment.name}_{name}.{table_format}"
+    response.headers.set("Content-Disposition", "attachment", filename=file_name)
     response.vary.add("Accept")
     return response
 
@@ -282,8 +317,9 @@ def update_tool_result(access: ExperimentAccess, tool_result_id: int, body: Rena
 def delete_tool_result(access: ExperimentAccess, tool_result_id: int) -> Message:
     """Delete a result with its labels."""
     with access.database.transaction() as session:
-        path = service.delete_result(session, access.storage, tool_result_id)
-    path.unlink(missing_ok=True)
+        paths = service.delete_result(session, access.storage, tool_result_id)
+    for path in paths:
+        path.unlink(missing_ok=True)
     return Message()
 
 
@@ -311,4 +347,5 @@ def _result(access: ExperimentAccess, session: Session, found: models.ToolResult
             for layer in layers
         ],
         plots=[Plot.model_validate(plot) for plot in found.plots],
+        has_wells=found.wells_path is not None,
     )

@@ -68,14 +68,19 @@ class Bench:
     def database(self) -> Database:
         return self.laboratory.database
 
-    def request(self, tool_name: str, **payload: Any) -> int:
-        """Ask a tool; gives the number of the submission."""
+    def request(self, tool_name: str, *, user_id: int | None = None, **payload: Any) -> int:
+        """Ask a tool, as the owner if nobody is said; gives the number of the submission."""
         with self.database.session() as session:
             experiment = session.get_one(Experiment, self.laboratory.experiment_id)
         tool = get_tool(tool_name)
         checked = tool.payload_type.model_validate({"chosen_object_type": "Cells"} | payload)
         return tool_jobs.request(
-            self.database, self.queue, experiment.id, experiment.user_id, tool, checked
+            self.database,
+            self.queue,
+            self.laboratory.storage,
+            user_id or experiment.user_id,
+            tool,
+            checked,
         )
 
     def work(self) -> None:
@@ -124,7 +129,9 @@ class Bench:
 
     def label_files(self) -> list[str]:
         return sorted(
-            path.name for path in (self.laboratory.storage.root / "tool_results").glob("*")
+            path.name
+            for folder in ("tool_results", "tool_models")
+            for path in (self.laboratory.storage.root / folder).glob("*")
         )
 
     def training_classes(self, n: int = 12) -> list[dict[str, Any]]:

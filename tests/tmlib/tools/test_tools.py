@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from sklearn.cluster import KMeans
+from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
@@ -20,7 +20,7 @@ from sklearn.svm import SVC
 from tests.tmlib.objects.conftest import label_image
 from tests.tmlib.tools.conftest import FEATURES, PER_SITE, Bench, grid
 from tmlib.errors import BadInput
-from tmlib.tools import clustering
+from tmlib.tools import clustering, density_clusters
 from tmlib.tools.base import in_batches
 from tmlib.tools.models import ToolResult
 
@@ -72,6 +72,35 @@ def test_clusters_are_those_of_scikit_learn(bench: Bench) -> None:
     [profiles] = figures(result)["cluster_profiles"]["data"]
     assert np.allclose(profiles["z"], model[-1].cluster_centers_, rtol=1e-5)
     assert (profiles["x"], profiles["y"]) == (list(FEATURES), ["0", "1", "2"])
+
+
+def test_dense_clusters_are_those_of_scikit_learn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"method": "hdbscan", "min_cluster_size": 20, "min_samples": 4}
+    result = bench.ask("Clustering", **ALL, options=options)
+    scaled_values = RobustScaler(quantile_range=(1, 99)).fit_transform(bench.values)
+    expected = HDBSCAN(min_cluster_size=20, min_samples=4, copy=True).fit_predict(scaled_values)
+    assert bench.labels(result)["label"].tolist() == [str(label) for label in expected]
+    assert result.type == "ScalarToolResult"
+    assert result.attributes["unique_labels"] == [-1, 0, 1, 2]
+    assert result.attributes["counts"]["-1"] == np.count_nonzero(expected == -1)
+    [profiles] = figures(result)["cluster_profiles"]["data"]
+    means = [scaled_values[expected == label].mean(axis=0) for label in range(3)]
+    assert np.allclose(profiles["z"], means, rtol=1e-5)
+    monkeypatch.setattr(density_clusters, "MAX_FITTED", 200)
+    some = bench.ask("Clustering", **ALL, options=options)
+    assert some.attributes["n_fitted"] == 200
+    assert some.n_labels == 240
+    assert pd.crosstab(bench.labels(some)["label"], expected).max().sum() > 0.8 * 240
+
+
+def test_everything_may_be_noise(bench: Bench) -> None:
+    options = {"method": "hdbscan", "min_cluster_size": 239}
+    result = bench.ask("Clustering", **ALL, options=options)
+    assert result.attributes["unique_labels"] == [-1]
+    assert result.attributes["counts"] == {"-1": 240}
+    assert set(figures(result)) == {"sizes"}
 
 
 def test_centres_of_many_objects_are_found_on_some_of_them(
@@ -182,6 +211,16 @@ def test_every_time_point_has_its_labels(bench: Bench) -> None:
             'did you mean "Cells"?',
         ),
         ("Clustering", kmeans(241), "241 clusters cannot be made of 240 objects"),
+        (
+            "Clustering",
+            ALL | {"options": {"method": "hdbscan", "min_cluster_size": 241}},
+            "240 objects, but 241 are needed",
+        ),
+        (
+            "Embedding",
+            {"selected_features": ["size"], "options": {"method": "pca"}},
+            "2 components cannot be made of 1 features",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(
@@ -242,8 +281,12 @@ def test_what_shows_only_in_the_values_fails_with_a_sentence(bench: Bench) -> No
         measured = pd.DataFrame(values, columns=FEATURES, index=range(1, PER_SITE + 1))
         bench.laboratory.record(site, grid(), measured)
     ids = list(range(241, 481))
-    assert 'feature "brightness"' in bench.fail("Heatmap", selected_feature="brightness")
-    assert 'feature "brightness"' in bench.fail("Clustering", **kmeans(3))
+    for tool, payload in (
+        ("Heatmap", {"selected_feature": "brightness"}),
+        ("Clustering", kmeans(3)),
+    ):
+        with pytest.raises(BadInput, match='has a value of the feature "brightness"'):
+            bench.request(tool, **payload)
     same = {"selected_features": ["size"], "options": {"method": "kmeans", "k": 3}}
     assert "only 1 different" in bench.fail("Clustering", **same)
     values[:56, 2] = np.nan
@@ -265,4 +308,8 @@ def test_what_shows_only_in_the_values_fails_with_a_sentence(bench: Bench) -> No
 
 def test_batches_are_put_together() -> None:
     matrix = np.arange(250_001.0).reshape(-1, 1)
-    assert np.array_equal(in_batches(lambda part: part[:, 0], matrix), matrix[:, 0])
+    shares: list[float] = []
+    found = in_batches(lambda part: part[:, 0], matrix, shares.append)
+    assert np.array_equal(found, matrix[:, 0])
+    assert shares == sorted(shares)
+    assert shares[-1] == 1

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from tests.services.ledger import ListQueue
 from tmlib.db import Database
 from tmlib.db.base import now
-from tmlib.errors import BadInput
+from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
-from tmlib.workflow import engine, interactive, service
+from tmlib.workflow import engine, execution, interactive, service
 from tmlib.workflow.execution import Worker
 from tmlib.workflow.interactive import InteractiveJob
 from tmlib.workflow.models import Job, State
@@ -30,6 +30,8 @@ def describe(text: str) -> Callable[[Session], object]:
 
 def write(context: JobContext, job: InteractiveJob) -> None:
     """Adds what its job says to the experiment's description."""
+    for share_done in job.batch.get("progress", ()):
+        context.progress(share_done)
     if "fault" in job.batch:
         raise BadInput(job.batch["fault"])
     context.effects.append(describe(job.description["prefix"] + job.batch["text"]))
@@ -146,3 +148,76 @@ def test_a_job_that_kills_its_workers_fails(
         assert engine.recover(session, later, 3, None, interactive=True) == []
     [job] = jobs(database, experiment)
     assert "lost its worker 3 times" in job["error"]
+
+
+def test_jobs_tell_how_far_they_are(
+    database: Database,
+    experiment: Experiment,
+    queue: ListQueue,
+    settings: Settings,
+    submit: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(execution, "_PROGRESS_SECONDS", 0)
+    submit(one={"text": "a", "progress": [0.25]})
+    seen = []
+
+    def look(context: JobContext, job: InteractiveJob) -> None:
+        write(context, job)
+        [shown] = jobs(database, experiment)
+        seen.append((shown["state"], shown["percent_done"]))
+
+    monkeypatch.setitem(PROGRAMS, "writing", look)
+    Worker(database, queue, settings).run(queue.interactive_ids[0])
+    assert seen == [("RUNNING", 25.0)]
+    assert jobs(database, experiment)[0]["percent_done"] == 100
+
+
+def test_progress_is_not_written_more_often_than_somebody_looks(
+    database: Database,
+    experiment: Experiment,
+    queue: ListQueue,
+    settings: Settings,
+    submit: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(execution, "_PROGRESS_SECONDS", 3600)
+    told: list[float] = []
+    monkeypatch.setattr(engine, "report_progress", lambda *rest: told.append(rest[-1]))
+    submit(one={"text": "a", "progress": [0.1] * 1000})
+    Worker(database, queue, settings).run(queue.interactive_ids[0])
+    assert told == []
+
+
+def test_a_killed_job_changes_nothing(
+    database: Database,
+    experiment: Experiment,
+    queue: ListQueue,
+    settings: Settings,
+    submit: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    submit(one={"text": "a"})
+    [job_id] = queue.interactive_ids
+
+    def kill(program: str = "writing") -> None:
+        with database.transaction() as session:
+            interactive.kill(session, experiment.id, program, job_id)
+
+    with pytest.raises(NotFound):
+        kill("reading")
+
+    def is_killed(context: JobContext, job: InteractiveJob) -> None:
+        kill()
+        write(context, job)
+
+    monkeypatch.setitem(PROGRAMS, "writing", is_killed)
+    worker = Worker(database, queue, settings)
+    worker.run(job_id)
+    worker.run(job_id)
+    [job] = jobs(database, experiment)
+    assert (job["state"], job["error"]) == ("TERMINATED", "The job was killed.")
+    assert job["failed"]
+    assert description(database, experiment) == ""
+    kill()
+    assert jobs(database, experiment) == [job]

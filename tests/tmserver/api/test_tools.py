@@ -129,6 +129,12 @@ def test_tools_describe_what_they_take(owner: Person) -> None:
         "Heatmap": "HMP",
         "Clustering": "CLU",
         "Classification": "SVC",
+        "Prediction": "PRD",
+        "Gating": "GAT",
+        "Embedding": "EMB",
+        "Normalisation": "NRM",
+        "HitList": "HIT",
+        "Aggregation": "AGG",
     }
     assert tools["Classification"]["methods"] == ["randomforest", "svm", "logisticregression"]
     schema = tools["Clustering"]["payload_schema"]
@@ -177,6 +183,7 @@ def test_a_request_becomes_a_job_and_then_a_result(
         },
         "layers": cells["layers"],
         "plots": result["plots"],
+        "has_wells": False,
     }
     assert result["attributes"]["unique_labels"] == [0, 1]
     assert result["attributes"]["n_missing"] == 1
@@ -271,8 +278,8 @@ def test_results_are_deleted_with_their_objects(
         ({"payload": {"selected_features": ["siz"]}}, 'did you mean "size"?'),
         ({"payload": {"chosen_object_type": "Nuclei"}}, "there are none yet"),
         ({"payload": {"options": {"method": "kmeans", "k": 7}}}, "7 clusters"),
-        ({"payload": {"options": {"method": "kmeans", "k": 0}}}, "\"options.k\" is '0'"),
-        ({"payload": {"options": {"method": "dbscan", "k": 2}}}, "must be 'kmeans'"),
+        ({"payload": {"options": {"method": "kmeans", "k": 0}}}, "\"options.kmeans.k\" is '0'"),
+        ({"payload": {"options": {"method": "dbscan", "k": 2}}}, "one of 'kmeans', 'hdbscan'"),
         ({"payload": {"chosen_object_type": "a\x00"}}, '"chosen_object_type"'),
     ],
 )

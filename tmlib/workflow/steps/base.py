@@ -62,6 +62,8 @@ class JobContext:
         done; if that fails, or another worker has taken over, nothing is changed.
     afterwards
         What is cleaned up once that transaction is committed.
+    progress
+        To be told how much of the work is done, from 0 to 1; it may be told often.
     """
 
     database: Database
@@ -71,6 +73,7 @@ class JobContext:
     force: bool = False
     effects: list[Callable[[Session], object]] = field(default_factory=list)
     afterwards: list[Callable[[], object]] = field(default_factory=list)
+    progress: Callable[[float], None] = lambda share_done: None
 
     @property
     def storage(self) -> ExperimentStorage:

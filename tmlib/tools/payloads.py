@@ -1,0 +1,72 @@
+"""What the payloads of tools are made of.
+
+The JSON schema of a payload is all that a form is drawn from: ``format`` says what a text stands
+for where its type does not.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_LISTED = 10_000
+"""How many features, gates or wells a payload may name."""
+
+FeatureName = Annotated[
+    str,
+    Field(min_length=1, max_length=255, json_schema_extra={"format": "feature"}),
+]
+"""Name of a feature of the chosen objects."""
+
+WellName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z]{1,2}[0-9]{1,2}$", json_schema_extra={"format": "well"}),
+]
+"""Name of a well, ``B03`` for example; it stands for the wells of this name on all plates."""
+
+Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", json_schema_extra={"format": "color"})]
+"""A colour, #rrggbb."""
+
+
+class Part(BaseModel):
+    """A part of a payload; what it does not know is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Payload(Part):
+    """What a tool is asked to do with the objects of one type."""
+
+    chosen_object_type: str = Field(
+        pattern=r"^[^\x00]{1,255}$",
+        description="Name of the mapobject type.",
+        json_schema_extra={"format": "mapobject-type"},
+    )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features whose values are needed, each once."""
+        raise NotImplementedError
+
+
+class FeaturePayload(Payload):
+    """Which feature counts."""
+
+    selected_feature: FeatureName = Field(description="Name of the feature.")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The one feature."""
+        return (self.selected_feature,)
+
+
+class FeaturesPayload(Payload):
+    """Which features count."""
+
+    selected_features: tuple[FeatureName, ...] = Field(
+        min_length=1, max_length=MAX_LISTED, description="Names of the features."
+    )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The selected features, each once."""
+        return tuple(dict.fromkeys(self.selected_features))

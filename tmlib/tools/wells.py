@@ -1,0 +1,218 @@
+"""Where objects are on the plates, for tools that look at wells."""
+
+import difflib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tmlib.errors import BadInput
+from tmlib.experiments.models import Plate, Site
+from tmlib.experiments.models import Well as WellRow
+from tmlib.images.layout import well_position
+
+
+class Well(NamedTuple):
+    """A well; row and column are counted from zero."""
+
+    plate: str
+    name: str
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The wells of an experiment, by plate and name, and those that its sites are in.
+
+    Attributes
+    ----------
+    wells
+        The w wells.
+    site_ids
+        Ids of the s sites, ascending, shape (s,).
+    well_of_site
+        Position of each site's well in ``wells``, shape (s,).
+    """
+
+    wells: tuple[Well, ...] = ()
+    site_ids: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    well_of_site: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def wells_of(self, site_ids: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Positions of the wells that sites are in; of n sites the shape is (n,)."""
+        return self.well_of_site[np.searchsorted(self.site_ids, site_ids)]
+
+    @cached_property
+    def plates(self) -> tuple[str, ...]:
+        """Names of the plates, in order."""
+        return tuple(dict.fromkeys(well.plate for well in self.wells))
+
+    @cached_property
+    def plate_of_well(self) -> NDArray[np.int64]:
+        """Position of each well's plate in ``plates``, shape (w,)."""
+        positions = {plate: position for position, plate in enumerate(self.plates)}
+        return np.array([positions[well.plate] for well in self.wells], dtype=np.int64)
+
+    def are_named(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Which wells have one of these names, on whatever plate; shape (w,)."""
+        places = {well_position(name.upper()) for name in names}
+        return np.array([(well.row, well.column) in places for well in self.wells], dtype=bool)
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Check that there are wells of these names.
+
+        Raises
+        ------
+        BadInput
+            If there is none of one of them on any plate.
+        """
+        known = {(well.row, well.column): well.name for well in self.wells}
+        for name in names:
+            if well_position(name.upper()) not in known:
+                close = difflib.get_close_matches(name, known.values(), n=1)
+                hint = f'did you mean "{close[0]}"?' if close else "choose one that was imaged."
+                raise BadInput(f'No plate has a well "{name}": {hint}')
+
+    def check_controls(self, names: Sequence[str], least: int) -> None:
+        """Check that every plate has at least so many control wells of these names.
+
+        Raises
+        ------
+        BadInput
+            If one has fewer, or there are no such wells.
+        """
+        self.check_names(names)
+        n_controls = np.bincount(
+            self.plate_of_well[self.are_named(names)], minlength=len(self.plates)
+        )
+        for plate, number in zip(self.plates, n_controls.tolist(), strict=True):
+            if number < least:
+                raise BadInput(
+                    f'Plate "{plate}" has {number} of the control wells {", ".join(names[:10])}, '
+                    f"but needs {least}: choose more of its wells."
+                )
+
+
+NO_WELLS = Layout()
+
+
+def read_layout(session: Session, experiment_id: int) -> Layout:
+    """The wells and sites of an experiment."""
+    rows = session.execute(
+        select(Site.id, Plate.name, WellRow.name)
+        .join(WellRow, WellRow.id == Site.well_id)
+        .join(Plate, Plate.id == WellRow.plate_id)
+        .where(Site.experiment_id == experiment_id)
+        .order_by(Site.id)
+    ).all()
+    names = sorted({(plate, well) for _, plate, well in rows})
+    positions = {name: position for position, name in enumerate(names)}
+    return Layout(
+        tuple(Well(plate, name, *well_position(name)) for plate, name in names),
+        np.array([row[0] for row in rows], dtype=np.int64),
+        np.array([positions[row[1], row[2]] for row in rows], dtype=np.int64),
+    )
+
+
+@dataclass(frozen=True)
+class WellGroups:
+    """Objects by the well and time point that they are at; only what has objects is there.
+
+    Attributes
+    ----------
+    layout
+        All wells.
+    of_object
+        Position of each object's group, shape (n,).
+    wells, tpoints
+        Of each of the g groups, shape (g,); wells are positions in ``layout.wells``.
+    """
+
+    layout: Layout
+    of_object: NDArray[np.int64]
+    wells: NDArray[np.int64]
+    tpoints: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, layout: Layout, site_ids: NDArray[np.int32], tpoints: NDArray[np.int32]
+    ) -> "WellGroups":
+        """Groups of n objects by their sites and time points."""
+        n_wells = len(layout.wells)
+        codes = tpoints.astype(np.int64) * n_wells + layout.wells_of(site_ids)
+        found, of_object = np.unique(codes, return_inverse=True)
+        return cls(layout, of_object, found % n_wells, found // n_wells)
+
+    def __len__(self) -> int:
+        return len(self.wells)
+
+    @cached_property
+    def n_objects(self) -> NDArray[np.int64]:
+        """How many objects each group has, shape (g,)."""
+        return np.bincount(self.of_object, minlength=len(self)).astype(np.int64)
+
+    @cached_property
+    def plates(self) -> NDArray[np.int64]:
+        """Number of the plate and time point of each group, shape (g,); counted without gaps."""
+        n_plates = len(self.layout.plates)
+        codes = self.tpoints * n_plates + self.layout.plate_of_well[self.wells]
+        return np.asarray(np.unique(codes, return_inverse=True)[1], dtype=np.int64)
+
+    @property
+    def described(self) -> list[Well]:
+        """The well of each group."""
+        return [self.layout.wells[position] for position in self.wells]
+
+    def table(self, columns: Mapping[str, NDArray[Any]]) -> Any:
+        """A row per group (``pyarrow.Table``): where it is, how many objects, and `columns` (g,).
+
+        Numbers that are not finite become null.
+        """
+        wells = self.described
+        found = {
+            "plate": pa.array([well.plate for well in wells]),
+            "well": pa.array([well.name for well in wells]),
+            "tpoint": pa.array(self.tpoints, pa.int32()),
+            "n_objects": pa.array(self.n_objects),
+        }
+        for name, values in columns.items():
+            is_missing = None if values.dtype == bool else ~np.isfinite(values)
+            found[name] = pa.array(values, mask=is_missing)
+        return pa.table(found)
+
+
+@dataclass(frozen=True)
+class WellTable:
+    """What a result says about wells, as a table that streams; it is small."""
+
+    path: Path
+
+    @cached_property
+    def _table(self) -> Any:
+        return pq.read_table(self.path)
+
+    @property
+    def schema(self) -> Any:
+        """Arrow schema."""
+        return self._table.schema
+
+    def tables(self) -> Iterator[Any]:
+        """Parts, as ``pyarrow.Table``."""
+        yield self._table
+
+    def csv(self) -> Iterator[bytes]:
+        """CSV in parts; what is missing is empty."""
+        buffer = io.BytesIO()
+        pyarrow.csv.write_csv(self._table, buffer)
+        yield buffer.getvalue()
