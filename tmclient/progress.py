@@ -30,8 +30,9 @@ class StepStatus:
     ----------
     name, state
         As the server calls them.
-    n_jobs, n_done, n_failed
-        Jobs that are known by now, those that have ended, and those that have ended badly.
+    n_jobs, n_done, n_failed, n_skipped
+        Jobs that are known by now, those that have ended, those that have ended badly, and those
+        that were not done because their results stood already.
     time
         How long the step took, as text; None before its end.
     errors
@@ -43,6 +44,7 @@ class StepStatus:
     n_jobs: int
     n_done: int
     n_failed: int
+    n_skipped: int
     time: str | None
     errors: tuple[str, ...]
 
@@ -55,6 +57,7 @@ class StepStatus:
             n_jobs=task["n_jobs"],
             n_done=task["n_jobs_done"],
             n_failed=task["n_jobs_failed"],
+            n_skipped=task.get("n_jobs_skipped", 0),
             time=task["time"],
             errors=tuple(task.get("errors", ())),
         )
@@ -65,7 +68,8 @@ class StepStatus:
         if self.n_failed:
             return "failed"
         words = {"NEW": "waiting", "SUBMITTED": "waiting", "TERMINATED": "done"}
-        return words.get(self.state, self.state.lower())
+        word = words.get(self.state, self.state.lower())
+        return f"{word}, {self.n_skipped} skipped" if self.n_skipped else word
 
 
 def step_statuses(status: dict[str, Any]) -> list[StepStatus]:

@@ -31,24 +31,35 @@ class Workflows(Resources):
         """Set the arguments of the next workflow from a YAML file."""
         self.upload_workflow_description(_read_yaml(Path(filename)))
 
-    def submit_workflow(self, description: dict[str, Any] | None = None) -> int:
-        """Start the workflow.
+    def submit_workflow(
+        self, description: dict[str, Any] | None = None, *, force: bool = False
+    ) -> int:
+        """Start the workflow; jobs whose results still stand are skipped, unless `force` is set.
 
         Returns
         -------
         int
             Number of the submission.
         """
-        content = {} if description is None else {"description": description}
+        content: dict[str, Any] = {} if description is None else {"description": description}
+        if force:
+            content["force"] = True
         answer = self.connection.post(self._path("workflow", "submit"), content)
         submission_id: int = answer["submission_id"]
         return submission_id
 
     def resubmit_workflow(
-        self, stage_name: str | None = None, description: dict[str, Any] | None = None
+        self,
+        stage_name: str | None = None,
+        description: dict[str, Any] | None = None,
+        *,
+        force: bool = False,
     ) -> int:
-        """Run the workflow again, from a stage on if one is named."""
-        content = {"stage_name": stage_name, "description": description}
+        """Run the workflow again, from a stage on if one is named.
+
+        Jobs whose results still stand are skipped, unless `force` has everything done again.
+        """
+        content = {"stage_name": stage_name, "description": description, "force": force or None}
         answer = self.connection.post(
             self._path("workflow", "resubmit"),
             {name: value for name, value in content.items() if value is not None},

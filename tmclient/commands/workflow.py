@@ -26,12 +26,23 @@ _STATUS = {
     "Finished": "updated_at",
     "State": "state",
     "Done (%)": "rounded_percent",
+    "Skipped": "n_jobs_skipped",
     "Exitcode": "exitcode",
     "Wall Time": "time",
     "CPU Time": "cpu_time",
     "Memory (MB)": "memory",
 }
 _LESS_IMPORTANT = ("Type", "Memory (MB)", "CPU Time", "Finished", "Created", "Exitcode", "ID")
+_JOB = {
+    "Name": "name",
+    "State": "state",
+    "Skipped": "skipped",
+    "Done because": "reason",
+    "Exitcode": "exitcode",
+    "Wall Time": "time",
+    "Error": "error",
+}
+_FORCE = click.option("--force", is_flag=True, help="Do everything again, also what still stands.")
 
 workflow = resource_group("workflow", "Describe, start, watch and stop the workflow.")
 
@@ -53,18 +64,20 @@ def upload_description(session: ClientSession, path: Path) -> None:
 
 
 @workflow.command("submit")
+@_FORCE
 @pass_session
-def submit(session: ClientSession) -> None:
-    """Start the workflow."""
-    click.echo(f"Submission {session.client.submit_workflow()}")
+def submit(session: ClientSession, force: bool) -> None:
+    """Start the workflow; jobs whose results still stand are skipped."""
+    click.echo(f"Submission {session.client.submit_workflow(force=force)}")
 
 
 @workflow.command("resubmit")
 @click.option("-s", "--stage", "stage_name", help="The stage to begin with; the first if none.")
+@_FORCE
 @pass_session
-def resubmit(session: ClientSession, stage_name: str | None) -> None:
-    """Run the workflow again, from a stage on."""
-    click.echo(f"Submission {session.client.resubmit_workflow(stage_name)}")
+def resubmit(session: ClientSession, stage_name: str | None, force: bool) -> None:
+    """Run the workflow again, from a stage on; jobs whose results still stand are skipped."""
+    click.echo(f"Submission {session.client.resubmit_workflow(stage_name, force=force)}")
 
 
 @workflow.command("retry")
@@ -98,6 +111,16 @@ def status(session: ClientSession, depth: int, watch: bool) -> None:
         print_table(list(_STATUS), rows, _LESS_IMPORTANT)
     elif found["failed"]:
         raise TmClientError(describe_failure(found))
+
+
+@workflow.command("jobs")
+@click.option("-s", "--step", "step_name", required=True)
+@pass_session
+def jobs(session: ClientSession, step_name: str) -> None:
+    """List the jobs of a step: which were skipped, and why others were done."""
+    found = session.client.get_workflow_jobs(step_name)
+    rows = [[job.get(key) for key in _JOB.values()] for job in found]
+    print_table(list(_JOB), rows, ("Wall Time", "Exitcode"))
 
 
 @workflow.command("log")

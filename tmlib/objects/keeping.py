@@ -24,6 +24,7 @@ from tmlib.objects.models import (
     MapobjectSegmentation,
     SegmentationLayer,
 )
+from tmlib.objects.versions import note_change
 from tmlib.storage import ExperimentStorage
 
 
@@ -114,7 +115,10 @@ def keep_objects(
     layer_ids = select(SegmentationLayer.id).where(
         SegmentationLayer.mapobject_type_id == mapobject_type_id
     )
-    for others in parts(set(found).difference(site_ids)):
+    gone = set(found).difference(site_ids)
+    for layer_id in session.scalars(layer_ids).all() if gone else ():
+        note_change(session, layer_id)
+    for others in parts(gone):
         object_ids = of_type.where(Mapobject.ref_id.in_(others))
         for statement in (
             delete(MapobjectSegmentation).where(

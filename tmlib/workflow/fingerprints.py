@@ -100,8 +100,10 @@ def record(session: Session, context: JobContext, step: Step, phase: str, batch:
     )
 
 
+NOT_DONE_BEFORE = "not done before"
+
 _FORCED = Verdict(skipped=False, reason="everything was to be done again")
-_NEVER = Verdict(skipped=False, reason="not done before")
+_NEVER = Verdict(skipped=False, reason=NOT_DONE_BEFORE)
 _WHOLE = Verdict(skipped=False, reason="the step is done as a whole")
 _AFTER_OTHERS = Verdict(skipped=False, reason="other jobs of the step are done again")
 

@@ -62,7 +62,10 @@ class HostLoad:
 
 @dataclass(frozen=True)
 class JobLine:
-    """One job in a list. ``seconds`` is how long it took, or has been running."""
+    """One job in a list. ``seconds`` is how long it took, or has been running.
+
+    ``reason`` says why it is done and not ``skipped``, since something has changed.
+    """
 
     id: int
     experiment_id: int
@@ -78,6 +81,8 @@ class JobLine:
     finished_at: datetime | None
     seconds: float | None
     memory_mb: int | None
+    skipped: bool
+    reason: str | None
     error: str | None
 
 
@@ -175,6 +180,7 @@ def _job_lines(
             *(Job.id, Job.experiment_id, Experiment.name.label("experiment"), Job.submission_id),
             *(Job.step_name, Job.name, Job.state, Job.exitcode, Job.attempt, Job.host, Job.worker),
             *(Job.started_at, Job.finished_at, Job.wall_time, Job.memory, Job.error),
+            *(Job.skipped, Job.reason),
         )
         .join(Experiment, Experiment.id == Job.experiment_id)
         .where(*conditions)
@@ -204,6 +210,8 @@ def _job_line(row: Row[*tuple[object, ...]], moment: datetime) -> JobLine:
         finished_at=row.finished_at,
         seconds=seconds,
         memory_mb=row.memory,
+        skipped=row.skipped,
+        reason=row.reason,
         error=row.error,
     )
 

@@ -21,8 +21,9 @@ from tmlib.workflow.steps import STEPS
 class Progress:
     """The latest workflow of an experiment. Counts are of jobs, rates of jobs per minute.
 
-    ``steps`` are those at work; ``per_minute`` is their rate since they began, and
-    ``seconds_left`` the time that they still need at this rate, None while none can be told.
+    ``skipped`` counts those of ``done`` whose results stood already. ``steps`` are those at work;
+    ``per_minute`` is their rate since they began, and ``seconds_left`` the time that they still
+    need at this rate, None while none can be told.
     """
 
     experiment_id: int
@@ -35,6 +36,7 @@ class Progress:
     running: int
     done: int
     failed: int
+    skipped: int
     per_minute: float | None
     seconds_left: float | None
     submitted_at: datetime
@@ -137,6 +139,7 @@ def _progress(
         running=0 if has_ended else running,
         done=sum(task.n_done - task.n_failed for task in tasks),
         failed=sum(task.n_failed for task in tasks),
+        skipped=sum(task.n_skipped for task in tasks),
         per_minute=rate or None,
         seconds_left=_seconds_left(phases, moment),
         submitted_at=root.created_at,
@@ -162,9 +165,10 @@ def _share(task_id: int, task: Task | None, tree: _Tree) -> float:
 
 
 def _per_minute(phase: Task, moment: datetime) -> float | None:
-    if phase.started_at is None or phase.n_done == 0:
+    n_done = phase.n_done - phase.n_skipped
+    if phase.started_at is None or n_done == 0:
         return None
-    return 60.0 * phase.n_done / max((moment - phase.started_at).total_seconds(), 1.0)
+    return 60.0 * n_done / max((moment - phase.started_at).total_seconds(), 1.0)
 
 
 def _seconds_left(phases: Sequence[Task], moment: datetime) -> float | None:

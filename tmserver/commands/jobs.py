@@ -10,6 +10,7 @@ from tmlib.db.base import now
 from tmlib.errors import NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.workflow import overview
+from tmlib.workflow.fingerprints import NOT_DONE_BEFORE
 from tmlib.workflow.overview import JobLine, Standing
 from tmserver.commands.output import duration, print_json, print_table
 from tmserver.commands.user import open_database
@@ -84,10 +85,11 @@ def _find_experiments(session: Session, name: str) -> list[int]:
 
 
 def _row(job: JobLine) -> tuple[object, ...]:
-    what = f"{job.experiment}: {job.error}" if job.error else job.experiment
+    told = job.error or (None if job.reason == NOT_DONE_BEFORE else job.reason)
+    what = f"{job.experiment}: {told}" if told else job.experiment
     return (
         job.id,
-        job.state,
+        "skipped" if job.skipped else job.state,
         job.name,
         job.attempt,
         job.host,

@@ -43,7 +43,18 @@ def status(everything: bool, as_json: bool) -> None:
     click.echo()
     print_table(
         "Workflows",
-        ("ID", "STATE", "DONE", "WAIT", "RUN", "FAILED", "PER MIN", "LEFT", "EXPERIMENT"),
+        (
+            "ID",
+            "STATE",
+            "DONE",
+            "WAIT",
+            "RUN",
+            "SKIPPED",
+            "FAILED",
+            "PER MIN",
+            "LEFT",
+            "EXPERIMENT",
+        ),
         [_row(workflow) for workflow in found.workflows],
     )
 
@@ -60,6 +71,7 @@ def _row(workflow: Progress) -> tuple[object, ...]:
         f"{workflow.percent_done:.1f}%",
         workflow.waiting,
         workflow.running,
+        workflow.skipped,
         workflow.failed,
         None if workflow.per_minute is None else round(workflow.per_minute, 1),
         duration(workflow.seconds_left),
