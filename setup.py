@@ -73,6 +73,7 @@ DEVELOPMENT = [
     "tuspy>=1.1,<2",
     # reads vector tiles
     "mapbox-vector-tile>=2.2,<3",
+    "geojson>=3.2,<4",
     "ome-zarr>=0.11,<1",
     "ome-zarr-models>=1.2,<2",
     "zarr>=3.0.8,<4",

@@ -69,6 +69,7 @@ def store_segmentation(
     mapobject_type_id: int,
     plane: SitePlane,
     labels: LabelImage,
+    measurements: pd.DataFrame | None = None,
 ) -> None:
     """Store a label image and the objects in it, in place of what its plane had of this type.
 
@@ -84,6 +85,8 @@ def store_segmentation(
         Where they belong.
     labels
         (y, x), int32, background 0.
+    measurements
+        What was measured of the objects elsewhere: a row for each label, a column for each feature.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def store_segmentation(
         tpoint=plane.tpoint,
         zplane=plane.zplane,
         labels=labels,
-        measurements=pd.DataFrame(),
+        measurements=pd.DataFrame() if measurements is None else measurements,
     )
     try:
         with database.transaction() as session:
