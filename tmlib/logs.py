@@ -53,6 +53,8 @@ def configure(settings: Settings, level: int = logging.INFO) -> None:
     """Let this process log to standard error, in the form that the settings name."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(settings))
+    # also of what a logger lets through for another handler, as that of a job's log
+    handler.setLevel(level)
     logging.basicConfig(handlers=[handler], level=level, force=True)
 
 

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     proxies: int = Field(
         default=0, ge=0, description="Number of web servers in front that send X-Forwarded-For."
     )
+    live_listeners: int = Field(
+        default=24,
+        ge=1,
+        description="How many may watch live at each web server process; each takes a thread.",
+    )
     lease_seconds: float = Field(
         default=30, gt=0, description="After this long without a heartbeat a job is taken back."
     )

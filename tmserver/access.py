@@ -1,8 +1,9 @@
 """Who asks, for what, and what the server has at hand to answer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app
 
@@ -15,6 +16,8 @@ from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmlib.workflow import queue
 from tmserver.authentication import Proof
+from tmserver.monitoring import operations
+from tmserver.monitoring.live import Live, Topic
 
 
 class Services:
@@ -35,6 +38,22 @@ class Services:
     def queue(self) -> queue.Queue:
         """Carries job ids to the workers; connected when it is needed first."""
         return queue.connect(self.settings)
+
+    @cached_property
+    def live(self) -> Live:
+        """Tells those who listen how installation and workflows stand."""
+        return Live(self._look, self.settings.live_listeners)
+
+    def _look(self, topics: Iterable[Topic]) -> dict[Topic, dict[str, Any]]:
+        found: dict[Topic, dict[str, Any]] = {}
+        for topic in topics:
+            state = (
+                operations.installation(self.database, self.settings)
+                if topic is None
+                else operations.experiment(self.database, topic)
+            )
+            found[topic] = state.model_dump(mode="json", exclude_none=True, exclude={"time"})
+        return found
 
 
 def current_services() -> Services:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from tmlib.accounts.attempts import TooManyAttempts
 from tmlib.errors import DatabaseBusy, NotLoggedIn, TmError
+from tmserver.monitoring.live import TooManyListeners
 from tmserver.schemas import Error, ErrorDescription
 
 _logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def answer(error: Exception) -> Response:
     """The response to a request that failed."""
     if isinstance(error, TmError):
         response = _respond(error.status_code, type(error).__name__, error.message)
-        if isinstance(error, TooManyAttempts):
+        if isinstance(error, TooManyAttempts | TooManyListeners):
             response.headers["Retry-After"] = str(error.retry_after)
         if isinstance(error, DatabaseBusy):
             _logger.warning("%s %s: %s", request.method, request.path, error.__cause__ or error)

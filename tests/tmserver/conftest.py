@@ -88,6 +88,8 @@ def app(settings: Settings, database: Database) -> Iterator[Flask]:
     settings = settings.model_copy(update={"queue": "tests.tmserver.conftest:ListQueue"})
     application = create_app(settings)
     answers.watch(application)
+    # what is buffered must end: streams do so after their first line
+    application.extensions["tmserver"].live.close()
     yield application
     application.extensions["tmserver"].database.close()
 

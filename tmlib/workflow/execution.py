@@ -180,6 +180,8 @@ def _observed(output: Output, work: Callable[[], Cut | None]) -> Outcome:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     job_logger = logging.getLogger("tmlib")
     job_logger.addHandler(handler)
+    level = job_logger.level
+    job_logger.setLevel(logging.INFO)
     started, cpu_started = time.monotonic(), time.process_time()
     outcome = Outcome(exitcode=0)
     try:
@@ -194,6 +196,7 @@ def _observed(output: Output, work: Callable[[], Cut | None]) -> Outcome:
         outcome = _failed(outcome, error)
     finally:
         job_logger.removeHandler(handler)
+        job_logger.setLevel(level)
     stdout, stderr = output.read()
     return replace(
         outcome,

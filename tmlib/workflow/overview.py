@@ -9,14 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from tmlib.errors import NotFound
+from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.workflow.engine import EXIT_KILLED
-from tmlib.workflow.models import AT_WORK, Job, State, Task, TaskKind
+from tmlib.workflow.models import AT_WORK, FAILED, Job, State, Task, TaskKind
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
+
+_MOST_SEARCHED = 1000
 
 
 class Standing(enum.StrEnum):
@@ -129,8 +131,11 @@ def find_jobs(
     moment: datetime,
     *,
     experiment_ids: Iterable[int] | None = None,
+    submission_ids: Iterable[int] | None = None,
     state: Standing | None = None,
     step: str | None = None,
+    text: str | None = None,
+    before: int | None = None,
     limit: int = 50,
 ) -> list[JobLine]:
     """Jobs of workflows and tools, the latest first.
@@ -139,23 +144,58 @@ def find_jobs(
     ----------
     session, moment
         To read with; the present.
-    experiment_ids
+    experiment_ids, submission_ids
         Only jobs of these.
     state
         Only jobs that stand like this.
     step
         Only jobs of this step, or of the program of this name.
+    text
+        Only jobs that failed and have this in their reason or in what they printed, of the
+        thousand that failed last.
+    before
+        Only jobs with a lower number: those that follow the last one of a page.
     limit
         Number of jobs at most.
+
+    Raises
+    ------
+    BadInput
+        If others than jobs that failed are to be searched.
     """
     conditions: list[ColumnElement[bool]] = []
     if experiment_ids is not None:
         conditions.append(Job.experiment_id.in_(list(experiment_ids)))
+    if submission_ids is not None:
+        conditions.append(Job.submission_id.in_(list(submission_ids)))
     if step is not None:
         conditions.append(Job.step_name == step)
+    if text is not None:
+        if state not in (None, Standing.FAILED):
+            raise BadInput("Only jobs that failed can be searched for a text.")
+        state = Standing.FAILED
     if state is not None:
         conditions.append(_stands(state))
+    if text is not None:
+        conditions = [Job.id.in_(_latest_with(text, conditions))]
+    if before is not None:
+        conditions.append(Job.id < before)
     return _job_lines(session, moment, conditions, limit)
+
+
+def _latest_with(text: str, conditions: Sequence[ColumnElement[bool]]) -> Select[tuple[int]]:
+    """Ids of the latest jobs that meet conditions and have a text in their reason or log."""
+    latest = (
+        select(Job.id, Job.error, Job.stdout, Job.stderr)
+        .where(*conditions)
+        .order_by(Job.id.desc())
+        .limit(_MOST_SEARCHED)
+        .subquery()
+    )
+    columns = (latest.c.error, latest.c.stdout, latest.c.stderr)
+    return select(latest.c.id).where(
+        or_(*(column.icontains(text, autoescape=True) for column in columns))
+    )
 
 
 def get_job(session: Session, moment: datetime, job_id: int) -> JobLine:
@@ -177,12 +217,14 @@ def _job_lines(
 ) -> list[JobLine]:
     rows = session.execute(
         select(
+            Task.state.in_(AT_WORK).label("can_run"),
             *(Job.id, Job.experiment_id, Experiment.name.label("experiment"), Job.submission_id),
             *(Job.step_name, Job.name, Job.state, Job.exitcode, Job.attempt, Job.host, Job.worker),
             *(Job.started_at, Job.finished_at, Job.wall_time, Job.memory, Job.error),
             *(Job.skipped, Job.reason),
         )
         .join(Experiment, Experiment.id == Job.experiment_id)
+        .join(Task, Task.id == Job.task_id)
         .where(*conditions)
         .order_by(Job.id.desc())
         .limit(limit)
@@ -192,6 +234,8 @@ def _job_lines(
 
 def _job_line(row: Row[*tuple[object, ...]], moment: datetime) -> JobLine:
     standing = Standing.of(row.state, row.exitcode)
+    if standing is Standing.NEW and row.can_run:
+        standing = Standing.WAITING
     seconds = row.wall_time
     if standing is Standing.RUNNING and row.started_at is not None:
         seconds = (moment - row.started_at).total_seconds()
@@ -223,13 +267,15 @@ def _stands(standing: Standing) -> ColumnElement[bool]:
         return and_(ended, Job.exitcode == 0)
     if standing is Standing.KILLED:
         return and_(ended, Job.exitcode == EXIT_KILLED)
+    task = aliased(Task)
     if standing is Standing.FAILED:
-        # the tasks count their failures: few jobs have to be looked at to find them
-        task = aliased(Task)
+        # few jobs have to be looked at to find them: they have an index for each task
         failed = select(task.id).where(task.n_failed > 0)
-        return and_(ended, Job.exitcode.not_in((0, EXIT_KILLED)), Job.task_id.in_(failed))
+        return and_(ended, FAILED, Job.exitcode != EXIT_KILLED, Job.task_id.in_(failed))
+    # most of the jobs that could run are new, and are handed out as others end
+    can_run = Job.task_id.in_(select(task.id).where(task.state.in_(AT_WORK)))
     if standing is Standing.NEW:
-        return Job.state == State.NEW
+        return and_(Job.state == State.NEW, not_(can_run))
     if standing is Standing.WAITING:
-        return Job.state == State.SUBMITTED
+        return or_(Job.state == State.SUBMITTED, and_(Job.state == State.NEW, can_run))
     return Job.state.in_((State.RUNNING, State.TERMINATING, State.STOPPED, State.UNKNOWN))

@@ -49,7 +49,11 @@ class Progress:
 
 
 def workflows(
-    session: Session, moment: datetime, *, ended_after: datetime | None = None
+    session: Session,
+    moment: datetime,
+    *,
+    ended_after: datetime | None = None,
+    experiment_id: int | None = None,
 ) -> list[Progress]:
     """The latest workflow of each experiment, those at work first, then the last that ended.
 
@@ -61,12 +65,16 @@ def workflows(
         The present.
     ended_after
         Leaves out what ended before.
+    experiment_id
+        Only of this experiment.
     """
     latest = (
         select(func.max(Submission.id))
         .where(Submission.program == WORKFLOW)
         .group_by(Submission.experiment_id)
     )
+    if experiment_id is not None:
+        latest = latest.where(Submission.experiment_id == experiment_id)
     query = (
         select(
             Experiment.id.label("experiment_id"),
@@ -106,19 +114,20 @@ def _order(progress: Progress) -> tuple[bool, float]:
     return True, -progress.finished_at.timestamp()
 
 
-_Tree = dict[int | None, list[Task]]
+Tree = dict[int | None, list[Task]]
+"""Tasks of a submission, by their parents."""
 
 
-def _trees(session: Session, submission_ids: Sequence[int]) -> dict[int, _Tree]:
+def _trees(session: Session, submission_ids: Sequence[int]) -> dict[int, Tree]:
     """The tasks of submissions, by submission and parent."""
-    trees: dict[int, _Tree] = {submission_id: {} for submission_id in submission_ids}
+    trees: dict[int, Tree] = {submission_id: {} for submission_id in submission_ids}
     for task in session.scalars(select(Task).where(Task.submission_id.in_(submission_ids))):
         trees[task.submission_id].setdefault(task.parent_id, []).append(task)
     return trees
 
 
 def _progress(
-    root: Row[*tuple[object, ...]], tree: _Tree, running: int, moment: datetime
+    root: Row[*tuple[object, ...]], tree: Tree, running: int, moment: datetime
 ) -> Progress:
     tasks = [task for siblings in tree.values() for task in siblings]
     state = Standing.of(root.state, root.exitcode)
@@ -126,7 +135,7 @@ def _progress(
     at_work = [task for task in tasks if task.state in AT_WORK and not has_ended]
     phases = [task for task in at_work if task.n_jobs]
     waiting = sum(task.n_jobs - task.n_done for task in phases) - running
-    rate = sum(rate for phase in phases if (rate := _per_minute(phase, moment)) is not None)
+    rate = sum(rate for phase in phases if (rate := per_minute(phase, moment)) is not None)
     steps = [task.name for task in at_work if task.kind is TaskKind.STEP]
     return Progress(
         experiment_id=root.experiment_id,
@@ -134,20 +143,20 @@ def _progress(
         submission_id=root.submission_id,
         state=state,
         steps=tuple(steps),
-        percent_done=100.0 if state is Standing.DONE else 100.0 * _share(root.id, None, tree),
+        percent_done=100.0 if state is Standing.DONE else 100.0 * share_done(root.id, None, tree),
         waiting=max(0, waiting),
         running=0 if has_ended else running,
         done=sum(task.n_done - task.n_failed for task in tasks),
         failed=sum(task.n_failed for task in tasks),
         skipped=sum(task.n_skipped for task in tasks),
         per_minute=rate or None,
-        seconds_left=_seconds_left(phases, moment),
+        seconds_left=seconds_left(phases, moment),
         submitted_at=root.created_at,
         finished_at=root.finished_at,
     )
 
 
-def _share(task_id: int, task: Task | None, tree: _Tree) -> float:
+def share_done(task_id: int, task: Task | None, tree: Tree) -> float:
     """How much of a task is done, from 0 to 1: stages weigh alike, and so do steps and phases.
 
     A step counts the phases that it will have, so that the share never falls when they appear.
@@ -161,21 +170,22 @@ def _share(task_id: int, task: Task | None, tree: _Tree) -> float:
     if task is not None and task.kind is TaskKind.STEP:
         step = STEPS.get(task.name)
         n_parts = 2 if step is not None and not step.has_collect else 3
-    return sum(_share(child.id, child, tree) for child in children) / n_parts
+    return sum(share_done(child.id, child, tree) for child in children) / n_parts
 
 
-def _per_minute(phase: Task, moment: datetime) -> float | None:
+def per_minute(phase: Task, moment: datetime) -> float | None:
+    """Jobs of a phase that were done per minute, since it began."""
     n_done = phase.n_done - phase.n_skipped
     if phase.started_at is None or n_done == 0:
         return None
     return 60.0 * n_done / max((moment - phase.started_at).total_seconds(), 1.0)
 
 
-def _seconds_left(phases: Sequence[Task], moment: datetime) -> float | None:
+def seconds_left(phases: Sequence[Task], moment: datetime) -> float | None:
     """The time that the slowest of the phases at work still needs."""
     left = []
     for phase in phases:
-        rate = _per_minute(phase, moment)
+        rate = per_minute(phase, moment)
         if rate is None:
             return None
         left.append(60.0 * (phase.n_jobs - phase.n_done) / rate)

@@ -2,6 +2,8 @@
 
 import sys
 
+from tmlib.settings import Settings
+
 WORKERS, THREADS = 2, 8
 
 
@@ -13,11 +15,14 @@ def command(bind: str, workers: int = WORKERS, threads: int = THREADS) -> list[s
     bind
         Where it listens, as ``host:port``.
     workers, threads
-        How many processes, and how many requests each of them answers at a time.
+        How many processes, and how many requests each of them answers at a time, besides those
+        of whoever watches live.
     """
+    threads += Settings().live_listeners
     return [
         *(sys.executable, "-m", "gunicorn", "tmserver.wsgi:application", "--bind", bind),
         *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)),
         *("--graceful-timeout", "5", "--timeout", "120", "--log-level", "warning"),
         *("--logger-class", "tmserver.monitoring.web_log.Logger", "--no-control-socket"),
+        *("--config", "python:tmserver.monitoring.web_end"),
     ]

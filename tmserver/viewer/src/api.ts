@@ -4,6 +4,7 @@ import { cookie } from './cookies';
 
 export interface User {
   readonly name: string;
+  readonly is_admin: boolean;
 }
 
 export interface Experiment {
@@ -120,13 +121,12 @@ export class Api {
   }
 
   /** Opens a session, kept in an HttpOnly cookie; throws ApiError when it is refused. */
-  async login(username: string, password: string): Promise<User> {
-    const response = await send('auth/cookie', {
+  async login(username: string, password: string): Promise<void> {
+    await send('auth/cookie', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ username, password }),
     });
-    return ((await response.json()) as { data: User }).data;
   }
 
   async logout(): Promise<void> {
@@ -197,7 +197,8 @@ export class Api {
     return ((await this.json(path)) as { data: T }).data;
   }
 
-  private async post(path: string, body: unknown): Promise<unknown> {
+  /** Lets the server do something; the whole answer. */
+  async post(path: string, body: unknown): Promise<unknown> {
     const headers = { 'Content-Type': 'application/json', ...proofOfPage() };
     const response = await this.sendLoggedIn(path, {
       method: 'POST',

@@ -2,27 +2,41 @@
 
 import type { Experiment, User } from './api';
 import { element } from './dom';
+import { workflowAddress } from './workflow_page';
 
 /** Address of the page of an experiment, which can be kept and shared. */
 export function experimentAddress(id: string): string {
   return `?experiment=${encodeURIComponent(id)}`;
 }
 
-function entry(experiment: Experiment, open: (id: string) => void): HTMLElement {
-  const link = element(
+function entry(experiment: Experiment, goTo: (address: string) => void): HTMLElement {
+  const { id, name } = experiment;
+  const plate = element(
     'a',
-    { href: experimentAddress(experiment.id), 'data-testid': `experiment-${experiment.name}` },
-    element('strong', {}, experiment.name),
+    { href: experimentAddress(id), class: 'plate', 'data-testid': `experiment-${name}` },
+    element('strong', {}, name),
     element('span', { class: 'description' }, experiment.description ?? ''),
     element('span', { class: 'owner' }, experiment.user),
   );
-  link.addEventListener('click', (event) => {
-    // A click that asks for a new tab or window is the browser's.
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    open(experiment.id);
-  });
-  return element('li', {}, link);
+  const workflow = element(
+    'a',
+    {
+      href: workflowAddress(id),
+      class: 'workflow',
+      'aria-label': `Workflow of ${name}`,
+      'data-testid': `workflow-${name}`,
+    },
+    'Workflow',
+  );
+  for (const link of [plate, workflow]) {
+    link.addEventListener('click', (event) => {
+      // A click that asks for a new tab or window is the browser's.
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      goTo(link.getAttribute('href') ?? '.');
+    });
+  }
+  return element('li', {}, plate, workflow);
 }
 
 function emptyState(): HTMLElement {
@@ -45,7 +59,8 @@ function emptyState(): HTMLElement {
 export function experimentListPage(
   user: User,
   experiments: readonly Experiment[],
-  open: (id: string) => void,
+  goTo: (address: string) => void,
+  links: readonly HTMLElement[],
   logOut: () => void,
 ): HTMLElement {
   const list =
@@ -54,7 +69,7 @@ export function experimentListPage(
       : element(
           'ul',
           { class: 'experiments' },
-          ...experiments.map((experiment) => entry(experiment, open)),
+          ...experiments.map((experiment) => entry(experiment, goTo)),
         );
   return element(
     'div',
@@ -66,6 +81,7 @@ export function experimentListPage(
         'header',
         { class: 'row' },
         element('h1', {}, 'Experiments'),
+        ...links,
         element('span', { class: 'user' }, user.name),
         element('button', { onclick: logOut, 'data-testid': 'logout' }, 'Log out'),
       ),

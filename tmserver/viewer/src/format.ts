@@ -16,3 +16,29 @@ export function listed(names: readonly string[]): string {
   const shown = names.slice(0, LISTED).join(', ');
   return more > 0 ? `${shown} and ${more} more` : shown;
 }
+
+/** A time span in the two units that matter, such as "1 h 05 min". */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const padded = (value: number) => String(value).padStart(2, '0');
+  const minutes = Math.floor(whole / 60) % 60;
+  const hours = Math.floor(whole / 3600);
+  if (hours >= 24) return `${Math.floor(hours / 24)} d ${padded(hours % 24)} h`;
+  if (hours > 0) return `${hours} h ${padded(minutes)} min`;
+  return whole >= 60 ? `${minutes} min ${padded(whole % 60)} s` : `${whole} s`;
+}
+
+/** A number with its thousands apart, such as "96,400". */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** A number with the word that it counts, in the plural but for one. */
+export function counted(count: number, word: string): string {
+  return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** Megabytes as "812 MB" or "7.8 GB". */
+export function formatMegabytes(megabytes: number): string {
+  return formatBytes(megabytes * 1e6);
+}

@@ -1,6 +1,6 @@
 /** The login form. */
 
-import type { Api, User } from './api';
+import type { Api } from './api';
 import { messageOf } from './api';
 import { element } from './dom';
 
@@ -14,7 +14,7 @@ function field(label: string, attributes: Record<string, string | boolean>): HTM
 }
 
 /** A page that asks for user name and password, with a `reason` why, until the server accepts them. */
-export function loginPage(api: Api, reason: string, onLogin: (user: User) => void): HTMLElement {
+export function loginPage(api: Api, reason: string, onLogin: () => void): HTMLElement {
   const error = element('p', { class: 'error', role: 'alert', 'data-testid': 'login-error' }, reason);
   const button = element('button', { type: 'submit', class: 'primary' }, 'Log in');
   const form = element(
@@ -40,7 +40,8 @@ export function loginPage(api: Api, reason: string, onLogin: (user: User) => voi
     button.disabled = true;
     error.textContent = '';
     try {
-      onLogin(await api.login(text('username'), text('password')));
+      await api.login(text('username'), text('password'));
+      onLogin();
     } catch (failure) {
       error.textContent = messageOf(failure);
       form.querySelector<HTMLInputElement>('input[type=password]')?.select();

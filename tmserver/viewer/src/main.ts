@@ -1,14 +1,17 @@
-/** Decides which page is on show: login, list of experiments, the plate of one, or an upload. */
+/** Decides which page is on show: login, experiments, a plate, an upload, a workflow, operations. */
 
 import 'ol/ol.css';
 import './style.css';
+import './operations.css';
 import type { User } from './api';
 import { Api, ApiError, messageOf } from './api';
 import { element } from './dom';
 import { experimentAddress, experimentListPage } from './experiment_list';
 import { loginPage } from './login';
+import { OPERATIONS_ADDRESS, OperationsPage } from './operations_page';
 import { loadPlate, PlatePage } from './plate_page';
 import { uploadAddress, UploadPage } from './upload_page';
+import { workflowAddress, WorkflowPage } from './workflow_page';
 
 const api = new Api();
 const app = document.querySelector<HTMLElement>('#app') ?? document.body;
@@ -29,10 +32,7 @@ function show(page: HTMLElement, title: string): void {
 function showLogin(reason: string): void {
   visit += 1;
   user = null;
-  const page = loginPage(api, reason, (name) => {
-    user = name;
-    void route();
-  });
+  const page = loginPage(api, reason, () => void route());
   show(page, 'Log in - tmserver');
 }
 
@@ -97,6 +97,7 @@ function plateHeader(experimentId: string, name: string): HTMLElement {
       { class: 'row' },
       link('.', 'all-experiments', '‹ Experiments'),
       element('span', { class: 'grow' }),
+      link(workflowAddress(experimentId), 'workflow-link', 'Workflow'),
       link(uploadAddress(experimentId), 'upload-link', 'Upload'),
       element(
         'button',
@@ -132,6 +133,16 @@ async function showPlate(experimentId: string): Promise<void> {
           },
           'Upload images',
         ),
+        element(
+          'button',
+          {
+            'data-testid': 'workflow-link',
+            onclick: () => {
+              goTo(workflowAddress(experimentId));
+            },
+          },
+          'Workflow',
+        ),
         element('button', { onclick: () => void route() }, 'Look again'),
         element('button', { onclick: () => { open(null); } }, 'All experiments'),
       ),
@@ -156,12 +167,41 @@ async function showUpload(experimentId: string): Promise<void> {
   current = page;
 }
 
+async function showWorkflow(experimentId: string): Promise<void> {
+  const number = ++visit;
+  const experiment = await api.experiment(experimentId);
+  if (number !== visit) return;
+  const links = element(
+    'div',
+    { class: 'row' },
+    link(experimentAddress(experimentId), 'to-experiment', '‹ Plate'),
+    link('.', 'all-experiments', 'Experiments'),
+    ...operationsLink(),
+  );
+  const page = new WorkflowPage(api, experiment, links, showFailure);
+  show(page.element, `Workflow of ${experiment.name} - tmserver`);
+  current = page;
+}
+
+function showOperations(): void {
+  visit += 1;
+  const links = element('div', { class: 'row' }, link('.', 'all-experiments', '‹ Experiments'));
+  const page = new OperationsPage(api, links, goTo, showFailure);
+  show(page.element, 'Operations - tmserver');
+  current = page;
+}
+
+/** The way to what only administrators see. */
+function operationsLink(): HTMLElement[] {
+  return user?.is_admin === true ? [link(OPERATIONS_ADDRESS, 'operations-link', 'Operations')] : [];
+}
+
 async function showExperiments(loggedIn: User): Promise<void> {
   const number = ++visit;
   const experiments = await api.experiments();
   if (number !== visit) return;
   show(
-    experimentListPage(loggedIn, experiments, open, () => void logOut()),
+    experimentListPage(loggedIn, experiments, goTo, operationsLink(), () => void logOut()),
     'Experiments - tmserver',
   );
 }
@@ -176,7 +216,10 @@ async function route(): Promise<void> {
     }
     const address = new URLSearchParams(location.search);
     const [plate, upload] = [address.get('experiment'), address.get('upload')];
+    const workflow = address.get('workflow');
     if (upload !== null) await showUpload(upload);
+    else if (workflow !== null) await showWorkflow(workflow);
+    else if (address.has('operations')) showOperations();
     else await (plate === null ? showExperiments(user) : showPlate(plate));
   } catch (error) {
     // The login page is on show already.

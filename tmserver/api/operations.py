@@ -1,0 +1,152 @@
+"""What operators see and do: the state of installation and workflows, live, and lists of jobs."""
+
+from contextlib import suppress
+from typing import Annotated
+
+from flask import Response, request
+from pydantic import Field
+
+from tmlib.db.base import now
+from tmlib.errors import Forbidden
+from tmlib.experiments.service import get_experiment
+from tmlib.workflow import overview
+from tmlib.workflow.overview import Standing
+from tmserver.access import Access, ExperimentAccess, UserAccess, current_services
+from tmserver.monitoring import event_stream, operations
+from tmserver.monitoring.live import Topic
+from tmserver.monitoring.operations import ExperimentState, Installation, JobEntry
+from tmserver.permissions import Permission, authorize
+from tmserver.routing import Routes
+from tmserver.schemas import IdText, Schema, Text
+
+routes = Routes("operations")
+
+_INSTALLATION = "/api/operations"
+_WORKFLOW = "/api/experiments/<experiment_id>/workflow"
+_LONGEST = 24 * 3600
+
+
+class EventsQuery(Schema):
+    """How long events are sent, in seconds; 0 sends the present state alone."""
+
+    seconds: Annotated[float | None, Field(ge=0, le=_LONGEST, examples=[60])] = None
+
+
+class EventsHeaders(Schema):
+    """What a browser that connects again has seen."""
+
+    last_event_id: Annotated[
+        Text | None, Field(alias="Last-Event-ID", examples=["0f2a9c4e11d07b35"])
+    ] = None
+
+
+class JobPageQuery(Schema):
+    """Which jobs, the latest first; ``before`` is the id of the last one of the page before.
+
+    ``text`` finds jobs that failed by their reason or log, among the thousand that failed last.
+    """
+
+    state: Standing | None = None
+    step: Annotated[Text | None, Field(examples=[None])] = None
+    text: Annotated[Text | None, Field(min_length=2, max_length=200, examples=[None])] = None
+    before: Annotated[IdText | None, Field(examples=[None])] = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+class JobPage(Schema):
+    """A page of a list of jobs, and whether there are more."""
+
+    jobs: list[JobEntry]
+    has_more: bool
+
+
+@routes.get(_INSTALLATION, permits="admin")
+def get_operations(access: UserAccess) -> Installation:
+    """Get the state of the installation: queues, hosts, workflows and what failed."""
+    return operations.installation(access.database, access.settings)
+
+
+@routes.get(f"{_INSTALLATION}/events", permits="admin", media=(event_stream.MEDIA_TYPE,))
+def listen_to_operations(
+    access: UserAccess, query: EventsQuery, headers: EventsHeaders
+) -> Response:
+    """Listen to the state of the installation, as server-sent events.
+
+    The event `state` has all of it, `change` what has changed since as JSON Merge Patch (RFC
+    7396), without the fields that are null. `end` says why no more will come.
+    """
+    return _events(access, None, Permission.ADMIN, query, headers)
+
+
+@routes.get(f"{_INSTALLATION}/jobs", permits="admin")
+def get_operations_jobs(access: UserAccess, query: JobPageQuery) -> JobPage:
+    """List jobs of all experiments, the latest first."""
+    return _jobs(access, query)
+
+
+@routes.get(f"{_WORKFLOW}/operations", permits="read")
+def get_workflow_operations(access: ExperimentAccess) -> ExperimentState:
+    """Get the state of the latest workflow: its steps, what they use, and what failed."""
+    state = operations.experiment(access.database, access.experiment_id)
+    return state.model_copy(update={"may_write": _may_write(access)})
+
+
+@routes.get(
+    f"{_WORKFLOW}/operations/events",
+    permits="read",
+    media=(event_stream.MEDIA_TYPE,),
+)
+def listen_to_workflow(
+    access: ExperimentAccess, query: EventsQuery, headers: EventsHeaders
+) -> Response:
+    """Listen to the state of the latest workflow, as server-sent events.
+
+    They are those of the installation: `state`, `change` and `end`.
+    """
+    return _events(access, access.experiment_id, Permission.READ, query, headers)
+
+
+@routes.get(f"{_WORKFLOW}/operations/jobs", permits="read")
+def get_workflow_job_list(access: ExperimentAccess, query: JobPageQuery) -> JobPage:
+    """List jobs of workflows and tools of the experiment, the latest first."""
+    return _jobs(access, query, access.experiment_id)
+
+
+def _may_write(access: ExperimentAccess) -> bool:
+    is_admin = access.proof.is_admin
+    with access.database.session() as session, suppress(Forbidden):
+        get_experiment(session, access.user.id, access.experiment_id, "write", is_admin=is_admin)
+        return True
+    return False
+
+
+def _jobs(access: Access, query: JobPageQuery, experiment_id: int | None = None) -> JobPage:
+    with access.database.session() as session:
+        found = overview.find_jobs(
+            session,
+            now(),
+            experiment_ids=None if experiment_id is None else [experiment_id],
+            state=query.state,
+            step=query.step,
+            text=query.text,
+            before=query.before,
+            limit=query.limit + 1,
+        )
+    shown = [operations.job_entry(job) for job in found[: query.limit]]
+    return JobPage(jobs=shown, has_more=len(found) > query.limit)
+
+
+def _events(
+    access: Access,
+    topic: Topic,
+    permission: Permission,
+    query: EventsQuery,
+    headers: EventsHeaders,
+) -> Response:
+    experiment = (request.view_args or {}).get("experiment_id")
+    return event_stream.respond(
+        access.services.live.listen(topic),
+        lambda: authorize(current_services(), permission, experiment),
+        last_id=headers.last_event_id,
+        seconds=query.seconds,
+    )

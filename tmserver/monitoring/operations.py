@@ -1,0 +1,215 @@
+"""What operators are shown of the installation and of one experiment, in the form of HTTP."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field, PlainSerializer
+from sqlalchemy.orm import Session
+
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.ids import encode_id
+from tmlib.settings import Settings
+from tmlib.workflow import overview, progress, step_progress
+from tmlib.workflow.overview import JobLine, Standing
+from tmlib.workflow.progress import Progress
+from tmserver.monitoring import snapshot
+from tmserver.schemas import Id, Schema
+
+_DAY = timedelta(days=1)
+_N_FAILURES = 10
+
+
+def _rounded(digits: int) -> PlainSerializer:
+    # what changes without anybody being able to see it need not be sent
+    return PlainSerializer(lambda value: round(value, digits), return_type=float)
+
+
+_Seconds = Annotated[float, _rounded(0), Field(examples=[4200])]
+_Time = Annotated[datetime, Field(examples=["2024-03-14T09:30:00Z"])]
+
+
+class JobEntry(Schema):
+    """One job in a list. ``seconds`` is how long it took; while it runs ``started_at`` tells."""
+
+    id: Id
+    experiment_id: Id
+    experiment: str = Field(examples=["Experiment XY"])
+    submission_id: int
+    step: str = Field(examples=["jterator"])
+    name: str = Field(examples=["jterator_run_0000042"])
+    state: Standing
+    attempt: int = Field(examples=[1])
+    host: str | None = Field(examples=["node1"])
+    started_at: _Time | None
+    finished_at: _Time | None
+    seconds: Annotated[float, _rounded(1)] | None = Field(examples=[12.5])
+    memory_mb: int | None = Field(examples=[812])
+    error: str | None = Field(examples=['The file "a.png" is truncated: send it again.'])
+
+
+class QueueEntry(Schema):
+    """A queue: messages in Redis, None if that is away, and jobs that wait for workers or run."""
+
+    messages: int | None = Field(examples=[8])
+    waiting: int = Field(examples=[96400])
+    running: int = Field(examples=[48])
+
+
+class HostEntry(Schema):
+    """A host: how many of its worker processes are busy, and with how many jobs.
+
+    ``overdue`` are jobs whose worker has not been heard of for longer than their lease.
+    """
+
+    busy: int = Field(examples=[16])
+    running: int = Field(examples=[16])
+    overdue: int = Field(examples=[0])
+
+
+class WorkflowEntry(Schema):
+    """The latest workflow of an experiment; rates and times are of its steps at work."""
+
+    experiment_id: Id
+    experiment: str = Field(examples=["Experiment XY"])
+    submission_id: int
+    state: Standing
+    steps: Sequence[str] = Field(examples=[["jterator"]])
+    percent_done: Annotated[float, _rounded(2)] = Field(examples=[63.75])
+    waiting: int = Field(examples=[960])
+    running: int = Field(examples=[48])
+    done: int = Field(examples=[2304])
+    failed: int = Field(examples=[1])
+    per_minute: Annotated[float, _rounded(1)] | None = Field(examples=[310.5])
+    seconds_left: _Seconds | None
+    submitted_at: _Time
+    finished_at: _Time | None = Field(examples=[None])
+
+
+class LimitsEntry(Schema):
+    """What each job of a step may take."""
+
+    seconds: int = Field(examples=[21600])
+    memory_mb: int = Field(examples=[8000])
+    cores: int = Field(examples=[1])
+
+
+class StepEntry(Schema):
+    """A step of the latest workflow, in the stage that it belongs to.
+
+    ``position`` is its place. Jobs are those that are known: the init phase tells how many there
+    are. ``cpu_seconds`` is of all jobs together, ``memory_mb`` the highest peak of one.
+    """
+
+    position: int = Field(examples=[5])
+    stage: str = Field(examples=["image_analysis"])
+    state: Standing
+    jobs: int = Field(examples=[3313])
+    waiting: int = Field(examples=[960])
+    running: int = Field(examples=[48])
+    done: int = Field(examples=[2304])
+    failed: int = Field(examples=[1])
+    percent_done: Annotated[float, _rounded(2)] = Field(examples=[70.25])
+    per_minute: Annotated[float, _rounded(1)] | None = Field(examples=[310.5])
+    seconds_left: _Seconds | None
+    started_at: _Time | None
+    finished_at: _Time | None = Field(examples=[None])
+    cpu_seconds: Annotated[float, _rounded(1)] | None = Field(examples=[1836.5])
+    memory_mb: int | None = Field(examples=[812])
+    limits: LimitsEntry
+
+
+class Installation(Schema):
+    """All queues, hosts at work, workflows that run or ended within a day, latest failures."""
+
+    time: _Time
+    queues: Mapping[str, QueueEntry] = Field(
+        examples=[{"jobs": {"messages": 8, "waiting": 96400, "running": 48}}]
+    )
+    hosts: Mapping[str, HostEntry] = Field(
+        examples=[{"node1": {"busy": 16, "running": 16, "overdue": 0}}]
+    )
+    workflows: Mapping[str, WorkflowEntry] = Field(examples=[{}])
+    failures: Sequence[JobEntry]
+
+
+class ExperimentState(Schema):
+    """The latest workflow of an experiment, None if there was none, its steps and failures.
+
+    ``may_write`` tells whether you may do something about it; events, which are for all, do not.
+    """
+
+    time: _Time
+    may_write: bool | None = Field(default=None, examples=[True])
+    workflow: WorkflowEntry | None
+    steps: Mapping[str, StepEntry] = Field(examples=[{}])
+    failures: Sequence[JobEntry]
+
+
+def installation(database: Database, settings: Settings) -> Installation:
+    """Look at the whole installation."""
+    found = snapshot.take(database, settings, ended_after=now() - _DAY)
+    with database.session() as session:
+        failures = _failures(session, found.time, found.workflows)
+    return Installation(
+        time=found.time,
+        queues={queue.name: QueueEntry.model_validate(queue) for queue in found.queues},
+        hosts={
+            host.name: HostEntry(busy=host.workers, running=host.running, overdue=host.overdue)
+            for host in found.hosts
+        },
+        workflows={
+            encode_id(workflow.experiment_id): WorkflowEntry.model_validate(workflow)
+            for workflow in found.workflows
+        },
+        failures=failures,
+    )
+
+
+def experiment(database: Database, experiment_id: int) -> ExperimentState:
+    """Look at the latest workflow of an experiment."""
+    moment = now()
+    with database.session() as session:
+        found = progress.workflows(session, moment, experiment_id=experiment_id)
+        steps = [
+            step
+            for workflow in found
+            for step in step_progress.steps(session, workflow.submission_id, moment)
+        ]
+        failures = _failures(session, moment, found)
+    return ExperimentState(
+        time=moment,
+        workflow=WorkflowEntry.model_validate(found[0]) if found else None,
+        steps={step.name: _step(step, position) for position, step in enumerate(steps)},
+        failures=failures,
+    )
+
+
+def job_entry(job: JobLine) -> JobEntry:
+    """A job as lists show it; a running one's seconds are left to whoever looks at it."""
+    entry = JobEntry.model_validate(job)
+    return entry.model_copy(update={"seconds": None}) if job.state is Standing.RUNNING else entry
+
+
+def _failures(session: Session, moment: datetime, workflows: Sequence[Progress]) -> list[JobEntry]:
+    ids = [workflow.submission_id for workflow in workflows if workflow.failed]
+    found = overview.find_jobs(
+        session, moment, submission_ids=ids, state=Standing.FAILED, limit=_N_FAILURES
+    )
+    return [job_entry(job) for job in found] if ids else []
+
+
+def _step(step: step_progress.StepProgress, position: int) -> StepEntry:
+    limits = LimitsEntry(
+        seconds=step.limits.seconds, memory_mb=step.limits.memory, cores=step.limits.cores
+    )
+    return StepEntry(
+        position=position,
+        limits=limits,
+        **{
+            name: getattr(step, name)
+            for name in StepEntry.model_fields
+            if name not in ("position", "limits")
+        },
+    )
