@@ -1,4 +1,5 @@
 import io
+import json
 from typing import Any
 
 import pytest
@@ -21,9 +22,11 @@ def status(state: str, *steps: dict[str, Any]) -> Answer:
     )
 
 
-def step(name: str, state: str, done: int, total: int, failed: int = 0) -> dict[str, Any]:
+def step(
+    name: str, state: str, done: int, total: int, failed: int = 0, skipped: int = 0
+) -> dict[str, Any]:
     counts = {"n_jobs": total, "n_jobs_done": done, "n_jobs_failed": failed}
-    return {"name": name, "state": state, "time": None, **counts}
+    return {"name": name, "state": state, "time": None, **counts, "n_jobs_skipped": skipped}
 
 
 def test_lines_tell_what_has_changed(server: ScriptedServer, client: TmClient) -> None:
@@ -34,13 +37,13 @@ def test_lines_tell_what_has_changed(server: ScriptedServer, client: TmClient) -
         status("RUNNING", step("imextract", "RUNNING", 1, 3)),
         status("RUNNING", step("imextract", "RUNNING", 1, 3)),
         busy,
-        status("TERMINATED", step("imextract", "TERMINATED", 3, 3)),
+        status("TERMINATED", step("imextract", "TERMINATED", 3, 3, skipped=2)),
     )
     output = io.StringIO()
     end = watch_workflow(client, Console(file=output, width=100), interval=0)
     assert [line.split() for line in output.getvalue().splitlines()] == [
         ["imextract", "1/3", "jobs", "running"],
-        ["imextract", "3/3", "jobs", "done"],
+        ["imextract", "3/3", "jobs", "done,", "2", "skipped"],
     ]
     assert end["done"]
 
@@ -64,6 +67,30 @@ def test_bars_end_full_or_failed(server: ScriptedServer, client: TmClient) -> No
     assert "done" in first
     assert "corilla" in second
     assert "failed" in second
+
+
+def test_work_is_forced_and_jobs_say_why_they_were_done(server: ScriptedServer) -> None:
+    def tm_client(*words: str) -> str:
+        login = ["--host", server.url, "--user", "ada", "--password", "lovelace"]
+        result = CliRunner().invoke(cli, [*login, "workflow", "-e", "e", *words])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    for words in (["submit"], ["submit", "--force"], ["resubmit"], ["resubmit", "--force"]):
+        server.script(EXPERIMENT, Answer({"message": "ok", "submission_id": 7}))
+        assert tm_client(*words) == "Submission 7\n"
+        assert server.requests[-1].path.endswith(f"/workflow/{words[0]}")
+        assert json.loads(server.requests[-1].body) == ({"force": True} if words[1:] else {})
+    jobs = [
+        {"name": "corilla_run_0000001", "state": "TERMINATED", "skipped": True, "reason": None},
+        {"name": "corilla_run_0000002", "state": "NEW", "skipped": False, "reason": "new light"},
+    ]
+    server.script(EXPERIMENT, Answer({"data": jobs}))
+    first, second = [
+        line for line in tm_client("jobs", "-s", "corilla").splitlines() if "run" in line
+    ]
+    assert "True" in first
+    assert "new light" in second
 
 
 def test_nothing_submitted_is_named(server: ScriptedServer, client: TmClient) -> None:

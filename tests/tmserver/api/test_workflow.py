@@ -1,10 +1,12 @@
 from flask import Flask
+from sqlalchemy import select
 
 from tests.tmlib.jterator.user_modules.projects import project
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.ids import encode_id
 from tmlib.workflow import engine, job_log
+from tmlib.workflow.models import Submission
 from tmlib.workflow.output import Tail
 
 
@@ -34,10 +36,12 @@ def test_a_workflow_is_submitted_watched_and_killed(
     status = owner.get(f"{workflow}/status", depth=2)
     assert status["live"] is True
     assert status["subtasks"][0]["name"] == "image_conversion"
+    assert status["subtasks"][0]["subtasks"][0]["n_jobs_skipped"] == 0
     assert "submit" not in owner.refused("POST", f"{workflow}/submit", 409, json={})
 
     [job] = owner.get(f"{workflow}/jobs", step_name="metaextract")
     assert job["id"] == encode_id(queued[0])
+    assert (job["skipped"], job["reason"]) == (False, None)
     assert owner.get(f"{workflow}/jobs", step_name="metaextract", index=0, batch_size=5) == [job]
     assert owner.get(f"{workflow}/jobs", step_name="metaextract", step_phase="run") == []
     log = owner.get(f"{workflow}/jobs/{job['id']}/log")
@@ -48,6 +52,25 @@ def test_a_workflow_is_submitted_watched_and_killed(
     assert owner.get(f"{workflow}/status")["state"] == "TERMINATED"
     again = owner.request("POST", f"{workflow}/resubmit", json={"stage_name": "image_conversion"})
     assert again.json == answer
+
+
+def test_work_is_forced_where_that_is_wanted(
+    database: Database, owner: Person, experiment: str
+) -> None:
+    def is_forced() -> bool:
+        with database.session() as session:
+            return session.scalars(select(Submission.force)).all()[-1]
+
+    workflow = f"{experiment}/workflow"
+    owner.request("POST", f"{workflow}/submit", json={"force": True})
+    assert is_forced()
+    owner.post(f"{workflow}/kill")
+    owner.request("POST", f"{workflow}/resubmit", json={})
+    assert not is_forced()
+    owner.post(f"{workflow}/kill")
+    owner.request("POST", f"{workflow}/resubmit", json={"force": True})
+    assert is_forced()
+    assert "force" in owner.refused("POST", f"{workflow}/resubmit", 400, json={"force": "maybe"})
 
 
 def test_a_running_job_is_read_bit_by_bit(

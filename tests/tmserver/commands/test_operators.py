@@ -88,7 +88,7 @@ def test_status_shows_queues_hosts_and_workflows(
     assert ["node1", "1", "1", "0"] in lines
     [workflow] = [line for line in lines if "running" in line]
     assert workflow[0] == "1"
-    assert workflow[3:6] == ["1", "1", "1"]
+    assert workflow[3:7] == ["1", "1", "1", "0"]
     assert workflow[-2:] == ["screen:", "metaextract"]
 
 
