@@ -110,6 +110,11 @@ class Run:
             worker.run(queue.job_ids.pop(0))
             n_jobs = None if n_jobs is None else n_jobs - 1
 
+    def next_job(self, queue: ListQueue) -> str:
+        """Name of the first job of a queue."""
+        with self.database.session() as session:
+            return session.get_one(Job, queue.job_ids[0]).name
+
     def run(self, *stages: tuple[str, Mapping[str, Mapping[str, Any]]]) -> None:
         """Run stages to their end; fails with what the first job that failed said."""
         self.work(self.submit(*stages))

@@ -20,12 +20,12 @@ class Trash:
     place
         Where to keep the trash: a folder in the same file system.
     folder
-        What is to be deleted; it may be absent.
+        What is to be deleted; it may be absent. None for what is there already.
     """
 
-    def __init__(self, place: Path, folder: Path) -> None:
+    def __init__(self, place: Path, folder: Path | None = None) -> None:
         self._place = place
-        if folder.exists():
+        if folder is not None and folder.exists():
             folder.rename(place / f"{_PREFIX}{folder.name}-{secrets.token_hex(8)}")
 
     def empty(self) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tmlib.errors import BadInput, Conflict, NotFound
+from tmlib.experiments.trash import Trash
 from tmlib.images.arrays import (
     create_array,
     multiscale,
@@ -147,6 +148,24 @@ def delete_labels(field_path: Path, name: str) -> None:
     path = _path(field_path, name)
     if path.exists():
         shutil.rmtree(path, ignore_errors=True)
+        _list_labels(field_path)
+
+
+def set_labels_aside(field_path: Path, name: str, place: Path) -> None:
+    """Move labels of a name, if there are any, into the trash of a place, which is emptied later.
+
+    Parameters
+    ----------
+    field_path
+        Folder of the field.
+    name
+        Name of the objects.
+    place
+        Where the trash is.
+    """
+    path = _path(field_path, name)
+    if path.exists():
+        Trash(place, path)
         _list_labels(field_path)
 
 

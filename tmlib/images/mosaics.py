@@ -106,8 +106,26 @@ def create_mosaic(
     pixel_size
         Width and height of a pixel in micrometres, if known.
     """
-    for left_over in path.parent.glob(f".{path.name}.*"):
-        shutil.rmtree(left_over, ignore_errors=True)
+    draft = draft_mosaic(
+        path, height=height, width=width, dtype=dtype, name=name, pixel_size=pixel_size
+    )
+    put_in_place(draft, path)
+    clear_drafts(path)
+
+
+def draft_mosaic(
+    path: Path,
+    *,
+    height: int,
+    width: int,
+    dtype: Literal["uint8", "uint16"],
+    name: str,
+    pixel_size: float | None = None,
+) -> Path:
+    """Create an empty mosaic that nobody sees until :func:`put_in_place`; gives its folder.
+
+    Takes what :func:`create_mosaic` takes. Any number of processes may do so at once.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     shapes = level_shapes(height, width)[::-1]
     for i, shape in enumerate(shapes):
@@ -118,13 +136,23 @@ def create_mosaic(
     image = multiscale(name, ("y", "x"), scales, in_micrometres=pixel_size is not None)
     image["type"] = "mean"
     write_group(draft, {"multiscales": [image], "omero": display([name], dtype)})
+    return draft
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Let a draft take the place of the mosaic that may be there; it takes no time.
+
+    What was there becomes a draft, for :func:`clear_drafts`.
+    """
     if path.exists():
-        old = draft.with_suffix(".old")
-        path.rename(old)
-        draft.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        draft.rename(path)
+        path.rename(draft.with_suffix(".old"))
+    draft.rename(path)
+
+
+def clear_drafts(path: Path) -> None:
+    """Remove the drafts of a mosaic, also those of processes that were killed."""
+    for draft in path.parent.glob(f".{path.name}.*"):
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def set_window(path: Path, minimum: int, maximum: int) -> None:
@@ -165,7 +193,12 @@ def region_stamps(
 ) -> list[tuple[Region, Stamp | None]]:
     """What the files of some regions of a level are known by; a black region has none.
 
-    The level is that of :func:`write_level`, None for the base. There must be a mosaic.
+    The level is that of :func:`write_level`, None for the base.
+
+    Raises
+    ------
+    NotFound
+        If there is no mosaic.
     """
     dataset = 0 if level is None else _depth(path) - 1 - level
     return [

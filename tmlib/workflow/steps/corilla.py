@@ -6,6 +6,7 @@ The name is the original's: correct illumination.
 import hashlib
 import random
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ import numpy as np
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from tmlib.db import Database
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Channel, ChannelImageFile, IllumstatsFile, Plate, Site, Well
 from tmlib.images.camera_offset import MAX_IMAGES, CameraOffset
@@ -255,11 +257,42 @@ def _forget_others(
             session.delete(row)
             path = context.storage.root / row.path
             context.afterwards.append(partial(path.unlink, missing_ok=True))
+    context.afterwards.append(lambda: sweep(context.database, context.storage))
 
 
 def _content_of(path: Path) -> str:
     """A digest of a file's content."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def sweep(database: Database, storage: ExperimentStorage, *, older_than: float = 86_400) -> int:
+    """Remove files that were written but never recorded, by a job that was killed for example.
+
+    Parameters
+    ----------
+    database
+        Where the files that are in use are listed.
+    storage
+        Folders of the experiment.
+    older_than
+        Age in seconds; younger files may belong to a job that still runs.
+
+    Returns
+    -------
+    int
+        How many were removed.
+    """
+    latest = time.time() - older_than
+    files = [file for file in storage.illumination.glob("*") if file.stat().st_mtime <= latest]
+    with database.session() as session:
+        listed = session.scalars(
+            select(IllumstatsFile.path).where(IllumstatsFile.experiment_id == storage.experiment_id)
+        )
+        known = {storage.root / path for path in listed}
+    orphans = [file for file in files if file not in known]
+    for file in orphans:
+        file.unlink(missing_ok=True)
+    return len(orphans)
 
 
 def _files(session: Session, experiment_id: int) -> dict[tuple[str, int | None], str]:

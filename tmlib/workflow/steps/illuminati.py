@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from tmlib.errors import BadInput, Conflict
+from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.models import Channel, ChannelImageFile, ChannelLayer, Experiment
 from tmlib.images import mosaics
 from tmlib.images.channel_images import field_path, plane_stamp
@@ -118,9 +119,9 @@ class Illuminati(Step):
         known = KnownRegions(None if context.force else context.storage.mosaics)
         missing: list[list[set[Region]]] = []
         for layer in layers:
-            path = context.storage.mosaic(*layer.key, layer.version)
+            mosaic = path = context.storage.mosaic(*layer.key, layer.version)
             if context.force or not mosaics.is_mosaic(path, height, width):
-                mosaics.create_mosaic(
+                mosaic = mosaics.draft_mosaic(
                     path,
                     height=height,
                     width=width,
@@ -128,7 +129,8 @@ class Illuminati(Step):
                     name=layer.channel.name,
                     pixel_size=pixel_size,
                 )
-            missing.append([set(m) for m in known.take(path, height, width, layer.digests)])
+                context.effects.append(partial(_put_in_place, context, mosaic, path))
+            missing.append([set(m) for m in known.take(mosaic, height, width, layer.digests)])
         _tell(layers, missing)
         return _levels(plate_map, layers, missing, int(context.arguments["batch_size"] or 1))
 
@@ -152,7 +154,12 @@ class Illuminati(Step):
             layer = batch["channel_id"], batch["tpoint"], batch["zplane"]
             path = context.storage.mosaic(*layer, batch["version"])
             regions = [Region(*region) for region in batch["regions"] + batch["known"]]
-            found.append(digest(sorted(mosaics.region_stamps(path, batch["level"], regions))))
+            try:
+                stamps = mosaics.region_stamps(path, batch["level"], regions)
+            except NotFound:
+                found.append(None)
+            else:
+                found.append(digest(sorted(stamps)))
         return found
 
     def collect_output(self, context: JobContext, session: Session) -> str:
@@ -368,6 +375,12 @@ def _windows(
         high = min(max(int(high or 0), low + least), top)
         windows[channel.name] = (min(low, high - 1), high)
     return windows
+
+
+def _put_in_place(context: JobContext, draft: Path, path: Path, session: Session) -> None:
+    """Let an empty mosaic take its place, as an effect: a late worker must not empty a full one."""
+    mosaics.put_in_place(draft, path)
+    context.afterwards.append(lambda: mosaics.clear_drafts(path))
 
 
 def _show(session: Session, context: JobContext, plate_map: PlateMap, layers: list[_Layer]) -> None:

@@ -1,8 +1,8 @@
 """Step imextract: reads the pixels of all planes from the microscope's files into OME-Zarr."""
 
-import shutil
 from collections.abc import Sequence
 from functools import partial, reduce
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from tmlib.experiments.models import (
     Site,
     Well,
 )
+from tmlib.experiments.trash import Trash
 from tmlib.images.channel_images import (
     field_path,
     field_stamp,
@@ -103,11 +104,12 @@ class Imextract(Step):
         with context.database.session() as session:
             shape, _ = read_field_shape(session, context.experiment_id)
             plates = _plates(session, context)
-        context.afterwards.extend(
-            partial(shutil.rmtree, field, ignore_errors=True)
+        outdated = [
+            field
             for plate_id, _, wells in plates
             for field in outdated_fields(context.storage.plate_images(plate_id), shape, wells)
-        )
+        ]
+        context.effects.append(lambda session: _set_aside(context, outdated))
 
     def outputs(
         self, context: JobContext, session: Session, batches: Sequence[Batch]
@@ -225,6 +227,13 @@ def _plates(session: Session, context: JobContext) -> list[tuple[int, str, dict[
         (plate.id, plate.name, {well.name: len(well.sites) for well in plate.wells})
         for plate in plates
     ]
+
+
+def _set_aside(context: JobContext, folders: Sequence[Path]) -> None:
+    """Take folders away while the job is surely this worker's: later there may be new ones."""
+    for folder in folders:
+        Trash(context.storage.root, folder)
+    context.afterwards.append(Trash(context.storage.root).empty)
 
 
 def _read(context: JobContext, acquisition: Acquisition, plane: ChannelImageFile) -> GrayImage:

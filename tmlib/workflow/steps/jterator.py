@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
+from tmlib.experiments.trash import Trash
 from tmlib.images.alignment import Shift, crop, pad
 from tmlib.images.channel_images import field_path
-from tmlib.images.label_images import delete_labels, read_labels, write_labels
+from tmlib.images.label_images import read_labels, set_labels_aside, write_labels
 from tmlib.jterator.project import Project
 from tmlib.jterator.runner import SegmentedObjects, run_pipeline
 from tmlib.jterator.user_modules.sandbox import Sandbox, check_allowed
@@ -122,7 +123,9 @@ class Jterator(Step):
                         site_ids=kept,
                     )
                 )
-                context.afterwards.extend(partial(delete_labels, field, name) for field in others)
+                context.effects.append(
+                    partial(_set_labels_aside, context=context, fields=others, name=name)
+                )
 
     def outputs(
         self, context: JobContext, session: Session, batches: Sequence[Batch]
@@ -210,6 +213,7 @@ class Jterator(Step):
         )
         for name in as_polygons:
             compaction.compact(context.database, context.storage, type_ids[name])
+        context.afterwards.append(lambda: feature_files.sweep(context.database, context.storage))
 
     def _keep(
         self,
@@ -318,9 +322,18 @@ def _renew_types(
             continue
         if name in type_ids:
             outdated += delete_type(session, context.storage, type_ids[name])
-            context.afterwards.extend(partial(delete_labels, field, name) for field in fields)
+            _set_labels_aside(session, context, fields, name)
         ensure_mapobject_type(session, context.experiment_id, name, "Site")
     context.afterwards.append(lambda: feature_files.remove(outdated))
+
+
+def _set_labels_aside(
+    session: Session, context: JobContext, fields: Sequence[Path], name: str
+) -> None:
+    """Take labels away while the job is surely this worker's: later there may be new ones."""
+    for field in fields:
+        set_labels_aside(field, name, context.storage.root)
+    context.afterwards.append(Trash(context.storage.root).empty)
 
 
 def _field(context: JobContext, site: PlacedSite) -> Path:
