@@ -84,6 +84,11 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         default=30, gt=0, description="After this long without a heartbeat a job is taken back."
     )
+    drain_seconds: float = Field(
+        default=20,
+        ge=0,
+        description="How long jobs may go on when their worker is to stop; then others do them.",
+    )
     max_attempts: int = Field(
         default=3,
         ge=1,

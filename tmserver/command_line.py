@@ -18,6 +18,7 @@ _COMMANDS = (
     "status",
     "jobs",
     "logs",
+    "drain",
     "slurm",
     "db",
     "user",

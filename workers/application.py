@@ -4,11 +4,15 @@ Celery carries ids of jobs and nothing else; whether a job is still to be done, 
 from its end, is decided in the ledger. Run it with ``tm worker``.
 """
 
+import logging
+import os
+import socket
 import threading
 from typing import Any
 
 from celery import Celery
 from celery.signals import (
+    celeryd_after_setup,
     setup_logging,
     worker_process_init,
     worker_process_shutdown,
@@ -22,18 +26,25 @@ import tmlib.schema  # noqa: F401 - registers all tables before the first query
 from tmlib import logs
 from tmlib.db import Database, Process
 from tmlib.settings import Settings
+from tmlib.workflow import drain
 from tmlib.workflow.execution import Worker
 from tmlib.workflow.guard import Guard
+from tmlib.workflow.pools import Pool
 from tmlib.workflow.queue import JOB_QUEUE
 from workers.configuration import RUN_JOB, configure
+from workers.ending import Ending
 from workers.presence import Presence
 from workers.queue import CeleryQueue
 from workers.recovery import Recovery
+
+logger = logging.getLogger(__name__)
 
 app = configure(Celery("tmserver"), Settings())
 
 _worker: Worker | None = None
 _presence: Presence | None = None
+_ending: Ending | None = None
+_queue = JOB_QUEUE
 _stop = threading.Event()
 
 
@@ -61,22 +72,50 @@ def _close(**_: Any) -> None:
             _worker.guard.close()
 
 
+@celeryd_after_setup.connect
+def _look_for_order(**_: Any) -> None:
+    """Take no job from the first moment on if the host is drained."""
+    global _queue
+    [_queue] = app.amqp.queues.consume_from
+    database = Database.of(Settings(), Process.RECOVERY)
+    try:
+        with database.session() as session:
+            is_drained = drain.order(session, socket.gethostname()) is not None
+    except Exception:
+        logger.exception("Whether this host is drained could not be seen; it is looked at again.")
+        return
+    finally:
+        database.close()
+    if is_drained:
+        app.amqp.queues.deselect(_queue)
+
+
 @worker_ready.connect
-def _start_recovery(sender: Consumer, **_: Any) -> None:
-    """Look after lost jobs from every worker, so that no single process has to live for it."""
-    global _presence
-    _stop.clear()
+def _begin(sender: Consumer, **_: Any) -> None:
+    """Tell that the pool is there, and look after lost jobs.
+
+    Every pool does that, so that no single process has to live for it.
+    """
+    global _presence, _ending
     settings = Settings()
+    pool = Pool(socket.gethostname(), os.getpid(), _queue, sender.controller.concurrency)
+    _presence, _ending = Presence(settings, pool, sender), Ending(settings, pool)
     recovery = Recovery(settings)
     threading.Thread(target=recovery.run, args=(_stop,), name="recovery", daemon=True).start()
-    [queue] = app.amqp.queues.consume_from
-    _presence = Presence(settings, queue, sender.controller.concurrency)
-    threading.Thread(target=_presence.run, args=(_stop,), name="presence", daemon=True).start()
+    threading.Thread(target=_presence.run, name="presence", daemon=True).start()
 
 
 @worker_shutting_down.connect
-def _stop_recovery(**_: Any) -> None:
+def _end(**_: Any) -> None:
+    """Bound the time that running jobs have; told so a second time, give them none."""
+    if _presence is None or _ending is None:
+        return
+    if _stop.is_set():
+        _ending.hurry()
+        return
     _stop.set()
+    _presence.end()
+    _ending.start()
 
 
 @worker_shutdown.connect

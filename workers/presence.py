@@ -1,14 +1,17 @@
-"""Tells the registry that a pool of workers is there."""
+"""Tells the registry that a pool of workers is there, and does what operators tell its host."""
 
 import logging
 import os
-import socket
+import signal
 import threading
+import time
 
-from tmlib.db import Database
+from celery.worker.consumer import Consumer
+
+from tmlib.db import Database, Process
 from tmlib.db.base import now
 from tmlib.settings import Settings
-from tmlib.workflow import dispatch, pools
+from tmlib.workflow import dispatch, drain, pools
 from tmlib.workflow.pools import Pool
 from workers.queue import CeleryQueue
 
@@ -16,51 +19,82 @@ logger = logging.getLogger(__name__)
 
 
 class Presence:
-    """Reports a pool every few seconds until it is stopped.
+    """Reports a pool every few seconds until it ends.
 
     Parameters
     ----------
     settings
         Of the installation.
-    queue
-        The one that the pool takes jobs from.
-    processes
-        How many worker processes it has.
+    pool
+        This process's.
+    consumer
+        What takes jobs from the queue for it.
     """
 
-    def __init__(self, settings: Settings, queue: str, processes: int) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, pool: Pool, consumer: Consumer) -> None:
+        self._database = Database.of(settings, Process.RECOVERY)
         self._queue = CeleryQueue(settings)
-        self._pool = Pool(socket.gethostname(), os.getpid(), queue, processes)
+        self._pool = pool
+        self._consumer = consumer
+        self._may_end = pools.MAY_END in os.environ
+        self._is_draining: bool | None = None
+        self._is_ending = threading.Event()
+        self._has_left = False
+        self._lock = threading.Lock()
 
-    def run(self, stop: threading.Event) -> None:
-        """Report until the pool ends; a database that is away is asked again."""
+    def run(self) -> None:
+        """Report until this process ends; a database that is away is asked again."""
         while True:
             try:
                 self.report()
             except Exception:
                 logger.exception("The registry could not be told of this pool; it will be.")
-            if stop.wait(pools.REPORT_SECONDS):
-                return
+            time.sleep(pools.REPORT_SECONDS)
 
     def report(self) -> None:
-        """Tell that the pool is there; when that is new, hand out jobs for it."""
-        database = Database(self._settings.resolved_database_url)
-        try:
-            with database.transaction() as session:
-                has_changed = pools.report(session, self._pool, now())
-            if has_changed:
-                with database.transaction() as session:
-                    job_ids = dispatch.adjust(session)
-                self._queue.enqueue(job_ids)
-        finally:
-            database.close()
+        """Tell that the pool is there, and see whether its host is drained."""
+        with self._lock, self._database.transaction() as session:
+            if self._has_left:
+                return
+            if self._is_draining is None:
+                # of an earlier process with the same number
+                pools.leave(session, self._pool)
+            order = drain.order(session, self._pool.host)
+            is_draining = order is not None or self._is_ending.is_set()
+            pools.report(session, self._pool, now(), is_draining=is_draining)
+        if is_draining != self._is_draining:
+            self._is_draining = is_draining
+            self._take_jobs(not is_draining)
+        elif order is not None and order.ends_workers and self._may_end:
+            self._end_when_idle()
+
+    def _end_when_idle(self) -> None:
+        with self._database.session() as session:
+            is_idle = drain.is_idle(session, self._pool.host)
+        if is_idle:
+            logger.warning("The host is drained and idle: this pool ends.")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _take_jobs(self, does: bool) -> None:
+        if self._is_ending.is_set():
+            return
+        queue = self._pool.queue
+        if not does:
+            logger.warning("The host is drained: no more jobs are taken from %s.", queue)
+            self._consumer.call_soon(self._consumer.cancel_task_queue, queue)
+            return
+        self._consumer.call_soon(self._consumer.add_task_queue, queue)
+        with self._database.transaction() as session:
+            job_ids = dispatch.adjust(session)
+        self._queue.enqueue(job_ids)
+
+    def end(self) -> None:
+        """From now on tell that the pool takes no more jobs, since it is about to end."""
+        self._is_ending.set()
 
     def leave(self) -> None:
         """Tell that the pool has ended."""
-        database = Database(self._settings.resolved_database_url)
-        try:
-            with database.transaction() as session:
-                pools.leave(session, self._pool)
-        finally:
-            database.close()
+        with self._lock, self._database.transaction() as session:
+            self._has_left = True
+            pools.leave(session, self._pool)
+        self._database.close()

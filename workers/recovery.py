@@ -13,7 +13,7 @@ from tmlib.db import Database, Process
 from tmlib.db.base import now
 from tmlib.settings import Settings
 from tmlib.uploads.resuming import remove_expired
-from tmlib.workflow import dispatch, engine
+from tmlib.workflow import dispatch, engine, pools
 from workers.queue import CeleryQueue
 
 logger = logging.getLogger(__name__)
@@ -35,10 +35,9 @@ class Recovery:
                 logger.exception("The search for lost jobs failed; it will be repeated.")
 
     def search(self) -> list[int]:
-        """Find lost jobs and send them again; remove uploads that nobody has resumed in time.
+        """Find lost jobs and send them again, and fit what is handed out to the workers there are.
 
-        The connection is closed afterwards, so that pool processes that are forked later do not
-        inherit it.
+        Uploads that nobody has resumed in time are removed.
         """
         database = Database.of(self._settings, Process.RECOVERY)
         try:
@@ -55,6 +54,7 @@ class Recovery:
 
     def _adjust(self, database: Database) -> None:
         with database.transaction() as session:
+            pools.forget_silent(session, now())
             job_ids = dispatch.adjust(session)
         self._queue.enqueue(job_ids)
 

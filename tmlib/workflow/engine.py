@@ -237,12 +237,17 @@ def _record(
     return row.task_id, row.number
 
 
-def give_back(session: Session, job_id: int, attempt: int) -> None:
-    """Return a running job to the queue as if it had not been taken, when a worker stops."""
+def give_back(session: Session, job_id: int, attempt: int, *, counts: bool = True) -> None:
+    """Return a running job to the queue; it counts as a try unless its worker had to stop."""
     session.execute(
         update(Job)
         .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-        .values(state=State.SUBMITTED, lease_expires_at=None, submitted_at=now())
+        .values(
+            state=State.SUBMITTED,
+            tries=Job.tries if counts else Job.tries - 1,
+            lease_expires_at=None,
+            submitted_at=now(),
+        )
     )
 
 

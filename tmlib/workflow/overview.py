@@ -7,7 +7,7 @@ hundred thousand jobs as for one of ten.
 import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -15,7 +15,17 @@ from sqlalchemy.orm import Session, aliased
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.workflow.engine import EXIT_KILLED
-from tmlib.workflow.models import AT_WORK, FAILED, Job, State, Task, TaskKind
+from tmlib.workflow.models import (
+    AT_WORK,
+    FAILED,
+    DrainedHost,
+    Job,
+    State,
+    Task,
+    TaskKind,
+    WorkerPool,
+)
+from tmlib.workflow.pools import SILENT_SECONDS
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 
 _MOST_SEARCHED = 1000
@@ -48,18 +58,31 @@ class QueueLoad:
     running: int
 
 
+class HostState(enum.StrEnum):
+    """What a host does: with jobs, without any, with its last ones, with none to come, nothing."""
+
+    WORKING = "working"
+    IDLE = "idle"
+    DRAINING = "draining"
+    DRAINED = "drained"
+    SILENT = "silent"
+
+
 @dataclass(frozen=True)
 class HostLoad:
-    """Jobs that workers of a host hold a lease for.
+    """The worker processes of a host, and jobs that they hold a lease for.
 
-    ``overdue`` counts those whose lease has ended without a heartbeat: their workers are gone or
-    stand still, and others will take the jobs over.
+    ``processes`` are those of all its pools that tell of themselves, ``workers`` those that hold
+    leases. ``overdue`` counts leases that have ended without a heartbeat: their workers are gone
+    or stand still, and others will take the jobs over.
     """
 
     name: str
     workers: int
     running: int
     overdue: int
+    processes: int = 0
+    state: HostState = HostState.WORKING
 
 
 @dataclass(frozen=True)
@@ -111,8 +134,8 @@ def queue_loads(session: Session) -> list[QueueLoad]:
 
 
 def host_loads(session: Session, moment: datetime) -> list[HostLoad]:
-    """Which hosts are at work at a moment; idle ones leave no trace in the ledger."""
-    rows = session.execute(
+    """The hosts that have workers, drained ones included, by name."""
+    leases = session.execute(
         select(
             Job.host,
             func.count(Job.worker.distinct()),
@@ -121,9 +144,41 @@ def host_loads(session: Session, moment: datetime) -> list[HostLoad]:
         )
         .where(Job.state == State.RUNNING)
         .group_by(Job.host)
-        .order_by(Job.host)
     )
-    return [HostLoad(row[0] or "", *row[1:]) for row in rows]
+    held: dict[str, tuple[int, int, int]] = {row[0] or "": (*row[1:],) for row in leases}
+    pools: dict[str, list[WorkerPool]] = {}
+    for pool in session.scalars(select(WorkerPool)):
+        pools.setdefault(pool.host, []).append(pool)
+    drained = set(session.scalars(select(DrainedHost.host)))
+    return [
+        _host_load(
+            name, held.get(name, (0, 0, 0)), pools.get(name, []), moment, is_drained=name in drained
+        )
+        for name in sorted({*held, *pools, *drained})
+    ]
+
+
+def _host_load(
+    name: str,
+    held: tuple[int, int, int],
+    pools: Sequence[WorkerPool],
+    moment: datetime,
+    *,
+    is_drained: bool,
+) -> HostLoad:
+    workers, running, overdue = held
+    heard = moment - timedelta(seconds=SILENT_SECONDS)
+    alive = [pool for pool in pools if pool.seen_at > heard]
+    if is_drained or (alive and all(pool.is_draining for pool in alive)):
+        # a pool obeys a few seconds after it was told
+        has_stopped = not running and all(pool.is_draining for pool in alive)
+        state = HostState.DRAINED if has_stopped else HostState.DRAINING
+    elif running:
+        state = HostState.WORKING
+    else:
+        state = HostState.IDLE if alive else HostState.SILENT
+    processes = sum(pool.processes for pool in alive)
+    return HostLoad(name, workers, running, overdue, processes, state)
 
 
 def find_jobs(

@@ -8,11 +8,14 @@ from sqlalchemy.orm import Session
 
 from tmlib.workflow.models import WorkerPool
 
-REPORT_SECONDS = 5.0
+REPORT_SECONDS = 3.0
 """How often a pool tells that it is there."""
 
 SILENT_SECONDS = 30.0
 """A pool that has not told for so long is not counted on."""
+
+MAY_END = "TM_POOL_MAY_END"
+"""Environment variable of pools that nobody starts again when they end, those of ``tm worker``."""
 
 _FORGOTTEN = timedelta(days=1)
 
@@ -27,24 +30,15 @@ class Pool:
     processes: int
 
 
-def report(session: Session, pool: Pool, moment: datetime, *, is_draining: bool = False) -> bool:
-    """Tell that a pool is there, and whether it has stopped taking jobs.
-
-    Returns
-    -------
-    bool
-        Whether anything but the time has changed, as when it is new.
-    """
+def report(session: Session, pool: Pool, moment: datetime, *, is_draining: bool = False) -> None:
+    """Tell that a pool is there, and whether it has stopped taking jobs."""
     mine = (WorkerPool.host == pool.host, WorkerPool.pid == pool.pid)
     known = session.scalars(select(WorkerPool).where(*mine)).one_or_none()
     if known is None:
         known = WorkerPool(host=pool.host, pid=pool.pid, started_at=moment)
         session.add(known)
-    before = (known.queue, known.processes, known.is_draining)
-    now = (pool.queue, pool.processes, is_draining)
-    known.queue, known.processes, known.is_draining = now
-    known.seen_at = moment
-    return before != now
+    known.queue, known.processes = pool.queue, pool.processes
+    known.is_draining, known.seen_at = is_draining, moment
 
 
 def leave(session: Session, pool: Pool) -> None:

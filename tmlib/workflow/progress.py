@@ -12,9 +12,9 @@ from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from tmlib.experiments.models import Experiment
+from tmlib.workflow.completion import done_ratio
 from tmlib.workflow.models import AT_WORK, WORKFLOW, Job, State, Submission, Task, TaskKind
 from tmlib.workflow.overview import Standing
-from tmlib.workflow.steps import STEPS
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _progress(
         submission_id=root.submission_id,
         state=state,
         steps=tuple(steps),
-        percent_done=100.0 if state is Standing.DONE else 100.0 * share_done(root.id, None, tree),
+        percent_done=100.0 * done_ratio(tree[None][0], tree),
         waiting=max(0, waiting),
         running=0 if has_ended else running,
         done=sum(task.n_done - task.n_failed for task in tasks),
@@ -154,23 +154,6 @@ def _progress(
         submitted_at=root.created_at,
         finished_at=root.finished_at,
     )
-
-
-def share_done(task_id: int, task: Task | None, tree: Tree) -> float:
-    """How much of a task is done, from 0 to 1: stages weigh alike, and so do steps and phases.
-
-    A step counts the phases that it will have, so that the share never falls when they appear.
-    """
-    if task is not None and task.state is State.TERMINATED and task.exitcode == 0:
-        return 1.0
-    children = tree.get(task_id, [])
-    if not children:
-        return task.n_done / task.n_jobs if task is not None and task.n_jobs else 0.0
-    n_parts = len(children)
-    if task is not None and task.kind is TaskKind.STEP:
-        step = STEPS.get(task.name)
-        n_parts = 2 if step is not None and not step.has_collect else 3
-    return sum(share_done(child.id, child, tree) for child in children) / n_parts
 
 
 def per_minute(phase: Task, moment: datetime) -> float | None:

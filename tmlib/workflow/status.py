@@ -1,17 +1,21 @@
 """What users see of a workflow: the status tree, lists of jobs, logs."""
 
+import sys
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, defer
 
 from tmlib.errors import BadInput
 from tmlib.ids import encode_id
-from tmlib.workflow.models import WORKFLOW, Job, State, Submission, Task, TaskKind
+from tmlib.workflow.completion import done_ratio
+from tmlib.workflow.models import FAILED, WORKFLOW, Job, State, Submission, Task, TaskKind
 
 _LIVE = (State.SUBMITTED, State.RUNNING, State.TERMINATING, State.STOPPED)
 _MAX_ERRORS = 20
+_MAX_DIGITS = 9
 
 
 def latest_submission(session: Session, experiment_id: int) -> Submission | None:
@@ -53,19 +57,9 @@ class _Tree:
         self.children: dict[int | None, list[Task]] = {}
         for task in tasks:
             self.children.setdefault(task.parent_id, []).append(task)
-        self.errors = _errors(session, submission_id)
-        self.usage = {
-            row.task_id: row
-            for row in session.execute(
-                select(
-                    Job.task_id,
-                    func.sum(Job.cpu_time).label("cpu_time"),
-                    func.max(Job.memory).label("memory"),
-                )
-                .where(Job.submission_id == submission_id)
-                .group_by(Job.task_id)
-            )
-        }
+        self.errors = _errors(
+            session, [task.id for task in tasks if task.exitcode or task.n_failed]
+        )
 
     def format(self, depth: int) -> dict[str, Any]:
         return self._format(self.children[None][0], depth)
@@ -77,9 +71,9 @@ class _Tree:
             **_common(task, _duration(task.started_at, task.finished_at)),
             "created_at": time_text(task.created_at),
             "updated_at": time_text(task.updated_at),
-            "cpu_time": self._cpu_time(phases),
-            "memory": self._memory(phases),
-            "percent_done": _percent(task, children),
+            "cpu_time": _cpu_time(phases),
+            "memory": max((phase.memory for phase in phases if phase.memory), default=None),
+            "percent_done": 100.0 * done_ratio(task, self.children),
             "n_subtasks": len(children) or task.n_jobs,
         }
         if task.kind in (TaskKind.STEP, TaskKind.PHASE):
@@ -99,7 +93,7 @@ class _Tree:
         if depth > 0 and task.n_jobs:
             return [
                 job_status(job) | {"n_subtasks": 0, "subtasks": [], "percent_done": _done(job)}
-                for job in _select_jobs(self.session, Job.task_id == task.id)
+                for job in _select_jobs(self.session, [task])
             ]
         return [None] * task.n_jobs
 
@@ -109,14 +103,10 @@ class _Tree:
             return [task]
         return [phase for child in children for phase in self._phases(child)]
 
-    def _cpu_time(self, phases: list[Task]) -> str | None:
-        times = [self.usage[phase.id].cpu_time for phase in phases if phase.id in self.usage]
-        known = [seconds for seconds in times if seconds is not None]
-        return _seconds_text(sum(known)) if known else None
 
-    def _memory(self, phases: list[Task]) -> int | None:
-        peaks = [self.usage[phase.id].memory for phase in phases if phase.id in self.usage]
-        return max((peak for peak in peaks if peak is not None), default=None)
+def _cpu_time(phases: Sequence[Task]) -> str | None:
+    seconds = sum(phase.cpu_time for phase in phases)
+    return _seconds_text(seconds) if any(phase.n_done for phase in phases) else None
 
 
 def jobs(
@@ -143,16 +133,12 @@ def jobs(
     submission = latest_submission(session, experiment_id)
     if submission is None:
         return []
-    conditions = [Job.submission_id == submission.id, Job.step_name == step_name]
-    if phase is not None:
-        conditions.append(Job.phase == phase.removeprefix(f"{step_name}_"))
+    phases = _phases_of_step(session, submission.id, step_name, phase)
     if name is not None:
-        conditions.append(Job.name == name)
-    query_index = index
+        return [job_status(job) for job in _named(session, phases, name)]
     if index is not None and batch_size is not None and index < 0:
-        query_index, batch_size = 0, max(0, batch_size + index)
-    found = _select_jobs(session, *conditions, offset=query_index, limit=batch_size)
-    return [job_status(job) for job in found]
+        index, batch_size = 0, max(0, batch_size + index)
+    return [job_status(job) for job in _select_jobs(session, phases, index or 0, batch_size)]
 
 
 def job_status(job: Job) -> dict[str, Any]:
@@ -186,38 +172,74 @@ def _common(item: Task | Job, seconds: float | None) -> dict[str, Any]:
     }
 
 
-def _select_jobs(
-    session: Session,
-    *conditions: ColumnElement[bool],
-    offset: int | None = None,
-    limit: int | None = None,
-) -> list[Job]:
-    return list(
-        session.scalars(
-            select(Job).where(*conditions).order_by(Job.name).offset(offset).limit(limit)
+def _phases_of_step(
+    session: Session, submission_id: int, step_name: str, phase: str | None
+) -> list[Task]:
+    """The phases of a step that have jobs, or those of one kind, by name."""
+    kinds = ["init", "run", "collect"]
+    if phase is not None:
+        kinds = [phase.removeprefix(f"{step_name}_")]
+    names = [f"{step_name}_{kind}" for kind in kinds]
+    phases = session.scalars(
+        select(Task).where(
+            Task.submission_id == submission_id, Task.kind == TaskKind.PHASE, Task.n_jobs > 0
         )
     )
+    # what is after a hyphen is the number of a part of the phase
+    of_step = [one for one in phases if one.name.partition("-")[0] in names]
+    return sorted(of_step, key=lambda one: one.name)
 
 
-def _errors(session: Session, submission_id: int) -> dict[int, list[str]]:
+def _select_jobs(
+    session: Session, phases: Sequence[Task], offset: int = 0, limit: int | None = None
+) -> list[Job]:
+    """A page of the jobs of phases.
+
+    The jobs of a phase are numbered from 1, so that the last page is found as fast as the first.
+    """
+    found: list[Job] = []
+    left = sys.maxsize if limit is None else limit
+    for phase in phases:
+        count = max(0, min(phase.n_jobs - offset, left))
+        if count:
+            numbers = Job.index.between(offset + 1, offset + count)
+            query = _jobs_without_logs().where(Job.task_id == phase.id, numbers)
+            found += session.scalars(query.order_by(Job.index))
+        left -= count
+        offset = max(0, offset - phase.n_jobs)
+    return found
+
+
+def _named(session: Session, phases: Sequence[Task], name: str) -> list[Job]:
+    """The job of a name, which tells its phase and its number there."""
+    phase_name, _, number = name.rpartition("_")
+    ids = [phase.id for phase in phases if phase.name == phase_name]
+    if not ids or not number.isdecimal() or len(number) > _MAX_DIGITS:
+        return []
+    query = _jobs_without_logs().where(
+        Job.task_id.in_(ids), Job.index == int(number), Job.name == name
+    )
+    return list(session.scalars(query))
+
+
+def _jobs_without_logs() -> Select[Job]:
+    large = (Job.batch, Job.stdout, Job.stderr)
+    return select(Job).options(*(defer(column, raiseload=True) for column in large))
+
+
+def _errors(session: Session, task_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Why jobs of phases failed, for the first of them."""
     errors: dict[int, list[str]] = {}
+    if not task_ids:
+        return errors
     for task_id, error in session.execute(
         select(Job.task_id, Job.error)
-        .where(Job.submission_id == submission_id, Job.exitcode != 0, Job.error.is_not(None))
+        .where(Job.task_id.in_(task_ids), FAILED, Job.error.is_not(None))
         .order_by(Job.id)
         .limit(_MAX_ERRORS)
     ):
         errors.setdefault(task_id, []).append(str(error))
     return errors
-
-
-def _percent(task: Task, children: list[Task]) -> float:
-    if children:
-        done = sum(child.state is State.TERMINATED for child in children)
-        return 100.0 * done / len(children)
-    if task.n_jobs:
-        return 100.0 * task.n_done / task.n_jobs
-    return 100.0 if task.state is State.TERMINATED else 0.0
 
 
 def _done(job: Job) -> float:

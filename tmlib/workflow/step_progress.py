@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tmlib.workflow import tree
+from tmlib.workflow.completion import done_ratio
 from tmlib.workflow.limits import Limits
 from tmlib.workflow.models import AT_WORK, Job, State, Submission, Task
 from tmlib.workflow.overview import Standing
-from tmlib.workflow.progress import Tree, per_minute, seconds_left, share_done
+from tmlib.workflow.progress import Tree, per_minute, seconds_left
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _progress(
         running=running if at_work else 0,
         done=sum(phase.n_done - phase.n_failed for phase in phases),
         failed=sum(phase.n_failed for phase in phases),
-        percent_done=100.0 * share_done(step.id, step, children),
+        percent_done=100.0 * done_ratio(step, children),
         per_minute=sum(rates) or None,
         seconds_left=seconds_left(at_work, moment),
         started_at=step.started_at,

@@ -12,6 +12,8 @@ from typing import Any
 import click
 from rich.cells import cell_len
 
+from tmlib.workflow.overview import HostLoad
+
 _INDENT = "    "
 
 
@@ -57,6 +59,18 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         click.echo(
             textwrap.fill(cells[-1], limit, initial_indent=_INDENT, subsequent_indent=_INDENT)
         )
+
+
+def print_hosts(hosts: Sequence[HostLoad]) -> None:
+    """Print what hosts with workers do."""
+    print_table(
+        "Hosts",
+        ("HOST", "STATE", "WORKERS", "BUSY", "JOBS", "OVERDUE"),
+        [
+            (host.name, host.state, host.processes, host.workers, host.running, host.overdue)
+            for host in hosts
+        ],
+    )
 
 
 def print_json(item: object) -> None:

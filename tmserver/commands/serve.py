@@ -34,7 +34,8 @@ from tmserver.supervisor import Supervisor
 def serve(host: str, port: int, processes: int | None, interactive_processes: int) -> None:
     """Run web server, workers and, unless TM_BROKER_URL is set, Redis.
 
-    What dies is started again. Ctrl-C or SIGTERM stops all of them.
+    What dies is started again. Ctrl-C or SIGTERM stops all of them: running jobs have
+    TM_DRAIN_SECONDS to end, a second Ctrl-C does not wait.
     """
     settings = Settings()
     logs.configure(settings)

@@ -8,7 +8,7 @@ from tmlib.db.base import now
 from tmlib.settings import Settings
 from tmlib.workflow.overview import Standing
 from tmlib.workflow.progress import Progress
-from tmserver.commands.output import duration, print_json, print_table
+from tmserver.commands.output import duration, print_hosts, print_json, print_table
 from tmserver.commands.user import open_database
 from tmserver.monitoring import snapshot
 
@@ -19,7 +19,7 @@ _DAY = timedelta(days=1)
 @click.option("--all", "everything", is_flag=True, help="Also workflows that ended long ago.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(everything: bool, as_json: bool) -> None:
-    """Show queues, hosts at work, and workflows that run or ended within a day.
+    """Show queues, hosts, and workflows that run or ended within a day.
 
     Reads the database and Redis; the web server need not run.
     """
@@ -35,11 +35,7 @@ def status(everything: bool, as_json: bool) -> None:
         [(queue.name, queue.messages, queue.waiting, queue.running) for queue in found.queues],
     )
     click.echo()
-    print_table(
-        "Hosts at work",
-        ("HOST", "WORKERS", "JOBS", "OVERDUE"),
-        [(host.name, host.workers, host.running, host.overdue) for host in found.hosts],
-    )
+    print_hosts(found.hosts)
     click.echo()
     print_table(
         "Workflows",

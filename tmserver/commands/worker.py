@@ -6,6 +6,7 @@ import click
 
 from tmlib.errors import BadInput
 from tmlib.settings import Settings
+from tmlib.workflow import pools as registry
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 from tmserver.supervisor import pools
 
@@ -23,12 +24,22 @@ from tmserver.supervisor import pools
     show_default=True,
     help="Number of worker processes for tools, which do not wait for workflows.",
 )
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    help="Seconds that jobs may go on after SIGTERM.  [default: TM_DRAIN_SECONDS]",
+)
 @click.pass_context
-def worker(context: click.Context, processes: int | None, interactive_processes: int) -> None:
+def worker(
+    context: click.Context,
+    processes: int | None,
+    interactive_processes: int,
+    grace: float | None,
+) -> None:
     """Run jobs of the installation that TM_BROKER_URL and TM_DATABASE_URL name.
 
-    SIGTERM lets running jobs end and then stops; a job that is cut off is started again by
-    another worker.
+    After SIGTERM or Ctrl-C no more jobs are taken, and those that run have a while to end;
+    others do again what has not ended by then. A second signal does not wait.
     """
     settings = Settings()
     if settings.broker_url is None:
@@ -44,4 +55,7 @@ def worker(context: click.Context, processes: int | None, interactive_processes:
     ]
     if not commands:
         raise BadInput("There is nothing to do with --processes 0 and --interactive-processes 0.")
-    context.exit(pools.run(commands))
+    environment = os.environ | {registry.MAY_END: "1"}
+    if grace is not None:
+        environment["TM_DRAIN_SECONDS"] = str(grace)
+    context.exit(pools.run(commands, environment))

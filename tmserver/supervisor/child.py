@@ -56,6 +56,7 @@ class Child:
         self._stop_seconds = stop_seconds
         self._leash = leash
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_asked = False
         self.started_at = 0.0
 
     @property
@@ -122,8 +123,9 @@ class Child:
         return "; its messages are above" if self._log is None else f": see {self._log}"
 
     def ask_to_stop(self) -> None:
-        """Ask the process to end."""
+        """Ask the process to end; one that is asked again hurries."""
         if self._process is not None and self.is_alive:
+            self._is_asked = True
             self._process.terminate()
 
     def stop(self) -> None:
@@ -131,7 +133,8 @@ class Child:
         process = self._process
         if process is None:
             return
-        self.ask_to_stop()
+        if not self._is_asked:
+            self.ask_to_stop()
         try:
             process.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:

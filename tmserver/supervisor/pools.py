@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 
 from tmserver.supervisor.leash import Leash
@@ -25,10 +25,11 @@ def command(queue: str, processes: int, *, log_level: str) -> list[str]:
     ]
 
 
-def run(commands: Sequence[list[str]]) -> int:
+def run(commands: Sequence[list[str]], environment: Mapping[str, str]) -> int:
     """Run pools until they are told to stop; when one ends by itself the others stop as well.
 
-    Signals are handed on: the first SIGTERM or SIGINT lets running jobs end.
+    Signals are handed on: the first SIGTERM or SIGINT gives running jobs a while to end, the
+    second one hands them back.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def run(commands: Sequence[list[str]]) -> int:
         signal.signal(number, hand_on)
     for one in commands:
         # a session of its own, so that a Ctrl-C does not reach it twice
-        pools.append(subprocess.Popen(one, start_new_session=True))  # noqa: S603 - from this module
+        pools.append(subprocess.Popen(one, env=environment, start_new_session=True))  # noqa: S603 - from this module
         leash.hold(pools[-1].pid)
     if signals:
         # it came before all pools were there to hear it

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 _START_SECONDS = 60
 _STABLE_SECONDS = 30
 _LONGEST_PAUSE = 30.0
+_HAND_BACK_SECONDS = 15.0
 
 
 class Supervisor:
@@ -65,6 +66,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._children: list[Child] = []
         self._leash = Leash()
+        self._pools: list[Child] = []
         self._lock: IO[str] | None = None
 
     @property
@@ -90,7 +92,13 @@ class Supervisor:
         self._stop_children()
 
     def stop(self) -> None:
-        """End `run`; may be called from a signal handler or another thread."""
+        """End `run`; may be called from a signal handler or another thread.
+
+        Called a second time, it lets running jobs no longer go on.
+        """
+        if self._stopping.is_set():
+            for pool in self._pools:
+                pool.ask_to_stop()
         self._stopping.set()
 
     def run(self) -> None:
@@ -172,7 +180,12 @@ class Supervisor:
         self, name: str, queue: str, processes: int, environment: dict[str, str]
     ) -> Child:
         command = pools.command(queue, processes, log_level="WARNING")
-        return Child(name, command, environment, lambda: True, self._log_dir, 10, self._leash)
+        stop_seconds = self._settings.drain_seconds + _HAND_BACK_SECONDS
+        pool = Child(
+            name, command, environment, lambda: True, self._log_dir, stop_seconds, self._leash
+        )
+        self._pools.append(pool)
+        return pool
 
     def _web_answers(self) -> bool:
         try:
