@@ -11,7 +11,7 @@ import time
 from typing import ClassVar
 
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch, JobContext, Step
+from tmlib.workflow.steps.base import Batch, JobContext, Step, Work
 from tmlib.workflow.steps.metaextract import Metaextract
 
 
@@ -23,8 +23,10 @@ class Timed(Step):
     help: ClassVar[str] = "Waits until it may end."
     arguments = Metaextract.arguments
 
-    def create_batches(self, context: JobContext) -> list[list[Batch]]:
-        return [[{"number": number} for number in range(int(context.arguments["batch_size"]))]]
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
+        return [
+            [Work({"number": number}) for number in range(int(context.arguments["batch_size"]))]
+        ]
 
     def run(self, context: JobContext, batch: Batch) -> None:
         folder = context.settings.data_dir

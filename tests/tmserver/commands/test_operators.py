@@ -85,8 +85,8 @@ def test_status_shows_queues_hosts_and_workflows(
     # the first job's message was taken by nobody here: Redis has that and three more
     assert ["jobs", "4", "1", "1"] in lines
     assert ["interactive", "0", "0", "0"] in lines
-    assert ["node1", "1", "1", "0"] in lines
-    [workflow] = [line for line in lines if "running" in line]
+    assert ["node1", "working", "0", "1", "1", "0"] in lines
+    [workflow] = [line for line in lines if line[1:2] == ["running"]]
     assert workflow[0] == "1"
     assert workflow[3:7] == ["1", "1", "1", "0"]
     assert workflow[-2:] == ["screen:", "metaextract"]
@@ -101,7 +101,9 @@ def test_status_as_json_has_the_same(tm: Tm, database: Database, job_ids: list[i
         {"name": "jobs", "messages": 4, "waiting": 1, "running": 1},
         {"name": "interactive", "messages": 0, "waiting": 0, "running": 0},
     ]
-    assert found["hosts"] == [{"name": "node1", "workers": 1, "running": 1, "overdue": 0}]
+    [host] = found["hosts"]
+    assert (host["name"], host["state"]) == ("node1", "working")
+    assert (host["processes"], host["workers"], host["running"], host["overdue"]) == (0, 1, 1, 0)
     [workflow] = found["workflows"]
     assert (workflow["state"], workflow["failed"]) == ("running", 1)
     assert workflow["submitted_at"].endswith("+00:00")
