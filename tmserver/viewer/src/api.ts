@@ -60,6 +60,21 @@ export interface SegmentationLayer {
   readonly zplane: number | null;
 }
 
+/** What the vector tiles of a segmentation layer show at a zoom level. */
+export interface TileLevel {
+  readonly zoom: number;
+  readonly kind: 'outlines' | 'centroids' | 'density';
+  /** Number of objects in the fullest cell. */
+  readonly largest_cell: number;
+}
+
+/** The vector tiles of a segmentation layer as it is now. */
+export interface TileJson {
+  readonly layer_version: string;
+  readonly n_objects: number;
+  readonly levels: readonly TileLevel[];
+}
+
 export interface MapobjectType {
   readonly id: string;
   readonly name: string;
@@ -188,7 +203,15 @@ export class Api {
     return (await this.get(path)).blob();
   }
 
-  /** A body that is not wrapped in `data`, such as GeoJSON. */
+  async bytes(path: string): Promise<ArrayBuffer> {
+    return (await this.get(path)).arrayBuffer();
+  }
+
+  tileJson(experimentId: string, layerId: string): Promise<TileJson> {
+    return this.json(`${layerPath(experimentId, layerId)}/tilejson`) as Promise<TileJson>;
+  }
+
+  /** A body that is not wrapped in `data`, such as TileJSON. */
   async json(path: string): Promise<unknown> {
     return (await this.get(path)).json();
   }
@@ -234,4 +257,8 @@ export function acquisitionPath(experimentId: string, id: string): string {
 
 export function experimentPath(id: string): string {
   return `api/experiments/${encodeURIComponent(id)}`;
+}
+
+export function layerPath(experimentId: string, id: string): string {
+  return `${experimentPath(experimentId)}/segmentation_layers/${encodeURIComponent(id)}`;
 }

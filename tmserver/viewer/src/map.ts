@@ -31,6 +31,8 @@ export class PlateMap {
   private revision = 0;
   private renderedRevision = -1;
   private settledRevision = -1;
+  /** How much that belongs on screen is being fetched before OpenLayers can know of it. */
+  private awaited = 0;
   private readonly settledListeners: (() => void)[] = [];
 
   constructor(
@@ -99,6 +101,18 @@ export class PlateMap {
     this.olMap.render();
   }
 
+  /** Counts as incomplete until something has ended, well or not; gives it on. */
+  async awaiting<T>(something: Promise<T>): Promise<T> {
+    this.awaited += 1;
+    this.invalidate();
+    try {
+      return await something;
+    } finally {
+      this.awaited -= 1;
+      this.invalidate();
+    }
+  }
+
   /** Calls back each time when everything that is on screen has been fetched and drawn. */
   onSettled(listener: () => void): void {
     this.settledListeners.push(listener);
@@ -127,7 +141,7 @@ export class PlateMap {
       this.renderedRevision = this.revision;
     });
     this.olMap.on('rendercomplete', () => {
-      if (this.renderedRevision !== this.revision) return;
+      if (this.renderedRevision !== this.revision || this.awaited > 0) return;
       this.settledRevision = this.revision;
       // A listener may start something new, which makes the map incomplete again.
       for (const listener of this.settledListeners) listener();

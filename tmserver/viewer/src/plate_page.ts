@@ -8,6 +8,7 @@ import type { ChannelDisplay, Plane } from './channels';
 import { channelDisplays, planes } from './channels';
 import { element } from './dom';
 import { GrayTiles } from './gray_tiles';
+import { addLegend } from './legend';
 import { PlateMap } from './map';
 import { Notice } from './notice';
 import { ObjectLayers } from './object_layers';
@@ -83,6 +84,7 @@ export class PlatePage {
     this.fillPanel(panel, header, planePanel(tpoints, zplanes, this.plane, this.choosePlane), webgl);
     this.addControls(page, mapElement);
     addScaleBar(this.map, mapElement, layer.pixel_size);
+    addLegend(this.map, this.objectLayers, mapElement);
     this.refresh();
     this.publish(webgl);
   }
@@ -208,6 +210,12 @@ export class PlatePage {
       renderer: webgl ? 'webgl' : 'canvas',
       showRegion: ({ x, y, width, height }) => {
         this.map.olMap.getView().fit([x, -(y + height), x + width, -y]);
+      },
+      colourBy: (typeName, column) => {
+        if (column === null) this.objectLayers.colourBy(typeName, undefined);
+        return column === null
+          ? Promise.resolve()
+          : this.objectLayers.colourByColumn(typeName, column);
       },
     };
   }

@@ -83,8 +83,12 @@ export class Pointer {
       const [x = 0, y = 0] = coordinate;
       this.position.textContent = `x ${Math.floor(x)}, y ${Math.floor(-y)}`;
       const found = this.objects.at(coordinate);
-      this.label.hidden = found.length === 0;
-      this.label.textContent = describe(found);
+      const counts = this.objects
+        .countsAt(coordinate)
+        .map(({ typeName, count }) => `${typeName}: ${count.toLocaleString('en')} here`);
+      const text = [...counts, describe(found)].filter((line) => line !== '').join('\n');
+      this.label.hidden = text === '';
+      this.label.textContent = text;
       this.label.style.transform = `translate(${left + 14}px, ${top + 14}px)`;
       this.map.element.classList.toggle('on-object', found.length > 0);
     });

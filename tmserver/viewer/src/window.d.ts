@@ -14,6 +14,8 @@ interface TmViewer {
   readonly renderer: 'webgl' | 'canvas';
   /** Zooms so that the region fills the window. */
   showRegion(region: Region): void;
+  /** Colours the objects of a type by a feature, a tool result or metadata; null undoes it. */
+  colourBy(typeName: string, column: string | null): Promise<void>;
 }
 
 declare global {
