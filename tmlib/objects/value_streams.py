@@ -8,7 +8,7 @@ stand for texts, ``texts``; -1 is what is missing then.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -93,20 +93,27 @@ class KeyedValues:
         numbers = self.values.numbers
         # JavaScript has no array of whole numbers with 64 bits that could be counted with
         columns["value"] = numbers.astype("<f8") if numbers.dtype == np.int64 else numbers
-        described, offset = [], 0
-        for name, column in columns.items():
-            described.append({"name": name, "type": column.dtype.name, "offset": offset})
-            offset += _aligned(column.nbytes)
-        described[-1] |= {} if self.values.texts is None else {"texts": self.values.texts}
-        content = {"version": self.version, "n_rows": len(self.mapobject_ids), "columns": described}
-        header = json.dumps(content).encode()
-        header = header.ljust(_aligned(4 + len(header)) - 4)
-        yield len(header).to_bytes(4, "little") + header
-        for column in columns.values():
-            little = column.astype(column.dtype.newbyteorder("<"), copy=False)
-            for start in range(0, len(little), _ROWS):
-                yield little[start : start + _ROWS].tobytes()
-            yield bytes(_aligned(column.nbytes) - column.nbytes)
+        return plain_form(self.version, columns, self.values.texts)
+
+
+def plain_form(
+    version: str, columns: Mapping[str, NDArray[Any]], texts: Sequence[str] | None = None
+) -> Iterator[bytes]:
+    """Columns of the same length in the plain form; `texts` are what the last one stands for."""
+    described, offset = [], 0
+    for name, column in columns.items():
+        described.append({"name": name, "type": column.dtype.name, "offset": offset})
+        offset += _aligned(column.nbytes)
+    described[-1] |= {} if texts is None else {"texts": texts}
+    n_rows = len(next(iter(columns.values())))
+    header = json.dumps({"version": version, "n_rows": n_rows, "columns": described}).encode()
+    header = header.ljust(_aligned(4 + len(header)) - 4)
+    yield len(header).to_bytes(4, "little") + header
+    for column in columns.values():
+        little = column.astype(column.dtype.newbyteorder("<"), copy=False)
+        for start in range(0, len(little), _ROWS):
+            yield little[start : start + _ROWS].tobytes()
+        yield bytes(_aligned(column.nbytes) - column.nbytes)
 
 
 def arrow_array(values: ColumnValues) -> Any:

@@ -1,9 +1,10 @@
 """Vector tiles: the objects of a segmentation layer at every zoom level, and what there are."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Response, request
+from numpy.typing import NDArray
 from pydantic import Field
 
 from tmlib.experiments import models as experiments
@@ -11,6 +12,7 @@ from tmlib.ids import encode_id
 from tmlib.objects.layer_index import LayerIndex, layer_index
 from tmlib.objects.models import MapobjectType, SegmentationLayer
 from tmlib.objects.service import get_segmentation_layer
+from tmlib.objects.value_streams import ValueFormat, plain_form
 from tmlib.objects.vector_tiles import (
     FORMAT,
     TileKind,
@@ -26,6 +28,7 @@ from tmlib.tools.models import ToolResult
 from tmlib.tools.service import get_result
 from tmserver.access import ExperimentAccess
 from tmserver.api.tiles import TileQuery, map_levels
+from tmserver.compression import compressed_response
 from tmserver.routing import Routes
 from tmserver.schemas import Bare, IdText, Schema, Text
 
@@ -44,13 +47,22 @@ _FIELDS = {
 }
 
 
+_Version = Annotated[Text | None, Field(examples=["0123456789-12-1-1"])]
+
+
+class CentroidQuery(Schema):
+    """The version of the layer, for which the answer can be kept for good."""
+
+    version: _Version = None
+
+
 class VectorTileQuery(TileQuery):
     """Which tile; with ``result_id`` density tiles also tell of the labels of a tool result.
 
     ``version`` is the version of the layer: a tile that is asked for by it can be kept for good.
     """
 
-    version: Annotated[Text | None, Field(examples=["0123456789-12-1-1"])] = None
+    version: _Version = None
     result_id: IdText | None = None
 
 
@@ -125,11 +137,8 @@ def get_vector_tile(
                 density=None if result is None else _density(access, layer, result),
             )
             response.data, version = tile.content, tile.version
-    tag = _tag(version, layer, levels)
-    response.set_etag(tag + about)
-    response.headers["Cache-Control"] = (
-        "private, max-age=31536000, immutable" if query.version == tag else "private, no-cache"
-    )
+    _kept(response, _tag(version, layer, levels), query.version)
+    response.set_etag(_tag(version, layer, levels) + about)
     return response
 
 
@@ -144,6 +153,48 @@ def _density(
 def _tag(version: str, layer: SegmentationLayer, levels: int) -> str:
     """What tells a tile from others at the same place: objects, levels, how they are shown."""
     return f"{version}-{levels}-{int(shows_outlines(layer, levels))}-{FORMAT}"
+
+
+@routes.get(
+    f"{_LAYER}/centroids",
+    permits="read",
+    media=(ValueFormat.BINARY.media_type,),
+    success=(200, 304),
+)
+def get_centroids(
+    access: ExperimentAccess, segmentation_layer_id: int, query: CentroidQuery
+) -> Response:
+    """Get where all objects of a layer lie: ids, x and y in pixels of the map, y downwards.
+
+    They come as typed arrays, in the plain form in which browsers get values.
+    """
+    levels = map_levels(access)
+    with access.database.session() as session:
+        layer = get_segmentation_layer(session, access.experiment_id, segmentation_layer_id)
+        version = layer_version(session, layer.id)
+        if request.if_none_match.contains_weak(_tag(version, layer, levels)):
+            response = Response(status=304)
+        else:
+            index = layer_index(session, access.storage, layer, version)
+            version = index.version
+            columns: dict[str, NDArray[Any]] = {
+                "mapobject_id": index.mapobject_ids.astype("<f8"),
+                "x": index.x,
+                "y": index.y,
+            }
+            media_type = ValueFormat.BINARY.media_type
+            response = compressed_response(plain_form(version, columns), media_type)
+    response.vary.add("Accept-Encoding")
+    return _kept(response, _tag(version, layer, levels), query.version)
+
+
+def _kept(response: Response, tag: str, asked: str | None) -> Response:
+    """The answer, with how long it may be kept: for good if it was asked for by its version."""
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = (
+        "private, max-age=31536000, immutable" if asked == tag else "private, no-cache"
+    )
+    return response
 
 
 @routes.get(f"{_LAYER}/tilejson", permits="read")

@@ -1,14 +1,18 @@
 """Vector tiles over HTTP: what they are, and for how long they may be kept."""
 
+import json
 from typing import Any
 
 import mapbox_vector_tile
+import numpy as np
 import pytest
+from sqlalchemy import select
 
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.ids import decode_id, encode_id
 from tmlib.objects.mapobject_types import delete_objects
+from tmlib.objects.models import MapobjectSegmentation
 from tmlib.objects.versions import note_change
 from tmlib.sample.experiment import GeneratedExperiment, generate_experiment
 from tmlib.settings import Settings
@@ -77,6 +81,38 @@ def test_a_tile_is_sent_again_only_when_objects_have_changed(
     assert owner.get(f"{layer}/tilejson")["layer_version"] != version
 
 
+def test_where_all_objects_lie_comes_as_arrays(
+    owner: Person, layer: str, database: Database
+) -> None:
+    answer = owner.request("GET", f"{layer}/centroids")
+    assert answer.mimetype == "application/vnd.tmserver.values"
+    length = int.from_bytes(answer.data[:4], "little")
+    header = json.loads(answer.data[4 : 4 + length])
+    assert header["n_rows"] == N_OBJECTS
+    columns = {
+        column["name"]: np.frombuffer(
+            answer.data, column["type"], N_OBJECTS, 4 + length + column["offset"]
+        )
+        for column in header["columns"]
+    }
+    with database.session() as session:
+        stored = session.execute(
+            select(
+                MapobjectSegmentation.mapobject_id,
+                MapobjectSegmentation.centroid_x,
+                MapobjectSegmentation.centroid_y,
+            ).where(MapobjectSegmentation.segmentation_layer_id == decode_id(layer.split("/")[-1]))
+        ).all()
+    points = zip(columns["x"], columns["y"], strict=True)
+    places = dict(zip(columns["mapobject_id"], points, strict=True))
+    assert places == {row[0]: pytest.approx(tuple(row[1:])) for row in stored}
+    known = {"If-None-Match": answer.headers["ETag"]}
+    assert owner.request("GET", f"{layer}/centroids", headers=known).status_code == 304
+    version = owner.get(f"{layer}/tilejson")["layer_version"]
+    lasting = owner.request("GET", f"{layer}/centroids?version={version}")
+    assert "immutable" in lasting.headers["Cache-Control"]
+
+
 def test_tiles_that_cannot_be_are_refused(owner: Person, layer: str, crowded: str) -> None:
     def problem(status: int, path: str = layer, **query: Any) -> str:
         place = {"x": 0, "y": 0, "z": 0} | query
@@ -87,6 +123,7 @@ def test_tiles_that_cannot_be_are_refused(owner: Person, layer: str, crowded: st
     assert "no such segmentation layer" in problem(404, f"{crowded}/segmentation_layers/99")
     assert "no such" in problem(404, result_id=encode_id(99))
     owner.refused("GET", f"{crowded}/segmentation_layers/99/tilejson", 404)
+    owner.refused("GET", f"{crowded}/segmentation_layers/99/centroids", 404)
 
 
 def test_before_there_is_a_map_there_are_no_tiles(owner: Person, experiment: str) -> None:

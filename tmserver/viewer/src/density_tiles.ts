@@ -11,6 +11,7 @@ import { CELLS, cellImage, paintCounts, paintValues, parseDensity } from './dens
 import { TILE_SIZE } from './gray_tiles';
 import type { PlateMap } from './map';
 import type { ObjectPlaces } from './object_places';
+import { fetchCentroids } from './object_values';
 
 /** Tiles that are kept, at 16 KiB each. */
 const KEPT = 1024;
@@ -19,7 +20,6 @@ const KEPT = 1024;
 export interface DensityPaint {
   readonly colour: string;
   readonly colouring: Colouring | undefined;
-  readonly places: ObjectPlaces | undefined;
 }
 
 class RepaintableSource extends DataTileSource {
@@ -40,6 +40,7 @@ export class DensityTiles {
   private readonly grid: TileGrid;
   readonly layer: TileLayer<DataTileSource>;
   private paint: DensityPaint;
+  private places: Promise<ObjectPlaces> | undefined;
 
   constructor(
     map: PlateMap,
@@ -98,10 +99,20 @@ export class DensityTiles {
   private async picture(z: number, x: number, y: number): Promise<Uint8ClampedArray<ArrayBuffer>> {
     const counts = await this.get(z, x, y);
     const largest = this.tiles.levels[z]?.largest_cell ?? 1;
-    const { colour, colouring, places } = this.paint;
-    if (colouring === undefined || places === undefined) return paintCounts(counts, largest, colour);
+    const { colour, colouring } = this.paint;
+    if (colouring === undefined) return paintCounts(counts, largest, colour);
     const tile = { resolution: this.grid.getResolution(z), column: x, row: y };
-    return paintValues(counts, largest, colouring, places, tile);
+    return paintValues(counts, largest, colouring, await this.whereObjectsLie(), tile);
+  }
+
+  /** Fetched when densities are coloured by values for the first time. */
+  private whereObjectsLie(): Promise<ObjectPlaces> {
+    const { api, experimentId, layerId, tiles } = this;
+    this.places ??= fetchCentroids(api, experimentId, layerId, tiles.layer_version);
+    this.places.catch(() => {
+      this.places = undefined;
+    });
+    return this.places;
   }
 
   private get(z: number, x: number, y: number): Promise<Uint32Array> {

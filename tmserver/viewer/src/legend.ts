@@ -59,7 +59,7 @@ function section({ display, colouring, largest }: LegendEntry): HTMLElement[] {
     return [element('section', { 'data-testid': `legend-${name}` }, title, content)];
   }
   if (largest === undefined) return [];
-  const title = element('div', { class: 'legend-title' }, `${name} per cell`);
+  const title = element('div', { class: 'legend-title' }, `${name} in each square`);
   const bar = scale(densityColours(largest, display.colour), '1', largest.toLocaleString('en'));
   return [element('section', { 'data-testid': `legend-${name}` }, title, bar)];
 }

@@ -12,7 +12,6 @@ import type { ColouringOptions } from './colouring';
 import { Colouring } from './colouring';
 import { DensityTiles } from './density_tiles';
 import type { PlateMap } from './map';
-import { ObjectPlaces } from './object_places';
 import { fetchValues } from './object_values';
 import type { ObjectDisplay } from './objects';
 import { segmentationLayerAt } from './objects';
@@ -52,7 +51,6 @@ interface DrawnType {
   colouring: Colouring | undefined;
   /** The column that the colours are of, to follow the time point. */
   column: { readonly name: string; readonly options: ColouringOptions } | undefined;
-  places: Promise<ObjectPlaces> | undefined;
 }
 
 /** How far from a dot the pointer still finds it, in screen pixels. */
@@ -90,7 +88,6 @@ export class ObjectLayers {
         densityFrom: Infinity,
         colouring: undefined,
         column: undefined,
-        places: undefined,
       };
     });
     for (const { near, far } of this.types) {
@@ -221,18 +218,7 @@ export class ObjectLayers {
       layer.setVisible(display.visible);
     }
     density?.layer.setVisible(display.visible);
-    void this.repaint(display);
-  }
-
-  /** Paints densities in the present colours, as soon as it is known where the objects lie. */
-  private async repaint(display: ObjectDisplay): Promise<void> {
-    const drawn = this.types.find((each) => each.display === display);
-    if (drawn?.density === undefined) return;
-    const { density, colouring } = drawn;
-    const places = colouring === undefined ? undefined : await this.places(drawn);
-    if (drawn.density === density && drawn.colouring === colouring) {
-      density.repaint({ colour: display.colour, colouring, places });
-    }
+    density?.repaint({ colour: display.colour, colouring });
   }
 
   private colour(drawn: DrawnType, colouring: Colouring | undefined): void {
@@ -246,7 +232,6 @@ export class ObjectLayers {
     drawn.far.setSource(null);
     if (drawn.density !== undefined) this.map.olMap.removeLayer(drawn.density.layer);
     drawn.density = undefined;
-    drawn.places = undefined;
   }
 
   private async fetch(drawn: DrawnType, layerId: string): Promise<void> {
@@ -272,7 +257,7 @@ export class ObjectLayers {
     drawn.near.setMaxResolution(Math.min(FAR, drawn.densityFrom));
     drawn.far.setMaxResolution(drawn.densityFrom);
     if (nDensities > 0) {
-      const paint = { colour: drawn.display.colour, colouring: undefined, places: undefined };
+      const paint = { colour: drawn.display.colour, colouring: drawn.colouring };
       drawn.density = new DensityTiles(
         map, api, experimentId, layerId, tiles, nDensities, paint, report,
       );
@@ -298,21 +283,5 @@ export class ObjectLayers {
     const { type, isStatic } = drawn.display;
     const tpoint = isStatic ? null : (this.plane?.tpoint ?? 0);
     return fetchValues(this.api, this.experimentId, type.id, column, tpoint);
-  }
-
-  private async places(drawn: DrawnType): Promise<ObjectPlaces | undefined> {
-    drawn.places ??= this.map.awaiting(
-      Promise.all([
-        this.values(drawn, 'metadata:centroid_x'),
-        this.values(drawn, 'metadata:centroid_y'),
-      ]).then(([x, y]) => new ObjectPlaces(x.ids, x.values, y.values)),
-    );
-    try {
-      return await drawn.places;
-    } catch (error) {
-      drawn.places = undefined;
-      this.onError?.(messageOf(error));
-      return undefined;
-    }
   }
 }

@@ -1,7 +1,8 @@
 /** One column for all objects of a type: numbers or classes by the ids of the objects. */
 
 import type { Api } from './api';
-import { experimentPath } from './api';
+import { experimentPath, layerPath } from './api';
+import { ObjectPlaces } from './object_places';
 
 export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
 
@@ -73,18 +74,26 @@ function numbersOf(buffer: ArrayBuffer, type: string, offset: number, length: nu
   }
 }
 
-/** Reads the server's plain form: a header that says where the arrays are. */
-export function parseValues(buffer: ArrayBuffer): ObjectValues {
+/** Reads columns of the server's plain form: a header that says where the arrays are. */
+function readColumns(buffer: ArrayBuffer, names: readonly string[]): [Numbers, Column][] {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length))) as Header;
-  const read = (name: string): [Numbers, Column] => {
+  return names.map((name) => {
     const column = header.columns.find((each) => each.name === name);
     if (column === undefined) throw new Error(`The server sent no ${name}.`);
     return [numbersOf(buffer, column.type, 4 + length + column.offset, header.n_rows), column];
-  };
-  const [ids] = read('mapobject_id');
-  const [values, { texts }] = read('value');
-  return new ObjectValues(Float64Array.from(ids), values, texts ?? null);
+  });
+}
+
+export function parseValues(buffer: ArrayBuffer): ObjectValues {
+  const [ids, value] = readColumns(buffer, ['mapobject_id', 'value']);
+  if (ids === undefined || value === undefined) throw new Error('The server sent no values.');
+  return new ObjectValues(Float64Array.from(ids[0]), value[0], value[1].texts ?? null);
+}
+
+export function parseCentroids(buffer: ArrayBuffer): ObjectPlaces {
+  const [ids, x, y] = readColumns(buffer, ['mapobject_id', 'x', 'y']).map(([numbers]) => numbers);
+  return new ObjectPlaces(ids ?? [], x ?? [], y ?? []);
 }
 
 /** Fetches a feature, a tool result or metadata, by its name, of all objects at a time point. */
@@ -99,4 +108,15 @@ export async function fetchValues(
   if (tpoint !== null) query.set('tpoint', String(tpoint));
   const path = `${experimentPath(experimentId)}/mapobject_types/${encodeURIComponent(typeId)}/values`;
   return parseValues(await api.bytes(`${path}?${query.toString()}`));
+}
+
+/** Fetches where all objects of a version of a segmentation layer lie. */
+export async function fetchCentroids(
+  api: Api,
+  experimentId: string,
+  layerId: string,
+  version: string,
+): Promise<ObjectPlaces> {
+  const path = `${layerPath(experimentId, layerId)}/centroids`;
+  return parseCentroids(await api.bytes(`${path}?version=${encodeURIComponent(version)}`));
 }
