@@ -3,7 +3,8 @@
 Importing this module completes ``Base.metadata``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -12,6 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.engine import Connection
 
 import tmlib.accounts.models
 import tmlib.db.counters
@@ -58,16 +60,32 @@ def downgrade(database: Database, revision: str) -> None:
 
 def _run(database: Database, action: Callable[[Config], None]) -> None:
     config = _config()
-    with (
-        database.engine.connect().execution_options(write=True) as connection,
-        connection.begin(),
-    ):
+    with _connection(database) as connection, connection.begin():
         if not database.is_sqlite:
             connection.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-            connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
+            connection.execute(text(f"SET LOCAL lock_timeout = {round(_LOCK_SECONDS * 1000)}"))
         config.attributes["connection"] = connection
         action(config)
+        if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            raise RuntimeError("The migration has left rows that refer to nothing.")
+
+
+@contextmanager
+def _connection(database: Database) -> Iterator[Connection]:
+    """A connection for migrations. On SQLite they may make tables anew that others refer to."""
+    with database.engine.connect().execution_options(write=True) as connection:
+        if not database.is_sqlite:
+            yield connection
+            return
+        # has no effect inside a transaction, which SQLAlchemy's own methods would begin
+        cursor = connection.connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        try:
+            yield connection
+        finally:
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.close()
 
 
 def current_revision(database: Database) -> str | None:

@@ -1,4 +1,4 @@
-"""Looks after jobs whose worker or whose message was lost, and after uploads that were given up.
+"""Looks after lost jobs, and after uploads that were given up and deletions that were begun.
 
 Every worker does this; the ledger sees to it that two of them do no harm.
 """
@@ -14,6 +14,7 @@ from tmlib.db.base import now
 from tmlib.settings import Settings
 from tmlib.uploads.resuming import remove_expired
 from tmlib.workflow import dispatch, engine, pools
+from tmlib.workflow.deletion import finish_deletions
 from workers.queue import CeleryQueue
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Recovery:
     def search(self) -> list[int]:
         """Find lost jobs and send them again, and fit what is handed out to the workers there are.
 
-        Uploads that nobody has resumed in time are removed.
+        Uploads that nobody has resumed in time are removed, and what was deleted.
         """
         database = Database.of(self._settings, Process.RECOVERY)
         try:
@@ -48,6 +49,9 @@ class Recovery:
             ]
             self._adjust(database)
             remove_expired(database, self._settings.data_dir)
+            # for half of the time at most, as lost jobs must not wait for it
+            seconds = self._settings.lease_seconds / 4
+            finish_deletions(database, self._settings.data_dir, seconds)
             return job_ids
         finally:
             database.close()

@@ -95,10 +95,10 @@ def is_schema_object(
 ) -> bool:
     """Whether a migration has to care for a table, index or foreign key.
 
-    Not for the R*Tree's own tables, the partitions of experiments, what PostGIS installs, and
-    the spatial index, which only PostgreSQL has.
+    Not for the R*Tree's own tables, the partitions of experiments, what PostGIS installs, the
+    spatial index, which only PostgreSQL has, and the foreign key that only its partitions have.
     """
-    if name == "ix_mapobject_segmentations_outline":
+    if name in ("ix_mapobject_segmentations_outline", "fk_mapobject_segmentations_mapobject"):
         return False
     if not reflected or compare_to is not None:
         return True

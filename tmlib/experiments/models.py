@@ -19,7 +19,7 @@ OWNED = "all, delete-orphan"
 
 # Numbers of these rows name folders and files: SQLite must not give those of deleted rows away
 # again, as PostgreSQL never does.
-_NEVER_REUSED = {"sqlite_autoincrement": True}
+NEVER_REUSED = {"sqlite_autoincrement": True}
 
 
 def _experiment_key() -> Mapped[int]:
@@ -31,11 +31,12 @@ class Experiment(Timestamps, Base):
 
     ``pixel_size`` is the width and height of a pixel in micrometres, if the metadata tells.
     ``map_height`` and ``map_width`` (pixels at full resolution) and ``map_levels`` (number of zoom
-    levels) are None until the map is made.
+    levels) are None until the map is made. One that was deleted has the time in ``deletion_due``
+    from which on it is to be removed.
     """
 
     __tablename__ = "experiments"
-    __table_args__ = (UniqueConstraint("user_id", "name"), _NEVER_REUSED)
+    __table_args__ = (UniqueConstraint("user_id", "name"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255))
@@ -52,6 +53,7 @@ class Experiment(Timestamps, Base):
     map_height: Mapped[int | None]
     map_width: Mapped[int | None]
     map_levels: Mapped[int | None]
+    deletion_due: Mapped[datetime | None] = mapped_column(index=True)
 
     user: Mapped[User] = relationship()
     plates: Mapped[list["Plate"]] = relationship(
@@ -77,7 +79,7 @@ class Plate(Timestamps, Base):
     """A multi-well plate."""
 
     __tablename__ = "plates"
-    __table_args__ = (UniqueConstraint("experiment_id", "name"), _NEVER_REUSED)
+    __table_args__ = (UniqueConstraint("experiment_id", "name"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = _experiment_key()
@@ -97,7 +99,7 @@ class Acquisition(Timestamps, Base):
     """What one run of the microscope wrote for a plate."""
 
     __tablename__ = "acquisitions"
-    __table_args__ = (UniqueConstraint("plate_id", "name"), _NEVER_REUSED)
+    __table_args__ = (UniqueConstraint("plate_id", "name"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = _experiment_key()
@@ -193,7 +195,7 @@ class Channel(Timestamps, Base):
     """A colour of light that was imaged; ``index`` is its place on the images' channel axis."""
 
     __tablename__ = "channels"
-    __table_args__ = (UniqueConstraint("experiment_id", "name"), _NEVER_REUSED)
+    __table_args__ = (UniqueConstraint("experiment_id", "name"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = _experiment_key()

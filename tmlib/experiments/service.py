@@ -1,20 +1,17 @@
 """Experiments: whose they are, who may see and change them, and how they come and go."""
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from tmlib import microscopes
 from tmlib.accounts.models import User
-from tmlib.db.partitions import create_partitions, drop_partitions
+from tmlib.db.partitions import create_partitions
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
 from tmlib.experiments.models import Experiment, ExperimentShare
-from tmlib.experiments.trash import Trash
-from tmlib.storage import ExperimentStorage
 
 Permission = Literal["read", "write", "owner"]
 
@@ -79,7 +76,7 @@ def list_experiments(
     offset: int = 0,
 ) -> list[Experiment]:
     """Experiments that a user owns or may see, or all of them, in the order of creation."""
-    query = select(Experiment) if user_id is None else _visible(user_id)
+    query = _present() if user_id is None else _visible(user_id)
     query = query.order_by(Experiment.id).limit(limit).offset(offset)
     if name is not None:
         query = query.where(Experiment.name == name)
@@ -105,7 +102,7 @@ def get_experiment(
     Forbidden
         If the user may do less with it than this.
     """
-    query = select(Experiment) if is_admin else _visible(user_id)
+    query = _present() if is_admin else _visible(user_id)
     experiment = session.scalar(
         query.where(Experiment.id == experiment_id).options(joinedload(Experiment.user))
     )
@@ -147,20 +144,6 @@ def update_experiment(
     if description is not None:
         experiment.description = description
     _flush_name(session, experiment.name)
-
-
-def delete_experiment(session: Session, data_dir: Path, experiment_id: int) -> Trash:
-    """Remove an experiment with everything that belongs to it.
-
-    Returns
-    -------
-    Trash
-        Its files, to be emptied once the transaction is committed.
-    """
-    drop_partitions(session, experiment_id)
-    session.execute(delete(Experiment).where(Experiment.id == experiment_id))
-    root = ExperimentStorage(data_dir, experiment_id).root
-    return Trash(root.parent, root)
 
 
 def list_shares(session: Session, experiment_id: int) -> list[tuple[str, bool]]:
@@ -247,7 +230,12 @@ def _visible(user_id: int) -> Select[Experiment]:
         )
         .exists()
     )
-    return select(Experiment).where(or_(Experiment.user_id == user_id, shared))
+    return _present().where(or_(Experiment.user_id == user_id, shared))
+
+
+def _present() -> Select[Experiment]:
+    """All experiments but those that were deleted."""
+    return select(Experiment).where(Experiment.deletion_due.is_(None))
 
 
 def _flush_name(session: Session, name: str) -> None:

@@ -8,10 +8,11 @@ from sqlalchemy import Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from tmlib.errors import BadInput, Conflict
+from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.objects.layer_index import index_files
 from tmlib.objects.models import (
+    DeletedMapobjectType,
     Feature,
     FeatureValueFile,
     Mapobject,
@@ -108,8 +109,15 @@ def ensure_layer(
 ) -> int:
     """Id of the segmentation layer of a type, which is created when there is none.
 
-    A new layer gets its zoom thresholds from the experiment's map, as far as that is known.
+    A new layer gets its zoom thresholds from the experiment's map, as far as that is known. The
+    type cannot be deleted until the transaction ends; no foreign key of its objects does that.
+
+    Raises
+    ------
+    NotFound
+        If it was deleted already.
     """
+    _lock_type(session, mapobject_type_id)
     layers = SegmentationLayer
     find = select(layers.id).where(
         layers.mapobject_type_id == mapobject_type_id,
@@ -141,6 +149,19 @@ def ensure_layer(
     }
     insert_missing(session, layers, [row])
     return session.scalars(find).one()
+
+
+def _lock_type(session: Session, mapobject_type_id: int) -> None:
+    lock = (
+        select(MapobjectType.id)
+        .where(MapobjectType.id == mapobject_type_id)
+        .with_for_update(key_share=True, read=True)
+    )
+    if session.scalar(lock) is None:
+        raise NotFound(
+            f"Object type {mapobject_type_id} was deleted while its objects were looked for: "
+            "do again what was to find them."
+        )
 
 
 def ensure_features(
@@ -228,9 +249,10 @@ def delete_types(session: Session, storage: ExperimentStorage, *, static: bool) 
 
 
 def delete_type(session: Session, storage: ExperimentStorage, type_id: int) -> list[Path]:
-    """Delete a type from the leaves up, so that no cascade has to look for single rows."""
-    experiment_id = storage.experiment_id
-    delete_objects(session, experiment_id, type_id)
+    """Delete a type with everything it owns; its objects are removed in portions afterwards."""
+    session.add(
+        DeletedMapobjectType(mapobject_type_id=type_id, experiment_id=storage.experiment_id)
+    )
     paths = session.scalars(
         delete(FeatureValueFile)
         .where(FeatureValueFile.mapobject_type_id == type_id)

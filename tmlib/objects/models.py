@@ -19,8 +19,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tmlib.db import Base
 from tmlib.db.base import BigId, now
+from tmlib.db.partitions import OUTLINE_KEY
 from tmlib.db.spatial import Geometry
-from tmlib.experiments.models import OWNED
+from tmlib.experiments.models import NEVER_REUSED, OWNED
 
 
 class MapobjectType(Base):
@@ -31,7 +32,7 @@ class MapobjectType(Base):
     """
 
     __tablename__ = "mapobject_types"
-    __table_args__ = (UniqueConstraint("experiment_id", "name"),)
+    __table_args__ = (UniqueConstraint("experiment_id", "name"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = mapped_column(
@@ -51,6 +52,17 @@ class MapobjectType(Base):
     )
 
 
+class DeletedMapobjectType(Base):
+    """A type that is gone, but whose objects are still to be removed."""
+
+    __tablename__ = "deleted_mapobject_types"
+
+    mapobject_type_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+
+
 class SegmentationLayer(Base):
     """The outlines of one mapobject type at one time point and plane; null for static types.
 
@@ -58,7 +70,7 @@ class SegmentationLayer(Base):
     """
 
     __tablename__ = "segmentation_layers"
-    __table_args__ = (UniqueConstraint("mapobject_type_id", "tpoint", "zplane"),)
+    __table_args__ = (UniqueConstraint("mapobject_type_id", "tpoint", "zplane"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = mapped_column(
@@ -94,7 +106,9 @@ class SegmentationChange(Base):
 class Mapobject(Base):
     """One object; ``ref_id`` is the site, well or plate that it lies in.
 
-    It goes with its experiment by way of its type; a second foreign key would only cost time.
+    Foreign keys to tables that experiments share would keep the objects of one from being
+    removed at once, see :mod:`tmlib.db.partitions`. So objects outlive their type until they
+    are removed, which is why its number is not given away again.
     """
 
     __tablename__ = "mapobjects"
@@ -105,9 +119,7 @@ class Mapobject(Base):
 
     experiment_id: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    mapobject_type_id: Mapped[int] = mapped_column(
-        ForeignKey("mapobject_types.id", ondelete="CASCADE")
-    )
+    mapobject_type_id: Mapped[int]
     ref_id: Mapped[int]
 
 
@@ -124,7 +136,7 @@ class MapobjectSegmentation(Base):
             ["experiment_id", "mapobject_id"],
             ["mapobjects.experiment_id", "mapobjects.id"],
             ondelete="CASCADE",
-            name="fk_mapobject_segmentations_mapobject",
+            name=OUTLINE_KEY,  # of each partition on PostgreSQL
         ),
         Index("ix_mapobject_segmentations_mapobject_id", "mapobject_id"),
         Index("ix_mapobject_segmentations_layer", "segmentation_layer_id", "mapobject_id"),
@@ -137,13 +149,7 @@ class MapobjectSegmentation(Base):
     experiment_id: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     mapobject_id: Mapped[int] = mapped_column(BigInteger)
-    segmentation_layer_id: Mapped[int] = mapped_column(
-        ForeignKey(
-            "segmentation_layers.id",
-            ondelete="CASCADE",
-            name="fk_mapobject_segmentations_layer",
-        )
-    )
+    segmentation_layer_id: Mapped[int]
     label: Mapped[int | None]
     is_border: Mapped[bool] = mapped_column(default=False)
     centroid_y: Mapped[float]

@@ -255,7 +255,7 @@ def record(session: Session, prepared: PreparedSiteObjects) -> list[Path]:
     Raises
     ------
     NotFound
-        If the site was deleted in the meantime.
+        If the site or the type was deleted in the meantime.
     """
     experiment_id = prepared.storage.experiment_id
     lock_site(session, experiment_id, prepared.site_id)
@@ -363,7 +363,8 @@ def insert_objects(
 ) -> None:
     """Insert objects with one segmentation each, in bulk; sequences have one entry per object.
 
-    The layer gets another version, also without objects, when those that it had were deleted.
+    The layer gets another version, also without objects, when those that it had were deleted. The
+    transaction keeps their type from being deleted, as :func:`ensure_layer` sees to.
     """
     note_change(session, layer_id)
     experiment_ids = [experiment_id] * len(mapobject_ids)

@@ -280,7 +280,7 @@ def _job_lines(
         )
         .join(Experiment, Experiment.id == Job.experiment_id)
         .join(Task, Task.id == Job.task_id)
-        .where(*conditions)
+        .where(*conditions, Experiment.deletion_due.is_(None))
         .order_by(Job.id.desc())
         .limit(limit)
     )

@@ -88,7 +88,11 @@ def workflows(
         )
         .join(Submission, Submission.id == Task.submission_id)
         .join(Experiment, Experiment.id == Submission.experiment_id)
-        .where(Task.submission_id.in_(latest), Task.kind == TaskKind.WORKFLOW)
+        .where(
+            Task.submission_id.in_(latest),
+            Task.kind == TaskKind.WORKFLOW,
+            Experiment.deletion_due.is_(None),
+        )
     )
     if ended_after is not None:
         query = query.where(or_(Task.finished_at.is_(None), Task.finished_at > ended_after))

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session, aliased
 
 from tmlib.db.base import now
+from tmlib.errors import NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.workflow.description import StageDescription, WorkflowDescription
 from tmlib.workflow.fingerprints import TO_BE_DONE, Verdict
@@ -27,10 +28,20 @@ _PHASE_TYPES = {
 
 
 def lock_experiment(session: Session, experiment_id: int) -> None:
-    """Let one submission of an experiment after the other through."""
-    session.execute(
-        select(Experiment.id).where(Experiment.id == experiment_id).with_for_update(key_share=True)
+    """Let one submission of an experiment after the other through.
+
+    Raises
+    ------
+    NotFound
+        If it was deleted.
+    """
+    lock = (
+        select(Experiment.id)
+        .where(Experiment.id == experiment_id, Experiment.deletion_due.is_(None))
+        .with_for_update(key_share=True)
     )
+    if session.scalar(lock) is None:
+        raise NotFound("The experiment was deleted.")
 
 
 def root(session: Session, submission_id: int, *, lock: bool = False) -> Task:

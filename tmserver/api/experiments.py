@@ -1,10 +1,10 @@
 """Experiments."""
 
-from contextlib import suppress
 from typing import Literal
 
-from tmlib.errors import BadInput, Forbidden, NotFound
+from tmlib.errors import BadInput, Forbidden
 from tmlib.experiments import models, service
+from tmlib.workflow import deletion
 from tmlib.workflow import service as workflow
 from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.routing import Routes
@@ -101,12 +101,11 @@ def update_experiment(access: ExperimentAccess, body: ExperimentChange) -> Messa
 
 @routes.delete("/api/experiments/<experiment_id>", permits="owner")
 def delete_experiment(access: ExperimentAccess) -> Message:
-    """Delete an experiment with all its files, images and objects; its workflow is killed."""
-    with suppress(NotFound):  # when nothing was ever submitted
-        workflow.kill(access.database, access.experiment_id)
-    with access.database.transaction() as session:
-        trash = service.delete_experiment(session, access.settings.data_dir, access.experiment_id)
-    trash.empty()
+    """Delete an experiment with all its files, images and objects; its workflow is killed.
+
+    It is out of sight at once. What is large is removed afterwards, piece by piece.
+    """
+    deletion.delete_experiment(access.database, access.settings, access.experiment_id)
     return Message()
 
 

@@ -13,7 +13,7 @@ from tmlib.experiments import layout
 from tmlib.experiments import models as experiments
 from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import delete_labels, rename_labels
-from tmlib.objects import feature_files, mapobject_types, models, service
+from tmlib.objects import deletion, feature_files, mapobject_types, models, service
 from tmlib.storage import check_file_name
 from tmlib.tools.service import label_files
 from tmserver.access import ExperimentAccess
@@ -25,6 +25,9 @@ routes = Routes("mapobject")
 
 _TYPES = "/api/experiments/<experiment_id>/mapobject_types"
 _TYPE = f"{_TYPES}/<mapobject_type_id>"
+
+# How long a request goes on with removing objects; the workers do the rest.
+_DELETION_SECONDS = 2
 
 
 class Feature(Schema):
@@ -139,6 +142,7 @@ def delete_mapobject_type(access: ExperimentAccess, mapobject_type_id: int) -> M
     with contextlib.suppress(BadInput):  # a name that no folder can have: there are no labels
         for field in fields:
             delete_labels(field, name)
+    deletion.finish(access.database, _DELETION_SECONDS)
     return Message()
 
 

@@ -78,7 +78,9 @@ def _find_experiments(session: Session, name: str) -> list[int]:
     meant = Experiment.name == name
     if name.isdecimal():
         meant = meant | (Experiment.id == int(name))
-    found = list(session.scalars(select(Experiment.id).where(meant)))
+    found = list(
+        session.scalars(select(Experiment.id).where(meant, Experiment.deletion_due.is_(None)))
+    )
     if not found:
         raise NotFound(f'There is no experiment "{name}": `tm status --all` lists them.')
     return found

@@ -2,13 +2,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
 
 from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
 from tmlib.experiments import plates, service
-from tmlib.experiments.models import Acquisition, Experiment, Plate
 from tmlib.storage import ExperimentStorage
 
 
@@ -93,30 +91,6 @@ def test_lists_can_be_cut(database: Database, owner: int) -> None:
     assert [one.id for one in page] == ids[1:2]
     assert [one.id for one in rest] == ids[1:]
     assert [one.id for one in named] == ids[2:]
-
-
-def test_deleting_leaves_neither_rows_nor_partitions_nor_files(
-    database: Database, owner: int, tmp_path: Path
-) -> None:
-    experiment_id = add_experiment(database, owner)
-    with database.transaction() as session:
-        plate = plates.create_plate(session, experiment_id, "P")
-        plates.create_acquisition(session, experiment_id, plate.id, "A")
-    root = ExperimentStorage(tmp_path, experiment_id).root
-    (root / "plates").mkdir(parents=True)
-    (root / "plates" / "file").write_bytes(b"x")
-    with database.transaction() as session:
-        trash = service.delete_experiment(session, tmp_path, experiment_id)
-    assert not root.exists()
-    trash.empty()
-    assert list(root.parent.iterdir()) == []
-    with database.session() as session:
-        for table in (Experiment, Plate, Acquisition):
-            assert session.scalar(select(func.count()).select_from(table)) == 0
-        if not database.is_sqlite:
-            partition = text("SELECT to_regclass(:name)")
-            name = f"mapobjects_{experiment_id}"
-            assert session.scalar(partition, {"name": name}) is None
 
 
 def test_files_of_a_deleted_plate_are_not_those_of_the_next(

@@ -7,23 +7,24 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from sqlalchemy import delete, func, inspect, select, table
+from sqlalchemy import delete, func, select, table
 
 from tests.tmlib.objects.conftest import HEIGHT, WIDTH, Laboratory, crowd, label_image, measure
 from tmlib import schema
 from tmlib.db import Database
-from tmlib.db.partitions import drop_partitions
 from tmlib.db.spatial import RTREE
 from tmlib.errors import BadInput, Conflict, NotFound
-from tmlib.experiments.models import Experiment, Site
-from tmlib.objects import feature_files
+from tmlib.experiments.models import Site
+from tmlib.objects import deletion, feature_files
 from tmlib.objects.mapobject_types import (
+    delete_type,
     delete_types,
     ensure_mapobject_type,
     set_zoom_thresholds,
     zoom_thresholds,
 )
 from tmlib.objects.models import (
+    DeletedMapobjectType,
     Feature,
     FeatureValueFile,
     Mapobject,
@@ -32,10 +33,12 @@ from tmlib.objects.models import (
     SegmentationLayer,
 )
 from tmlib.objects.recording import prepare_site_objects, record
+from tmlib.objects.service import count_objects
 from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
 from tmlib.storage import ExperimentStorage
 
 OWNED = (
+    DeletedMapobjectType,
     MapobjectType,
     SegmentationLayer,
     Feature,
@@ -274,33 +277,29 @@ def test_deleting_segmented_types_keeps_static_ones(laboratory: Laboratory) -> N
     with laboratory.database.transaction() as session:
         outdated = delete_types(session, laboratory.storage, static=False)
     assert sorted(outdated) == laboratory.files()
+    deletion.finish(laboratory.database, 60)
     found = counts(laboratory.database)
     assert (found["mapobject_types"], found["mapobjects"]) == (3, 3)
     assert found["mapobject_segmentations"] == found.get(RTREE, 3) == 3
     assert found["feature_value_files"] == found["features"] == 0
     with laboratory.database.transaction() as session:
         delete_types(session, laboratory.storage, static=True)
+    deletion.finish(laboratory.database, 60)
     assert set(counts(laboratory.database).values()) == {0}
 
 
-def test_objects_go_with_their_experiment(laboratory: Laboratory) -> None:
+def test_objects_of_a_deleted_type_are_neither_seen_nor_recorded(laboratory: Laboratory) -> None:
     laboratory.record(0, crowd(0))
     with laboratory.database.transaction() as session:
-        drop_partitions(session, laboratory.experiment_id)
-        session.execute(delete(Experiment).where(Experiment.id == laboratory.experiment_id))
-    assert set(counts(laboratory.database).values()) == {0}
-    assert not [
-        name
-        for name in inspect(laboratory.database.engine).get_table_names()
-        if name.startswith("mapobject") and name.endswith(f"_{laboratory.experiment_id}")
-    ]
-
-
-def test_objects_go_with_their_type(laboratory: Laboratory) -> None:
-    laboratory.record(0, crowd(0))
-    with laboratory.database.transaction() as session:
-        session.execute(delete(MapobjectType).where(MapobjectType.id == laboratory.type_id()))
-    assert set(counts(laboratory.database).values()) == {0}
+        delete_type(session, laboratory.storage, laboratory.type_id())
+    with laboratory.database.session() as session:
+        assert count_objects(session, laboratory.experiment_id) == {}
+    with pytest.raises(NotFound, match="was deleted while its objects were looked for"):
+        laboratory.record(1, crowd(1))
+    deleted_id = laboratory.types.pop("Cells")
+    assert laboratory.type_id() > deleted_id
+    with laboratory.database.session() as session:
+        assert count_objects(session, laboratory.experiment_id) == {"Cells": 0}
 
 
 def test_static_objects_lie_just_inside_their_rectangles(laboratory: Laboratory) -> None:

@@ -1,0 +1,260 @@
+"""Deleting experiments: seen by nobody at once, nothing left in the end, nobody held up."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from sqlalchemy import inspect, select, text
+
+from tests.services import rows
+from tests.services.rows import PARENTS
+from tmlib.accounts.models import User
+from tmlib.db import Base, Database
+from tmlib.db.base import now
+from tmlib.db.counters import reserve
+from tmlib.db.spatial import RTREE
+from tmlib.errors import NotFound
+from tmlib.experiments import deletion as experiments
+from tmlib.experiments import service
+from tmlib.experiments.models import Experiment
+from tmlib.objects.mapobject_types import delete_type, ensure_layer, ensure_mapobject_type
+from tmlib.objects.models import Mapobject
+from tmlib.objects.recording import insert_objects
+from tmlib.settings import Settings
+from tmlib.storage import ExperimentStorage
+from tmlib.workflow import deletion, tree
+from tmlib.workflow.models import Job, State, Task
+
+
+def owned_tables() -> set[str]:
+    """Tables whose rows belong to an experiment, by whatever way."""
+    found = {"experiments", RTREE, *PARENTS}
+    for table in Base.metadata.sorted_tables:
+        if found & {key.column.table.name for key in table.foreign_keys}:
+            found.add(table.name)
+    return found
+
+
+def create(database: Database, name: str) -> int:
+    with database.transaction() as session:
+        user = session.scalar(select(User))
+        if user is None:
+            user = User(name="ada", email="ada@lab.example", password_hash="-")
+            session.add(user)
+            session.flush()
+        return service.create_experiment(
+            session, user.id, name=name, microscope_type="cellvoyager", plate_format=96
+        ).id
+
+
+def add_objects(database: Database, experiment_id: int, n: int) -> int:
+    """Objects of a type of their own, whose number is returned."""
+    with database.transaction() as session:
+        type_id = ensure_mapobject_type(session, experiment_id, f"Cells {now()}", "Site")
+        insert_objects(
+            session,
+            experiment_id=experiment_id,
+            mapobject_type_id=type_id,
+            layer_id=ensure_layer(session, type_id, 0, 0, as_polygons=True),
+            ref_ids=[1] * n,
+            mapobject_ids=reserve(session, n, "mapobjects"),
+            segmentation_ids=reserve(session, n, "mapobject_segmentations"),
+            labels=list(range(1, n + 1)),
+            is_border=[False] * n,
+            centroids=np.zeros((n, 2)),
+            geometries=np.full(n, shapely.box(0, 0, 1, 1), dtype=object),
+        )
+    return type_id
+
+
+def count(database: Database, experiment_id: int) -> int:
+    with database.session() as session:
+        query = select(Mapobject.id).where(Mapobject.experiment_id == experiment_id)
+        return len(session.scalars(query).all())
+
+
+def assert_nothing_is_left(database: Database, data_dir: Path) -> None:
+    left = {table for table, found in rows.content(database).items() if found}
+    assert not left & owned_tables()
+    names = inspect(database.engine).get_table_names()
+    assert not [name for name in names if name.startswith("mapobject") and name[-1].isdigit()]
+    assert not ExperimentStorage(data_dir, 1).root.exists()
+
+
+@pytest.fixture
+def full(database: Database, settings: Settings) -> int:
+    """Experiment 1, which has a row in each table, objects and files."""
+    experiment_id = create(database, "screen")
+    add_objects(database, experiment_id, 50)
+    rows.fill(database)
+    root = ExperimentStorage(settings.data_dir, experiment_id).root
+    for folder in (root / "plates" / "a", root / "mosaics"):
+        folder.mkdir(parents=True)
+        for number in range(3):
+            (folder / f"{number}").write_bytes(b"x")
+    return experiment_id
+
+
+def test_nothing_is_left(database: Database, settings: Settings, full: int) -> None:
+    deletion.delete_experiment(database, settings, full)
+    deletion.finish_deletions(database, settings.data_dir, 60)
+    assert_nothing_is_left(database, settings.data_dir)
+
+
+def test_it_is_out_of_sight_at_once_and_its_name_is_free(
+    database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "_SECONDS", 0)
+    deletion.delete_experiment(database, settings, full)
+    with database.session() as session:
+        assert session.get(Experiment, full) is not None
+        assert service.list_experiments(session, None) == []
+        with pytest.raises(NotFound):
+            service.get_experiment(session, 1, full, "read", is_admin=True)
+        with pytest.raises(NotFound):
+            tree.lock_experiment(session, full)
+    other = create(database, "screen")
+    with pytest.raises(NotFound):
+        deletion.delete_experiment(database, settings, full)
+    deletion.finish_deletions(database, settings.data_dir, 60)
+    with database.session() as session:
+        assert session.scalars(select(Experiment.id)).all() == [other]
+
+
+def test_files_of_jobs_that_still_run_are_waited_for(
+    database: Database, settings: Settings, full: int
+) -> None:
+    with database.transaction() as session:
+        session.scalars(select(Job)).one().state = State.RUNNING
+        session.scalars(select(Task)).one().state = State.RUNNING
+    deletion.delete_experiment(database, settings, full)
+    with database.session() as session:
+        assert session.scalars(select(Job.state)).one() is State.TERMINATED
+    storage = ExperimentStorage(settings.data_dir, full)
+    assert (storage.root / "mosaics" / "1").exists()
+    with database.transaction() as session:  # the lease has passed
+        experiments.hide(session, full, now())
+    deletion.finish_deletions(database, settings.data_dir, 60)
+    assert_nothing_is_left(database, settings.data_dir)
+
+
+@pytest.mark.parametrize("pieces", [1, 4, 12, 20])
+def test_another_process_finishes_what_one_that_was_killed_began(
+    database: Database,
+    settings: Settings,
+    full: int,
+    pieces: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with database.transaction() as session:
+        experiments.hide(session, full, now())
+    database.close()
+    child = os.fork()
+    if child == 0:
+        remove = experiments._remove
+
+        def cut_short(*arguments: object) -> Iterator[None]:
+            for number, _ in enumerate(remove(*arguments), start=1):
+                if number == pieces:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                yield
+
+        experiments._remove = cut_short
+        experiments.finish(database, settings.data_dir, 60)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    deletion.finish_deletions(database, settings.data_dir, 60)
+    with database.session() as session:  # another takes over only when the first must be dead
+        assert session.get(Experiment, full) is not None
+    with database.transaction() as session:
+        experiments.hide(session, full, now())
+    deletion.finish_deletions(database, settings.data_dir, 60)
+    assert_nothing_is_left(database, settings.data_dir)
+
+
+def test_many_rows_are_deleted_in_portions(
+    database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "_PORTION", 7)
+    monkeypatch.setattr(experiments, "_PAUSE_SECONDS", 0)
+    deletion.delete_experiment(database, settings, full)
+    deletion.finish_deletions(database, settings.data_dir, 60)
+    assert_nothing_is_left(database, settings.data_dir)
+
+
+def test_objects_of_a_deleted_type_are_removed_in_portions(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion.objects, "_PORTION", 7)
+    monkeypatch.setattr(deletion.objects, "_PAUSE_SECONDS", 0)
+    experiment_id = create(database, "screen")
+    type_id = add_objects(database, experiment_id, 20)
+    add_objects(database, experiment_id, 5)
+    with database.transaction() as session:
+        delete_type(session, ExperimentStorage(settings.data_dir, experiment_id), type_id)
+    deletion.finish_deletions(database, settings.data_dir, 0)
+    assert count(database, experiment_id) == 18
+    deletion.finish_deletions(database, settings.data_dir, 60)
+    assert count(database, experiment_id) == 5
+    assert not rows.content(database)["deleted_mapobject_types"]
+
+
+@pytest.fixture
+def reading(database: Database) -> Iterator[tuple[int, int]]:
+    """Two experiments with objects; somebody has a statement running that reads those of both."""
+    first, second = create(database, "first"), create(database, "second")
+    for experiment_id in (first, second):
+        add_objects(database, experiment_id, 20)
+    with database.session() as reader:
+        reader.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        reader.execute(
+            text(
+                "SELECT id FROM mapobject_segmentations JOIN mapobjects USING (experiment_id, id) "
+                "WHERE experiment_id = :id"
+            ),
+            {"id": second},
+        ).all()
+        yield first, second
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_others_go_on_while_somebody_reads_for_long(
+    database: Database,
+    settings: Settings,
+    reading: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = reading
+    monkeypatch.setattr(experiments, "_DETACH_SECONDS", 0.3)
+    deletion.delete_experiment(database, settings, first)
+    assert count(database, first) == 0
+    with database.session() as session:  # the empty partition waits
+        assert session.get(Experiment, first) is not None
+        pending = text("SELECT count(*) FROM pg_inherits WHERE inhdetachpending")
+        assert session.scalar(pending) == 1
+    with database.transaction() as session:
+        session.execute(text("SET LOCAL lock_timeout = '1s'"))
+        assert service.list_experiments(session, None)[0].id == second
+    add_objects(database, second, 5)
+    third = create(database, "third")
+    add_objects(database, third, 5)
+    assert (count(database, second), count(database, third)) == (25, 5)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_deletion_goes_on_when_the_reader_has_ended(
+    database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "_DETACH_SECONDS", 0.1)
+    with database.session() as reader:
+        reader.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        reader.execute(text("SELECT count(*) FROM mapobjects")).all()
+        deletion.delete_experiment(database, settings, full)
+    with database.transaction() as session:
+        experiments.hide(session, full, now())
+    deletion.finish_deletions(database, settings.data_dir, 60)
+    assert_nothing_is_left(database, settings.data_dir)
