@@ -1,8 +1,19 @@
 """Objects that were found in the images: types, features, outlines."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tmclient.resources import Resource, Resources
+
+Region = tuple[float, float, float, float] | Sequence[tuple[float, float]]
+
+
+def _region_query(region: Region) -> dict[str, Any]:
+    first, *others = region
+    if isinstance(first, Sequence):
+        return {"polygon": " ".join(f"{x:.6f},{y:.6f}" for x, y in region)}  # type: ignore[misc] # corners
+    sides = ("min_x", "min_y", "max_x", "max_y")
+    return dict(zip(sides, (first, *others), strict=True))
 
 
 class Mapobjects(Resources):
@@ -77,6 +88,62 @@ class Mapobjects(Resources):
         """The objects of a tile, each with what a tool has said of it as its ``label``."""
         where = {"x": x, "y": y, "z": z, "result_id": result_id}
         return self._tile("segmentation_layers", layer_id, "labeled_tiles", **where)
+
+    def find_mapobjects_at(self, layer_id: str, *, x: float, y: float) -> list[Resource]:
+        """The objects of a segmentation layer that cover a point of the map.
+
+        Coordinates of this and the next methods are pixels of the map, y downwards. Each object
+        has its ``id``, ``label``, centroid ``x`` and ``y``, and the ``box`` around its outline.
+        """
+        found: list[Resource] = self.connection.get(self._objects_path(layer_id, "at"), x=x, y=y)
+        return found
+
+    def find_nearest_mapobjects(
+        self,
+        layer_id: str,
+        *,
+        x: float,
+        y: float,
+        limit: int = 10,
+        max_distance: float | None = None,
+    ) -> list[Resource]:
+        """The objects that are nearest to a point, the nearest first, with their ``distance``."""
+        found: list[Resource] = self.connection.get(
+            self._objects_path(layer_id, "nearest"),
+            x=x,
+            y=y,
+            limit=limit,
+            max_distance=max_distance,
+        )
+        return found
+
+    def iterate_mapobjects_within(
+        self, layer_id: str, region: Region, *, page_size: int = 1000
+    ) -> Iterator[Resource]:
+        """The objects that touch a region, fetched page by page.
+
+        `region` is a rectangle ``(min_x, min_y, max_x, max_y)``, or a list of the ``(x, y)`` of
+        at most 300 corners.
+        """
+        query = _region_query(region)
+        cursor = None
+        while True:
+            page = self.connection.get(
+                self._objects_path(layer_id, "within"), **query, limit=page_size, cursor=cursor
+            )
+            yield from page["objects"]
+            cursor = page["cursor"]
+            if cursor is None:
+                return
+
+    def count_mapobjects_within(self, layer_id: str, region: Region) -> int:
+        """How many objects touch a region."""
+        path = self._objects_path(layer_id, "count")
+        count: int = self.connection.get(path, **_region_query(region))["count"]
+        return count
+
+    def _objects_path(self, layer_id: str, question: str) -> str:
+        return self._path("segmentation_layers", layer_id, "mapobjects", question)
 
     def _tile(self, *parts: str, **parameters: Any) -> dict[str, Any]:
         tile: dict[str, Any] = self.connection.request(

@@ -79,3 +79,31 @@ def test_columns_and_their_distribution(server: ScriptedServer, client: TmClient
     assert client.get_table_columns("Cells") == [{"name": "Area"}]
     assert client.get_distribution("Cells", "Area", 20) == {}
     assert query_of(server.requests[-1].path) == {"column": "Area", "bins": "20"}
+
+
+def test_objects_at_places(server: ScriptedServer, client: TmClient) -> None:
+    one, other = {"id": 1, "x": 2.0}, {"id": 3, "x": 4.0}
+    server.script(
+        EXPERIMENT,
+        Answer({"data": [one]}),
+        Answer({"data": [one, other]}),
+        Answer({"data": {"objects": [one], "cursor": "MQ=="}}),
+        Answer({"data": {"objects": [other], "cursor": None}}),
+        Answer({"data": {"count": 2}}),
+    )
+    assert client.find_mapobjects_at("Mg==", x=1.5, y=2) == [one]
+    assert client.find_nearest_mapobjects("Mg==", x=1, y=2, limit=2) == [one, other]
+    assert list(client.iterate_mapobjects_within("Mg==", (0, 0, 9, 9), page_size=1)) == [one, other]
+    assert client.count_mapobjects_within("Mg==", [(0, 0), (9, 0), (0, 9.5)]) == 2
+    queries = [query_of(request.path) for request in server.requests[1:]]
+    rectangle = {"min_x": "0", "min_y": "0", "max_x": "9", "max_y": "9", "limit": "1"}
+    assert queries == [
+        {"x": "1.5", "y": "2"},
+        {"x": "1", "y": "2", "limit": "2"},
+        rectangle,
+        rectangle | {"cursor": "MQ=="},
+        {"polygon": "0.000000,0.000000 9.000000,0.000000 0.000000,9.500000"},
+    ]
+    assert server.requests[1].path.startswith(
+        "/api/experiments/MQ==/segmentation_layers/Mg==/mapobjects/at?"
+    )
