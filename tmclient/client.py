@@ -11,7 +11,7 @@ from tmclient.exhibition import Exhibition
 from tmclient.experiments import Experiments
 from tmclient.files import MicroscopeFiles
 from tmclient.login import Login
-from tmclient.object_tables import ObjectTables
+from tmclient.object_files import ObjectFiles
 from tmclient.sharing import Sharing
 from tmclient.tools import Tools
 from tmclient.values import Values
@@ -23,7 +23,7 @@ class TmClient(
     MicroscopeFiles,
     Channels,
     Exhibition,
-    ObjectTables,
+    ObjectFiles,
     Values,
     Workflows,
     Tools,

@@ -11,6 +11,7 @@ from tmclient.commands.experiments import acquisition, channel, experiment, plat
 from tmclient.commands.files import microscope_file
 from tmclient.commands.images import channel_image, segmentation, tile
 from tmclient.commands.mapobjects import mapobject
+from tmclient.commands.object_tables import object_table
 from tmclient.commands.objects import feature, feature_values, object_type
 from tmclient.commands.places import EXISTING_FILE
 from tmclient.commands.session import ClientSession
@@ -108,6 +109,7 @@ for command in (
     mapobject,
     feature,
     feature_values,
+    object_table,
     segmentation,
     workflow,
     jtproject,

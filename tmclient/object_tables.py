@@ -90,7 +90,7 @@ class ObjectTables(Mapobjects):
             With status 409 if the values change meanwhile.
         """
         path = self._type_path(mapobject_type_name, "table")
-        query = _chosen(selection, filters) | {
+        query = chosen(selection, filters) | {
             "columns": None if columns is None else json.dumps(list(columns)),
             "sort": json.dumps(list(sort)) if sort else None,
             "limit": page_size,
@@ -134,7 +134,7 @@ class ObjectTables(Mapobjects):
         import pandas as pd
 
         path = self._type_path(mapobject_type_name, "table", "groups")
-        query = _chosen(selection, filters) | {
+        query = chosen(selection, filters) | {
             "columns": json.dumps(list(columns)),
             "by": json.dumps(list(by)),
             "quantiles": json.dumps(list(quantiles)),
@@ -165,7 +165,7 @@ class ObjectTables(Mapobjects):
         """Statistics of a column with its ``histogram``, or how often each of its texts occurs."""
         path = self._type_path(mapobject_type_name, "table", "distribution")
         found: Resource = self.connection.get(
-            path, **_chosen(selection, filters), column=column, bins=bins
+            path, **chosen(selection, filters), column=column, bins=bins
         )
         return found
 
@@ -183,7 +183,7 @@ class ObjectTables(Mapobjects):
                 ) from error
 
 
-def _chosen(selection: Selection | None, filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def chosen(selection: Selection | None, filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What is sent to say which objects are meant."""
     chosen = json.dumps(list(filters)) if filters else None
     return (selection or Selection()).parameters() | {"filter": chosen}

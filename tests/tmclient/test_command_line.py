@@ -122,6 +122,39 @@ def test_tables_are_written(
         assert file.read_text().startswith("mapobject_id,")
 
 
+def test_the_table_of_all_objects(
+    tm_client: TmClientCommand, of: tuple[str, str], tmp_path: Path
+) -> None:
+    nuclei = ("-o", "Nuclei")
+
+    def table(*words: object, exit_code: int = 0) -> Result:
+        return tm_client("object-table", *of, *words, exit_code=exit_code)
+
+    assert "Morphology_Area" in table("ls", *nuclei).output
+    area = ("-c", "Morphology_Area")
+    sort = ("--sort", "Morphology_Area", "--descending", "-n", 3)
+    rows = table("download", *nuclei, "-c", "mapobject_id", *area, *sort).output.split()
+    values = [float(row.split(",")[1]) for row in rows[1:]]
+    assert rows[0] == "mapobject_id,Morphology_Area"
+    assert len(values) == 3
+    assert values == sorted(values, reverse=True)
+    largest = ("--where", "Morphology_Area", values[0], "inf")
+    groups = table("groups", *nuclei, *area, "--by", "plate", *largest).output.split("\n")
+    assert groups[0].startswith("plate_name,n_objects,column,count,missing,mean")
+    assert groups[1].startswith("p 1,1,Morphology_Area,1,0,")
+    assert "--column" in table("groups", *nuclei, exit_code=1).stderr
+    for form, ending in (("geojson", ".geojson"), ("h5ad", ".h5ad"), ("ome-zarr", ".zip")):
+        place = ("-p", "p 1", "--directory", tmp_path)
+        file = table("export", *nuclei, "--format", form, *place).output.strip()
+        assert file.endswith(ending)
+        assert Path(file).stat().st_size > 1000
+    assert "--plate" in table("export", *nuclei, "--format", "ome-zarr", exit_code=1).stderr
+    [outlines] = tmp_path.glob("*.geojson")
+    copies = ("-o", "Copies of nuclei", "--filename", outlines)
+    assert "0 were cut" in table("import", *copies).output
+    tm_client("object-type", *of, "rm", "-n", "Copies of nuclei")
+
+
 def test_images_and_labels_are_written(
     tm_client: TmClientCommand, of: tuple[str, str], tmp_path: Path
 ) -> None:
