@@ -18,6 +18,8 @@ _COMMANDS = (
     "status",
     "jobs",
     "logs",
+    "retry",
+    "kill",
     "drain",
     "slurm",
     "db",

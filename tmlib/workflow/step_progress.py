@@ -34,6 +34,7 @@ class StepProgress:
     waiting: int
     running: int
     done: int
+    skipped: int
     failed: int
     percent_done: float
     per_minute: float | None
@@ -88,6 +89,7 @@ def _progress(
         waiting=max(0, waiting),
         running=running if at_work else 0,
         done=sum(phase.n_done - phase.n_failed for phase in phases),
+        skipped=sum(phase.n_skipped for phase in phases),
         failed=sum(phase.n_failed for phase in phases),
         percent_done=100.0 * done_ratio(step, children),
         per_minute=sum(rates) or None,

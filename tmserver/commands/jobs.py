@@ -3,15 +3,12 @@
 from dataclasses import asdict
 
 import click
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
-from tmlib.errors import NotFound
-from tmlib.experiments.models import Experiment
 from tmlib.workflow import overview
 from tmlib.workflow.fingerprints import NOT_DONE_BEFORE
 from tmlib.workflow.overview import JobLine, Standing
+from tmserver.commands.experiments import find_experiments
 from tmserver.commands.output import duration, print_json, print_table
 from tmserver.commands.user import open_database
 
@@ -49,7 +46,9 @@ def jobs(
         found = overview.find_jobs(
             session,
             now(),
-            experiment_ids=None if experiment is None else _find_experiments(session, experiment),
+            experiment_ids=None
+            if experiment is None
+            else [found.id for found in find_experiments(session, experiment)],
             state=standing,
             step=step,
             limit=limit + 1,
@@ -65,25 +64,6 @@ def jobs(
     )
     if len(found) > limit:
         click.echo(f"These are the latest {limit}: --limit shows more.")
-
-
-def _find_experiments(session: Session, name: str) -> list[int]:
-    """Numbers of the experiments that a name, which several users may have given, or number means.
-
-    Raises
-    ------
-    NotFound
-        If there is none.
-    """
-    meant = Experiment.name == name
-    if name.isdecimal():
-        meant = meant | (Experiment.id == int(name))
-    found = list(
-        session.scalars(select(Experiment.id).where(meant, Experiment.deletion_due.is_(None)))
-    )
-    if not found:
-        raise NotFound(f'There is no experiment "{name}": `tm status --all` lists them.')
-    return found
 
 
 def _row(job: JobLine) -> tuple[object, ...]:

@@ -31,7 +31,10 @@ _Time = Annotated[datetime, Field(examples=["2024-03-14T09:30:00Z"])]
 
 
 class JobEntry(Schema):
-    """One job in a list. ``seconds`` is how long it took; while it runs ``started_at`` tells."""
+    """One job in a list. ``seconds`` is how long it took; while it runs ``started_at`` tells.
+
+    It is ``skipped`` if what it made earlier still stands, else ``reason`` says why it is done.
+    """
 
     id: Id
     experiment_id: Id
@@ -46,6 +49,8 @@ class JobEntry(Schema):
     finished_at: _Time | None
     seconds: Annotated[float, _rounded(1)] | None = Field(examples=[12.5])
     memory_mb: int | None = Field(examples=[812])
+    skipped: bool = Field(examples=[False])
+    reason: str | None = Field(examples=[None])
     error: str | None = Field(examples=['The file "a.png" is truncated: send it again.'])
 
 
@@ -80,6 +85,7 @@ class WorkflowEntry(Schema):
     waiting: int = Field(examples=[960])
     running: int = Field(examples=[48])
     done: int = Field(examples=[2304])
+    skipped: int = Field(examples=[0])
     failed: int = Field(examples=[1])
     per_minute: Annotated[float, _rounded(1)] | None = Field(examples=[310.5])
     seconds_left: _Seconds | None
@@ -109,6 +115,7 @@ class StepEntry(Schema):
     waiting: int = Field(examples=[960])
     running: int = Field(examples=[48])
     done: int = Field(examples=[2304])
+    skipped: int = Field(examples=[0])
     failed: int = Field(examples=[1])
     percent_done: Annotated[float, _rounded(2)] = Field(examples=[70.25])
     per_minute: Annotated[float, _rounded(1)] | None = Field(examples=[310.5])

@@ -15,6 +15,7 @@ import pytest
 from tests.services.ledger import experiment
 from tests.services.redis import running_redis
 from tests.tmserver.commands.conftest import Tm
+from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
@@ -204,6 +205,60 @@ def test_logs_follow_a_job_until_it_has_ended(
     stdout, stderr = following.communicate(timeout=60)
     assert (following.returncode, stdout) == (0, "all is well\n")
     assert "done on node1" in stderr
+
+
+def test_what_failed_is_retried(
+    tm: Tm, database: Database, job_ids: list[int], queue: CeleryQueue
+) -> None:
+    assert "still running" in tm("retry", "screen").stderr
+    fail(database, job_ids[0])
+    for job_id in job_ids[1:]:
+        end(database, take(database, job_id), Outcome(0))
+    assert read_json(tm, "jobs", "--state", "running") == {"jobs": [], "has_more": False}
+    n_messages = queue.depth()
+    workflow = read_json(tm, "retry", "screen")
+    assert (workflow["experiment"], workflow["waiting"], workflow["failed"]) == ("screen", 1, 0)
+    assert queue.depth() == n_messages + 1
+    [waiting] = read_json(tm, "jobs", "--state", "waiting")["jobs"]
+    assert waiting["id"] == job_ids[0]
+
+
+def test_a_workflow_is_killed_when_the_operator_is_sure(
+    tm: Tm, database: Database, experiment: Experiment, job_ids: list[int]
+) -> None:
+    take(database, job_ids[0])
+    refused = tm("kill", "screen")
+    assert refused.exit_code == 1
+    assert "of which 1 jobs run?" in refused.output
+    assert len(read_json(tm, "jobs", "--state", "running")["jobs"]) == 1
+    result = tm("kill", str(experiment.id), "--yes")
+    assert (result.exit_code, result.stdout) == (0, "Workflow 1 of screen is killed.\n")
+    assert "is running" in tm("kill", "screen", "--yes").stderr
+    shown = tm("retry", "screen")
+    assert shown.stdout.startswith("Workflow 1 of screen goes on with 3 jobs")
+    assert read_json(tm, "kill", "screen")["state"] == "killed"
+
+
+def test_an_experiment_that_could_be_several_is_named_by_its_number(
+    tm: Tm, database: Database, experiment: Experiment, queue: CeleryQueue
+) -> None:
+    with database.transaction() as session:
+        other = User(name="bob", email="bob@example.org", password_hash="-")
+        session.add(other)
+        session.flush()
+        columns = {"microscope_type": "cellvoyager", "workflow_type": "canonical"}
+        more = {"plate_format": 96, "plate_acquisition_mode": "basic"}
+        session.add(Experiment(name="screen", user_id=other.id, **columns, **more))
+    for command in ("retry", "kill"):
+        assert "several" in tm(command, "screen").stderr
+        assert tm(command, str(experiment.id)).exit_code == 1
+        assert "no experiment" in tm(command, "nothing").stderr
+
+
+def test_retry_says_that_there_is_nobody_to_send_jobs_to(
+    tm: Tm, database: Database, experiment: Experiment
+) -> None:
+    assert "TM_BROKER_URL" in tm("retry", "screen").stderr
 
 
 def test_a_terminal_gets_plain_lines_that_fit(

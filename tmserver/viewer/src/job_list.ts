@@ -27,6 +27,7 @@ export function jobEntry(api: OperationsApi, job: Job, withExperiment: boolean):
     job.host ?? '',
     seconds === null ? '' : formatDuration(seconds),
     job.memory_mb == null ? '' : formatMegabytes(job.memory_mb),
+    job.skipped ? 'skipped' : '',
     job.attempt > 1 ? `attempt ${job.attempt}` : '',
   ];
   const parts = [

@@ -68,7 +68,7 @@ class LogDialog {
         'header',
         {},
         element('div', { class: 'row' }, pill.element, element('h1', {}, job.name), close),
-        element('p', { class: 'hint' }, [job.experiment, job.host ?? ''].filter(Boolean).join(' · ')),
+        element('p', { class: 'hint' }, [job.experiment, job.host, job.reason].filter(Boolean).join(' · ')),
         element('p', { class: 'error' }, job.error ?? ''),
         this.search.element,
         this.note,

@@ -27,6 +27,8 @@ export interface Counts {
   readonly waiting: number;
   readonly running: number;
   readonly done: number;
+  /** Of those that are done: what they had made still stood. */
+  readonly skipped: number;
   readonly failed: number;
   readonly percent_done: number;
   readonly per_minute?: Unknown<number>;
@@ -69,6 +71,8 @@ export interface Job {
   readonly finished_at?: Unknown<string>;
   readonly seconds?: Unknown<number>;
   readonly memory_mb?: Unknown<number>;
+  readonly skipped: boolean;
+  readonly reason?: Unknown<string>;
   readonly error?: Unknown<string>;
 }
 

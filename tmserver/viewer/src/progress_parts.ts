@@ -52,11 +52,12 @@ export function formatPercent({ percent_done, state }: Counts): string {
 }
 
 /** Where the jobs stand, leaving out what there is none of. */
-export function describeJobs({ running, waiting, done, failed }: Counts): string {
+export function describeJobs({ running, waiting, done, skipped, failed }: Counts): string {
   const parts = [
     [running, 'running'],
     [waiting, 'waiting'],
-    [done, 'done'],
+    [done - skipped, 'done'],
+    [skipped, 'skipped'],
     [failed, 'failed'],
   ] as const;
   const shown = parts.filter(([count]) => count > 0);

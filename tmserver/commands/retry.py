@@ -1,0 +1,47 @@
+"""``tm retry``: doing again what failed."""
+
+import click
+
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.errors import BadInput
+from tmlib.settings import Settings
+from tmlib.workflow import progress, queue, service
+from tmlib.workflow.progress import Progress
+from tmserver.commands.experiments import find_experiment
+from tmserver.commands.output import print_json
+from tmserver.commands.user import open_database
+from tmserver.monitoring import queues
+
+
+@click.command()
+@click.argument("experiment")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def retry(experiment: str, as_json: bool) -> None:
+    """Do again only the jobs of an experiment's latest workflow that failed or were killed.
+
+    The experiment is named or numbered. The workflow goes on from there; what ended well stays.
+    """
+    settings = queues.with_broker(Settings())
+    if settings is None:
+        raise BadInput(
+            "There is no Redis to send jobs to: start `tm serve`, or set TM_BROKER_URL to its URL."
+        )
+    with open_database() as database:
+        with database.session() as session:
+            found = find_experiment(session, experiment)
+        service.retry(database, queue.connect(settings), found.id)
+        [workflow] = latest(database, found.id)
+    if as_json:
+        print_json(workflow)
+        return
+    click.echo(
+        f"Workflow {workflow.submission_id} of {found.name} goes on with "
+        f"{workflow.waiting + workflow.running} jobs: `tm status` tells how far it is."
+    )
+
+
+def latest(database: Database, experiment_id: int) -> list[Progress]:
+    """The latest workflow of an experiment, if there is one."""
+    with database.session() as session:
+        return progress.workflows(session, now(), experiment_id=experiment_id)
