@@ -164,7 +164,16 @@ def test_the_installation_is_watched_by_administrators_alone(
         expect(workflow).to_contain_text("jterator")
         jobs = item(page, "jobs").locator("li", has_text=client.experiment_name)
         expect(jobs.filter(has_text="jterator_run_0000001")).to_have_count(1)
+
+        host = page.locator(".host")
+        expect(host).to_contain_text("1 of 2 workers busy")
+        host.locator("button").click()
+        item(page, "confirm").click()
+        expect(item(page, "host-state")).to_have_text("draining")
         (tmp_path / "gate").touch()
+        # the job that runs ends; those that follow wait
+        expect(item(page, "host-state")).to_have_text("drained")
+        host.locator("button").click()
         expect(workflow.locator(".pill")).to_have_text("done")
         workflow.click()
         expect(item(page, "percent")).to_have_text("100 %")

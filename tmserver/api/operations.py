@@ -9,7 +9,7 @@ from pydantic import Field
 from tmlib.db.base import now
 from tmlib.errors import Forbidden
 from tmlib.experiments.service import get_experiment
-from tmlib.workflow import overview
+from tmlib.workflow import drain, overview
 from tmlib.workflow.overview import Standing
 from tmserver.access import Access, ExperimentAccess, UserAccess, current_services
 from tmserver.monitoring import event_stream, operations
@@ -17,7 +17,7 @@ from tmserver.monitoring.live import Topic
 from tmserver.monitoring.operations import ExperimentState, Installation, JobEntry
 from tmserver.permissions import Permission, authorize
 from tmserver.routing import Routes
-from tmserver.schemas import IdText, Schema, Text
+from tmserver.schemas import IdText, Message, Schema, Text
 
 routes = Routes("operations")
 
@@ -84,6 +84,20 @@ def get_operations_jobs(access: UserAccess, query: JobPageQuery) -> JobPage:
     return _jobs(access, query)
 
 
+@routes.post(f"{_INSTALLATION}/hosts/<host>/drain", permits="admin", raises=(404,))
+def drain_host(access: UserAccess, host: str) -> Message:
+    """Let a host take no more jobs until this is undone; what runs there goes on."""
+    _drain(access, host, draining=True)
+    return Message()
+
+
+@routes.post(f"{_INSTALLATION}/hosts/<host>/undrain", permits="admin", raises=(404,))
+def undrain_host(access: UserAccess, host: str) -> Message:
+    """Let a host that was drained take jobs again."""
+    _drain(access, host, draining=False)
+    return Message()
+
+
 @routes.get(f"{_WORKFLOW}/operations", permits="read")
 def get_workflow_operations(access: ExperimentAccess) -> ExperimentState:
     """Get the state of the latest workflow: its steps, what they use, and what failed."""
@@ -110,6 +124,11 @@ def listen_to_workflow(
 def get_workflow_job_list(access: ExperimentAccess, query: JobPageQuery) -> JobPage:
     """List jobs of workflows and tools of the experiment, the latest first."""
     return _jobs(access, query, access.experiment_id)
+
+
+def _drain(access: UserAccess, host: str, *, draining: bool) -> None:
+    with access.database.transaction() as session:
+        drain.drain(session, [host], draining)
 
 
 def _may_write(access: ExperimentAccess) -> bool:

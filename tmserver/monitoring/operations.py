@@ -12,7 +12,7 @@ from tmlib.db.base import now
 from tmlib.ids import encode_id
 from tmlib.settings import Settings
 from tmlib.workflow import overview, progress, step_progress
-from tmlib.workflow.overview import JobLine, Standing
+from tmlib.workflow.overview import HostState, JobLine, Standing
 from tmlib.workflow.progress import Progress
 from tmserver.monitoring import snapshot
 from tmserver.schemas import Id, Schema
@@ -63,11 +63,13 @@ class QueueEntry(Schema):
 
 
 class HostEntry(Schema):
-    """A host: how many of its worker processes are busy, and with how many jobs.
+    """A host: how many worker processes it has, how many are busy, and with how many jobs.
 
     ``overdue`` are jobs whose worker has not been heard of for longer than their lease.
     """
 
+    state: HostState = Field(examples=["working"])
+    processes: int = Field(examples=[16])
     busy: int = Field(examples=[16])
     running: int = Field(examples=[16])
     overdue: int = Field(examples=[0])
@@ -128,14 +130,24 @@ class StepEntry(Schema):
 
 
 class Installation(Schema):
-    """All queues, hosts at work, workflows that run or ended within a day, latest failures."""
+    """All queues, hosts with workers, workflows that run or ended within a day, latest failures."""
 
     time: _Time
     queues: Mapping[str, QueueEntry] = Field(
         examples=[{"jobs": {"messages": 8, "waiting": 96400, "running": 48}}]
     )
     hosts: Mapping[str, HostEntry] = Field(
-        examples=[{"node1": {"busy": 16, "running": 16, "overdue": 0}}]
+        examples=[
+            {
+                "node1": {
+                    "state": "working",
+                    "processes": 16,
+                    "busy": 16,
+                    "running": 16,
+                    "overdue": 0,
+                }
+            }
+        ]
     )
     workflows: Mapping[str, WorkflowEntry] = Field(examples=[{}])
     failures: Sequence[JobEntry]
@@ -163,7 +175,13 @@ def installation(database: Database, settings: Settings) -> Installation:
         time=found.time,
         queues={queue.name: QueueEntry.model_validate(queue) for queue in found.queues},
         hosts={
-            host.name: HostEntry(busy=host.workers, running=host.running, overdue=host.overdue)
+            host.name: HostEntry(
+                state=host.state,
+                processes=host.processes,
+                busy=host.workers,
+                running=host.running,
+                overdue=host.overdue,
+            )
             for host in found.hosts
         },
         workflows={

@@ -9,8 +9,9 @@ from flask import Flask
 from tests.services.ledger import ListQueue
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
+from tmlib.db.base import now
 from tmlib.ids import decode_id
-from tmlib.workflow import engine, service
+from tmlib.workflow import engine, pools, service
 from tmlib.workflow.engine import Outcome
 
 CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}
@@ -56,7 +57,9 @@ def test_the_installation_is_shown_to_administrators(
 ) -> None:
     found = administrator.get("/api/operations")
     assert found["queues"]["jobs"] == {"messages": None, "waiting": 2, "running": 1}
-    assert found["hosts"] == {"node1": {"busy": 1, "running": 1, "overdue": 0}}
+    assert found["hosts"] == {
+        "node1": {"state": "working", "processes": 0, "busy": 1, "running": 1, "overdue": 0}
+    }
     [(name, workflow)] = found["workflows"].items()
     assert name == experiment.rpartition("/")[2]
     assert (workflow["state"], workflow["steps"]) == ("running", ["metaextract"])
@@ -116,6 +119,28 @@ def test_failures_are_found_by_their_reason_and_log(
         assert numbers(person.get(path, text="100%")) == []
         message = person.refused("GET", path, 400, query_string={"text": "in", "state": "done"})
         assert "failed" in message
+
+
+def test_hosts_are_drained_by_administrators(
+    database: Database, administrator: Person, owner: Person
+) -> None:
+    path = "/api/operations/hosts/node1"
+    assert "no host has workers" in administrator.refused("POST", f"{path}/drain", 404)
+    assert "node1" in administrator.refused("POST", f"{path}/undrain", 404)
+    with database.transaction() as session:
+        pools.report(session, pools.Pool("node1", 7, "jobs", 16), now())
+
+    def state() -> str:
+        host = administrator.get("/api/operations")["hosts"]["node1"]
+        assert (host["processes"], host["busy"]) == (16, 0)
+        return str(host["state"])
+
+    assert state() == "idle"
+    owner.refused("POST", f"{path}/drain", 403)
+    administrator.post(f"{path}/drain")
+    assert state() == "draining"
+    administrator.post(f"{path}/undrain")
+    assert state() == "idle"
 
 
 def test_events_tell_the_state_and_end_when_they_should(

@@ -16,6 +16,8 @@ export interface Queue {
 }
 
 export interface Host {
+  readonly state: 'working' | 'idle' | 'draining' | 'drained' | 'silent';
+  readonly processes: number;
   readonly busy: number;
   readonly running: number;
   readonly overdue: number;
@@ -153,6 +155,12 @@ export class OperationsApi {
 
   async retry(experimentId: string): Promise<void> {
     await this.api.post(`${workflowPath(experimentId)}/retry`, {});
+  }
+
+  /** Lets a host take no more jobs, or take them again. */
+  async drain(host: string, isDraining: boolean): Promise<void> {
+    const action = isDraining ? 'drain' : 'undrain';
+    await this.api.post(`${INSTALLATION}/hosts/${encodeURIComponent(host)}/${action}`, {});
   }
 
   /** Runs the workflow again from a stage on. */

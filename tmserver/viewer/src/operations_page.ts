@@ -98,7 +98,7 @@ export class OperationsPage {
   readonly element: HTMLElement;
   private readonly mark = new LiveMark();
   private readonly queues: Keyed<Queue>;
-  private readonly hosts = new HostList();
+  private readonly hosts: HostList;
   private readonly workflows: Keyed<Workflow>;
   private readonly noWorkflows = element('p', { class: 'hint' }, 'None runs or ended within a day.');
   private readonly failures: FailureList;
@@ -116,6 +116,7 @@ export class OperationsPage {
     const workflows = element('ul', { class: 'steps' });
     this.queues = new Keyed(queues, (name) => new QueueCard(name));
     this.workflows = new Keyed(workflows, (id) => new WorkflowRow(id, goTo));
+    this.hosts = new HostList(operations);
     this.failures = new FailureList(operations, true);
     this.jobs = new JobList(operations, INSTALLATION, true);
     this.element = element(
