@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from tmlib.db.connections import Connections, Process
 from tmlib.db.failures import explain
+from tmlib.db.forks import Forks
 from tmlib.settings import Settings
 
 _BUSY_SECONDS = 60
@@ -61,7 +62,7 @@ class Database:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Read: a session over one consistent snapshot that is rolled back at the end."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with self._in_use(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -72,11 +73,15 @@ class Database:
         failing when the second one finds its snapshot outdated.
         """
         with (
+            self._in_use(),
             self.engine.connect().execution_options(write=True) as connection,
             Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
+
+    def _in_use(self) -> AbstractContextManager[None]:
+        return _forks.held_up() if self.is_sqlite else nullcontext()
 
     def close(self) -> None:
         """Close all connections for good."""
@@ -113,6 +118,15 @@ def _forget_connections() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_connections)
+
+
+def _close_sqlite() -> None:
+    for engine in _engines:
+        if engine.dialect.name == "sqlite":
+            engine.dispose()
+
+
+_forks = Forks(_close_sqlite)
 
 
 def _prepare_sqlite(engine: Engine) -> None:
