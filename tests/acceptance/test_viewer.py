@@ -60,6 +60,15 @@ def test_outlines_sit_on_the_nuclei(page: Page) -> None:
     assert at_place > max(elsewhere) + 0.1
 
 
+def test_the_wheel_zooms_at_once(page: Page) -> None:
+    show_everything(page)
+    resolution = "window.tmViewer.map.getView().getResolution()"
+    before = page.evaluate(resolution)
+    item(page, "map").hover()
+    page.mouse.wheel(0, -200)
+    page.wait_for_function(f"{resolution} < {before}")
+
+
 def test_channels_can_be_switched_off_and_coloured(page: Page) -> None:
     show_only(page, "0")
     show_everything(page)

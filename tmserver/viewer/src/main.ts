@@ -99,13 +99,17 @@ function plateHeader(experimentId: string, name: string): HTMLElement {
       element('span', { class: 'grow' }),
       link(workflowAddress(experimentId), 'workflow-link', 'Workflow'),
       link(uploadAddress(experimentId), 'upload-link', 'Upload'),
+    ),
+    element(
+      'div',
+      { class: 'row' },
+      element('h1', { class: 'grow', title: name }, name),
       element(
         'button',
         { class: 'small', onclick: () => void logOut(), 'data-testid': 'logout' },
         'Log out',
       ),
     ),
-    element('h1', { title: name }, name),
   );
 }
 

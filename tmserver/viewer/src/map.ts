@@ -3,6 +3,7 @@
 import OlMap from 'ol/Map';
 import View from 'ol/View';
 import { defaults as defaultControls } from 'ol/control/defaults';
+import { defaults as defaultInteractions } from 'ol/interaction/defaults';
 import type { Extent } from 'ol/extent';
 import Projection from 'ol/proj/Projection';
 import TileGrid from 'ol/tilegrid/TileGrid';
@@ -55,6 +56,8 @@ export class PlateMap {
     this.olMap = new OlMap({
       target: element,
       controls: defaultControls({ zoom: false, rotate: false, attribution: false }),
+      // The map is the page: the wheel needs no click before it.
+      interactions: defaultInteractions({ onFocusOnly: false }),
       view: new View({
         projection: this.projection,
         extent: this.extent,
