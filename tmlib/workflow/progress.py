@@ -4,7 +4,7 @@ Reads the tasks, which count their jobs: it takes as long for a workflow of a hu
 as for one of ten.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,12 +18,22 @@ from tmlib.workflow.overview import Standing
 
 
 @dataclass(frozen=True)
+class StepUse:
+    """What the jobs of a step have used: seconds of CPU together, and the highest peak in MB."""
+
+    name: str
+    done: int
+    cpu_seconds: float
+    memory_mb: int | None
+
+
+@dataclass(frozen=True)
 class Progress:
     """The latest workflow of an experiment. Counts are of jobs, rates of jobs per minute.
 
     ``skipped`` counts those of ``done`` whose results stood already. ``steps`` are those at work;
     ``per_minute`` is their rate since they began, and ``seconds_left`` the time that they still
-    need at this rate, None while none can be told.
+    need at this rate, None while none can be told. ``uses`` has the steps that have begun.
     """
 
     experiment_id: int
@@ -41,6 +51,7 @@ class Progress:
     seconds_left: float | None
     submitted_at: datetime
     finished_at: datetime | None
+    uses: tuple[StepUse, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -157,6 +168,28 @@ def _progress(
         seconds_left=seconds_left(phases, moment),
         submitted_at=root.created_at,
         finished_at=root.finished_at,
+        uses=tuple(
+            _use(task, tree) for task in tasks if task.kind is TaskKind.STEP and task.started_at
+        ),
+    )
+
+
+def phases_of(task: Task, tree: Tree) -> Iterator[Task]:
+    """The phases in a task that have jobs themselves."""
+    parts = tree.get(task.id, [])
+    for part in parts:
+        yield from phases_of(part, tree)
+    if not parts and task.n_jobs:
+        yield task
+
+
+def _use(step: Task, tree: Tree) -> StepUse:
+    phases = list(phases_of(step, tree))
+    return StepUse(
+        name=step.name,
+        done=sum(phase.n_done for phase in phases),
+        cpu_seconds=sum(phase.cpu_time for phase in phases),
+        memory_mb=max((phase.memory or 0 for phase in phases), default=0) or None,
     )
 
 

@@ -4,7 +4,6 @@ Reads the tasks, which count their jobs: it takes as long for a workflow of a hu
 as for one of ten.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +15,7 @@ from tmlib.workflow.completion import done_ratio
 from tmlib.workflow.limits import Limits
 from tmlib.workflow.models import AT_WORK, Job, State, Submission, Task
 from tmlib.workflow.overview import Standing
-from tmlib.workflow.progress import Tree, per_minute, seconds_left
+from tmlib.workflow.progress import Tree, per_minute, phases_of, seconds_left
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _progress(
     limits: Limits,
     moment: datetime,
 ) -> StepProgress:
-    phases = list(_phases(step, children))
+    phases = list(phases_of(step, children))
     at_work = [phase for phase in phases if phase.state in AT_WORK]
     running = sum(running_in.get(phase.id, 0) for phase in phases)
     waiting = sum(phase.n_jobs - phase.n_done for phase in at_work) - running
@@ -100,15 +99,6 @@ def _progress(
         memory_mb=max((phase.memory or 0 for phase in phases), default=0) or None,
         limits=limits,
     )
-
-
-def _phases(task: Task, children: Tree) -> Iterator[Task]:
-    """The phases in a task that have jobs themselves."""
-    parts = children.get(task.id, [])
-    for part in parts:
-        yield from _phases(part, children)
-    if not parts and task.n_jobs:
-        yield task
 
 
 def _running(session: Session, submission_id: int) -> dict[int, int]:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tmlib.workflow.overview import Standing
+from tmlib.workflow.overview import HostState, Standing
 from tmserver.monitoring.snapshot import Snapshot
 
 _VERSION = version("tmserver")
@@ -20,6 +20,8 @@ _Sample = tuple[Sequence[str], float]
 _QUEUE = ("queue",)
 _HOST = ("host",)
 _WORKFLOW = ("experiment_id", "experiment")
+_STEP = (*_WORKFLOW, "step")
+_MB = 2**20
 
 
 def render(snapshot: Snapshot) -> bytes:
@@ -41,6 +43,7 @@ class _SnapshotCollector(Collector):
         yield from self._collect_queues()
         yield from self._collect_hosts()
         yield from self._collect_workflows()
+        yield from self._collect_steps()
 
     def _collect_queues(self) -> Iterable[Metric]:
         queues = self._snapshot.queues
@@ -67,6 +70,18 @@ class _SnapshotCollector(Collector):
 
     def _collect_hosts(self) -> Iterable[Metric]:
         hosts = self._snapshot.hosts
+        yield _gauge(
+            "host_workers",
+            "Worker processes of a host, as their pools tell.",
+            _HOST,
+            [([host.name], host.processes) for host in hosts],
+        )
+        yield _gauge(
+            "host_state",
+            "1 for what a host does, 0 for what else it could do.",
+            (*_HOST, "state"),
+            [([host.name, state], host.state is state) for host in hosts for state in HostState],
+        )
         yield _gauge(
             "host_workers_busy",
             "Processes of a host that hold leases.",
@@ -117,6 +132,12 @@ class _SnapshotCollector(Collector):
             ],
         )
         yield _gauge(
+            "workflow_jobs_skipped",
+            "Those of the jobs done of a workflow at work whose results stood already.",
+            _WORKFLOW,
+            [(labels, one.skipped) for labels, one in shown],
+        )
+        yield _gauge(
             "workflow_jobs_per_second",
             "Rate of the steps at work of a workflow, since these began.",
             _WORKFLOW,
@@ -127,6 +148,33 @@ class _SnapshotCollector(Collector):
             "Time that the steps at work of a workflow still need at their rate.",
             _WORKFLOW,
             [(labels, one.seconds_left) for labels, one in shown if one.seconds_left is not None],
+        )
+
+    def _collect_steps(self) -> Iterable[Metric]:
+        """What the steps of workflows at work have used."""
+        uses = [
+            ([str(one.experiment_id), one.experiment, use.name], use)
+            for one in self._snapshot.workflows
+            if one.is_live
+            for use in one.uses
+        ]
+        yield _gauge(
+            "step_jobs_done",
+            "Jobs of a step of a workflow at work that have ended.",
+            _STEP,
+            [(labels, use.done) for labels, use in uses],
+        )
+        yield _gauge(
+            "step_cpu_seconds",
+            "Time of CPU that these jobs have used together.",
+            _STEP,
+            [(labels, use.cpu_seconds) for labels, use in uses],
+        )
+        yield _gauge(
+            "step_memory_peak_bytes",
+            "Highest peak of memory of one of these jobs.",
+            _STEP,
+            [(labels, use.memory_mb * _MB) for labels, use in uses if use.memory_mb is not None],
         )
 
 

@@ -41,7 +41,7 @@ def at_work(database: Database, experiment_id: int, user_id: int) -> None:
     [job_id] = queue.job_ids
     following = end(database, job_id, Outcome(0, batches=[[{"number": n} for n in range(5)]]))
     end(database, following[0], Outcome(1, error="It went wrong."))
-    end(database, following[1], Outcome(0))
+    end(database, following[1], Outcome(0, cpu_time=1.5, memory=300))
     with database.transaction() as session:
         engine.claim(session, following[2], "node1:7", "node1", lease=30)
 
@@ -74,6 +74,12 @@ def test_queues_hosts_and_workflows_are_told(
     running = values(found["tmserver_queue_jobs_running"], "queue")
     assert running == {"jobs": 1, "interactive": 0}
     assert values(found["tmserver_host_jobs_running"], "host") == {"node1": 1}
+    assert values(found["tmserver_host_workers"], "host") == {"node1": 0}
+    states = values(found["tmserver_host_state"], "state")
+    assert [state for state, is_so in states.items() if is_so] == ["working"]
+    assert values(found["tmserver_step_jobs_done"], "step") == {"metaextract": 3}
+    assert values(found["tmserver_step_cpu_seconds"], "step") == {"metaextract": 1.5}
+    assert values(found["tmserver_step_memory_peak_bytes"], "step") == {"metaextract": 300 * 2**20}
     assert values(found["tmserver_workflows"], "state")["running"] == 1
     jobs = values(found["tmserver_workflow_jobs"], "state")
     assert jobs == {"waiting": 2, "running": 1, "done": 2, "failed": 1}
