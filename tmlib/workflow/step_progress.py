@@ -17,13 +17,16 @@ from tmlib.workflow.models import AT_WORK, Job, State, Submission, Task
 from tmlib.workflow.overview import Standing
 from tmlib.workflow.progress import Tree, per_minute, phases_of, seconds_left
 
+_Running = tuple[int, datetime | None]
+
 
 @dataclass(frozen=True)
 class StepProgress:
     """A step of a workflow. Counts are of the jobs that are known: init tells how many there are.
 
     ``seconds`` is how long the step took, or has been at work, ``cpu_seconds`` what its jobs have
-    used together, and ``memory_mb`` the highest peak of one. ``limits`` are those of each job.
+    used together, and ``memory_mb`` the highest peak of one. ``oldest_started_at`` tells since when
+    the job has been running that began first. ``limits`` are those of each job.
     """
 
     name: str
@@ -40,6 +43,7 @@ class StepProgress:
     seconds_left: float | None
     started_at: datetime | None
     finished_at: datetime | None
+    oldest_started_at: datetime | None
     cpu_seconds: float | None
     memory_mb: int | None
     limits: Limits
@@ -71,13 +75,14 @@ def _progress(
     step: Task,
     stage: str,
     children: Tree,
-    running_in: dict[int, int],
+    running_in: dict[int, _Running],
     limits: Limits,
     moment: datetime,
 ) -> StepProgress:
     phases = list(phases_of(step, children))
     at_work = [phase for phase in phases if phase.state in AT_WORK]
-    running = sum(running_in.get(phase.id, 0) for phase in phases)
+    taken = [running_in[phase.id] for phase in phases if phase.id in running_in]
+    running = sum(n_jobs for n_jobs, _ in taken)
     waiting = sum(phase.n_jobs - phase.n_done for phase in at_work) - running
     rates = [rate for phase in at_work if (rate := per_minute(phase, moment)) is not None]
     return StepProgress(
@@ -95,17 +100,18 @@ def _progress(
         seconds_left=seconds_left(at_work, moment),
         started_at=step.started_at,
         finished_at=step.finished_at,
+        oldest_started_at=min((since for _, since in taken if since), default=None),
         cpu_seconds=sum(phase.cpu_time for phase in phases) or None,
         memory_mb=max((phase.memory or 0 for phase in phases), default=0) or None,
         limits=limits,
     )
 
 
-def _running(session: Session, submission_id: int) -> dict[int, int]:
-    """How many jobs of each phase are in work."""
+def _running(session: Session, submission_id: int) -> dict[int, _Running]:
+    """How many jobs of each phase are in work, and since when the oldest of them."""
     taken = session.execute(
-        select(Job.task_id, func.count())
+        select(Job.task_id, func.count(), func.min(Job.started_at))
         .where(Job.submission_id == submission_id, Job.state == State.RUNNING)
         .group_by(Job.task_id)
     )
-    return {row[0]: row[1] for row in taken}
+    return {row[0]: (row[1], row[2]) for row in taken}

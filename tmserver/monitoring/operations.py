@@ -107,7 +107,8 @@ class StepEntry(Schema):
     """A step of the latest workflow, in the stage that it belongs to.
 
     ``position`` is its place. Jobs are those that are known: the init phase tells how many there
-    are. ``cpu_seconds`` is of all jobs together, ``memory_mb`` the highest peak of one.
+    are. ``cpu_seconds`` is of all jobs together, ``memory_mb`` the highest peak of one, and
+    ``oldest_started_at`` tells since when that job runs which began first.
     """
 
     position: int = Field(examples=[5])
@@ -124,6 +125,7 @@ class StepEntry(Schema):
     seconds_left: _Seconds | None
     started_at: _Time | None
     finished_at: _Time | None = Field(examples=[None])
+    oldest_started_at: _Time | None
     cpu_seconds: Annotated[float, _rounded(1)] | None = Field(examples=[1836.5])
     memory_mb: int | None = Field(examples=[812])
     limits: LimitsEntry

@@ -80,6 +80,8 @@ def test_a_workflow_is_shown_with_what_its_steps_use(
     assert counts == {"jobs": 6, "waiting": 2, "running": 1, "done": 2, "failed": 1}
     assert step["memory_mb"] == 500
     assert step["cpu_seconds"] == 1.5
+    [running] = owner.get(f"{experiment}/workflow/operations/jobs", state="running")["jobs"]
+    assert step["oldest_started_at"] == running["started_at"]
     assert step["limits"] == {"seconds": 21600, "memory_mb": 8000, "cores": 1}
     assert 0 < step["percent_done"] < 100
     assert found["steps"]["imextract"]["state"] == "new"

@@ -51,6 +51,8 @@ export interface Step extends Counts {
   readonly stage: string;
   readonly jobs: number;
   readonly started_at?: Unknown<string>;
+  /** Since when that job runs which began first. */
+  readonly oldest_started_at?: Unknown<string>;
   readonly cpu_seconds?: Unknown<number>;
   readonly memory_mb?: Unknown<number>;
   readonly limits: {

@@ -7,6 +7,9 @@ import { Keyed } from './keyed';
 import type { Step } from './operations_api';
 import { Bar, describeJobs, describePace, formatPercent, Pill } from './progress_parts';
 
+/** From what share of its limit on a job is said to come near it. */
+const NEAR = 0.8;
+
 type NamedStep = readonly [string, Step];
 
 function elapsed(step: Step): number | null {
@@ -15,12 +18,28 @@ function elapsed(step: Step): number | null {
   return (end - Date.parse(step.started_at)) / 1000;
 }
 
+/** How long the job has been running that began first. */
+function longest(step: Step): number | null {
+  if (step.oldest_started_at == null) return null;
+  return (Date.now() - Date.parse(step.oldest_started_at)) / 1000;
+}
+
+function isNearLimit(step: Step): boolean {
+  const { seconds, memory_mb } = step.limits;
+  return (longest(step) ?? 0) > NEAR * seconds || (step.memory_mb ?? 0) > NEAR * memory_mb;
+}
+
 /** What a step takes, and of what each job may take. */
 function describeUse(step: Step): string {
   const parts = [];
   const seconds = elapsed(step);
   if (seconds !== null) parts.push(formatDuration(seconds));
   if (step.cpu_seconds != null) parts.push(`CPU ${formatDuration(step.cpu_seconds)}`);
+  const running = longest(step);
+  if (running !== null) {
+    const limit = formatDuration(step.limits.seconds);
+    parts.push(`longest running ${formatDuration(running)} of ${limit}`);
+  }
   if (step.memory_mb != null) {
     const { memory_mb } = step.limits;
     parts.push(`memory ${formatMegabytes(step.memory_mb)} of ${formatMegabytes(memory_mb)}`);
@@ -57,10 +76,7 @@ class StepRow implements Part<Step> {
     this.percent.textContent = step.state === 'new' ? '' : formatPercent(step);
     this.jobs.textContent = [describeJobs(step), describePace(step)].filter(Boolean).join(' · ');
     this.use.textContent = describeUse(step);
-    this.use.classList.toggle(
-      'near-limit',
-      (step.memory_mb ?? 0) > 0.8 * step.limits.memory_mb,
-    );
+    this.use.classList.toggle('near-limit', isNearLimit(step));
   }
 }
 
