@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup viewer demo serve test lint clean
+.PHONY: help setup viewer demo serve test torture lint bench clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ test: setup ## run all tests on both databases: make test ARGS="tests/tmclient -
 	@$(BIN)/python scripts/system_packages.py postgresql chromium slurm shell
 	$(BIN)/python scripts/npm.py test
 	$(BIN)/python -m pytest $(ARGS)
+
+torture: setup ## break things during workflows, and compare: make torture ARGS="--runs 100 --seed 1"
+	@$(BIN)/python scripts/system_packages.py postgresql
+	@$(BIN)/python -W ignore -m tests.acceptance.torture $(ARGS)
 
 lint: setup ## check style and types, of Python and of the viewer
 	$(BIN)/ruff check

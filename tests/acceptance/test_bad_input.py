@@ -1,8 +1,6 @@
 """Whoever makes mistakes is told what is wrong, loses nothing, and gets there in the end."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import pytest
 
 from tests.acceptance import sample
 from tests.services.installation import Installation, running_installation
+from tests.services.small_disk import NoSmallDisk, small_disk
 from tmclient import RequestError, TmClient, UploadError
 from tmclient.progress import step_statuses
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
@@ -144,28 +143,23 @@ def test_a_pipeline_that_cannot_run_is_refused(client: TmClient) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk with room for a few megabytes."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root can make a disk that is small enough to be filled")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)]
-    outcome = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if outcome.returncode:
-        pytest.skip(f"this machine allows no further disk: {outcome.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    try:
+        with small_disk(tmp_path / "disk", megabytes=12) as disk:
+            yield disk
+    except NoSmallDisk as reason:
+        pytest.skip(str(reason))
 
 
-def test_a_full_disk_is_named_and_nothing_is_lost(small_disk: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_nothing_is_lost(disk: Path, tmp_path: Path) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
     (folder / "s1.tif").write_bytes(b"\x01" * 1_000_000)
     (folder / "s2.tif").write_bytes(b"\x02" * 30_000_000)
     database_url = f"sqlite:///{tmp_path / 'tmserver.db'}"
     with (
-        running_installation(small_disk / "data", database_url, processes=1) as installation,
+        running_installation(disk / "data", database_url, processes=1) as installation,
         installation.client("full") as client,
     ):
         create(client)

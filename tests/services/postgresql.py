@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -10,17 +11,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg2
 from sqlalchemy import URL, make_url
 
-# Durability is switched off: a test's database need not survive the machine.
-_OPTIONS = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=200"
+_START_SECONDS = 60
+
+# A test's database need not survive the machine.
+_OPTIONS = "-c fsync=off -c full_page_writes=off -c max_connections=200"
+
+# It need not even survive the server, unless a test kills that.
+_FORGETFUL = "-c synchronous_commit=off"
 
 # The server ends when this script's standard input is closed, and that happens whatever way the
-# tests end, even when they are killed.
+# tests end, even when they are killed. Each line starts it again.
 _SCRIPT = """
-postgres -D "$1/data" -p "$2" -k "$1" -h 127.0.0.1 $3 >"$1/log" 2>&1 &
-read -r _
+serve() { postgres -D "$1/data" -p "$2" -k "$1" -h 127.0.0.1 $3 >>"$1/log" 2>&1 & }
+serve "$@"
+while read -r _; do serve "$@"; done
 kill -INT $!
 wait
 rm -rf "$1"
@@ -66,9 +74,70 @@ def _shared_folder_has_postgis() -> bool:
     return Path(answer.stdout.strip(), "extension", "postgis.control").exists()
 
 
+class PrivateServer:
+    """A server that can be stopped in every way, and started again with what it has kept.
+
+    Attributes
+    ----------
+    url
+        Its address.
+    """
+
+    def __init__(self, url: URL, folder: Path, script: subprocess.Popen[bytes]) -> None:
+        self.url = url
+        self._folder = folder
+        self._script = script
+
+    def processes(self) -> list[psutil.Process]:
+        """The server's first process, and those that it has started."""
+        lines = (self._folder / "data" / "postmaster.pid").read_text().splitlines()
+        first = psutil.Process(int(lines[0]))
+        return [first, *first.children(recursive=True)]
+
+    def kill(self) -> None:
+        """Kill all of its processes at once, as the machine's end would."""
+        family = self.processes()
+        for process in family:
+            process.suspend()
+        for process in family:
+            process.kill()
+        psutil.wait_procs(family, timeout=_START_SECONDS)
+
+    def stop_at_once(self) -> None:
+        """Tell it to throw everybody out and to stop without tidying up."""
+        family = self.processes()
+        family[0].send_signal(signal.SIGQUIT)
+        psutil.wait_procs(family, timeout=_START_SECONDS)
+
+    def start(self) -> None:
+        """Start it again, and wait until it can be used."""
+        assert self._script.stdin is not None
+        self._script.stdin.write(b"again\n")
+        self._script.stdin.flush()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until it can be used."""
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                execute(self.url)
+            except psycopg2.OperationalError as error:
+                if time.monotonic() > deadline:
+                    log = self._folder / "log"
+                    text = log.read_text() if log.exists() else ""
+                    raise RuntimeError(f"PostgreSQL did not start: {error}\n{text}") from error
+                time.sleep(0.05)
+            else:
+                return
+
+
 @contextmanager
-def private_server() -> Iterator[URL]:
-    """Run a server for as long as the context lasts; it and its files are gone afterwards."""
+def private_server(*, keeps_commits: bool = False) -> Iterator[PrivateServer]:
+    """Run a server for as long as the context lasts; it and its files are gone afterwards.
+
+    Only one that keeps commits has what was committed when it is started again.
+    """
     binaries = find_binaries()
     folder = Path(tempfile.mkdtemp(prefix="tm-postgresql-"))
     account: dict[str, str | list[str]] = {}
@@ -77,54 +146,36 @@ def private_server() -> Iterator[URL]:
         account = {"user": "postgres", "group": "postgres", "extra_groups": []}
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
     initdb = [
-        "initdb",
-        "-D",
-        f"{folder}/data",
-        "-U",
-        "tm",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--no-sync",
+        *("initdb", "-D", f"{folder}/data", "-U", "tm", "-A", "trust", "-E", "UTF8"),
+        *("--locale=C", "--no-sync"),
     ]
     subprocess.run(
-        [*initdb, "--locale=C"],
+        initdb,
         env=environment,
         cwd=folder,
         check=True,
         stdout=subprocess.DEVNULL,
         **account,
     )
-    url = URL.create("postgresql", username="tm", host="127.0.0.1", port=free_port())
-    server = subprocess.Popen(
-        ["sh", "-c", _SCRIPT, "sh", folder, str(url.port), _OPTIONS],
+    url = URL.create(
+        "postgresql", username="tm", host="127.0.0.1", port=free_port(), database="postgres"
+    )
+    options = _OPTIONS if keeps_commits else f"{_OPTIONS} {_FORGETFUL}"
+    script = subprocess.Popen(
+        ["sh", "-c", _SCRIPT, "sh", folder, str(url.port), options],
         env=environment,
         cwd=folder,
         stdin=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the tests, which then end the server
         **account,
     )
+    server = PrivateServer(url, folder, script)
     try:
-        _wait(url, folder / "log")
-        yield url
+        server.wait()
+        yield server
     finally:
-        server.stdin.close()
-        server.wait(timeout=60)
-
-
-def _wait(url: URL, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg2.connect(host=url.host, port=url.port, user="tm", dbname="postgres").close()
-        except psycopg2.OperationalError as error:
-            if time.monotonic() > deadline:
-                text = log.read_text() if log.exists() else ""
-                raise RuntimeError(f"PostgreSQL did not start: {error}\n{text}") from error
-            time.sleep(0.05)
-        else:
-            return
+        script.stdin.close()
+        script.wait(timeout=60)
 
 
 @contextmanager
@@ -134,8 +185,8 @@ def server() -> Iterator[URL]:
     if configured:
         yield make_url(configured).set(drivername="postgresql")
     else:
-        with private_server() as url:
-            yield url
+        with private_server() as private:
+            yield private.url
 
 
 def execute(url: URL, *statements: str) -> None:

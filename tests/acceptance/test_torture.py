@@ -1,0 +1,60 @@
+"""The short form of the torture: each kind of fault once. ``make torture`` is the long one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.torture.faults import FAULTS, Fault
+from tests.acceptance.torture.runs import Laboratory, plan
+from tests.acceptance.torture.story import make_plate
+from tests.acceptance.torture.victim import running_victim
+from tests.services import postgresql
+
+PROFILES = ("embedded", "cluster")
+
+
+def choose() -> dict[str, list[list[Fault]]]:
+    """By profile the faults of each run, two at a time; what fits both profiles takes turns."""
+    chosen: dict[str, list[Fault]] = {profile: [] for profile in PROFILES}
+    for fault in FAULTS:
+        shorter = min(fault.profiles, key=lambda profile: len(chosen[profile]))
+        chosen[shorter].append(fault)
+    return {
+        profile: [faults[start : start + 2] for start in range(0, len(faults), 2)]
+        for profile, faults in chosen.items()
+    }
+
+
+RUNS = [(profile, faults) for profile, runs in choose().items() for faults in runs]
+
+
+@pytest.fixture(scope="module")
+def laboratory(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Laboratory]:
+    if request.param == "cluster":
+        try:
+            postgresql.find_binaries()
+        except postgresql.PostgresqlMissing as error:
+            pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp(request.param)
+    with running_victim(folder, request.param) as victim:
+        yield Laboratory(victim, make_plate(folder / "plate"))
+
+
+@pytest.mark.parametrize(
+    ("laboratory", "faults"),
+    RUNS,
+    indirect=["laboratory"],
+    ids=[" and ".join(fault.name for fault in faults) for _, faults in RUNS],
+)
+def test_nobody_can_tell_that_anything_was_disturbed(
+    laboratory: Laboratory, faults: list[Fault]
+) -> None:
+    faults = [fault for fault in faults if fault.can_strike(laboratory.victim)]
+    if not faults:
+        pytest.skip("this machine allows no further disk that could be filled")
+    outcome = laboratory.run(plan(faults, len(faults), seed="short"))
+    assert outcome.has_ended
+    assert outcome.differences == []
+    assert outcome.n_hits
