@@ -130,24 +130,31 @@ def laboratory() -> Iterator[Laboratory]:
         settings = Settings(data_dir=Path(folder))
         database = Database(settings.resolved_database_url)
         schema.upgrade(database)
-        with database.transaction() as session:
-            user = User(name="ada", email="ada@lab.example", password_hash=hash_password(_PASSWORD))
-            session.add(user)
-            session.flush()
-            experiment = Experiment(
-                name="Screen",
-                user_id=user.id,
-                microscope_type="cellvoyager",
-                workflow_type="canonical",
-                plate_format=96,
-                plate_acquisition_mode="basic",
-            )
-            session.add(experiment)
-            session.flush()
-            create_partitions(session, experiment.id)
-            owner = {"experiment_id": experiment.id}
-            site = Site(**owner, y=0, x=0, field=0, height=2048, width=2048)
-            well = Well(**owner, name="A01", sites=[site])
-            session.add(Plate(**owner, name="Plate 1", wells=[well]))
-        yield Laboratory(settings, database, experiment.id)
+        experiment_id, _ = add_experiment(database)
+        yield Laboratory(settings, database, experiment_id)
         database.close()
+
+
+def add_experiment(database: Database) -> tuple[int, int]:
+    """Add an experiment of one site; gives the numbers of both."""
+    with database.transaction() as session:
+        user = User(name="ada", email="ada@lab.example", password_hash=hash_password(_PASSWORD))
+        session.add(user)
+        session.flush()
+        experiment = Experiment(
+            name="Screen",
+            user_id=user.id,
+            microscope_type="cellvoyager",
+            workflow_type="canonical",
+            plate_format=96,
+            plate_acquisition_mode="basic",
+        )
+        session.add(experiment)
+        session.flush()
+        create_partitions(session, experiment.id)
+        owner = {"experiment_id": experiment.id}
+        site = Site(**owner, y=0, x=0, field=0, height=2048, width=2048)
+        well = Well(**owner, name="A01", sites=[site])
+        session.add(Plate(**owner, name="Plate 1", wells=[well]))
+        session.flush()
+        return experiment.id, site.id

@@ -107,7 +107,7 @@ def _chunks(shape: Sequence[int], dtype: Any) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class AnnDataContent:
-    """What is written: rows of a table, features for ``X``, other columns for ``obs``."""
+    """What is written: ascending rows of a table, features for ``X``, other columns for ``obs``."""
 
     table: ObjectTable
     rows: Rows
@@ -153,12 +153,8 @@ def _write_matrix(root: _Group, content: AnnDataContent) -> None:
     matrix = root.array("X", shape, content.dtype)
     if not shape[1]:
         return
-    for part in _parts(*shape):
-        found = content.table.values_of(content.features, content.rows[part])
-        values = np.empty((len(content.rows[part]), shape[1]), content.dtype)
-        for index, one in enumerate(found):
-            values[:, index] = one.numbers
-        matrix[part] = values
+    for part, columns in content.table.stream_features(content.features, content.rows):
+        matrix[part] = np.stack(columns, axis=1).astype(content.dtype)
 
 
 def _write_observations(group: _Group, content: AnnDataContent) -> None:

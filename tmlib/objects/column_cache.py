@@ -24,7 +24,8 @@ from tmlib.errors import Unavailable
 
 _TEMPORARY = ".tmp"
 _TOUCH_SECONDS = 60  # a use is noted no more often than this
-_FULL, _EMPTIED = 1.0, 0.9  # of the room: when it is made, and how much stays in use
+_EMPTIED = 0.9  # so much of the room stays in use when it had become full
+_MAX_AGE = 30 * 86_400  # seconds; of experiments that are gone nothing stays for ever
 
 
 class ColumnCache:
@@ -76,9 +77,9 @@ class ColumnCache:
         """
         paths = [self._path(version, name, dtype) for name, dtype in dtypes.items()]
         drafts = [_draft(path) for path in paths]
+        _make_folder(self.folder / version)
         try:
             with ExitStack() as stack:
-                _make_folder(self.folder / version)
                 files = [stack.enter_context(draft.open("wb")) for draft in drafts]
                 for part in parts:
                     for file, column, dtype in zip(files, part, dtypes.values(), strict=True):
@@ -106,8 +107,8 @@ class ColumnCache:
         """Store what the numbers of a column stand for."""
         path = self._path(version, name, "texts")
         draft = _draft(path)
+        _make_folder(path.parent)
         try:
-            _make_folder(path.parent)
             draft.write_text(json.dumps(list(texts)))
             draft.replace(path)
         except OSError as error:
@@ -120,18 +121,18 @@ class ColumnCache:
         return self.folder / version / f"{digest}.{suffix}"
 
     def _make_room(self, new: Sequence[Path]) -> None:
-        """Remove what was not used for the longest time, but never what has just come."""
+        """Remove what was not used for very long, or longest, but never what has just come."""
         used = []
         for path in self.folder.glob("*/*"):
             with contextlib.suppress(FileNotFoundError):
                 found = path.stat()
                 used.append((found.st_mtime, found.st_size, path))
         total = sum(size for _, size, _ in used)
-        if total <= _FULL * self.max_bytes:
-            return
+        is_full = total > self.max_bytes
+        latest = time.time() - _MAX_AGE
         keep = set(new)
-        for _, size, path in sorted(used):
-            if total <= _EMPTIED * self.max_bytes:
+        for last_use, size, path in sorted(used):
+            if last_use > latest and not (is_full and total > _EMPTIED * self.max_bytes):
                 break
             if path not in keep:
                 path.unlink(missing_ok=True)
@@ -145,7 +146,10 @@ def _draft(path: Path) -> Path:
 
 
 def _make_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_room(error) from error
 
 
 def _no_room(error: OSError) -> Unavailable:

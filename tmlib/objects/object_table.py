@@ -7,7 +7,7 @@ once for each version; see :mod:`tmlib.objects.column_cache`.
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,8 @@ _ROWS = {"mapobject_id": "i8", "label": "i4", "ref_id": "i4", "tpoint": "i4", "z
 _OUTLINED: dict[str, str] = {"is_border": "u1", "centroid_y": "f8", "centroid_x": "f8"}
 _TYPES: dict[str, ValueType] = {"f8": "float", "u1": "boolean", "i4": "integer", "i8": "integer"}
 _FORMAT = "1"  # of the cached columns
+_FEW_SITES = 64  # the values of which are looked for, instead of reading all
+_REPLACED = "The objects were replaced while their values were read: try again."
 
 
 def open_table(
@@ -196,6 +198,45 @@ class ObjectTable:
             found.append(values if rows is None else values.of(rows))
         return found
 
+    def stream_features(
+        self, columns: Sequence[Column], rows: NDArray[np.intp]
+    ) -> Iterator[tuple[slice, list[NDArray[np.float64]]]]:
+        """Values of features part by part, as they are stored and without keeping them.
+
+        Parameters
+        ----------
+        columns
+            Features.
+        rows
+            Positions of rows, ascending.
+
+        Yields
+        ------
+        tuple
+            Which of `rows` they are of, and the values of each column.
+
+        Raises
+        ------
+        Conflict
+            If the objects are replaced by others meanwhile.
+        """
+        sites = np.unique(self.rows["ref_id"][rows])
+        is_stored = self.layout is None
+        few = set(sites.tolist()) if is_stored and len(sites) <= _FEW_SITES else None
+        read = np.flatnonzero(np.isin(self.rows["ref_id"], sites)) if few else None
+        wanted = rows if read is None else np.searchsorted(read, rows)
+        start = 0
+        try:
+            for part in self._read_features([column.key for column in columns], few):
+                end = start + len(part[0])
+                low, high = np.searchsorted(wanted, [start, end])
+                inside = wanted[low:high] - start
+                if len(inside):
+                    yield slice(low, high), [values[inside] for values in part]
+                start = end
+        except Vanished:
+            raise Conflict(_REPLACED) from None
+
     def version_of(self, column: Column) -> str:
         """Changes when a value of a column does."""
         return _digest(self.version, column.kind, column.key)
@@ -257,17 +298,30 @@ class ObjectTable:
                     found[name] = array
             if not missing:
                 return found
+            self._check_room(missing)
             named = {f"{kind}/{name}": dtype for name, dtype in missing.items()}
             try:
                 self.cache.write(self.content, named, read(list(missing)))
             except Vanished:
                 break
-        raise Conflict("The objects were replaced while their values were read: try again.")
+        raise Conflict(_REPLACED)
 
-    def _planes(self, keys: Sequence[str]) -> Iterator[tuple[int, int, Any]]:
+    def _check_room(self, missing: Mapping[str, str]) -> None:
+        n_rows = len(self.rows.get("mapobject_id", ()))
+        needed = sum(np.dtype(dtype).itemsize for dtype in missing.values()) * n_rows
+        if needed > self.cache.max_bytes:
+            raise BadInput(
+                f"{len(missing)} columns of {n_rows} objects are more than the server keeps at a "
+                "time: ask for fewer columns, or its administrator for a larger "
+                "TM_COLUMN_CACHE_MB."
+            )
+
+    def _planes(
+        self, keys: Sequence[str], site_ids: Collection[int] | None = None
+    ) -> Iterator[tuple[int, int, Any]]:
         for tpoint, zplane in sorted({(file.tpoint, file.zplane) for file in self.files}):
             plane = [file for file in self.files if (file.tpoint, file.zplane) == (tpoint, zplane)]
-            for table in merge(plane, keys):
+            for table in merge(plane, keys, site_ids=site_ids):
                 yield tpoint, zplane, table
 
     def _read_identifiers(self) -> Iterator[Sequence[NDArray[Any]]]:
@@ -276,10 +330,12 @@ class ObjectTable:
             ids = [table[name].to_numpy() for name in ("mapobject_id", "label", "site_id")]
             yield [*ids, np.full(n, tpoint, np.int32), np.full(n, zplane, np.int32)]
 
-    def _read_features(self, keys: Sequence[str]) -> Iterator[Sequence[NDArray[Any]]]:
+    def _read_features(
+        self, keys: Sequence[str], site_ids: Collection[int] | None = None
+    ) -> Iterator[Sequence[NDArray[Any]]]:
         if self.layout is not None:
             yield [np.full(self.n_rows, np.nan)] * len(keys)
-        for _, _, table in self._planes(keys):
+        for _, _, table in self._planes(keys, site_ids):
             yield [table[key].to_numpy() for key in keys]
 
     def _read_outlined(self) -> Iterator[Sequence[NDArray[Any]]]:

@@ -1,5 +1,6 @@
 """Tool results as columns of the table of objects."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,16 @@ from tmlib.storage import ExperimentStorage
 from tmlib.tools import labels
 from tmlib.tools.models import ToolResult
 
+_LABEL, _IDENTIFIERS = "label", ("tpoint", "mapobject_id")
+
 
 def label_sources(
     database: Database, storage: ExperimentStorage, mapobject_type_id: int
 ) -> list[LabelSource]:
-    """The results about objects of a type, in the order of their ids."""
+    """The results about objects of a type, in the order of their ids.
+
+    Further numbers that a tool has found of each object follow its labels, as ``RESULT.NAME``.
+    """
     query = (
         select(ToolResult.name, ToolResult.path)
         .where(
@@ -30,17 +36,22 @@ def label_sources(
     )
     with database.session() as session:
         found = session.execute(query).all()
-    return [_source(name, storage.root / path, path) for name, path in found]
+    return [source for name, path in found for source in _sources(name, storage.root / path, path)]
 
 
-def _source(name: str, path: Path, key: str) -> LabelSource:
-    kind = pq.read_schema(path).field("label").type
-    return LabelSource(name, key, pa.types.is_dictionary(kind), partial(_read, path))
+def _sources(name: str, path: Path, key: str) -> Iterator[LabelSource]:
+    """The labels of a result, and the further numbers that some tools find."""
+    for field in pq.read_schema(path):
+        read = partial(_read, path, field.name)
+        if field.name == _LABEL:
+            yield LabelSource(name, key, pa.types.is_dictionary(field.type), read)
+        elif field.name not in _IDENTIFIERS:
+            yield LabelSource(f"{name}.{field.name}", f"{key}/{field.name}", False, read)
 
 
-def _read(path: Path) -> GivenLabels:
+def _read(path: Path, column: str) -> GivenLabels:
     table = labels.read(path).unify_dictionaries()
-    values: Any = table["label"].combine_chunks()
+    values: Any = table[column].combine_chunks()
     texts = None
     if pa.types.is_dictionary(values.type):
         texts = tuple(values.dictionary.to_pylist())

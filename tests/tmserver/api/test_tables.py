@@ -334,3 +334,24 @@ def test_deleting_and_renaming_a_feature_rewrites_nothing(crowd: Crowd) -> None:
     found = ask(crowd, columns=["Size"])
     assert [row[0] for row in found["rows"]] == crowd.frame["Area"].tolist()
     assert files() == before
+
+
+def test_tools_that_find_several_numbers_have_several_columns(crowd: Crowd) -> None:
+    name = crowd.ask("Embedding", selected_features=["Area", MEAN], options={"method": "pca"})
+    columns = [one["name"] for one in ask(crowd, "/columns") if one["kind"] == "result"]
+    assert columns[0] == name
+    assert len(columns) > 1
+    assert all(column.startswith(f"{name}.") for column in columns[1:])
+    rows = np.array(ask(crowd, columns=columns)["rows"], dtype=float)
+    assert np.isfinite(rows).any(axis=0).all()
+    assert np.isnan(rows).any(axis=1).tolist() == crowd.frame[MEAN].isna().tolist()
+
+
+def test_more_columns_than_there_is_room_for(crowd: Crowd) -> None:
+    cache = crowd.owner.app.extensions["tmserver"].columns
+    ask(crowd, columns=["label"])
+    cache.max_bytes = 700
+    query = encoded({"columns": ["Area", MEAN]})
+    message = crowd.owner.refused("GET", f"{crowd.path}/table", 400, query_string=query)
+    assert "ask for fewer columns" in message
+    assert len(ask(crowd, columns=["Area"])["rows"]) == len(crowd.frame)
