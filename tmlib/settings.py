@@ -124,6 +124,9 @@ class Settings(BaseSettings):
         default=8192, ge=1, description="Room there for columns of object tables, in MB."
     )
 
+    audit_days: float = Field(
+        default=730, ge=0, description="How long the audit trail keeps events, in days; 0 for ever."
+    )
     models_dir: Path | None = Field(
         default=None,
         description="Folder with models of neural networks; models in the data folder if not set.",

@@ -4,7 +4,7 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tmlib.settings import Settings
-from tmserver import authentication, errors, pages
+from tmserver import audit, authentication, errors, pages
 from tmserver.access import Services
 from tmserver.api import RESOURCES
 from tmserver.monitoring import requests
@@ -42,10 +42,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider has it
-    app.extensions["tmserver"] = Services(settings)
+    app.extensions["tmserver"] = services = Services(settings)
     authentication.configure(app, settings)
     errors.register(app)
     requests.register(app, settings)
+    audit.register(app, services.database)
     for routes in (*RESOURCES, pages.routes):
         routes.register(app)
     refuse_undeclared(app)

@@ -16,6 +16,7 @@ _COMMANDS = (
     "web",
     "worker",
     "status",
+    "audit",
     "jobs",
     "logs",
     "retry",

@@ -12,6 +12,7 @@ from tmlib.experiments.service import get_experiment
 from tmlib.ids import decode_id
 from tmlib.settings import Settings
 from tmserver.access import Access, ExperimentAccess, Services, UserAccess
+from tmserver.audit import deed
 from tmserver.authentication import READING_METHODS, Proof, identify
 
 
@@ -64,6 +65,7 @@ def authorize(services: Services, permission: Permission, experiment_id: str | N
     with services.database.session() as session:
         proof = prove(session)
         logs.note(user_id=proof.user.id)
+        deed().is_by(proof.user)
         _check(proof, permission)
         access = UserAccess(services, proof.user, proof)
         if experiment_id is not None:
@@ -74,6 +76,7 @@ def authorize(services: Services, permission: Permission, experiment_id: str | N
                 permission.value,  # type: ignore[arg-type] # one that is of an experiment
                 is_admin=proof.is_admin,
             )
+            deed().is_done_to(experiment)
             access = ExperimentAccess(services, proof.user, proof, experiment)
     _note_use(services, proof)
     return access

@@ -18,6 +18,8 @@ from werkzeug.routing import Map, Rule
 from tmlib.errors import BadInput
 from tmlib.ids import decode_id
 from tmserver.access import current_services
+from tmserver.audit import deed
+from tmserver.authentication import READING_METHODS
 from tmserver.permissions import Permission, authorize
 from tmserver.schemas import Bare
 from tmserver.validation import describe
@@ -38,6 +40,7 @@ class Details(TypedDict, total=False):
     takes_bytes: str
     file_types: tuple[str, ...]
     success: tuple[int, ...]
+    is_event: bool
 
 
 class Operation:
@@ -66,6 +69,14 @@ class Operation:
         None then.
     success
         Status codes of answers other than errors.
+    is_event
+        False keeps an operation out of the audit trail, one that changes nothing or that is
+        repeated for each of thousands of files.
+
+    Attributes
+    ----------
+    is_event
+        Whether the audit trail tells of it: otherwise all that may change something.
     """
 
     def __init__(
@@ -82,6 +93,7 @@ class Operation:
         takes_bytes: str = "",
         file_types: tuple[str, ...] = (),
         success: tuple[int, ...] = (200,),
+        is_event: bool = True,
     ) -> None:
         self.method = method
         self.paths = paths
@@ -104,6 +116,8 @@ class Operation:
         self.takes_bytes = takes_bytes
         self.file_types = file_types
         self.success = success
+        may_change = method not in READING_METHODS and permission is not Permission.READ
+        self.is_event = is_event and may_change
 
     def _check(self, hints: Mapping[str, Any]) -> None:
         for path in self.paths:
@@ -121,6 +135,8 @@ class Operation:
 
     def __call__(self, **variables: str) -> Response:
         """Answer the present request: who may, what is asked, the view, its answer."""
+        if self.is_event:
+            deed().begin(self.view.__name__, variables)
         access = authorize(
             current_services(), self.permission, variables.pop("experiment_id", None)
         )
@@ -135,6 +151,8 @@ class Operation:
         if self.body is not None:
             is_file = request.mimetype in self.file_types
             arguments["body"] = None if is_file else _parse_body(self.body)
+            if self.is_event:
+                deed().takes(arguments["body"])
         result = self.view(access, **arguments)
         if self.answer is None or isinstance(result, Response):
             return result  # type: ignore[no-any-return] # the view returns a response itself

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from tmlib.accounts import audit
 from tmlib.db import Database, Process
 from tmlib.db.base import now
 from tmlib.settings import Settings
@@ -38,7 +39,7 @@ class Recovery:
     def search(self) -> list[int]:
         """Find lost jobs and send them again, and fit what is handed out to the workers there are.
 
-        Uploads that nobody has resumed in time are removed, and what was deleted.
+        Uploads that nobody has resumed in time are removed, old events, and what was deleted.
         """
         database = Database.of(self._settings, Process.RECOVERY)
         try:
@@ -49,6 +50,7 @@ class Recovery:
             ]
             self._adjust(database)
             remove_expired(database, self._settings.data_dir)
+            audit.remove_expired(database, self._settings.audit_days)
             # for half of the time at most, as lost jobs must not wait for it
             seconds = self._settings.lease_seconds / 4
             finish_deletions(database, self._settings.data_dir, seconds)

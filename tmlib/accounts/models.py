@@ -1,11 +1,13 @@
 """Tables of users, of what proves who they are, and of attempts to guess it."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tmlib.db import Base, Timestamps
+from tmlib.db.base import BigId
 
 
 class User(Timestamps, Base):
@@ -64,3 +66,31 @@ class FailedLogin(Base):
     name: Mapped[str] = mapped_column(String(255))
     address: Mapped[str] = mapped_column(String(45))
     failed_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AuditEvent(Base):
+    """Something that somebody did or was refused, see :mod:`tmlib.accounts.audit`.
+
+    Without foreign keys, since it outlives users and experiments.
+    """
+
+    __tablename__ = "audit_events"
+    __table_args__ = (
+        Index(None, "user_name", "id"),
+        Index(None, "experiment_id", "id"),
+        Index(None, "experiment_name", "id"),
+        Index(None, "action", "id"),
+        {"sqlite_autoincrement": True},  # numbers are cursors, so none comes twice
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    action: Mapped[str] = mapped_column(String(255))
+    status: Mapped[int]
+    user_id: Mapped[int | None]
+    user_name: Mapped[str] = mapped_column(String(255))
+    experiment_id: Mapped[int | None]
+    experiment_name: Mapped[str | None] = mapped_column(String(255))
+    details: Mapped[dict[str, Any]]
+    address: Mapped[str | None] = mapped_column(String(255))
+    request_id: Mapped[str | None] = mapped_column(String(64))

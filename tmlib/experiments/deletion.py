@@ -127,11 +127,15 @@ def _remove(database: Database, data_dir: Path, experiment_id: int) -> Iterator[
 
 def _owned_tables(database: Database) -> list[Table]:
     """Tables whose rows belong to experiments, what refers to others before these."""
-    return [
+    tables = reversed(Base.metadata.sorted_tables)
+    owned = [
         table
-        for table in reversed(Base.metadata.sorted_tables)
-        if "experiment_id" in table.c and (database.is_sqlite or table.name not in PARTITIONED)
+        for table in tables
+        if "experiment_id" in table.c and table.c.experiment_id.foreign_keys
     ]
+    if not database.is_sqlite:
+        return owned
+    return [*(Base.metadata.tables[name] for name in reversed(PARTITIONED)), *owned]
 
 
 def _delete_portion(database: Database, table: Table, experiment_id: int) -> int:

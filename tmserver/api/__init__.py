@@ -2,6 +2,7 @@
 
 from tmserver.api import (
     acquisitions,
+    audit,
     authentication,
     channels,
     experiments,
@@ -42,6 +43,7 @@ RESOURCES = (
     users.routes,
     information.routes,
     metrics.routes,
+    audit.routes,
     experiments.routes,
     shares.routes,
     signed_urls.routes,

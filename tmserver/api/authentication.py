@@ -9,6 +9,7 @@ from tmlib.accounts import logins, service, tokens
 from tmlib.accounts.models import User
 from tmlib.errors import BadInput, NotLoggedIn
 from tmserver.access import Access, UserAccess
+from tmserver.audit import deed
 from tmserver.authentication import (
     issue_token,
     login_of_cookie,
@@ -106,7 +107,7 @@ def log_out(access: UserAccess) -> Message:
     return Message()
 
 
-@routes.post("/auth/refresh", permits="login")
+@routes.post("/auth/refresh", permits="login", is_event=False)
 def refresh(access: UserAccess) -> NewToken:
     """Get a token that expires later; this goes on for 30 days after the password was given.
 
@@ -147,6 +148,7 @@ def change_password(access: UserAccess, body: PasswordChange) -> NewToken:
 
 
 def _authenticate(access: Access, name: str, password: str) -> User:
+    deed().user_name = name
     attempts, address = access.services.login_attempts, request.remote_addr or ""
     attempts.check(name, address)
     try:
@@ -156,6 +158,7 @@ def _authenticate(access: Access, name: str, password: str) -> User:
         attempts.failed(name, address)
         raise
     attempts.succeeded(name, address)
+    deed().is_by(user)
     return user
 
 

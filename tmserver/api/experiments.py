@@ -7,6 +7,7 @@ from tmlib.experiments import models, service
 from tmlib.workflow import deletion
 from tmlib.workflow import service as workflow
 from tmserver.access import ExperimentAccess, UserAccess
+from tmserver.audit import deed
 from tmserver.routing import Routes
 from tmserver.schemas import Id, Message, Name, NamedPage, Schema, Text
 
@@ -79,6 +80,7 @@ def create_experiment(access: UserAccess, body: NewExperiment) -> Experiment:
         )
     with access.database.transaction() as session:
         experiment = service.create_experiment(session, access.user.id, **body.model_dump())
+        deed().is_done_to(experiment)
         return _experiment(experiment)
 
 

@@ -152,7 +152,7 @@ def delete_project(access: ExperimentAccess) -> Success:
     return Success()
 
 
-@routes.post(f"{_EXPERIMENT}/project/check", permits="write")
+@routes.post(f"{_EXPERIMENT}/project/check", permits="write", is_event=False)
 def check_project(access: ExperimentAccess, body: ProjectText) -> Success:
     """Check whether a project can run on the images of the experiment; nothing is stored."""
     project = read_project_text(access, body.project)

@@ -61,7 +61,7 @@ class FigureQuery(Schema):
     job_id: Index
 
 
-@routes.post(f"{_EXPERIMENT}/jobs/run", permits="write")
+@routes.post(f"{_EXPERIMENT}/jobs/run", permits="write", is_event=False)
 def run_jobs(access: ExperimentAccess, body: PreviewRequest) -> PreviewSubmission:
     """Run a project on the first time point of some sites, with its figures.
 
@@ -79,7 +79,7 @@ def run_jobs(access: ExperimentAccess, body: PreviewRequest) -> PreviewSubmissio
     return PreviewSubmission(submission_id=submission_id)
 
 
-@routes.post(f"{_EXPERIMENT}/jobs/status", permits="write")
+@routes.post(f"{_EXPERIMENT}/jobs/status", permits="write", is_event=False)
 def get_jobs_status(access: ExperimentAccess) -> PreviewStatus:
     """Get how your latest preview stands."""
     with access.database.session() as session:
@@ -87,7 +87,7 @@ def get_jobs_status(access: ExperimentAccess) -> PreviewStatus:
     return PreviewStatus(status=found or {})
 
 
-@routes.post(f"{_EXPERIMENT}/jobs/output", permits="write")
+@routes.post(f"{_EXPERIMENT}/jobs/output", permits="write", is_event=False)
 def get_jobs_output(access: ExperimentAccess) -> PreviewOutputs:
     """Get what the jobs of your latest preview have written, as far as they have ended."""
     with access.database.session() as session:
@@ -108,7 +108,7 @@ def get_jobs_output(access: ExperimentAccess) -> PreviewOutputs:
     )
 
 
-@routes.post(f"{_EXPERIMENT}/jobs/kill", permits="write")
+@routes.post(f"{_EXPERIMENT}/jobs/kill", permits="write", is_event=False)
 def kill_jobs(access: ExperimentAccess) -> Success:
     """End your latest preview."""
     preview_jobs.kill(access.database, access.experiment_id, access.user.id)

@@ -97,7 +97,7 @@ class OverrideHeaders(Headers):
     checksum: Checksum = None
 
 
-@routes.options(_UPLOADS, permits="public", success=(204,))
+@routes.options(_UPLOADS, permits="public", success=(204,), is_event=False)
 def get_protocol(access: Access, acquisition_id: int) -> Response:
     """Tell which version and extensions of the protocol there are."""
     return Response(
@@ -117,6 +117,7 @@ def get_protocol(access: Access, acquisition_id: int) -> Response:
     permits="write",
     raises=(400, 404, 409, 410, 412, 413, 415, 423, 460, 507),
     takes_bytes=_BYTES,
+    is_event=False,
     success=(201,),
 )
 def create_resumable_upload(
@@ -175,6 +176,7 @@ def get_resumable_upload(
     permits="write",
     raises=(409, 410, 412, 413, 415, 423, 460, 507),
     takes_bytes=_BYTES,
+    is_event=False,
     success=(204,),
 )
 def append_to_resumable_upload(
@@ -191,7 +193,9 @@ def append_to_resumable_upload(
     return _answer(progress, 204)
 
 
-@routes.delete(_UPLOAD, permits="write", raises=(409, 410, 412, 423, 460, 507), success=(204,))
+@routes.delete(
+    _UPLOAD, permits="write", raises=(409, 410, 412, 423, 460, 507), success=(204,), is_event=False
+)
 def terminate_resumable_upload(
     access: ExperimentAccess, acquisition_id: int, token: str, headers: Headers
 ) -> Response:
@@ -206,6 +210,7 @@ def terminate_resumable_upload(
     permits="write",
     raises=(409, 410, 412, 413, 415, 423, 460, 507),
     takes_bytes=_BYTES,
+    is_event=False,
     success=(200, 204),
 )
 def override_method(

@@ -81,7 +81,7 @@ def register_server_folder(
     return Message()
 
 
-@routes.post(f"{_ACQUISITION}/upload/validity-check", permits="write")
+@routes.post(f"{_ACQUISITION}/upload/validity-check", permits="write", is_event=False)
 def check_validity(access: ExperimentAccess, acquisition_id: int, body: FileNames) -> Validity:
     """Check whether files have names that the experiment's microscope gives."""
     with access.database.session() as session:
@@ -98,7 +98,11 @@ def count_files(access: ExperimentAccess, acquisition_id: int) -> int:
 
 
 @routes.post(
-    f"{_ACQUISITION}/microscope-file", permits="write", raises=(413, 460, 507), takes_file=True
+    f"{_ACQUISITION}/microscope-file",
+    permits="write",
+    raises=(413, 460, 507),
+    takes_file=True,
+    is_event=False,
 )
 def add_microscope_file(access: ExperimentAccess, acquisition_id: int) -> Message:
     """Send one file that was announced, as the part ``file`` of a multipart/form-data body."""

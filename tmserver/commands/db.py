@@ -6,6 +6,7 @@ from tmlib import schema
 from tmlib.db import Database, Process
 from tmlib.errors import Conflict
 from tmlib.settings import Settings
+from tmserver.commands.auditing import audited
 
 
 @click.group()
@@ -14,6 +15,7 @@ def db() -> None:
 
 
 @db.command()
+@audited
 def upgrade() -> None:
     """Create the tables, or bring them to the form that this version needs.
 

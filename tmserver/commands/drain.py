@@ -8,6 +8,7 @@ import click
 from tmlib.db.base import now
 from tmlib.workflow import drain as hosts_in_work
 from tmlib.workflow import overview
+from tmserver.commands.auditing import audited
 from tmserver.commands.output import print_hosts, print_json
 from tmserver.commands.user import open_database
 
@@ -18,6 +19,7 @@ from tmserver.commands.user import open_database
 @click.option("--undo", is_flag=True, help="Let them take jobs again.")
 @click.option("--stop", is_flag=True, help="Also end `tm worker` there when nothing runs any more.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@audited
 def drain(hosts: tuple[str, ...], everywhere: bool, undo: bool, stop: bool, as_json: bool) -> None:
     """Let hosts, this one by default, take no more jobs; those that run there go on.
 

@@ -6,6 +6,7 @@ import click
 
 from tmlib.errors import BadInput
 from tmlib.settings import Settings
+from tmserver.commands.auditing import audited
 from tmserver.commands.output import print_json, print_table
 from tmserver.slurm import pools
 
@@ -32,6 +33,7 @@ def slurm() -> None:
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes of each new pool.")
 @_as_json
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@audited
 def scale(
     number: int,
     name: str,

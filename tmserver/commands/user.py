@@ -14,6 +14,7 @@ from tmlib import schema
 from tmlib.accounts import service
 from tmlib.db import Database, Process
 from tmlib.settings import Settings
+from tmserver.commands.auditing import audited
 
 _PASSWORD_VARIABLE = "TM_PASSWORD"  # noqa: S105 - a name, not a secret
 
@@ -31,6 +32,7 @@ def user() -> None:
 @click.argument("name")
 @click.option("--email", required=True, help="The user's address.")
 @click.option("--admin", is_flag=True, help="Let the user administrate the installation.")
+@audited
 def add(name: str, email: str, admin: bool) -> None:
     """Add a user who can log in from now on."""
     password = _read_password()
@@ -52,6 +54,7 @@ def list_users() -> None:
 
 @user.command()
 @click.argument("name")
+@audited
 def passwd(name: str) -> None:
     """Set a user's password; logins and personal tokens of the user end."""
     password = _read_password()
@@ -62,6 +65,7 @@ def passwd(name: str) -> None:
 
 @user.command()
 @click.argument("name")
+@audited
 def disable(name: str) -> None:
     """Lock a user out; experiments stay."""
     _set_active(name, is_active=False)
@@ -69,6 +73,7 @@ def disable(name: str) -> None:
 
 @user.command()
 @click.argument("name")
+@audited
 def enable(name: str) -> None:
     """Let a user in again."""
     _set_active(name, is_active=True)

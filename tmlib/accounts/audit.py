@@ -1,0 +1,181 @@
+"""The audit trail: who has changed what, when, from where, and with which result.
+
+Users and experiments are kept by name as well as by number, without foreign keys: an event outlives
+both. What was sent is kept in short, never what proves who somebody is.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from tmlib.accounts.models import AuditEvent
+from tmlib.db import Database
+from tmlib.db.base import now
+
+_SECRET = re.compile(r"password|token|secret|signature|authorization|cookie|hash", re.IGNORECASE)
+_HIDDEN = "***"
+_LONGEST_TEXT = 100
+_MOST_ITEMS = 20
+_DEEPEST = 4
+_LARGEST = 4000
+_NAME = 255
+_REMOVED_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that somebody did, or was refused.
+
+    Attributes
+    ----------
+    action
+        Name of the operation as the API's document has it, or of a command.
+    status
+        Status of the answer, or exit code of a command.
+    user_id, user_name
+        Who did it; without a number it is only what somebody said.
+    experiment_id, experiment_name
+        What it was done to.
+    details
+        What was sent.
+    address
+        Network address that it came from, or name of the machine that the command ran on.
+    request_id
+        By which the server's log tells more.
+    """
+
+    action: str
+    status: int
+    user_name: str
+    user_id: int | None = None
+    experiment_id: int | None = None
+    experiment_name: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    address: str | None = None
+    request_id: str | None = None
+
+
+def record(session: Session, event: Event) -> None:
+    """Add an event of this moment."""
+    session.add(
+        AuditEvent(
+            at=now(),
+            action=event.action,
+            status=event.status,
+            user_id=event.user_id,
+            user_name=_cut(event.user_name, _NAME),
+            experiment_id=event.experiment_id,
+            experiment_name=event.experiment_name,
+            details=shorten(event.details),
+            address=event.address,
+            request_id=event.request_id,
+        )
+    )
+
+
+def find(
+    session: Session,
+    *,
+    user: str | None = None,
+    experiment: str | None = None,
+    experiment_id: int | None = None,
+    action: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int,
+) -> list[AuditEvent]:
+    """Events that fit all that is given, the latest first.
+
+    Parameters
+    ----------
+    session
+        To read with.
+    user, experiment, experiment_id, action
+        Names as they were then, and number of the experiment.
+    since, until
+        The first and the last moment.
+    before
+        Number of an event: only earlier ones.
+    limit
+        At most so many.
+    """
+    query = select(AuditEvent)
+    for column, value in (
+        (AuditEvent.user_name, user),
+        (AuditEvent.experiment_name, experiment),
+        (AuditEvent.experiment_id, experiment_id),
+        (AuditEvent.action, action),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if since is not None:
+        query = query.where(AuditEvent.at >= since)
+    if until is not None:
+        query = query.where(AuditEvent.at <= until)
+    if before is not None:
+        query = query.where(AuditEvent.id < before)
+    return list(session.scalars(query.order_by(AuditEvent.id.desc()).limit(limit)))
+
+
+def remove_expired(database: Database, days: float) -> None:
+    """Forget what is older than so many days, some events at a time; 0 keeps all."""
+    if not days:
+        return
+    expired = select(AuditEvent.id).where(AuditEvent.at < now() - timedelta(days=days))
+    with database.session() as session:
+        ids = session.scalars(expired.limit(_REMOVED_AT_ONCE)).all()
+    if ids:
+        with database.transaction() as session:
+            session.execute(delete(AuditEvent).where(AuditEvent.id.in_(ids)))
+
+
+def shorten(details: Mapping[str, Any]) -> dict[str, Any]:
+    """What was sent, without secrets and in a few lines, as JSON has it."""
+    short: dict[str, Any] = _shorten(details, _DEEPEST)
+    if len(json.dumps(short)) > _LARGEST:
+        return {name: _shorten(value, 0) for name, value in short.items()}
+    return short
+
+
+def _shorten(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, bytes):
+        return f"({len(value)} bytes)"
+    if isinstance(value, BaseModel):
+        value = {name: getattr(value, name) for name in value.model_fields_set}
+    if isinstance(value, Mapping):
+        return _shorten_fields(value, depth - 1) if depth else f"({len(value)} fields)"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if not depth:
+            return f"({len(value)} items)"
+        short = [_shorten(item, depth - 1) for item in value[:_MOST_ITEMS]]
+        return short if len(value) == len(short) else [*short, f"({len(value)} in all)"]
+    return _cut(str(value), _LONGEST_TEXT)
+
+
+def _shorten_fields(fields: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    return {
+        _cut(str(name), _LONGEST_TEXT): _HIDDEN
+        if _SECRET.search(str(name))
+        else _shorten(value, depth)
+        for name, value in islice(fields.items(), _MOST_ITEMS)
+    }
+
+
+def _cut(text: str, length: int) -> str:
+    """A text that is not too long, and that both databases can keep."""
+    text = text.replace("\x00", "?")
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,0 +1,62 @@
+"""The events that commands leave in the audit trail when they change something."""
+
+import functools
+import getpass
+import os
+import socket
+from collections.abc import Callable
+from typing import ParamSpec
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from tmlib.accounts import audit
+from tmlib.db import Database, Process
+from tmlib.errors import DatabaseBusy
+from tmlib.settings import Settings
+
+Parameters = ParamSpec("Parameters")
+
+
+def audited(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """Let a command leave an event, by the user of the operating system who runs it.
+
+    Put it below ``@click.command()``; what the command is called with becomes the details.
+    """
+
+    @functools.wraps(command)
+    def run(*arguments: Parameters.args, **options: Parameters.kwargs) -> None:
+        try:
+            command(*arguments, **options)
+        except BaseException:
+            _record(exit_code=1)
+            raise
+        _record(exit_code=0)
+
+    return run
+
+
+def _record(exit_code: int) -> None:
+    context = click.get_current_context()
+    event = audit.Event(
+        action=" ".join(("tm", *context.command_path.split()[1:])),
+        status=exit_code,
+        user_name=_user(),
+        details={name: value for name, value in context.params.items() if value is not None},
+        address=socket.gethostname(),
+    )
+    database = Database.of(Settings(), Process.COMMAND)
+    try:
+        with database.transaction() as session:
+            audit.record(session, event)
+    except (SQLAlchemyError, DatabaseBusy) as error:
+        click.echo(f"The audit trail could not be written: {error.__cause__ or error}", err=True)
+    finally:
+        database.close()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # one that the machine has no name for, in a container
+        return str(os.getuid())
