@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -248,6 +249,40 @@ def test_tools_are_asked_and_tell(finished: Finished) -> None:
     assert [one["name"] for one in client.get_tool_results()] == ["areas"]
     client.delete_tool_result("areas")
     assert client.get_tool_results() == []
+
+
+def test_models_and_wells_of_tools_go_into_files(finished: Finished, tmp_path: Path) -> None:
+    client = finished.client
+    of_nuclei = {"chosen_object_type": "Nuclei", "selected_features": ["Morphology_Area"]}
+    options = {"method": "kmeans", "k": 2}
+
+    def ask(tool: str, **payload: Any) -> dict[str, Any]:
+        result = client.wait_for_tool(client.request_tool(tool, payload), interval=0.1)
+        client.rename_tool_result(result["name"], tool)
+        return result
+
+    ask("Clustering", **of_nuclei, options=options)
+    (model,) = client.get_tool_models()
+    file = client.download_tool_model(model["name"], tmp_path)
+    client.delete_tool_model(model["name"])
+    imported = client.upload_tool_model("sizes", file)
+    assert imported["features"] == ["Morphology_Area"]
+    client.rename_tool_model("sizes", "two sizes")
+    (model,) = client.get_tool_models(of_all_experiments=True)
+    ask("Prediction", chosen_object_type="Nuclei", model_id=model["id"])
+    pairs = client.compare_tool_results("Clustering", "Prediction")
+    assert all(pair["label"] == pair["other_label"] for pair in pairs)
+    ask("Aggregation", **of_nuclei, statistics=["mean"])
+    wells = pd.read_csv(client.download_tool_wells("Aggregation", tmp_path))
+    labels = pd.read_parquet(client.download_tool_labels("Clustering", tmp_path, "parquet"))
+    assert len(wells) == len(client.get_wells())
+    assert wells["n_objects"].sum() == len(labels) == sum(pair["n_objects"] for pair in pairs)
+    submission = client.request_tool("Aggregation", of_nuclei)
+    client.wait_for_tool(submission, interval=0.1)
+    client.kill_tool_job(submission)
+    for result in client.get_tool_results():
+        client.delete_tool_result(result["name"])
+    client.delete_tool_model("two sizes")
 
 
 @pytest.fixture

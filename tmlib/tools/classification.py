@@ -44,7 +44,11 @@ class TrainingClass(Part):
 
 class _Options(Part):
     n_fold_cv: int = Field(
-        default=5, ge=2, le=100, description="Number of folds of the cross-validation."
+        default=5,
+        ge=2,
+        le=100,
+        title="Folds",
+        description="Number of folds of the cross-validation.",
     )
 
 

@@ -39,7 +39,7 @@ class KMeansOptions(Part):
     """Groups around k centres (Lloyd 1982, begun as in Arthur and Vassilvitskii 2007)."""
 
     method: Literal["kmeans"]
-    k: int = Field(ge=2, le=1000, description="Number of clusters.")
+    k: int = Field(ge=2, le=1000, title="Clusters", description="Number of clusters.")
 
 
 class HdbscanOptions(Part):
@@ -47,12 +47,17 @@ class HdbscanOptions(Part):
 
     method: Literal["hdbscan"]
     min_cluster_size: int = Field(
-        default=50, ge=2, le=10_000, description="Least number of objects in a cluster."
+        default=50,
+        ge=2,
+        le=10_000,
+        title="Least size",
+        description="Least number of objects in a cluster.",
     )
     min_samples: int | None = Field(
         default=None,
         ge=1,
         le=10_000,
+        title="Neighbours",
         description="Neighbours that tell how dense it is; the more, the more noise.",
     )
 

@@ -38,7 +38,9 @@ class PcaOptions(Part):
     """The directions in which objects differ most (Pearson 1901, Hotelling 1933)."""
 
     method: Literal["pca"]
-    n_components: int = Field(default=2, ge=2, le=50, description="Number of components.")
+    n_components: int = Field(
+        default=2, ge=2, le=50, title="Components", description="Number of components."
+    )
 
 
 class UmapOptions(Part):
@@ -46,10 +48,18 @@ class UmapOptions(Part):
 
     method: Literal["umap"]
     n_neighbors: int = Field(
-        default=15, ge=2, le=200, description="Neighbours that count: more show the large picture."
+        default=15,
+        ge=2,
+        le=200,
+        title="Neighbours",
+        description="Neighbours that count: more show the large picture.",
     )
     min_dist: float = Field(
-        default=0.1, ge=0, le=1, description="How close together objects may be placed."
+        default=0.1,
+        ge=0,
+        le=1,
+        title="Least distance",
+        description="How close together objects may be placed.",
     )
 
     @property

@@ -104,7 +104,9 @@ class GatingPayload(Payload):
     population: str = Field(
         default="inside", min_length=1, max_length=255, description="Name of what is taken."
     )
-    color: Color = Field(default="#e4572e", description="Colour to show it in, #rrggbb.")
+    color: Color = Field(
+        default="#e4572e", title="Colour", description="Colour to show it in, #rrggbb."
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ class Payload(Part):
 
     chosen_object_type: str = Field(
         pattern=r"^[^\x00]{1,255}$",
+        title="Objects",
         description="Name of the mapobject type.",
         json_schema_extra={"format": "mapobject-type"},
     )
@@ -51,7 +52,7 @@ class Payload(Part):
 class FeaturePayload(Payload):
     """Which feature counts."""
 
-    selected_feature: FeatureName = Field(description="Name of the feature.")
+    selected_feature: FeatureName = Field(title="Feature", description="Name of the feature.")
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -63,7 +64,10 @@ class FeaturesPayload(Payload):
     """Which features count."""
 
     selected_features: tuple[FeatureName, ...] = Field(
-        min_length=1, max_length=MAX_LISTED, description="Names of the features."
+        min_length=1,
+        max_length=MAX_LISTED,
+        title="Features",
+        description="Names of the features.",
     )
 
     @property

@@ -14,6 +14,7 @@ MAX_PLATES = 8
 
 _BINS = 60
 _GRID = 80
+_COUNT_COLORS = [[0, "#3d6aa8"], [0.5, "#3fb6a8"], [1, "#fde725"]]
 _MAX_FEATURES = 40
 
 
@@ -118,7 +119,7 @@ def density(
         "z": [[shade or None for shade in numbers(row)] for row in np.log10(1 + found)],
         "customdata": found.tolist(),
         "hovertemplate": "%{customdata} objects<extra></extra>",
-        "colorscale": "Viridis",
+        "colorscale": _COUNT_COLORS,
         "showscale": False,
     }
     return _figure(kind, [cells], title, *names)

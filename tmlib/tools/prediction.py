@@ -21,6 +21,7 @@ class PredictionPayload(Payload):
     model_id: str = Field(
         min_length=1,
         max_length=50,
+        title="Model",
         description="Id of the model.",
         json_schema_extra={"format": "model"},
     )

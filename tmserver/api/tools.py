@@ -150,6 +150,7 @@ class ToolResult(Schema):
     name: str = Field(examples=["Clustering-117"])
     submission_id: int
     tool_name: _ToolName
+    mapobject_type_name: str
     type: str = Field(examples=["ScalarToolResult"])
     attributes: _Attributes
     layer: LabelLayer
@@ -324,12 +325,14 @@ def delete_tool_result(access: ExperimentAccess, tool_result_id: int) -> Message
 
 
 def _result(access: ExperimentAccess, session: Session, found: models.ToolResult) -> ToolResult:
-    layers = session.get_one(MapobjectType, found.mapobject_type_id).layers
+    mapobject_type = session.get_one(MapobjectType, found.mapobject_type_id)
+    layers = mapobject_type.layers
     return ToolResult(
         id=found.id,
         name=found.name,
         submission_id=found.submission_id,
         tool_name=found.tool_name,
+        mapobject_type_name=mapobject_type.name,
         type=found.type,
         attributes=found.attributes,
         layer=LabelLayer(

@@ -174,6 +174,7 @@ def test_a_request_becomes_a_job_and_then_a_result(
         "name": f"Clustering-{submission_id}",
         "submission_id": submission_id,
         "tool_name": "Clustering",
+        "mapobject_type_name": "Cells",
         "type": "ScalarToolResult",
         "attributes": result["attributes"],
         "layer": {

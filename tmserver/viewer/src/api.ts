@@ -216,19 +216,20 @@ export class Api {
     return (await this.get(path)).json();
   }
 
-  private async data<T>(path: string): Promise<T> {
+  async data<T>(path: string): Promise<T> {
     return ((await this.json(path)) as { data: T }).data;
   }
 
-  /** Lets the server do something; the whole answer. */
-  async post(path: string, body: unknown): Promise<unknown> {
+  /** Changes something; what is sent and what is answered is JSON. */
+  async send(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
     const headers = { 'Content-Type': 'application/json', ...proofOfPage() };
-    const response = await this.sendLoggedIn(path, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(body),
-    });
-    return response.json();
+    const content = body === undefined ? {} : { body: JSON.stringify(body) };
+    return (await this.sendLoggedIn(path, { method, headers, ...content })).json();
+  }
+
+  /** Lets the server do something; the whole answer. */
+  post(path: string, body: unknown): Promise<unknown> {
+    return this.send('POST', path, body);
   }
 
   private get(path: string): Promise<Response> {

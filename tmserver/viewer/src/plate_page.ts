@@ -15,10 +15,12 @@ import { ObjectLayers } from './object_layers';
 import { objectPanel } from './object_panel';
 import type { ObjectDisplay } from './objects';
 import { objectDisplays } from './objects';
+import { PickedObjects } from './picked_objects';
 import { PixelLayers } from './pixel_layers';
 import { planePanel } from './plane_panel';
 import { Pointer } from './pointer';
 import { addScaleBar } from './scale_bar';
+import { ToolPanel } from './tool_panel';
 import { hasWebGL } from './webgl_layer';
 
 /** Everything that the page of an experiment needs to know. */
@@ -46,6 +48,9 @@ export class PlatePage {
   private readonly displays: readonly ChannelDisplay[];
   private readonly objects: readonly ObjectDisplay[];
   private readonly notice: Notice;
+  private readonly pointer: Pointer;
+  private readonly tools: ToolPanel;
+  private readonly position = element('div', { class: 'position', 'data-testid': 'position' });
   private plane: Plane;
 
   constructor(page: HTMLElement, api: Api, data: PlateData, header: HTMLElement) {
@@ -78,6 +83,8 @@ export class PlatePage {
     this.pixels.onError = this.objectLayers.onError = (message) => {
       this.notice.show(message);
     };
+    this.pointer = new Pointer(this.map, this.objectLayers, this.position);
+    this.tools = this.makeTools(api, data);
     this.map.olMap.on('moveend', () => {
       if (this.pixels.needsOtherInterpolation()) this.refresh();
     });
@@ -91,13 +98,40 @@ export class PlatePage {
 
   dispose(): void {
     delete window.tmViewer;
+    this.tools.dispose();
     this.map.dispose();
   }
 
   private readonly choosePlane = (plane: Plane): void => {
     this.plane = plane;
     this.refresh();
+    this.tools.refresh(plane);
   };
+
+  private makeTools(api: Api, data: PlateData): ToolPanel {
+    const picked = new PickedObjects(this.map);
+    const tools = new ToolPanel(
+      {
+        api,
+        experimentId: data.experiment.id,
+        types: this.objects.map((display) => display.type),
+        layers: this.objectLayers,
+        picking: {
+          listen: (listener) => {
+            this.pointer.onPick = listener;
+          },
+          show: (objects) => {
+            picked.show(objects);
+          },
+        },
+      },
+      this.plane,
+    );
+    tools.onError = (message) => {
+      this.notice.show(message);
+    };
+    return tools;
+  }
 
   private refresh(force = false): void {
     this.pixels.refresh(this.displays, this.plane, force);
@@ -130,9 +164,7 @@ export class PlatePage {
     webgl: boolean,
   ): void {
     const selection = element('section', { hidden: true, 'data-testid': 'selected-object' });
-    const position = element('div', { class: 'position', 'data-testid': 'position' });
-    const pointer = new Pointer(this.map, this.objectLayers, position);
-    pointer.onSelect = (object) => {
+    this.pointer.onSelect = (object) => {
       selection.hidden = object === undefined;
       if (object === undefined) return;
       selection.replaceChildren(
@@ -146,7 +178,7 @@ export class PlatePage {
             {
               class: 'small',
               onclick: () => {
-                pointer.select(undefined);
+                this.pointer.select(undefined);
               },
             },
             'Clear',
@@ -159,7 +191,7 @@ export class PlatePage {
     });
     panel.append(header, this.channels());
     if (planeSection !== null) panel.append(planeSection);
-    panel.append(objects, selection);
+    panel.append(objects, selection, this.tools.element);
     if (!webgl) {
       panel.append(
         element(
@@ -169,7 +201,7 @@ export class PlatePage {
         ),
       );
     }
-    panel.append(position);
+    panel.append(this.position);
   }
 
   private addControls(page: HTMLElement, mapElement: HTMLElement): void {

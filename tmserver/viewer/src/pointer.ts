@@ -42,6 +42,8 @@ export class Pointer {
 
   /** Called with the object that was clicked, undefined when none. */
   onSelect: ((object: MapObject | undefined) => void) | undefined;
+  /** Takes the objects that are clicked in place of the selection, while somebody collects them. */
+  onPick: ((objects: readonly MapObject[]) => void) | undefined;
 
   constructor(
     private readonly map: PlateMap,
@@ -61,7 +63,9 @@ export class Pointer {
       this.position.textContent = '';
     });
     map.olMap.on('click', (event) => {
-      this.select(objects.at(event.coordinate)[0]);
+      const found = objects.at(event.coordinate);
+      if (this.onPick === undefined) this.select(found[0]);
+      else this.onPick(found);
     });
     map.onSettled(() => {
       this.redraw();

@@ -1,0 +1,183 @@
+"""Tools in a real browser: what is filled in on the page colours the objects on the map."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.sample import Finished
+from tests.services.browser import browser_page, item, log_in, map_picture
+from tests.services.installation import PASSWORD, USER, Installation
+from tmclient import TmClient
+
+AREA, ECCENTRICITY = "Morphology_Area", "Morphology_Eccentricity"
+
+
+@pytest.fixture
+def client(finished: Finished) -> TmClient:
+    return finished.client
+
+
+@pytest.fixture
+def page(installation: Installation, client: TmClient) -> Iterator[Page]:
+    """The map of the first site, where only the nuclei are to be seen."""
+    # a request that is refused on purpose is noted in the browser's console
+    with browser_page(width=1400, height=1000, expected=("400",)) as page:
+        log_in(page, installation.url, USER, PASSWORD)
+        item(page, f"experiment-{client.experiment_name}").click()
+        page.wait_for_selector('[data-testid=map][data-tiles-pending="0"]')
+        for channel in client.get_channels():
+            item(page, f"channel-{channel['name']}-visible").set_checked(False)
+        item(page, "objects-Cells-visible").set_checked(False)
+        page.evaluate("window.tmViewer.showRegion({x: 0, y: 0, width: 512, height: 512})")
+        yield page
+
+
+def choose(page: Page, tool: str, *features: str) -> None:
+    """Open the form of a tool for the nuclei, and choose features."""
+    item(page, "tool-choice").select_option(tool)
+    item(page, "tool-type").select_option("Nuclei")
+    for name in features:
+        picker = item(page, "tool-selected_features")
+        picker.locator("input[type=search]").fill(name)
+        picker.locator(f'input[value="{name}"]').check()
+
+
+def run(page: Page) -> str:
+    """Start the tool and wait for its result, which colours the objects; gives its name."""
+    before = page.locator("[data-testid=result-details]").count()
+    old = item(page, "result-details").element_handle() if before else None
+    item(page, "tool-run").click()
+    if old is not None:
+        old.wait_for_element_state("hidden")
+    item(page, "result-details").wait_for()
+    return str(page.locator("[data-testid=results] input:checked").get_attribute("data-testid"))
+
+
+def colours(picture: NDArray[np.uint8]) -> set[tuple[int, ...]]:
+    """Strong colours of the outlines, coarsely."""
+    pixels = picture.reshape(-1, 3).astype(int)
+    strong = pixels[np.ptp(pixels, axis=1) > 80]
+    found, counts = np.unique(strong // 64, axis=0, return_counts=True)
+    return {tuple(colour) for colour in found[counts > 40].tolist()}
+
+
+def nuclei_on_screen(client: TmClient) -> list[dict[str, Any]]:
+    """Nuclei well within the first site, by their size."""
+    columns = ["mapobject_id", "centroid_x", "centroid_y", AREA]
+    rows = client.iterate_table("Nuclei", columns=columns, sort=[{"column": AREA}])
+    found = [row for page in rows for row in page.to_dict("records")]
+    return [row for row in found if max(row["centroid_x"], row["centroid_y"]) < 480]
+
+
+def click_on(page: Page, nucleus: dict[str, Any]) -> None:
+    left, top = page.evaluate(
+        "([x, y]) => window.tmViewer.map.getPixelFromCoordinate([x, -y])",
+        [nucleus["centroid_x"], nucleus["centroid_y"]],
+    )
+    item(page, "map").click(position={"x": left, "y": top})
+
+
+def test_a_heatmap_and_clusters_colour_the_nuclei(page: Page) -> None:
+    plain = colours(map_picture(page))
+    choose(page, "Heatmap")
+    item(page, "tool-selected_feature").locator("input").fill(AREA)
+    name = run(page)
+    heatmap = colours(map_picture(page))
+    assert heatmap != plain
+    assert len(heatmap) > 3
+    expect(item(page, "legend-Nuclei")).to_contain_text(name.removeprefix("result-"))
+    choose(page, "Clustering", AREA, ECCENTRICITY)
+    item(page, "tool-method").select_option("kmeans")
+    item(page, "tool-k").fill("3")
+    run(page)
+    expect(item(page, "legend-Nuclei")).to_contain_text("cluster 2")
+    clusters = colours(map_picture(page))
+    assert len(clusters) >= 3
+    assert clusters != heatmap
+    item(page, "result-plots").click()
+    profiles = item(page, "plot-cluster_profiles")
+    expect(profiles.locator(".heatmaplayer image")).to_be_visible()
+    expect(profiles).to_contain_text("Profiles")
+    item(page, "plots-close").click()
+    page.locator("[data-testid=results] input:checked").click()
+    expect(item(page, "legend-Nuclei")).to_have_count(0)
+    assert not clusters <= colours(map_picture(page))
+
+
+def test_nuclei_are_classified_from_examples_that_were_clicked(
+    page: Page, client: TmClient
+) -> None:
+    by_area = nuclei_on_screen(client)
+    choose(page, "Classification", AREA)
+    item(page, "tool-method").select_option("randomforest")
+    item(page, "tool-n_fold_cv").fill("2")
+    for index, (name, nuclei) in enumerate((("small", by_area[:4]), ("large", by_area[-4:]))):
+        item(page, f"training-{index}-name").fill(name)
+        item(page, f"training-{index}-active").check()
+        for nucleus in nuclei:
+            click_on(page, nucleus)
+        expect(item(page, f"training-{index}-count")).to_have_text("4")
+    result = run(page).removeprefix("result-")
+    legend = item(page, "legend-Nuclei")
+    expect(legend).to_contain_text("small")
+    expect(legend).to_contain_text("large")
+    assert len(colours(map_picture(page))) >= 2
+    [found] = client.get_tool_results(name=result)
+    assert found["attributes"]["n_training_objects"] == {"small": 4, "large": 4}
+
+
+def test_gates_are_drawn_in_a_scatter_plot(page: Page, client: TmClient) -> None:
+    choose(page, "Gating")
+    item(page, "gates-draw").click()
+    page.locator("#gates-x").fill(AREA)
+    page.locator("#gates-x").press("Tab")
+    page.locator("#gates-y").fill(ECCENTRICITY)
+    page.locator("#gates-y").press("Tab")
+    plot = item(page, "gates-plot")
+    expect(plot).to_contain_text(ECCENTRICITY)
+    box = plot.locator(".nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] - 2, steps=5)
+    page.mouse.up()
+    item(page, "gates-dialog-close").click()
+    expect(item(page, "tool-gates")).to_contain_text(
+        re.compile(f"rectangle.*{AREA}.*{ECCENTRICITY}")
+    )
+    result = run(page).removeprefix("result-")
+    [found] = client.get_tool_results(name=result)
+    values = client.download_feature_values("Nuclei")[AREA]
+    inside = found["attributes"]["counts"]["1"]
+    assert 0 < inside <= np.count_nonzero(values > values.min() + 0.45 * np.ptp(values))
+
+
+def test_a_mistake_is_told_beside_the_form(page: Page) -> None:
+    choose(page, "Clustering")
+    item(page, "tool-k").fill("3")
+    item(page, "tool-run").click()
+    expect(item(page, "tool-error")).to_contain_text(re.compile("selected_features"))
+
+
+def test_results_are_compared_renamed_and_deleted(page: Page, client: TmClient) -> None:
+    for k in ("2", "3"):
+        choose(page, "Clustering", AREA)
+        item(page, "tool-k").fill(k)
+        last = run(page)
+    item(page, "result-compare").click()
+    expect(page.locator("table.agreement tbody tr")).not_to_have_count(0)
+    item(page, "comparison-close").click()
+    page.once("dialog", lambda dialog: dialog.accept("three sizes"))
+    item(page, "result-rename").click()
+    item(page, "result-three sizes").wait_for()
+    assert [one["name"] for one in client.get_tool_results(name="three sizes")]
+    page.once("dialog", lambda dialog: dialog.accept())
+    item(page, "result-delete").click()
+    item(page, "result-three sizes").wait_for(state="detached")
+    assert client.get_tool_results(name="three sizes") == []
+    assert last
