@@ -2,12 +2,14 @@ import logging
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from tests.tmserver.conftest import Person
+from tmlib.db import Database
 from tmlib.settings import Settings
 from tmserver import errors
 from tmserver.access import Access, Services
-from tmserver.application import MAX_JSON_BYTES
+from tmserver.application import MAX_JSON_BYTES, create_app
 from tmserver.routing import Routes
 from tmserver.schemas import Message
 
@@ -100,3 +102,24 @@ def test_a_mistake_of_the_server_tells_nothing_but_a_number_of_the_log(
     number = caplog.records[0].getMessage().split()[1]
     assert number in message
     assert "the secret is 42" in caplog.text
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_request_that_waits_too_long_for_another_is_told_to_try_again(
+    settings: Settings, database: Database, owner: Person, experiment: str
+) -> None:
+    changes = {"lock_seconds": 0.2, "queue": "tests.tmserver.conftest:ListQueue"}
+    impatient = create_app(settings.model_copy(update=changes))
+    with database.transaction() as session:
+        session.execute(text("SELECT id FROM experiments FOR UPDATE"))
+        path, body = experiment, {"description": "new"}
+        response = Person(impatient, owner.user_id).request("PUT", path, json=body)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+    assert response.json["error"] == {
+        "error": True,
+        "message": "Somebody else is changing the same thing, and for longer than this could "
+        "wait: try again in a moment.",
+        "status_code": 503,
+        "type": "DatabaseBusy",
+    }
+    impatient.extensions["tmserver"].database.close()

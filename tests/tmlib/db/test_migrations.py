@@ -1,16 +1,25 @@
 """Every migration forward and back, with rows in all tables, on both databases."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tests.services import rows
 from tests.services.rows import Rows
+from tests.tmlib.db import first_revision
 from tmlib import schema
 from tmlib.db import Database
+from tmlib.db.spatial import in_box
 from tmlib.errors import DatabaseBusy
+from tmlib.experiments import service
+from tmlib.objects.models import MapobjectSegmentation
+from tmlib.objects.service import count_objects, get_mapobject_info, get_segmentation_layers
+from tmlib.settings import Settings
+from tmlib.workflow.deletion import delete_experiment, finish_deletions
+from tmlib.workflow.status import status
 
 
 @pytest.fixture
@@ -50,6 +59,41 @@ def test_each_revision_keeps_what_was_there(empty: Database) -> None:
     rows.fill(empty)
     assert all(rows.content(empty).values())
     assert schema.differences(empty) == []
+
+
+def test_what_the_first_version_has_left_is_read_by_this_one(
+    empty: Database, tmp_path: Path
+) -> None:
+    schema.upgrade(empty, "0001")
+    first_revision.load(empty)
+    schema.upgrade(empty)
+    with empty.session() as session:
+        (experiment,) = service.list_experiments(session, None)
+        assert (experiment.name, experiment.user.name) == ("Färbung 3", "mara")
+        assert count_objects(session, experiment.id) == {"Plates": 1, "Cells": 2}
+        info = get_mapobject_info(session, experiment.id, 12)
+        assert (info.type, info.plate_name, info.well_name, info.label) == ("Cells", "P1", "B03", 2)
+        layer = get_segmentation_layers(session, experiment.id, "Cells")[0]
+        segmentation = MapobjectSegmentation
+        inside = in_box(
+            session,
+            segmentation.id,
+            segmentation.segmentation_layer_id,
+            segmentation.outline,
+            layer.id,
+            (0, 0, 25, 25),
+        )
+        found = session.scalars(
+            select(segmentation).where(segmentation.experiment_id == experiment.id, inside)
+        ).one()
+        assert (found.mapobject_id, found.outline.bounds) == (11, (10, 10, 20, 20))
+        state = status(session, experiment.id)
+        assert state is not None
+        assert (state["state"], state["percent_done"]) == ("TERMINATED", 100)
+    delete_experiment(empty, Settings(data_dir=tmp_path), experiment.id)
+    finish_deletions(empty, tmp_path, 60)
+    with empty.session() as session:
+        assert session.scalars(select(segmentation)).all() == []
 
 
 def test_two_upgrades_at_once_wait_for_each_other(empty: Database) -> None:
