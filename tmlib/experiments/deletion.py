@@ -10,6 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -35,6 +36,7 @@ _PAUSE_SECONDS = 0.1
 
 # After this long without a sign of life somebody else goes on with a deletion.
 _LEASE = timedelta(seconds=60)
+_SIGN_OF_LIFE_SECONDS = 10
 _PAUSE_WHEN_BUSY = timedelta(seconds=10)
 
 
@@ -71,10 +73,13 @@ def finish(
     while (taken := _take(database, experiment_id)) is not None:
         pause = timedelta()
         try:
+            alive = time.monotonic()
             for _ in _remove(database, data_dir, taken):
                 if time.monotonic() > end:
                     return
-                _set_due(database, taken, now() + _LEASE)
+                if time.monotonic() > alive + _SIGN_OF_LIFE_SECONDS:
+                    alive = time.monotonic()
+                    _set_due(database, taken, now() + _LEASE)
         except DatabaseBusy as error:
             logger.info("Experiment %d is removed later: %s", taken, error)
             pause = _PAUSE_WHEN_BUSY
@@ -107,9 +112,11 @@ def _set_due(database: Database, experiment_id: int, due: datetime) -> None:
 
 
 def _remove(database: Database, data_dir: Path, experiment_id: int) -> Iterator[None]:
-    """Remove everything of an experiment, the row that tells of it last; yields between pieces."""
+    """Remove everything of an experiment, the row that tells of it last.
+
+    Yields whenever something was removed, so that whoever has time for one piece only gets on too.
+    """
     drop_partitions(database, experiment_id, _DETACH_SECONDS)
-    yield
     for table in _owned_tables(database):
         while n_deleted := _delete_portion(database, table, experiment_id):
             yield
@@ -119,6 +126,8 @@ def _remove(database: Database, data_dir: Path, experiment_id: int) -> Iterator[
     for folder, _, names in os.walk(storage.root, topdown=False):
         for name in names:
             Path(folder, name).unlink(missing_ok=True)
+        with suppress(OSError):  # somebody wrote another file into it
+            Path(folder).rmdir()
         yield
     storage.delete()
     with database.transaction() as session:

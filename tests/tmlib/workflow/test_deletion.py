@@ -105,6 +105,16 @@ def test_nothing_is_left(database: Database, settings: Settings, full: int) -> N
     assert_nothing_is_left(database, settings.data_dir)
 
 
+def test_it_ends_however_little_time_there_is_for_it(
+    database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "_SECONDS", 0)
+    deletion.delete_experiment(database, settings, full)
+    for _ in range(100):
+        deletion.finish_deletions(database, settings.data_dir, 0)
+    assert_nothing_is_left(database, settings.data_dir)
+
+
 def test_it_is_out_of_sight_at_once_and_its_name_is_free(
     database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
