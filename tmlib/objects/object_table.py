@@ -9,6 +9,7 @@ import difflib
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from tmlib.errors import BadInput, Conflict
 from tmlib.objects.column_cache import ColumnCache
 from tmlib.objects.columns import Column, ColumnValues, LabelSource, ValueType, join_labels
 from tmlib.objects.feature_files import FeatureFile, Vanished, list_files, merge
-from tmlib.objects.models import Mapobject
+from tmlib.objects.models import Mapobject, MapobjectType
 from tmlib.objects.object_places import Place, places_of, read_outlined
 from tmlib.objects.selection import EVERYTHING, Selection, check_selection
 from tmlib.objects.service import get_mapobject_type
@@ -73,20 +74,6 @@ def open_table(
         names = [",".join(map(str, layout["mapobject_id"].tolist()))]
     text = "/".join([_FORMAT, str(storage.root), str(mapobject_type_id), *sorted(names)])
     content = _digest(text)
-    has_planes = bool(files) or not found.is_static
-    shown = ["mapobject_id", *(("label", "tpoint", "zplane") if has_planes else ())]
-    dtypes = {name: _ROWS[name] for name in shown} | _OUTLINED
-    if found.is_static:
-        del dtypes["is_border"]
-    columns = [Column(name, "metadata", _TYPES[dtype], name) for name, dtype in dtypes.items()]
-    columns += [
-        Column(name, "metadata", "integer" if place.texts is None else "text", name)
-        for name, place in places.items()
-    ]
-    columns += [Column(one.name, "feature", "float", one.key) for one in found.features]
-    columns += [
-        Column(one.name, "result", "text" if one.is_text else "float", one.key) for one in results
-    ]
     table = ObjectTable(
         database=database,
         storage=storage,
@@ -94,7 +81,8 @@ def open_table(
         mapobject_type_id=mapobject_type_id,
         content=content,
         version=_digest(content, *(place.digest for place in places.values())),
-        columns=tuple(columns),
+        columns=tuple(_columns(found, bool(files), places, results)),
+        is_static=found.is_static,
         files=tuple(files),
         places=places,
         results={one.key: one for one in results},
@@ -102,6 +90,28 @@ def open_table(
     )
     table.read_rows()
     return table
+
+
+def _columns(
+    mapobject_type: MapobjectType,
+    has_values: bool,
+    places: Mapping[str, Place],
+    results: Sequence[LabelSource],
+) -> Iterator[Column]:
+    """Metadata, features, results."""
+    has_planes = has_values or not mapobject_type.is_static
+    shown = ["mapobject_id", *(("label", "tpoint", "zplane") if has_planes else ())]
+    dtypes = {name: _ROWS[name] for name in shown} | _OUTLINED
+    if mapobject_type.is_static:
+        del dtypes["is_border"]
+    for name, dtype in dtypes.items():
+        yield Column(name, "metadata", _TYPES[dtype], name)
+    for name, place in places.items():
+        yield Column(name, "metadata", "integer" if place.texts is None else "text", name)
+    for feature in mapobject_type.features:
+        yield Column(feature.name, "feature", "float", feature.key)
+    for one in results:
+        yield Column(one.name, "result", "text" if one.is_text else "float", one.key)
 
 
 def _digest(*texts: str) -> str:
@@ -138,6 +148,7 @@ class ObjectTable:
     content: str
     version: str
     columns: tuple[Column, ...]
+    is_static: bool
     files: tuple[FeatureFile, ...]
     places: Mapping[str, Place]
     results: Mapping[str, LabelSource]
@@ -149,6 +160,13 @@ class ObjectTable:
         """How many rows there are: one per object, time point and plane."""
         return len(self.rows["mapobject_id"])
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[Column]]:
+        columns: dict[str, list[Column]] = {}
+        for column in self.columns:
+            columns.setdefault(column.name, []).append(column)
+        return columns
+
     def find(self, name: str) -> Column:
         """The column with a name.
 
@@ -159,15 +177,15 @@ class ObjectTable:
         BadInput
             If there is none, or several.
         """
-        found = [column for column in self.columns if column.name == name]
+        found = self._by_name.get(name, [])
         if not found:
             kind, _, rest = name.partition(":")
-            found = [one for one in self.columns if (one.kind, one.name) == (kind, rest)]
+            found = [column for column in self._by_name.get(rest, []) if column.kind == kind]
         if len(found) > 1:
             choices = " or ".join(f'"{column.kind}:{name}"' for column in found)
             raise BadInput(f'There are several columns "{name}": say {choices}.')
         if not found:
-            close = difflib.get_close_matches(name, [one.name for one in self.columns], n=1)
+            close = difflib.get_close_matches(name, self._by_name, n=1)
             hint = f'did you mean "{close[0]}"?' if close else "ask for the list of columns."
             raise BadInput(f'There is no column "{name[:80]}": {hint}')
         return found[0]
@@ -239,6 +257,8 @@ class ObjectTable:
 
     def version_of(self, column: Column) -> str:
         """Changes when a value of a column does."""
+        if self._is_drawn(column):
+            return _digest(self.version, column.key, str(self.values(column).numbers.tolist()))
         return _digest(self.version, column.kind, column.key)
 
     def select(self, selection: Selection = EVERYTHING) -> NDArray[np.bool_]:
@@ -277,8 +297,15 @@ class ObjectTable:
             return self._labels(self.results[column.key])
         if column.name in self.rows:
             return ColumnValues(self.rows[column.name])
+        if self._is_drawn(column):
+            [outlined] = self._read_outlined()
+            return ColumnValues(dict(zip(_OUTLINED, outlined, strict=True))[column.name])
         found = self._cached("outlined", _OUTLINED, lambda _: self._read_outlined())
         return ColumnValues(found[column.name])
+
+    def _is_drawn(self, column: Column) -> bool:
+        """Whether it tells of outlines from the layout: few, and drawn anew while they keep ids."""
+        return self.is_static and column.kind == "metadata" and column.name in _OUTLINED
 
     def _cached(
         self,

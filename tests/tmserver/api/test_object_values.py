@@ -241,26 +241,37 @@ def test_values_whose_files_are_gone(crowd: Crowd) -> None:
 def test_plates_wells_and_sites_have_values_too(
     crowd: Crowd, owner: Person, database: Database, experiment_id: int
 ) -> None:
-    with database.transaction() as session:
-        sites = session.query(Site).order_by(Site.id).all()
-        wells = {site.well.id: site.well for site in sites}
-        rectangles = {
-            "plates": [PlacedRectangle(next(iter(wells.values())).plate_id, 0, 0, 50, 50)],
-            "wells": [PlacedRectangle(one, 0, 60 * one, 50, 50) for one in wells],
-            "sites": [PlacedRectangle(site.id, 0, 60 * site.id, 50, 50) for site in sites],
-        }
-        record_static_objects(session, experiment_id, **rectangles)
-    for name, column, n in (
-        ("Plates", "plate_name", 1),
-        ("Wells", "well_name", len(wells)),
-        ("Sites", "well_pos_x", len(sites)),
-    ):
-        [found] = owner.get(f"{crowd.experiment}/mapobject_types", name=name)
-        path = f"{crowd.experiment}/mapobject_types/{found['id']}/values"
-        answer = owner.request("GET", path, query_string={"column": column, "tpoint": 0})
-        assert pa.ipc.open_stream(answer.data).read_all().num_rows == n
-        answer = owner.request("GET", path, query_string={"column": "centroid_y"})
-        assert set(pa.ipc.open_stream(answer.data).read_all()["centroid_y"].to_pylist()) == {25}
+    def draw(y: int) -> tuple[int, int]:
+        with database.transaction() as session:
+            sites = session.query(Site).order_by(Site.id).all()
+            wells = {site.well.id: site.well for site in sites}
+            rectangles = {
+                "plates": [PlacedRectangle(next(iter(wells.values())).plate_id, y, 0, 50, 50)],
+                "wells": [PlacedRectangle(one, y, 60 * one, 50, 50) for one in wells],
+                "sites": [PlacedRectangle(site.id, y, 60 * site.id, 50, 50) for site in sites],
+            }
+            record_static_objects(session, experiment_id, **rectangles)
+            return len(wells), len(sites)
+
+    n_wells, n_sites = draw(0)
+    etags = []
+    for y in (25, 35):
+        for name, column, n in (
+            ("Plates", "plate_name", 1),
+            ("Wells", "well_name", n_wells),
+            ("Sites", "well_pos_x", n_sites),
+        ):
+            [found] = owner.get(f"{crowd.experiment}/mapobject_types", name=name)
+            path = f"{crowd.experiment}/mapobject_types/{found['id']}/values"
+            answer = owner.request("GET", path, query_string={"column": column, "tpoint": 0})
+            assert pa.ipc.open_stream(answer.data).read_all().num_rows == n
+            answer = owner.request("GET", path, query_string={"column": "centroid_y"})
+            table = pa.ipc.open_stream(answer.data).read_all()
+            assert set(table["centroid_y"].to_pylist()) == {y}
+            etags.append(answer.headers["ETag"])
+        # drawn anew they are the same objects, in other places
+        draw(10)
+    assert len(set(etags)) == 6
 
 
 def test_a_type_without_objects(owner: Person, experiment: str) -> None:
