@@ -46,7 +46,7 @@ def laboratory(
     ("laboratory", "faults"),
     RUNS,
     indirect=["laboratory"],
-    ids=[" and ".join(fault.name for fault in faults) for _, faults in RUNS],
+    ids=[f"{profile}-{' and '.join(fault.name for fault in faults)}" for profile, faults in RUNS],
 )
 def test_nobody_can_tell_that_anything_was_disturbed(
     laboratory: Laboratory, faults: list[Fault]

@@ -112,7 +112,6 @@ class Laboratory:
         story.wait_for_end()
         self.reference = self._fingerprint(experiment_id)
         assert self._wrong(experiment_id) == []
-        self._n_jobs = self._attempts(experiment_id)
         story.delete()
 
     def run(self, planned: Plan) -> Outcome:
@@ -138,7 +137,7 @@ class Laboratory:
             outcome.n_hits = tormentor.stop()
         outcome.differences += tormentor.errors
         self.victim.wait_until_calm()
-        outcome.n_repeated = self._attempts(experiment_id) - self._n_jobs
+        outcome.n_repeated = self._further_attempts(experiment_id)
         outcome.differences += self._wrong(experiment_id)
         if outcome.is_good:
             story.go_on()
@@ -176,9 +175,11 @@ class Laboratory:
         corilla.sweep(self.victim.database, storage, older_than=0)
         return fingerprint.take(self.victim.database, storage)
 
-    def _attempts(self, experiment_id: int) -> int:
+    def _further_attempts(self, experiment_id: int) -> int:
         with self.victim.database.session() as session:
-            query = select(func.sum(Job.attempt)).where(Job.experiment_id == experiment_id)
+            query = select(func.sum(Job.attempt - 1)).where(
+                Job.experiment_id == experiment_id, Job.attempt > 0
+            )
             return session.scalar(query) or 0
 
 
