@@ -114,7 +114,12 @@ class _Known:
     def __init__(self, context: JobContext, step: Step) -> None:
         self.context, self.step = context, step
         with context.database.session() as session:
-            rows = session.scalars(select(Fingerprint).where(*_of_step(context, step)))
+            rows = session.execute(
+                select(
+                    *(Fingerprint.key, Fingerprint.version, Fingerprint.arguments),
+                    *(Fingerprint.inputs, Fingerprint.output),
+                ).where(*_of_step(context, step))
+            )
             self.rows = {row.key: row for row in rows}
 
     def judge(self, keys: Sequence[str], work: Sequence[Work]) -> list[Verdict]:

@@ -14,7 +14,7 @@ from tmlib.experiments.models import Site, Well
 from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import labels_stamp
 from tmlib.objects.models import Feature, FeatureValueFile, Mapobject, MapobjectType
-from tmlib.storage import ExperimentStorage
+from tmlib.storage import ExperimentStorage, file_stamp
 from tmlib.workflow.steps.base import digest
 
 
@@ -70,21 +70,19 @@ class AnalysisOutput:
     def _read_sites(
         self, session: Session, storage: ExperimentStorage, site_ids: Sequence[int]
     ) -> None:
-        counts = (
-            select(
-                *(Mapobject.ref_id, Mapobject.mapobject_type_id, func.count()),
-                *(func.min(Mapobject.id), func.max(Mapobject.id)),
+        for type_id in self._types:  # SQLite finds the index only for one type at a time
+            counts = (
+                select(Mapobject.ref_id, func.count(), func.min(Mapobject.id))
+                .add_columns(func.max(Mapobject.id))
+                .where(
+                    Mapobject.experiment_id == storage.experiment_id,
+                    Mapobject.mapobject_type_id == type_id,
+                    Mapobject.ref_id.in_(site_ids),
+                )
+                .group_by(Mapobject.ref_id)
             )
-            .where(
-                Mapobject.experiment_id == storage.experiment_id,
-                Mapobject.mapobject_type_id.in_(self._types),
-                Mapobject.ref_id.in_(site_ids),
-            )
-            .group_by(Mapobject.ref_id, Mapobject.mapobject_type_id)
-            .order_by(Mapobject.ref_id, Mapobject.mapobject_type_id)
-        )
-        for site_id, *counted in session.execute(counts):
-            self._objects[site_id].append(tuple(counted))
+            for site_id, *counted in session.execute(counts):
+                self._objects[site_id].append((type_id, *counted))
         files = _value_files(self._types).where(FeatureValueFile.site_id.in_(site_ids))
         for site_id, type_id, tpoint, zplane, path in session.execute(files):
             self._values[site_id].append((type_id, tpoint, zplane, path))
@@ -156,7 +154,7 @@ class AnalysisOutput:
         return self._features(type_id, number) == (number, known)
 
     def _is_there(self, path: str) -> bool:
-        return (self._root / path).exists()
+        return file_stamp(f"{self._root}/{path}") is not None
 
     def _is_compacted(self, place: tuple[int, ...]) -> bool:
         """Whether there is a file of all sites for a type, time point and plane."""

@@ -71,6 +71,7 @@ class Imextract(Step):
                 .order_by(ChannelImageFile.site_id, ChannelImageFile.id)
             ).all()
         stamps = _FileStamps(context)
+        described = digest(shape, pixel_size)
         work = []
         for part in chunks(planes, int(context.arguments["batch_size"] or 1)):
             places = [
@@ -83,7 +84,7 @@ class Imextract(Step):
                     {
                         "files": digest([stamps.of(row) for row in part]),
                         "places of planes": digest(places),
-                        "shape of images": digest(shape, pixel_size),
+                        "shape of images": described,
                     },
                 )
             )
@@ -117,12 +118,15 @@ class Imextract(Step):
         """What the files of all planes are known by."""
         ids = [id_ for batch in batches for id_ in batch["channel_image_file_ids"]]
         found: dict[int, tuple[Stamp | None, ...]] = {}
+        fields: dict[tuple[int, str, int], tuple[Path, Stamp | None]] = {}
         for row in select_among(session, _planes(), ChannelImageFile.id, ids):
-            field = field_path(context.storage.plate_images(row.plate_id), row.well, row.field)
-            found[row.id] = (
-                field_stamp(field),
-                plane_stamp(field, t=row.tpoint, c=row.channel_index, z=row.zplane),
-            )
+            key = row.plate_id, row.well, row.field
+            if key not in fields:
+                field = field_path(context.storage.plate_images(row.plate_id), *key[1:])
+                fields[key] = field, field_stamp(field)
+            field, stamp = fields[key]
+            plane = plane_stamp(field, t=row.tpoint, c=row.channel_index, z=row.zplane)
+            found[row.id] = stamp, plane
         outputs: list[str | None] = []
         for batch in batches:
             stamps = [found.get(id_, (None,)) for id_ in batch["channel_image_file_ids"]]
@@ -179,20 +183,22 @@ class _FileStamps:
     """What the microscope's files are known by; each is looked at once."""
 
     def __init__(self, context: JobContext) -> None:
-        self._context = context
+        self._storage = context.storage
+        self._folders: dict[int, Path] = {}
         self._stamps: dict[tuple[int, str], Stamp | None] = {}
 
     def of(self, row: Row[Any]) -> list[object]:
         """What the files of a plane are known by, and which planes of them it is made of."""
-        folder = self._context.storage.microscope_images(row.plate_id, row.acquisition_id)
-        for name in row.file_map["files"]:
-            key = row.acquisition_id, name
-            if key not in self._stamps:
-                self._stamps[key] = file_stamp(f"{folder}/{name}")
-        return [
-            *row.file_map.values(),
-            [self._stamps[row.acquisition_id, name] for name in row.file_map["files"]],
-        ]
+        acquisition_id, file_map = row.acquisition_id, row.file_map
+        if acquisition_id not in self._folders:
+            folder = self._storage.microscope_images(row.plate_id, acquisition_id)
+            self._folders[acquisition_id] = folder
+        for name in file_map["files"]:
+            if (acquisition_id, name) not in self._stamps:
+                stamp = file_stamp(f"{self._folders[acquisition_id]}/{name}")
+                self._stamps[acquisition_id, name] = stamp
+        stamps = [self._stamps[acquisition_id, name] for name in file_map["files"]]
+        return [*file_map.values(), stamps]
 
 
 def _planes() -> Select[*tuple[Any, ...]]:
