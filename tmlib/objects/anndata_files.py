@@ -9,15 +9,17 @@ not depend on the number of features.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import h5py
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from tmlib.objects.columns import Column, ColumnValues
 from tmlib.objects.object_table import ObjectTable
+
+if TYPE_CHECKING:
+    import zarr
 
 _CHUNK_BYTES = 1 << 20
 _PART_CELLS = 2_000_000
@@ -65,7 +67,7 @@ class _Hdf5Group:
 
 @dataclass(frozen=True)
 class _ZarrGroup:
-    group_: zarr.Group
+    group_: "zarr.Group"
 
     def set(self, **attributes: Any) -> None:
         self.group_.attrs.update({_dashed(name): value for name, value in attributes.items()})
@@ -124,6 +126,8 @@ def write_h5ad(file: IO[bytes], content: AnnDataContent) -> None:
 
 def write_zarr(folder: Path, content: AnnDataContent, **attributes: Any) -> None:
     """Write a Zarr group into a folder that does not exist; further attributes describe it."""
+    import zarr  # takes long, and most processes never need it
+
     root = zarr.open_group(folder, mode="w-", zarr_format=3)
     _write(_ZarrGroup(root), content)
     root.attrs.update(attributes)

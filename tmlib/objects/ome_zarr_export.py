@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import zarr
 
 from tmlib.errors import NotFound
 from tmlib.images.arrays import write_group
@@ -137,6 +136,8 @@ def _write_groups(
 
 
 def _write_table(folder: Path, table: ObjectTable, type_name: str, site_id: int) -> None:
+    import zarr  # takes long, and most processes never need it
+
     zarr.open_group(folder, mode="w", zarr_format=3, attributes={"tables": [type_name]})
     columns: dict[bool, list[Column]] = {True: [], False: []}
     for column in table.columns:
