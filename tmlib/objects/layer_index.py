@@ -27,8 +27,10 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tmlib.db import Database
 from tmlib.db.bulk_reading import fetch_table
 from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
+from tmlib.objects.versions import layer_version
 from tmlib.storage import ExperimentStorage
 
 CELLS = 64
@@ -151,6 +153,18 @@ def layer_index(
             if other != path:
                 other.unlink(missing_ok=True)
     return _map(path)
+
+
+def prepare_tiles(database: Database, storage: ExperimentStorage, mapobject_type_id: int) -> None:
+    """Make the indices of a type's layers, so that who looks at it first need not wait for them."""
+    with database.session() as session:
+        layers = session.scalars(
+            select(SegmentationLayer)
+            .where(SegmentationLayer.mapobject_type_id == mapobject_type_id)
+            .order_by(SegmentationLayer.id)
+        ).all()
+        for layer in layers:
+            layer_index(session, storage, layer, layer_version(session, layer.id))
 
 
 def index_files(folder: Path) -> list[Path]:

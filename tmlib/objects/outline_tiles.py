@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.db.spatial import decode, in_box, undecoded
 from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
-from tmlib.objects.tiles import simplify
+from tmlib.objects.tiles import parts_of, simplify
 from tmlib.objects.vector_tile_encoding import (
     EXTENT,
     POINT,
@@ -137,7 +137,9 @@ def _encode_in_database(session: Session, layer: SegmentationLayer, place: Squar
 
 def _encode_here(session: Session, layer: SegmentationLayer, place: Square) -> bytes:
     found = MapobjectSegmentation
-    rows = session.execute(
+    box = _box(place)
+    touching = in_box(session, found.id, found.segmentation_layer_id, found.outline, layer.id, box)
+    query = (
         select(
             found.mapobject_id,
             found.label,
@@ -145,31 +147,23 @@ def _encode_here(session: Session, layer: SegmentationLayer, place: Square) -> b
             found.centroid_y,
             undecoded(found.outline),
         )
-        .where(
-            found.experiment_id == layer.experiment_id,
-            in_box(
-                session,
-                found.id,
-                found.segmentation_layer_id,
-                found.outline,
-                layer.id,
-                _box(place),
-            ),
-        )
+        .where(found.experiment_id == layer.experiment_id, touching)
         .order_by(found.mapobject_id)
-    ).all()
+    )
+    # past the session, which would look at every row
+    rows = session.connection().execute(query).all()
     if not rows:
         return b""
     ids, labels, x, y, geometries = zip(*rows, strict=True)
     outlines = decode(geometries)
-    box = shapely.box(*_box(place))
-    shapely.prepare(box)
-    touching = shapely.intersects(box, outlines)
-    numbers = np.array([-1 if label is None else label for label in labels])[touching]
+    tile = shapely.box(*box)
+    shapely.prepare(tile)
+    chosen = np.asarray(shapely.intersects(tile, outlines))
+    numbers = np.array([-1 if label is None else label for label in labels])[chosen]
     tags, values = label_tags(numbers)
-    centroids = np.stack([x, y], axis=1)[touching]
-    kinds, geometry = _draw(outlines[touching], centroids, place)
-    features = Features(kinds, geometry, tags, np.array(ids)[touching])
+    centroids = np.stack([x, y], axis=1)[chosen]
+    kinds, geometry = _draw(outlines[chosen], centroids, place)
+    features = Features(kinds, geometry, tags, np.array(ids)[chosen])
     return encode_layer(LAYER_NAME, features, ["label"], values)
 
 
@@ -183,10 +177,9 @@ def _draw(
     if many.any():
         around = shapely.box(*_box(place)).buffer(MARGIN / scale).bounds
         outlines[many] = shapely.clip_by_rect(outlines[many], *around)
-    scaled = np.asarray(shapely.transform(outlines, lambda points: points * scale - corner))
     if scale < EXTENT / 256:
-        scaled = simplify(scaled, TOLERANCE)
-    points, rings, owners = _rings(scaled)
+        outlines = simplify(outlines, TOLERANCE / scale)
+    points, rings, owners = _rings(outlines, scale, corner)
     is_drawn = np.isin(np.arange(len(outlines)), owners)
     dots = point_geometry(np.rint(centroids[~is_drawn] * scale - corner).astype(np.int64))
     geometry = join(
@@ -199,15 +192,13 @@ def _draw(
 
 
 def _rings(
-    outlines: NDArray[Any],
+    outlines: NDArray[Any], scale: float, corner: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Rounded vertices of all rings that are left of polygons, as `ring_geometry` wants them."""
-    parts, part_owners = shapely.get_parts(
-        shapely.orient_polygons(outlines, exterior_cw=False), return_index=True
-    )
+    """Vertices in whole units of all rings that are left, as `ring_geometry` wants them."""
+    parts, part_owners = parts_of(outlines)
     rings, ring_parts = shapely.get_rings(parts, return_index=True)
     coordinates, owners = shapely.get_coordinates(rings, return_index=True)
-    points = np.rint(coordinates).astype(np.int64)
+    points = np.rint(coordinates * scale - corner).astype(np.int64)
     is_first = np.diff(owners, prepend=-1) > 0
     is_new = is_first | (np.diff(points, axis=0, prepend=0) != 0).any(axis=1)
     points, owners = points[is_new], owners[is_new]
@@ -218,6 +209,25 @@ def _rings(
     is_shell = np.diff(ring_parts, prepend=-1) > 0
     has_shell = np.isin(ring_parts, ring_parts[is_shell & is_ring])
     kept = is_ring & has_shell
-    numbers = np.cumsum(kept) - 1
     is_kept = kept[owners]
-    return points[is_kept], numbers[owners[is_kept]], part_owners[ring_parts[kept]]
+    numbers = (np.cumsum(kept) - 1)[owners[is_kept]]
+    points = _oriented(points[is_kept], numbers, is_shell[kept])
+    return points, numbers, part_owners[ring_parts[kept]]
+
+
+def _oriented(
+    points: NDArray[np.int64], rings: NDArray[np.int64], is_shell: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """The same rings, those around parts clockwise on the screen and those around holes not."""
+    lengths = np.bincount(rings, minlength=len(is_shell))
+    starts = np.cumsum(lengths) - lengths
+    following = np.arange(1, len(points) + 1)
+    following[starts + lengths - 1] = starts
+    x, y = points.T
+    areas = np.bincount(rings, x * y[following] - x[following] * y, len(is_shell))
+    is_wrong = np.where(is_shell, areas < 0, areas > 0)
+    if not is_wrong.any():
+        return points
+    own = np.arange(len(points))
+    mirrored = (2 * starts + lengths - 1)[rings] - own
+    return points[np.where(is_wrong[rings], mirrored, own)]

@@ -153,12 +153,31 @@ def simplify(outlines: NDArray[Any], tolerances: float | NDArray[np.float64]) ->
 
 def _structure(outlines: NDArray[Any]) -> NDArray[np.int64]:
     """A number per outline that tells how many parts and rings it has."""
-    parts, owners = shapely.get_parts(outlines, return_index=True)
+    parts, owners = parts_of(outlines)
     rings = np.bincount(
         owners, weights=1 + shapely.get_num_interior_rings(parts), minlength=len(outlines)
     )
     n_parts = np.bincount(owners, minlength=len(outlines))
-    return (rings * 2**20 + n_parts).astype(np.int64)
+    numbers: NDArray[np.int64] = (rings * 2**20 + n_parts).astype(np.int64)
+    return np.where(shapely.is_empty(outlines), 0, numbers)
+
+
+def parts_of(geometries: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Parts of geometries, with the place of the geometry of each.
+
+    Most have one part and are taken as they are, for shapely would copy them.
+    """
+    is_simple = np.isin(
+        shapely.get_type_id(geometries), (shapely.GeometryType.POINT, shapely.GeometryType.POLYGON)
+    )
+    simple = np.flatnonzero(is_simple)
+    if len(simple) == len(geometries):
+        return geometries, simple
+    others = np.flatnonzero(~is_simple)
+    parts, owners = shapely.get_parts(geometries[others], return_index=True)
+    places = np.concatenate([simple, others[owners]])
+    order = np.argsort(places, kind="stable")
+    return np.concatenate([geometries[simple], parts])[order], places[order]
 
 
 def _geojson(geometries: NDArray[Any]) -> list[dict[str, Any]]:
@@ -170,7 +189,7 @@ def _geojson(geometries: NDArray[Any]) -> list[dict[str, Any]]:
     Takes all coordinates out of shapely in one go and then only slices lists, which is many
     times faster than asking each geometry for them.
     """
-    parts, part_owners = shapely.get_parts(shapely.reverse(geometries), return_index=True)
+    parts, part_owners = parts_of(np.asarray(shapely.reverse(geometries)))
     rings, ring_owners = _rings(parts)
     points, point_owners = shapely.get_coordinates(rings, return_index=True)
     points = np.round(points, 2) * (1, -1) + 0.0  # no negative zero

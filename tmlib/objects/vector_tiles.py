@@ -39,7 +39,7 @@ FORMAT = 1
 MAX_BYTES = 500_000
 """No tile is larger."""
 
-MAX_OUTLINES = 2_000
+MAX_OUTLINES = 1_000
 """Objects of a tile up to which a level shows outlines: they are some pixels wide then."""
 
 MAX_CENTROIDS = 5_000

@@ -23,6 +23,7 @@ from tmlib.experiments.service import create_experiment
 from tmlib.images import mosaics
 from tmlib.images.layout import PLATE_FORMATS, well_name
 from tmlib.objects import feature_files
+from tmlib.objects.layer_index import prepare_tiles
 from tmlib.objects.mapobject_types import (
     ensure_features,
     ensure_layer,
@@ -143,6 +144,7 @@ def generate_experiment(
         except BaseException:
             storage.delete()
             raise
+    prepare_tiles(database, storage, ids.mapobject_type)
     return experiment_id
 
 

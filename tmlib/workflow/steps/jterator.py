@@ -22,6 +22,7 @@ from tmlib.jterator.runner import SegmentedObjects, run_pipeline
 from tmlib.jterator.user_modules.sandbox import Sandbox, check_allowed
 from tmlib.objects import compaction, feature_files
 from tmlib.objects.keeping import KeptValues, keep_objects, keep_values, prepare_kept_values
+from tmlib.objects.layer_index import prepare_tiles
 from tmlib.objects.mapobject_types import (
     STATIC_TYPES,
     delete_type,
@@ -213,6 +214,7 @@ class Jterator(Step):
         )
         for name in as_polygons:
             compaction.compact(context.database, context.storage, type_ids[name])
+            prepare_tiles(context.database, context.storage, type_ids[name])
         context.afterwards.append(lambda: feature_files.sweep(context.database, context.storage))
 
     def _keep(

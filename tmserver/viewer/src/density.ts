@@ -28,6 +28,14 @@ export function parseDensity(buffer: ArrayBuffer): Uint32Array {
   return counts;
 }
 
+/** The same counts for squares of twice the size: each of their cells has the number of all four. */
+export function merge(counts: Uint32Array): Uint32Array {
+  return counts.map((_, cell) => {
+    const corner = cell - (Math.floor(cell / CELLS) % 2) * CELLS - (cell % 2);
+    return [0, 1, CELLS, CELLS + 1].reduce((sum, next) => sum + (counts[corner + next] ?? 0), 0);
+  });
+}
+
 /** Brightness of a cell between 0 and 1: its logarithm, for few and many are to be told apart. */
 function strength(count: number, largest: number): number {
   return Math.min(1, Math.log1p(count) / Math.log1p(Math.max(largest, 1)));

@@ -7,7 +7,7 @@ import type { Coordinate } from 'ol/coordinate';
 import type { Api, TileJson } from './api';
 import { layerPath, messageOf } from './api';
 import type { Colouring } from './colouring';
-import { CELLS, cellImage, paintCounts, paintValues, parseDensity } from './density';
+import { CELLS, cellImage, merge, paintCounts, paintValues, parseDensity } from './density';
 import { TILE_SIZE } from './gray_tiles';
 import type { PlateMap } from './map';
 import type { ObjectPlaces } from './object_places';
@@ -15,6 +15,12 @@ import { fetchCentroids } from './object_values';
 
 /** Tiles that are kept, at 16 KiB each. */
 const KEPT = 1024;
+
+/**
+ * Where no cell has as many objects, squares of twice the size are shown: numbers like 1 and 2 tell
+ * more about where the grid lies than about the objects.
+ */
+const FEW = 8;
 
 /** How densities are painted: in one colour, or by the values of the objects. */
 export interface DensityPaint {
@@ -82,12 +88,21 @@ export class DensityTiles {
     this.source.repaint();
   }
 
-  /** Number of objects in the fullest cell of the level that is drawn at a resolution. */
+  /** Number of objects in the fullest square of the level that is drawn at a resolution. */
   largest(resolution: number): number {
-    return this.tiles.levels[this.grid.getZForResolution(resolution)]?.largest_cell ?? 0;
+    return this.largestOf(this.grid.getZForResolution(resolution));
   }
 
-  /** Number of objects in the cell at a place; undefined if its tile is not there yet. */
+  private hasFew(z: number): boolean {
+    return z > 0 && (this.tiles.levels[z]?.largest_cell ?? 0) < FEW;
+  }
+
+  private largestOf(z: number): number {
+    // A square of twice the size is a cell of the next level outwards.
+    return this.tiles.levels[this.hasFew(z) ? z - 1 : z]?.largest_cell ?? 1;
+  }
+
+  /** Number of objects in the square at a place; undefined if its tile is not there yet. */
   at([x = 0, y = 0]: Coordinate, resolution: number): number | undefined {
     const z = this.grid.getZForResolution(resolution);
     const cell = (TILE_SIZE / CELLS) * this.grid.getResolution(z);
@@ -98,7 +113,7 @@ export class DensityTiles {
 
   private async picture(z: number, x: number, y: number): Promise<Uint8ClampedArray<ArrayBuffer>> {
     const counts = await this.get(z, x, y);
-    const largest = this.tiles.levels[z]?.largest_cell ?? 1;
+    const largest = this.largestOf(z);
     const { colour, colouring } = this.paint;
     if (colouring === undefined) return paintCounts(counts, largest, colour);
     const tile = { resolution: this.grid.getResolution(z), column: x, row: y };
@@ -121,7 +136,10 @@ export class DensityTiles {
     if (found !== undefined) return found;
     const version = encodeURIComponent(this.tiles.layer_version);
     const path = `${layerPath(this.experimentId, this.layerId)}/vector_tiles?x=${x}&y=${y}&z=${z}&version=${version}`;
-    const counts = this.api.bytes(path).then(parseDensity);
+    const counts = this.api.bytes(path).then((buffer) => {
+      const parsed = parseDensity(buffer);
+      return this.hasFew(z) ? merge(parsed) : parsed;
+    });
     this.counts.set(key, counts);
     counts.then(
       (arrived) => this.arrived.set(key, arrived),

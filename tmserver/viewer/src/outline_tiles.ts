@@ -12,7 +12,6 @@ import VectorTile from 'ol/VectorTile';
 import type { Api } from './api';
 import { layerPath, messageOf } from './api';
 import type { Colouring } from './colouring';
-import { MISSING_COLOUR } from './colouring';
 import { TILE_SIZE } from './gray_tiles';
 import type { PlateMap } from './map';
 import type { ObjectDisplay } from './objects';
@@ -20,7 +19,7 @@ import type { ObjectDisplay } from './objects';
 export type OutlineLayer = VectorTileLayer<VectorTileSource, RenderFeature>;
 
 /** Of an object so far out that it has no outline, in screen pixels. */
-const DOT_RADIUS = 1.1;
+const DOT_RADIUS = 1.4;
 
 /** How much of what lies below is hidden by objects that are filled with the colour of a value. */
 const FILL_OPACITY = '99';
@@ -51,7 +50,7 @@ export function styleOf(display: ObjectDisplay, colouring: Colouring | undefined
     const found = styles.get(key);
     if (found !== undefined) return found;
     const fill = colouring === undefined ? undefined : new Fill({ color: colour + FILL_OPACITY });
-    const made = styleIn(colour === MISSING_COLOUR ? MISSING_COLOUR : colour, fill, width);
+    const made = styleIn(colour, fill, width);
     styles.set(key, made);
     return made;
   };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Colouring, MISSING_COLOUR, ramp, robustRange } from '../src/colouring';
-import { CELLS, paintCounts, paintValues } from '../src/density';
+import { CELLS, merge, paintCounts, paintValues } from '../src/density';
 import { ObjectPlaces } from '../src/object_places';
 import { ObjectValues } from '../src/object_values';
 
@@ -64,6 +64,14 @@ describe('densities', () => {
     expect(brightness).toEqual([...brightness].sort((a, b) => a - b));
     expect(new Set(brightness).size).toBe(3);
     expect(pixels[4 * 3 + 3]).toBe(0);
+  });
+
+  it('can be merged to squares of twice the size', () => {
+    const merged = merge(counts);
+    expect([merged[0], merged[1], merged[2], merged[CELLS], merged[CELLS + 2]]).toEqual([
+      11, 11, 100, 11, 100,
+    ]);
+    expect(merged[2 * CELLS]).toBe(0);
   });
 
   it('have the mean colour of their objects', () => {
