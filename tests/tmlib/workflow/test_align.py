@@ -253,3 +253,28 @@ def test_mistakes_are_named(run: Run, arguments: dict[str, Any], words: list[str
 def test_the_robust_option_and_the_correction_find_the_same(run: Run) -> None:
     run.run(*stages(robust_align=True, illumcorr=True, shift_limit=60)[:2])
     assert shifts(run) == {place: {0: (0, 0), 1: shift} for place, shift in SHIFTS.items()}
+
+
+def test_only_sites_that_were_changed_from_outside_are_aligned_again(run: Run) -> None:
+    conversion, preprocessing, *_ = stages(batch_size=1)
+    only_align = conversion, (preprocessing[0], {"align": preprocessing[1]["align"]})
+    run.run(*only_align)
+    found = shifts(run)
+    run.run(*only_align)
+    assert aligned_again(run) == {}
+    with run.database.transaction() as session:
+        site = session.scalars(select(Site).order_by(Site.id).limit(1)).one()
+        residue, site.top_residue, site.omitted = site.top_residue, 9, True
+    run.run(*only_align)
+    assert aligned_again(run) == {"align_run_0000001": "output is gone or was changed"}
+    assert shifts(run) == found
+    with run.database.session() as session:
+        site = session.get_one(Site, site.id)
+    assert (site.omitted, site.top_residue) == (False, residue)
+
+
+def aligned_again(run: Run) -> dict[str, str]:
+    """Why sites were aligned that have been aligned before."""
+    with run.database.session() as session:
+        jobs = service.jobs(session, run.experiment.id, step_name="align", phase="run")
+    return {job["name"]: job["reason"] for job in jobs if not job["skipped"]}
