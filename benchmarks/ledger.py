@@ -1,0 +1,221 @@
+"""What the ledger costs for each job, against a Celery task that does nothing; and two hosts.
+
+The jobs do nothing. They go through the real engine with workers and guards in processes of their
+own, a PostgreSQL that syncs to disk, and Redis; the bare task takes the same way through the same
+broker and number of workers, set up alike, without a ledger.
+
+`python -m benchmarks.ledger 1000 10000` measures other numbers of jobs.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+from celery import Celery
+from sqlalchemy import func, select
+
+from benchmarks.programs.idle_step import BARE_TASK, SLEEP_SECONDS
+from benchmarks.timing import print_header, print_row
+from tests.services import postgresql
+from tests.services.installation import clean_environment
+from tests.services.redis import running_redis
+from tmlib import schema
+from tmlib.accounts.models import User
+from tmlib.db import Database
+from tmlib.db.partitions import create_partitions
+from tmlib.experiments.models import Experiment
+from tmlib.settings import Settings
+from tmlib.workflow import service
+from tmlib.workflow.models import State, Task, TaskKind, WorkerPool
+from tmlib.workflow.queue import JOB_QUEUE
+from tmserver.supervisor import pools
+from workers.configuration import configure
+from workers.queue import CeleryQueue
+
+_SIZES = (1_000, 10_000, 100_000)
+_PROCESSES = 2
+_HOST_JOBS, _HOST_PROCESSES, _HOST_SECONDS = 200, 8, 0.5
+_LOOK_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A database, a broker, and the settings that name them."""
+
+    database: Database
+    settings: Settings
+
+    def add_experiment(self) -> Experiment:
+        """An experiment to submit a workflow for."""
+        with self.database.transaction() as session:
+            user_id = session.scalar(select(User.id))
+            if user_id is None:
+                user = User(name="ada", email="ada@example.org", password_hash="-")
+                session.add(user)
+                session.flush()
+                user_id = user.id
+            number = session.scalar(select(func.count(Experiment.id)))
+            experiment = Experiment(
+                name=f"screen {number}",
+                user_id=user_id,
+                microscope_type="cellvoyager",
+                workflow_type="canonical",
+                plate_format=96,
+                plate_acquisition_mode="basic",
+            )
+            session.add(experiment)
+            session.flush()
+            create_partitions(session, experiment.id)
+        return experiment
+
+    def submit(self, n_jobs: int) -> int:
+        """Hand in a workflow of so many jobs."""
+        experiment = self.add_experiment()
+        step = {
+            "name": "metaextract",
+            "batch_args": [{"name": "batch_size", "value": n_jobs}],
+        }
+        stages = [{"name": "image_conversion", "steps": [step]}]
+        return service.submit(
+            self.database,
+            CeleryQueue(self.settings),
+            experiment.id,
+            experiment.user_id,
+            {"type": "canonical", "stages": stages},
+        )
+
+    def phases(self, submission_id: int) -> dict[str, Task]:
+        """The phases of a workflow of one step, by name."""
+        with self.database.session() as session:
+            found = session.scalars(
+                select(Task).where(Task.submission_id == submission_id, Task.kind == TaskKind.PHASE)
+            )
+            return {phase.name.partition("_")[2]: phase for phase in found}
+
+    def count_processes(self) -> int:
+        """Worker processes that have told of themselves."""
+        with self.database.session() as session:
+            return session.scalar(select(func.sum(WorkerPool.processes))) or 0
+
+
+@contextmanager
+def cluster(url: str, folder: Path) -> Iterator[Cluster]:
+    """A database with all tables, and a Redis."""
+    database = Database(url)
+    schema.upgrade(database)
+    with running_redis(folder / "redis") as (broker_url, _):
+        settings = Settings(data_dir=folder / "data", database_url=url, broker_url=broker_url)
+        yield Cluster(database, settings)
+    database.close()
+
+
+@contextmanager
+def workers(
+    installation: Cluster, processes: int, host: str = "", seconds: float = 0.0
+) -> Iterator[None]:
+    """A pool of workers, on a host of its own if a name is given."""
+    command = pools.command(JOB_QUEUE, processes, log_level="WARNING")
+    command += ["--include", "benchmarks.programs.idle_step"]
+    if host:
+        shell = f'hostname {host} && exec "$@"'
+        command = ["unshare", "--uts", "sh", "-c", shell, "sh", *command]
+    environment = clean_environment(
+        installation.settings.data_dir, installation.settings.resolved_database_url
+    )
+    environment["TM_BROKER_URL"] = str(installation.settings.broker_url)
+    environment[SLEEP_SECONDS] = str(seconds)
+    before = installation.count_processes()
+    process = subprocess.Popen(command, env=environment)  # noqa: S603 - from here
+    try:
+        _await(lambda: installation.count_processes() == before + processes)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main(sizes: Sequence[int] = _SIZES) -> None:
+    """Print seconds per job, and how much faster two hosts are than one."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = stack.enter_context(postgresql.private_server(postgresql.DURABLE))
+        postgresql.execute(url, "CREATE DATABASE ledger")
+        named = url.set(database="ledger").render_as_string(hide_password=False)
+        installation = stack.enter_context(cluster(named, folder))
+        _compare_with_celery(installation, sizes)
+        _compare_hosts(installation)
+
+
+def _compare_with_celery(installation: Cluster, sizes: Sequence[int]) -> None:
+    print_header(["jobs", "Celery no-op, ms per task", "ledger, ms per job", "ratio", "cut, ms"])
+    with workers(installation, _PROCESSES):
+        for size in sizes:
+            bare = _run_bare(installation.settings, size)
+            cut, run = _run_ledger(installation, size)
+            cells = (1e3 * bare / size, 1e3 * run / size, run / bare, 1e3 * cut / size)
+            print_row([f"{size:,}", *(f"{cell:.2f}" for cell in cells)])
+
+
+def _run_bare(settings: Settings, n_tasks: int) -> float:
+    """Seconds from the first message to the end of the last task, without a ledger."""
+    app = configure(Celery("bare", set_as_current=False), settings)
+    client = redis.Redis.from_url(str(settings.broker_url))
+    started = time.monotonic()
+    with app.producer_pool.acquire(block=True) as producer:
+        for number in range(n_tasks):
+            app.send_task(BARE_TASK, args=[number], queue=JOB_QUEUE, producer=producer)
+    _await(lambda: not client.llen(JOB_QUEUE) and not client.hlen("unacked"))
+    return time.monotonic() - started
+
+
+def _run_ledger(installation: Cluster, n_jobs: int) -> tuple[float, float]:
+    """Seconds to cut a step into jobs, and from the first job to the end of the last one."""
+    submission_id = installation.submit(n_jobs)
+    _await(lambda: _has_ended(installation.phases(submission_id).get("run")))
+    phases = installation.phases(submission_id)
+    assert phases["run"].n_done == n_jobs
+    assert phases["run"].n_failed == 0
+    return _duration(phases["init"]), _duration(phases["run"])
+
+
+def _compare_hosts(installation: Cluster) -> None:
+    """Throughput of one host and of two on jobs that sleep."""
+    print_header(["hosts", f"jobs of {_HOST_SECONDS} s per second", "ratio to one"])
+    rates: list[float] = []
+    for n_hosts in (1, 2):
+        with ExitStack() as stack:
+            for number in range(n_hosts):
+                stack.enter_context(
+                    workers(installation, _HOST_PROCESSES, f"node{number}", _HOST_SECONDS)
+                )
+            _, run = _run_ledger(installation, _HOST_JOBS)
+        rates.append(_HOST_JOBS / run)
+        print_row([str(n_hosts), f"{rates[-1]:.1f}", f"{rates[-1] / rates[0]:.2f}"])
+
+
+def _has_ended(phase: Task | None) -> bool:
+    return phase is not None and phase.state is State.TERMINATED
+
+
+def _duration(phase: Task) -> float:
+    assert phase.started_at is not None
+    assert phase.finished_at is not None
+    return (phase.finished_at - phase.started_at).total_seconds()
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(_LOOK_SECONDS)
+
+
+if __name__ == "__main__":
+    main([int(size) for size in sys.argv[1:]] or _SIZES)
