@@ -1,6 +1,8 @@
 """Moves a workflow on: which of its parts begins when it starts or when another one ends."""
 
-from sqlalchemy import case, func, select, update
+from typing import cast
+
+from sqlalchemy import BigInteger, Table, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
@@ -11,6 +13,26 @@ from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch
 
 EXIT_FAILED = 1
+
+_TASKS = cast(Table, Task.__table__)
+_MEGABYTES = bindparam("megabytes", type_=BigInteger)
+
+# built once, since it runs at the end of every job
+_COUNT = (
+    update(_TASKS)
+    .where(_TASKS.c.id == bindparam("phase_id"), _TASKS.c.state.in_(AT_WORK))
+    .values(
+        n_done=_TASKS.c.n_done + 1,
+        n_failed=_TASKS.c.n_failed + bindparam("failures"),
+        cpu_time=_TASKS.c.cpu_time + bindparam("seconds"),
+        # the function for the larger of two has another name on each database
+        memory=case(
+            (func.coalesce(_TASKS.c.memory, 0) < _MEGABYTES, _MEGABYTES), else_=_TASKS.c.memory
+        ),
+        updated_at=bindparam("moment"),
+    )
+    .returning(_TASKS.c.n_done, _TASKS.c.n_jobs, _TASKS.c.n_failed, _TASKS.c.submission_id)
+)
 
 
 def start(session: Session, task: Task) -> list[int]:
@@ -104,20 +126,14 @@ def count_finished(
     list of int, optional
         Ids of jobs to enqueue; None if the phase has ended, because its workflow was killed.
     """
-    # the function for the larger of two has another name on each database
-    is_higher = func.coalesce(Task.memory, 0) < (memory or 0)
-    counts = session.execute(
-        update(Task)
-        .where(Task.id == task_id, Task.state.in_(AT_WORK))
-        .values(
-            n_done=Task.n_done + 1,
-            n_failed=Task.n_failed + (1 if exitcode else 0),
-            cpu_time=Task.cpu_time + cpu_time,
-            memory=case((is_higher, memory), else_=Task.memory),
-        )
-        .returning(Task.n_done, Task.n_jobs, Task.n_failed, Task.submission_id)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
+    parameters = {
+        "phase_id": task_id,
+        "failures": 1 if exitcode else 0,
+        "seconds": cpu_time,
+        "megabytes": memory or 0,
+        "moment": now(),
+    }
+    counts = session.execute(_COUNT, parameters).one_or_none()
     if counts is None:
         return None
     if counts.n_done < counts.n_jobs:

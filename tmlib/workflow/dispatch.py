@@ -8,8 +8,9 @@ busy while it is alone, and takes turns with others as soon as there are any.
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Integer, Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
@@ -19,6 +20,29 @@ from tmlib.workflow.queue import JOB_QUEUE
 
 _PER_PROCESS = 2
 _LEAST = 4
+
+
+_JOBS = cast(Table, Job.__table__)
+
+# built once, since it runs at the end of every job
+_FOLLOWING = (
+    select(_JOBS.c.id)
+    .where(
+        _JOBS.c.state == State.NEW,
+        _JOBS.c.task_id == bindparam("phase_id"),
+        _JOBS.c["index"] > bindparam("passed"),
+    )
+    .order_by(_JOBS.c["index"])
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+    .cte("following")
+)
+_HAND_OUT = (
+    update(_JOBS)
+    .where(_JOBS.c.id.in_(select(_FOLLOWING.c.id)))
+    .values(state=State.SUBMITTED, submitted_at=bindparam("new_submitted_at"))
+    .returning(_JOBS.c.id)
+)
 
 
 def window(session: Session) -> int:
@@ -46,22 +70,8 @@ def hand_out(session: Session, phase_id: int, count: int, *, after: int = 0) -> 
     list of int
         Ids of jobs to enqueue.
     """
-    following = (
-        select(Job.id)
-        .where(Job.state == State.NEW, Job.task_id == phase_id, Job.index > after)
-        .order_by(Job.index)
-        .limit(count)
-        .with_for_update(skip_locked=True)
-        .cte("following")
-    )
-    handed_out = session.scalars(
-        update(Job)
-        .where(Job.id.in_(select(following.c.id)))
-        .values(state=State.SUBMITTED, submitted_at=now())
-        .returning(Job.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    return sorted(handed_out)
+    parameters = {"phase_id": phase_id, "passed": after, "most": count}
+    return sorted(session.scalars(_HAND_OUT, {**parameters, "new_submitted_at": now()}))
 
 
 def adjust(session: Session) -> list[int]:

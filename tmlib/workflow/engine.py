@@ -5,10 +5,13 @@ is put on the queue after that transaction is committed. A message that is lost 
 found again by `recover`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import cast
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Table, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db.base import now
@@ -67,40 +70,77 @@ class Outcome:
     stderr_start: int = 0
 
 
+# Built once: SQLAlchemy takes longer to build a statement than the database to run it.
+
+_JOBS = cast(Table, Job.__table__)
+
+_CLAIM = (
+    update(_JOBS)
+    .where(
+        _JOBS.c.id == bindparam("job_id"),
+        _JOBS.c.state == State.SUBMITTED,
+        or_(_JOBS.c.not_before.is_(None), _JOBS.c.not_before <= bindparam("moment")),
+    )
+    .values(
+        state=State.RUNNING,
+        share_done=0.0,
+        attempt=_JOBS.c.attempt + 1,
+        tries=_JOBS.c.tries + 1,
+        not_before=None,
+        **job_log.EMPTY,
+        worker=bindparam("new_worker"),
+        host=bindparam("new_host"),
+        started_at=bindparam("moment"),
+        lease_expires_at=bindparam("new_lease"),
+    )
+    .returning(
+        *(_JOBS.c.attempt, _JOBS.c.experiment_id, _JOBS.c.submission_id, _JOBS.c.step_name),
+        *(_JOBS.c.phase, _JOBS.c.name, _JOBS.c.batch, _JOBS.c.tries, _JOBS.c.task_id),
+    )
+)
+
+_HELD = (
+    _JOBS.c.id == bindparam("job_id"),
+    _JOBS.c.attempt == bindparam("held_attempt"),
+    _JOBS.c.state == State.RUNNING,
+)
+
+_SELECT_HELD = select(_JOBS.c.id).where(*_HELD)
+_LOCK_HELD = _SELECT_HELD.with_for_update()
+
+
+@cache
+def _update_held(*names: str) -> Executable:
+    """Sets columns of a job that is still its attempt's; gives its phase and its index there."""
+    return (
+        update(_JOBS)
+        .where(*_HELD)
+        .values({name: bindparam(f"new_{name}") for name in names})
+        .returning(_JOBS.c.task_id, _JOBS.c["index"])
+    )
+
+
+def _write(
+    session: Session, job_id: int, attempt: int, values: Mapping[str, object]
+) -> tuple[int, int] | None:
+    """Set columns of a job; its phase and its index there, None if it is not the attempt's."""
+    new = {f"new_{name}": value for name, value in values.items()}
+    parameters = {"job_id": job_id, "held_attempt": attempt, **new}
+    row = session.execute(_update_held(*values), parameters).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
 def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -> Claim | None:
     """Take a job, or None if it is not there to be taken: a second message gets nothing."""
     moment = now()
-    row = session.execute(
-        update(Job)
-        .where(
-            Job.id == job_id,
-            Job.state == State.SUBMITTED,
-            or_(Job.not_before.is_(None), Job.not_before <= moment),
-        )
-        .values(
-            state=State.RUNNING,
-            share_done=0.0,
-            attempt=Job.attempt + 1,
-            tries=Job.tries + 1,
-            not_before=None,
-            **job_log.EMPTY,
-            worker=worker,
-            host=host,
-            started_at=moment,
-            lease_expires_at=moment + timedelta(seconds=lease),
-        )
-        .returning(
-            Job.attempt,
-            Job.experiment_id,
-            Job.submission_id,
-            Job.step_name,
-            Job.phase,
-            Job.name,
-            Job.batch,
-            Job.tries,
-            Job.task_id,
-        )
-    ).one_or_none()
+    parameters = {
+        "job_id": job_id,
+        "moment": moment,
+        "new_worker": worker,
+        "new_host": host,
+        "new_lease": moment + timedelta(seconds=lease),
+    }
+    row = session.execute(_CLAIM, parameters).one_or_none()
     if row is None:
         return None
     tree.mark_running(session, row.task_id)
@@ -109,29 +149,18 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
 
 def heartbeat(session: Session, job_id: int, attempt: int, lease: float) -> bool:
     """Prolong the lease of a job; False when the job is no longer this attempt's."""
-    result = session.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-        .values(lease_expires_at=now() + timedelta(seconds=lease))
-        .returning(Job.id)
-    )
-    return result.one_or_none() is not None
+    until = now() + timedelta(seconds=lease)
+    return _write(session, job_id, attempt, {"lease_expires_at": until}) is not None
 
 
 def report_progress(session: Session, job_id: int, attempt: int, share_done: float) -> None:
     """Note how much of its work a job has done; nothing happens if it is not this attempt's."""
-    session.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-        .values(share_done=share_done)
-    )
+    _write(session, job_id, attempt, {"share_done": share_done})
 
 
 def is_held(session: Session, job_id: int, attempt: int) -> bool:
     """Whether a job is still this attempt's, without a lock."""
-    found = session.scalar(
-        select(Job.id).where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-    )
+    found = session.scalar(_SELECT_HELD, {"job_id": job_id, "held_attempt": attempt})
     return found is not None
 
 
@@ -143,12 +172,8 @@ def hold(session: Session, job_id: int, attempt: int) -> None:
     LeaseLost
         If it is not.
     """
-    found = session.scalar(
-        select(Job.id)
-        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-        .with_for_update()
-    )
-    if found is None:
+    held = {"job_id": job_id, "held_attempt": attempt}
+    if session.scalar(_LOCK_HELD, held) is None:
         raise LeaseLost
 
 
@@ -215,26 +240,15 @@ def _record(
     session: Session, job_id: int, attempt: int, outcome: Outcome, **values: object
 ) -> tuple[int, int]:
     """Write down what a job said and used, and its new state; its phase and its index there."""
-    row = session.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-        .values(
-            lease_expires_at=None,
-            error=outcome.error,
-            **job_log.columns(
-                Tail(outcome.stdout, outcome.stdout_start),
-                Tail(outcome.stderr, outcome.stderr_start),
-            ),
-            wall_time=outcome.wall_time,
-            cpu_time=outcome.cpu_time,
-            memory=outcome.memory,
-            **values,
-        )
-        .returning(Job.task_id, Job.index.label("number"))
-    ).one_or_none()
-    if row is None:
+    said = job_log.columns(
+        Tail(outcome.stdout, outcome.stdout_start), Tail(outcome.stderr, outcome.stderr_start)
+    )
+    used = {name: getattr(outcome, name) for name in ("wall_time", "cpu_time", "memory")}
+    ended = {"lease_expires_at": None, "error": outcome.error}
+    place = _write(session, job_id, attempt, {**ended, **said, **used, **values})
+    if place is None:
         raise LeaseLost
-    return row.task_id, row.number
+    return place
 
 
 def give_back(session: Session, job_id: int, attempt: int, *, counts: bool = True) -> None:

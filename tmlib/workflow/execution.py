@@ -62,9 +62,9 @@ class Worker:
                 host=socket.gethostname(),
                 lease=self.settings.lease_seconds,
             )
-        if claim is None:
-            return
-        submission = self._submission(claim)
+            if claim is None:
+                return
+            submission = session.get_one(Submission, claim.submission_id)
         context = JobContext(
             self.database,
             self.settings,
@@ -85,10 +85,6 @@ class Worker:
         else:
             _clean_up(context.afterwards)
         self.queue.enqueue(job_ids)
-
-    def _submission(self, claim: Claim) -> Submission:
-        with self.database.session() as session:
-            return session.get_one(Submission, claim.submission_id)
 
     def _commit(self, claim: Claim, context: JobContext, outcome: Outcome) -> list[int]:
         """Apply a job's effects and mark it as done, both or neither."""

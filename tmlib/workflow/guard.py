@@ -130,7 +130,7 @@ class _Watch:
         while message := self._receive():
             job = _Job.read(message)
             # what earlier jobs have left behind in the process is not this one's
-            left_behind = max(0, self._resident() - self._empty)
+            left_behind = max(0, self._known_resident() - self._empty)
             self._channel.sendall(b"guarded")
             if not self._guard(job, left_behind):
                 return
@@ -169,13 +169,20 @@ class _Watch:
 
     def _resident(self) -> int:
         """Bytes of memory of the guarded process and all that it started."""
-        total = 0
+        self._find_started()
+        return self._known_resident()
+
+    def _find_started(self) -> None:
+        """Look for what the guarded process has started, which means to look at all processes."""
         with contextlib.suppress(psutil.NoSuchProcess):
             self._started.update(
                 (child.pid, child)
                 for child in self._process.children(recursive=True)
                 if child.pid != os.getpid()
             )
+
+    def _known_resident(self) -> int:
+        total = 0
         self._started = {pid: child for pid, child in self._started.items() if child.is_running()}
         for process in (self._process, *self._started.values()):
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -189,7 +196,7 @@ class _Watch:
             self._process.suspend()
         ended: set[int] = set()
         while True:
-            self._resident()
+            self._find_started()
             found = {pid: child for pid, child in self._started.items() if pid not in ended}
             if not found:
                 break

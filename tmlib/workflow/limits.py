@@ -5,9 +5,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self
 
 from tmlib.workflow.arguments import SUBMISSION_ARGUMENTS, Value
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 _DEFAULTS: dict[str, Value] = {argument.name: argument.default for argument in SUBMISSION_ARGUMENTS}
 
@@ -86,14 +90,13 @@ class Limits:
 def limited_threads(cores: int) -> Iterator[None]:
     """Let libraries that compute, in this process and in those it starts, use so many threads."""
     import pyarrow as pa
-    from threadpoolctl import threadpool_limits
 
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     arrow_before = pa.cpu_count()
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(cores)))
     pa.set_cpu_count(cores)
     try:
-        with threadpool_limits(cores):
+        with _libraries(cores).limit(limits=cores):
             yield
     finally:
         pa.set_cpu_count(arrow_before)
@@ -102,6 +105,18 @@ def limited_threads(cores: int) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@lru_cache(maxsize=1)
+def _libraries(cores: int) -> "ThreadpoolController":
+    """The libraries of this process that have threads.
+
+    It takes milliseconds to find them. Those that are loaded later look at the environment when
+    they are, so they only have to be found when the number changes.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _seconds(duration: str) -> int:

@@ -5,8 +5,9 @@ only the init phase knows the batches.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
 from tmlib.db.base import now
@@ -25,6 +26,16 @@ _PHASE_TYPES = {
     "run": "SingleRunPhase",
     "collect": "CollectPhase",
 }
+
+_TASKS = cast(Table, Task.__table__)
+
+# built once, since it runs at the start of every job
+_MARK_RUNNING = (
+    update(_TASKS)
+    .where(_TASKS.c.id == bindparam("task_id"), _TASKS.c.state == State.SUBMITTED)
+    .values(state=State.RUNNING, updated_at=bindparam("moment"))
+    .returning(_TASKS.c.parent_id)
+)
 
 
 def lock_experiment(session: Session, experiment_id: int) -> None:
@@ -146,12 +157,7 @@ def add_phase(
 def mark_running(session: Session, task_id: int | None) -> None:
     """Mark a phase and all that contain it as running, if they are not already."""
     while task_id is not None:
-        task_id = session.execute(
-            update(Task)
-            .where(Task.id == task_id, Task.state == State.SUBMITTED)
-            .values(state=State.RUNNING)
-            .returning(Task.parent_id)
-        ).scalar_one_or_none()
+        task_id = session.scalar(_MARK_RUNNING, {"task_id": task_id, "moment": now()})
 
 
 def steps_of(session: Session, submission_id: int) -> Sequence[Task]:
