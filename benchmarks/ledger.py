@@ -147,7 +147,7 @@ def main(sizes: Sequence[int] = _SIZES) -> None:
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url = stack.enter_context(postgresql.private_server(postgresql.DURABLE))
+        url = stack.enter_context(postgresql.private_server(keeps_commits=True)).url
         postgresql.execute(url, "CREATE DATABASE ledger")
         named = url.set(database="ledger").render_as_string(hide_password=False)
         installation = stack.enter_context(cluster(named, folder))

@@ -1,0 +1,80 @@
+"""Many workflows share the workers, and outlive that all of these are started again."""
+
+import pytest
+
+from tests.services.timed_workers import WAIT_SECONDS, TimedWorkers
+from tmlib.db import Database
+from tmlib.db.partitions import create_partitions
+from tmlib.experiments.models import Experiment
+from tmlib.workflow.models import Job, State
+
+N_LARGE, N_SMALL = 120, 6
+
+on_a_cluster = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+@pytest.fixture
+def other(database: Database, experiment: Experiment) -> Experiment:
+    with database.transaction() as session:
+        other = Experiment(
+            name="a few wells",
+            user_id=experiment.user_id,
+            microscope_type="cellvoyager",
+            workflow_type="canonical",
+            plate_format=96,
+            plate_acquisition_mode="basic",
+        )
+        session.add(other)
+        session.flush()
+        create_partitions(session, other.id)
+    return other
+
+
+@on_a_cluster
+def test_a_small_workflow_ends_while_most_of_a_large_one_waits(
+    timed: TimedWorkers, other: Experiment
+) -> None:
+    timed.submit(N_LARGE)
+    timed.start()
+    timed.await_that(lambda: timed.states()[State.TERMINATED] > 0, "the large one is at work")
+    timed.submit(N_SMALL, other)
+    timed.await_that(lambda: timed.states(other)[State.TERMINATED] == N_SMALL, "the small one ends")
+    with timed.database.session() as session:
+        last = session.query(Job).filter_by(experiment_id=other.id, phase="run", index=N_SMALL)
+        ended_at = last.one().finished_at
+        before = (
+            session.query(Job)
+            .filter(Job.experiment_id == timed.experiment.id, Job.phase == "run")
+            .filter(Job.finished_at < ended_at)
+            .count()
+        )
+    assert before < N_LARGE / 2
+
+
+@on_a_cluster
+def test_workers_are_replaced_one_after_the_other_without_a_failed_job(
+    timed: TimedWorkers,
+) -> None:
+    n_jobs = 40
+    timed.submit(n_jobs)
+    running = [timed.start("--grace", "0.2"), timed.start("--grace", "0.2")]
+    for number in range(4):
+        n_done = timed.states()[State.TERMINATED]
+        timed.await_that(
+            lambda n_done=n_done: timed.states()[State.TERMINATED] > n_done + 2, "jobs end"
+        )
+        old = running.pop(0)
+        if number == 1:
+            # so that one is handed back
+            timed.hold()
+            timed.await_that(lambda: timed.states()[State.RUNNING], "a job runs")
+        old.terminate()
+        assert old.wait(WAIT_SECONDS) == 0
+        if number == 1:
+            timed.release()
+        running.append(timed.start("--grace", "0.2"))
+    timed.await_that(lambda: timed.states()[State.TERMINATED] == n_jobs, "all jobs end")
+    with timed.database.session() as session:
+        jobs = session.query(Job).filter_by(phase="run").all()
+    assert {(job.exitcode, job.tries) for job in jobs} == {(0, 1)}
+    assert sum(job.attempt for job in jobs) > n_jobs, "some were handed back"
