@@ -176,8 +176,9 @@ def _postgresql() -> Iterator[tuple[Database, Path]]:
     from tests.services import postgresql
 
     with postgresql.private_server() as server, TemporaryDirectory() as folder:
-        postgresql.execute(server, "CREATE DATABASE objects")
-        database = Database(server.set(database="objects").render_as_string(hide_password=False))
+        postgresql.execute(server.url, "CREATE DATABASE objects")
+        url = server.url.set(database="objects").render_as_string(hide_password=False)
+        database = Database(url)
         schema.upgrade(database)
         yield database, Path(folder)
         database.close()

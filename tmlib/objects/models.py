@@ -138,7 +138,7 @@ class MapobjectSegmentation(Base):
             ondelete="CASCADE",
             name=OUTLINE_KEY,  # of each partition on PostgreSQL
         ),
-        Index("ix_mapobject_segmentations_mapobject_id", "mapobject_id"),
+        Index("ix_mapobject_segmentations_object", "experiment_id", "mapobject_id"),
         Index("ix_mapobject_segmentations_layer", "segmentation_layer_id", "mapobject_id"),
         Index("ix_mapobject_segmentations_outline", "outline", postgresql_using="gist").ddl_if(
             dialect="postgresql"

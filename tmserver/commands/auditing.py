@@ -13,7 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from tmlib.accounts import audit
 from tmlib.db import Database, Process
 from tmlib.errors import DatabaseBusy
+from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
+
+_EXPERIMENT = "tmserver.experiment"
 
 Parameters = ParamSpec("Parameters")
 
@@ -36,12 +39,20 @@ def audited(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
     return run
 
 
+def is_about(experiment: Experiment) -> None:
+    """Tell what experiment the present command changes."""
+    click.get_current_context().meta[_EXPERIMENT] = experiment
+
+
 def _record(exit_code: int) -> None:
     context = click.get_current_context()
+    experiment: Experiment | None = context.meta.get(_EXPERIMENT)
     event = audit.Event(
         action=" ".join(("tm", *context.command_path.split()[1:])),
         status=exit_code,
         user_name=_user(),
+        experiment_id=None if experiment is None else experiment.id,
+        experiment_name=None if experiment is None else experiment.name,
         details={name: value for name, value in context.params.items() if value is not None},
         address=socket.gethostname(),
     )

@@ -4,6 +4,7 @@ import click
 
 from tmlib.errors import Conflict
 from tmlib.workflow import service
+from tmserver.commands.auditing import audited, is_about
 from tmserver.commands.experiments import find_experiment
 from tmserver.commands.output import print_json
 from tmserver.commands.retry import latest
@@ -14,6 +15,7 @@ from tmserver.commands.user import open_database
 @click.argument("experiment")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; does not ask either.")
+@audited
 def kill(experiment: str, yes: bool, as_json: bool) -> None:
     """End the running workflow of an experiment, which is named or numbered.
 
@@ -22,6 +24,7 @@ def kill(experiment: str, yes: bool, as_json: bool) -> None:
     with open_database() as database:
         with database.session() as session:
             found = find_experiment(session, experiment)
+        is_about(found)
         live = [workflow for workflow in latest(database, found.id) if workflow.is_live]
         if not live:
             raise Conflict(f'No workflow of experiment "{found.name}" is running.')

@@ -8,6 +8,7 @@ from tmlib.errors import BadInput
 from tmlib.settings import Settings
 from tmlib.workflow import progress, queue, service
 from tmlib.workflow.progress import Progress
+from tmserver.commands.auditing import audited, is_about
 from tmserver.commands.experiments import find_experiment
 from tmserver.commands.output import print_json
 from tmserver.commands.user import open_database
@@ -17,6 +18,7 @@ from tmserver.monitoring import queues
 @click.command()
 @click.argument("experiment")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@audited
 def retry(experiment: str, as_json: bool) -> None:
     """Do again only the jobs of an experiment's latest workflow that failed or were killed.
 
@@ -30,6 +32,7 @@ def retry(experiment: str, as_json: bool) -> None:
     with open_database() as database:
         with database.session() as session:
             found = find_experiment(session, experiment)
+        is_about(found)
         service.retry(database, queue.connect(settings), found.id)
         [workflow] = latest(database, found.id)
     if as_json:
