@@ -21,6 +21,7 @@ from sqlalchemy import Table, func, select, table, text
 
 from tmlib.db import Base, Database
 from tmlib.db.base import UtcDateTime
+from tmlib.db.partitions import PARTITIONED
 from tmlib.db.spatial import RTREE
 from tmlib.storage import ExperimentStorage
 
@@ -87,6 +88,12 @@ def take(database: Database, storage: ExperimentStorage) -> Fingerprint:
     return Fingerprint(described, files)
 
 
+def _is_owned(table: Table) -> bool:
+    """Whether its rows go with the experiment; what is logged of it, for example, stays."""
+    column = table.columns.get("experiment_id")
+    return column is not None and bool(column.foreign_keys)
+
+
 def _is_draft(path: Path) -> bool:
     """Whether a file's name says that it is not complete, so that nobody takes it for a result."""
     is_hidden = any(part.startswith(".") for part in path.parts)
@@ -120,7 +127,7 @@ class _Rows:
         self.tables = [
             table
             for table in Base.metadata.sorted_tables
-            if "experiment_id" in table.columns or table.name == "experiments"
+            if table.name in ("experiments", *PARTITIONED) or _is_owned(table)
         ]
         self._rows: dict[str, list[Mapping[str, Any]]] = {}
         with database.session() as session:

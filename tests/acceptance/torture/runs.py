@@ -139,9 +139,10 @@ class Laboratory:
         self.victim.wait_until_calm()
         outcome.n_repeated = self._further_attempts(experiment_id)
         outcome.differences += self._wrong(experiment_id)
-        if outcome.is_good:
+        if outcome.is_good and not planned.is_repeated:
             story.go_on()
             outcome.differences += self._wrong(experiment_id)
+        if outcome.is_good:
             story.delete()
             outcome.differences += self._leftovers(experiment_id)
         return outcome
