@@ -27,7 +27,7 @@ PASSWORD = "a long password"
 CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}
 LISTENERS = 4
 THREADS = 2
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 
 class EventStream:
@@ -78,7 +78,7 @@ class Server:
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             try:
-                if requests.get(f"{self.url}/readyz", timeout=5).ok:
+                if requests.get(f"{self.url}/readyz", timeout=WAIT_SECONDS).ok:
                     return
             except requests.ConnectionError:
                 assert time.monotonic() < deadline
@@ -107,11 +107,12 @@ def server(
     with database.transaction() as session:
         create_user(session, "mara", PASSWORD, "mara@lab.example", is_admin=True)
     server = Server(settings)
-    server.start(monkeypatch)
-    login = {"username": "mara", "password": PASSWORD}
-    server.token = server.call("POST", "/auth", json=login)["access_token"]
-    yield server
-    if server.process.poll() is None:
+    try:
+        server.start(monkeypatch)
+        login = {"username": "mara", "password": PASSWORD}
+        server.token = server.call("POST", "/auth", json=login)["access_token"]
+        yield server
+    finally:
         server.stop()
 
 

@@ -1,5 +1,6 @@
 """``tm status``: what the installation does at the moment."""
 
+import time
 from datetime import timedelta
 
 import click
@@ -11,24 +12,37 @@ from tmlib.workflow.progress import Progress
 from tmserver.commands.output import duration, print_hosts, print_json, print_table
 from tmserver.commands.user import open_database
 from tmserver.monitoring import snapshot
+from tmserver.monitoring.snapshot import Snapshot
 
 _DAY = timedelta(days=1)
+_WATCH_SECONDS = 2.0
 
 
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Also workflows that ended long ago.")
+@click.option("-w", "--watch", is_flag=True, help="Show it every 2 seconds, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status(everything: bool, as_json: bool) -> None:
+def status(everything: bool, watch: bool, as_json: bool) -> None:
     """Show queues, hosts, and workflows that run or ended within a day.
 
     Reads the database and Redis; the web server need not run.
     """
-    ended_after = None if everything else now() - _DAY
     with open_database() as database:
-        found = snapshot.take(database, Settings(), ended_after=ended_after)
-    if as_json:
-        print_json(found)
-        return
+        while True:
+            ended_after = None if everything else now() - _DAY
+            found = snapshot.take(database, Settings(), ended_after=ended_after)
+            if watch:
+                click.clear()
+            if as_json:
+                print_json(found)
+            else:
+                _show(found)
+            if not watch:
+                return
+            time.sleep(_WATCH_SECONDS)
+
+
+def _show(found: Snapshot) -> None:
     print_table(
         "Queues",
         ("QUEUE", "MESSAGES", "WAITING", "RUNNING"),

@@ -93,6 +93,28 @@ def test_status_shows_queues_hosts_and_workflows(
     assert workflow[-2:] == ["screen:", "metaextract"]
 
 
+def test_status_is_watched(settings: Settings, database: Database, job_ids: list[int]) -> None:
+    environment = {
+        "TM_DATA_DIR": str(settings.data_dir),
+        "TM_DATABASE_URL": str(settings.database_url),
+    }
+    command = [sys.executable, "-m", "tmserver", "status", "--watch"]
+    with subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        is_taken = False
+        for line in watching.stdout:
+            words = line.split()[:2]
+            if words == ["1", "running"] and not is_taken:
+                take(database, job_ids[0])
+                is_taken = True
+            elif is_taken and words == ["node1", "working"]:
+                break
+        assert watching.poll() is None
+        watching.terminate()
+
+
 def test_status_as_json_has_the_same(tm: Tm, database: Database, job_ids: list[int]) -> None:
     fail(database, job_ids[0])
     take(database, job_ids[1])
