@@ -170,6 +170,7 @@ def test_events_tell_the_state_and_end_when_they_should(
         known = {"Last-Event-ID": number.removeprefix("id: ")}
         again = person.request("GET", f"{path}/events?seconds=0", headers=known)
         assert "data:" not in again.text
+        assert "seconds" in person.refused("GET", f"{path}/events?seconds=-1", 400)
     live.close()
 
 
