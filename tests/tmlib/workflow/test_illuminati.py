@@ -15,6 +15,7 @@ from tmlib.experiments.models import ChannelLayer, Experiment, IllumstatsFile, S
 from tmlib.images import mosaic_regions, mosaics
 from tmlib.images.channel_images import field_path, read_plane
 from tmlib.settings import Settings
+from tmlib.workflow import service
 from tmlib.workflow.models import Job
 from tmlib.workflow.steps.plate_map import read_plate_map
 
@@ -152,12 +153,14 @@ def test_only_regions_that_changed_are_made_again(
 ) -> None:
     monkeypatch.setattr(mosaics, "SHARD_SIZE", 256)
     monkeypatch.setattr(mosaic_regions, "SHARD_SIZE", 256)
-    run.run(PYRAMID)
+    region_by_region = ("pyramid_creation", {"illuminati": {"batch_size": 1}})
+    run.run(region_by_region)
     old, old_layers = {}, layers(run)
     for name, layer in old_layers.items():
         old[name] = shards(run, layer)
     change_site(run, "B03", 1)
-    run.run(PYRAMID)
+    run.run(region_by_region)
+    assert reasons(run) == ["input changed: images"] * 3
     new = layers(run)
     assert new["A01_C02"].version == old_layers["A01_C02"].version
     assert shards(run, new["A01_C02"]) == old["A01_C02"]
@@ -175,6 +178,13 @@ def test_only_regions_that_changed_are_made_again(
     for i, level in enumerate(pyramid):
         assert np.array_equal(zarr.open_array(path(run, again) / str(i), mode="r")[:], level)
     assert not shards(run, again).items() & found.items()
+
+
+def reasons(run: Run) -> list[str]:
+    """Why jobs of the run phase were done, but for those that were skipped."""
+    with run.database.session() as session:
+        jobs = service.jobs(session, run.experiment.id, step_name="illuminati", phase="run")
+    return [job["reason"] for job in jobs if not job["skipped"]]
 
 
 def make_all_again(run: Run) -> None:

@@ -3,10 +3,8 @@
 The name is the original's: illumination-corrected image tiles.
 """
 
-import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -14,16 +12,13 @@ from typing import ClassVar
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from tmlib.errors import BadInput, Conflict, NotFound
-from tmlib.experiments.models import Channel, ChannelImageFile, ChannelLayer, Experiment
+from tmlib.errors import Conflict, NotFound
+from tmlib.experiments.models import Channel, ChannelLayer, Experiment
 from tmlib.images import mosaics
-from tmlib.images.channel_images import field_path, plane_stamp
 from tmlib.images.layout import Box
 from tmlib.images.mosaic_regions import (
     Cell,
-    Digests,
     KnownRegions,
-    region_digests,
     save_digests,
 )
 from tmlib.images.mosaics import PlacedImage, Region
@@ -38,37 +33,21 @@ from tmlib.workflow.steps.base import (
     digest,
     logger,
 )
-from tmlib.workflow.steps.channels import pixel_type, read_channels
-from tmlib.workflow.steps.corilla import load_statistics
+from tmlib.workflow.steps.channels import pixel_type
+from tmlib.workflow.steps.layers import (
+    VERSION,
+    Layer,
+    is_corrected,
+    read_layers,
+    read_map,
+    sites_of_layer,
+)
 from tmlib.workflow.steps.plate_map import (
-    PlacedSite,
     PlateMap,
     draw_layout,
     layout_objects,
-    read_plate_map,
 )
 from tmlib.workflow.steps.site_images import SiteImages
-
-_LOW_PERCENTILE = 0.001
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """One channel at one time point and focal plane, as it is to be shown.
-
-    ``digests`` tell what each region of its mosaic shows, ``version`` is a digest of them all.
-    """
-
-    channel: Channel
-    tpoint: int
-    zplane: int
-    digests: Digests
-    version: str
-    window: tuple[int, int]
-
-    @property
-    def key(self) -> tuple[int, int, int]:
-        return self.channel.id, self.tpoint, self.zplane
 
 
 class Illuminati(Step):
@@ -82,7 +61,7 @@ class Illuminati(Step):
     name = "illuminati"
     fullname = "Pyramid creation"
     help = "Joins the images of all sites into one zoomable map per channel."
-    version = 1
+    version = VERSION
     has_collect = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument("align", bool, "Show what all cycles show, aligned; needs align.", False),
@@ -112,8 +91,8 @@ class Illuminati(Step):
         Regions that are known to be as they should are named in the batches, but not made again.
         """
         with context.database.session() as session:
-            plate_map = _read_map(session, context)
-            layers = _read_layers(session, context, plate_map)
+            plate_map = read_map(session, context)
+            layers = read_layers(session, context, plate_map)
             pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
         height, width = plate_map.size
         known = KnownRegions(None if context.force else context.storage.mosaics)
@@ -137,8 +116,8 @@ class Illuminati(Step):
     def collect_inputs(self, context: JobContext) -> Inputs:
         """Which layers are shown, and where everything lies."""
         with context.database.session() as session:
-            plate_map = _read_map(session, context)
-            layers = _read_layers(session, context, plate_map)
+            plate_map = read_map(session, context)
+            layers = read_layers(session, context, plate_map)
         boxes = [(site.id, site.aligned_box) for site in plate_map.sites]
         return {
             "images": digest([(layer.key, layer.version, layer.window) for layer in layers]),
@@ -161,6 +140,16 @@ class Illuminati(Step):
             else:
                 found.append(digest(sorted(stamps)))
         return found
+
+    def stand(
+        self, context: JobContext, session: Session, batches: Sequence[Batch], known: Sequence[str]
+    ) -> list[bool]:
+        """Whether all regions are known, also those of a new mosaic, or as they were left."""
+        found = self.outputs(context, session, batches)
+        return [
+            not batch["regions"] or one == other
+            for batch, one, other in zip(batches, found, known, strict=True)
+        ]
 
     def collect_output(self, context: JobContext, session: Session) -> str:
         """What is shown: the layers, and the outlines of plates, wells and sites."""
@@ -203,8 +192,8 @@ class Illuminati(Step):
     def collect(self, context: JobContext) -> None:
         """Show the new map, and draw the outlines of plates, wells and sites."""
         with context.database.session() as session:
-            plate_map = _read_map(session, context)
-            layers = _read_layers(session, context, plate_map)
+            plate_map = read_map(session, context)
+            layers = read_layers(session, context, plate_map)
         for layer in layers:
             path = context.storage.mosaic(*layer.key, layer.version)
             if not path.exists():
@@ -227,11 +216,11 @@ class _Placement:
         self._tpoint, self._zplane = tpoint, zplane
         with context.database.session() as session:
             self._channel = session.get_one(Channel, channel_id)
-            self._sites = _sites_of_layer(
-                session, context, _read_map(session, context), channel_id, tpoint, zplane
+            self._sites = sites_of_layer(
+                session, context, read_map(session, context), channel_id, tpoint, zplane
             )
             self._images = SiteImages(session, context.storage)
-        self._correct = _is_corrected(context, self._channel.name)
+        self._correct = is_corrected(context, self._channel.name)
         self._align = bool(context.arguments["align"])
 
     def images(self, region: Region) -> list[PlacedImage]:
@@ -258,70 +247,6 @@ class _Placement:
         ]
 
 
-def _read_map(session: Session, context: JobContext) -> PlateMap:
-    gaps = (
-        int(context.arguments["vertical_site_displacement"] or 0),
-        int(context.arguments["horizontal_site_displacement"] or 0),
-    )
-    return read_plate_map(session, context.experiment_id, gaps)
-
-
-def _read_layers(session: Session, context: JobContext, plate_map: PlateMap) -> list[_Layer]:
-    """All layers that there are images of."""
-    channels = read_channels(session, context.experiment_id)
-    _check_exceptions(context, channels)
-    windows = _windows(session, context, channels)
-    images = SiteImages(session, context.storage)
-    planes = session.execute(
-        select(ChannelImageFile.channel_id, ChannelImageFile.tpoint, ChannelImageFile.zplane)
-        .where(ChannelImageFile.experiment_id == context.experiment_id)
-        .distinct()
-        .order_by(ChannelImageFile.channel_id, ChannelImageFile.tpoint, ChannelImageFile.zplane)
-    ).all()
-    by_id = {channel.id: channel for channel in channels}
-    layers = []
-    for channel_id, tpoint, zplane in planes:
-        channel = by_id[channel_id]
-        sites = _sites_of_layer(session, context, plate_map, channel_id, tpoint, zplane)
-        correct, align = _is_corrected(context, channel.name), bool(context.arguments["align"])
-        shown = []
-        for site in sites:
-            field = site.plate_id, site.well_name, site.field
-            store = context.storage.plate_images(site.plate_id)
-            plane = {"t": tpoint, "c": channel.index, "z": zplane}
-            stamp = plane_stamp(field_path(store, site.well_name, site.field), **plane)
-            settings = images.fingerprint(site, channel.name, correct=correct, align=align)
-            box = site.aligned_box if align else site.box
-            source = Illuminati.version, field, tuple(plane.values()), settings, stamp
-            shown.append((box, source))
-        digests = region_digests(*plate_map.size, pixel_type(channel), shown)
-        version = hashlib.sha256(repr((plate_map.size, digests)).encode()).hexdigest()[:16]
-        layers.append(_Layer(channel, tpoint, zplane, digests, version, windows[channel.name]))
-    return layers
-
-
-def _sites_of_layer(
-    session: Session,
-    context: JobContext,
-    plate_map: PlateMap,
-    channel_id: int,
-    tpoint: int,
-    zplane: int,
-) -> list[PlacedSite]:
-    """Sites that have an image in a layer, and are not omitted where that would mislead."""
-    imaged = set(
-        session.scalars(
-            select(ChannelImageFile.site_id).where(
-                ChannelImageFile.channel_id == channel_id,
-                ChannelImageFile.tpoint == tpoint,
-                ChannelImageFile.zplane == zplane,
-            )
-        )
-    )
-    align = bool(context.arguments["align"])
-    return [site for site in plate_map.sites if site.id in imaged and not (align and site.omitted)]
-
-
 def _overlap(box: Box, region: Region) -> bool:
     return (
         box.y < region.y + region.height
@@ -331,59 +256,13 @@ def _overlap(box: Box, region: Region) -> bool:
     )
 
 
-def _exceptions(context: JobContext) -> list[str]:
-    given = context.arguments["illumcorr_exceptions"]
-    return [] if given is None else [name.strip() for name in str(given).split(",")]
-
-
-def _check_exceptions(context: JobContext, channels: Sequence[Channel]) -> None:
-    names = [channel.name for channel in channels]
-    for name in _exceptions(context):
-        if name not in names:
-            raise BadInput(
-                f'"illumcorr_exceptions" names the channel "{name}", the experiment has: '
-                f"{', '.join(names)}."
-            )
-
-
-def _is_corrected(context: JobContext, channel_name: str) -> bool:
-    return bool(context.arguments["illumcorr"]) and channel_name not in _exceptions(context)
-
-
-def _windows(
-    session: Session, context: JobContext, channels: Sequence[Channel]
-) -> dict[str, tuple[int, int]]:
-    """The intensities shown as darkest and brightest, by name of the channel."""
-    clip_value = context.arguments["clip_value"]
-    if not context.arguments["clip"] and clip_value is None:
-        return {channel.name: (0, 2**channel.bit_depth - 1) for channel in channels}
-    statistics = load_statistics(session, context.storage)
-    percent = float(context.arguments["clip_percent"] or 100)
-    windows = {}
-    for channel in channels:
-        found = statistics.get(channel.name)
-        if found is None and clip_value is None:
-            raise BadInput(
-                f'Channel "{channel.name}" has no illumination statistics, which "clip" needs: '
-                "run step corilla before, or switch clip off."
-            )
-        low = 0 if found is None else found.percentile(_LOW_PERCENTILE)
-        high = clip_value if found is None or clip_value is not None else found.percentile(percent)
-        # As many gray values as a screen shows, so that noise is not blown up to full contrast.
-        least = 255 if pixel_type(channel) == "uint16" else 16
-        top = 2**channel.bit_depth - 1
-        high = min(max(int(high or 0), low + least), top)
-        windows[channel.name] = (min(low, high - 1), high)
-    return windows
-
-
 def _put_in_place(context: JobContext, draft: Path, path: Path, session: Session) -> None:
     """Let an empty mosaic take its place, as an effect: a late worker must not empty a full one."""
     mosaics.put_in_place(draft, path)
     context.afterwards.append(lambda: mosaics.clear_drafts(path))
 
 
-def _show(session: Session, context: JobContext, plate_map: PlateMap, layers: list[_Layer]) -> None:
+def _show(session: Session, context: JobContext, plate_map: PlateMap, layers: list[Layer]) -> None:
     """Show the new mosaics in place of the old ones, which are removed after the commit."""
     experiment = session.get_one(Experiment, context.experiment_id)
     experiment.map_height, experiment.map_width = plate_map.size
@@ -420,7 +299,7 @@ def _show(session: Session, context: JobContext, plate_map: PlateMap, layers: li
     )
 
 
-def _tell(layers: list[_Layer], missing: list[list[set[Region]]]) -> None:
+def _tell(layers: list[Layer], missing: list[list[set[Region]]]) -> None:
     """Say in the log what has to be made."""
     n_layers = sum(any(levels) for levels in missing)
     n_regions = sum(len(regions) for levels in missing for regions in levels)
@@ -431,7 +310,7 @@ def _tell(layers: list[_Layer], missing: list[list[set[Region]]]) -> None:
 
 def _levels(
     plate_map: PlateMap,
-    layers: list[_Layer],
+    layers: list[Layer],
     missing: list[list[set[Region]]],
     batch_size: int,
 ) -> list[list[Work]]:
@@ -451,7 +330,7 @@ def _levels(
 
 
 def _work(
-    layer: _Layer,
+    layer: Layer,
     level: int | None,
     cells: list[tuple[Cell, str]],
     regions: dict[Cell, Region],
