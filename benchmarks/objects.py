@@ -53,35 +53,32 @@ class _Objects:
 
     def measure(self, name: str) -> None:
         """Fill two experiments; delete one, and the objects of a type of the other."""
-        experiment_ids = [self._experiment(name) for name in ("first", "second")]
+        print_header([f"{_N_OBJECTS:,} objects on {name}", "time", "longest wait of others"])
+        first_id, copy_id = self._experiment("first"), self._experiment("copy")
         began = time.monotonic()
-        type_ids = [self._fill(experiment_id, insert_objects) for experiment_id in experiment_ids]
-        per_second = len(experiment_ids) * _N_OBJECTS / (time.monotonic() - began)
-        print_header(
-            [f"{_N_OBJECTS:,} objects on {name}", "time", "longest wait of another writer"]
-        )
-        print_row(["recorded", f"{per_second:,.0f} a second", "-"])
-        if not self.database.is_sqlite:
-            bare = self._bare_copies(experiment_ids[0])
-            print_row(["bare COPY of the same rows", f"{bare:,.0f} a second", "-"])
-        with self._writing() as waits:
+        type_id = self._fill(first_id)
+        self._print("recorded", began, "-")
+        if self.database.is_sqlite:
+            self._fill(copy_id)
+        else:
+            self._print("bare COPY of the same rows", self._copy(first_id, copy_id), "-")
+        with self._writing() as longest:
             began = time.monotonic()
-            deletion.delete_experiment(self.database, self.settings, experiment_ids[0])
-            answered = time.monotonic() - began
+            deletion.delete_experiment(self.database, self.settings, copy_id)
+            self._print("experiment deleted: answered", began, longest())
             deletion.finish_deletions(self.database, self.settings.data_dir, _FOREVER)
-            ended = time.monotonic() - began
-        print_row(["experiment deleted, answered", readable(answered), readable(max(waits))])
-        print_row(["experiment deleted, nothing left", readable(ended), readable(max(waits))])
-        with self._writing() as waits:
+            self._print("experiment deleted: nothing left", began, longest())
+        with self._writing() as longest:
             began = time.monotonic()
-            storage = ExperimentStorage(self.settings.data_dir, experiment_ids[1])
+            storage = ExperimentStorage(self.settings.data_dir, first_id)
             with self.database.transaction() as session:
-                delete_type(session, storage, type_ids[1])
-            answered = time.monotonic() - began
+                delete_type(session, storage, type_id)
+            self._print("type deleted: seen by nobody", began, longest())
             objects.finish(self.database, _FOREVER)
-            ended = time.monotonic() - began
-        print_row(["type deleted, seen by nobody", readable(answered), readable(max(waits))])
-        print_row(["type deleted, nothing left", readable(ended), readable(max(waits))])
+            self._print("type deleted: nothing left", began, longest())
+
+    def _print(self, what: str, began: float, longest: str) -> None:
+        print_row([what, readable(time.monotonic() - began), longest])
 
     def _experiment(self, name: str) -> int:
         with self.database.transaction() as session:
@@ -89,7 +86,7 @@ class _Objects:
                 session, 1, name=name, microscope_type="cellvoyager", plate_format=96
             ).id
 
-    def _fill(self, experiment_id: int, insert: Callable[..., None]) -> int:
+    def _fill(self, experiment_id: int) -> int:
         with self.database.transaction() as session:
             type_id = ensure_mapobject_type(session, experiment_id, "Cells", "Site")
             layer_id = ensure_layer(session, type_id, 0, 0, as_polygons=True)
@@ -97,7 +94,7 @@ class _Objects:
             outlines, centroids = _cells(site)
             ids = allocate(self.database, _N_PER_SITE, "mapobjects", "mapobject_segmentations")
             with self.database.transaction() as session:
-                insert(
+                insert_objects(
                     session,
                     experiment_id=experiment_id,
                     mapobject_type_id=type_id,
@@ -112,9 +109,8 @@ class _Objects:
                 )
         return type_id
 
-    def _bare_copies(self, experiment_id: int) -> float:
-        """Objects per second of rows that are text already, with the same transactions."""
-        target = self._experiment("copied")
+    def _copy(self, experiment_id: int, target: int) -> float:
+        """Copy rows that are text already, with the same transactions; when that began."""
         connection: Any = self.database.engine.raw_connection()
         cursor = connection.cursor()
         portions = []
@@ -134,14 +130,13 @@ class _Objects:
             cursor.copy_expert(f"COPY {table} (experiment_id, {columns}) FROM STDIN", content)
             if table == "mapobject_segmentations":
                 connection.commit()
-        seconds = time.monotonic() - began
         connection.close()
-        return _N_OBJECTS / seconds
+        return began
 
     @contextmanager
-    def _writing(self) -> Iterator[list[float]]:
-        """Somebody who changes another experiment all the time; how long each change took."""
-        waits: list[float] = []
+    def _writing(self) -> Iterator[Callable[[], str]]:
+        """Somebody who changes another experiment all the time; tells the longest change so far."""
+        waits = [0.0]
         over = threading.Event()
 
         def write() -> None:
@@ -154,7 +149,7 @@ class _Objects:
         thread = threading.Thread(target=write)
         thread.start()
         try:
-            yield waits
+            yield lambda: readable(max(waits))
         finally:
             over.set()
             thread.join()
