@@ -7,10 +7,12 @@ only the init phase knows the batches.
 from collections.abc import Sequence
 from typing import cast
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from tmlib.db.base import now
+from tmlib.db.spatial import bulk_insert
 from tmlib.errors import NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.workflow.description import StageDescription, WorkflowDescription
@@ -36,6 +38,12 @@ _MARK_RUNNING = (
     .values(state=State.RUNNING, updated_at=bindparam("moment"))
     .returning(_TASKS.c.parent_id)
 )
+
+_DEFAULTS = {
+    column.name: column.default.arg
+    for column in cast(Table, Job.__table__).columns
+    if isinstance(column.default, ScalarElementColumnDefault)
+}
 
 
 def lock_experiment(session: Session, experiment_id: int) -> None:
@@ -198,27 +206,28 @@ def _add_jobs(
         select(Submission.experiment_id).where(Submission.id == phase.submission_id)
     )
     moment = now()
-    rows = [
-        {
-            "submission_id": phase.submission_id,
-            "task_id": phase.id,
-            "experiment_id": experiment_id,
-            "step_name": step_name,
-            "phase": phase_name,
-            "index": index,
-            "name": f"{phase.name}_{index:07d}",
-            "batch": batch,
-            "state": State.TERMINATED if verdict.skipped else State.NEW,
-            "skipped": verdict.skipped,
-            "reason": verdict.reason,
-            "exitcode": 0 if verdict.skipped else None,
-            "finished_at": moment if verdict.skipped else None,
-        }
-        for index, (batch, verdict) in enumerate(
-            zip(batches, verdicts or [TO_BE_DONE] * len(batches), strict=True), start=1
-        )
-    ]
-    phase.n_jobs = len(rows)
-    phase.n_skipped = phase.n_done = sum(bool(row["skipped"]) for row in rows)
-    if rows:
-        session.execute(insert(Job), rows)
+    judged = verdicts or [TO_BE_DONE] * len(batches)
+    skipped = [verdict.skipped for verdict in judged]
+    same = {
+        **_DEFAULTS,
+        "submission_id": phase.submission_id,
+        "task_id": phase.id,
+        "experiment_id": experiment_id,
+        "step_name": step_name,
+        "phase": phase_name,
+    }
+    numbers = range(1, len(batches) + 1)
+    columns: dict[str, Sequence[object]] = {
+        **{name: [value] * len(batches) for name, value in same.items()},
+        "index": numbers,
+        "name": [f"{phase.name}_{number:07d}" for number in numbers],
+        "batch": batches,
+        "state": [State.TERMINATED if skip else State.NEW for skip in skipped],
+        "skipped": skipped,
+        "reason": [verdict.reason for verdict in judged],
+        "exitcode": [0 if skip else None for skip in skipped],
+        "finished_at": [moment if skip else None for skip in skipped],
+    }
+    phase.n_jobs = len(batches)
+    phase.n_skipped = phase.n_done = sum(skipped)
+    bulk_insert(session, Job, columns)
