@@ -9,6 +9,7 @@ memory they fill only as far as they are read.
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import secrets
 import time
@@ -52,7 +53,9 @@ class ColumnCache:
                 os.utime(path)
             if not found.st_size:
                 return np.empty(0, dtype)
-            return np.asarray(np.memmap(path, dtype=dtype, mode="r"))
+            with path.open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return np.frombuffer(mapped, dtype)
         except FileNotFoundError:
             return None
 
