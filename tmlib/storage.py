@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import stat
+import time
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +51,32 @@ def file_stamp(path: Path | str) -> Stamp | None:
             found = file_stamp(f"{folder}/{name}") or (0, 0)
             latest, size, n_files = max(latest, found[0]), size + found[1], n_files + 1
     return latest, size, n_files
+
+
+def remove_orphans(
+    files: Iterable[Path], listed: Container[Path], *, older_than: float = 86_400
+) -> int:
+    """Remove files that were written but never recorded, by a job that was killed for example.
+
+    Parameters
+    ----------
+    files
+        What is there.
+    listed
+        Files that are in use, as the database lists them.
+    older_than
+        Age in seconds; younger files may belong to a job that still runs.
+
+    Returns
+    -------
+    int
+        How many were removed.
+    """
+    latest = time.time() - older_than
+    orphans = [file for file in files if file not in listed and file.stat().st_mtime <= latest]
+    for file in orphans:
+        file.unlink(missing_ok=True)
+    return len(orphans)
 
 
 @dataclass(frozen=True)

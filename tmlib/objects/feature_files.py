@@ -8,7 +8,6 @@ file takes the place of that site's rows in a compacted one.
 
 import os
 import secrets
-import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from tmlib.db import Database
 from tmlib.errors import TmError
 from tmlib.objects.models import FeatureValueFile
 from tmlib.objects.table_streams import join_tables
-from tmlib.storage import ExperimentStorage
+from tmlib.storage import ExperimentStorage, remove_orphans
 
 IDENTIFIERS = ("mapobject_id", "label", "site_id")
 
@@ -317,34 +316,16 @@ def remove(paths: Iterable[Path]) -> None:
 
 
 def sweep(database: Database, storage: ExperimentStorage, *, older_than: float = 86_400) -> int:
-    """Remove files that were written but never recorded, by a job that was killed for example.
+    """Remove files of an experiment that no table lists; gives their number.
 
-    Parameters
-    ----------
-    database
-        Where the files that are in use are listed.
-    storage
-        Folders of the experiment.
-    older_than
-        Age in seconds; younger files may belong to a job that still runs.
-
-    Returns
-    -------
-    int
-        How many were removed.
+    See :func:`tmlib.storage.remove_orphans`.
     """
-    latest = time.time() - older_than
-    found = {
-        path
-        for path in (storage.root / "features").glob("type_*/*.parquet*")
-        if path.stat().st_mtime <= latest
-    }
     with database.session() as session:
         listed = session.scalars(
             select(FeatureValueFile.path).where(
                 FeatureValueFile.experiment_id == storage.experiment_id
             )
         )
-        orphans = found - {storage.root / path for path in listed}
-    remove(orphans)
-    return len(orphans)
+        in_use = {storage.root / path for path in listed}
+    files = (storage.root / "features").glob("type_*/*.parquet*")
+    return remove_orphans(files, in_use, older_than=older_than)

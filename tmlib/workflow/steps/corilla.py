@@ -6,7 +6,6 @@ The name is the original's: correct illumination.
 import hashlib
 import random
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +23,7 @@ from tmlib.images.camera_offset import MAX_IMAGES, CameraOffset
 from tmlib.images.channel_images import field_path, read_plane
 from tmlib.images.illumination import IlluminationCorrection, IlluminationStatistics
 from tmlib.images.reading import GrayImage
-from tmlib.storage import ExperimentStorage, file_stamp
+from tmlib.storage import ExperimentStorage, file_stamp, remove_orphans
 from tmlib.workflow.arguments import Argument
 from tmlib.workflow.steps.base import Batch, JobContext, Step, Work, digest, logger
 from tmlib.workflow.steps.channels import read_channels
@@ -266,33 +265,16 @@ def _content_of(path: Path) -> str:
 
 
 def sweep(database: Database, storage: ExperimentStorage, *, older_than: float = 86_400) -> int:
-    """Remove files that were written but never recorded, by a job that was killed for example.
+    """Remove statistics of an experiment that no table lists; gives their number.
 
-    Parameters
-    ----------
-    database
-        Where the files that are in use are listed.
-    storage
-        Folders of the experiment.
-    older_than
-        Age in seconds; younger files may belong to a job that still runs.
-
-    Returns
-    -------
-    int
-        How many were removed.
+    See :func:`tmlib.storage.remove_orphans`.
     """
-    latest = time.time() - older_than
-    files = [file for file in storage.illumination.glob("*") if file.stat().st_mtime <= latest]
     with database.session() as session:
         listed = session.scalars(
             select(IllumstatsFile.path).where(IllumstatsFile.experiment_id == storage.experiment_id)
         )
-        known = {storage.root / path for path in listed}
-    orphans = [file for file in files if file not in known]
-    for file in orphans:
-        file.unlink(missing_ok=True)
-    return len(orphans)
+        in_use = {storage.root / path for path in listed}
+    return remove_orphans(storage.illumination.glob("*"), in_use, older_than=older_than)
 
 
 def _files(session: Session, experiment_id: int) -> dict[tuple[str, int | None], str]:
