@@ -86,10 +86,8 @@ def _measure(kind: str, n_objects: int, installation: Generated) -> None:
     with installation.database.session() as session:
         clock = Clock(session)
         version = layer_version(session, layer.id)
-        start = clock.milliseconds()
         index = layer_index(session, installation.storage, layer, version)
-        seconds = (clock.milliseconds() - start) / 1000
-        print(f"\n{n_objects:,} objects on {kind}, made ready in {seconds:.1f} s:")
+        print(f"\n{n_objects:,} objects on {kind}:")
         print_header(
             [
                 "level",
