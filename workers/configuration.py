@@ -10,6 +10,9 @@ RUN_JOB = "workers.run_job"
 
 _DAY = 24 * 3600
 
+# A busy machine takes its time to bring a process up; one that is given up too soon never comes.
+_ALIVE_SECONDS = 120
+
 # A request that submits a workflow does not wait long for a Redis that is away: the ledger has the
 # jobs, and the workers find them.
 _SHORT_RETRIES = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.4}
@@ -40,6 +43,7 @@ def configure(app: Celery, settings: Settings) -> Celery:
         worker_disable_prefetch=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_max_memory_per_child=2_000_000,
+        worker_proc_alive_timeout=_ALIVE_SECONDS,
         worker_hijack_root_logger=False,
         worker_enable_remote_control=False,
         worker_send_task_events=False,

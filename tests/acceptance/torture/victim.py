@@ -128,10 +128,19 @@ class Victim:
         return [process for process in self.pool_processes() if process.pid in numbers]
 
     def restart(self) -> None:
-        """Start the supervisor again after it has ended."""
+        """Start the supervisor again after it has ended, and again if the machine is too busy."""
         port = int(self.installation.url.rpartition(":")[2])
-        self.installation = self._start(port)
-        installations.wait_until_ready(self.installation)
+        for is_last in (False, False, True):
+            self.installation = self._start(port)
+            try:
+                installations.wait_until_ready(self.installation)
+            except RuntimeError:
+                self.installation.process.kill()
+                self.installation.process.wait()
+                if is_last:
+                    raise
+            else:
+                return
 
     def wait_until_calm(self) -> None:
         """Wait until everything runs again and nobody is stopped."""
