@@ -83,7 +83,7 @@ def take(database: Database, storage: ExperimentStorage) -> Fingerprint:
     files = Counter(
         (rows.named(path.relative_to(storage.root)), _digest(path, rows))
         for path in sorted(storage.root.rglob("*"))
-        if path.is_file() and not _is_draft(path.relative_to(storage.root))
+        if path.is_file() and not _is_no_result(path.relative_to(storage.root))
     )
     return Fingerprint(described, files)
 
@@ -94,10 +94,12 @@ def _is_owned(table: Table) -> bool:
     return column is not None and bool(column.foreign_keys)
 
 
-def _is_draft(path: Path) -> bool:
-    """Whether a file's name says that it is not complete, so that nobody takes it for a result."""
+def _is_no_result(path: Path) -> bool:
+    """Whether a file's name says that it is not complete, or made from others whenever wanted."""
     is_hidden = any(part.startswith(".") for part in path.parts)
-    return is_hidden or path.name.endswith((".tmp", ".draft", ".__lock"))
+    return (
+        is_hidden or path.parts[0] == "tiles" or path.name.endswith((".tmp", ".draft", ".__lock"))
+    )
 
 
 def leftovers(database: Database, experiment_id: int) -> list[str]:
