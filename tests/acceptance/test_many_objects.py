@@ -34,12 +34,14 @@ def page(installation: Installation, client: TmClient) -> Iterator[Page]:
         log_in(page, installation.url, USER, PASSWORD)
         item(page, "experiment-crowd").click()
         page.wait_for_selector('[data-testid=map][data-tiles-pending="0"]')
+        # so far out that there are too many objects to draw each
+        page.evaluate("window.tmViewer.showRegion({x: -40000, y: -30000, width: 1e5, height: 6e4})")
         yield page
 
 
 def test_objects_from_the_whole_plate_to_a_single_one(page: Page, client: TmClient) -> None:
     far = map_picture(page)
-    assert (far.max(axis=2) > 60).mean() > 0.02
+    assert (far.max(axis=2) > 60).mean() > 0.005
     expect(item(page, "legend-Cells")).to_contain_text("Cells in each square")
     lit = np.argwhere(far.max(axis=2) > 60)
     y, x = lit[len(lit) // 2].tolist()
