@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.sample import Finished
-from tests.services.browser import browser_page, item, log_in, map_picture
+from tests.services.browser import (
+    WAIT_MILLISECONDS,
+    browser_page,
+    item,
+    log_in,
+    map_picture,
+)
 from tests.services.installation import PASSWORD, USER, Installation
 from tmclient import TmClient
 
@@ -55,7 +61,11 @@ def run(page: Page) -> str:
     if old is not None:
         old.wait_for_element_state("hidden")
     item(page, "result-details").wait_for()
-    return str(page.locator("[data-testid=results] input:checked").get_attribute("data-testid"))
+    chosen = page.locator("[data-testid=results] input:checked")
+    name = str(chosen.get_attribute("data-testid")).removeprefix("result-")
+    # the colours come a moment later
+    expect(item(page, "legend-Nuclei")).to_contain_text(name, timeout=WAIT_MILLISECONDS)
+    return name
 
 
 def colours(picture: NDArray[np.uint8]) -> set[tuple[int, ...]]:
@@ -86,11 +96,10 @@ def test_a_heatmap_and_clusters_colour_the_nuclei(page: Page) -> None:
     plain = colours(map_picture(page))
     choose(page, "Heatmap")
     item(page, "tool-selected_feature").locator("input").fill(AREA)
-    name = run(page)
+    run(page)
     heatmap = colours(map_picture(page))
     assert heatmap != plain
     assert len(heatmap) > 3
-    expect(item(page, "legend-Nuclei")).to_contain_text(name.removeprefix("result-"))
     choose(page, "Clustering", AREA, ECCENTRICITY)
     item(page, "tool-method").select_option("kmeans")
     item(page, "tool-k").fill("3")
@@ -122,7 +131,7 @@ def test_nuclei_are_classified_from_examples_that_were_clicked(
         for nucleus in nuclei:
             click_on(page, nucleus)
         expect(item(page, f"training-{index}-count")).to_have_text("4")
-    result = run(page).removeprefix("result-")
+    result = run(page)
     legend = item(page, "legend-Nuclei")
     expect(legend).to_contain_text("small")
     expect(legend).to_contain_text("large")
@@ -150,7 +159,7 @@ def test_gates_are_drawn_in_a_scatter_plot(page: Page, client: TmClient) -> None
     expect(item(page, "tool-gates")).to_contain_text(
         re.compile(f"rectangle.*{AREA}.*{ECCENTRICITY}")
     )
-    result = run(page).removeprefix("result-")
+    result = run(page)
     [found] = client.get_tool_results(name=result)
     values = client.download_feature_values("Nuclei")[AREA]
     inside = found["attributes"]["counts"]["1"]

@@ -70,8 +70,13 @@ export class ResultList {
       );
     const { n_objects: all = 0, n_missing: missing = 0 } = result.attributes;
     const lacking = missing > 0 ? `, ${missing.toLocaleString('en')} without a value` : '';
+    // Numbers have no labels that could be counted in pairs.
+    const hasClasses = ({ attributes }: ToolResult) => attributes.unique_labels !== undefined;
     const others = this.results.filter(
-      (each) => each.id !== result.id && each.mapobject_type_name === result.mapobject_type_name,
+      (each) =>
+        each.id !== result.id &&
+        each.mapobject_type_name === result.mapobject_type_name &&
+        hasClasses(each),
     );
     const links = this.requests
       .downloads(result)
@@ -86,9 +91,13 @@ export class ResultList {
         button('Plots', () => {
           openPlots(result);
         }),
-        button('Compare', () => {
-          openComparison(this.requests, result, others);
-        }),
+        ...(hasClasses(result)
+          ? [
+              button('Compare', () => {
+                openComparison(this.requests, result, others);
+              }),
+            ]
+          : []),
         button('Rename', () => {
           this.rename(result);
         }),
