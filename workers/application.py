@@ -31,6 +31,7 @@ from tmlib.workflow.execution import Worker
 from tmlib.workflow.guard import Guard
 from tmlib.workflow.pools import Pool
 from tmlib.workflow.queue import JOB_QUEUE
+from workers.acknowledgements import LostAcknowledgements
 from workers.configuration import RUN_JOB, configure
 from workers.ending import Ending
 from workers.presence import Presence
@@ -40,6 +41,7 @@ from workers.recovery import Recovery
 logger = logging.getLogger(__name__)
 
 app = configure(Celery("tmserver"), Settings())
+app.steps["consumer"].add(LostAcknowledgements)
 
 _worker: Worker | None = None
 _presence: Presence | None = None
