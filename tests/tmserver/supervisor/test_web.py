@@ -18,15 +18,16 @@ WAIT_SECONDS = 60
 
 def test_it_answers_until_it_is_told_to_stop(tmp_path: Path, sqlite_url: str) -> None:
     port = free_port()
-    with running_redis(tmp_path / "redis") as (broker_url, _):
-        process = start(tmp_path, sqlite_url, port, TM_BROKER_URL=broker_url)
+    with (
+        running_redis(tmp_path / "redis") as (broker_url, _),
+        start(tmp_path, sqlite_url, port, TM_BROKER_URL=broker_url) as process,
+    ):
         try:
             await_answer(process, f"http://127.0.0.1:{port}/readyz")
             process.send_signal(signal.SIGTERM)
             assert process.wait(WAIT_SECONDS) == 0
         finally:
             process.kill()
-            process.wait()
 
 
 @pytest.mark.parametrize(
