@@ -1,6 +1,8 @@
 """Jobs that take too much or that nobody wants any more are stopped, with all they started."""
 
+import contextlib
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -75,10 +77,14 @@ class Submitted:
             return job_log.read(session, self.job().id)
 
 
-def is_gone(process_id: int) -> bool:
-    return not psutil.pid_exists(process_id) or (
-        psutil.Process(process_id).status() == psutil.STATUS_ZOMBIE
-    )
+def await_end(process_id: int) -> None:
+    """Wait for a process that was killed: one with much memory takes a moment to go."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(process_id)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline, "it goes on"
+            time.sleep(0.02)
 
 
 def test_a_job_past_its_duration_is_stopped_and_says_so(submitted: Submitted) -> None:
@@ -92,7 +98,7 @@ def test_a_job_past_its_duration_is_stopped_and_says_so(submitted: Submitted) ->
     assert "it took 0:00:0" in job.error
     assert 'submission arguments of step "metaextract"' in job.error
     assert job.error in job.stderr
-    assert is_gone(int(job.stdout))
+    await_end(int(job.stdout))
     with submitted.database.session() as session:
         status = service.status(session, submitted.experiment.id)
     assert status is not None
@@ -110,7 +116,7 @@ def test_a_job_past_its_memory_is_stopped_and_says_so(submitted: Submitted) -> N
     assert job.memory is not None
     assert job.memory > 900
     assert f"used {job.memory} MB" in job.error
-    assert is_gone(int(job.stdout))
+    await_end(int(job.stdout))
 
 
 def test_a_job_of_a_killed_workflow_ends_with_all_it_started(submitted: Submitted) -> None:
