@@ -149,6 +149,15 @@ def in_box(
     return identifier.in_(found)
 
 
+def order_in_box(identifier: SQLColumnExpression[int]) -> ColumnElement[int]:
+    """What to sort by that which lies in a box; the sum keeps SQLite from using an index for it.
+
+    It would walk along that index through all objects of the experiment, and look for each of them
+    whether it is among the few that were found.
+    """
+    return identifier + 0
+
+
 def undecoded(geometry: SQLColumnExpression[Any]) -> ColumnElement[Any]:
     """A geometry column as the database gives it, for :func:`decode` to convert many at once."""
     return type_coerce(geometry, NullType())

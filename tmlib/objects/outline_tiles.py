@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from tmlib.db.spatial import decode, in_box, undecoded
+from tmlib.db.spatial import decode, in_box, order_in_box, undecoded
 from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
 from tmlib.objects.tiles import parts_of, simplify
 from tmlib.objects.vector_tile_encoding import (
@@ -148,7 +148,7 @@ def _encode_here(session: Session, layer: SegmentationLayer, place: Square) -> b
             undecoded(found.outline),
         )
         .where(found.experiment_id == layer.experiment_id, touching)
-        .order_by(found.mapobject_id)
+        .order_by(order_in_box(found.mapobject_id))
     )
     # past the session, which would look at every row
     rows = session.connection().execute(query).all()

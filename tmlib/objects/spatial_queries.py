@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Float, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from tmlib.db.spatial import decode, in_box, undecoded
+from tmlib.db.spatial import decode, in_box, order_in_box, undecoded
 from tmlib.errors import BadInput
 from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
 
@@ -214,7 +214,7 @@ def _candidates(
     query = (
         _select(layer)
         .where(_near(session, layer, region.bounds))
-        .order_by(MapobjectSegmentation.mapobject_id)
+        .order_by(order_in_box(MapobjectSegmentation.mapobject_id))
     )
     size = min(max(limit, 1) + 100, _CANDIDATES)
     while True:

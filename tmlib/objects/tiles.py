@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from tmlib.db.spatial import decode, in_box, undecoded
+from tmlib.db.spatial import decode, in_box, order_in_box, undecoded
 from tmlib.errors import BadInput
 from tmlib.objects.models import MapobjectSegmentation, MapobjectType, SegmentationLayer
 
@@ -101,7 +101,7 @@ def _in_tile(session: Session, layer: SegmentationLayer, box: _Box, *columns: An
     return (
         select(found.mapobject_id, *columns)
         .where(found.experiment_id == layer.experiment_id, touching)
-        .order_by(found.mapobject_id)
+        .order_by(order_in_box(found.mapobject_id))
     )
 
 
