@@ -1,6 +1,8 @@
 """The short form of the torture: each kind of fault once. ``make torture`` is the long one."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -29,28 +31,31 @@ RUNS = [(profile, faults) for profile, runs in choose().items() for faults in ru
 
 
 @pytest.fixture(scope="module")
-def laboratory(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Laboratory]:
-    if request.param == "cluster":
-        try:
-            postgresql.find_binaries()
-        except postgresql.PostgresqlMissing as error:
-            pytest.skip(str(error))
-    folder = tmp_path_factory.mktemp(request.param)
-    with running_victim(folder, request.param) as victim:
-        yield Laboratory(victim, make_plate(folder / "plate"))
+def laboratories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Laboratory]]:
+    """Gives the laboratory of a profile, one for all runs on it."""
+    with ExitStack() as stack:
+
+        @functools.cache
+        def laboratory(profile: str) -> Laboratory:
+            folder = tmp_path_factory.mktemp(profile)
+            victim = stack.enter_context(running_victim(folder, profile))
+            return Laboratory(victim, make_plate(folder / "plate"))
+
+        yield laboratory
 
 
 @pytest.mark.parametrize(
-    ("laboratory", "faults"),
+    ("profile", "faults"),
     RUNS,
-    indirect=["laboratory"],
     ids=[f"{profile}-{' and '.join(fault.name for fault in faults)}" for profile, faults in RUNS],
 )
 def test_nobody_can_tell_that_anything_was_disturbed(
-    laboratory: Laboratory, faults: list[Fault]
+    laboratories: Callable[[str], Laboratory], profile: str, faults: list[Fault]
 ) -> None:
+    try:
+        laboratory = laboratories(profile)
+    except postgresql.PostgresqlMissing as error:
+        pytest.skip(str(error))
     faults = [fault for fault in faults if fault.can_strike(laboratory.victim)]
     if not faults:
         pytest.skip("this machine allows no further disk that could be filled")

@@ -101,13 +101,13 @@ class PrivateServer:
             process.suspend()
         for process in family:
             process.kill()
-        psutil.wait_procs(family, timeout=_START_SECONDS)
+        _wait_for_end(family)
 
     def stop_at_once(self) -> None:
         """Tell it to throw everybody out and to stop without tidying up."""
         family = self.processes()
         family[0].send_signal(signal.SIGQUIT)
-        psutil.wait_procs(family, timeout=_START_SECONDS)
+        _wait_for_end(family)
 
     def start(self) -> None:
         """Start it again, and wait until it can be used."""
@@ -130,6 +130,21 @@ class PrivateServer:
                 time.sleep(0.05)
             else:
                 return
+
+
+def _wait_for_end(processes: list[psutil.Process]) -> None:
+    """Wait until processes do nothing any more; the script takes note of it later."""
+    deadline = time.monotonic() + _START_SECONDS
+    while any(map(_is_running, processes)):
+        assert time.monotonic() < deadline, "PostgreSQL does not end"
+        time.sleep(0.01)
+
+
+def _is_running(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager
