@@ -69,6 +69,15 @@ def test_the_wheel_zooms_at_once(page: Page) -> None:
     expect(scale).not_to_have_text(before, timeout=WAIT_MILLISECONDS)
 
 
+def test_a_double_click_zooms(page: Page) -> None:
+    show_everything(page)
+    map_picture(page)
+    scale = item(page, "scale-bar")
+    before = scale.inner_text()
+    item(page, "map").dblclick()
+    expect(scale).not_to_have_text(before, timeout=WAIT_MILLISECONDS)
+
+
 def test_channels_can_be_switched_off_and_coloured(page: Page) -> None:
     show_only(page, "0")
     show_everything(page)

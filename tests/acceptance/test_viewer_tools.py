@@ -21,6 +21,7 @@ from tests.services.installation import PASSWORD, USER, Installation
 from tmclient import TmClient
 
 AREA, ECCENTRICITY = "Morphology_Area", "Morphology_Eccentricity"
+RESOLUTION = "window.tmViewer.map.getView().getResolution()"
 
 
 @pytest.fixture
@@ -122,6 +123,7 @@ def test_nuclei_are_classified_from_examples_that_were_clicked(
     page: Page, client: TmClient
 ) -> None:
     by_area = nuclei_on_screen(client)
+    before = page.evaluate(RESOLUTION)
     choose(page, "Classification", AREA)
     item(page, "tool-method").select_option("randomforest")
     item(page, "tool-n_fold_cv").fill("2")
@@ -131,6 +133,7 @@ def test_nuclei_are_classified_from_examples_that_were_clicked(
         for nucleus in nuclei:
             click_on(page, nucleus)
         expect(item(page, f"training-{index}-count")).to_have_text("4")
+    assert page.evaluate(RESOLUTION) == before, "quick clicks on objects zoomed the map"
     result = run(page)
     legend = item(page, "legend-Nuclei")
     expect(legend).to_contain_text("small")

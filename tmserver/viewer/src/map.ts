@@ -4,6 +4,7 @@ import OlMap from 'ol/Map';
 import View from 'ol/View';
 import { defaults as defaultControls } from 'ol/control/defaults';
 import { defaults as defaultInteractions } from 'ol/interaction/defaults';
+import type { Coordinate } from 'ol/coordinate';
 import type { Extent } from 'ol/extent';
 import Projection from 'ol/proj/Projection';
 import TileGrid from 'ol/tilegrid/TileGrid';
@@ -27,6 +28,9 @@ export class PlateMap {
   readonly tileGrid: TileGrid;
   /** Between two levels: the nearer one, or the finer one where the screen can show it. */
   readonly zDirection = window.devicePixelRatio > 1 ? -1 : 0;
+
+  /** Off while objects are collected: then two clicks at one place are two clicks. */
+  zoomsOnDoubleClick = true;
 
   /** Counts everything that makes what is on screen incomplete. */
   private revision = 0;
@@ -56,8 +60,9 @@ export class PlateMap {
     this.olMap = new OlMap({
       target: element,
       controls: defaultControls({ zoom: false, rotate: false, attribution: false }),
-      // The map is the page: the wheel needs no click before it.
-      interactions: defaultInteractions({ onFocusOnly: false }),
+      // The map is the page: the wheel needs no click before it. Double clicks are the browser's:
+      // OpenLayers takes any two quick clicks for one, also on two objects far from each other.
+      interactions: defaultInteractions({ onFocusOnly: false, doubleClickZoom: false }),
       view: new View({
         projection: this.projection,
         extent: this.extent,
@@ -77,11 +82,11 @@ export class PlateMap {
     this.olMap.getView().fit(this.extent, { padding: Array<number>(4).fill(FIT_PADDING) });
   }
 
-  /** Zooms around the centre by a factor: above 1 in, below 1 out. */
-  zoomBy(factor: number): void {
+  /** Zooms by a factor, above 1 in, below 1 out: around the centre, or a place that stays put. */
+  zoomBy(factor: number, anchor?: Coordinate): void {
     const view = this.olMap.getView();
     view.cancelAnimations();
-    view.animate({ resolution: (view.getResolution() ?? 1) / factor, duration: 150 });
+    view.animate({ resolution: (view.getResolution() ?? 1) / factor, anchor, duration: 150 });
   }
 
   /** Tile coordinates [z, x, y] of what is on screen, at the level that is drawn. */
@@ -133,6 +138,10 @@ export class PlateMap {
   }
 
   private watch(): void {
+    this.olMap.getViewport()?.addEventListener('dblclick', (event) => {
+      if (!this.zoomsOnDoubleClick) return;
+      this.zoomBy(event.shiftKey ? 0.5 : 2, this.olMap.getEventCoordinate(event));
+    });
     const invalid = () => {
       this.revision += 1;
       this.report();

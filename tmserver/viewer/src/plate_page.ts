@@ -119,6 +119,7 @@ export class PlatePage {
         picking: {
           listen: (listener) => {
             this.pointer.onPick = listener;
+            this.map.zoomsOnDoubleClick = listener === undefined;
           },
           show: (objects) => {
             picked.show(objects);
