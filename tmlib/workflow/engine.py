@@ -5,21 +5,31 @@ is put on the queue after that transaction is committed. A message that is lost 
 found again by `recover`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Executable, Table, bindparam, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    ScalarSelect,
+    Table,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tmlib.db.base import now
 from tmlib.workflow import advance, job_log, tree
 from tmlib.workflow.fingerprints import Verdicts
-from tmlib.workflow.models import AT_WORK, Job, State, Task
+from tmlib.workflow.models import AT_WORK, Job, State, Submission, Task
 from tmlib.workflow.output import Tail
-from tmlib.workflow.steps.base import Batch
+from tmlib.workflow.steps.base import Batch, Effect
 
 EXIT_STOPPED = 137
 EXIT_KILLED = 143
@@ -34,7 +44,7 @@ class LeaseLost(Exception):  # noqa: N818 - an event, not a mistake
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that a worker has taken, and the attempt that proves it."""
+    """A job that a worker has taken, the attempt that proves it, and what was handed in."""
 
     job_id: int
     attempt: int
@@ -45,6 +55,10 @@ class Claim:
     name: str
     batch: Batch
     tries: int
+    program: str
+    user_id: int
+    description: dict[str, Any]
+    force: bool
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,14 @@ class Outcome:
 
 _JOBS = cast(Table, Job.__table__)
 
+
+def _beside(column: InstrumentedAttribute[Any], key: ColumnElement[int]) -> ScalarSelect[Any]:
+    """A column of the row of another table that a job refers to by a key."""
+    table = cast(Table, column.class_.__table__)
+    return select(table.c[column.key]).where(table.c.id == key).scalar_subquery()
+
+
+# all that a job needs to begin comes in one answer, whatever table it is in
 _CLAIM = (
     update(_JOBS)
     .where(
@@ -95,7 +117,12 @@ _CLAIM = (
     )
     .returning(
         *(_JOBS.c.attempt, _JOBS.c.experiment_id, _JOBS.c.submission_id, _JOBS.c.step_name),
-        *(_JOBS.c.phase, _JOBS.c.name, _JOBS.c.batch, _JOBS.c.tries, _JOBS.c.task_id),
+        *(_JOBS.c.phase, _JOBS.c.name, _JOBS.c.batch, _JOBS.c.tries),
+        _beside(Submission.program, _JOBS.c.submission_id),
+        _beside(Submission.user_id, _JOBS.c.submission_id),
+        _beside(Submission.description, _JOBS.c.submission_id),
+        _beside(Submission.force, _JOBS.c.submission_id),
+        *(_JOBS.c.task_id, _beside(Task.state, _JOBS.c.task_id)),
     )
 )
 
@@ -106,7 +133,6 @@ _HELD = (
 )
 
 _SELECT_HELD = select(_JOBS.c.id).where(*_HELD)
-_LOCK_HELD = _SELECT_HELD.with_for_update()
 
 
 @cache
@@ -143,8 +169,10 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
     row = session.execute(_CLAIM, parameters).one_or_none()
     if row is None:
         return None
-    tree.mark_running(session, row.task_id)
-    return Claim(job_id, *row[:-1])
+    *taken, task_id, phase_state = row
+    if phase_state is not State.RUNNING:
+        tree.mark_running(session, task_id)
+    return Claim(job_id, *taken)
 
 
 def heartbeat(session: Session, job_id: int, attempt: int, lease: float) -> bool:
@@ -164,23 +192,17 @@ def is_held(session: Session, job_id: int, attempt: int) -> bool:
     return found is not None
 
 
-def hold(session: Session, job_id: int, attempt: int) -> None:
-    """Make sure, before its effects are applied, that a job is still this attempt's.
+def finish(
+    session: Session,
+    job_id: int,
+    attempt: int,
+    outcome: Outcome,
+    effects: Sequence[Effect] = (),
+) -> list[int]:
+    """Mark a job as done, apply its effects, and start what follows from it.
 
-    Raises
-    ------
-    LeaseLost
-        If it is not.
-    """
-    held = {"job_id": job_id, "held_attempt": attempt}
-    if session.scalar(_LOCK_HELD, held) is None:
-        raise LeaseLost
-
-
-def finish(session: Session, job_id: int, attempt: int, outcome: Outcome) -> list[int]:
-    """Mark a job as done and start what follows from it.
-
-    The caller applies the job's effects in the same transaction, before this.
+    The effects come once it is certain that the job is still this attempt's, and that nobody can
+    take it away any more.
 
     Returns
     -------
@@ -201,6 +223,9 @@ def finish(session: Session, job_id: int, attempt: int, outcome: Outcome) -> lis
         finished_at=now(),
         exitcode=outcome.exitcode,
     )
+    for effect in effects:
+        effect(session)
+    session.flush()
     job_ids = advance.count_finished(
         session,
         task_id,

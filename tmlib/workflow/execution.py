@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,12 +27,12 @@ from tmlib.workflow.fingerprints import Cut
 from tmlib.workflow.guard import Guard
 from tmlib.workflow.interactive import InteractiveJob
 from tmlib.workflow.limits import Limits, limited_threads
-from tmlib.workflow.models import WORKFLOW, Submission
+from tmlib.workflow.models import WORKFLOW
 from tmlib.workflow.output import Output
 from tmlib.workflow.programs import PROGRAMS
 from tmlib.workflow.queue import Queue
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import JobContext
+from tmlib.workflow.steps.base import Effect, JobContext
 
 logger = logging.getLogger(__name__)
 
@@ -62,19 +62,18 @@ class Worker:
                 host=socket.gethostname(),
                 lease=self.settings.lease_seconds,
             )
-            if claim is None:
-                return
-            submission = session.get_one(Submission, claim.submission_id)
+        if claim is None:
+            return
         context = JobContext(
             self.database,
             self.settings,
             claim.experiment_id,
-            force=submission.force,
+            force=claim.force,
             progress=_Progress(self.database, claim),
         )
-        limits = Limits.of(submission.description, claim.step_name, claim.phase)
+        limits = Limits.of(claim.description, claim.step_name, claim.phase)
         with self._guarded(claim, limits) as output, limited_threads(limits.cores):
-            outcome = _observed(output, lambda: _call(claim, submission, context))
+            outcome = _observed(output, lambda: _call(claim, context))
         try:
             job_ids = self._commit(claim, context, outcome)
         except LeaseLost:
@@ -89,12 +88,8 @@ class Worker:
     def _commit(self, claim: Claim, context: JobContext, outcome: Outcome) -> list[int]:
         """Apply a job's effects and mark it as done, both or neither."""
         with self.database.transaction() as session:
-            if outcome.exitcode == 0:
-                engine.hold(session, claim.job_id, claim.attempt)
-                for effect in context.effects:
-                    effect(session)
-                session.flush()
-            return self._end(session, claim, outcome)
+            effects = () if outcome.exitcode else context.effects
+            return self._end(session, claim, outcome, effects)
 
     def _commit_failure(self, claim: Claim, outcome: Outcome, error: Exception) -> list[int]:
         failed = _failed(outcome, error)
@@ -104,10 +99,12 @@ class Worker:
             except LeaseLost:
                 return []
 
-    def _end(self, session: Session, claim: Claim, outcome: Outcome) -> list[int]:
+    def _end(
+        self, session: Session, claim: Claim, outcome: Outcome, effects: Sequence[Effect] = ()
+    ) -> list[int]:
         """Mark a job as done, or put it back when its failure may pass."""
         if not outcome.may_pass:
-            return engine.finish(session, claim.job_id, claim.attempt, outcome)
+            return engine.finish(session, claim.job_id, claim.attempt, outcome, effects)
         if claim.tries < self.settings.max_attempts:
             pause = self.settings.retry_seconds * _LONGER ** (claim.tries - 1)
             waiting = replace(
@@ -146,14 +143,14 @@ class _Progress:
             engine.report_progress(session, self._claim.job_id, self._claim.attempt, share_done)
 
 
-def _call(claim: Claim, submission: Submission, context: JobContext) -> Cut | None:
-    if submission.program != WORKFLOW:
+def _call(claim: Claim, context: JobContext) -> Cut | None:
+    if claim.program != WORKFLOW:
         job = InteractiveJob(
-            submission.id, submission.user_id, claim.name, submission.description, claim.batch
+            claim.submission_id, claim.user_id, claim.name, claim.description, claim.batch
         )
-        PROGRAMS[submission.program](context, job)
+        PROGRAMS[claim.program](context, job)
         return None
-    description = WorkflowDescription.from_dict(submission.description)
+    description = WorkflowDescription.from_dict(claim.description)
     context.arguments = description.arguments_of(claim.step_name)
     step = STEPS[claim.step_name]
     if claim.phase == "init":

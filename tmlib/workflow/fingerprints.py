@@ -13,8 +13,9 @@ the jobs run. What changes meanwhile is done once too often rather than once too
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.workflow.models import Fingerprint
@@ -50,6 +51,19 @@ class Cut:
 
     batches: list[list[Batch]]
     verdicts: Verdicts
+
+
+# built once, since it runs at the end of every job
+_ROWS = cast(Table, Fingerprint.__table__)
+_RECORD = (
+    update(_ROWS)
+    .where(
+        _ROWS.c.experiment_id == bindparam("experiment"),
+        _ROWS.c.step_name == bindparam("step"),
+        _ROWS.c["key"] == bindparam("of_batch"),
+    )
+    .values(output=bindparam("known_by"))
+)
 
 
 def cut(context: JobContext, step: Step) -> Cut:
@@ -93,11 +107,11 @@ def record(session: Session, context: JobContext, step: Step, phase: str, batch:
     else:
         key = step.key(batch)
         [output] = step.outputs(context, session, [batch])
-    session.execute(
-        update(Fingerprint)
-        .where(*_of_step(context, step), Fingerprint.key == key)
-        .values(output=output)
-    )
+    if output is None:
+        # as it was entered with the cut
+        return
+    parameters = {"experiment": context.experiment_id, "step": step.name, "of_batch": key}
+    session.execute(_RECORD, {**parameters, "known_by": output})
 
 
 NOT_DONE_BEFORE = "not done before"

@@ -27,6 +27,9 @@ Batch = dict[str, Any]
 Inputs = dict[str, str]
 """Digests of what decides about the result of a job, by the names that users get to see."""
 
+Effect = Callable[[Session], object]
+"""A change of the database that a job makes in the transaction that ends it."""
+
 logger = logging.getLogger("tmlib.job")
 
 
@@ -71,7 +74,7 @@ class JobContext:
     experiment_id: int
     arguments: dict[str, Value] = field(default_factory=dict)
     force: bool = False
-    effects: list[Callable[[Session], object]] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
     afterwards: list[Callable[[], object]] = field(default_factory=list)
     progress: Callable[[float], None] = lambda share_done: None
 
