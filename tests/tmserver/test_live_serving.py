@@ -2,12 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Self
 
+import psutil
 import pytest
 import requests
 
@@ -87,6 +91,17 @@ class Server:
     def stop(self) -> int:
         self.process.terminate()
         return self.process.wait(WAIT_SECONDS)
+
+    def processes(self) -> set[int]:
+        """Those that answer requests."""
+        return {child.pid for child in psutil.Process(self.process.pid).children()}
+
+    @staticmethod
+    def await_that(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         headers = {"Authorization": f"JWT {self.token}", "Connection": "close"}
@@ -172,9 +187,7 @@ def test_more_listeners_than_threads_hold_up_nobody(server: Server, experiment: 
         for _ in range(20):
             assert server.call("GET", "/api/experiments")["data"]
     # the places of those who left are free again
-    deadline = time.monotonic() + WAIT_SECONDS
-    while server.listen(path).status != 200:
-        assert time.monotonic() < deadline
+    server.await_that(lambda: server.listen(path).status == 200)
 
 
 def test_a_stream_ends_with_the_login(server: Server) -> None:
@@ -193,3 +206,33 @@ def test_a_server_that_is_told_to_end_lets_listeners_go(server: Server) -> None:
         assert next(events)[0] == "state"
         assert server.stop() == 0
         assert list(events) == []
+
+
+def test_its_processes_are_replaced_while_everybody_is_served(server: Server) -> None:
+    before = server.processes()
+    statuses: list[int] = []
+    replaced = threading.Event()
+
+    def ask() -> None:
+        while not replaced.is_set():
+            answer = requests.get(
+                f"{server.url}/api/experiments",
+                headers={"Authorization": f"JWT {server.token}"},
+                timeout=WAIT_SECONDS,
+            )
+            statuses.append(answer.status_code)
+
+    with server.listen("/api/operations/events") as stream, ThreadPoolExecutor() as threads:
+        events = iter(stream)
+        assert next(events)[0] == "state"
+        asking = [threads.submit(ask) for _ in range(2)]
+        try:
+            server.process.send_signal(signal.SIGHUP)
+            server.await_that(lambda: server.processes() and not server.processes() & before)
+        finally:
+            replaced.set()
+        for one in asking:
+            one.result()
+        assert list(events) == []
+    assert set(statuses) == {200}
+    assert server.call("GET", "/api/experiments")["data"] == []
