@@ -1,8 +1,8 @@
 /** The page on which an experiment is chosen. */
 
 import type { Experiment, User } from './api';
-import { element } from './dom';
-import { workflowAddress } from './workflow_page';
+import { element } from './page/dom';
+import { workflowAddress } from './operations/workflow_page';
 
 /** Address of the page of an experiment, which can be kept and shared. */
 export function experimentAddress(id: string): string {

@@ -2,7 +2,7 @@
 
 import type { Api } from './api';
 import { messageOf } from './api';
-import { element } from './dom';
+import { element } from './page/dom';
 
 function field(label: string, attributes: Record<string, string | boolean>): HTMLElement {
   return element(

@@ -2,16 +2,16 @@
 
 import 'ol/ol.css';
 import './style.css';
-import './operations.css';
+import './operations/operations.css';
 import type { User } from './api';
 import { Api, ApiError, messageOf } from './api';
-import { element } from './dom';
+import { element } from './page/dom';
 import { experimentAddress, experimentListPage } from './experiment_list';
 import { loginPage } from './login';
-import { OPERATIONS_ADDRESS, OperationsPage } from './operations_page';
-import { loadPlate, PlatePage } from './plate_page';
-import { uploadAddress, UploadPage } from './upload_page';
-import { workflowAddress, WorkflowPage } from './workflow_page';
+import { OPERATIONS_ADDRESS, OperationsPage } from './operations/operations_page';
+import { loadPlate, PlatePage } from './plate/plate_page';
+import { uploadAddress, UploadPage } from './upload/upload_page';
+import { workflowAddress, WorkflowPage } from './operations/workflow_page';
 
 const api = new Api();
 const app = document.querySelector<HTMLElement>('#app') ?? document.body;

@@ -2,8 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 
 // OpenLayers asks the browser what it can do when it is loaded.
 vi.stubGlobal('navigator', { userAgent: 'node' });
-const { blend } = await import('../src/canvas_layer');
-const { interleave } = await import('../src/webgl_layer');
+const { blend } = await import('../src/pixels/canvas_layer');
+const { interleave } = await import('../src/pixels/webgl_layer');
 
 const PLAIN = { gain: 1, offset: 0 };
 

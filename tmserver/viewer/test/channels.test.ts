@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Channel } from '../src/api';
-import { bandsServe, paintOf, tilePath, wantedBands } from '../src/bands';
-import { channelDisplays, defaultColours, planes, rgb } from '../src/channels';
+import { bandsServe, paintOf, tilePath, wantedBands } from '../src/pixels/bands';
+import { channelDisplays, defaultColours, planes, rgb } from '../src/pixels/channels';
 
 function channel(name: string, nLayers = 1): Channel {
   return {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { Colouring, MISSING_COLOUR, ramp, robustRange } from '../src/colouring';
-import { CELLS, merge, paintCounts, paintValues } from '../src/density';
-import { ObjectPlaces } from '../src/object_places';
-import { ObjectValues } from '../src/object_values';
+import { Colouring, MISSING_COLOUR, ramp, robustRange } from '../src/objects/colouring';
+import { CELLS, merge, paintCounts, paintValues } from '../src/objects/density';
+import { ObjectPlaces } from '../src/objects/object_places';
+import { ObjectValues } from '../src/objects/object_values';
 
 const BLACK_TO_WHITE = ['#000000', '#ffffff'];
 

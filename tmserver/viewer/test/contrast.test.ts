@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { autoWindow, brightness, histogram, isSaturated, tidyWindow, windowServes } from '../src/contrast';
+import { autoWindow, brightness, histogram, isSaturated, tidyWindow, windowServes } from '../src/pixels/contrast';
 
 describe('tidyWindow', () => {
   it('keeps whole numbers in order and inside the range', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { formatBytes, listed } from '../src/format';
+import { formatBytes, listed } from '../src/page/format';
 
 describe('sizes', () => {
   it.each([

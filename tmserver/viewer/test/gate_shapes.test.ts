@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countOnGrid, drawnOf, shapeOf } from '../src/gate_shapes';
+import { countOnGrid, drawnOf, shapeOf } from '../src/tools/gate_shapes';
 
 describe('shapeOf', () => {
   it('reads rectangles, whatever the direction in which they were drawn', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ObjectPlaces } from '../src/object_places';
-import { ObjectValues, parseCentroids, parseValues } from '../src/object_values';
+import { ObjectPlaces } from '../src/objects/object_places';
+import { ObjectValues, parseCentroids, parseValues } from '../src/objects/object_values';
 
 type Columns = Record<string, Float64Array | Float32Array | Int32Array>;
 

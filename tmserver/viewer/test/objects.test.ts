@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MapobjectType } from '../src/api';
-import { objectDisplays, segmentationLayerAt } from '../src/objects';
+import { objectDisplays, segmentationLayerAt } from '../src/objects/objects';
 
 function type(name: string, ...layers: [number | null, number | null][]): MapobjectType {
   return {

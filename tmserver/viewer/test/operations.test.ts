@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { counted, formatCount, formatDuration, formatMegabytes } from '../src/format';
-import { applyPatch } from '../src/merge_patch';
-import { findAll } from '../src/text_search';
+import { counted, formatCount, formatDuration, formatMegabytes } from '../src/page/format';
+import { applyPatch } from '../src/operations/merge_patch';
+import { findAll } from '../src/page/text_search';
 
 describe('patches', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { sliderEnd } from '../src/contrast_slider';
-import { roundLength, scaleBar } from '../src/scale_bar';
+import { sliderEnd } from '../src/pixels/contrast_slider';
+import { roundLength, scaleBar } from '../src/plate/scale_bar';
 
 it('draws the scale bar as long as a round number allows', () => {
   expect([0.3, 1, 4.9, 5, 19, 140, 999, 1000].map(roundLength)).toEqual([

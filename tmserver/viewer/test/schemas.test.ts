@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { labelOf, resolved } from '../src/schemas';
+import { labelOf, resolved } from '../src/tools/schemas';
 
 describe('resolved', () => {
   it('follows references and keeps what is said beside them', () => {

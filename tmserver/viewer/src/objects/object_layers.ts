@@ -1,0 +1,287 @@
+/** The objects on the map: outlines near, centroids further out, densities beyond, for each type. */
+
+import { toGeometry } from 'ol/render/Feature';
+import { buffer, createEmpty, extend } from 'ol/extent';
+import type { Coordinate } from 'ol/coordinate';
+import type Geometry from 'ol/geom/Geometry';
+import VectorTileLayer from 'ol/layer/VectorTile';
+import type { Api, TileJson } from '../api';
+import { messageOf } from '../api';
+import type { Plane } from '../pixels/channels';
+import type { ColouringOptions } from './colouring';
+import { Colouring } from './colouring';
+import { DensityTiles } from './density_tiles';
+import type { PlateMap } from '../plate/map';
+import { fetchValues } from './object_values';
+import type { ObjectDisplay } from './objects';
+import { segmentationLayerAt } from './objects';
+import type { OutlineLayer } from './outline_tiles';
+import { outlineSource, styleOf } from './outline_tiles';
+
+/** An object on the map, with its outline (far out: a point) as drawn at the present zoom. */
+export interface MapObject {
+  readonly typeName: string;
+  readonly id: number;
+  readonly isStatic: boolean;
+  readonly geometry: Geometry;
+}
+
+/** What the colours of a type on show mean. */
+export interface LegendEntry {
+  readonly display: ObjectDisplay;
+  readonly colouring: Colouring | undefined;
+  /** Number of objects in the fullest cell; undefined where single objects are drawn. */
+  readonly largest: number | undefined;
+}
+
+interface DrawnType {
+  readonly display: ObjectDisplay;
+  readonly zIndex: number;
+  /**
+   * Near, outlines are drawn anew in each frame and stay sharp however far they are magnified. Far,
+   * with tens of thousands on screen, they are drawn once per tile.
+   */
+  readonly near: OutlineLayer;
+  readonly far: OutlineLayer;
+  /** Shown in place of both where there are too many objects to draw each. */
+  density: DensityTiles | undefined;
+  /** The segmentation layer that is drawn, and the resolution from which on it is a density. */
+  layerId: string | undefined;
+  densityFrom: number;
+  colouring: Colouring | undefined;
+  /** The column that the colours are of, to follow the time point. */
+  column: { readonly name: string; readonly options: ColouringOptions } | undefined;
+}
+
+/** How far from a dot the pointer still finds it, in screen pixels. */
+const POINTER_TOLERANCE = 4;
+
+/** Image pixels per screen pixel from which on outlines are drawn once per tile. */
+const FAR = 1.01;
+
+export class ObjectLayers {
+  private readonly types: DrawnType[];
+  private plane: Plane | undefined;
+
+  /** Called with a sentence for the user when objects cannot be had. */
+  onError: ((message: string) => void) | undefined;
+  /** Called when something else is drawn, or in other colours. */
+  onChange: (() => void) | undefined;
+
+  constructor(
+    private readonly map: PlateMap,
+    private readonly api: Api,
+    private readonly experimentId: string,
+    displays: readonly ObjectDisplay[],
+  ) {
+    this.types = displays.map((display, index) => {
+      // The layout lies under the cells, and later segmented types under earlier ones.
+      const zIndex = display.isStatic ? 1 : 2 + displays.length - index;
+      const common = { extent: map.extent, zIndex, minResolution: 0 };
+      return {
+        display,
+        zIndex,
+        near: new VectorTileLayer({ ...common, renderMode: 'vector', maxResolution: FAR }),
+        far: new VectorTileLayer({ ...common, renderMode: 'hybrid', minResolution: FAR }),
+        density: undefined,
+        layerId: undefined,
+        densityFrom: Infinity,
+        colouring: undefined,
+        column: undefined,
+      };
+    });
+    for (const { near, far } of this.types) {
+      map.olMap.addLayer(near);
+      map.olMap.addLayer(far);
+    }
+  }
+
+  /** Follows the settings and the time point and z-plane on show; `force` fetches everything again. */
+  refresh(plane: Plane, force = false): void {
+    const isOtherTime = this.plane !== undefined && this.plane.tpoint !== plane.tpoint;
+    this.plane = { ...plane };
+    for (const drawn of this.types) {
+      this.restyle(drawn);
+      const { display } = drawn;
+      const layerId = segmentationLayerAt(display.type, plane)?.id;
+      if (isOtherTime && drawn.column !== undefined) {
+        const { name, options } = drawn.column;
+        void this.colourByColumn(display.type.name, name, options);
+      }
+      // Objects are fetched when they are to be seen for the first time.
+      if (!display.visible || (layerId === drawn.layerId && !force)) continue;
+      drawn.layerId = layerId;
+      this.clear(drawn);
+      if (layerId !== undefined) void this.map.awaiting(this.fetch(drawn, layerId));
+    }
+    this.onChange?.();
+  }
+
+  /**
+   * Draws the objects of a type in the colours of their values, or all in the colour of the type.
+   * No tile is fetched for it.
+   */
+  colourBy(typeName: string, colouring: Colouring | undefined): void {
+    const drawn = this.types.find(({ display }) => display.type.name === typeName);
+    if (drawn === undefined) return;
+    drawn.column = undefined;
+    this.colour(drawn, colouring);
+  }
+
+  /** Fetches a feature, a tool result or metadata by its name, and colours the type by it. */
+  async colourByColumn(
+    typeName: string,
+    column: string,
+    options: ColouringOptions = {},
+  ): Promise<void> {
+    const drawn = this.types.find(({ display }) => display.type.name === typeName);
+    if (drawn === undefined) return;
+    const wanted = { name: column, options };
+    drawn.column = wanted;
+    try {
+      const values = await this.map.awaiting(this.values(drawn, column));
+      // Another one may have been asked for in the meantime.
+      if (drawn.column === wanted) this.colour(drawn, new Colouring(column, values, options));
+    } catch (error) {
+      this.onError?.(messageOf(error));
+    }
+  }
+
+  /** What the colours on show mean, type by type. */
+  legend(): LegendEntry[] {
+    const resolution = this.resolution();
+    return this.types
+      .filter(({ display, layerId }) => display.visible && layerId !== undefined)
+      .map((drawn) => ({
+        display: drawn.display,
+        colouring: drawn.colouring,
+        largest: this.isDensity(drawn) ? drawn.density?.largest(resolution) : undefined,
+      }));
+  }
+
+  /** The objects at a place, topmost first: cells before the sites and wells around them. */
+  at(coordinate: Coordinate): MapObject[] {
+    const [x = 0, y = 0] = coordinate;
+    const around = buffer([x, y, x, y], POINTER_TOLERANCE * this.resolution());
+    const found = new Map<string, MapObject>();
+    for (const drawn of this.types) {
+      for (const object of this.inExtent(drawn, around)) {
+        const isPoint = object.geometry.getType() === 'Point';
+        if (!isPoint && !object.geometry.intersectsCoordinate(coordinate)) continue;
+        found.set(`${object.typeName} ${object.id}`, object);
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** How many objects of each type there are in the cell at a place, where densities are drawn. */
+  countsAt(coordinate: Coordinate): { readonly typeName: string; readonly count: number }[] {
+    const resolution = this.resolution();
+    return this.types.flatMap((drawn) => {
+      if (!drawn.display.visible || !this.isDensity(drawn)) return [];
+      const count = drawn.density?.at(coordinate, resolution) ?? 0;
+      return count > 0 ? [{ typeName: drawn.display.type.name, count }] : [];
+    });
+  }
+
+  /** The same object as it is drawn now; undefined when it is not on screen. */
+  current(object: MapObject): MapObject | undefined {
+    const drawn = this.types.find(({ display }) => display.type.name === object.typeName);
+    if (drawn === undefined) return undefined;
+    const extent = extend(createEmpty(), object.geometry.getExtent());
+    return this.inExtent(drawn, extent).find(({ id }) => id === object.id);
+  }
+
+  private resolution(): number {
+    return this.map.olMap.getView().getResolution() ?? 1;
+  }
+
+  private isDensity({ densityFrom }: DrawnType): boolean {
+    return this.resolution() >= densityFrom;
+  }
+
+  private inExtent(drawn: DrawnType, extent: number[]): MapObject[] {
+    const { display, near, far } = drawn;
+    if (!display.visible || this.isDensity(drawn)) return [];
+    const layer = this.resolution() < FAR ? near : far;
+    return layer.getFeaturesInExtent(extent).map((feature) => ({
+      typeName: display.type.name,
+      id: Number(feature.getId()),
+      isStatic: display.isStatic,
+      geometry: toGeometry(feature),
+    }));
+  }
+
+  private restyle({ display, near, far, density, colouring }: DrawnType): void {
+    for (const layer of [near, far]) {
+      layer.setStyle(styleOf(display, colouring));
+      layer.setVisible(display.visible);
+    }
+    density?.layer.setVisible(display.visible);
+    density?.repaint({ colour: display.colour, colouring });
+  }
+
+  private colour(drawn: DrawnType, colouring: Colouring | undefined): void {
+    drawn.colouring = colouring;
+    this.restyle(drawn);
+    this.onChange?.();
+  }
+
+  private clear(drawn: DrawnType): void {
+    drawn.near.setSource(null);
+    drawn.far.setSource(null);
+    if (drawn.density !== undefined) this.map.olMap.removeLayer(drawn.density.layer);
+    drawn.density = undefined;
+  }
+
+  private async fetch(drawn: DrawnType, layerId: string): Promise<void> {
+    try {
+      const tiles = await this.api.tileJson(this.experimentId, layerId);
+      if (drawn.layerId === layerId) this.show(drawn, layerId, tiles);
+    } catch (error) {
+      this.onError?.(messageOf(error));
+    }
+  }
+
+  private show(drawn: DrawnType, layerId: string, tiles: TileJson): void {
+    this.clear(drawn);
+    const report = (message: string) => {
+      this.onError?.(message);
+    };
+    const { map, api, experimentId } = this;
+    const source = outlineSource(map, api, experimentId, layerId, tiles.layer_version, report);
+    drawn.near.setSource(source);
+    drawn.far.setSource(source);
+    const nDensities = tiles.levels.filter(({ kind }) => kind === 'density').length;
+    drawn.densityFrom = this.densityFrom(nDensities);
+    drawn.near.setMaxResolution(Math.min(FAR, drawn.densityFrom));
+    drawn.far.setMaxResolution(drawn.densityFrom);
+    if (nDensities > 0) {
+      const paint = { colour: drawn.display.colour, colouring: drawn.colouring };
+      drawn.density = new DensityTiles(
+        map, api, experimentId, layerId, tiles, nDensities, paint, report,
+      );
+      const { layer } = drawn.density;
+      layer.setMinResolution(drawn.densityFrom);
+      layer.setZIndex(drawn.zIndex);
+      map.olMap.addLayer(layer);
+    }
+    this.restyle(drawn);
+    this.onChange?.();
+  }
+
+  /** The resolution half way between the last level of densities and the next one. */
+  private densityFrom(nDensities: number): number {
+    if (nDensities === 0) return Infinity;
+    const resolutions = this.map.tileGrid.getResolutions();
+    const last = resolutions[nDensities - 1] ?? 1;
+    const next = resolutions[nDensities];
+    return next === undefined ? 0 : (last + next) / 2;
+  }
+
+  private values(drawn: DrawnType, column: string) {
+    const { type, isStatic } = drawn.display;
+    const tpoint = isStatic ? null : (this.plane?.tpoint ?? 0);
+    return fetchValues(this.api, this.experimentId, type.id, column, tpoint);
+  }
+}

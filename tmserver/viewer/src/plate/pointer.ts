@@ -1,0 +1,121 @@
+/** What the pointer tells about objects: a name beside it, and the selection on a click. */
+
+import Feature from 'ol/Feature';
+import type { Coordinate } from 'ol/coordinate';
+import VectorLayer from 'ol/layer/Vector';
+import VectorSource from 'ol/source/Vector';
+import { Circle, Fill, Stroke, Style } from 'ol/style';
+import { element } from '../page/dom';
+import type { PlateMap } from './map';
+import type { MapObject, ObjectLayers } from '../objects/object_layers';
+
+/** Above all outlines. */
+const HIGHLIGHT_Z = 1000;
+
+const HIGHLIGHT = [
+  // A dark line below the light one makes it stand out on any colour.
+  new Style({ stroke: new Stroke({ color: 'rgba(0, 0, 0, 0.75)', width: 5 }) }),
+  new Style({
+    stroke: new Stroke({ color: '#ffffff', width: 2.5 }),
+    fill: new Fill({ color: 'rgba(255, 255, 255, 0.12)' }),
+    image: new Circle({ radius: 6, stroke: new Stroke({ color: '#ffffff', width: 2 }) }),
+  }),
+];
+
+function describe(objects: readonly MapObject[]): string {
+  // The site and well around a cell would only hide it.
+  const segmented = objects.filter((object) => !object.isStatic);
+  return (segmented.length > 0 ? segmented : objects)
+    .map((object) => `${object.typeName} ${object.id}`)
+    .join('\n');
+}
+
+export class Pointer {
+  private readonly highlight = new VectorSource();
+  private readonly label = element('div', {
+    class: 'object-label',
+    'data-testid': 'object-label',
+    hidden: true,
+  });
+  private selected: MapObject | undefined;
+  private waiting = false;
+
+  /** Called with the object that was clicked, undefined when none. */
+  onSelect: ((object: MapObject | undefined) => void) | undefined;
+  /** Takes the objects that are clicked in place of the selection, while somebody collects them. */
+  onPick: ((objects: readonly MapObject[]) => void) | undefined;
+
+  constructor(
+    private readonly map: PlateMap,
+    private readonly objects: ObjectLayers,
+    private readonly position: HTMLElement,
+  ) {
+    map.element.append(this.label);
+    map.olMap.addLayer(
+      new VectorLayer({ source: this.highlight, style: HIGHLIGHT, zIndex: HIGHLIGHT_Z }),
+    );
+    map.olMap.on('pointermove', (event) => {
+      if (event.dragging) this.label.hidden = true;
+      else this.hover(event.pixel, event.coordinate);
+    });
+    map.element.addEventListener('pointerleave', () => {
+      this.label.hidden = true;
+      this.position.textContent = '';
+    });
+    map.olMap.on('click', (event) => {
+      const found = objects.at(event.coordinate);
+      if (this.onPick === undefined) this.select(found[0]);
+      else this.onPick(found);
+    });
+    map.onSettled(() => {
+      this.redraw();
+    });
+  }
+
+  select(object: MapObject | undefined): void {
+    this.selected = object;
+    this.draw();
+    this.onSelect?.(object);
+  }
+
+  /** Looks up objects once per frame, however fast the pointer moves. */
+  private hover([left = 0, top = 0]: number[], coordinate: Coordinate): void {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      const [x = 0, y = 0] = coordinate;
+      this.position.textContent = `x ${Math.floor(x)}, y ${Math.floor(-y)}`;
+      const found = this.objects.at(coordinate);
+      const counts = this.objects
+        .countsAt(coordinate)
+        .map(({ typeName, count }) => `${typeName}: ${count.toLocaleString('en')} here`);
+      const text = [...counts, describe(found)].filter((line) => line !== '').join('\n');
+      this.label.hidden = text === '';
+      this.label.textContent = text;
+      this.label.style.transform = `translate(${left + 14}px, ${top + 14}px)`;
+      this.map.element.classList.toggle('on-object', found.length > 0);
+    });
+  }
+
+  /** Outlines get finer on the way in: the highlight follows. */
+  private redraw(): void {
+    if (this.selected === undefined) return;
+    const current = this.objects.current(this.selected);
+    if (current === undefined) return;
+    const [drawn] = this.highlight.getFeatures();
+    const isSame =
+      drawn?.get('shape') === current.geometry.getType() &&
+      drawn.getGeometry()?.getExtent().join() === current.geometry.getExtent().join();
+    if (isSame) return;
+    this.selected = current;
+    this.draw();
+  }
+
+  private draw(): void {
+    this.highlight.clear();
+    if (this.selected === undefined) return;
+    const { geometry } = this.selected;
+    this.highlight.addFeature(new Feature({ geometry, shape: geometry.getType() }));
+  }
+}

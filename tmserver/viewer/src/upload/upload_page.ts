@@ -1,0 +1,184 @@
+/** The page on which images are uploaded to an experiment. */
+
+import type { Api, Experiment, Plate } from '../api';
+import { acquisitionPath, messageOf } from '../api';
+import { element } from '../page/dom';
+import { formatBytes, listed } from '../page/format';
+import { FileUploads } from './file_uploads';
+
+const SHOWN_FAILURES = 10;
+
+/** Address of the page, which can be kept and shared. */
+export function uploadAddress(experimentId: string): string {
+  return `?upload=${encodeURIComponent(experimentId)}`;
+}
+
+export class UploadPage {
+  readonly element: HTMLElement;
+  private readonly plateName = element('input', { name: 'plate' });
+  private readonly acquisitionName = element('input', { name: 'acquisition' });
+  private readonly message = element('p', { role: 'status', 'data-testid': 'upload-message' });
+  private readonly failures = element('ul', { class: 'failures', 'data-testid': 'upload-failures' });
+  private readonly progress = element('progress', { max: '1', hidden: true });
+  private readonly stopButton: HTMLButtonElement;
+  private uploads: FileUploads | undefined;
+
+  constructor(
+    private readonly api: Api,
+    private readonly experiment: Experiment,
+    plates: readonly Plate[],
+    back: HTMLElement,
+  ) {
+    const acquisitions = plates.flatMap((plate) => plate.acquisitions);
+    this.stopButton = element(
+      'button',
+      { hidden: true, 'data-testid': 'upload-stop', onclick: () => this.uploads?.stop() },
+      'Stop',
+    );
+    this.element = element(
+      'div',
+      { class: 'centred' },
+      element(
+        'main',
+        { class: 'card upload', 'data-testid': 'upload' },
+        element('header', {}, back, element('h1', {}, `Upload images to “${experiment.name}”`)),
+        nameField('Plate', this.plateName, 'Plate 1', plates),
+        nameField('Acquisition', this.acquisitionName, 'Acquisition 1', acquisitions),
+        this.dropZone(),
+        element('div', { class: 'row' }, this.progress, this.stopButton),
+        this.message,
+        this.failures,
+      ),
+    );
+  }
+
+  /** Breaks off what is under way, when the page is left. */
+  dispose(): void {
+    this.uploads?.stop();
+  }
+
+  private dropZone(): HTMLElement {
+    const files = fileInput('upload-files', (chosen) => void this.upload(chosen));
+    const folder = fileInput('upload-folder', (chosen) => void this.upload(chosen));
+    folder.webkitdirectory = true;
+    const zone = element(
+      'div',
+      { class: 'drop-zone' },
+      element('p', {}, 'Drop files here, or choose'),
+      element('label', { class: 'button' }, 'files', files),
+      element('label', { class: 'button' }, 'a folder', folder),
+      element(
+        'p',
+        { class: 'hint' },
+        `Images and metadata as the microscope wrote them (${this.experiment.microscope_type}). ` +
+          'To go on after an interruption, choose the same files again.',
+      ),
+    );
+    zone.addEventListener('dragover', (event) => {
+      event.preventDefault();
+      zone.classList.add('over');
+    });
+    zone.addEventListener('dragleave', () => {
+      zone.classList.remove('over');
+    });
+    zone.addEventListener('drop', (event) => {
+      event.preventDefault();
+      zone.classList.remove('over');
+      void this.upload([...(event.dataTransfer?.files ?? [])]);
+    });
+    return zone;
+  }
+
+  private async upload(chosen: readonly File[]): Promise<void> {
+    if (chosen.length === 0 || this.uploads !== undefined) return;
+    this.failures.replaceChildren();
+    this.message.textContent = `Looking at ${chosen.length} files …`;
+    try {
+      await this.sendTo(this.plateName.value.trim(), this.acquisitionName.value.trim(), chosen);
+    } catch (error) {
+      this.message.textContent = messageOf(error);
+    } finally {
+      this.uploads = undefined;
+      this.progress.hidden = this.stopButton.hidden = true;
+    }
+  }
+
+  private async sendTo(plate: string, name: string, chosen: readonly File[]): Promise<void> {
+    const { id } = this.experiment;
+    const acquisition = await this.api.acquisition(id, plate, name);
+    const names = chosen.map((file) => file.name);
+    const valid = await this.api.checkNames(id, acquisition.id, names);
+    const others = names.filter((_, index) => valid[index] !== true);
+    const fitting = chosen.filter((_, index) => valid[index] === true);
+    if (fitting.length === 0) {
+      this.message.textContent =
+        `None of these is a file as ${this.experiment.microscope_type} writes it: ${listed(others)}.`;
+      return;
+    }
+    const missing = new Set(
+      await this.api.register(id, acquisition.id, fitting.map((file) => file.name)),
+    );
+    const files = fitting.filter((file) => missing.has(file.name));
+    const leftOut = others.length === 0 ? '' : ` Left out, by their names: ${listed(others)}.`;
+    const endpoint = new URL(`${acquisitionPath(id, acquisition.id)}/tus`, document.baseURI);
+    const uploads = new FileUploads(endpoint.href, files, () => {
+      this.showProgress(uploads);
+    });
+    this.uploads = uploads;
+    this.progress.hidden = this.stopButton.hidden = false;
+    this.showProgress(uploads);
+    await uploads.run();
+    this.showEnd(uploads, fitting.length - files.length, leftOut);
+  }
+
+  private showProgress(uploads: FileUploads): void {
+    const { sentBytes, totalBytes, sentFiles, files } = uploads;
+    this.progress.value = totalBytes === 0 ? 1 : sentBytes / totalBytes;
+    this.message.textContent =
+      `${sentFiles} of ${files.length} files, ` +
+      `${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}`;
+  }
+
+  private showEnd(uploads: FileUploads, n_before: number, leftOut: string): void {
+    const { sentFiles, files, failures } = uploads;
+    const before = n_before === 0 ? '' : ` ${n_before} had arrived before.`;
+    const open = files.length - sentFiles;
+    const hint = open === 0 ? '' : ' Choose the files again to send what is missing.';
+    this.message.textContent =
+      `${sentFiles} of ${files.length} files have arrived.${before}${leftOut}${hint}`;
+    this.failures.replaceChildren(
+      ...failures.slice(0, SHOWN_FAILURES).map(({ name, message }) =>
+        element('li', { class: 'error' }, `${name}: ${message}`),
+      ),
+    );
+  }
+}
+
+/** A field for a name, which offers those that exist. */
+function nameField(
+  label: string,
+  input: HTMLInputElement,
+  usual: string,
+  existing: readonly { readonly name: string }[],
+): HTMLElement {
+  const names = [...new Set(existing.map((each) => each.name))];
+  const list = element(
+    'datalist',
+    { id: `${input.name}-names` },
+    ...names.map((value) => element('option', { value })),
+  );
+  input.setAttribute('list', list.id);
+  input.value = names[0] ?? usual;
+  return element('label', { class: 'field' }, label, input, list);
+}
+
+function fileInput(testId: string, onChoice: (files: File[]) => void): HTMLInputElement {
+  const input = element('input', { type: 'file', multiple: true, 'data-testid': testId });
+  input.addEventListener('change', () => {
+    const files = [...(input.files ?? [])];
+    // so that choosing the same files again is a change
+    input.value = '';
+    onChoice(files);
+  });
+  return input;
+}
