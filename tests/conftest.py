@@ -103,7 +103,7 @@ def empty_postgresql_url(postgresql_server: URL) -> Iterator[str]:
 def postgresql_url(postgresql_server: URL, postgresql_template: str) -> Iterator[str]:
     """URL of a PostgreSQL database with all tables and no rows."""
     name = f"tm_test_{secrets.token_hex(4)}"
-    postgresql.execute(postgresql_server, f"CREATE DATABASE {name} TEMPLATE {postgresql_template}")
+    postgresql.copy_database(postgresql_server, postgresql_template, name)
     yield _render(postgresql_server, name)
     postgresql.execute(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -206,6 +206,24 @@ def server() -> Iterator[URL]:
 
 def execute(url: URL, *statements: str) -> None:
     """Run statements outside any transaction in a server's maintenance database."""
+    with _connected(url) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def copy_database(url: URL, template: str, name: str) -> None:
+    """Create a database like another one, as quickly as the server can.
+
+    Servers of version 15 and later would write every page of it to their log, which is safer, and
+    takes three times as long.
+    """
+    with _connected(url) as connection, connection.cursor() as cursor:
+        quickly = " STRATEGY FILE_COPY" if connection.server_version >= 150_000 else ""
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}{quickly}")
+
+
+@contextmanager
+def _connected(url: URL) -> Iterator[psycopg2.extensions.connection]:
     connection = psycopg2.connect(
         host=url.host,
         port=url.port or 5432,
@@ -215,8 +233,6 @@ def execute(url: URL, *statements: str) -> None:
     )
     try:
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
+        yield connection
     finally:
         connection.close()
