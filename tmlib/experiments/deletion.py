@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import Table, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from tmlib.db import Base, Database
+from tmlib.db import Base, Database, portions
 from tmlib.db.base import now
 from tmlib.db.partitions import PARTITIONED, drop_partitions
 from tmlib.errors import DatabaseBusy
@@ -26,13 +26,8 @@ from tmlib.storage import ExperimentStorage
 
 logger = logging.getLogger(__name__)
 
-_PORTION = 10_000
-
 # How long to wait for those who read the objects of others, before it is left for later.
 _DETACH_SECONDS = 1
-
-# SQLite has one writer at a time, and those who wait look again after 0.1 s at the latest.
-_PAUSE_SECONDS = 0.1
 
 # After this long without a sign of life somebody else goes on with a deletion.
 _LEASE = timedelta(seconds=60)
@@ -120,8 +115,8 @@ def _remove(database: Database, data_dir: Path, experiment_id: int) -> Iterator[
     for table in _owned_tables(database):
         while n_deleted := _delete_portion(database, table, experiment_id):
             yield
-            if database.is_sqlite and n_deleted == _PORTION:
-                time.sleep(_PAUSE_SECONDS)
+            if n_deleted == portions.rows(database):
+                portions.give_way(database)
     storage = ExperimentStorage(data_dir, experiment_id)
     for folder, _, names in os.walk(storage.root, topdown=False):
         for name in names:
@@ -153,7 +148,7 @@ def _delete_portion(database: Database, table: Table, experiment_id: int) -> int
     portion = (
         select(*table.primary_key.columns)
         .where(table.c.experiment_id == experiment_id)
-        .limit(_PORTION)
+        .limit(portions.rows(database))
     )
     with database.session() as session:
         if session.execute(portion.limit(1)).first() is None:

@@ -9,21 +9,15 @@ import time
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from tmlib.db import Database
+from tmlib.db import Database, portions
 from tmlib.objects.models import DeletedMapobjectType, Mapobject
-
-_PORTION = 10_000
-
-# see tmlib.experiments.deletion
-_PAUSE_SECONDS = 0.1
 
 
 def finish(database: Database, seconds: float) -> None:
     """Remove objects without a type for a while; what is left is for the next who does this."""
     end = time.monotonic() + seconds
     while _remove_portion(database) and time.monotonic() < end:
-        if database.is_sqlite:
-            time.sleep(_PAUSE_SECONDS)
+        portions.give_way(database)
 
 
 def _remove_portion(database: Database) -> bool:
@@ -36,7 +30,7 @@ def _remove_portion(database: Database) -> bool:
         found = session.scalar(query.with_for_update(skip_locked=True))
         if found is None:
             return False
-        object_ids = _some_objects(session, found)
+        object_ids = _some_objects(session, found, portions.rows(database))
         if object_ids:
             session.execute(
                 delete(Mapobject).where(
@@ -48,7 +42,7 @@ def _remove_portion(database: Database) -> bool:
     return True
 
 
-def _some_objects(session: Session, deleted: DeletedMapobjectType) -> list[int]:
+def _some_objects(session: Session, deleted: DeletedMapobjectType, count: int) -> list[int]:
     return list(
         session.scalars(
             select(Mapobject.id)
@@ -56,6 +50,6 @@ def _some_objects(session: Session, deleted: DeletedMapobjectType) -> list[int]:
                 Mapobject.experiment_id == deleted.experiment_id,
                 Mapobject.mapobject_type_id == deleted.mapobject_type_id,
             )
-            .limit(_PORTION)
+            .limit(count)
         )
     )

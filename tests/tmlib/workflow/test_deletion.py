@@ -13,7 +13,7 @@ from sqlalchemy import inspect, select, text
 from tests.services import rows
 from tests.services.rows import PARENTS
 from tmlib.accounts.models import User
-from tmlib.db import Base, Database
+from tmlib.db import Base, Database, portions
 from tmlib.db.base import now
 from tmlib.db.counters import reserve
 from tmlib.db.spatial import RTREE
@@ -189,8 +189,8 @@ def test_another_process_finishes_what_one_that_was_killed_began(
 def test_many_rows_are_deleted_in_portions(
     database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiments, "_PORTION", 7)
-    monkeypatch.setattr(experiments, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(portions, "rows", lambda _: 7)
+    monkeypatch.setattr(portions, "give_way", lambda _: None)
     deletion.delete_experiment(database, settings, full)
     deletion.finish_deletions(database, settings.data_dir, 60)
     assert_nothing_is_left(database, settings.data_dir)
@@ -199,8 +199,8 @@ def test_many_rows_are_deleted_in_portions(
 def test_objects_of_a_deleted_type_are_removed_in_portions(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deletion.objects, "_PORTION", 7)
-    monkeypatch.setattr(deletion.objects, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(portions, "rows", lambda _: 7)
+    monkeypatch.setattr(portions, "give_way", lambda _: None)
     experiment_id = create(database, "screen")
     type_id = add_objects(database, experiment_id, 20)
     add_objects(database, experiment_id, 5)
