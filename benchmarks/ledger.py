@@ -24,12 +24,11 @@ from sqlalchemy import func, select
 from benchmarks.programs.idle_step import BARE_TASK, SLEEP_SECONDS
 from benchmarks.timing import print_header, print_row
 from tests.services import postgresql
+from tests.services.experiments import add_experiment
 from tests.services.installation import clean_environment
 from tests.services.redis import running_redis
 from tmlib import schema
-from tmlib.accounts.models import User
 from tmlib.db import Database
-from tmlib.db.partitions import create_partitions
 from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
 from tmlib.workflow import service
@@ -55,25 +54,8 @@ class Cluster:
     def add_experiment(self) -> Experiment:
         """An experiment to submit a workflow for."""
         with self.database.transaction() as session:
-            user_id = session.scalar(select(User.id))
-            if user_id is None:
-                user = User(name="ada", email="ada@example.org", password_hash="-")  # noqa: S106 - nobody's
-                session.add(user)
-                session.flush()
-                user_id = user.id
             number = session.scalar(select(func.count(Experiment.id)))
-            experiment = Experiment(
-                name=f"screen {number}",
-                user_id=user_id,
-                microscope_type="cellvoyager",
-                workflow_type="canonical",
-                plate_format=96,
-                plate_acquisition_mode="basic",
-            )
-            session.add(experiment)
-            session.flush()
-            create_partitions(session, experiment.id)
-        return experiment
+            return add_experiment(session, f"screen {number}")
 
     def submit(self, n_jobs: int) -> int:
         """Hand in a workflow of so many jobs."""

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import text
 
-from benchmarks.serving import add_experiment
+from benchmarks.serving import add_site
 from benchmarks.timing import print_header, print_row, readable
 from tmlib import schema
 from tmlib.db import Database
@@ -47,7 +47,7 @@ def main() -> None:
 
 def _measure(name: str, database: Database, data_dir: Path) -> None:
     schema.upgrade(database)
-    experiment_id, site_id = add_experiment(database)
+    experiment_id, site_id = add_site(database)
     storage = ExperimentStorage(data_dir, experiment_id)
     with database.transaction() as session:
         type_id = ensure_mapobject_type(session, experiment_id, "Cells", "Site")

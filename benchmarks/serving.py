@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 import psutil
 from flask import Flask, Response, jsonify
 
+from tests.services.experiments import add_experiment
 from tmlib import schema
 from tmlib.accounts.models import User
 from tmlib.accounts.service import hash_password
 from tmlib.db import Database
-from tmlib.db.partitions import create_partitions
-from tmlib.experiments.models import Experiment, Plate, Site, Well
+from tmlib.experiments.models import Plate, Site, Well
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 
@@ -130,28 +130,16 @@ def laboratory() -> Iterator[Laboratory]:
         settings = Settings(data_dir=Path(folder))
         database = Database(settings.resolved_database_url)
         schema.upgrade(database)
-        experiment_id, _ = add_experiment(database)
+        experiment_id, _ = add_site(database)
         yield Laboratory(settings, database, experiment_id)
         database.close()
 
 
-def add_experiment(database: Database) -> tuple[int, int]:
+def add_site(database: Database) -> tuple[int, int]:
     """Add an experiment of one site; gives the numbers of both."""
     with database.transaction() as session:
-        user = User(name="ada", email="ada@lab.example", password_hash=hash_password(_PASSWORD))
-        session.add(user)
-        session.flush()
-        experiment = Experiment(
-            name="Screen",
-            user_id=user.id,
-            microscope_type="cellvoyager",
-            workflow_type="canonical",
-            plate_format=96,
-            plate_acquisition_mode="basic",
-        )
-        session.add(experiment)
-        session.flush()
-        create_partitions(session, experiment.id)
+        experiment = add_experiment(session)
+        session.get_one(User, experiment.user_id).password_hash = hash_password(_PASSWORD)
         owner = {"experiment_id": experiment.id}
         site = Site(**owner, y=0, x=0, field=0, height=2048, width=2048)
         well = Well(**owner, name="A01", sites=[site])

@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         ge=0,
         description="After this long without a statement PostgreSQL ends a transaction.",
     )
+    idle_writer_seconds: float = Field(
+        default=120,
+        ge=0,
+        description="The same for one that writes: others wait for what it has changed.",
+    )
     broker_url: str | None = Field(
         default=None, description="URL of the Redis that carries job ids; a private one if not set."
     )

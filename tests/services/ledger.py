@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tmlib.accounts.models import User
+from tests.services.experiments import add_experiment
 from tmlib.db import Database
-from tmlib.db.partitions import create_partitions
 from tmlib.experiments.models import Experiment
 
 
@@ -33,18 +32,4 @@ def queue() -> ListQueue:
 @pytest.fixture
 def experiment(database: Database) -> Experiment:
     with database.transaction() as session:
-        user = User(name="ada", email="ada@example.org", password_hash="-")
-        session.add(user)
-        session.flush()
-        experiment = Experiment(
-            name="screen",
-            user_id=user.id,
-            microscope_type="cellvoyager",
-            workflow_type="canonical",
-            plate_format=96,
-            plate_acquisition_mode="basic",
-        )
-        session.add(experiment)
-        session.flush()
-        create_partitions(session, experiment.id)
-    return experiment
+        return add_experiment(session)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.services.experiments import add_experiment
 from tests.services.timed_workers import WAIT_SECONDS, TimedWorkers
 from tmlib.db import Database
-from tmlib.db.partitions import create_partitions
 from tmlib.experiments.models import Experiment
 from tmlib.workflow.models import Job, State
 
@@ -16,18 +16,7 @@ on_a_cluster = pytest.mark.parametrize("database_url", ["postgresql"], indirect=
 @pytest.fixture
 def other(database: Database, experiment: Experiment) -> Experiment:
     with database.transaction() as session:
-        other = Experiment(
-            name="a few wells",
-            user_id=experiment.user_id,
-            microscope_type="cellvoyager",
-            workflow_type="canonical",
-            plate_format=96,
-            plate_acquisition_mode="basic",
-        )
-        session.add(other)
-        session.flush()
-        create_partitions(session, other.id)
-    return other
+        return add_experiment(session, f"beside {experiment.name}")
 
 
 @on_a_cluster

@@ -37,9 +37,9 @@ class Connections:
         How many may be opened beyond these; they are closed after use.
     connect_seconds
         How long opening one may take, and how long to wait for a free one.
-    statement_seconds, lock_seconds, idle_seconds
+    statement_seconds, lock_seconds, idle_seconds, idle_writer_seconds
         How long a statement may take, how long one may wait for a lock, and how long a
-        transaction may do nothing; 0 for no limit.
+        transaction may do nothing, one that reads and one that writes; 0 for no limit.
     """
 
     name: str = "tm"
@@ -49,6 +49,7 @@ class Connections:
     statement_seconds: float = 0
     lock_seconds: float = 0
     idle_seconds: float = 0
+    idle_writer_seconds: float = 0
 
     @classmethod
     def of(cls, settings: Settings, process: Process) -> Self:
@@ -57,6 +58,7 @@ class Connections:
             "name": f"tm {process}",
             "connect_seconds": settings.connect_seconds,
             "idle_seconds": settings.idle_transaction_seconds,
+            "idle_writer_seconds": settings.idle_writer_seconds,
         }
         if process is Process.WEB:
             return cls(
@@ -87,13 +89,13 @@ class Connections:
             "tcp_user_timeout": 60_000,
         }
 
-    @property
-    def transaction_limits(self) -> str:
+    def transaction_limits(self, *, writes: bool) -> str:
         """What a transaction begins with; empty if nothing is limited."""
+        idle_seconds = self.idle_writer_seconds if writes else self.idle_seconds
         limits = {
             "statement_timeout": self.statement_seconds,
             "lock_timeout": self.lock_seconds,
-            "idle_in_transaction_session_timeout": self.idle_seconds,
+            "idle_in_transaction_session_timeout": idle_seconds,
         }
         return "; ".join(
             f"SET LOCAL {name} = {round(seconds * 1000)}"

@@ -100,14 +100,20 @@ def _create_postgresql(url: URL, connections: Connections) -> Engine:
         max_overflow=connections.more,
         pool_timeout=connections.connect_seconds,
     )
-    limits = connections.transaction_limits
-    if limits:
+    limits = [connections.transaction_limits(writes=writes) for writes in (False, True)]
 
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            connection.exec_driver_sql(limits)
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if chosen := limits[_writes(connection)]:
+            connection.exec_driver_sql(chosen)
 
     return engine
+
+
+def _writes(connection: Connection) -> bool:
+    """Whether a transaction is one in which something is to be written."""
+    options: dict[str, Any] = dict(connection.get_execution_options())
+    return bool(options.get("write"))
 
 
 def _forget_connections() -> None:
@@ -144,5 +150,4 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        options: dict[str, Any] = dict(connection.get_execution_options())
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import URL, text
@@ -94,6 +95,23 @@ def test_a_transaction_that_does_nothing_is_ended(postgresql_url: str) -> None:
         assert session.scalar(BACKEND) != pid
     database.close()
     watcher.close()
+
+
+def test_nobody_waits_for_a_writer_that_stands_still(postgresql_url: str) -> None:
+    stopped = Database(postgresql_url, Connections(idle_writer_seconds=0.1))
+    other = Database(postgresql_url)
+    lock = text("LOCK TABLE users")
+    with stopped.session() as reading:
+        reader = reading.scalar(BACKEND)
+        with ExitStack() as still:
+            still.enter_context(stopped.transaction()).execute(lock)
+            with other.transaction() as waiting:
+                waiting.execute(lock)
+            with pytest.raises(SQLAlchemyError):
+                still.close()
+        assert reading.scalar(BACKEND) == reader
+    stopped.close()
+    other.close()
 
 
 def test_a_process_has_no_more_connections_than_it_may(busy: Database) -> None:

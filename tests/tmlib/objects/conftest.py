@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from tmlib.accounts.models import User
+from tests.services.experiments import add_experiment
 from tmlib.db import Database
-from tmlib.db.partitions import create_partitions
-from tmlib.experiments.models import Experiment, Plate, Site, Well
+from tmlib.experiments.models import Plate, Site, Well
 from tmlib.objects import feature_files
 from tmlib.objects.mapobject_types import ensure_mapobject_type
 from tmlib.objects.recording import prepare_site_objects, record
@@ -107,23 +106,13 @@ def measure(labels: NDArray[np.int32]) -> pd.DataFrame:
 def make_laboratory(tmp_path: Path) -> Callable[[Database], Laboratory]:
     def make(database: Database) -> Laboratory:
         with database.transaction() as session:
-            user = User(name="robert", email="robert@example.org", password_hash="-")
-            session.add(user)
-            session.flush()
-            experiment = Experiment(
-                name="fixation",
-                user_id=user.id,
-                microscope_type="cellvoyager",
-                workflow_type="canonical",
-                plate_format=96,
-                plate_acquisition_mode="basic",
+            experiment = add_experiment(
+                session,
+                "fixation",
                 map_height=2 * HEIGHT,
                 map_width=2 * WIDTH,
                 map_levels=MAP_LEVELS,
             )
-            session.add(experiment)
-            session.flush()
-            create_partitions(session, experiment.id)
             plate = Plate(experiment_id=experiment.id, name="plate01")
             session.add(plate)
             session.flush()

@@ -12,12 +12,11 @@ import tifffile
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from tests.services.experiments import add_experiment
 from tests.services.runs import CONVERSION, Run
-from tmlib.accounts.models import User
 from tmlib.db import Database
-from tmlib.db.partitions import create_partitions
 from tmlib.errors import NotFound
-from tmlib.experiments.models import ChannelLayer, Cycle, Experiment, Site, SiteShift
+from tmlib.experiments.models import ChannelLayer, Cycle, Site, SiteShift
 from tmlib.images import mosaics
 from tmlib.images.label_images import read_labels
 from tmlib.jterator.modules.registry import get
@@ -52,20 +51,12 @@ def run(
     scene: SamplePlate, database: Database, settings: Settings, tmp_path: Path
 ) -> Iterator[Run]:
     with database.transaction() as session:
-        user = User(name="ada", email="ada@example.org", password_hash="-")
-        session.add(user)
-        session.flush()
-        experiment = Experiment(
-            name="cycles",
-            user_id=user.id,
-            microscope_type="cellvoyager",
+        experiment = add_experiment(
+            session,
+            "cycles",
             workflow_type="multiplexing",
-            plate_format=96,
             plate_acquisition_mode="multiplexing",
         )
-        session.add(experiment)
-        session.flush()
-        create_partitions(session, experiment.id)
     run = Run(database, experiment, settings)
     for cycle in range(2):
         run.upload("plate", f"cycle {cycle}", cut_out(scene, cycle, tmp_path / str(cycle)))

@@ -12,11 +12,10 @@ import tifffile
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from tests.services.experiments import add_experiment
 from tests.services.results import Results, assert_same, results_of
 from tests.services.runs import Run
-from tmlib.accounts.models import User
 from tmlib.db import Database
-from tmlib.db.partitions import create_partitions
 from tmlib.experiments.models import ChannelImageFile, Experiment, Site, Well
 from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import delete_labels, read_labels
@@ -110,13 +109,9 @@ def steps_of(jobs: Mapping[str, str]) -> set[str]:
 
 def another_experiment(run: Run, name: str) -> Run:
     with run.database.transaction() as session:
-        user = session.scalars(select(User)).one()
         columns = ("microscope_type", "workflow_type", "plate_format", "plate_acquisition_mode")
         values = {column: getattr(run.experiment, column) for column in columns}
-        experiment = Experiment(name=name, user_id=user.id, **values)
-        session.add(experiment)
-        session.flush()
-        create_partitions(session, experiment.id)
+        experiment = add_experiment(session, name, **values)
     return Run(run.database, experiment, run.settings)
 
 
