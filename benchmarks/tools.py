@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import RobustScaler
 from sqlalchemy import select
 
+from benchmarks.generated import sizes
 from benchmarks.timing import print_header, print_row, readable, timed
 from tmlib import schema
 from tmlib.accounts.models import User
@@ -32,7 +33,7 @@ from tmlib.tools.clustering import MAX_FITTED
 from tmlib.tools.registry import get_tool
 from tmlib.tools.values import Values, read
 
-_SIZES = (100_000, 1_000_000)
+_SIZES = sizes(100_000, 1_000_000)
 _N_FEATURES = 100
 _N_CLUSTERS = 10
 _N_EXAMPLES = 300

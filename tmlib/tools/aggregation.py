@@ -35,6 +35,7 @@ class Aggregation(Tool[AggregationPayload]):
     icon = "AGG"
     description = "Computes one number of each feature for every well."
     needs_wells = True
+    takes_incomplete = True
     payload_type = AggregationPayload
 
     def compute(

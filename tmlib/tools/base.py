@@ -24,6 +24,9 @@ SEED = 0
 
 UNKNOWN_MODEL = "There is no such model, or it is not shared with you: choose another one."
 
+MAX_COUNTED = 10_000
+"""No tool asks for more objects, so no more are counted before the work starts."""
+
 PayloadT = TypeVar("PayloadT", bound=Payload)
 
 Progress = Callable[[float], None]
@@ -41,7 +44,7 @@ class ChosenObjects:
     feature_ids
         Numbers of the features that are needed, by name.
     n_objects
-        How many there are.
+        How many there are, counted up to `MAX_COUNTED`.
     layout
         Wells of their sites, for a tool that ``needs_wells``.
     model_file
@@ -89,7 +92,8 @@ class Tool(ABC, Generic[PayloadT]):
     """A tool; subclasses say what it does.
 
     ``version`` counts changes of what it finds out. ``needs_wells`` says that it must be told where
-    the objects are on the plates.
+    the objects are on the plates, ``takes_incomplete`` that it is given objects that lack a value
+    of some feature; other tools are told only how many these are.
     """
 
     name: ClassVar[str]
@@ -98,6 +102,7 @@ class Tool(ABC, Generic[PayloadT]):
     methods: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     needs_wells: ClassVar[bool] = False
+    takes_incomplete: ClassVar[bool] = False
     payload_type: type[PayloadT]
 
     def model(self, session: Session, payload: PayloadT) -> ToolModel | None:

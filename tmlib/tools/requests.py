@@ -18,7 +18,15 @@ from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.models import Feature, Mapobject, MapobjectType
 from tmlib.storage import ExperimentStorage
 from tmlib.tools import labels, model_files, model_service
-from tmlib.tools.base import UNKNOWN_MODEL, ChosenObjects, Finding, Progress, Tool, part_of
+from tmlib.tools.base import (
+    MAX_COUNTED,
+    UNKNOWN_MODEL,
+    ChosenObjects,
+    Finding,
+    Progress,
+    Tool,
+    part_of,
+)
 from tmlib.tools.models import Plot, ToolModel, ToolResult
 from tmlib.tools.payloads import Payload
 from tmlib.tools.values import read
@@ -84,14 +92,7 @@ def check(
         type_id=found.id,
         type_name=name,
         feature_ids=_feature_ids(session, found, features),
-        n_objects=session.scalar(
-            select(func.count())
-            .select_from(Mapobject)
-            .where(
-                Mapobject.experiment_id == experiment_id, Mapobject.mapobject_type_id == found.id
-            )
-        )
-        or 0,
+        n_objects=_count_objects(session, found),
         layout=read_layout(session, experiment_id) if tool.needs_wells else NO_WELLS,
         model_file=None if model is None else _file_of(storage, model),
     )
@@ -121,6 +122,18 @@ def _check_values(
     for name in features:
         if keys[name] in without:
             raise BadInput(f'No object has a value of the feature "{name}": choose another one.')
+
+
+def _count_objects(session: Session, mapobject_type: MapobjectType) -> int:
+    some = (
+        select(Mapobject.id)
+        .where(
+            Mapobject.experiment_id == mapobject_type.experiment_id,
+            Mapobject.mapobject_type_id == mapobject_type.id,
+        )
+        .limit(MAX_COUNTED)
+    )
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
 def _check_access(session: Session, model: ToolModel, user_id: int) -> None:
@@ -190,7 +203,7 @@ def prepare(
     stored = select_feature_values(
         database, storage, objects.type_id, features=list(objects.feature_ids)
     )
-    values = read(stored)
+    values = read(stored, only_complete=not tool.takes_incomplete)
     logger.info("%d objects with %d features are read", len(values.matrix), len(stored.names))
     progress(_READ)
     finding = tool.compute(payload, objects, values, part_of(progress, _READ, _COMPUTED))

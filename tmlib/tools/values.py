@@ -1,7 +1,8 @@
 """Feature values as tools take them: one matrix, and what is missing in it."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,9 @@ from tmlib.errors import BadInput, Conflict
 from tmlib.objects.feature_values import FeatureValues
 
 logger = logging.getLogger("tmlib.job")
+
+_ROWS_AT_ONCE = 1024
+"""Rows of the matrix that are filled together: all their columns stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,9 @@ class Values:
         Names of the p features.
     matrix
         Shape (n, p), float64; nan where a value is missing.
+    n_left_out
+        How many further objects there are that lack a value; these have all of them then. None
+        if nobody has looked.
     """
 
     mapobject_ids: NDArray[np.int64]
@@ -35,10 +42,13 @@ class Values:
     site_ids: NDArray[np.int32]
     features: tuple[str, ...]
     matrix: NDArray[np.float64]
+    n_left_out: int | None = None
 
     @cached_property
     def is_complete(self) -> NDArray[np.bool_]:
         """Which objects have a finite value of every feature, shape (n,)."""
+        if self.n_left_out is not None:
+            return np.ones(len(self.matrix), bool)
         return np.asarray(np.isfinite(self.matrix).all(axis=1))
 
     def complete(self) -> "Values":
@@ -53,12 +63,9 @@ class Values:
             return self
         if not self.is_complete.any():
             raise BadInput(self._what_is_missing())
-        logger.warning(
-            "%d of %d objects lack a value and are left out.",
-            np.count_nonzero(~self.is_complete),
-            len(self.matrix),
-        )
-        return self.where(self.is_complete)
+        counts = self.counts()
+        _tell_left_out(counts["n_missing"], counts["n_objects"])
+        return replace(self.where(self.is_complete), n_left_out=counts["n_missing"])
 
     def where(self, chosen: NDArray[np.bool_]) -> "Values":
         """Some of the objects; `chosen` has shape (n,)."""
@@ -68,12 +75,14 @@ class Values:
             self.site_ids[chosen],
             self.features,
             self.matrix[chosen],
+            self.n_left_out,
         )
 
     def counts(self) -> dict[str, int]:
         """How many objects there are, and how many of them lack a value."""
-        n_missing = int(np.count_nonzero(~self.is_complete))
-        return {"n_objects": len(self.matrix), "n_missing": n_missing}
+        n_left_out = self.n_left_out or 0
+        n_missing = n_left_out + int(np.count_nonzero(~self.is_complete))
+        return {"n_objects": n_left_out + len(self.matrix), "n_missing": n_missing}
 
     def _what_is_missing(self) -> str:
         for name, column in zip(self.features, self.matrix.T, strict=True):
@@ -82,40 +91,80 @@ class Values:
         return "Every object lacks a value of one of the selected features: choose fewer of them."
 
 
-def read(stored: FeatureValues) -> Values:
+def read(stored: FeatureValues, *, only_complete: bool = False) -> Values:
     """Read feature values, only the columns that were selected.
 
     Of an object that was measured in several planes at a time point, the first plane counts.
+
+    Parameters
+    ----------
+    stored
+        What to read.
+    only_complete
+        Leave out objects that lack a value, unless there are no others. That costs nothing while
+        they are read; :meth:`Values.complete` needs a second matrix. Objects that were measured in
+        several planes are all read.
 
     Raises
     ------
     Conflict
         If the objects are replaced by others while they are read.
     """
+    planes = {(file.tpoint, file.zplane) for file in stored.files}
+    has_several = len(planes) > len({tpoint for tpoint, _ in planes})
+    leaves_out = only_complete and not has_several
     n_rows = sum(file.n_rows for file in stored.files)
-    matrix = np.empty((n_rows, len(stored.names)))
     mapobject_ids = np.empty(n_rows, dtype=np.int64)
     tpoints, site_ids = np.empty((2, n_rows), dtype=np.int32)
-    end = 0
+    numbers: tuple[NDArray[Any], ...] = (mapobject_ids, tpoints, site_ids)
+    matrix = np.empty((n_rows, len(stored.names)))
+    end = n_read = 0
     for table in stored.tables():
-        start, end = end, end + table.num_rows
-        if end > n_rows:
+        n_read += table.num_rows
+        if n_read > n_rows:
             raise Conflict("The objects were replaced while their values were read: try again.")
-        mapobject_ids[start:end] = table["mapobject_id"].to_numpy()
-        tpoints[start:end] = table["tpoint"].to_numpy()
-        site_ids[start:end] = table["site_id"].to_numpy()
-        _fill(matrix[start:end], table)
+        identifiers, features = _columns(table, only_complete=leaves_out)
+        start, end = end, end + len(identifiers[0])
+        for array, column in zip(numbers, identifiers, strict=True):
+            array[start:end] = column
+        _fill(matrix[start:end], features)
+    if not end and n_read:
+        return read(stored)
+    if leaves_out and end < n_read:
+        _tell_left_out(n_read - end, n_read)
     # a file that a site's own one has replaced in part has fewer rows than it says
-    values = Values(mapobject_ids[:end], tpoints[:end], site_ids[:end], stored.names, matrix[:end])
-    planes = {(file.tpoint, file.zplane) for file in stored.files}
-    if len(planes) > len({tpoint for tpoint, _ in planes}):
-        return _first_planes(values)
-    return values
+    values = Values(
+        mapobject_ids[:end],
+        tpoints[:end],
+        site_ids[:end],
+        stored.names,
+        matrix[:end],
+        n_read - end if leaves_out else None,
+    )
+    return _first_planes(values) if has_several else values
 
 
-def _fill(matrix: NDArray[np.float64], table: Any) -> None:
-    for index in range(matrix.shape[1]):
-        matrix[:, index] = table.column(4 + index).to_numpy()
+def _columns(table: Any, *, only_complete: bool) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    """Mapobjects, time points and sites of a part of the rows, and the columns of the features."""
+    numbers = [table[name].to_numpy() for name in ("mapobject_id", "tpoint", "site_id")]
+    features = [column.to_numpy() for column in table.columns[4:]]
+    if only_complete:
+        is_complete = np.logical_and.reduce([np.isfinite(column) for column in features])
+        if not is_complete.all():
+            numbers = [column[is_complete] for column in numbers]
+            features = [column[is_complete] for column in features]
+    return numbers, features
+
+
+def _fill(matrix: NDArray[np.float64], columns: Sequence[NDArray[np.float64]]) -> None:
+    for start in range(0, len(matrix), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        for index, column in enumerate(columns):
+            matrix[rows, index] = column[rows]
+
+
+def _tell_left_out(n_missing: int, n_objects: int) -> None:
+    logger.warning("%d of %d objects lack a value and are left out.", n_missing, n_objects)
 
 
 def _first_planes(values: Values) -> Values:
