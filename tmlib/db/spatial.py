@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     ForeignKeyConstraint,
     Integer,
@@ -36,6 +37,8 @@ from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 RTREE = "mapobject_segmentation_boxes"
+
+Bound = float | BindParameter[float]
 
 _PARTITION = r"mapobject.*_\d+"
 
@@ -115,8 +118,8 @@ def in_box(
     identifier: SQLColumnExpression[int],
     layer: SQLColumnExpression[int],
     geometry: SQLColumnExpression[Any],
-    layer_id: int,
-    box: tuple[float, float, float, float],
+    layer_id: int | BindParameter[int],
+    box: tuple[Bound, Bound, Bound, Bound],
 ) -> ColumnElement[bool]:
     """Condition: a segmentation is in a layer and its bounding box touches a box of the map.
 
@@ -150,7 +153,7 @@ def in_box(
 
 
 def order_in_box(identifier: SQLColumnExpression[int]) -> ColumnElement[int]:
-    """What to sort by that which lies in a box; the sum keeps SQLite from using an index for it.
+    """What to sort and page by; the sum keeps SQLite from using an index for it.
 
     It would walk along that index through all objects of the experiment, and look for each of them
     whether it is among the few that were found.

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Float, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Float, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from tmlib.db.spatial import decode, in_box, order_in_box, undecoded
+from tmlib.db.spatial import decode, in_box
 from tmlib.errors import BadInput
 from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
+from tmlib.objects.outlines_in_box import outlines_in_box
 
 MAX_CORNERS = 300
 """Of a region that is drawn."""
@@ -156,7 +157,7 @@ def nearest_objects(
     radius = min(_radius(session, layer, point, limit), furthest)
     while True:
         box = (x - radius, y - radius, x + radius, y + radius)
-        rows = session.execute(_select(layer).where(_near(session, layer, box))).all()
+        rows = outlines_in_box(session, layer, box)
         outlines = decode([row.outline for row in rows])
         distances = shapely.distance(outlines, point)
         # beyond the radius there may be others that are nearer
@@ -184,17 +185,6 @@ def _radius(session: Session, layer: SegmentationLayer, point: shapely.Point, li
     return max(distances) * (1 + 1e-9) + 1e-6 if len(distances) == limit else _EVERYTHING
 
 
-def _select(layer: SegmentationLayer) -> Select[*tuple[Any, ...]]:
-    found = MapobjectSegmentation
-    return select(
-        found.mapobject_id,
-        found.label,
-        found.centroid_x,
-        found.centroid_y,
-        undecoded(found.outline).label("outline"),
-    )
-
-
 def _near(
     session: Session, layer: SegmentationLayer, box: tuple[float, float, float, float]
 ) -> ColumnElement[bool]:
@@ -211,15 +201,9 @@ def _candidates(
     limit: int,
 ) -> Iterator[tuple[Any, NDArray[Any]]]:
     """Objects whose boxes touch that of a region, in parts, with their outlines."""
-    query = (
-        _select(layer)
-        .where(_near(session, layer, region.bounds))
-        .order_by(order_in_box(MapobjectSegmentation.mapobject_id))
-    )
     size = min(max(limit, 1) + 100, _CANDIDATES)
     while True:
-        part = query.where(MapobjectSegmentation.mapobject_id > after).limit(size)
-        rows = session.execute(part).all()
+        rows = outlines_in_box(session, layer, region.bounds, after=after, limit=size)
         if rows:
             yield rows, decode([row.outline for row in rows])
             after = rows[-1].mapobject_id

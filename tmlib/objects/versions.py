@@ -7,10 +7,16 @@ they would for a counter, and it does not matter in which order they end.
 
 import secrets
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from tmlib.objects.models import SegmentationChange, SegmentationLayer
+
+_CHANGES = SegmentationChange.__table__.c
+# asked for with every tile, therefore put together once, and of the table rather than the class
+_STAMPS = select(func.sum(_CHANGES.stamp)).where(
+    _CHANGES.segmentation_layer_id == bindparam("layer_id")
+)
 
 _RANGE = 2**40  # sums of millions of them stay within 64 bits
 
@@ -24,10 +30,8 @@ def note_change(session: Session, layer_id: int) -> None:
 
 def layer_version(session: Session, layer_id: int) -> str:
     """The version of a layer: the same as long as nobody changes its objects."""
-    stamps = select(func.sum(SegmentationChange.stamp)).where(
-        SegmentationChange.segmentation_layer_id == layer_id
-    )
-    return f"{int(session.scalar(stamps) or 0) % _RANGE:010x}"
+    stamps = session.scalar(_STAMPS, {"layer_id": layer_id})
+    return f"{int(stamps or 0) % _RANGE:010x}"
 
 
 def merge_changes(session: Session, mapobject_type_id: int) -> None:

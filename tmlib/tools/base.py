@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from sqlalchemy.orm import Session
 
 from tmlib.tools.labels import Labels
@@ -125,6 +125,10 @@ class Tool(ABC, Generic[PayloadT]):
         BadInput
             If it cannot work.
         """
+
+    def dtype(self, payload: PayloadT) -> DTypeLike:
+        """Type of the values that it wants: smaller than float64 if it would round them anyway."""
+        return np.float64
 
     @abstractmethod
     def compute(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -105,6 +105,10 @@ class Classification(Tool[ClassificationPayload]):
         for one in classes:
             _check_size(one.name, len(set(one.object_ids)), payload.options.n_fold_cv, "")
         _check_objects(session, objects, {i for one in classes for i in one.object_ids})
+
+    def dtype(self, payload: ClassificationPayload) -> DTypeLike:
+        """Forests of scikit-learn round all values to float32 before they look at them."""
+        return np.float32 if payload.options.method == "randomforest" else np.float64
 
     def compute(
         self,

@@ -37,7 +37,7 @@ class Trained:
 
 def train(
     method: str,
-    values: NDArray[np.float64],
+    values: NDArray[Any],
     classes: NDArray[np.int64],
     *,
     groups: NDArray[np.int64],

@@ -203,7 +203,7 @@ def prepare(
     stored = select_feature_values(
         database, storage, objects.type_id, features=list(objects.feature_ids)
     )
-    values = read(stored, only_complete=not tool.takes_incomplete)
+    values = read(stored, only_complete=not tool.takes_incomplete, dtype=tool.dtype(payload))
     logger.info("%d objects with %d features are read", len(values.matrix), len(stored.names))
     progress(_READ)
     finding = tool.compute(payload, objects, values, part_of(progress, _READ, _COMPUTED))

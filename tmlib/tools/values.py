@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from tmlib.errors import BadInput, Conflict
 from tmlib.objects.feature_values import FeatureValues
@@ -31,7 +31,7 @@ class Values:
     features
         Names of the p features.
     matrix
-        Shape (n, p), float64; nan where a value is missing.
+        Shape (n, p), float64 unless other was asked for; nan where a value is missing.
     n_left_out
         How many further objects there are that lack a value; these have all of them then. None
         if nobody has looked.
@@ -41,7 +41,7 @@ class Values:
     tpoints: NDArray[np.int32]
     site_ids: NDArray[np.int32]
     features: tuple[str, ...]
-    matrix: NDArray[np.float64]
+    matrix: NDArray[Any]
     n_left_out: int | None = None
 
     @cached_property
@@ -91,7 +91,9 @@ class Values:
         return "Every object lacks a value of one of the selected features: choose fewer of them."
 
 
-def read(stored: FeatureValues, *, only_complete: bool = False) -> Values:
+def read(
+    stored: FeatureValues, *, only_complete: bool = False, dtype: DTypeLike = np.float64
+) -> Values:
     """Read feature values, only the columns that were selected.
 
     Of an object that was measured in several planes at a time point, the first plane counts.
@@ -104,6 +106,8 @@ def read(stored: FeatureValues, *, only_complete: bool = False) -> Values:
         Leave out objects that lack a value, unless there are no others. That costs nothing while
         they are read; :meth:`Values.complete` needs a second matrix. Objects that were measured in
         several planes are all read.
+    dtype
+        Of the matrix.
 
     Raises
     ------
@@ -117,7 +121,7 @@ def read(stored: FeatureValues, *, only_complete: bool = False) -> Values:
     mapobject_ids = np.empty(n_rows, dtype=np.int64)
     tpoints, site_ids = np.empty((2, n_rows), dtype=np.int32)
     numbers: tuple[NDArray[Any], ...] = (mapobject_ids, tpoints, site_ids)
-    matrix = np.empty((n_rows, len(stored.names)))
+    matrix = np.empty((n_rows, len(stored.names)), dtype)
     end = n_read = 0
     for table in stored.tables():
         n_read += table.num_rows
@@ -129,7 +133,7 @@ def read(stored: FeatureValues, *, only_complete: bool = False) -> Values:
             array[start:end] = column
         _fill(matrix[start:end], features)
     if not end and n_read:
-        return read(stored)
+        return read(stored, dtype=dtype)
     if leaves_out and end < n_read:
         _tell_left_out(n_read - end, n_read)
     # a file that a site's own one has replaced in part has fewer rows than it says
@@ -156,7 +160,7 @@ def _columns(table: Any, *, only_complete: bool) -> tuple[list[NDArray[Any]], li
     return numbers, features
 
 
-def _fill(matrix: NDArray[np.float64], columns: Sequence[NDArray[np.float64]]) -> None:
+def _fill(matrix: NDArray[Any], columns: Sequence[NDArray[np.float64]]) -> None:
     for start in range(0, len(matrix), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
         for index, column in enumerate(columns):
