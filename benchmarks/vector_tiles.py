@@ -120,9 +120,7 @@ def _measure_level(
     shown = level_kind(index, levels - 1 - z)
 
     def tile(place: TilePlace) -> bytes:
-        # what a request has to ask for
-        version = layer_version(session, layer.id)
-        return vector_tile(session, installation.storage, layer, place, version=version).content
+        return vector_tile(session, installation.storage, layer, place).content
 
     def bare(place: TilePlace) -> list[Any]:
         query = _CELLS if shown is TileKind.DENSITY else _OUTLINES
@@ -190,7 +188,7 @@ def _time(clock: Clock, function: Callable[[Any], Any], arguments: Sequence[Any]
     """Times of a function, the least of a few runs for each of its arguments."""
     times, results = [], []
     for argument in arguments:
-        own = []
+        own: list[float] = []
         while len(own) < _RUNS and sum(own) < 1000:
             start = clock.milliseconds()
             result = function(argument)

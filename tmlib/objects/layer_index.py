@@ -155,6 +155,17 @@ def layer_index(
     return _map(path)
 
 
+def latest_index(storage: ExperimentStorage, layer: SegmentationLayer) -> LayerIndex | None:
+    """The index of a layer that is there, of the version that was asked for last, if there is one.
+
+    Others may have changed the layer since.
+    """
+    for path in index_files(storage.layer_tiles(layer.id)):
+        if found := _open(path):
+            return found
+    return None
+
+
 def prepare_tiles(database: Database, storage: ExperimentStorage, mapobject_type_id: int) -> None:
     """Make the indices of a type's layers, so that who looks at it first need not wait for them."""
     with database.session() as session:

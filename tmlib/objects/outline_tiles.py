@@ -29,6 +29,7 @@ from tmlib.objects.vector_tile_encoding import (
     point_geometry,
     ring_geometry,
 )
+from tmlib.objects.versions import layer_version, version_of
 
 LAYER_NAME = "outlines"
 TOLERANCE = 2
@@ -42,7 +43,9 @@ MANY_VERTICES = 1_000
 # Of several forms of a function that is the one which PostGIS has in C: the others are queries
 # that are planned with this one. CASE keeps the planner from looking into the index three times.
 _POSTGIS = text("""
-    SELECT ST_AsMVT(tile, :name, :extent, 'geometry', 'id')
+    SELECT
+        ST_AsMVT(tile, :name, :extent, 'geometry', 'id'),
+        (SELECT sum(stamp) FROM segmentation_changes WHERE segmentation_layer_id = :layer_id)
     FROM (
         SELECT
             id,
@@ -110,11 +113,12 @@ class Square(Protocol):
         """Width and height in pixels of the map."""
 
 
-def encode_outlines(session: Session, layer: SegmentationLayer, place: Square) -> bytes:
-    """Encode the outlines that touch a tile."""
+def encode_outlines(session: Session, layer: SegmentationLayer, place: Square) -> tuple[bytes, str]:
+    """Encode the outlines that touch a tile, and tell of which version of the layer they are."""
     if session.get_bind().dialect.name == "postgresql":
         return _encode_in_database(session, layer, place)
-    return _encode_here(session, layer, place)
+    version = layer_version(session, layer.id)
+    return _encode_here(session, layer, place), version
 
 
 def _box(place: Square) -> tuple[int, int, int, int]:
@@ -122,7 +126,9 @@ def _box(place: Square) -> tuple[int, int, int, int]:
     return left, top, left + place.size, top + place.size
 
 
-def _encode_in_database(session: Session, layer: SegmentationLayer, place: Square) -> bytes:
+def _encode_in_database(
+    session: Session, layer: SegmentationLayer, place: Square
+) -> tuple[bytes, str]:
     min_x, min_y, max_x, max_y = _box(place)
     scale = EXTENT / place.size
     values = {
@@ -141,7 +147,8 @@ def _encode_in_database(session: Session, layer: SegmentationLayer, place: Squar
         "experiment_id": layer.experiment_id,
         "layer_id": layer.id,
     }
-    return bytes(session.execute(_POSTGIS, values).scalar_one())
+    content, stamps = session.execute(_POSTGIS, values).one()
+    return bytes(content), version_of(stamps)
 
 
 def _encode_here(session: Session, layer: SegmentationLayer, place: Square) -> bytes:
@@ -175,7 +182,7 @@ def _draw(
     if scale < EXTENT / 256:
         outlines = simplify(outlines, TOLERANCE / scale)
     points, rings, owners = _rings(outlines, scale, corner)
-    is_drawn = np.isin(np.arange(len(outlines)), owners)
+    is_drawn = np.bincount(owners, minlength=len(outlines)) > 0
     dots = point_geometry(np.rint(centroids[~is_drawn] * scale - corner).astype(np.int64))
     geometry = join(
         [
@@ -202,7 +209,7 @@ def _rings(
     points, owners = points[~is_last], owners[~is_last]
     is_ring = np.bincount(owners, minlength=len(rings)) >= 3
     is_shell = np.diff(ring_parts, prepend=-1) > 0
-    has_shell = np.isin(ring_parts, ring_parts[is_shell & is_ring])
+    has_shell = np.bincount(ring_parts[is_shell & is_ring], minlength=len(parts))[ring_parts] > 0
     kept = is_ring & has_shell
     is_kept = kept[owners]
     numbers = (np.cumsum(kept) - 1)[owners[is_kept]]

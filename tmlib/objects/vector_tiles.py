@@ -14,7 +14,13 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
-from tmlib.objects.layer_index import CELL_OF_CODE, CELLS, LayerIndex, layer_index
+from tmlib.objects.layer_index import (
+    CELL_OF_CODE,
+    CELLS,
+    LayerIndex,
+    latest_index,
+    layer_index,
+)
 from tmlib.objects.models import SegmentationLayer
 from tmlib.objects.outline_tiles import encode_outlines
 from tmlib.objects.vector_tile_encoding import (
@@ -29,6 +35,7 @@ from tmlib.objects.vector_tile_encoding import (
     square_geometry,
     uint_values,
 )
+from tmlib.objects.versions import layer_version
 from tmlib.storage import ExperimentStorage
 
 TILE_SIZE = 256
@@ -52,6 +59,9 @@ class TileKind(StrEnum):
     OUTLINES = "outlines"
     CENTROIDS = "centroids"
     DENSITY = "density"
+
+
+_OUTLINES = TileKind.OUTLINES
 
 
 class TilePlace(NamedTuple):
@@ -104,7 +114,7 @@ def vector_tile(
     layer: SegmentationLayer,
     place: TilePlace,
     *,
-    version: str,
+    version: str | None = None,
     has_outlines: bool = True,
     density: Callable[[LayerIndex, TilePlace], bytes] | None = None,
 ) -> VectorTile:
@@ -124,7 +134,7 @@ def vector_tile(
     place
         Which tile.
     version
-        Version of the layer as it is now, asked for before.
+        Version of the layer as it is now, if it was asked for before.
     has_outlines
         False if objects are only ever shown as points.
     density
@@ -137,12 +147,21 @@ def vector_tile(
         ``label``; those of ``density`` are squares of one unit with the property ``count``. A
         tile without objects has no layer.
     """
+    outlines = None
+    if version is None:
+        before = latest_index(storage, layer)
+        if before and level_kind(before, place.zoomed_out, has_outlines=has_outlines) is _OUTLINES:
+            # most likely they are shown now as well: then one query tells all
+            outlines, version = encode_outlines(session, layer, place)
+        else:
+            version = layer_version(session, layer.id)
     index = layer_index(session, storage, layer, version)
     kind = level_kind(index, place.zoomed_out, has_outlines=has_outlines)
-    if kind is TileKind.OUTLINES:
-        content = encode_outlines(session, layer, place)
-        if len(content) <= MAX_BYTES:
-            return VectorTile(content, kind, version)
+    if kind is _OUTLINES:
+        if outlines is None:
+            outlines, version = encode_outlines(session, layer, place)
+        if len(outlines) <= MAX_BYTES:
+            return VectorTile(outlines, kind, version)
         # a few objects with very many vertices: they are seen elsewhere, or further in
         kind = TileKind.CENTROIDS
     encode = encode_centroids if kind is TileKind.CENTROIDS else density or encode_density

@@ -30,7 +30,11 @@ def note_change(session: Session, layer_id: int) -> None:
 
 def layer_version(session: Session, layer_id: int) -> str:
     """The version of a layer: the same as long as nobody changes its objects."""
-    stamps = session.scalar(_STAMPS, {"layer_id": layer_id})
+    return version_of(session.scalar(_STAMPS, {"layer_id": layer_id}))
+
+
+def version_of(stamps: int | None) -> str:
+    """The version of a layer by the sum of its stamps; it has none if nobody ever changed it."""
     return f"{int(stamps or 0) % _RANGE:010x}"
 
 

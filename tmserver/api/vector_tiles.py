@@ -122,9 +122,10 @@ def get_vector_tile(
         result = None
         if query.result_id is not None:
             result = get_result(session, access.experiment_id, query.result_id)
-        version = layer_version(session, layer.id)
         about = "" if result is None else f"-{result.id}"
-        if request.if_none_match.contains_weak(_tag(version, layer, levels) + about):
+        # asked for by itself only if no tile may be needed
+        version = layer_version(session, layer.id) if request.if_none_match else None
+        if version and request.if_none_match.contains_weak(_tag(version, layer, levels) + about):
             response.status_code = 304
         else:
             tile = vector_tile(

@@ -1,10 +1,11 @@
 """How SQLite finds what lies in a box, however many other objects there are."""
 
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from tmlib.db import Database
 from tmlib.db.spatial import in_box, order_in_box
-from tmlib.objects.models import MapobjectSegmentation
+from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
+from tmlib.objects.outlines_in_box import outlines_in_box
 
 
 def test_sqlite_looks_up_what_it_has_found(sqlite_url: str) -> None:
@@ -22,3 +23,25 @@ def test_sqlite_looks_up_what_it_has_found(sqlite_url: str) -> None:
         plan = [row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
     database.close()
     assert "experiment_id=? AND id=?" in plan[0]
+
+
+def test_sqlite_does_not_walk_through_the_ids_of_a_page(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    layer = SegmentationLayer(id=1, experiment_id=1)
+    statements: list[str] = []
+    event.listen(
+        database.engine,
+        "before_cursor_execute",
+        lambda *arguments: statements.append(arguments[2]),
+    )
+    with database.session() as session:
+        outlines_in_box(session, layer, (0, 0, 256, 256), after=1000, limit=100)
+        query = statements[-1]
+        plan = [row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {_filled(query)}"))]
+    database.close()
+    assert "experiment_id=? AND id=?" in plan[0]
+
+
+def _filled(statement: str) -> str:
+    """The statement with a number for each parameter."""
+    return statement.replace("?", "1")

@@ -35,10 +35,12 @@ from tmlib.objects.versions import layer_version
 INNERMOST = MAP_LEVELS - 1
 
 
-def make_tile(laboratory: Laboratory, x: int, y: int, z: int, **options: Any) -> VectorTile:
+def make_tile(
+    laboratory: Laboratory, x: int, y: int, z: int, *, asks_before: bool = True, **options: Any
+) -> VectorTile:
     with laboratory.database.session() as session:
         layer = session.scalars(select(SegmentationLayer)).one()
-        version = layer_version(session, layer.id)
+        version = layer_version(session, layer.id) if asks_before else None
         place = tile_place(x, y, z, MAP_LEVELS)
         return vector_tile(session, laboratory.storage, layer, place, version=version, **options)
 
@@ -217,8 +219,9 @@ def test_what_is_too_small_for_an_outline_is_a_point(laboratory: Laboratory) -> 
     laboratory.record(0, label_image((10, 10, 1, 1), (40, 40, 90, 90)))
     with laboratory.database.session() as session:
         layer = session.scalars(select(SegmentationLayer)).one()
-        content = outline_tiles.encode_outlines(session, layer, tile_place(0, 0, 0, 6))
-    features, _ = decode(VectorTile(content, TileKind.OUTLINES, ""))
+        content, version = outline_tiles.encode_outlines(session, layer, tile_place(0, 0, 0, 6))
+        assert version == layer_version(session, layer.id)
+    features, _ = decode(VectorTile(content, TileKind.OUTLINES, version))
     assert [feature["geometry"]["type"] for feature in features] == ["Point", "Polygon"]
     assert features[0]["geometry"]["coordinates"] == [1, 1]
 
@@ -370,6 +373,21 @@ def test_the_version_changes_with_the_objects(laboratory: Laboratory) -> None:
     assert versions[-1] == versions[-2]
     with laboratory.database.session() as session:
         assert len(session.scalars(select(SegmentationChange)).all()) == 1
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_a_tile_finds_out_by_itself_of_which_version_it_is(laboratory: Laboratory) -> None:
+    kinds = []
+    few = partial(laboratory.record, 0, label_image((10, 10, 5, 5)))
+    other = partial(laboratory.record, 0, label_image((9, 9, 5, 5)))
+    for change in (few, other, partial(fill, laboratory)):
+        change()
+        for z in reversed(range(MAP_LEVELS)):  # only the first tile meets the index from before
+            tile = make_tile(laboratory, 0, 0, z, asks_before=False)
+            assert tile == make_tile(laboratory, 0, 0, z)
+            kinds.append(tile.kind)
+    assert kinds[: 2 * MAP_LEVELS] == [TileKind.OUTLINES] * 2 * MAP_LEVELS
+    assert set(kinds) == set(TileKind)
 
 
 @pytest.mark.usefixtures("small_limits")
