@@ -186,9 +186,20 @@ def _pause(victim: Victim, choice: random.Random) -> Strike | None:
 
 
 def _pause_to_the_end(victim: Victim, choice: random.Random) -> Strike | None:
+    awake = [process for process in victim.pool_processes() if not _is_stopped(process)]
+    if len(awake) < 2:
+        # somebody has to do the work
+        return None
     # whoever is stopped in the middle of a transaction holds SQLite up for everybody
     is_sqlite = victim.database.is_sqlite
     return _suspend(victim, choice, 4 * LEASE_SECONDS if is_sqlite else UNTIL_THE_END)
+
+
+def _is_stopped(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _suspend(victim: Victim, choice: random.Random, seconds: float) -> Strike | None:
