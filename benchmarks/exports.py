@@ -14,9 +14,9 @@ from sqlalchemy import insert
 from benchmarks.serving import Laboratory, Server, laboratory, served
 from benchmarks.timing import print_header, print_row, readable, seconds
 from tmlib.ids import encode_id
-from tmlib.objects import feature_files
 from tmlib.objects.mapobject_types import ensure_features, ensure_layer, ensure_mapobject_type
 from tmlib.objects.models import FeatureValueFile
+from tmlib.objects.values import feature_files
 
 _N_OBJECTS = 200_000
 _N_FEATURES = 100

@@ -16,8 +16,8 @@ from benchmarks.serving import Laboratory, laboratory, served
 from benchmarks.timing import print_header, print_row, readable, seconds
 from tmlib.accounts.models import User
 from tmlib.ids import encode_id
-from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.models import MapobjectSegmentation, MapobjectType
+from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.sample.experiment import GeneratedExperiment, generate_experiment
 from tmlib.storage import ExperimentStorage
 

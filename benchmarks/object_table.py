@@ -22,9 +22,9 @@ from benchmarks.serving import Laboratory, Server, laboratory, served
 from benchmarks.timing import print_header, print_row, readable, seconds
 from tmlib.experiments.models import Plate, Site, Well
 from tmlib.ids import encode_id
-from tmlib.objects import feature_files
 from tmlib.objects.mapobject_types import ensure_features, ensure_layer, ensure_mapobject_type
 from tmlib.objects.models import FeatureValueFile
+from tmlib.objects.values import feature_files
 
 _SIZES = ((100_000, 100), (1_000_000, 100), (10_000_000, 10))
 _PER_SITE, _SITES, _WELLS = 300, 9, 384

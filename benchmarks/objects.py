@@ -21,7 +21,7 @@ from tmlib.db.counters import allocate
 from tmlib.experiments.service import create_experiment, update_experiment
 from tmlib.objects import deletion as objects
 from tmlib.objects.mapobject_types import delete_type, ensure_layer, ensure_mapobject_type
-from tmlib.objects.recording import insert_objects
+from tmlib.objects.writing.recording import insert_objects
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmlib.workflow import deletion

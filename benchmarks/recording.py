@@ -18,9 +18,9 @@ from benchmarks.serving import add_site
 from benchmarks.timing import print_header, print_row, readable
 from tmlib import schema
 from tmlib.db import Database
-from tmlib.objects import feature_files
 from tmlib.objects.mapobject_types import ensure_mapobject_type
-from tmlib.objects.recording import PreparedSiteObjects, prepare_site_objects, record
+from tmlib.objects.values import feature_files
+from tmlib.objects.writing.recording import PreparedSiteObjects, prepare_site_objects, record
 from tmlib.storage import ExperimentStorage
 
 Result = TypeVar("Result")

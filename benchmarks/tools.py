@@ -23,13 +23,13 @@ from benchmarks.timing import print_header, print_row, readable, timed
 from tmlib import schema
 from tmlib.accounts.models import User
 from tmlib.db import Database
-from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.models import Feature, MapobjectType
+from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.sample.experiment import GeneratedExperiment, generate_experiment
 from tmlib.storage import ExperimentStorage
 from tmlib.tools import requests
 from tmlib.tools.base import some_of
-from tmlib.tools.clustering import MAX_FITTED
+from tmlib.tools.learning.clustering import MAX_FITTED
 from tmlib.tools.registry import get_tool
 from tmlib.tools.values import Values, read
 

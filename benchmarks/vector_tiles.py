@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 
 from benchmarks.generated import DATABASES, Generated, generated, sizes
 from benchmarks.timing import print_header, print_row
-from tmlib.objects.layer_index import LayerIndex, layer_index
-from tmlib.objects.spatial_queries import objects_at
-from tmlib.objects.tiles import segmentation_tile
-from tmlib.objects.vector_tiles import TileKind, TilePlace, level_kind, vector_tile
+from tmlib.objects.tiles.geojson_tiles import segmentation_tile
+from tmlib.objects.tiles.layer_index import LayerIndex, layer_index
+from tmlib.objects.tiles.spatial_queries import objects_at
+from tmlib.objects.tiles.vector_tiles import TileKind, TilePlace, level_kind, vector_tile
 from tmlib.objects.versions import layer_version
 
 _TILES = 40  # of each level

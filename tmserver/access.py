@@ -11,7 +11,7 @@ from tmlib.accounts.attempts import LoginAttempts
 from tmlib.accounts.models import User
 from tmlib.db import Database, Process
 from tmlib.experiments.models import Experiment
-from tmlib.objects.column_cache import ColumnCache
+from tmlib.objects.table.column_cache import ColumnCache
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmlib.workflow import queue

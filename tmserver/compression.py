@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 from flask import Response, request
 
-from tmlib.objects.table_streams import Outbox
+from tmlib.objects.values.table_streams import Outbox
 
 _FASTEST = 1
 _GZIP = 31  # zlib's number for the largest window within gzip's frame

@@ -22,7 +22,6 @@ from tmlib.experiments.models import (
 from tmlib.images.channel_images import field_path, read_plane
 from tmlib.images.illumination import IlluminationStatistics
 from tmlib.images.label_images import read_labels
-from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.models import (
     Feature,
     Mapobject,
@@ -30,6 +29,7 @@ from tmlib.objects.models import (
     MapobjectType,
     SegmentationLayer,
 )
+from tmlib.objects.values.feature_values import select_feature_values
 
 Results = dict[tuple[Any, ...], Any]
 

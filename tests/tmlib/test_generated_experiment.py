@@ -14,9 +14,9 @@ from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict
 from tmlib.experiments.models import Experiment, Plate, Site, Well
 from tmlib.images.mosaics import level_shapes
-from tmlib.objects import feature_files
 from tmlib.objects.models import Mapobject, MapobjectSegmentation, MapobjectType
 from tmlib.objects.service import count_objects
+from tmlib.objects.values import feature_files
 from tmlib.sample.experiment import GeneratedExperiment, generate_experiment
 from tmlib.storage import ExperimentStorage
 

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.models import Experiment
-from tmlib.objects.layer_index import index_files
 from tmlib.objects.models import (
     DeletedMapobjectType,
     Feature,
@@ -20,6 +19,7 @@ from tmlib.objects.models import (
     MapobjectType,
     SegmentationLayer,
 )
+from tmlib.objects.tiles.layer_index import index_files
 from tmlib.storage import ExperimentStorage
 
 REF_TYPES = ("Plate", "Well", "Site")
@@ -232,7 +232,7 @@ def delete_types(session: Session, storage: ExperimentStorage, *, static: bool) 
     Returns
     -------
     list[Path]
-        Files to be removed with :func:`tmlib.objects.feature_files.remove` after the commit.
+        Files to be removed with :func:`tmlib.objects.values.feature_files.remove` after the commit.
     """
     type_ids = session.scalars(
         select(MapobjectType.id)

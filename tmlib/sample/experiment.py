@@ -22,8 +22,6 @@ from tmlib.experiments.models import Channel, ChannelLayer, Cycle, Experiment, P
 from tmlib.experiments.service import create_experiment
 from tmlib.images import mosaics
 from tmlib.images.layout import PLATE_FORMATS, well_name
-from tmlib.objects import feature_files
-from tmlib.objects.layer_index import prepare_tiles
 from tmlib.objects.mapobject_types import (
     ensure_features,
     ensure_layer,
@@ -31,7 +29,9 @@ from tmlib.objects.mapobject_types import (
     set_zoom_thresholds,
 )
 from tmlib.objects.models import FeatureValueFile
-from tmlib.objects.recording import insert_objects
+from tmlib.objects.tiles.layer_index import prepare_tiles
+from tmlib.objects.values import feature_files
+from tmlib.objects.writing.recording import insert_objects
 from tmlib.sample.crowd import SITE_SIZE, Crowd, feature_names, simulate_crowd, spread
 from tmlib.storage import ExperimentStorage
 from tmlib.workflow.steps.plate_map import PlateMap, draw_layout, read_plate_map

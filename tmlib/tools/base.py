@@ -12,12 +12,12 @@ from numpy.typing import DTypeLike, NDArray
 from sqlalchemy.orm import Session
 
 from tmlib.tools.labels import Labels
+from tmlib.tools.learning.trained_models import TrainedModel
 from tmlib.tools.models import ToolModel
 from tmlib.tools.payloads import Payload
+from tmlib.tools.plates.wells import Layout
 from tmlib.tools.plots import Figure
-from tmlib.tools.trained_models import TrainedModel
 from tmlib.tools.values import Values
-from tmlib.tools.wells import Layout
 
 SEED = 0
 """Where chance begins, so that a tool finds the same every time."""

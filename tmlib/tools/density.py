@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tmlib.errors import BadInput
-from tmlib.objects.layer_index import CELLS, LayerIndex
 from tmlib.objects.models import SegmentationLayer
-from tmlib.objects.vector_tile_encoding import (
+from tmlib.objects.tiles.layer_index import CELLS, LayerIndex
+from tmlib.objects.tiles.vector_tile_encoding import (
     POLYGON,
     Features,
     Ragged,
@@ -22,7 +22,7 @@ from tmlib.objects.vector_tile_encoding import (
     square_geometry,
     uint_values,
 )
-from tmlib.objects.vector_tiles import MAX_BYTES, TileKind, TilePlace
+from tmlib.objects.tiles.vector_tiles import MAX_BYTES, TileKind, TilePlace
 from tmlib.storage import ExperimentStorage
 from tmlib.tools import labels
 from tmlib.tools.models import ToolResult

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import select
 
 from tmlib.db import Database
-from tmlib.objects.columns import GivenLabels, LabelSource
+from tmlib.objects.table.columns import GivenLabels, LabelSource
 from tmlib.storage import ExperimentStorage
 from tmlib.tools import labels
 from tmlib.tools.models import ToolResult

@@ -61,8 +61,9 @@ class ToolModel(Timestamps, Base):
     """A trained model, which can be applied to objects with the same features.
 
     What it was trained on is in ``description``, see
-    :class:`tmlib.tools.trained_models.ModelDescription`, what it has learned in the file ``path``,
-    relative to the experiment's folder. ``submission_id`` is None if the model was imported.
+    :class:`tmlib.tools.learning.trained_models.ModelDescription`, what it has learned in the file
+    ``path``, relative to the experiment's folder. ``submission_id`` is None if the model was
+    imported.
     """
 
     __tablename__ = "tool_models"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tmlib.images.layout import well_name
-from tmlib.tools.wells import Well
+from tmlib.tools.plates.wells import Well
 
 MAX_PLATES = 8
 """How many plates are drawn."""

@@ -3,16 +3,16 @@
 from typing import Any
 
 from tmlib.errors import BadInput
-from tmlib.tools.aggregation import Aggregation
 from tmlib.tools.base import Tool
-from tmlib.tools.classification import Classification
-from tmlib.tools.clustering import Clustering
-from tmlib.tools.embedding import Embedding
 from tmlib.tools.gating import Gating
 from tmlib.tools.heatmap import Heatmap
-from tmlib.tools.hit_list import HitList
-from tmlib.tools.normalisation import Normalisation
-from tmlib.tools.prediction import Prediction
+from tmlib.tools.learning.classification import Classification
+from tmlib.tools.learning.clustering import Clustering
+from tmlib.tools.learning.embedding import Embedding
+from tmlib.tools.learning.prediction import Prediction
+from tmlib.tools.plates.aggregation import Aggregation
+from tmlib.tools.plates.hit_list import HitList
+from tmlib.tools.plates.normalisation import Normalisation
 
 TOOLS: dict[str, Tool[Any]] = {
     tool.name: tool

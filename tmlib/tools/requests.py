@@ -13,11 +13,11 @@ from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.service import get_experiment
-from tmlib.objects import feature_files
-from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.models import Feature, Mapobject, MapobjectType
+from tmlib.objects.values import feature_files
+from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.storage import ExperimentStorage
-from tmlib.tools import labels, model_files, model_service
+from tmlib.tools import labels
 from tmlib.tools.base import (
     MAX_COUNTED,
     UNKNOWN_MODEL,
@@ -27,10 +27,11 @@ from tmlib.tools.base import (
     Tool,
     part_of,
 )
+from tmlib.tools.learning import model_files, model_service
 from tmlib.tools.models import Plot, ToolModel, ToolResult
 from tmlib.tools.payloads import Payload
+from tmlib.tools.plates.wells import NO_WELLS, read_layout
 from tmlib.tools.values import read
-from tmlib.tools.wells import NO_WELLS, read_layout
 
 logger = logging.getLogger("tmlib.job")
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from tmlib.db import Database
 from tmlib.errors import Conflict, NotFound
-from tmlib.objects.metadata import TextColumn
+from tmlib.objects.table.metadata import TextColumn
 from tmlib.storage import ExperimentStorage
 from tmlib.tools import labels
 from tmlib.tools.models import ToolResult

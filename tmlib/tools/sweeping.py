@@ -4,7 +4,8 @@ from sqlalchemy import select
 
 from tmlib.db import Database
 from tmlib.storage import ExperimentStorage, remove_orphans
-from tmlib.tools import labels, model_files
+from tmlib.tools import labels
+from tmlib.tools.learning import model_files
 from tmlib.tools.models import ToolModel, ToolResult
 
 

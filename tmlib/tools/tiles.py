@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from tmlib.objects.models import SegmentationLayer
-from tmlib.objects.tiles import segmentation_tile
+from tmlib.objects.tiles.geojson_tiles import segmentation_tile
 from tmlib.storage import ExperimentStorage
 from tmlib.tools.density import check_result
 from tmlib.tools.labels import texts_of
@@ -23,7 +23,7 @@ def labeled_tile(
     z: int,
     map_levels: int,
 ) -> dict[str, Any]:
-    """Objects of a tile, as :func:`tmlib.objects.tiles.segmentation_tile` gives them.
+    """Objects of a tile, as :func:`tmlib.objects.tiles.geojson_tiles.segmentation_tile` gives them.
 
     Each feature has the property ``label`` instead of the type, always as text; objects that the
     tool has given none have ``nan``. Sites, which have no time point, have the labels of the first.

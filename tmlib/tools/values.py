@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tmlib.errors import BadInput, Conflict
-from tmlib.objects.feature_values import FeatureValues
+from tmlib.objects.values.feature_values import FeatureValues
 
 logger = logging.getLogger("tmlib.job")
 

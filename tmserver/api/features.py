@@ -4,7 +4,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, Conflict, NotFound
-from tmlib.objects import feature_files, models
+from tmlib.objects import models
+from tmlib.objects.values import feature_files
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
 from tmserver.schemas import Message, Rename

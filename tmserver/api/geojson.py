@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 from tmlib.errors import BadInput, NotFound
 from tmlib.images.alignment import Residues
 from tmlib.images.channel_images import field_path
-from tmlib.objects import geojson_import, service
-from tmlib.objects.geojson_export import GeoJsonContent, geojson
-from tmlib.objects.geojson_import import DrawnSite, Overlaps, SiteArea
-from tmlib.objects.object_table import ObjectTable
-from tmlib.objects.segmentations import SitePlane, check_is_segmented, store_segmentation
+from tmlib.objects import service
+from tmlib.objects.exchange import geojson_import
+from tmlib.objects.exchange.geojson_export import GeoJsonContent, geojson
+from tmlib.objects.exchange.geojson_import import DrawnSite, Overlaps, SiteArea
+from tmlib.objects.table.object_table import ObjectTable
+from tmlib.objects.writing.segmentations import SitePlane, check_is_segmented, store_segmentation
 from tmlib.workflow.steps.channels import read_field_shape
 from tmlib.workflow.steps.plate_map import PlacedSite, read_plate_map
 from tmserver.access import ExperimentAccess

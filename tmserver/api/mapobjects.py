@@ -13,7 +13,8 @@ from tmlib.experiments import layout
 from tmlib.experiments import models as experiments
 from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import delete_labels, rename_labels
-from tmlib.objects import deletion, feature_files, mapobject_types, models, service
+from tmlib.objects import deletion, mapobject_types, models, service
+from tmlib.objects.values import feature_files
 from tmlib.storage import check_file_name
 from tmlib.tools.service import label_files
 from tmserver.access import ExperimentAccess

@@ -10,11 +10,12 @@ from flask import Response
 from pydantic import Field
 
 from tmlib.errors import BadInput
-from tmlib.objects import service, value_updates
-from tmlib.objects.feature_values import select_feature_values
-from tmlib.objects.metadata import select_metadata
+from tmlib.objects import service
 from tmlib.objects.selection import Selection, file_name
-from tmlib.objects.table_streams import StreamedTable, TableFormat, stream
+from tmlib.objects.table.metadata import select_metadata
+from tmlib.objects.values.feature_values import select_feature_values
+from tmlib.objects.values.table_streams import StreamedTable, TableFormat, stream
+from tmlib.objects.writing import value_updates
 from tmlib.tools.service import labels_of
 from tmserver.access import ExperimentAccess
 from tmserver.api.places import find_site

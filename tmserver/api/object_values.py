@@ -7,12 +7,12 @@ from flask import Response, request
 from pydantic import Field
 
 from tmlib.errors import BadInput
-from tmlib.objects.columns import Column, ColumnValues
-from tmlib.objects.object_places import objects_in_box
-from tmlib.objects.object_table import ObjectTable
 from tmlib.objects.service import get_mapobject_type
-from tmlib.objects.tiles import TILE_SIZE
-from tmlib.objects.value_streams import KeyedValues, ValueFormat
+from tmlib.objects.table.columns import Column, ColumnValues
+from tmlib.objects.table.object_places import objects_in_box
+from tmlib.objects.table.object_table import ObjectTable
+from tmlib.objects.table.value_streams import KeyedValues, ValueFormat
+from tmlib.objects.tiles.geojson_tiles import TILE_SIZE
 from tmserver.access import ExperimentAccess
 from tmserver.api.table_queries import (
     ColumnName,

@@ -16,7 +16,7 @@ from tmlib.images.channel_images import field_path
 from tmlib.images.label_files import LabelFormat, check_labels, decode_labels, encode_labels
 from tmlib.images.label_images import LabelImage, read_labels
 from tmlib.objects import service
-from tmlib.objects.segmentations import SitePlane, check_is_segmented, store_segmentation
+from tmlib.objects.writing.segmentations import SitePlane, check_is_segmented, store_segmentation
 from tmlib.workflow.steps.channels import read_field_shape
 from tmlib.workflow.steps.plate_map import read_plate_map
 from tmserver.access import ExperimentAccess

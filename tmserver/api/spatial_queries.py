@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
 from tmlib.ids import encode_id
-from tmlib.objects import spatial_queries
 from tmlib.objects.models import SegmentationLayer
 from tmlib.objects.service import get_segmentation_layer
-from tmlib.objects.spatial_queries import FoundObject
+from tmlib.objects.tiles import spatial_queries
+from tmlib.objects.tiles.spatial_queries import FoundObject
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
 from tmserver.schemas import IdText, Schema, Text

@@ -13,9 +13,10 @@ from pydantic import Field, Json
 from tmlib.errors import BadInput, Unavailable
 from tmlib.experiments import layout
 from tmlib.images.channel_images import field_path
-from tmlib.objects import ome_zarr_export, service
-from tmlib.objects.anndata_files import AnnDataContent, write_h5ad
-from tmlib.objects.ome_zarr_export import ome_zarr_archive
+from tmlib.objects import service
+from tmlib.objects.exchange import ome_zarr_export
+from tmlib.objects.exchange.anndata_files import AnnDataContent, write_h5ad
+from tmlib.objects.exchange.ome_zarr_export import ome_zarr_archive
 from tmlib.objects.selection import Selection, file_name
 from tmserver.access import ExperimentAccess
 from tmserver.api.table_queries import ColumnName, ObjectsQuery, chosen_rows, opened_table

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, Json, model_validator
 
 from tmlib.errors import BadInput, Conflict
-from tmlib.objects import columns
-from tmlib.objects.object_table import ObjectTable, open_table
 from tmlib.objects.selection import Selection
-from tmlib.objects.table_rows import Condition, matching
+from tmlib.objects.table import columns
+from tmlib.objects.table.object_table import ObjectTable, open_table
+from tmlib.objects.table.table_rows import Condition, matching
 from tmlib.tools.label_columns import label_sources
 from tmserver.access import ExperimentAccess
 from tmserver.api.object_tables import SelectionQuery

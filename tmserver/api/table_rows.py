@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, Json
 
 from tmlib.errors import BadInput
-from tmlib.objects.columns import Column
-from tmlib.objects.object_table import ObjectTable
-from tmlib.objects.table_rows import SortKey, in_order, page
-from tmlib.objects.table_streams import TableFormat, arrow_stream
-from tmlib.objects.value_streams import arrow_array
+from tmlib.objects.table.columns import Column
+from tmlib.objects.table.object_table import ObjectTable
+from tmlib.objects.table.table_rows import SortKey, in_order, page
+from tmlib.objects.table.value_streams import arrow_array
+from tmlib.objects.values.table_streams import TableFormat, arrow_stream
 from tmserver.access import ExperimentAccess
 from tmserver.api.table_queries import (
     ColumnName,

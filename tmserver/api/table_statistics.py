@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field, Json
 
 from tmlib.errors import BadInput
-from tmlib.objects import table_statistics as statistics
-from tmlib.objects.table_statistics import Groups, Statistics
+from tmlib.objects.table import table_statistics as statistics
+from tmlib.objects.table.table_statistics import Groups, Statistics
 from tmserver.access import ExperimentAccess
 from tmserver.api.table_queries import (
     ColumnName,

@@ -13,7 +13,7 @@ from tmlib.images.mosaics import read_tile
 from tmlib.images.tiles import ImageFormat, empty_tile, render_tile
 from tmlib.objects.models import SegmentationLayer
 from tmlib.objects.service import get_segmentation_layer
-from tmlib.objects.tiles import segmentation_tile
+from tmlib.objects.tiles.geojson_tiles import segmentation_tile
 from tmlib.tools.models import ToolResult
 from tmlib.tools.service import get_result, get_results
 from tmlib.tools.tiles import labeled_tile

@@ -10,7 +10,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from tmlib.errors import TooLarge
 from tmlib.experiments.service import list_experiments
-from tmlib.tools import model_files, model_service, models
+from tmlib.tools import models
+from tmlib.tools.learning import model_files, model_service
 from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.routing import Routes
 from tmserver.schemas import Id, Message, Name, NamedPage, Rename, Schema

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
 from tmlib.objects.models import MapobjectType
-from tmlib.objects.table_streams import TableFormat, stream
+from tmlib.objects.values.table_streams import TableFormat, stream
 from tmlib.tools import models, service
 from tmlib.tools.comparison import compare
 from tmlib.tools.labels import LabelTable
+from tmlib.tools.plates.wells import WellTable
 from tmlib.tools.registry import TOOLS, get_tool
-from tmlib.tools.wells import WellTable
 from tmlib.workflow import tool_jobs
 from tmlib.workflow.models import State
 from tmserver.access import ExperimentAccess, UserAccess

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from tmlib.experiments import models as experiments
 from tmlib.ids import encode_id
-from tmlib.objects.layer_index import LayerIndex, layer_index
 from tmlib.objects.models import MapobjectType, SegmentationLayer
 from tmlib.objects.service import get_segmentation_layer
-from tmlib.objects.value_streams import ValueFormat, plain_form
-from tmlib.objects.vector_tiles import (
+from tmlib.objects.table.value_streams import ValueFormat, plain_form
+from tmlib.objects.tiles.layer_index import LayerIndex, layer_index
+from tmlib.objects.tiles.vector_tiles import (
     FORMAT,
     TileKind,
     TilePlace,

@@ -5,7 +5,7 @@ from sqlalchemy import event, select, text
 from tmlib.db import Database
 from tmlib.db.spatial import in_box, order_in_box
 from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
-from tmlib.objects.outlines_in_box import outlines_in_box
+from tmlib.objects.tiles.outlines_in_box import outlines_in_box
 
 
 def test_sqlite_looks_up_what_it_has_found(sqlite_url: str) -> None:

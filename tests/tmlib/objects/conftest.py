@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from tests.services.experiments import add_experiment
 from tmlib.db import Database
 from tmlib.experiments.models import Plate, Site, Well
-from tmlib.objects import feature_files
 from tmlib.objects.mapobject_types import ensure_mapobject_type
-from tmlib.objects.recording import prepare_site_objects, record
+from tmlib.objects.values import feature_files
+from tmlib.objects.writing.recording import prepare_site_objects, record
 from tmlib.storage import ExperimentStorage
 
 HEIGHT, WIDTH = 200, 300

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tmlib.errors import Unavailable
-from tmlib.objects.column_cache import ColumnCache
+from tmlib.objects.table.column_cache import ColumnCache
 
 KILOBYTE = 1024
 

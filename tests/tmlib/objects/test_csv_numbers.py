@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from tmlib.objects.csv_numbers import csv_rows, plain_rows
+from tmlib.objects.values.csv_numbers import csv_rows, plain_rows
 
 
 def check(values: NDArray[np.float64]) -> None:

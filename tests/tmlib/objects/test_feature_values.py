@@ -12,13 +12,13 @@ from sqlalchemy import delete, func, select
 from tests.tmlib.objects.conftest import HEIGHT, WIDTH, Laboratory, crowd, label_image
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, NotFound
-from tmlib.objects.compaction import compact
-from tmlib.objects.feature_files import UnknownFormat, sweep
-from tmlib.objects.feature_values import FeatureValues, select_feature_values
 from tmlib.objects.mapobject_types import delete_types
 from tmlib.objects.models import Feature, FeatureValueFile, MapobjectType
 from tmlib.objects.selection import Selection, file_name
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
+from tmlib.objects.values.compaction import compact
+from tmlib.objects.values.feature_files import UnknownFormat, sweep
+from tmlib.objects.values.feature_values import FeatureValues, select_feature_values
+from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 
 
 def chosen(laboratory: Laboratory, **selection: object) -> FeatureValues:

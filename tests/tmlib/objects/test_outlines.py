@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from tmlib.objects.outlines import outlines
+from tmlib.objects.writing.outlines import outlines
 
 Labels = NDArray[np.int32]
 

@@ -15,7 +15,7 @@ from tmlib.db import Database
 from tmlib.db.spatial import RTREE
 from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.models import Site
-from tmlib.objects import deletion, feature_files
+from tmlib.objects import deletion
 from tmlib.objects.mapobject_types import (
     delete_type,
     delete_types,
@@ -32,9 +32,10 @@ from tmlib.objects.models import (
     MapobjectType,
     SegmentationLayer,
 )
-from tmlib.objects.recording import prepare_site_objects, record
 from tmlib.objects.service import count_objects
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
+from tmlib.objects.values import feature_files
+from tmlib.objects.writing.recording import prepare_site_objects, record
+from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 from tmlib.storage import ExperimentStorage
 
 OWNED = (

@@ -7,8 +7,6 @@ from sqlalchemy import event, select
 from tests.tmlib.objects.conftest import HEIGHT, WIDTH, Laboratory, label_image
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Plate, Well
-from tmlib.objects.feature_values import select_feature_values
-from tmlib.objects.metadata import select_metadata
 from tmlib.objects.models import Mapobject, MapobjectType
 from tmlib.objects.selection import Selection
 from tmlib.objects.service import (
@@ -20,7 +18,9 @@ from tmlib.objects.service import (
     get_segmentation_layer,
     get_segmentation_layers,
 )
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
+from tmlib.objects.table.metadata import select_metadata
+from tmlib.objects.values.feature_values import select_feature_values
+from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ from sqlalchemy.orm import Session
 
 from tests.tmlib.objects.conftest import HEIGHT, WIDTH, Laboratory, crowd
 from tmlib.errors import BadInput
-from tmlib.objects import spatial_queries
 from tmlib.objects.models import SegmentationLayer
-from tmlib.objects.outlines import outlines
-from tmlib.objects.spatial_queries import (
+from tmlib.objects.tiles import spatial_queries
+from tmlib.objects.tiles.spatial_queries import (
     count_in,
     nearest_objects,
     objects_at,
     objects_in,
     region_of,
 )
+from tmlib.objects.writing.outlines import outlines
 
 LAYER = "Cells"
 

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.tmlib.objects.conftest import Laboratory, crowd, label_image
-from tmlib.objects import feature_files
-from tmlib.objects.compaction import compact
-from tmlib.objects.feature_files import FeatureFile
-from tmlib.objects.feature_values import FeatureValues, select_feature_values
-from tmlib.objects.metadata import Metadata, select_metadata
-from tmlib.objects.table_streams import (
+from tmlib.objects.table.metadata import Metadata, select_metadata
+from tmlib.objects.values import feature_files
+from tmlib.objects.values.compaction import compact
+from tmlib.objects.values.feature_files import FeatureFile
+from tmlib.objects.values.feature_values import FeatureValues, select_feature_values
+from tmlib.objects.values.table_streams import (
     StreamedTable,
     TableFormat,
     arrow_stream,

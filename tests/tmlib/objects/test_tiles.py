@@ -21,9 +21,9 @@ from tests.tmlib.objects.conftest import (
 from tmlib.db import Database
 from tmlib.errors import BadInput
 from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
-from tmlib.objects.outlines import outlines
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
-from tmlib.objects.tiles import segmentation_tile, simplification_tolerance
+from tmlib.objects.tiles.geojson_tiles import segmentation_tile, simplification_tolerance
+from tmlib.objects.writing.outlines import outlines
+from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 
 INNERMOST = MAP_LEVELS - 1
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tmlib.objects.vector_tile_encoding import (
+from tmlib.objects.tiles.vector_tile_encoding import (
     POINT,
     POLYGON,
     Features,

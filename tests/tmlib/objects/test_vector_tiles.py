@@ -22,15 +22,22 @@ from tests.tmlib.objects.conftest import (
 )
 from tmlib.db import Database
 from tmlib.errors import BadInput
-from tmlib.objects import compaction, feature_files, outline_tiles, vector_tiles
-from tmlib.objects.layer_index import index_files
 from tmlib.objects.mapobject_types import delete_type
 from tmlib.objects.models import MapobjectSegmentation, SegmentationChange, SegmentationLayer
-from tmlib.objects.outlines import outlines
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
-from tmlib.objects.vector_tile_encoding import EXTENT
-from tmlib.objects.vector_tiles import MAX_BYTES, TileKind, VectorTile, tile_place, vector_tile
+from tmlib.objects.tiles import outline_tiles, vector_tiles
+from tmlib.objects.tiles.layer_index import index_files
+from tmlib.objects.tiles.vector_tile_encoding import EXTENT
+from tmlib.objects.tiles.vector_tiles import (
+    MAX_BYTES,
+    TileKind,
+    VectorTile,
+    tile_place,
+    vector_tile,
+)
+from tmlib.objects.values import compaction, feature_files
 from tmlib.objects.versions import layer_version
+from tmlib.objects.writing.outlines import outlines
+from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 
 INNERMOST = MAP_LEVELS - 1
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from tmlib.images.layout import well_name
 from tmlib.tools.base import ChosenObjects, Finding
+from tmlib.tools.plates.wells import Layout, Well
 from tmlib.tools.registry import get_tool
 from tmlib.tools.values import Values
-from tmlib.tools.wells import Layout, Well
 
 N_ROWS, N_COLUMNS = 4, 6
 PER_SITE = 5

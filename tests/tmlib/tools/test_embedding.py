@@ -9,12 +9,12 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.tmlib.tools.conftest import FEATURES, Bench, kinds
 from tmlib.errors import BadInput
-from tmlib.tools import embedding
 from tmlib.tools.base import ChosenObjects
-from tmlib.tools.embedding import Embedding, EmbeddingPayload
 from tmlib.tools.labels import LabelTable
+from tmlib.tools.learning import embedding
+from tmlib.tools.learning.embedding import Embedding, EmbeddingPayload
+from tmlib.tools.plates.wells import NO_WELLS
 from tmlib.tools.values import Values
-from tmlib.tools.wells import NO_WELLS
 
 ALL = {"selected_features": list(FEATURES)}
 

@@ -13,8 +13,8 @@ from tests.tmlib.tools.conftest import Bench
 from tests.tmlib.tools.plates import FEATURES, N_COLUMNS, N_ROWS, Screen, make_screen
 from tmlib.errors import BadInput
 from tmlib.tools.base import Finding
-from tmlib.tools.plate_statistics import median_polish, z_prime
-from tmlib.tools.wells import Well, WellTable
+from tmlib.tools.plates.plate_statistics import median_polish, z_prime
+from tmlib.tools.plates.wells import Well, WellTable
 
 NEGATIVE, POSITIVE = ["A01", "B01", "C1"], ["A06", "D06"]
 BOTH = {"selected_features": list(FEATURES)}

@@ -20,8 +20,8 @@ from sklearn.svm import SVC
 from tests.tmlib.objects.conftest import label_image
 from tests.tmlib.tools.conftest import FEATURES, PER_SITE, Bench, grid
 from tmlib.errors import BadInput
-from tmlib.tools import clustering, density_clusters
 from tmlib.tools.base import in_batches
+from tmlib.tools.learning import clustering, density_clusters
 from tmlib.tools.models import ToolResult
 
 ALL = {"selected_features": list(FEATURES)}

@@ -22,10 +22,15 @@ from tests.tmlib.tools.conftest import FEATURES, Bench, grid, kinds
 from tmlib.accounts.models import User
 from tmlib.errors import BadInput
 from tmlib.ids import encode_id
-from tmlib.tools import extraction, model_files, model_service
+from tmlib.tools.learning import extraction, model_files, model_service
+from tmlib.tools.learning.trained_models import (
+    ModelClass,
+    ModelDescription,
+    TrainedModel,
+    rows_per_batch,
+)
 from tmlib.tools.models import ToolModel
 from tmlib.tools.sweeping import sweep
-from tmlib.tools.trained_models import ModelClass, ModelDescription, TrainedModel, rows_per_batch
 
 ALL = {"selected_features": list(FEATURES)}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tests.tmlib.tools.conftest import FEATURES, PER_SITE, Bench, grid
 from tmlib.errors import BadInput
-from tmlib.objects.feature_values import select_feature_values
+from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.tools.values import Values, read
 
 

@@ -23,7 +23,7 @@ from tmlib.experiments import service
 from tmlib.experiments.models import Experiment
 from tmlib.objects.mapobject_types import delete_type, ensure_layer, ensure_mapobject_type
 from tmlib.objects.models import Mapobject
-from tmlib.objects.recording import insert_objects
+from tmlib.objects.writing.recording import insert_objects
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmlib.workflow import deletion, tree

@@ -22,8 +22,8 @@ from tmlib.images.label_images import delete_labels, read_labels
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.objects.mapobject_types import delete_type
 from tmlib.objects.models import Feature, Mapobject, MapobjectType
-from tmlib.objects.segmentations import SitePlane, store_segmentation
-from tmlib.objects.value_updates import add_feature_values
+from tmlib.objects.writing.segmentations import SitePlane, store_segmentation
+from tmlib.objects.writing.value_updates import add_feature_values
 from tmlib.sample import SamplePlate, simulate_plate
 from tmlib.settings import Settings
 from tmlib.workflow import service

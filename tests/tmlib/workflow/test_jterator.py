@@ -16,8 +16,8 @@ from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import read_labels
 from tmlib.jterator.modules.registry import get
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
-from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.models import Mapobject, MapobjectSegmentation, MapobjectType
+from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.sample import SamplePlate, simulate_plate
 from tmlib.settings import Settings
 from tmlib.workflow import service

@@ -11,8 +11,8 @@ from tests.tmlib.jterator.user_modules.projects import doing, project
 from tmlib.db import Database
 from tmlib.errors import Forbidden
 from tmlib.experiments.models import Experiment
-from tmlib.objects.feature_values import select_feature_values
 from tmlib.objects.models import MapobjectType
+from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.sample import SamplePlate, simulate_plate
 from tmlib.settings import Settings
 from tmlib.workflow import service

@@ -16,7 +16,7 @@ from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.experiments.models import Channel, ChannelImageFile, Cycle, Site
 from tmlib.ids import encode_id
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
+from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 from tmlib.workflow.steps.plate_map import read_plate_map
 
 __all__ = ["crowd"]
@@ -230,9 +230,9 @@ def test_what_cannot_be_stored_stores_nothing(owner: Person, cells: str) -> None
 def test_too_much_at_once(
     owner: Person, app: Flask, cells: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmlib.objects.geojson_import.MAX_OBJECTS", 1)
+    monkeypatch.setattr("tmlib.objects.exchange.geojson_import.MAX_OBJECTS", 1)
     assert "at most 1" in send(owner, cells, collection(SQUARE, SQUARE), 413)
-    monkeypatch.setattr("tmlib.objects.geojson_import.MAX_VERTICES", 4)
+    monkeypatch.setattr("tmlib.objects.exchange.geojson_import.MAX_VERTICES", 4)
     assert "vertices" in send(owner, cells, collection(SQUARE), 413)
     monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 10)
     assert "too large" in send(owner, cells, collection(SQUARE), 413)

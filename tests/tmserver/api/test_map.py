@@ -22,7 +22,7 @@ from tmlib.images.mosaics import (
     write_level,
 )
 from tmlib.objects.mapobject_types import ensure_features, ensure_mapobject_type
-from tmlib.objects.recording import prepare_site_objects, record
+from tmlib.objects.writing.recording import prepare_site_objects, record
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 

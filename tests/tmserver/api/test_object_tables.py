@@ -14,7 +14,7 @@ from tests.tmserver.api.conftest import HEIGHT, LABELS, PLACE, WIDTH
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.experiments.models import ChannelImageFile, Site
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
+from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 from tmlib.settings import Settings
 
 SITE = {name: PLACE[name] for name in PLACE if name != "zplane"}

@@ -12,7 +12,7 @@ from tests.tmserver.api.crowd import WIDTH, Crowd, crowd
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.experiments.models import Site
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
+from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 
 __all__ = ["crowd"]
 

@@ -19,8 +19,8 @@ from tests.tmserver.api.conftest import HEIGHT, LABELS, PLACE, WIDTH
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment, Plate, Site, Well
-from tmlib.objects import segmentations as storing
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
+from tmlib.objects.writing import segmentations as storing
+from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 
 ALIGNED = LABELS[3:, :-2]
 

@@ -13,7 +13,7 @@ from tmlib.db import Database
 from tmlib.ids import encode_id
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
-from tmlib.tools import model_service
+from tmlib.tools.learning import model_service
 
 __all__ = ["cells", "found", "storage"]
 

@@ -20,9 +20,6 @@ from tmlib.images.label_images import read_labels, set_labels_aside, write_label
 from tmlib.jterator.project import Project
 from tmlib.jterator.runner import SegmentedObjects, run_pipeline
 from tmlib.jterator.user_modules.sandbox import Sandbox, check_allowed
-from tmlib.objects import compaction, feature_files
-from tmlib.objects.keeping import KeptValues, keep_objects, keep_values, prepare_kept_values
-from tmlib.objects.layer_index import prepare_tiles
 from tmlib.objects.mapobject_types import (
     STATIC_TYPES,
     delete_type,
@@ -30,7 +27,10 @@ from tmlib.objects.mapobject_types import (
     set_zoom_thresholds,
 )
 from tmlib.objects.models import MapobjectType
-from tmlib.objects.new_values import (
+from tmlib.objects.tiles.layer_index import prepare_tiles
+from tmlib.objects.values import compaction, feature_files
+from tmlib.objects.writing.keeping import KeptValues, keep_objects, keep_values, prepare_kept_values
+from tmlib.objects.writing.new_values import (
     SITES,
     PreparedValues,
     forget_values,
@@ -38,7 +38,7 @@ from tmlib.objects.new_values import (
     prepare_stored_values,
     record_values,
 )
-from tmlib.objects.recording import Place, PreparedSiteObjects, prepare_site_objects, record
+from tmlib.objects.writing.recording import Place, PreparedSiteObjects, prepare_site_objects, record
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.models import WorkflowSettings
 from tmlib.workflow.steps.analysis_inputs import AnalysisInputs

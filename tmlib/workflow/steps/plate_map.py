@@ -10,7 +10,7 @@ from tmlib.experiments.models import Experiment, Plate, Well
 from tmlib.images.alignment import Residues
 from tmlib.images.layout import Box, MapLayout, PlateLayout, WellLayout
 from tmlib.objects.models import Mapobject, MapobjectType
-from tmlib.objects.static_objects import PlacedRectangle, record_static_objects
+from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Objects in files that other programs read and write."""

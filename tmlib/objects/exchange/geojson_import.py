@@ -1,0 +1,279 @@
+"""Polygons from elsewhere as objects: read from GeoJSON, assigned to sites, drawn as label images.
+
+An object belongs to the site that has its centre, and is cut at the border of that. It has the
+pixels whose centres lie in its polygon.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+from skimage.draw import polygon
+
+from tmlib.errors import BadInput, TooLarge
+from tmlib.images.label_images import LabelImage
+from tmlib.objects.writing.recording import check_feature_names
+
+MAX_OBJECTS = 200_000
+MAX_VERTICES = 20_000_000
+MAX_MEASUREMENTS = 2_000
+_NAMED = 5  # features that a message lists
+_MAX_COVERAGE = 50  # times that the boxes of all polygons may cover a site
+_MAX_LOSS = 0.1  # of its pixels, which edges that run through their centres cost an object
+
+Overlaps = Literal["refuse", "first"]
+
+
+@dataclass(frozen=True)
+class SiteArea:
+    """A site, or what all cycles show of it: (y, x) in map pixels, and size in pixels."""
+
+    site_id: int
+    y: int
+    x: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class DrawnSite:
+    """Objects of a site: labels are those of the polygons in their order, from 1.
+
+    Attributes
+    ----------
+    area
+        The site.
+    labels
+        (y, x), int32.
+    measurements
+        A row for each label, a column for each measurement; nan where one is missing.
+    n_cut
+        How many of the objects reach beyond the site.
+    """
+
+    area: SiteArea
+    labels: LabelImage
+    measurements: pd.DataFrame
+    n_cut: int
+
+
+@dataclass
+class Polygons:
+    """Polygons with their measurements, in the order of the features."""
+
+    shapes: list[BaseGeometry] = field(default_factory=list)
+    measurements: list[dict[str, float]] = field(default_factory=list)
+
+
+def read_polygons(content: bytes) -> Polygons:
+    """Read the polygons of a GeoJSON feature collection, or of an array of features as of QuPath.
+
+    Raises
+    ------
+    BadInput
+        If something in it is no polygon, or no valid one; the message has its number.
+    TooLarge
+        If there are too many.
+    """
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"The file is no GeoJSON: {error}.") from None
+    features = document.get("features") if isinstance(document, dict) else document
+    if not isinstance(features, list) or not features:
+        raise BadInput('The file has no "features": send a GeoJSON feature collection of polygons.')
+    if len(features) > MAX_OBJECTS:
+        raise TooLarge(
+            f"There are {len(features)} features, but at most {MAX_OBJECTS} can be sent at once: "
+            "send those of fewer sites."
+        )
+    found = Polygons()
+    n_vertices = 0
+    for number, feature in enumerate(features):
+        shape, measured = _polygon(feature, number), _measurements(feature, number)
+        n_vertices += int(shapely.get_num_coordinates(shape))
+        if n_vertices > MAX_VERTICES:
+            raise TooLarge(
+                f"The polygons have more than {MAX_VERTICES} vertices: send those of fewer sites."
+            )
+        found.shapes.append(shape)
+        found.measurements.append(measured)
+    return found
+
+
+def _polygon(feature: Any, number: int) -> BaseGeometry:
+    geometry = feature.get("geometry") if isinstance(feature, dict) else None
+    kind = geometry.get("type") if isinstance(geometry, dict) else None
+    if kind not in ("Polygon", "MultiPolygon"):
+        raise BadInput(
+            f"Feature {number} is no polygon but {kind or 'nothing'}: send polygons and "
+            "multipolygons only."
+        )
+    try:
+        shape = shapely.from_geojson(json.dumps(geometry))
+        is_finite = np.isfinite(shapely.get_coordinates(shape)).all()
+    except (shapely.errors.GEOSException, ValueError) as error:
+        raise BadInput(f"The polygon of feature {number} cannot be read: {error}.") from None
+    if shape.is_empty or not is_finite:
+        raise BadInput(f"The polygon of feature {number} has no coordinates that can be used.")
+    if not shape.is_valid:
+        raise BadInput(
+            f"The polygon of feature {number} is not valid: {shapely.is_valid_reason(shape)}."
+        )
+    return shape
+
+
+def _measurements(feature: Mapping[str, Any], number: int) -> dict[str, float]:
+    """Measurements in the form of QuPath: an object, or a list of names and values."""
+    properties = feature.get("properties")
+    found = properties.get("measurements") if isinstance(properties, dict) else None
+    if isinstance(found, list):
+        found = {one.get("name"): one.get("value") for one in found if isinstance(one, dict)}
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or len(found) > MAX_MEASUREMENTS:
+        raise BadInput(
+            f"The measurements of feature {number} cannot be used: send an object of at most "
+            f"{MAX_MEASUREMENTS} names and numbers."
+        )
+    for name, value in found.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise BadInput(f'The measurement "{name}" of feature {number} is no number.')
+    return {str(name): float(value) for name, value in found.items() if value is not None}
+
+
+def draw_sites(
+    polygons: Polygons, areas: Sequence[SiteArea], overlaps: Overlaps = "refuse"
+) -> list[DrawnSite]:
+    """Assign polygons to sites and draw a label image of each site that gets some.
+
+    Parameters
+    ----------
+    polygons
+        In pixels of the map.
+    areas
+        Sites that objects may belong to.
+    overlaps
+        Pixels of several polygons belong to the first of them. ``refuse`` lets no object lose more
+        than a tenth of its pixels by that.
+
+    Raises
+    ------
+    BadInput
+        If a polygon lies outside all sites, has no pixel or overlaps with others, or a measurement
+        has a name that no feature can have.
+    """
+    shapes = np.array(polygons.shapes, dtype=object)
+    site_of = _assign(shapes, areas)
+    if (outside := np.flatnonzero(site_of < 0)).size:
+        raise BadInput(
+            f"{_listed(outside)} lies outside all sites: send coordinates in pixels of the map, y "
+            'down, or with coordinates "site" of one site.'
+        )
+    found = []
+    for number in np.unique(site_of).tolist():
+        members = np.flatnonzero(site_of == number)
+        area = areas[number]
+        origin = np.array([area.x, area.y], np.float64)
+        moved = shapely.transform(shapes[members], lambda points: points - origin)  # noqa: B023 - called at once
+        frame = shapely.box(0, 0, area.width, area.height)
+        measurements = pd.DataFrame(
+            [polygons.measurements[member] for member in members],
+            index=range(1, len(members) + 1),
+            dtype=float,
+        )
+        check_feature_names(measurements)
+        found.append(
+            DrawnSite(
+                area=area,
+                labels=_draw(moved, members, area, overlaps),
+                measurements=measurements,
+                n_cut=int(np.count_nonzero(~shapely.covers(frame, moved))),
+            )
+        )
+    return found
+
+
+def shift(polygons: Polygons, area: SiteArea) -> Polygons:
+    """Polygons in pixels of a site as such of the map."""
+    origin = np.array([area.x, area.y], np.float64)
+    moved = shapely.transform(
+        np.array(polygons.shapes, dtype=object), lambda points: points + origin
+    )
+    return Polygons(list(moved), polygons.measurements)
+
+
+def _assign(shapes: NDArray[Any], areas: Sequence[SiteArea]) -> NDArray[np.intp]:
+    """Position of the site that has the centre of each shape, -1 where there is none."""
+    boxes = shapely.box(*np.array([(a.x, a.y, a.x + a.width, a.y + a.height) for a in areas]).T)
+    points, sites = shapely.STRtree(boxes).query(shapely.centroid(shapes), predicate="intersects")
+    site_of = np.full(len(shapes), len(areas))
+    np.minimum.at(site_of, points, sites)
+    return np.where(site_of < len(areas), site_of, -1)
+
+
+def _draw(
+    shapes: NDArray[Any], numbers: NDArray[np.intp], area: SiteArea, overlaps: Overlaps
+) -> LabelImage:
+    labels = np.zeros((area.height, area.width), np.int32)
+    bounds = _pixel_bounds(shapes, area)
+    sizes = np.prod(np.maximum(bounds[:, 2:] - bounds[:, :2], 0), axis=1)
+    if sizes.sum() > _MAX_COVERAGE * labels.size:
+        raise BadInput(
+            f"The polygons of a site cover it more than {_MAX_COVERAGE} times: send objects that "
+            "lie beside each other."
+        )
+    lost, empty = [], []
+    for label, (shape, box) in enumerate(zip(shapes, bounds.tolist(), strict=True), start=1):
+        x, y, right, bottom = box
+        window = labels[y:bottom, x:right]
+        mask = _mask(shape, box)
+        free = mask & (window == 0)
+        n_pixels, n_free = np.count_nonzero(mask), np.count_nonzero(free)
+        if not n_free:
+            empty.append(label - 1)
+        elif n_free < (1 - _MAX_LOSS) * n_pixels and overlaps == "refuse":
+            lost.append(label - 1)
+        window[free] = label
+    if lost:
+        raise BadInput(
+            f"{_listed(numbers[lost])} overlaps with others: send objects that lie beside each "
+            'other, or let the first one have what they share with overlaps "first".'
+        )
+    if empty:
+        raise BadInput(f"{_listed(numbers[empty])} has no pixel of its own within its site.")
+    return labels
+
+
+def _pixel_bounds(shapes: NDArray[Any], area: SiteArea) -> NDArray[np.int64]:
+    """Pixels (left, top, right, bottom) that shapes may have, shape (n, 4)."""
+    bounds = shapely.bounds(shapes)
+    bounds[:, :2], bounds[:, 2:] = np.floor(bounds[:, :2]), np.ceil(bounds[:, 2:])
+    return np.clip(bounds, 0, (area.width, area.height) * 2).astype(np.int64)
+
+
+def _mask(shape: BaseGeometry, box: Sequence[int]) -> NDArray[np.bool_]:
+    """Which pixels of a box have their centres in a polygon."""
+    left, top, right, bottom = box
+    mask = np.zeros((bottom - top, right - left), bool)
+    for part in shapely.get_parts(shape):
+        part_mask = np.zeros_like(mask)
+        for ring, value in ((part.exterior, True), *((hole, False) for hole in part.interiors)):
+            x, y = shapely.get_coordinates(ring).T
+            # a pixel's centre lies half a pixel from its corner
+            inside = polygon(y - top - 0.5, x - left - 0.5, mask.shape)  # type: ignore[no-untyped-call] # scikit-image has no types
+            part_mask[inside] = value
+        mask |= part_mask
+    return mask
+
+
+def _listed(numbers: NDArray[np.intp]) -> str:
+    first = ", ".join(map(str, numbers[:_NAMED].tolist()))
+    rest = len(numbers) - _NAMED
+    return f"Feature {first}" + (f" (and {rest} others)" if rest > 0 else "")

@@ -1,0 +1,1 @@
+"""The table of all objects of a type: rows, columns, statistics."""

@@ -1,0 +1,182 @@
+"""Where the objects of a table lie: plate, well and site, border and centre."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tmlib.db.spatial import in_box
+from tmlib.errors import Conflict
+from tmlib.experiments.models import Plate, Site, Well
+from tmlib.objects.models import MapobjectSegmentation, MapobjectType, SegmentationLayer
+from tmlib.objects.table.columns import ColumnValues
+
+_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """One fact about plates, wells or sites, the name of its well for example.
+
+    Attributes
+    ----------
+    ref_ids
+        Numbers of the m plates, wells or sites in ascending order, shape (m,).
+    numbers
+        What is known of each, shape (m,), int32: a number, or a position in `texts`.
+    texts
+        In alphabetical order.
+    """
+
+    ref_ids: NDArray[np.int32]
+    numbers: NDArray[np.int32]
+    texts: tuple[str, ...] | None
+
+    @property
+    def digest(self) -> str:
+        """A text that changes with any of it."""
+        content = self.ref_ids.tobytes() + self.numbers.tobytes() + repr(self.texts).encode()
+        return hashlib.blake2b(content, digest_size=12).hexdigest()
+
+    def values(self, ref_ids: NDArray[np.int32]) -> ColumnValues:
+        """Of objects that lie there; missing where the place was deleted since."""
+        if not len(self.ref_ids):
+            return ColumnValues(np.full(len(ref_ids), -1, np.int32), self.texts)
+        # numbers of sites in one experiment lie close together: a table of them is small
+        first = self.ref_ids[0] - 1
+        known = np.full(self.ref_ids[-1] - first + 2, -1, np.int32)
+        known[self.ref_ids - first] = self.numbers
+        return ColumnValues(known[np.clip(ref_ids - first, 0, len(known) - 1)], self.texts)
+
+    def equals(self, ref_ids: NDArray[np.int32], wanted: int | str) -> NDArray[np.bool_]:
+        """Of which objects it has this value."""
+        number = wanted
+        if self.texts is not None:
+            number = self.texts.index(str(wanted)) if wanted in self.texts else -2
+        return np.asarray(self.values(ref_ids).numbers == number)
+
+
+def places_of(session: Session, mapobject_type: MapobjectType) -> dict[str, Place]:
+    """What is known of the plates, wells or sites that objects of a type lie in, by column."""
+    columns: dict[str, Any] = {"plate_name": Plate.name}
+    match mapobject_type.ref_type:
+        case "Plate":
+            query = select(Plate.id, *columns.values())
+        case "Well":
+            columns["well_name"] = Well.name
+            query = select(Well.id, *columns.values()).join(Plate, Plate.id == Well.plate_id)
+        case _:
+            columns |= {"well_name": Well.name, "well_pos_y": Site.y, "well_pos_x": Site.x}
+            query = select(Site.id, *columns.values()).join(Well, Well.id == Site.well_id)
+            query = query.join(Plate, Plate.id == Well.plate_id)
+    rows = session.execute(
+        query.where(Plate.experiment_id == mapobject_type.experiment_id).order_by(
+            query.selected_columns[0]
+        )
+    ).all()
+    ref_ids = np.array([row[0] for row in rows], np.int32)
+    return {
+        name: _place(ref_ids, [row[position] for row in rows], is_text=name.endswith("_name"))
+        for position, name in enumerate(columns, start=1)
+    }
+
+
+def _place(ref_ids: NDArray[np.int32], values: Sequence[Any], *, is_text: bool) -> Place:
+    if not is_text:
+        return Place(ref_ids, np.array(values, np.int32), None)
+    texts = sorted(set(values))
+    codes = {text: code for code, text in enumerate(texts)}
+    return Place(ref_ids, np.array([codes[value] for value in values], np.int32), tuple(texts))
+
+
+def read_outlined(
+    session: Session, mapobject_type: MapobjectType, rows: Mapping[str, NDArray[Any]]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+    """Which objects touch the border of their site, and where their centres are.
+
+    Parameters
+    ----------
+    session, mapobject_type
+        Where their outlines are.
+    rows
+        ``mapobject_id``, ``tpoint`` and ``zplane`` of n objects.
+
+    Returns
+    -------
+    tuple
+        Whether the border is touched, y and x of the centre in map pixels; each of shape (n,).
+
+    Raises
+    ------
+    Conflict
+        If there are no outlines of these objects any more.
+    """
+    n = len(rows["mapobject_id"])
+    is_border, y, x = np.zeros(n, bool), np.full(n, np.nan), np.full(n, np.nan)
+    for layer in mapobject_type.layers:
+        at = np.arange(n)
+        if layer.tpoint is not None:  # plates, wells and sites are the same all the time
+            in_layer = (rows["tpoint"] == layer.tpoint) & (rows["zplane"] == layer.zplane)
+            at = np.flatnonzero(in_layer)
+        wanted = rows["mapobject_id"][at]
+        order = np.argsort(wanted, kind="stable")
+        for ids, *facts in _parts(session, layer):
+            start, end = np.searchsorted(wanted[order], [ids[0], ids[-1] + 1])
+            here = order[start:end]
+            places = np.minimum(np.searchsorted(ids, wanted[here]), len(ids) - 1)
+            is_known = ids[places] == wanted[here]
+            for target, values in zip((is_border, y, x), facts, strict=True):
+                target[at[here[is_known]]] = values[places[is_known]]
+    if np.isnan(y).any():
+        raise Conflict("The objects were replaced while their outlines were read: try again.")
+    return is_border, y, x
+
+
+def _parts(session: Session, layer: SegmentationLayer) -> Any:
+    """Ids in ascending order, border, y and x of the outlines in a layer, part by part."""
+    found = MapobjectSegmentation
+    columns = (found.mapobject_id, found.is_border, found.centroid_y, found.centroid_x)
+    query = (
+        select(*columns)
+        .where(found.experiment_id == layer.experiment_id, found.segmentation_layer_id == layer.id)
+        .order_by(found.mapobject_id)
+    )
+    for part in session.execute(query.execution_options(yield_per=_ROWS)).partitions():
+        ids, border, y, x = zip(*part, strict=True)
+        yield np.array(ids), np.array(border, bool), np.array(y), np.array(x)
+
+
+def objects_in_box(
+    session: Session,
+    mapobject_type: MapobjectType,
+    box: tuple[float, float, float, float],
+    tpoint: int | None = None,
+) -> NDArray[np.int64]:
+    """Ids of the objects whose bounding boxes touch a box of the map, in ascending order.
+
+    Parameters
+    ----------
+    session, mapobject_type
+        Where they are.
+    box
+        ``(min_x, min_y, max_x, max_y)`` in map pixels.
+    tpoint
+        Time point; all of them if not given.
+    """
+    found = MapobjectSegmentation
+    ids: set[int] = set()
+    for layer in mapobject_type.layers:
+        if tpoint in (None, layer.tpoint) or layer.tpoint is None:
+            touching = in_box(
+                session, found.id, found.segmentation_layer_id, found.outline, layer.id, box
+            )
+            query = select(found.mapobject_id).where(
+                found.experiment_id == layer.experiment_id, touching
+            )
+            ids.update(session.scalars(query))
+    return np.array(sorted(ids), np.int64)

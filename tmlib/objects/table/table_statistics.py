@@ -1,0 +1,204 @@
+"""Statistics of columns of an object table: of groups of objects, and of all of them.
+
+What is missing is counted and left out of everything else. Quantiles are interpolated between the
+two nearest values, the standard deviation is that of a sample (n - 1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tmlib.errors import BadInput
+from tmlib.objects.table.columns import Column, ColumnValues
+from tmlib.objects.table.object_table import ObjectTable
+from tmlib.objects.table.table_rows import SortKey, in_order
+
+MAX_GROUPS = 100_000
+_MAX_CODES = 2**22  # combinations that are counted without sorting them
+
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of rows.
+
+    Attributes
+    ----------
+    codes
+        Number of the group of each of the n rows, shape (n,); rows outside all groups have
+        the number of groups.
+    sizes
+        How many rows each of the g groups has, shape (g,).
+    keys
+        For each column that was grouped by, its values in the groups, shape (g,) each.
+    """
+
+    codes: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    keys: list[ColumnValues]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Statistics of a column in g groups; arrays have shape (g,), nan where there is none.
+
+    ``quantiles`` has shape (g, q).
+    """
+
+    count: NDArray[np.int64]
+    missing: NDArray[np.int64]
+    mean: _Floats
+    std: _Floats
+    minimum: _Floats
+    maximum: _Floats
+    quantiles: _Floats
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many values lie between b + 1 edges; the last bin has both of its edges.
+
+    ``below`` and ``above`` are outside of all bins.
+    """
+
+    edges: list[float]
+    counts: list[int]
+    below: int
+    above: int
+
+
+def group(table: ObjectTable, by: Sequence[Column], chosen: NDArray[np.bool_]) -> Groups:
+    """Group the chosen rows by the values of columns, in the order of these.
+
+    Raises
+    ------
+    BadInput
+        If a column has floating-point numbers, or there are too many groups.
+    """
+    codes = np.zeros(np.count_nonzero(chosen), np.int64)
+    n_codes = 1
+    columns = table.values_of(by)
+    for column, values in zip(by, columns, strict=True):
+        if column.type == "float":
+            raise BadInput(
+                f'Objects cannot be grouped by "{column.name}", which is measured: choose a column '
+                "of texts or whole numbers."
+            )
+        numbers = values.numbers[chosen].astype(np.int64)
+        numbers = np.where(values.is_missing[chosen], -1, numbers)
+        lowest = int(numbers.min(initial=0))
+        size = int(numbers.max(initial=0)) - lowest + 1
+        if n_codes * size > _MAX_CODES:
+            _, codes = np.unique(codes, return_inverse=True)
+            found, numbers = np.unique(numbers, return_inverse=True)
+            n_codes, lowest, size = int(codes.max(initial=0)) + 1, 0, len(found)
+        codes = codes * size + (numbers - lowest)
+        n_codes *= size
+    present, codes = _dense(codes, n_codes)
+    if present > MAX_GROUPS:
+        raise BadInput(
+            f"There are {present} groups, more than {MAX_GROUPS}: group by fewer columns, or by "
+            "plate, well or site."
+        )
+    sizes = np.bincount(codes, minlength=present)
+    all_codes = np.full(len(chosen), present, np.int64)
+    all_codes[chosen] = codes
+    first = np.full(present, 0, np.intp)
+    first[codes[::-1]] = np.flatnonzero(chosen)[::-1]
+    return Groups(all_codes, sizes, [values.of(first) for values in columns])
+
+
+def _dense(codes: NDArray[np.int64], n_codes: int) -> tuple[int, NDArray[np.int64]]:
+    """Codes without gaps, in the same order, and how many there are."""
+    if n_codes > _MAX_CODES:
+        found, dense = np.unique(codes, return_inverse=True)
+        return len(found), dense.astype(np.int64)
+    occurs = np.bincount(codes, minlength=n_codes) > 0
+    places = np.cumsum(occurs) - 1
+    return int(occurs.sum()), places[codes]
+
+
+def describe_groups(
+    table: ObjectTable, column: Column, groups: Groups, quantiles: Sequence[float]
+) -> Statistics:
+    """Statistics of a column in each group.
+
+    Raises
+    ------
+    BadInput
+        If the column has texts.
+    """
+    if column.type == "text":
+        raise BadInput(f'"{column.name}" has texts, which have no mean: choose another column.')
+    values = table.values(column)
+    order = in_order(table, [SortKey(column)])
+    assert order is not None  # noqa: S101 - there is a key
+    n_groups = len(groups.sizes)
+    kind = np.uint16 if n_groups < 2**16 - 1 else np.int64  # small ones are sorted by counting
+    codes = np.where(values.is_missing, n_groups, groups.codes).astype(kind)
+    by_group = order[np.argsort(codes[order], kind="stable")]
+    count = np.bincount(codes, minlength=n_groups + 1)[:n_groups]
+    numbers = values.numbers[by_group[: count.sum()]].astype(np.float64)
+    return _describe_sorted(numbers, count, groups.sizes - count, quantiles)
+
+
+def _describe_sorted(
+    numbers: _Floats,
+    count: NDArray[np.int64],
+    missing: NDArray[np.int64],
+    quantiles: Sequence[float],
+) -> Statistics:
+    """Statistics of groups whose numbers follow each other, ascending within each."""
+    present = count > 0
+    starts = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.intp)[present]
+    sizes = count[present]
+    results = {name: np.full(len(count), np.nan) for name in ("mean", "std", "min", "max")}
+    at_quantiles = np.full((len(count), len(quantiles)), np.nan)
+    if len(sizes):
+        mean = np.add.reduceat(numbers, starts) / sizes
+        squares = np.add.reduceat((numbers - np.repeat(mean, sizes)) ** 2, starts)
+        several = sizes > 1
+        results["mean"][present] = mean
+        results["std"][present] = np.where(
+            several, np.sqrt(squares / np.maximum(sizes - 1, 1)), np.nan
+        )
+        results["min"][present] = numbers[starts]
+        results["max"][present] = numbers[starts + sizes - 1]
+        places = np.multiply.outer(sizes - 1, np.asarray(quantiles, np.float64))
+        low = np.floor(places).astype(np.intp)
+        high = np.minimum(low + 1, (sizes - 1)[:, np.newaxis])
+        left, right = numbers[starts[:, np.newaxis] + low], numbers[starts[:, np.newaxis] + high]
+        at_quantiles[present] = left + (right - left) * (places - low)
+    return Statistics(
+        count, missing, results["mean"], results["std"], results["min"], results["max"],
+        at_quantiles,
+    )  # fmt: skip
+
+
+def histogram(
+    numbers: _Floats, bins: int, minimum: float | None = None, maximum: float | None = None
+) -> Histogram:
+    """Count finite numbers in bins of equal width, from the smallest to the largest by default.
+
+    Raises
+    ------
+    BadInput
+        If the bounds are not in order.
+    """
+    low = numbers.min(initial=np.inf) if minimum is None else minimum
+    high = numbers.max(initial=-np.inf) if maximum is None else maximum
+    if not len(numbers) and (minimum is None or maximum is None):
+        low, high = 0.0, 1.0
+    if low > high:
+        if minimum is not None and maximum is not None:
+            raise BadInput(f'"min" is {minimum:g}, but must not be larger than "max", {maximum:g}.')
+        high = low if maximum is None else high
+        low = high if minimum is None else low
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    counts, edges = np.histogram(numbers, bins, (low, high))
+    below, above = int((numbers < low).sum()), int((numbers > high).sum())
+    return Histogram(edges.tolist(), counts.tolist(), below, above)

@@ -1,0 +1,1 @@
+"""Feature values in Parquet files: reading, merging, streaming."""
