@@ -1,6 +1,7 @@
 """Objects as AnnData and GeoJSON over HTTP, against h5py and shapely that write from memory."""
 
 import json
+import sys
 import urllib.request
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from benchmarks.generated import sizes
 from benchmarks.serving import Laboratory, laboratory, served
 from benchmarks.timing import print_header, print_row, readable, seconds
 from tmlib.accounts.models import User
@@ -21,18 +23,27 @@ from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.sample.experiment import GeneratedExperiment, generate_experiment
 from tmlib.storage import ExperimentStorage
 
-_N_OBJECTS, _N_FEATURES = 100_000, 100
+_SIZES = sizes(100_000)
+_N_FEATURES = 100
 _CHUNK = 1 << 20
 
 
 def main() -> None:
     """Print processor time of server and client, and sizes."""
+    for n_objects in _SIZES:
+        print(f"\n{n_objects:,} objects, {_N_FEATURES} features", file=sys.stderr)
+        _run(n_objects)
+
+
+def _run(n_objects: int) -> None:
     with laboratory() as installation, TemporaryDirectory() as name:
         folder = Path(name)
-        path, values, outlines = _generate(installation)
+        path, values, outlines = _generate(installation, n_objects)
         with served("tmserver.wsgi:application", installation.environment) as server:
             headers = server.log_in()
-            print_header(["form", "tmserver over HTTP", "from memory", "ratio", "MB"])
+            print_header(
+                [f"{n_objects:,} objects", "tmserver over HTTP", "from memory", "ratio", "MB"]
+            )
             columns = json.dumps(list(values.columns[:10])).replace('"', "%22").replace(" ", "")
             rows = (
                 ("h5ad, 100 features", "anndata", lambda: _write_h5(values, folder / "own.h5")),
@@ -49,15 +60,17 @@ def main() -> None:
                 taken = server.seconds(lambda: _download(url, headers, file))  # noqa: B023 - called at once
                 bare = seconds(write)
                 size = f"{file.stat().st_size / 1e6:.0f}"
-                print_row([form, readable(taken), readable(bare), f"{bare / taken:.2f}", size])
+                print_row([form, readable(taken), readable(bare), f"{taken / bare:.2f}", size])
 
 
-def _generate(installation: Laboratory) -> tuple[str, pd.DataFrame, NDArray[np.object_]]:
+def _generate(
+    installation: Laboratory, n_objects: int
+) -> tuple[str, pd.DataFrame, NDArray[np.object_]]:
     """Path of a type with many objects; their values and outlines in memory."""
     database, data_dir = installation.database, installation.settings.data_dir
     with database.session() as session:
         user_id = session.scalars(select(User.id)).one()
-    size = GeneratedExperiment(_N_OBJECTS, _N_FEATURES)
+    size = GeneratedExperiment(n_objects, _N_FEATURES)
     experiment_id = generate_experiment(database, data_dir, user_id, "Generated", size)
     with database.session() as session:
         type_id = session.scalars(
