@@ -38,9 +38,12 @@ def main() -> None:
     print_header([f"a site of {_PER_SITE} objects", "median", "objects/s"])
     with TemporaryDirectory() as folder:
         _measure("SQLite", Database(f"sqlite:///{folder}/tm.db"), Path(folder))
-    with suppress(postgresql.PostgresqlMissing), postgresql.private_server() as url:
-        postgresql.execute(url, "CREATE DATABASE bench")
-        address = url.set(database="bench").render_as_string(hide_password=False)
+    with (
+        suppress(postgresql.PostgresqlMissing),
+        postgresql.private_server(keeps_commits=True) as server,
+    ):
+        postgresql.execute(server.url, "CREATE DATABASE bench")
+        address = server.url.set(database="bench").render_as_string(hide_password=False)
         with TemporaryDirectory() as folder:
             _measure("PostgreSQL", Database(address), Path(folder))
 
