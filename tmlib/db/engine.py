@@ -69,8 +69,8 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """Write: a session that is committed at the end, or rolled back by an exception.
 
-        On SQLite the write lock is taken at the start, so that two writers queue up instead of
-        failing when the second one finds its snapshot outdated.
+        On SQLite the first statement takes the write lock, even if it only reads, so that two
+        writers queue up instead of failing when the second one finds its snapshot outdated.
         """
         with (
             self._in_use(),
