@@ -1,5 +1,6 @@
 """Feature values over HTTP, as CSV, Parquet and Arrow, against pyarrow that writes a table."""
 
+import sys
 import urllib.request
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from sqlalchemy import insert
 
+from benchmarks.generated import sizes
 from benchmarks.serving import Laboratory, Server, laboratory, served
 from benchmarks.timing import print_header, print_row, readable, seconds
 from tmlib.ids import encode_id
@@ -18,20 +20,25 @@ from tmlib.objects.mapobject_types import ensure_features, ensure_layer, ensure_
 from tmlib.objects.models import FeatureValueFile
 from tmlib.objects.values import feature_files
 
-_N_OBJECTS = 200_000
+_SIZES = sizes(100_000, 1_000_000)
 _N_FEATURES = 100
 _CHUNK = 1 << 20
 
 
 def main() -> None:
     """Print processor time and size of each form."""
-    table = _measured()
+    for n_objects in _SIZES:
+        print(f"\n{n_objects:,} objects, {_N_FEATURES} features", file=sys.stderr)
+        _run(n_objects)
+
+
+def _run(n_objects: int) -> None:
+    table = _measured(n_objects)
     with laboratory() as installation, TemporaryDirectory() as folder:
         type_id = _store(installation, table)
         with served("tmserver.wsgi:application", installation.environment) as server:
-            print_header(
-                ["form", "tmserver over HTTP", "pyarrow", "ratio", "MB, tmserver", "MB, pyarrow"]
-            )
+            columns = ("tmserver over HTTP", "pyarrow", "ratio", "MB, tmserver", "MB, pyarrow")
+            print_header([f"{n_objects:,} objects", *columns])
             for form in ("csv", "parquet", "arrow"):
                 ours, theirs = Path(folder, f"ours.{form}"), Path(folder, f"theirs.{form}")
                 path = (
@@ -42,17 +49,17 @@ def main() -> None:
                 our_time = server.seconds(lambda: _download(server, path, headers, ours))  # noqa: B023 - called at once
                 their_time = seconds(lambda: _write(table, form, theirs))  # noqa: B023 - called at once
                 _compare(table, form, ours)
-                sizes = [f"{file.stat().st_size / 1e6:.0f}" for file in (ours, theirs)]
-                ratio = f"{their_time / our_time:.2f}"
-                print_row([form, readable(our_time), readable(their_time), ratio, *sizes])
+                megabytes = [f"{file.stat().st_size / 1e6:.0f}" for file in (ours, theirs)]
+                ratio = f"{our_time / their_time:.2f}"
+                print_row([form, readable(our_time), readable(their_time), ratio, *megabytes])
 
 
-def _measured() -> Any:
+def _measured(n_objects: int) -> Any:
     """A table like those of an analysis: numbers of all sizes with as many digits as they have."""
     random = np.random.default_rng(0)
-    columns: list[Any] = [np.arange(1, _N_OBJECTS + 1)]
+    columns: list[Any] = [np.arange(1, n_objects + 1)]
     for index in range(_N_FEATURES):
-        spread = random.lognormal(index % 10 - 2, 1, _N_OBJECTS)
+        spread = random.lognormal(index % 10 - 2, 1, n_objects)
         columns.append(np.floor(spread * 100) if index % 5 == 0 else spread)
     names = ["mapobject_id", *(f"feature {i}" for i in range(_N_FEATURES))]
     return pa.table(columns, names=names)

@@ -128,5 +128,6 @@ def ome_zarr(folder: Path, n_sites: int) -> None:
 
 def dzsave(folder: Path, n_sites: int) -> None:
     """What libvips does."""
-    command = ["vips", "dzsave", folder / "map.tif", folder / "vips", "--suffix", ".jpg[Q=95]"]
+    command = ["vips", "dzsave", str(folder / "map.tif"), str(folder / "vips")]
+    command += ["--suffix", ".jpg[Q=95]"]
     subprocess.run([*command, "--tile-size", "256", "--overlap", "0"], check=True)  # noqa: S603 - fixed words

@@ -82,8 +82,7 @@ def write_picture(
     taken = twice(np.minimum(mixed, 255))
     outlined = taken.copy()
     for labels, colour in ((cells, (255, 255, 255)), (nuclei, (255, 235, 60))):
-        # scikit-image has no types for this function
-        edge = find_boundaries(twice(labels[middle]), mode="inner")  # type: ignore[no-untyped-call]
+        edge = find_boundaries(twice(labels[middle]), mode="inner")
         outlined[edge] = colour
     gap = np.full((taken.shape[0], 8, 3), 255, np.uint8)
     picture = Image.fromarray(np.hstack([taken, gap, outlined]).astype(np.uint8))
