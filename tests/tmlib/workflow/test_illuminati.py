@@ -120,11 +120,21 @@ def shown_elsewhere(run: Run, layer: ChannelLayer) -> tuple[int, int]:
     return channel["window"]["start"], channel["window"]["end"]
 
 
-def shards(run: Run, layer: ChannelLayer) -> dict[str, tuple[int, bytes]]:
-    """Number and content of the files of a layer's regions, by level and place."""
+def shards(run: Run, layer: ChannelLayer) -> dict[str, tuple[int, int, bytes]]:
+    """Number, time and content of the files of a layer's regions, by level and place.
+
+    A file system may give the number of a file that is gone to the next one.
+    """
     root = path(run, layer)
     files = [file for file in root.glob("*/c/*/*") if file.is_file()]
-    return {str(file.relative_to(root)): (file.stat().st_ino, file.read_bytes()) for file in files}
+    return {
+        str(file.relative_to(root)): (
+            file.stat().st_ino,
+            file.stat().st_mtime_ns,
+            file.read_bytes(),
+        )
+        for file in files
+    }
 
 
 def convert_again(run: Run) -> None:
