@@ -1,7 +1,6 @@
 """Generated experiments on both databases, for benchmarks with many objects."""
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import select, text
 
-from tests.services import postgresql
-from tmlib import schema
+from benchmarks.databases import new_database
 from tmlib.accounts.service import create_user
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
@@ -20,8 +18,6 @@ from tmlib.sample.experiment import GeneratedExperiment, generate_experiment
 from tmlib.storage import ExperimentStorage
 
 USER, PASSWORD = "ada", "a password for a moment"
-
-DATABASES = ("postgresql", "sqlite")
 
 
 @dataclass(frozen=True)
@@ -57,17 +53,7 @@ def generated(kind: str, n_objects: int, n_features: int) -> Iterator[Generated]
     """An experiment on a database of this kind; all of it is gone afterwards."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        url = f"sqlite:///{folder / 'tmserver.db'}"
-        if kind == "postgresql":
-            server = stack.enter_context(postgresql.server())
-            name = f"tm_bench_{secrets.token_hex(4)}"
-            postgresql.execute(server, f"CREATE DATABASE {name}")
-            drop = f"DROP DATABASE {name} WITH (FORCE)"
-            stack.callback(postgresql.execute, server, drop)
-            url = server.set(database=name).render_as_string(hide_password=False)
-        database = Database(url)
-        stack.callback(database.close)
-        schema.upgrade(database)
+        url, database = stack.enter_context(new_database(kind, folder))
         with database.transaction() as session:
             create_user(session, USER, PASSWORD, f"{USER}@lab.example")
         size = GeneratedExperiment(n_objects, n_features)

@@ -6,7 +6,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sqlalchemy import insert, select
 
+from benchmarks.databases import DATABASES
 from benchmarks.serving import Laboratory, Server, laboratory, served
 from benchmarks.timing import print_header, print_row, readable, seconds
 from tmlib.experiments.models import Plate, Site, Well
@@ -34,9 +35,9 @@ _GROUP = 65_536
 
 def main() -> None:
     """Print processor time of the server and time of the clock for each size."""
-    for n_objects, n_features in _SIZES:
-        print(f"\n{n_objects:,} objects, {n_features} features", file=sys.stderr)
-        with laboratory() as installation:
+    for (n_objects, n_features), kind in product(_SIZES, DATABASES):
+        print(f"\n{n_objects:,} objects, {n_features} features, {kind}", file=sys.stderr)
+        with laboratory(kind) as installation:
             path, type_id = _store(installation, n_objects, n_features)
             with served("tmserver.wsgi:application", installation.environment) as server:
                 _Bench(installation, server, type_id, path, n_objects, n_features).run()

@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 import psutil
 from flask import Flask, Response, jsonify
 
+from benchmarks.databases import new_database
 from tests.services.experiments import add_experiment
-from tmlib import schema
 from tmlib.accounts.models import User
 from tmlib.accounts.service import hash_password
 from tmlib.db import Database
@@ -120,19 +120,19 @@ class Laboratory:
     @property
     def environment(self) -> dict[str, str]:
         """What a server of it needs to know."""
-        return {"TM_DATA_DIR": str(self.settings.data_dir)}
+        return {
+            "TM_DATA_DIR": str(self.settings.data_dir),
+            "TM_DATABASE_URL": self.settings.resolved_database_url,
+        }
 
 
 @contextmanager
-def laboratory() -> Iterator[Laboratory]:
-    """An installation that is gone afterwards."""
-    with TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder))
-        database = Database(settings.resolved_database_url)
-        schema.upgrade(database)
+def laboratory(kind: str = "sqlite") -> Iterator[Laboratory]:
+    """An installation on a database of this kind that is gone afterwards."""
+    with TemporaryDirectory() as folder, new_database(kind, Path(folder)) as (url, database):
+        settings = Settings(data_dir=Path(folder), database_url=url)
         experiment_id, _ = add_site(database)
         yield Laboratory(settings, database, experiment_id)
-        database.close()
 
 
 def add_site(database: Database) -> tuple[int, int]:

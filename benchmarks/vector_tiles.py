@@ -15,7 +15,8 @@ from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from benchmarks.generated import DATABASES, Generated, generated, sizes
+from benchmarks.databases import DATABASES
+from benchmarks.generated import Generated, generated, sizes
 from benchmarks.timing import print_header, print_row
 from tmlib.objects.tiles.geojson_tiles import segmentation_tile
 from tmlib.objects.tiles.layer_index import LayerIndex, layer_index
