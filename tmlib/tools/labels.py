@@ -101,7 +101,7 @@ def write_table(storage: ExperimentStorage, table: Any) -> Path:
                 # dictionaries of numbers that hardly repeat take time and save nothing
                 use_dictionary=[name for name in names if name not in differing],
                 # from one object to the next one ids grow by little
-                column_encoding={name: "DELTA_BINARY_PACKED" for name in names if name == _ID},
+                column_encoding={_ID: "DELTA_BINARY_PACKED"} if _ID in names else None,
             )
             file.flush()
             os.fsync(file.fileno())

@@ -45,8 +45,8 @@ class Payload(Part):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Names of the features whose values are needed, each once."""
-        raise NotImplementedError
+        """Names of the features whose values are needed, each once; none where a model has them."""
+        return ()
 
 
 class FeaturePayload(Payload):
