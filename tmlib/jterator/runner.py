@@ -119,14 +119,8 @@ def run_pipeline(
     project.check(object_names=stored)
     site = _start(project, images, stored)
     site.previous, site.models_dir = previous, models_dir
-    steps = project.pipeline.active_steps
-    last_uses = {
-        handle.key: n
-        for n, step in enumerate(steps)
-        for handle in project.handles[step.name].input
-        if handle.is_pipe
-    }
-    for n, step in enumerate(steps):
+    last_uses = _last_uses(project)
+    for n, step in enumerate(project.pipeline.active_steps):
         module = _runnable(project.module(step.module), sandbox)
         _run_step(step, module, project.handles[step.name], site, save_figure)
         for key in [key for key in site.images if last_uses.get(key, -1) <= n]:
@@ -141,6 +135,16 @@ def run_pipeline(
             largest_label=_largest_label(site, output.name),
         )
         for output in project.pipeline.output.objects
+    }
+
+
+def _last_uses(project: Project) -> dict[str | None, int]:
+    """Which step is the last one that takes an image, by its name in the pipeline."""
+    return {
+        handle.key: n
+        for n, step in enumerate(project.pipeline.active_steps)
+        for handle in project.handles[step.name].input
+        if handle.is_pipe
     }
 
 
