@@ -40,7 +40,7 @@ export class SchemaForm {
     const made = element('div', { class: 'tool-fields' });
     for (const [name, property] of Object.entries(schema.properties ?? {})) {
       if (left.includes(name)) continue;
-      const field = this.property(name, property);
+      const field = this.property(name, property, schema.required?.includes(name) ?? false);
       parts.set(name, field);
       made.append(field.element);
     }
@@ -53,14 +53,14 @@ export class SchemaForm {
     };
   }
 
-  private property(name: string, given: Schema): Field {
+  private property(name: string, given: Schema, isRequired: boolean): Field {
     const schema = this.withoutNull(resolved(given, this.root));
     const id = `tool-field-${++fields}`;
     if (schema.oneOf !== undefined && schema.discriminator !== undefined) {
       return this.choice(schema, schema.discriminator.propertyName, id);
     }
     const widget = this.widgetOf(schema);
-    const field = widget?.(schema, id) ?? plainField(schema, id);
+    const field = widget?.(schema, id) ?? plainField(schema, id, isRequired);
     field.element.dataset.testid = `tool-${name}`;
     // A widget explains itself.
     const hint = widget === undefined ? (schema.description ?? '') : '';
@@ -120,14 +120,14 @@ export class SchemaForm {
   }
 }
 
-function plainField(schema: Schema, id: string): Field {
+function plainField(schema: Schema, id: string, isRequired: boolean): Field {
   if (schema.enum !== undefined) return selectField(schema.enum, schema.default, id);
   switch (schema.type) {
     case 'boolean':
       return checkboxField(schema, id);
     case 'integer':
     case 'number':
-      return numberField(schema, id);
+      return numberField(schema, id, isRequired);
     case 'array':
       return schema.items?.enum === undefined
         ? listField(id)
@@ -166,8 +166,10 @@ function checkboxField(schema: Schema, id: string): Field {
   return { element: made, value: () => made.checked };
 }
 
-function numberField(schema: Schema, id: string): Field {
+/** The browser says itself when a number is missing or out of range. */
+function numberField(schema: Schema, id: string, isRequired: boolean): Field {
   const made = element('input', { id, type: 'number', value: textOf(schema.default) });
+  made.required = isRequired;
   made.step = schema.type === 'integer' ? '1' : 'any';
   const lowest = schema.minimum ?? schema.exclusiveMinimum;
   if (lowest !== undefined) made.min = String(lowest);
