@@ -52,6 +52,11 @@ def _problem(detail: ErrorDetails) -> str:
             return f"is too long: at most {context['max_length']} characters are allowed"
         case "string_pattern_mismatch":
             return f"{given}, but must not contain control characters"
+        case "too_short":
+            n_given, least = context["actual_length"], context["min_length"]
+            return f"cannot be used: {n_given} were given, but at least {least} must be"
+        case "too_long":
+            return f"cannot be used: at most {context['max_length']} may be given"
         case "value_error":
             return f"cannot be used: {context['error']}"
         case _:

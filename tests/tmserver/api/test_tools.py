@@ -277,6 +277,8 @@ def test_results_are_deleted_with_their_objects(
         ({"payload": [1]}, '"payload"'),
         ({"payload": {"chosen_object_type": "Dells"}}, 'did you mean "Cells"?'),
         ({"payload": {"selected_features": ["siz"]}}, 'did you mean "size"?'),
+        ({"payload": {"selected_features": []}}, "0 were given, but at least 1 must be"),
+        ({"payload": {"selected_features": ["size"] * 10_001}}, "at most 10000 may be given"),
         ({"payload": {"chosen_object_type": "Nuclei"}}, "there are none yet"),
         ({"payload": {"options": {"method": "kmeans", "k": 7}}}, "7 clusters"),
         ({"payload": {"options": {"method": "kmeans", "k": 0}}}, "\"options.kmeans.k\" is '0'"),
