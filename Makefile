@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/installed
+PATIENTLY := $(BIN)/python scripts/patiently.py
 VIEWER := tmserver/viewer
 VIEWER_SOURCES := $(shell find $(VIEWER) -type f \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test/*')
@@ -10,13 +10,16 @@ VIEWER_SOURCES := $(shell find $(VIEWER) -type f \
 # Optional parts of the product, as setup.py names them: make setup EXTRAS=development,vendor-formats
 EXTRAS ?= development
 
+# one for each choice of them, so that another choice installs what is new
+INSTALLED := $(VENV)/installed-$(EXTRAS)
+
 # The first Python that is new enough; PYTHON=... overrules the choice.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup viewer demo serve test torture lint bench clean
+.PHONY: help setup viewer demo serve test torture fresh lint bench clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,13 +35,16 @@ serve: setup ## start the server, its workers and its queue: make serve ARGS="--
 	@$(BIN)/tm serve $(ARGS)
 
 test: setup ## run all tests on both databases: make test ARGS="tests/tmclient -k retry"
-	@$(BIN)/python scripts/system_packages.py postgresql chromium slurm shell
+	@$(BIN)/python scripts/system_packages.py postgresql redis chromium slurm shell
 	$(BIN)/python scripts/npm.py test
 	$(BIN)/python -m pytest $(ARGS)
 
 torture: setup ## break things during workflows, and compare: make torture ARGS="--runs 100 --seed 1"
-	@$(BIN)/python scripts/system_packages.py postgresql
+	@$(BIN)/python scripts/system_packages.py postgresql redis
 	@$(BIN)/python -W ignore -m tests.acceptance.torture $(ARGS)
+
+fresh: ## run demo and tests on a new, empty Debian: make fresh ARGS="trixie --user newcomer --only demo"
+	@python3 scripts/fresh_machine.py $(ARGS)
 
 lint: setup ## check style and types, of Python and of the viewer
 	$(BIN)/ruff check
@@ -57,16 +63,15 @@ $(BIN)/python:
 	@sh scripts/create_venv.sh "$(PYTHON)" $(VENV)
 
 $(INSTALLED): $(BIN)/python setup.py pyproject.toml
-	@echo "Installing tmserver and what it needs into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@$(PATIENTLY) "Installing tmserver and what it needs into $(VENV), some minutes the first time" \
+		$(BIN)/python -m pip install --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
 $(VIEWER)/node_modules/.package-lock.json: $(VIEWER)/package-lock.json | $(INSTALLED)
-	@echo "Installing what the viewer needs ..."
-	@$(BIN)/python scripts/npm.py ci --silent --no-audit --no-fund
+	@$(PATIENTLY) "Installing what the viewer needs" \
+		$(BIN)/python scripts/npm.py ci --no-audit --no-fund
 	@touch $@
 
 $(VIEWER)/dist/index.html: $(VIEWER)/node_modules/.package-lock.json $(VIEWER_SOURCES)
-	@echo "Building the viewer ..."
-	@$(BIN)/python scripts/npm.py run build --silent
+	@$(PATIENTLY) "Building the viewer" $(BIN)/python scripts/npm.py run build
 	@touch $@

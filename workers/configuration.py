@@ -1,10 +1,13 @@
 """How Celery is set up, for those who send job ids and those who take them."""
 
+from pathlib import Path
+from typing import Any
+
 from celery import Celery
 
-from tmlib.errors import BadInput
 from tmlib.settings import Settings
 from tmlib.workflow.queue import JOB_QUEUE
+from workers import file_transport
 
 RUN_JOB = "workers.run_job"
 
@@ -23,24 +26,19 @@ def configure(app: Celery, settings: Settings) -> Celery:
 
     Messages are acknowledged late and taken one by one, so that a worker that dies takes no
     waiting job with it. Redis delivers a message again that is not acknowledged within a day;
-    that does no harm, since the ledger gives each job away only once.
+    that does no harm, since the ledger gives each job away only once. Without a Redis messages are
+    files in the data folder.
     """
-    if settings.broker_url is None:
-        raise BadInput(
-            "TM_BROKER_URL is not set: set it to the URL of your Redis, or use `tm serve`, which "
-            "brings its own."
-        )
+    url = settings.broker_url
     app.conf.update(
-        broker_url=settings.broker_url,
+        **(_files(settings.queue_dir) if url is None else _redis(url)),
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"visibility_timeout": _DAY, **_SHORT_RETRIES},
         task_default_queue=JOB_QUEUE,
         task_serializer="json",
         accept_content=["json"],
         task_acks_late=True,
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
-        worker_disable_prefetch=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_max_memory_per_child=2_000_000,
         worker_proc_alive_timeout=_ALIVE_SECONDS,
@@ -50,3 +48,18 @@ def configure(app: Celery, settings: Settings) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+def _redis(url: str) -> dict[str, Any]:
+    return {
+        "broker_url": url,
+        "broker_transport_options": {"visibility_timeout": _DAY, **_SHORT_RETRIES},
+        "worker_disable_prefetch": True,
+    }
+
+
+def _files(folder: Path) -> dict[str, Any]:
+    return {
+        "broker_url": f"{file_transport.SCHEME}://",
+        "broker_transport_options": {"folder": str(folder)},
+    }

@@ -1,4 +1,4 @@
-"""The queue that job ids travel on: Celery on Redis."""
+"""The queue that job ids travel on: Celery on Redis, or on files of the data folder."""
 
 import logging
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ class CeleryQueue:
     Parameters
     ----------
     settings
-        Name the Redis to use.
+        Name the Redis to use, if there is one.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._app = configure(Celery("tmserver-queue", set_as_current=False), settings)
 
     def enqueue(self, job_ids: Sequence[int], *, interactive: bool = False) -> None:
-        """Send job ids. If Redis is away they are not lost: the workers look for such jobs."""
+        """Send job ids. If that fails they are not lost: the workers look for such jobs."""
         if not job_ids:
             return
         try:
@@ -46,7 +46,9 @@ class CeleryQueue:
     def depth(self, *, interactive: bool = False) -> int:
         """How many job ids wait on a queue to be taken."""
         with self._app.connection_for_read() as connection:
-            return cast(int, connection.default_channel.client.llen(_name(interactive)))
+            return cast(
+                int, connection.default_channel.queue_declare(_name(interactive)).message_count
+            )
 
 
 def _name(interactive: bool) -> str:

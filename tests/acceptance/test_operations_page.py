@@ -158,7 +158,7 @@ def test_the_installation_is_watched_by_administrators_alone(
     with browser_page() as page:
         log_in(page, installation.url, USER, PASSWORD)
         item(page, "operations-link").click()
-        expect(item(page, "queue-jobs")).to_contain_text("in Redis")
+        expect(item(page, "queue-jobs")).to_contain_text("on the queue")
         client.submit_workflow(describe(PATTERN, 1, 2))
         workflow = item(page, "operations").locator("a.step", has_text=client.experiment_name)
         expect(workflow).to_contain_text("jterator")

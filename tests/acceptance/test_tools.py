@@ -68,9 +68,8 @@ def test_tools_find_what_scikit_learn_finds(finished: Finished, nuclei: DataFram
 
 
 def test_tools_do_not_wait_for_workflows(installation: Installation, finished: Finished) -> None:
-    with busy(installation, "--queues jobs") as pool:
-        broker_url = pool[0].environ()["TM_BROKER_URL"]
-        queue = CeleryQueue(Settings(data_dir=installation.data_dir, broker_url=broker_url))
+    with busy(installation, "--queues jobs"):
+        queue = CeleryQueue(Settings(data_dir=installation.data_dir))
         # ids that no job has: workers that get to them have nothing to do
         queue.enqueue(range(10**9, 10**9 + N_WAITING))
         result = ask(finished.client, "Heatmap", selected_feature=FEATURES[1])

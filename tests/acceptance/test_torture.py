@@ -10,7 +10,8 @@ from tests.acceptance.torture.faults import FAULTS, Fault
 from tests.acceptance.torture.runs import Laboratory, plan
 from tests.acceptance.torture.story import make_plate
 from tests.acceptance.torture.victim import running_victim
-from tests.services import postgresql
+from tests.services.postgresql import PostgresqlMissing
+from tests.services.redis import RedisMissing
 
 PROFILES = ("embedded", "cluster")
 
@@ -54,7 +55,7 @@ def test_nobody_can_tell_that_anything_was_disturbed(
 ) -> None:
     try:
         laboratory = laboratories(profile)
-    except postgresql.PostgresqlMissing as error:
+    except (PostgresqlMissing, RedisMissing) as error:
         pytest.skip(str(error))
     faults = [fault for fault in faults if fault.can_strike(laboratory.victim)]
     if not faults:

@@ -1,7 +1,6 @@
 """Job ids on a real Redis, and what happens when it or its messages are gone."""
 
 import logging
-import stat
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,10 +13,10 @@ from sqlalchemy import update
 from tests.services.redis import running_redis
 from tmlib.db import Database
 from tmlib.db.base import now
-from tmlib.errors import BadInput
 from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
 from tmlib.workflow import interactive, queue, service
+from tmlib.workflow.file_queue import FileQueue
 from tmlib.workflow.models import Job
 from workers.queue import CeleryQueue
 from workers.recovery import Recovery
@@ -29,47 +28,44 @@ def redis_process(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]
         yield running
 
 
-@pytest.fixture
-def connected(settings: Settings, redis_process: tuple[str, subprocess.Popen[bytes]]) -> Settings:
-    return settings.model_copy(update={"broker_url": redis_process[0]})
+@pytest.fixture(params=["redis", "files"])
+def connected(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """Settings of an installation whose ids of jobs are carried by either."""
+    if request.param == "files":
+        return settings
+    url, _ = request.getfixturevalue("redis_process")
+    return settings.model_copy(update={"broker_url": url})
 
 
-@pytest.fixture
-def broker_url(tmp_path: Path) -> Iterator[str]:
-    with running_redis(tmp_path / "redis") as (url, _):
-        yield url
+def lose(connected: Settings, *queues: str) -> None:
+    """Take all messages off queues."""
+    if connected.broker_url is None:
+        for name in queues:
+            assert FileQueue(connected.queue_dir / name).purge()
+        return
+    with redis.Redis.from_url(connected.broker_url) as client:
+        assert client.delete(*queues)
 
 
-def test_the_settings_name_the_queue(broker_url: str, tmp_path: Path) -> None:
-    found = queue.connect(Settings(data_dir=tmp_path, broker_url=broker_url))
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_settings_name_the_queue(connected: Settings) -> None:
+    found = queue.connect(connected)
+    assert found.depth() == 0
     found.enqueue([1, 2, 3])
     found.enqueue([4], interactive=True)
     assert found.depth() == 3
     assert found.depth(interactive=True) == 1
 
 
-def test_a_missing_broker_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="TM_BROKER_URL"):
-        CeleryQueue(Settings(data_dir=tmp_path))
-
-
-def test_the_private_redis_asks_for_its_password(broker_url: str, tmp_path: Path) -> None:
-    port = broker_url.rpartition(":")[2].partition("/")[0]
-    with redis.Redis(port=int(port)) as client, pytest.raises(redis.AuthenticationError):
-        client.ping()
-    mode = stat.S_IMODE((tmp_path / "redis" / "redis.conf").stat().st_mode)
-    assert mode == 0o600
-
-
 def test_a_queue_that_is_away_loses_no_submission(
     database: Database,
     experiment: Experiment,
-    connected: Settings,
+    settings: Settings,
     redis_process: tuple[str, subprocess.Popen[bytes]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    _, process = redis_process
-    celery_queue = CeleryQueue(connected)
+    url, process = redis_process
+    celery_queue = CeleryQueue(settings.model_copy(update={"broker_url": url}))
     process.kill()
     process.wait()
     with caplog.at_level(logging.ERROR):
@@ -82,13 +78,31 @@ def test_a_queue_that_is_away_loses_no_submission(
     assert status["state"] == "SUBMITTED"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_data_folder_without_room_loses_no_submission(
+    database: Database,
+    experiment: Experiment,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.queue_dir.mkdir(parents=True)
+    # stands for all that can be wrong with a folder, also for root
+    (settings.queue_dir / queue.JOB_QUEUE).write_text("no folder")
+    with caplog.at_level(logging.ERROR):
+        service.submit(database, CeleryQueue(settings), experiment.id, experiment.user_id)
+    assert "will be found" in caplog.text
+    with database.session() as session:
+        status = service.status(session, experiment.id)
+    assert status is not None
+    assert status["state"] == "SUBMITTED"
+
+
 def test_a_lost_message_is_sent_again(
     database: Database, experiment: Experiment, connected: Settings
 ) -> None:
     celery_queue = CeleryQueue(connected)
     service.submit(database, celery_queue, experiment.id, experiment.user_id)
-    with redis.Redis.from_url(str(connected.broker_url)) as client:
-        client.flushall()
+    lose(connected, queue.JOB_QUEUE)
     recovery = Recovery(connected)
     assert recovery.search() == []
     with database.transaction() as session:
@@ -126,8 +140,7 @@ def test_a_long_queue_hides_no_lost_interactive_message(
         description={},
         jobs={"letter": {}},
     )
-    with redis.Redis.from_url(str(connected.broker_url)) as client:
-        client.delete("interactive")
+    lose(connected, queue.INTERACTIVE_QUEUE)
     with database.transaction() as session:
         session.execute(update(Job).values(submitted_at=now() - timedelta(hours=1)))
     [job_id] = Recovery(connected).search()

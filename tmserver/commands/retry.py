@@ -24,10 +24,11 @@ def retry(experiment: str, as_json: bool) -> None:
 
     The experiment is named or numbered. The workflow goes on from there; what ended well stays.
     """
-    settings = queues.with_broker(Settings())
-    if settings is None:
+    settings = Settings()
+    if not queues.is_known(settings):
         raise BadInput(
-            "There is no Redis to send jobs to: start `tm serve`, or set TM_BROKER_URL to its URL."
+            "There is no queue to send jobs to: start `tm serve`, or set TM_BROKER_URL to the URL "
+            "of your Redis."
         )
     with open_database() as database:
         with database.session() as session:

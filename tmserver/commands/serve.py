@@ -32,7 +32,7 @@ from tmserver.supervisor import Supervisor
     help="Number of worker processes for tools, which do not wait for workflows.",
 )
 def serve(host: str, port: int, processes: int | None, interactive_processes: int) -> None:
-    """Run web server, workers and, unless TM_BROKER_URL is set, Redis.
+    """Run web server and workers.
 
     What dies is started again. Ctrl-C or SIGTERM stops all of them: running jobs have
     TM_DRAIN_SECONDS to end, a second Ctrl-C does not wait.

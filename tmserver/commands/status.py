@@ -12,10 +12,12 @@ from tmlib.workflow.progress import Progress
 from tmserver.commands.output import duration, print_hosts, print_json, print_table
 from tmserver.commands.user import open_database
 from tmserver.monitoring import snapshot
+from tmserver.monitoring.queues import Carrier
 from tmserver.monitoring.snapshot import Snapshot
 
 _DAY = timedelta(days=1)
 _WATCH_SECONDS = 2.0
+_CARRIERS: dict[Carrier, str] = {"redis": "Redis", "files": "files of the data folder"}
 
 
 @click.command()
@@ -25,7 +27,7 @@ _WATCH_SECONDS = 2.0
 def status(everything: bool, watch: bool, as_json: bool) -> None:
     """Show queues, hosts, and workflows that run or ended within a day.
 
-    Reads the database and Redis; the web server need not run.
+    Reads the database and the queues; the web server need not run.
     """
     with open_database() as database:
         while True:
@@ -44,7 +46,7 @@ def status(everything: bool, watch: bool, as_json: bool) -> None:
 
 def _show(found: Snapshot) -> None:
     print_table(
-        "Queues",
+        f"Queues, carried by {_CARRIERS[found.carrier]}",
         ("QUEUE", "MESSAGES", "WAITING", "RUNNING"),
         [(queue.name, queue.messages, queue.waiting, queue.running) for queue in found.queues],
     )

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, computed from the ledger and Redis whenever they are asked for.
+"""Metrics for Prometheus, computed from the ledger and the queues whenever they are asked for.
 
 So it makes no difference which of several web server processes answers, and nothing is lost when
 one of them starts again. Names and units are described in ``docs/monitoring.md``.
@@ -47,11 +47,12 @@ class _SnapshotCollector(Collector):
 
     def _collect_queues(self) -> Iterable[Metric]:
         queues = self._snapshot.queues
-        answers = all(queue.messages is not None for queue in queues)
-        yield _gauge("redis_up", "Whether Redis answers.", (), [((), answers)])
+        if self._snapshot.carrier == "redis":
+            answers = all(queue.messages is not None for queue in queues)
+            yield _gauge("redis_up", "Whether Redis answers.", (), [((), answers)])
         yield _gauge(
             "queue_messages",
-            "Messages in Redis that no worker has taken.",
+            "Messages that no worker has taken.",
             _QUEUE,
             [([queue.name], queue.messages) for queue in queues if queue.messages is not None],
         )

@@ -55,7 +55,10 @@ class JobEntry(Schema):
 
 
 class QueueEntry(Schema):
-    """A queue: messages in Redis, None if that is away, and jobs that wait for workers or run."""
+    """A queue: messages that no worker has taken, and jobs that wait for workers or run.
+
+    ``messages`` is null if what carries them, Redis, does not answer.
+    """
 
     messages: int | None = Field(examples=[8])
     waiting: int = Field(examples=[96400])

@@ -1,31 +1,32 @@
-"""How many messages wait in Redis, whoever started it."""
+"""How many messages wait to be taken by workers, and what carries them."""
+
+from typing import Literal
 
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from tmlib.settings import Settings
 from tmlib.workflow import queue
-from tmserver.supervisor import redis_server
+
+Carrier = Literal["redis", "files"]
 
 
-def with_broker(settings: Settings) -> Settings | None:
-    """Settings that name the Redis to use, None if nobody has said which.
+def carrier(settings: Settings) -> Carrier:
+    """What carries ids of jobs to the workers: a Redis, or files of the data folder."""
+    return "files" if settings.broker_url is None else "redis"
 
-    A private one is found by the configuration that `tm serve` has left in the data folder.
-    """
-    if settings.broker_url is not None:
-        return settings
-    url = redis_server.configured_url(settings.data_dir / "run")
-    return None if url is None else settings.model_copy(update={"broker_url": url})
+
+def is_known(settings: Settings) -> bool:
+    """Whether jobs can be sent: a Redis is named, or `tm serve` has run on this data folder."""
+    return settings.broker_url is not None or settings.queue_dir.is_dir()
 
 
 def messages(settings: Settings) -> dict[str, int] | None:
-    """Messages on each queue, by its name; None if Redis does not answer."""
-    found = with_broker(settings)
-    if found is None:
+    """Messages on each queue, by its name; None if what carries them does not answer."""
+    if not is_known(settings):
         return None
     try:
-        connected = queue.connect(found)
+        connected = queue.connect(settings)
         return {
             queue.JOB_QUEUE: connected.depth(),
             queue.INTERACTIVE_QUEUE: connected.depth(interactive=True),

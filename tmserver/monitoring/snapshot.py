@@ -10,11 +10,12 @@ from tmlib.workflow import overview, progress
 from tmlib.workflow.overview import HostLoad
 from tmlib.workflow.progress import Progress
 from tmserver.monitoring import queues
+from tmserver.monitoring.queues import Carrier
 
 
 @dataclass(frozen=True)
 class QueueState:
-    """A queue: what the ledger knows of it, and messages in Redis, None if that is away."""
+    """A queue: what the ledger knows of it, and its messages, None if their carrier is away."""
 
     name: str
     messages: int | None
@@ -24,9 +25,10 @@ class QueueState:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Queues, hosts at work and workflows at `time`."""
+    """Queues and what carries them, hosts at work and workflows at `time`."""
 
     time: datetime
+    carrier: Carrier
     queues: list[QueueState]
     hosts: list[HostLoad]
     workflows: list[Progress]
@@ -35,7 +37,7 @@ class Snapshot:
 def take(
     database: Database, settings: Settings, *, ended_after: datetime | None = None
 ) -> Snapshot:
-    """Look at the ledger and at Redis.
+    """Look at the ledger and at what carries ids of jobs.
 
     Parameters
     ----------
@@ -52,6 +54,7 @@ def take(
     messages = queues.messages(settings) or {}
     return Snapshot(
         moment,
+        queues.carrier(settings),
         [
             QueueState(load.name, messages.get(load.name), load.waiting, load.running)
             for load in loads

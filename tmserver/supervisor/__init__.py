@@ -1,4 +1,4 @@
-"""One supervisor for all processes of a single machine: Redis, web server, worker pool."""
+"""One supervisor for all processes of a single machine: web server, worker pools."""
 
 from tmserver.supervisor.supervisor import Supervisor
 

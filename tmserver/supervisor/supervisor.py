@@ -16,8 +16,9 @@ from tmlib import schema
 from tmlib.db import Database, Process
 from tmlib.errors import BadInput, Conflict
 from tmlib.settings import Settings
+from tmlib.workflow import file_queue
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
-from tmserver.supervisor import pools, redis_server, web_server
+from tmserver.supervisor import pools, web_server
 from tmserver.supervisor.child import Child
 from tmserver.supervisor.leash import Leash
 
@@ -30,7 +31,7 @@ _HAND_BACK_SECONDS = 15.0
 
 
 class Supervisor:
-    """The product on one machine: a web server, worker pools, and Redis unless one is given.
+    """The product on one machine: a web server and worker pools.
 
     A context manager: the processes run inside it and are gone after it.
 
@@ -126,22 +127,10 @@ class Supervisor:
         schema.upgrade(database)
         database.close()
         _ = self._settings.signing_key
-        environment = self._environment()
         if self._settings.broker_url is None:
-            port = free_port()
-            file, url = redis_server.write_configuration(self._settings.data_dir / "run", port)
-            environment["TM_BROKER_URL"] = url
-            self._launch(
-                Child(
-                    "redis",
-                    [redis_server.find_executable(), str(file)],
-                    environment,
-                    lambda: redis_server.answers(url),
-                    self._log_dir,
-                    stop_seconds=5,
-                    leash=self._leash,
-                )
-            )
+            self._settings.queue_dir.mkdir(mode=0o700, exist_ok=True)
+            file_queue.remove_drafts(self._settings.queue_dir)
+        environment = self._environment()
         self._launch(self._web_server(environment))
         self._launch(self._worker_pool("worker pool", JOB_QUEUE, self._processes, environment))
         self._launch(
@@ -196,7 +185,7 @@ class Supervisor:
 
     def _stop_children(self) -> None:
         self._stopping.set()
-        for child in self._children[1:]:
+        for child in self._children:
             child.ask_to_stop()
         for child in reversed(self._children):
             child.stop()

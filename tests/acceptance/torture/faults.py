@@ -15,7 +15,6 @@ from tests.acceptance.torture.victim import LEASE_SECONDS, Victim, await_that, f
 from tests.services.installation import is_running
 from tests.services.postgresql import execute
 from tmlib.workflow.models import Job
-from tmlib.workflow.queue import JOB_QUEUE
 from workers.queue import CeleryQueue
 
 UNTIL_THE_END = float("inf")
@@ -131,11 +130,6 @@ def _kill_supervisor(victim: Victim, choice: random.Random) -> Strike | None:
     return Strike(end=start_again)
 
 
-def _kill_embedded_redis(victim: Victim, choice: random.Random) -> Strike | None:
-    redis = victim.oldest("redis-server")
-    return None if redis is None else _kill([redis])
-
-
 def _kill_redis(victim: Victim, choice: random.Random) -> Strike:
     assert victim.redis is not None
     victim.redis.kill()
@@ -237,17 +231,12 @@ def _duplicate_messages(victim: Victim, choice: random.Random) -> Strike | None:
 
 def _drop_messages(victim: Victim, choice: random.Random) -> Strike | None:
     """Take some of the messages that wait off the queue."""
-    with victim.broker() as broker:
-        n_waiting = broker.llen(JOB_QUEUE)
-        dropped = broker.lpop(JOB_QUEUE, max(1, n_waiting // 2))
-    return Strike() if dropped else None
+    return Strike() if victim.drop_messages() else None
 
 
 def _drop_queue(victim: Victim, choice: random.Random) -> Strike | None:
     """Forget all messages, also those that workers have and have not acknowledged."""
-    with victim.broker() as broker:
-        n_dropped = broker.delete(JOB_QUEUE, "unacked", "unacked_index")
-    return Strike() if n_dropped else None
+    return Strike() if victim.drop_queue() else None
 
 
 def _fill_disk(victim: Victim, choice: random.Random) -> Strike | None:
@@ -275,7 +264,6 @@ FAULTS = (
     Fault("web worker killed", _kill_web_worker),
     Fault("web server killed", _kill_web_server),
     Fault("supervisor killed", _kill_supervisor, is_alone=True),
-    Fault("Redis killed", _kill_embedded_redis, profiles=(_EMBEDDED,)),
     Fault("Redis killed, data kept", _kill_redis, profiles=(_CLUSTER,), is_alone=True),
     Fault("Redis killed, data lost", _kill_redis_and_its_data, profiles=(_CLUSTER,), is_alone=True),
     Fault("PostgreSQL killed", _kill_postgresql, profiles=(_CLUSTER,), is_alone=True),

@@ -18,8 +18,10 @@ from tests.services.redis import PrivateRedis
 from tests.services.small_disk import NoSmallDisk, small_disk
 from tmlib.db import Database
 from tmlib.settings import Settings
+from tmlib.workflow.file_queue import FileQueue
 from tmlib.workflow.models import Job, State
-from tmserver.supervisor import redis_server
+from tmlib.workflow.queue import JOB_QUEUE
+from workers.queue import CeleryQueue
 
 LEASE_SECONDS = 2
 WAIT_SECONDS = 120
@@ -48,8 +50,7 @@ class Victim:
     database
         The test's own look into the ledger.
     postgresql, redis
-        Servers of the cluster profile; None in the embedded one, whose Redis belongs to the
-        supervisor.
+        Servers of the cluster profile; None in the embedded one.
     disk
         A small disk that has the data folder, None where there can be none.
     """
@@ -86,22 +87,25 @@ class Victim:
         return Settings(
             data_dir=self.installation.data_dir,
             database_url=self.installation.database_url,
-            broker_url=self.broker_url,
+            broker_url=None if self.redis is None else self.redis.url,
             lease_seconds=LEASE_SECONDS,
         )
 
-    @property
-    def broker_url(self) -> str:
-        """Where its Redis is."""
-        if self.redis is not None:
-            return self.redis.url
-        url = redis_server.configured_url(self.installation.data_dir / "run")
-        assert url is not None
-        return url
+    def drop_messages(self) -> bool:
+        """Take half of the messages that wait off the queue; False if there was none."""
+        n = max(1, CeleryQueue(self.settings).depth() // 2)
+        if self.redis is None:
+            queue = FileQueue(self.settings.queue_dir / JOB_QUEUE)
+            return sum(queue.take() is not None for _ in range(n)) > 0
+        with redis.Redis.from_url(self.redis.url) as broker:
+            return bool(broker.lpop(JOB_QUEUE, n))
 
-    def broker(self) -> "redis.Redis[bytes]":
-        """A connection to its Redis."""
-        return redis.Redis.from_url(self.broker_url)
+    def drop_queue(self) -> bool:
+        """Forget all messages, also those that a Redis takes to be in work."""
+        if self.redis is None:
+            return bool(FileQueue(self.settings.queue_dir / JOB_QUEUE).purge())
+        with redis.Redis.from_url(self.redis.url) as broker:
+            return bool(broker.delete(JOB_QUEUE, "unacked", "unacked_index"))
 
     def oldest(self, *words: str) -> psutil.Process | None:
         """The process that the supervisor itself started with these words, if it is there."""

@@ -63,9 +63,9 @@ def test_queues_hosts_and_workflows_are_told(
 ) -> None:
     assert owner.user_id is not None
     at_work(database, experiment_id, owner.user_id)
-    with running_redis(settings.data_dir / "run"):
+    with running_redis(settings.data_dir / "redis") as (url, _):
         services = app.extensions["tmserver"]
-        services.settings = settings
+        services.settings = settings.model_copy(update={"broker_url": url})
         found = read(administrator.request("GET", "/metrics"))
     assert values(found["tmserver_redis_up"]) == {"": 1}
     assert values(found["tmserver_queue_messages"], "queue") == {"jobs": 0, "interactive": 0}
@@ -88,11 +88,30 @@ def test_queues_hosts_and_workflows_are_told(
     assert 0 < ratio.value < 1
 
 
+@pytest.fixture
+def on_a_cluster(app: Flask) -> None:
+    """Have the ids of jobs carried by a Redis, which is away."""
+    services = app.extensions["tmserver"]
+    update = {"broker_url": "redis://127.0.0.1:1/0", "queue": Settings().queue}
+    services.settings = services.settings.model_copy(update=update)
+
+
+@pytest.mark.usefixtures("on_a_cluster")
 def test_a_redis_that_is_away_is_told(administrator: Person) -> None:
     found = read(administrator.request("GET", "/metrics"))
     assert values(found["tmserver_redis_up"]) == {"": 0}
     assert found["tmserver_queue_messages"].samples == []
     assert "tmserver_build_info" in found
+
+
+def test_without_a_redis_there_is_none_that_could_be_away(
+    app: Flask, administrator: Person, settings: Settings
+) -> None:
+    settings.queue_dir.mkdir(parents=True)
+    app.extensions["tmserver"].settings = settings
+    found = read(administrator.request("GET", "/metrics"))
+    assert "tmserver_redis_up" not in found
+    assert values(found["tmserver_queue_messages"], "queue") == {"jobs": 0, "interactive": 0}
 
 
 def test_the_token_for_monitoring_opens_metrics_and_nothing_else(app: Flask) -> None:
@@ -121,6 +140,7 @@ def test_personal_tokens_of_administrators_open_metrics(
     assert person.request("GET", "/metrics").status_code == status
 
 
+@pytest.mark.usefixtures("on_a_cluster")
 def test_documents_name_what_there_is(
     administrator: Person, owner: Person, database: Database, experiment_id: int
 ) -> None:
@@ -136,6 +156,7 @@ def test_documents_name_what_there_is(
             assert set(sample.labels) == set(re.findall(r"`(\w+)`", labels)), name
 
 
+@pytest.mark.usefixtures("on_a_cluster")
 def test_the_dashboard_asks_for_what_there_is(administrator: Person) -> None:
     known = set(read(administrator.request("GET", "/metrics")))
     content = (ROOT / "docs" / "grafana-dashboard.json").read_text(encoding="utf-8")

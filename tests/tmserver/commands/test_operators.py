@@ -6,7 +6,6 @@ import pty
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +30,10 @@ ERROR = 'The file "a.png" is\ntruncated: send it again.'
 
 
 @pytest.fixture
-def queue(settings: Settings) -> Iterator[CeleryQueue]:
-    """A queue on the private Redis of the data folder, where `tm serve` has it."""
-    with running_redis(settings.data_dir / "run") as (url, _):
-        yield CeleryQueue(settings.model_copy(update={"broker_url": url}))
+def queue(settings: Settings) -> CeleryQueue:
+    """The queue of files in the data folder, as `tm serve` has it."""
+    settings.queue_dir.mkdir(parents=True)
+    return CeleryQueue(settings)
 
 
 @pytest.fixture
@@ -83,7 +82,8 @@ def test_status_shows_queues_hosts_and_workflows(
     result = tm("status")
     assert result.exit_code == 0, result.output
     lines = cells(result.stdout)
-    # the first job's message was taken by nobody here: Redis has that and three more
+    assert "Queues, carried by files of the data folder" in result.stdout
+    # the first job's message was taken by nobody here: the queue has that and three more
     assert ["jobs", "4", "1", "1"] in lines
     assert ["interactive", "0", "0", "0"] in lines
     assert ["node1", "working", "0", "1", "1", "0"] in lines
@@ -119,7 +119,8 @@ def test_status_as_json_has_the_same(tm: Tm, database: Database, job_ids: list[i
     fail(database, job_ids[0])
     take(database, job_ids[1])
     found = read_json(tm, "status")
-    assert found.keys() == {"time", "queues", "hosts", "workflows"}
+    assert found.keys() == {"time", "carrier", "queues", "hosts", "workflows"}
+    assert found["carrier"] == "files"
     assert found["queues"] == [
         {"name": "jobs", "messages": 4, "waiting": 1, "running": 1},
         {"name": "interactive", "messages": 0, "waiting": 0, "running": 0},
@@ -132,7 +133,17 @@ def test_status_as_json_has_the_same(tm: Tm, database: Database, job_ids: list[i
     assert workflow["submitted_at"].endswith("+00:00")
 
 
-def test_status_without_redis_tells_what_the_ledger_knows(
+def test_status_of_a_cluster_is_that_of_its_redis(
+    tm: Tm, database: Database, experiment: Experiment, tmp_path: Path
+) -> None:
+    with running_redis(tmp_path / "redis") as (url, _):
+        CeleryQueue(Settings(broker_url=url)).enqueue([1, 2])
+        result = tm("status", TM_BROKER_URL=url)
+    assert "Queues, carried by Redis" in result.stdout
+    assert ["jobs", "2", "0", "0"] in cells(result.stdout)
+
+
+def test_status_without_a_queue_tells_what_the_ledger_knows(
     tm: Tm, database: Database, job_ids: list[int], settings: Settings
 ) -> None:
     for url in ("redis://127.0.0.1:1/0", None):
@@ -308,6 +319,6 @@ def test_a_terminal_gets_plain_lines_that_fit(
     assert lines[number + 1] == '    screen: The file "a.png" is truncated: send it again.'
 
 
-def test_the_private_redis_of_another_folder_is_not_taken(tm: Tm, tmp_path: Path) -> None:
+def test_the_queue_of_another_folder_is_not_taken(tm: Tm, tmp_path: Path) -> None:
     result = tm("status", "--json", TM_DATA_DIR=str(tmp_path / "elsewhere"))
     assert json.loads(result.stdout)["queues"][0]["messages"] is None

@@ -105,8 +105,12 @@ class Module:
 
 
 def _holds_array(annotation: Any) -> bool:
-    if typing.get_origin(annotation) is np.ndarray or annotation is PreviousObjects:
+    origin = typing.get_origin(annotation) or annotation
+    if origin is np.ndarray or origin is PreviousObjects:
         return True
+    if hasattr(origin, "__value__"):
+        # the name of a type, as NumPy's NDArray is from Python 3.12 on
+        return _holds_array(origin.__value__)
     return any(_holds_array(part) for part in typing.get_args(annotation))
 
 

@@ -42,7 +42,7 @@ class QueueCard implements Part<Queue> {
     const isAway = queue.messages == null;
     this.note.textContent = isAway
       ? 'Redis does not answer: no new jobs reach the workers.'
-      : `${counted(queue.messages ?? 0, 'message')} in Redis`;
+      : `${counted(queue.messages ?? 0, 'message')} on the queue`;
     this.note.classList.toggle('alarm', isAway);
   }
 }
