@@ -135,8 +135,11 @@ class Site(Base):
     """One position of the camera in a well; height and width in pixels.
 
     ``field`` is the number of the site's image in the OME-Zarr plate, counted per well in the
-    order of (y, x). The residues are the rows and columns on each side that not all cycles show
-    once they are aligned. Sites whose cycles could not be aligned are ``omitted`` from analysis.
+    order of (y, x). ``stage_y`` and ``stage_x`` are where the stage put the site's upper left
+    corner, in pixels from that of its well; ``offset_y`` and ``offset_x`` where it lies on the
+    map. Without them the sites of a well form a regular grid. The residues are the rows and
+    columns on each side that not all cycles show once they are aligned. Sites whose cycles could
+    not be aligned are ``omitted`` from analysis.
     """
 
     __tablename__ = "sites"
@@ -150,6 +153,10 @@ class Site(Base):
     field: Mapped[int]
     height: Mapped[int]
     width: Mapped[int]
+    stage_y: Mapped[float | None]
+    stage_x: Mapped[float | None]
+    offset_y: Mapped[int | None]
+    offset_x: Mapped[int | None]
     omitted: Mapped[bool] = mapped_column(default=False)
     top_residue: Mapped[int] = mapped_column(default=0)
     bottom_residue: Mapped[int] = mapped_column(default=0)

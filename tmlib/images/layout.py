@@ -1,14 +1,12 @@
-"""Where things lie: wells on a plate, sites in a well, all of them on the experiment's map.
+"""Where things lie: wells on a plate, sites in the grid of a well.
 
-Everything here is arithmetic on numbers; nothing is read or stored. Coordinates are (y, x), y
-pointing down, in pixels of the map at full resolution.
+Everything here is arithmetic on numbers; nothing is read or stored. Rows and columns count from 0
+at the top left.
 """
 
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -26,12 +24,6 @@ PLATE_FORMATS: dict[int, tuple[int, int]] = {
     1536: (32, 48),
 }
 """Rows and columns of a plate by its number of wells."""
-
-WELL_SPACER = 500
-"""Gap between neighbouring wells in pixels."""
-
-PLATE_SPACER = 1000
-"""Gap between neighbouring plates in pixels."""
 
 StitchLayout = Literal["horizontal", "zigzag_horizontal", "vertical", "zigzag_vertical"]
 """In which order the sites of a well were imaged, always starting at the top left."""
@@ -211,176 +203,3 @@ def _group(coordinates: NDArray[np.float64], tolerance: float) -> NDArray[np.int
     numbers = np.empty(len(coordinates), np.intp)
     numbers[order] = np.cumsum(np.diff(coordinates[order], prepend=coordinates.min()) > tolerance)
     return numbers
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle on the map, in pixels."""
-
-    y: int
-    x: int
-    height: int
-    width: int
-
-
-@dataclass(frozen=True)
-class WellLayout:
-    """A well that was imaged.
-
-    Attributes
-    ----------
-    name
-        For example "B03".
-    sites
-        (row, column) of each of its sites.
-    """
-
-    name: str
-    sites: tuple[tuple[int, int], ...]
-
-    @property
-    def dimensions(self) -> tuple[int, int]:
-        """Rows and columns of sites."""
-        return max(y for y, _ in self.sites) + 1, max(x for _, x in self.sites) + 1
-
-
-@dataclass(frozen=True)
-class PlateLayout:
-    """A plate: the wells that were imaged, each with at least one site."""
-
-    wells: tuple[WellLayout, ...]
-
-    @cached_property
-    def rows(self) -> list[int]:
-        """Rows of the plate with at least one imaged well."""
-        return sorted({well_position(well.name)[0] for well in self.wells})
-
-    @cached_property
-    def columns(self) -> list[int]:
-        """Columns of the plate with at least one imaged well."""
-        return sorted({well_position(well.name)[1] for well in self.wells})
-
-    @cached_property
-    def well_dimensions(self) -> dict[str, tuple[int, int]]:
-        """Rows and columns of sites by name of the well."""
-        return {well.name: well.dimensions for well in self.wells}
-
-
-@dataclass(frozen=True)
-class MapLayout:
-    """The map of an experiment: all plates, each with only its non-empty rows and columns.
-
-    Attributes
-    ----------
-    plates
-        In the order in which they fill the grid of plates, column by column.
-    site_height, site_width
-        Size of every site in pixels.
-    vertical_displacement, horizontal_displacement
-        Gap between neighbouring sites in pixels; negative if they overlap.
-
-    Raises
-    ------
-    LayoutError
-        If the sites would lie on each other.
-    """
-
-    plates: tuple[PlateLayout, ...]
-    site_height: int
-    site_width: int
-    vertical_displacement: int = 0
-    horizontal_displacement: int = 0
-
-    def __post_init__(self) -> None:
-        if self._pitch[0] < 1 or self._pitch[1] < 1:
-            raise LayoutError(
-                f"Sites of {self.site_height} x {self.site_width} pixels cannot be displaced by "
-                f"{self.vertical_displacement} and {self.horizontal_displacement}: "
-                "they may overlap by less than their size."
-            )
-
-    @property
-    def _pitch(self) -> tuple[int, int]:
-        """Distance of the corners of neighbouring sites."""
-        return (
-            self.site_height + self.vertical_displacement,
-            self.site_width + self.horizontal_displacement,
-        )
-
-    def _block(self, rows: int, columns: int) -> tuple[int, int]:
-        """Size of a block of sites."""
-        return (
-            _span(rows, self.site_height, self.vertical_displacement),
-            _span(columns, self.site_width, self.horizontal_displacement),
-        )
-
-    @cached_property
-    def _well_size(self) -> tuple[int, int]:
-        """Size of the largest well."""
-        dimensions = [d for plate in self.plates for d in plate.well_dimensions.values()]
-        return self._block(
-            max((rows for rows, _ in dimensions), default=0),
-            max((columns for _, columns in dimensions), default=0),
-        )
-
-    @cached_property
-    def _plate_size(self) -> tuple[int, int]:
-        """Size of the largest plate."""
-        height, width = self._well_size
-        return (
-            max((_span(len(plate.rows), height, WELL_SPACER) for plate in self.plates), default=0),
-            max(
-                (_span(len(plate.columns), width, WELL_SPACER) for plate in self.plates), default=0
-            ),
-        )
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the map."""
-        if not self.plates:
-            return 0, 0
-        rows, columns = guess_stitch_dimensions(len(self.plates))
-        height, width = self._plate_size
-        return _span(rows, height, PLATE_SPACER), _span(columns, width, PLATE_SPACER)
-
-    def plate(self, index: int) -> Box:
-        """Where the plate with this index lies."""
-        rows, _ = guess_stitch_dimensions(len(self.plates))
-        height, width = self._plate_size
-        x, y = divmod(index, rows)
-        own_height = _span(len(self.plates[index].rows), self._well_size[0], WELL_SPACER)
-        own_width = _span(len(self.plates[index].columns), self._well_size[1], WELL_SPACER)
-        return Box(y * (height + PLATE_SPACER), x * (width + PLATE_SPACER), own_height, own_width)
-
-    def well(self, plate: int, name: str) -> Box:
-        """Where a well lies."""
-        layout = self.plates[plate]
-        origin = self.plate(plate)
-        height, width = self._well_size
-        row, column = well_position(name)
-        dimensions = layout.well_dimensions[name]
-        return Box(
-            origin.y + layout.rows.index(row) * (height + WELL_SPACER),
-            origin.x + layout.columns.index(column) * (width + WELL_SPACER),
-            *self._block(*dimensions),
-        )
-
-    def site(self, plate: int, well: str, y: int, x: int) -> Box:
-        """Where the site in row `y` and column `x` of a well lies."""
-        origin = self.well(plate, well)
-        return Box(
-            origin.y + y * self._pitch[0],
-            origin.x + x * self._pitch[1],
-            self.site_height,
-            self.site_width,
-        )
-
-
-def map_size(plates: Sequence[PlateLayout], site_height: int, site_width: int) -> tuple[int, int]:
-    """Height and width of the map in pixels."""
-    return MapLayout(tuple(plates), site_height, site_width).size
-
-
-def _span(n: int, size: int, spacer: int) -> int:
-    """Length of `n` things in a row with gaps between them."""
-    return n * size + max(n - 1, 0) * spacer

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from tmlib.images.layout import Box
+from tmlib.images.map_layout import Box
 from tmlib.images.mosaics import SHARD_SIZE, Region, level_shapes, regions_by_cell, shard_path
 from tmlib.storage import Stamp, file_stamp
 

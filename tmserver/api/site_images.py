@@ -15,7 +15,7 @@ from tmlib.errors import NotFound
 from tmlib.experiments import channels
 from tmlib.experiments.models import ChannelImageFile, Cycle, Site
 from tmlib.images.alignment import Residues
-from tmlib.images.layout import Box
+from tmlib.images.map_layout import Box
 from tmlib.images.reading import GrayImage
 from tmlib.images.tiff_files import write_tiff
 from tmlib.workflow.steps.plate_map import PlacedSite

@@ -4,18 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tmlib.images.layout import (
-    Box,
     LayoutError,
-    MapLayout,
-    PlateLayout,
-    WellLayout,
     grid_from_stage_positions,
     guess_stitch_dimensions,
-    map_size,
     site_grid,
     well_name,
     well_position,
 )
+from tmlib.images.map_layout import Box, MapLayout, PlateLayout, WellLayout, map_size
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tmlib.images import mosaics
-from tmlib.images.layout import Box
+from tmlib.images.map_layout import Box
 from tmlib.images.mosaic_regions import (
     Digests,
     KnownRegions,

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,7 @@ def record(
     session: Session,
     acquisition: Acquisition,
     planes: Sequence[Plane],
+    places: Mapping[tuple[str, tuple[int, int]], tuple[float, float]],
     pixel_size: float | None = None,
 ) -> None:
     """Enter the planes of an acquisition, and the wells, sites and channels that they need.
@@ -60,6 +61,9 @@ def record(
         Whose planes they are.
     planes
         All of them.
+    places
+        Where the stage put the sites (y, x), in pixels from the corner of the well, by name of the
+        well and cell of the site; others lie in a regular grid.
     pixel_size
         Width and height of a pixel in micrometres, if known.
 
@@ -73,7 +77,7 @@ def record(
         _enter_pixel_size(session, acquisition, pixel_size)
     channels = _channels(session, experiment_id, planes)
     wells = _wells(session, acquisition, planes)
-    sites = _sites(session, experiment_id, wells, planes)
+    sites = _sites(session, experiment_id, wells, planes, places)
     session.execute(
         ChannelImageFile.__table__.insert(),  # type: ignore[attr-defined] # a Table has it
         [
@@ -124,8 +128,8 @@ def join_acquisitions(session: Session, experiment_id: int) -> None:
 def recorded(session: Session, experiment_id: int) -> str:
     """A digest of all that was recorded: it changes with whatever is changed afterwards.
 
-    Names of channels are left out, since users may give them others, and so is what step align
-    enters into sites.
+    Names of channels are left out, since users may give them others, and so is what later steps
+    enter into sites.
     """
     queries = (
         select(Experiment.pixel_size).where(Experiment.id == experiment_id),
@@ -133,6 +137,7 @@ def recorded(session: Session, experiment_id: int) -> str:
         _columns(Channel, experiment_id, "id", "wavelength", "bit_depth", "index"),
         _columns(Well, experiment_id, "id", "plate_id", "name"),
         _columns(Site, experiment_id, "id", "well_id", "y", "x", "field", "height", "width"),
+        _columns(Site, experiment_id, "stage_y", "stage_x"),
         _columns(
             ChannelImageFile,
             experiment_id,
@@ -225,31 +230,33 @@ def _wells(session: Session, acquisition: Acquisition, planes: Sequence[Plane]) 
 
 
 def _sites(
-    session: Session, experiment_id: int, wells: dict[str, int], planes: Sequence[Plane]
+    session: Session,
+    experiment_id: int,
+    wells: dict[str, int],
+    planes: Sequence[Plane],
+    places: Mapping[tuple[str, tuple[int, int]], tuple[float, float]],
 ) -> dict[tuple[int, int, int], int]:
-    sizes = {
-        (wells[plane.well], *plane.cell): (plane.properties.height, plane.properties.width)
-        for plane in planes
-    }
+    found = {(plane.well, plane.cell): plane.properties for plane in planes}
     rows = [
         {
             "experiment_id": experiment_id,
-            "well_id": well_id,
-            "y": y,
-            "x": x,
+            "well_id": wells[well],
+            "y": cell[0],
+            "x": cell[1],
             "field": 0,
-            "height": height,
-            "width": width,
+            "height": properties.height,
+            "width": properties.width,
+            **placed(places.get((well, cell))),
         }
-        for (well_id, y, x), (height, width) in sizes.items()
+        for (well, cell), properties in found.items()
     ]
     _insert_missing(session, Site, rows, ["well_id", "y", "x"])
-    found = session.execute(
+    recorded = session.execute(
         select(Site.well_id, Site.y, Site.x, Site.id, Site.height, Site.width)
         .join(Well, Well.id == Site.well_id)
         .where(Site.experiment_id == experiment_id, Well.id.in_(wells.values()))
     ).all()
-    size = found[0].height, found[0].width
+    size = recorded[0].height, recorded[0].width
     for plane in planes:
         own = plane.properties.height, plane.properties.width
         if own != size:
@@ -257,7 +264,15 @@ def _sites(
                 f'"{plane.sources[0].file_name}" has {own[0]} x {own[1]} pixels, other images have '
                 f"{size[0]} x {size[1]}: all images of an experiment must be of one size."
             )
-    return {(row.well_id, row.y, row.x): row.id for row in found}
+    return {(row.well_id, row.y, row.x): row.id for row in recorded}
+
+
+def placed(place: tuple[float, float] | None) -> dict[str, float | int | None]:
+    """The columns of a site that the stage put at this place."""
+    if place is None:
+        return dict.fromkeys(("stage_y", "stage_x", "offset_y", "offset_x"))
+    y, x = place
+    return {"stage_y": y, "stage_x": x, "offset_y": round(y), "offset_x": round(x)}
 
 
 def _n_tpoints(session: Session, acquisition_id: int) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from tmlib.errors import Conflict, NotFound
 from tmlib.experiments.models import Channel, ChannelLayer, Experiment
 from tmlib.images import mosaics
-from tmlib.images.layout import Box
+from tmlib.images.map_layout import Box
 from tmlib.images.mosaic_regions import (
     Cell,
     KnownRegions,

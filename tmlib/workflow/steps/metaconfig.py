@@ -27,9 +27,11 @@ from tmlib.workflow.arguments import Argument
 from tmlib.workflow.steps import configuration
 from tmlib.workflow.steps.base import Batch, Inputs, JobContext, Step, Work, digest, logger
 from tmlib.workflow.steps.configuration import Plane
-from tmlib.workflow.steps.site_cells import Stage, UserLayout, locate_sites
+from tmlib.workflow.steps.site_cells import Cell, Stage, UserLayout, Wells, locate_sites
+from tmlib.workflow.steps.site_places import Camera, Place, place_sites
 
 STITCH_LAYOUTS: tuple[str, ...] = get_args(StitchLayout)
+STAGE_POSITIONS = ("auto", "ignore")
 
 
 class Metaconfig(Step):
@@ -38,7 +40,7 @@ class Metaconfig(Step):
     name = "metaconfig"
     fullname = "Metadata configuration"
     help = "Assigns every image file to a well, site, channel, time point and focal plane."
-    version = 1
+    version = 2
     has_collect = True
     is_indivisible = True
     arguments: ClassVar[tuple[Argument, ...]] = (
@@ -64,6 +66,13 @@ class Metaconfig(Step):
             str,
             "Where on the images x of the stage grows, if not to the right.",
             choices=("left", "right"),
+        ),
+        Argument(
+            "stage_positions",
+            str,
+            "Whether sites overlap and have gaps as the stage says, or lie side by side.",
+            "auto",
+            choices=STAGE_POSITIONS,
         ),
     )
 
@@ -132,7 +141,9 @@ class Metaconfig(Step):
             _number(context, "n_vertical"),
         )
         directions = _stage_directions(context, microscope)
-        cells = locate_sites([one.stages(directions) for one in found], layout)
+        wells = [one.stages(directions) for one in found]
+        cells = locate_sites(wells, layout)
+        places = _places(context, found, wells, cells)
         mip = bool(context.arguments["mip"])
         for acquisition, one, own_cells in zip(acquisitions, found, cells, strict=True):
             planes = _join(one.planes, one.properties, own_cells, mip=mip)
@@ -142,6 +153,7 @@ class Metaconfig(Step):
                     configuration.record,
                     acquisition=acquisition,
                     planes=planes,
+                    places=places,
                     pixel_size=one.pixel_size,
                 )
             )
@@ -235,6 +247,20 @@ def _forget(session: Session, experiment_id: int) -> None:
     session.execute(
         update(Experiment).where(Experiment.id == experiment_id).values(pixel_size=None)
     )
+
+
+def _places(
+    context: JobContext,
+    found: Sequence[_Found],
+    wells: Sequence[Wells],
+    cells: Sequence[Mapping[tuple[str, int], Cell]],
+) -> dict[tuple[str, Cell], Place]:
+    """Where the stage put the sites, by well and cell; nothing if they lie side by side."""
+    shapes = [(one.height, one.width) for each in found for one in each.properties.values()]
+    if context.arguments["stage_positions"] == "ignore" or not shapes:
+        return {}
+    sizes = [each.pixel_size for each in found if each.pixel_size is not None]
+    return place_sites(wells, cells, Camera(*shapes[0], sizes[0] if sizes else None))
 
 
 def _stage_directions(context: JobContext, microscope: Microscope) -> tuple[int, int]:

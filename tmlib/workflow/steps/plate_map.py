@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, selectinload
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Experiment, Plate, Well
 from tmlib.images.alignment import Residues
-from tmlib.images.layout import Box, MapLayout, PlateLayout, WellLayout
+from tmlib.images.map_layout import Box, MapLayout, PlateLayout, WellLayout
 from tmlib.objects.models import Mapobject, MapobjectType
 from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 
@@ -86,6 +86,7 @@ def read_plate_map(
         Whose map.
     displacement
         Gaps (y, x) between neighbouring sites in pixels; those of the experiment's map if None.
+        Without any, sites lie where the stage put them, if that is known.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def read_plate_map(
             experiment.horizontal_site_displacement,
         )
     layout = MapLayout(
-        tuple(_plate_layout(plate) for plate in plates),
+        tuple(_plate_layout(plate, by_stage=not any(displacement)) for plate in plates),
         sites[0].height,
         sites[0].width,
         *displacement,
@@ -139,13 +140,27 @@ def read_plate_map(
     )
 
 
-def _plate_layout(plate: Plate) -> PlateLayout:
+def _plate_layout(plate: Plate, *, by_stage: bool) -> PlateLayout:
     return PlateLayout(
         tuple(
-            WellLayout(well.name, tuple((site.y, site.x) for site in well.sites))
+            WellLayout(
+                well.name,
+                tuple((site.y, site.x) for site in well.sites),
+                _offsets(well) if by_stage else None,
+            )
             for well in plate.wells
         )
     )
+
+
+def _offsets(well: Well) -> tuple[tuple[int, int], ...] | None:
+    """Where the sites of a well lie, if all that is known."""
+    offsets = [
+        (site.offset_y, site.offset_x)
+        for site in well.sites
+        if site.offset_y is not None and site.offset_x is not None
+    ]
+    return tuple(offsets) if len(offsets) == len(well.sites) else None
 
 
 def draw_layout(session: Session, experiment_id: int, plate_map: PlateMap) -> None:
