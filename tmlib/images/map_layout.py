@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+from scipy.spatial import cKDTree
+
 from tmlib.images.layout import LayoutError, guess_stitch_dimensions, well_position
 
 WELL_SPACER = 500
@@ -198,6 +201,21 @@ class MapLayout:
             self.site_height,
             self.site_width,
         )
+
+
+def overlapping(boxes: Sequence[Box]) -> list[tuple[int, int]]:
+    """Which rectangles share pixels: pairs of their numbers, the smaller first, in order."""
+    if len(boxes) < 2:
+        return []
+    corners = np.array([(box.y, box.x) for box in boxes])
+    sizes = np.array([(box.height, box.width) for box in boxes])
+    tree = cKDTree(corners / sizes.max(axis=0))
+    pairs = tree.query_pairs(1, p=np.inf, output_type="ndarray")
+    one, other = corners[pairs[:, 0]], corners[pairs[:, 1]]
+    shared = np.minimum(one + sizes[pairs[:, 0]], other + sizes[pairs[:, 1]]) - np.maximum(
+        one, other
+    )
+    return sorted((int(i), int(j)) for i, j in np.sort(pairs[(shared > 0).all(axis=1)], axis=1))
 
 
 def map_size(plates: Sequence[PlateLayout], site_height: int, site_width: int) -> tuple[int, int]:

@@ -225,20 +225,43 @@ def write_base(path: Path, region: Region, images: Sequence[PlacedImage]) -> Non
     region
         One of :func:`base_regions`.
     images
-        All images that may reach into the region; where they overlap the last one is seen.
+        All images that may reach into the region. Where they overlap, the one is seen whose centre
+        is nearer, so that of two neighbours each shows its half.
     """
     array = open_array(path / "0", keep_zeros=False)
     canvas = np.zeros((region.height, region.width), array.dtype.numpy_dtype)
+    distances: NDArray[np.int64] | None = None
     for image in images:
         top, left = max(image.y, region.y), max(image.x, region.x)
         bottom = min(image.y + image.height, region.y + region.height)
         right = min(image.x + image.width, region.x + region.width)
-        if top < bottom and left < right:
-            pixels = image.read()
-            canvas[top - region.y : bottom - region.y, left - region.x : right - region.x] = pixels[
-                top - image.y : bottom - image.y, left - image.x : right - image.x
-            ]
+        if top >= bottom or left >= right:
+            continue
+        inside = np.s_[top - region.y : bottom - region.y, left - region.x : right - region.x]
+        part = np.s_[top - image.y : bottom - image.y, left - image.x : right - image.x]
+        pixels = image.read()[part]
+        if not any(other is not image and _overlap(other, image) for other in images):
+            canvas[inside] = pixels
+            continue
+        if distances is None:
+            distances = np.full(canvas.shape, np.iinfo(np.int64).max)
+        distance = _centre_distances(image.height, image.width)[part]
+        is_seen = distance < distances[inside]
+        canvas[inside][is_seen] = pixels[is_seen]
+        distances[inside][is_seen] = distance[is_seen]
     _write(path, 0, region, canvas)
+
+
+def _overlap(one: PlacedImage, other: PlacedImage) -> bool:
+    return abs(one.y - other.y) < max(one.height, other.height) and abs(one.x - other.x) < max(
+        one.width, other.width
+    )
+
+
+def _centre_distances(height: int, width: int) -> NDArray[np.int64]:
+    """Squared distance of each pixel from the centre of its image, in half pixels."""
+    rows, columns = (2 * np.arange(size, dtype=np.int64) + 1 - size for size in (height, width))
+    return np.add.outer(rows**2, columns**2)
 
 
 def write_level(path: Path, level: int, region: Region) -> None:

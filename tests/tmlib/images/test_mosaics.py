@@ -133,10 +133,22 @@ def test_images_are_read_only_where_they_are_needed(path):
         write_base(path, lower, [PlacedImage(2048, 0, 52, 100, never)])
 
 
-def test_the_last_of_overlapping_images_is_seen(path):
-    first, second = noise(50, 50, 1), noise(50, 50, 2)
-    build(path, (60, 60), [placed(0, 0, first), placed(10, 10, second)])
-    assert (read_tile(path, z=1, y=0, x=0)[10:, 10:] == second).all()
+def test_of_overlapping_images_each_shows_its_half(path):
+    left, right, apart = noise(50, 50, 1), noise(50, 50, 2), noise(50, 50, 3)
+    build(path, (110, 90), [placed(0, 0, left), placed(0, 40, right), placed(60, 0, apart)])
+    tile = read_tile(path, z=1, y=0, x=0)
+    assert (tile[:50, :45] == left[:, :45]).all()
+    assert (tile[:50, 45:] == right[:, 5:]).all()
+    assert (tile[60:, :50] == apart).all()
+    assert not tile[50:60].any()
+
+
+def test_halves_do_not_depend_on_the_region(path):
+    upper, lower = noise(1500, 100, 1), noise(1500, 100, 2)
+    build(path, (2600, 100), [placed(0, 0, upper), placed(1100, 0, lower)])
+    whole = zarr.open_group(path, mode="r")["0"][:]
+    assert (whole[:1300] == upper[:1300]).all()
+    assert (whole[1300:] == lower[200:]).all()
 
 
 def test_a_repeated_job_changes_nothing(path):

@@ -218,7 +218,8 @@ def test_sites_are_displaced(run: Run) -> None:
         plate_id = sites[0].plate_id
     assert [site.box.x for site in sites[:3]] == [0, SIZE - 10, 2 * SIZE - 10 + 500]
     pixels = read_plane(field_path(run.storage.plate_images(plate_id), "B02", 1), t=0, c=0, z=0)
-    assert np.array_equal(base_tile(run, layers(run)["A01_C01"], 0, SIZE - 10), pixels)
+    shown = base_tile(run, layers(run)["A01_C01"], 0, SIZE - 5)
+    assert np.array_equal(shown[: SIZE - 5, : SIZE - 5], pixels[: SIZE - 5, 5:])
     run.work(run.submit(("pyramid_creation", {"illuminati": {"vertical_site_displacement": -80}})))
     assert "overlap by less than their size" in str(run.errors())
 

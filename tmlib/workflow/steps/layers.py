@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Channel, ChannelImageFile
 from tmlib.images.channel_images import field_path, plane_stamp
+from tmlib.images.map_layout import Box, overlapping
 from tmlib.images.mosaic_regions import Digests, region_digests
 from tmlib.workflow.steps.base import JobContext
 from tmlib.workflow.steps.channels import pixel_type, read_channels
@@ -69,21 +70,36 @@ def read_layers(session: Session, context: JobContext, plate_map: PlateMap) -> l
     for channel_id, tpoint, zplane in planes:
         channel = by_id[channel_id]
         sites = sites_of_layer(session, context, plate_map, channel_id, tpoint, zplane)
-        correct, align = is_corrected(context, channel.name), bool(context.arguments["align"])
-        shown = []
-        for site in sites:
-            field = site.plate_id, site.well_name, site.field
-            store = context.storage.plate_images(site.plate_id)
-            plane = {"t": tpoint, "c": channel.index, "z": zplane}
-            stamp = plane_stamp(field_path(store, site.well_name, site.field), **plane)
-            settings = images.fingerprint(site, channel.name, correct=correct, align=align)
-            box = site.aligned_box if align else site.box
-            source = VERSION, field, tuple(plane.values()), settings, stamp
-            shown.append((box, source))
+        shown = _shown(context, images, sites, channel, tpoint, zplane)
         digests = region_digests(*plate_map.size, pixel_type(channel), shown)
         version = hashlib.sha256(repr((plate_map.size, digests)).encode()).hexdigest()[:16]
         layers.append(Layer(channel, tpoint, zplane, digests, version, windows[channel.name]))
     return layers
+
+
+def _shown(
+    context: JobContext,
+    images: SiteImages,
+    sites: Sequence[PlacedSite],
+    channel: Channel,
+    tpoint: int,
+    zplane: int,
+) -> list[tuple[Box, object]]:
+    """The place of each image of a layer, and what else decides about its pixels."""
+    correct, align = is_corrected(context, channel.name), bool(context.arguments["align"])
+    boxes = [site.aligned_box if align else site.box for site in sites]
+    in_overlap = {i for pair in overlapping(boxes) for i in pair}
+    plane = {"t": tpoint, "c": channel.index, "z": zplane}
+    shown: list[tuple[Box, object]] = []
+    for i, (site, box) in enumerate(zip(sites, boxes, strict=True)):
+        field = site.plate_id, site.well_name, site.field
+        store = context.storage.plate_images(site.plate_id)
+        stamp = plane_stamp(field_path(store, site.well_name, site.field), **plane)
+        settings = images.fingerprint(site, channel.name, correct=correct, align=align)
+        source = VERSION, field, tuple(plane.values()), settings, stamp
+        # of two that overlap each shows its half; earlier versions showed one of them whole
+        shown.append((box, (*source, "half") if i in in_overlap else source))
+    return shown
 
 
 def sites_of_layer(
