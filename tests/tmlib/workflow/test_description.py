@@ -23,6 +23,7 @@ def test_arguments_are_shown_with_help_choices_and_default() -> None:
         "n_horizontal",
         "n_vertical",
         "regex",
+        "stage_positions",
         "stage_x",
         "stage_y",
         "stitch_layout",
