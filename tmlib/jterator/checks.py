@@ -1,6 +1,7 @@
 """Whether a described pipeline can run: names exist, versions fit, every key has a source."""
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -222,21 +223,36 @@ def _check_value(step: Step, handle: InputHandle, module: Module) -> None:
     check_argument(place, handle.value, module.annotations[module.inputs[handle.name]])
 
 
-def check_argument(place: str, value: object, annotation: Any) -> None:
+def check_argument(place: str, value: object, annotation: Any) -> object:
     """Make sure that a value is one that an argument of a module allows.
+
+    Returns
+    -------
+    object
+        The value. Whole numbers may be written as 3.0, and are integers where that is asked for.
 
     Raises
     ------
     PipelineDescriptionError
         If it is not; `place` says where it stands.
     """
+    adapter = TypeAdapter(annotation)
     try:
-        TypeAdapter(annotation).validate_python(value, strict=True)
+        return adapter.validate_python(value, strict=True)
     except ValidationError as error:
+        with suppress(ValidationError):
+            return adapter.validate_python(_with_integers(value), strict=True)
         reasons = dict.fromkeys(problem["msg"] for problem in error.errors())
         raise PipelineDescriptionError(
             f"{place} cannot be {value!r}: {' or '.join(reasons)}."
         ) from None
+
+
+def _with_integers(value: object) -> object:
+    """The value, with integers in place of whole numbers that are written as 3.0."""
+    if isinstance(value, list):
+        return [_with_integers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _check_output(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tmlib.errors import TmError
 from tmlib.jterator.arrays import IntensityStack, LabelImage, PreviousObjects
+from tmlib.jterator.checks import check_argument
 from tmlib.jterator.descriptions import HandlesDescription, InputHandle, OutputHandle, Step
 from tmlib.jterator.errors import ModuleError, PipelineDescriptionError, suggest
 from tmlib.jterator.modules.registry import Module
@@ -250,7 +251,8 @@ def _argument(
     if module.takes_model(argument):
         return _model_path(step, str(handle.value), site)
     if not handle.is_pipe:
-        return handle.value
+        place = f'Input "{handle.name}" of module "{step.name}"'
+        return check_argument(place, handle.value, module.annotations[argument])
     key = str(handle.key)
     if module.takes_previous(argument):
         return _previous(step, key, site)

@@ -6,8 +6,9 @@ from scipy import ndimage
 from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
 from tmlib.jterator.arrays import IntensityImage, MaskImage
-from tmlib.jterator.segment.blobs import detect, enhance
+from tmlib.jterator.segment.blobs import detect
 
+_BRIGHTEST = 99.999
 _MIN_BEADS = 3
 _OUTLIER = 3.0
 _ROUNDS = 10
@@ -35,7 +36,7 @@ def find_beads(
     """
     projection = stack.max(axis=2)
     found = detect(
-        enhance(projection, np.pi * size**2 / 4),
+        _enhanced(projection, size),
         np.ones(projection.shape, bool),
         threshold=threshold,
         min_area=1,
@@ -48,6 +49,18 @@ def find_beads(
     _, kept = np.unique(y // superpixel_size * n_columns + x // superpixel_size, return_index=True)
     y, x = y[kept], x[kept]
     return np.stack([y, x, stack[y, x].argmax(axis=1)], axis=1)
+
+
+def _enhanced(projection: IntensityImage, size: float) -> _Float:
+    """How much a bead there is at each pixel, in gray values per square pixel.
+
+    The Laplacian of the Gaussian to which a disk of this diameter answers most. Single hot pixels
+    do not count, see `tmlib.jterator.segment.blobs.enhance`.
+    """
+    limited = np.minimum(projection, np.percentile(projection, _BRIGHTEST)).astype(np.float64)
+    sigma = size / np.sqrt(8)
+    response: _Float = -ndimage.gaussian_laplace(limited, sigma, mode="nearest")
+    return response
 
 
 def fit_slide(beads: _Integers) -> _Float:

@@ -27,16 +27,19 @@ def assign(
     reference
         Label image of the objects that get the values, of the same shape.
     aggregate
-        If False, each measured object must lie within the reference object of the same label,
-        which gets its values; reference objects without a measured one get NaN.
+        If False, each measured object must lie in the reference object of the same label, with
+        one pixel at least, which gets its values; reference objects without a measured one get
+        NaN.
         If True, reference objects get ``Count``, the number of measured objects in them, and
-        ``Mean_``, ``Std_`` (of the population) and ``Sum_`` of each feature. NaN values are left
-        out; without any object mean and standard deviation are NaN and sums 0.
+        ``Mean_``, ``Std_`` (of the population) and ``Sum_`` of each feature. An object that lies
+        in several counts in each of them, one that lies in none counts nowhere. NaN values are
+        left out; without any object mean and standard deviation are NaN and sums 0.
 
     Raises
     ------
     ValueError
-        If a measured object is not enclosed by its reference object.
+        If values cannot be handed on by label, because a measured object has no pixel in the
+        reference object of its label.
     """
     if measured.shape != reference.shape:
         raise ValueError(
@@ -47,22 +50,18 @@ def assign(
     reference_labels = np.unique(reference[reference > 0]).astype(np.int64)
     index = pd.Index(reference_labels, name="label")
     if not aggregate:
-        stray = parents != regions.labels[regions.index]
-        if stray.any():
-            label = regions.labels[regions.index[stray.argmax()]]
+        strays = ~regions.max(parents == regions.labels[regions.index])
+        if strays.any():
             raise ValueError(
-                f"object {label} is not enclosed by the object of the same label that should get "
-                "its values; set aggregate to true if objects may hold several others"
+                f"object {regions.labels[strays.argmax()]} does not lie in the object of the same "
+                "label that should get its values; set aggregate to true if objects may hold "
+                "several others"
             )
         return features.reindex(index)
-    parent = regions.min(parents)
-    strays = np.flatnonzero((parent != regions.max(parents)) | (parent == 0))
-    if strays.size:
-        raise ValueError(
-            f"object {regions.labels[strays[0]]} does not lie in exactly one of the objects that "
-            "should get the summarised values"
-        )
-    return _aggregate(features.reindex(regions.labels), parent, index)
+    inside = parents > 0
+    pairs = np.unique(parents[inside] * len(regions) + regions.index[inside])
+    parent, child = np.divmod(pairs, max(len(regions), 1))
+    return _aggregate(features.reindex(regions.labels[child]), parent, index)
 
 
 def _aggregate(

@@ -28,10 +28,11 @@ _BLOCK_SIZE = 256
 def zernike_moments(regions: Regions) -> _Float:
     """Magnitudes of the moments (columns) of each object (rows).
 
-    The bounding box of the object with a frame of one pixel is stretched to 200 x 200 pixels, a
-    pixel being that in which its centre lies; the disc has a radius of 100 pixels around the
-    centroid, and what lies outside is cut off. NaN for objects of which nothing is left, lines
-    longer than 200 pixels (Teague MR (1980), "Image analysis via the general theory of moments").
+    The bounding box of the object is stretched to 200 x 200 pixels as in the original: of w rows
+    pixel k of 200 shows floor(k (w + 1) / 199), and those beyond are background; so with columns.
+    The disc has a radius of 100 pixels around the centroid, and what lies outside is cut off. NaN
+    for objects of which nothing is left, lines longer than 200 pixels (Teague MR (1980), "Image
+    analysis via the general theory of moments").
 
     The stretched images are not made: each run of pixels in a row contributes the difference of
     two prefix sums of powers, and Zernike moments are combinations of the geometric ones.
@@ -68,7 +69,7 @@ class _Runs(NamedTuple):
 
 
 def _runs(regions: Regions) -> _Runs:
-    index, y, x = regions.index, regions.local_y + 1, regions.local_x + 1
+    index, y, x = regions.index, regions.local_y, regions.local_x
     is_start = np.diff(x, prepend=-1) != 1
     is_start[regions.row_starts[:-1]] = True
     starts = np.flatnonzero(is_start)
@@ -77,7 +78,7 @@ def _runs(regions: Regions) -> _Runs:
     leftmost = np.searchsorted(starts, regions.row_starts[:-1])
     per_row = np.diff(np.r_[leftmost, len(starts)])
     rank = np.arange(len(starts)) - np.repeat(leftmost, per_row)
-    height, width = regions.height[index] + 2, regions.width[index] + 2
+    height, width = regions.height[index], regions.width[index]
     return _Runs(
         index,
         rank,
@@ -89,8 +90,8 @@ def _runs(regions: Regions) -> _Runs:
 
 
 def _stretched(position: _Integers, size: _Integers) -> _Integers:
-    """The first pixel of the stretched image whose centre is at or after a position."""
-    stretched: _Integers = -((size - 2 * _SIZE * position) // (2 * size))
+    """The first pixel of the stretched image that shows a position or one after it."""
+    stretched: _Integers = -((_SIZE - 1) * -position // (size + 1))
     return stretched
 
 

@@ -1,7 +1,8 @@
 """Combines two channels into one image, for objects that neither shows alone.
 
 Each image is first stretched from its darkest to its brightest gray value over the range of its
-type, so that the weights say how much a channel counts, however bright its stain is.
+type, so that the weights say how much a channel counts, however bright its stain is. So is their
+sum: it reaches from 0 to the largest value of the type.
 """
 
 from typing import Annotated, NamedTuple
@@ -31,7 +32,7 @@ def main(
     weight_2: Annotated[int, Field(gt=0)],
     plot: bool = False,
 ) -> Output:
-    """Average two images with weights.
+    """Add two images with weights.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def main(
     """
     total = weight_1 * _stretched(image_1) + weight_2 * _stretched(image_2)
     dtype = np.promote_types(image_1.dtype, image_2.dtype)
-    combined = np.rint(total / (weight_1 + weight_2) * np.iinfo(dtype).max).astype(dtype)
+    combined = _stretched(total, float(np.iinfo(dtype).max)).astype(dtype)
     figure = ""
     if plot:
         figure = image_figure(
@@ -53,8 +54,10 @@ def main(
     return Output(combined, figure)
 
 
-def _stretched(image: IntensityImage) -> NDArray[np.float64]:
-    """Gray values from 0 to 1; all 0 where there is but one."""
-    darkest, brightest = int(image.min()), int(image.max())
-    stretched: NDArray[np.float64] = (image - float(darkest)) / max(brightest - darkest, 1)
-    return stretched
+def _stretched(
+    image: IntensityImage | NDArray[np.float64], largest: float = 1
+) -> NDArray[np.float64]:
+    """Values from 0 to the largest; all 0 where there is but one."""
+    values = image.astype(np.float64) - float(image.min())
+    span = float(values.max())
+    return values * (largest / span if span > 0 else 0.0)

@@ -30,7 +30,7 @@ def main(
     mask: MaskImage,
     threshold: Annotated[float, Field(gt=0)] = 1,
     min_area: Annotated[float, Field(ge=1)] = 5,
-    mean_area: Annotated[float, Field(ge=1)] = 5,
+    mean_area: Annotated[float, Field(ge=2, le=500)] = 5,
     max_area: Annotated[float, Field(ge=1)] = 100,
     plot: bool = False,
 ) -> Output:
@@ -48,7 +48,8 @@ def main(
     min_area
         Pixels that a blob has at least.
     mean_area
-        Typical area of a blob in pixels, for which the image is enhanced.
+        Typical area of a blob in pixels, which is also the width of the window in which the image
+        is enhanced.
     max_area
         Blobs with more pixels are left out.
     plot

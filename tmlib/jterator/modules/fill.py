@@ -1,7 +1,7 @@
 """Fills the holes of the objects in a mask.
 
-With `max_area`, which the original did not have, gaps that a ring of touching objects encloses
-stay open.
+Background that reaches the border of the image over a corner is no hole. With `max_area`, which the
+original did not have, gaps that a ring of touching objects encloses stay open.
 """
 
 from typing import Annotated, NamedTuple
@@ -26,7 +26,7 @@ class Output(NamedTuple):
 def main(
     mask: MaskImage, max_area: Annotated[float, Field(ge=0)] | None = None, plot: bool = False
 ) -> Output:
-    """Make background foreground that has no way to the border of the image.
+    """Make background foreground that has no way to the border of the image, also not at corners.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def main(
         Whether to make a figure.
     """
     foreground = mask > 0
-    filled = fill_holes(foreground, max_area)
+    filled = fill_holes(foreground, max_area, connectivity=8)
     figure = ""
     if plot:
         figure = image_figure("Filled", {"mask": foreground, "filled mask": filled})

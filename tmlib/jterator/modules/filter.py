@@ -32,8 +32,8 @@ def main(
     Parameters
     ----------
     mask
-        Labels, or a binary mask (y, x) whose components are taken as objects, pixels that touch
-        at a corner included.
+        Labels, or a binary mask (y, x) whose components are taken as objects; pixels that touch
+        at a corner alone do not belong together.
     feature
         What the objects are chosen by; areas are in pixels.
     lower_threshold, upper_threshold
@@ -44,7 +44,7 @@ def main(
     """
     labels: LabelImage = mask.astype(np.int32)
     if mask.dtype == np.bool_:
-        labels, _ = ndimage.label(mask, np.ones((3, 3)), output=np.int32)
+        labels, _ = ndimage.label(mask, output=np.int32)
     if feature == "eccentricity":
         shapes = morphology(labels)
         found, values = shapes.index.to_numpy(), shapes["Morphology_Eccentricity"].to_numpy()

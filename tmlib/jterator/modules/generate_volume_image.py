@@ -2,7 +2,8 @@
 
 Beads are blobs in the maximum projection of the stack, see `tmlib.jterator.segment.blobs`; their
 height is the focal plane in which they are brightest, counted from the plane of the slide. That
-is fitted to the beads outside of the mask. The stack must start at the slide.
+is fitted to the beads outside of the mask. The stack must start at the slide. An image without
+beads has the height 0 everywhere.
 """
 
 from typing import Annotated, NamedTuple
@@ -61,13 +62,16 @@ def main(
     Raises
     ------
     ValueError
-        If the image has a single plane, or there are too few beads to find the slide.
+        If the image has a single plane, or beads but too few of them outside of the mask to find
+        the slide.
     """
     if image.ndim != 3:
         raise ValueError("image must have several focal planes, but it has one")
     beads = find_beads(image, threshold=threshold, size=bead_size, superpixel_size=superpixel_size)
-    on_slide = mask[beads[:, 0], beads[:, 1]] == 0
-    surface = height_map(beads, fit_slide(beads[on_slide]), mask)
+    surface = np.zeros(mask.shape)
+    if len(beads):
+        on_slide = mask[beads[:, 0], beads[:, 1]] == 0
+        surface = height_map(beads, fit_slide(beads[on_slide]), mask)
     if close_surface:
         surface = np.where(mask > 0, close(surface, close_disc_size), 0)
     volume_image = np.rint(surface).astype(np.uint16)

@@ -26,10 +26,10 @@ def main(mask: MaskImage) -> Output:
     Parameters
     ----------
     mask
-        Labels, or a binary mask (y, x) whose components are taken as objects, pixels that touch
-        at a corner included.
+        Labels, or a binary mask (y, x) whose components are taken as objects; pixels that touch
+        at a corner alone do not belong together.
     """
     if mask.dtype == np.bool_:
-        labels, _ = ndimage.label(mask, np.ones((3, 3)), output=np.int32)
+        labels, _ = ndimage.label(mask, output=np.int32)
         return Output(labels)
     return Output(mask.astype(np.int32))

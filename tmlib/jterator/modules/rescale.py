@@ -1,4 +1,8 @@
-"""Stretches the gray values of an image over the range of its type."""
+"""Subtracts a background from an image and stretches its gray values over the range of its type.
+
+Only what is given is done: without bounds the image stays as it is, so that sites are comparable
+and thresholds mean the same behind it.
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -14,7 +18,7 @@ OLDER_INPUTS = {"image": "intensity_image"}
 
 
 class Output(NamedTuple):
-    """The stretched image, of the same type."""
+    """The rescaled image, of the same type."""
 
     rescaled_image: IntensityImage
     figure: str
@@ -26,17 +30,17 @@ def main(
     max_value: Annotated[float, Field(ge=0)] | None = None,
     plot: bool = False,
 ) -> Output:
-    """Stretch gray values linearly.
+    """Subtract one gray value, and stretch what is left to another.
 
     Parameters
     ----------
     intensity_image
         Gray values (y, x).
     min_value
-        Gray value that becomes 0, as do those below it; the darkest of the image if None.
+        Gray value that becomes 0, as do those below it; nothing is subtracted if None.
     max_value
-        Gray value that becomes the largest of the type, as do those above it; the brightest of
-        the image if None. Sites are comparable only if both are given.
+        Gray value that becomes the largest of the type, as do those above it; nothing is
+        stretched if None.
     plot
         Whether to make a figure.
 
@@ -45,15 +49,15 @@ def main(
     ValueError
         If `max_value` is not above `min_value`.
     """
-    if min_value is not None and max_value is not None and max_value <= min_value:
-        raise ValueError(f"max_value ({max_value:g}) must be above min_value ({min_value:g})")
-    low = float(intensity_image.min()) if min_value is None else min_value
-    high = float(intensity_image.max()) if max_value is None else max_value
-    span = high - low if high > low else 1.0
-    largest = np.iinfo(intensity_image.dtype).max
-    share = np.clip((intensity_image.astype(np.float64) - low) / span, 0, 1)
-    rescaled = np.empty_like(intensity_image)
-    rescaled[:] = np.rint(share * largest)
+    low = 0.0 if min_value is None else min_value
+    if max_value is not None and max_value <= low:
+        raise ValueError(f"max_value ({max_value:g}) must be above min_value ({low:g})")
+    largest = float(np.iinfo(intensity_image.dtype).max)
+    values = np.maximum(intensity_image.astype(np.float64) - low, 0)
+    if max_value is not None:
+        values = np.minimum(values * largest / (max_value - low), largest)
+    rescaled: IntensityImage = np.empty_like(intensity_image)
+    rescaled[:] = values
     figure = ""
     if plot:
         figure = image_figure("Rescaled", {"before": intensity_image, "after": rescaled})

@@ -1,8 +1,11 @@
 """Segments secondary objects, such as cells, around primary ones, such as nuclei.
 
-Every secondary object contains exactly one primary object and takes its label, also if there is
-only one primary object, where the original found nothing. Objects on the border of the image are
-kept. How they grow is told in `tmlib.jterator.segment.secondary`.
+Every secondary object contains exactly one primary object and takes its label. Objects on the
+border of the image are kept. With the method ``intensity``, that of the original, they meet where
+the image is darkest between them; with ``gradient`` where it changes most, half way where it is
+even. How they grow is told in `tmlib.jterator.segment.secondary`. The outermost pixels of objects
+are background, so that they are still apart where only the mask counts, unless they may be
+``touching``.
 
 Foreground is decided pixel by pixel: by an automatic level that follows uneven stain; where the
 contrast within 5 pixels is at least `contrast_threshold`, by the middle between the darkest and
@@ -10,7 +13,7 @@ brightest of these pixels (Bernsen J (1986), "Dynamic thresholding of gray-level
 any case by `min_threshold` and `max_threshold`.
 """
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -19,7 +22,7 @@ from scipy import ndimage
 from tmlib.jterator.arrays import BinaryImage, IntensityImage, LabelImage
 from tmlib.jterator.figures import image_figure
 from tmlib.jterator.segment.foreground import stained_area
-from tmlib.jterator.segment.secondary import grow
+from tmlib.jterator.segment.secondary import flood, grow, without_outlines
 
 VERSION = "0.0.3"
 COMPATIBLE_VERSIONS = ("0.0.1", "0.0.2")
@@ -43,6 +46,8 @@ def main(
     contrast_threshold: Annotated[float, Field(ge=0)] = 5,
     min_threshold: float | None = 125,
     max_threshold: float | None = 140,
+    method: Literal["intensity", "gradient"] = "intensity",
+    touching: bool = False,
     plot: bool = False,
 ) -> Output:
     """Grow secondary objects from primary ones.
@@ -59,11 +64,18 @@ def main(
         Pixels below this gray value are background; no bound if None.
     max_threshold
         Pixels above this gray value are foreground; no bound if None.
+    method
+        Where objects meet: see the top of this module.
+    touching
+        Whether objects keep their outermost pixels, so that neighbours touch.
     plot
         Whether to make a figure.
     """
     foreground = _foreground(intensity_image, contrast_threshold, min_threshold, max_threshold)
-    secondary = grow(primary_label_image, intensity_image, foreground)
+    grown = flood if method == "intensity" else grow
+    secondary = grown(primary_label_image, intensity_image, foreground)
+    if not touching:
+        secondary = without_outlines(secondary, primary_label_image)
     figure = ""
     if plot:
         figure = image_figure(

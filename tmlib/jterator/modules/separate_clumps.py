@@ -1,13 +1,16 @@
 """Separates clumps: objects that touch or overlap so that the mask shows them as one.
 
 A clump is an object whose area, convexity and circularity all lie within the given bounds. It is
-cut along the watershed lines between its parts. The intensity image takes part in finding the
-cuts, so that overlapping nuclei separated by a dark seam are told apart, too; the original used
-the shape alone, and cut one line after the other without an order. How the cuts are found is
-told in `tmlib.jterator.segment.clumps`.
+cut along the watershed lines between its parts. The method ``shape`` is that of the original, see
+`tmlib.jterator.segment.cuts`. With ``intensity`` the image takes part in finding the cuts, so that
+overlapping nuclei separated by a dark seam are told apart, too, and the deepest necks are cut
+first, see `tmlib.jterator.segment.clumps`.
+
+Cuts are lines of background, so that the pieces are still apart where only the mask counts, in
+module ``label`` for example. With ``touching`` no pixel is lost, and only labels tell pieces apart.
 """
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -16,6 +19,7 @@ from tmlib.jterator.arrays import IntensityImage, LabelImage, MaskImage
 from tmlib.jterator.figures import image_figure
 from tmlib.jterator.measure.morphology import form_factors
 from tmlib.jterator.segment.clumps import ClumpCriteria, separate
+from tmlib.jterator.segment.cuts import cut, joined, parted
 
 VERSION = "0.3.0"
 COMPATIBLE_VERSIONS = ("0.2.0", "0.2.1", "0.2.2", "0.2.3")
@@ -40,6 +44,8 @@ def main(
     selection_test_mode: bool = False,
     selection_test_show_remaining: bool = False,
     trimming: bool = True,
+    method: Literal["shape", "intensity"] = "shape",
+    touching: bool = False,
     plot: bool = False,
 ) -> Output:
     """Cut clumps into the objects that they are made of.
@@ -62,6 +68,10 @@ def main(
         Whether it shows those after the cuts instead of before.
     trimming
         Whether to remove splinters of fewer than 10 pixels that cuts leave behind.
+    method
+        What the cuts follow: the shape alone, or the shape and the gray values.
+    touching
+        Whether every pixel belongs to a piece, in place of lines of background between them.
     plot
         Whether to make a figure.
     """
@@ -72,7 +82,14 @@ def main(
         max_circularity=max_circularity,
         min_cut_area=min_cut_area,
     )
-    separated = separate(mask > 0, intensity_image, criteria, trim=trimming)
+    if method == "shape":
+        separated = cut(mask > 0, criteria, trim=trimming)
+        if touching:
+            separated = joined(separated, mask > 0)
+    else:
+        separated = separate(mask > 0, intensity_image, criteria, trim=trimming)
+        if not touching:
+            separated = parted(separated)
     figure = ""
     if plot and selection_test_mode:
         figure = _criteria_figure(mask, separated, remaining=selection_test_show_remaining)

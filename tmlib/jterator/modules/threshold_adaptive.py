@@ -44,7 +44,7 @@ def main(
         Gray values (y, x), best smoothed a little.
     method
         ``crosscorr``: the mean of the neighbourhood weighted with a Gaussian, minus `constant`
-        gray values. ``niblack``: its mean minus `constant` standard deviations (Niblack W (1986),
+        gray values. ``niblack``: its mean plus `constant` standard deviations (Niblack W (1986),
         "An introduction to digital image processing"). ``isodata``: the middle between the means
         of objects and background in the neighbourhood, see
         `tmlib.jterator.segment.foreground`; takes no `constant`.
@@ -94,6 +94,6 @@ def _above_local_level(
         values -= values.mean()
         mean = ndimage.uniform_filter(values, kernel_size, mode="nearest")
         square = ndimage.uniform_filter(values**2, kernel_size, mode="nearest")
-        level = mean - constant * np.sqrt(np.maximum(square - mean**2, 0))
+        level = mean + constant * np.sqrt(np.maximum(square - mean**2, 0))
     mask: BinaryImage = values > level
     return mask

@@ -39,14 +39,14 @@ def main(
     correction_factor
         The level found is multiplied by it.
     min_threshold, max_threshold
-        Bounds of the level, in gray values. The same value for both sets the level by hand.
+        Bounds of the level, in gray values; the darkest pixel is the lower one if None, so that
+        not everything can be foreground. The same value for both sets the level by hand.
     plot
         Whether to make a figure.
     """
     # scikit-image has no types for this function
     level = float(threshold_otsu(image)) * correction_factor  # type: ignore[no-untyped-call]
-    if min_threshold is not None:
-        level = max(level, min_threshold)
+    level = max(level, float(image.min()) if min_threshold is None else min_threshold)
     if max_threshold is not None:
         level = min(level, max_threshold)
     mask = image > level

@@ -114,6 +114,8 @@ def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
             "max_circularity": clumps.max_circularity,
             "min_area": clumps.min_area,
             "max_area": None,
+            "method": "intensity",
+            "touching": True,
         },
     )
     without_debris = _Step(
@@ -154,6 +156,8 @@ def _cells(channel: str, diameter: float) -> dict[str, _Step]:
             "contrast_threshold": 0,
             "min_threshold": None,
             "max_threshold": None,
+            "method": "gradient",
+            "touching": True,
         },
     )
     register = _Step(

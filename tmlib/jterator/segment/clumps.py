@@ -22,7 +22,12 @@ from scipy import ndimage
 from tmlib.jterator.arrays import BinaryImage, IntensityImage, LabelImage
 from tmlib.jterator.measure.morphology import form_factors
 from tmlib.jterator.segment.coarse import shrunk, stretched
-from tmlib.jterator.segment.fragments import Fragments, in_reading_order, tops
+from tmlib.jterator.segment.fragments import (
+    EIGHT_NEIGHBOURS,
+    Fragments,
+    in_reading_order,
+    tops,
+)
 
 _SADDLES = (0.8, 0.9, 0.96)
 """Ratios of saddle to lower hill below which clumps are cut, in the order of the attempts."""
@@ -30,8 +35,9 @@ _SADDLES = (0.8, 0.9, 0.96)
 _DISTANCE_BLUR = 1.0
 _FINE_BLUR = 0.25
 _COARSE_BLUR = 1.0
-_SPLINTER = 10
-_EIGHT_NEIGHBOURS = np.ones((3, 3))
+
+SPLINTER = 10
+"""Pieces with fewer pixels are splinters."""
 
 _Float = NDArray[np.float32]
 _Integers = NDArray[np.int32] | NDArray[np.int64]
@@ -91,7 +97,7 @@ def separate(
     LabelImage
         Objects numbered from 1 in reading order.
     """
-    objects, n_objects = ndimage.label(mask, _EIGHT_NEIGHBOURS)
+    objects, n_objects = ndimage.label(mask, EIGHT_NEIGHBOURS)
     clumps = criteria.clumps(objects)
     is_clump = np.zeros(n_objects + 1, bool)
     is_clump[clumps] = True
@@ -116,7 +122,7 @@ def separate(
         parts = np.unique(np.stack([uncut, owner]), axis=1)
         n_parts = np.bincount(parts[0])
         sizes = np.bincount(owner, weights=fragments.area)
-        is_splinter = (n_parts[uncut] > 1) & (sizes[owner] < _SPLINTER)
+        is_splinter = (n_parts[uncut] > 1) & (sizes[owner] < SPLINTER)
         is_splinter[0] = False
     numbers = np.where(is_splinter, 0, n_objects + owner).astype(np.int32)
     labels = objects.copy()

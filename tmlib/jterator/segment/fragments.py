@@ -11,7 +11,7 @@ from skimage.segmentation import watershed
 
 from tmlib.jterator.arrays import BinaryImage, LabelImage
 
-_EIGHT_NEIGHBOURS = np.ones((3, 3))
+EIGHT_NEIGHBOURS = np.ones((3, 3))
 
 _Float = NDArray[np.float32] | NDArray[np.float64]
 _Integers = NDArray[np.int32] | NDArray[np.int64]
@@ -52,9 +52,9 @@ class Fragments:
     @classmethod
     def of(cls, mask: BinaryImage, landscape: _Float) -> Self:
         """The fragments of a mask."""
-        hills, n_hills = ndimage.label(tops(landscape) & mask, _EIGHT_NEIGHBOURS)
+        hills, n_hills = ndimage.label(tops(landscape) & mask, EIGHT_NEIGHBOURS)
         # A flat object, a single pixel for example, may have no top: it is its own.
-        bodies, n_bodies = ndimage.label(mask, _EIGHT_NEIGHBOURS)
+        bodies, n_bodies = ndimage.label(mask, EIGHT_NEIGHBOURS)
         is_topless = np.ones(n_bodies + 1, bool)
         is_topless[bodies[hills > 0]] = False
         is_topless[0] = False
@@ -62,7 +62,7 @@ class Fragments:
             hills = np.where(is_topless[bodies], n_hills + bodies, hills)
         # scikit-image has no types for this function
         flooded = watershed(  # type: ignore[no-untyped-call]
-            -landscape, hills, _EIGHT_NEIGHBOURS, mask=mask
+            -landscape, hills, EIGHT_NEIGHBOURS, mask=mask
         )
         labels = in_reading_order(flooded)
         area = np.bincount(labels.ravel())

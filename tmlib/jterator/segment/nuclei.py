@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import mahotas
 import numpy as np
@@ -12,7 +12,7 @@ from tmlib.jterator.arrays import BinaryImage, IntensityImage, LabelImage
 from tmlib.jterator.segment.clumps import ClumpCriteria, separate
 from tmlib.jterator.segment.coarse import shrunk
 from tmlib.jterator.segment.foreground import distinct_foreground
-from tmlib.jterator.segment.fragments import tops
+from tmlib.jterator.segment.fragments import EIGHT_NEIGHBOURS, tops
 
 MIN_DIAMETER, MAX_DIAMETER = 4.0, 500.0
 """Bounds of the typical diameter of a nucleus in pixels."""
@@ -139,7 +139,9 @@ def _median_inscribed_diameter(mask: BinaryImage) -> float | None:
     return 2 * float(radii[np.searchsorted(weight, weight[-1] / 2)])
 
 
-def fill_holes(mask: BinaryImage, max_area: float | None) -> BinaryImage:
+def fill_holes(
+    mask: BinaryImage, max_area: float | None, *, connectivity: Literal[4, 8] = 4
+) -> BinaryImage:
     """Make background foreground that has no way to the border of the image.
 
     Parameters
@@ -148,8 +150,10 @@ def fill_holes(mask: BinaryImage, max_area: float | None) -> BinaryImage:
         Foreground (y, x).
     max_area
         Largest hole that is filled, in pixels; all holes if None.
+    connectivity
+        8 if ways lead over corners, too; 4 if not.
     """
-    gaps, n = ndimage.label(~mask)
+    gaps, n = ndimage.label(~mask, EIGHT_NEIGHBOURS if connectivity == 8 else None)
     is_hole = np.ones(n + 1, bool)
     for outermost in (gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]):
         is_hole[outermost] = False

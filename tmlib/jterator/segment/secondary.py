@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import mahotas
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -12,6 +13,44 @@ from tmlib.jterator.arrays import BinaryImage, IntensityImage, LabelImage
 _GRADIENT_BLUR = 1.0
 # A pixel further away from the nucleus counts as much as this share of the typical gradient.
 _DISTANCE_WEIGHT = 0.15
+
+
+def flood(primary: LabelImage, image: IntensityImage, foreground: BinaryImage) -> LabelImage:
+    """Give each foreground pixel to the primary object from which the brightest way leads to it.
+
+    Parameters
+    ----------
+    primary
+        Labels of the primary objects (y, x), which stay as they are.
+    image
+        Gray values of the secondary objects.
+    foreground
+        Where secondary objects are; primary objects belong to it in any case.
+
+    Returns
+    -------
+    LabelImage
+        Objects without holes, each with the label of the primary object it contains.
+
+    Notes
+    -----
+    This is how the original grew objects: by watershed on the inverted gray values, from the
+    primary objects and from the background at once, which so gets what no primary object lies in.
+    """
+    background = int(primary.max(initial=0)) + 1
+    seeds = np.where(foreground, 0, background)
+    seeds = np.where(primary > 0, primary, seeds)
+    if background == 1:
+        return np.zeros_like(primary)
+    labels = mahotas.cwatershed(~image, seeds)
+    labels[labels == background] = 0
+    return _without_holes(labels.astype(np.int32))
+
+
+def without_outlines(labels: LabelImage, primary: LabelImage) -> LabelImage:
+    """Take the outermost pixels from objects, so that none touches another; not primary ones."""
+    inner = np.where(mahotas.labeled.borders(labels), 0, labels)
+    return np.where(primary > 0, primary, inner).astype(np.int32)
 
 
 def grow(primary: LabelImage, image: IntensityImage, foreground: BinaryImage) -> LabelImage:

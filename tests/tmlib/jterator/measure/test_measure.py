@@ -93,7 +93,8 @@ def test_zernike_moments_are_those_of_mahotas(blobs: Labels) -> None:
     found = morphology(labels, zernike=True).filter(like="Zernike")
     for region in regionprops(labels):
         mask = np.pad(region.image, 1)
-        y, x = ((2 * np.arange(200) + 1) * n // 400 for n in mask.shape)
+        y, x = (np.arange(200) * (n - 1) // 199 + 1 for n in mask.shape)
+        mask = np.pad(mask, ((0, 1), (0, 1)))
         expected = zernike_moments(mask[np.ix_(y, x)].astype(np.uint8), 100, degree=12)
         np.testing.assert_allclose(found.loc[region.label], expected, atol=1e-9)
 
@@ -150,15 +151,29 @@ def test_features_of_enclosed_objects_are_summarised() -> None:
     np.testing.assert_allclose(found["Std_Morphology_Area"], [1.5, 0, np.nan])
 
 
-@pytest.mark.parametrize("aggregate", [False, True])
-def test_objects_that_are_not_enclosed_are_named(aggregate: bool) -> None:
+def test_an_object_in_two_counts_in_both_and_one_in_none_nowhere() -> None:
+    cells = np.zeros((4, 9), np.int32)
+    cells[:, :3], cells[:, 3:6] = 1, 2
+    spots = np.zeros((4, 9), np.int32)
+    spots[1:3, 2:4], spots[0, 8], spots[3, 5:7] = 5, 3, 9
+    found = assign(morphology(spots), spots, cells, aggregate=True)
+    assert list(found["Count"]) == [1, 2]
+    assert list(found["Sum_Morphology_Area"]) == [4, 6]
+
+
+def test_an_object_that_is_not_wholly_enclosed_hands_on_its_values_by_label() -> None:
     cells = np.array([[1, 1, 2, 2, 0]], np.int32)
-    nuclei = np.array([[0, 1, 1, 0, 0]], np.int32)
-    with pytest.raises(ValueError, match="object 1 "):
-        assign(morphology(nuclei), nuclei, cells, aggregate=aggregate)
-    outside = np.array([[0, 0, 0, 2, 2]], np.int32)
-    with pytest.raises(ValueError, match="object 2 "):
-        assign(morphology(outside), outside, cells, aggregate=aggregate)
+    nuclei = np.array([[0, 1, 1, 2, 2]], np.int32)
+    found = assign(morphology(nuclei), nuclei, cells, aggregate=False)
+    assert list(found["Morphology_Area"]) == [2, 2]
+
+
+def test_objects_that_do_not_meet_the_object_of_their_label_are_named() -> None:
+    cells = np.array([[1, 1, 2, 2, 0]], np.int32)
+    for nuclei in ([[0, 0, 1, 1, 0]], [[2, 1, 0, 0, 2]], [[1, 0, 2, 0, 3]]):
+        labels = np.array(nuclei, np.int32)
+        with pytest.raises(ValueError, match=r"object [123] does not lie.* aggregate"):
+            assign(morphology(labels), labels, cells, aggregate=False)
 
 
 def test_images_of_different_shapes_are_refused(blobs: Labels) -> None:

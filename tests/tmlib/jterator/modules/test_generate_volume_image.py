@@ -59,8 +59,15 @@ def test_stacks_that_show_no_slide_are_refused() -> None:
         generate_volume_image.main(stack[:, :, 0], CELL)
     with pytest.raises(ValueError, match="0 beads outside of the mask"):
         generate_volume_image.main(stack, np.ones_like(CELL))
-    with pytest.raises(ValueError, match="lower the threshold"):
-        generate_volume_image.main(stack, CELL, threshold=1e6)
+
+
+def test_without_beads_there_is_no_height() -> None:
+    stack, _ = beads_on_a_dome()
+    for mask in (CELL, np.ones_like(CELL), np.zeros_like(CELL)):
+        for empty, threshold in ((stack, 1e6), (np.zeros_like(stack), 150)):
+            volume = generate_volume_image.main(empty, mask, threshold).volume_image
+            assert volume.shape == CELL.shape
+            assert not volume.any()
 
 
 def test_volume_of_the_cell_is_measured() -> None:
