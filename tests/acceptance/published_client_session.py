@@ -188,6 +188,7 @@ def print_tables(client, login, job):
         ["experiment", "ls"],
         ["plate", *of, "ls"],
         ["acquisition", *of, "ls", "-p", PLATE],
+        ["well", *of, "ls"],
         ["site", *of, "ls"],
         ["channel", *of, "ls"],
         ["microscope-file", *of, "ls", "-p", PLATE, "-a", ACQUISITION],

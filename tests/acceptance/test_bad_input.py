@@ -1,7 +1,9 @@
 """Whoever makes mistakes is told what is wrong, loses nothing, and gets there in the end."""
 
+import re
 import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,11 @@ def errors_at_end(client: TmClient) -> str:
     return "\n".join(error for step in step_statuses(status) for error in step.errors)
 
 
+def refused(words: str) -> AbstractContextManager[object]:
+    """A request that is refused with these words."""
+    return pytest.raises(RequestError, match=words)
+
+
 def upload_project(client: TmClient, nuclei: str) -> None:
     project = nuclei_and_cells(nuclei, "02").to_dict()
     client.upload_jterator_project(project["pipeline"], project["handles"])
@@ -92,19 +99,21 @@ def test_wrong_descriptions_can_be_corrected(client: TmClient, folder: Path) -> 
     uploaded = files_there(client)
     assert set(uploaded.values()) == {"COMPLETE"}
 
+    with refused("no jterator project"):
+        client.submit_workflow(describe(PATTERN, 1, 2))
     upload_project(client, "DAPI")
-    client.submit_workflow(describe("site(?P<s>[0-9]+)", 1, 2))
-    assert 'not match the pattern "site(?P<s>[0-9]+)"' in errors_at_end(client)
-    client.resubmit_workflow(description=describe(PATTERN, 3, 3))
-    message = errors_at_end(client)
-    assert "2 sites" in message
-    assert "3" in message
-    client.resubmit_workflow(description=describe(PATTERN, 1, 2))
-    message = errors_at_end(client)
-    assert "DAPI" in message
-    assert "01" in message
+    with refused(r'not match the pattern "site\(\?P<s>\[0-9\]\+\)"'):
+        client.submit_workflow(describe("site(?P<s>[0-9]+)", 1, 2))
+    for pattern in ("site(?P<s>[0-9+)", "(?P<site>[0-9]+)"):
+        with refused(re.escape(pattern)):
+            client.upload_workflow_description(describe(pattern, 1, 2))
+    with refused("n_vertical.*2 sites"):
+        client.submit_workflow(describe(PATTERN, 3, 3))
+    with refused('"DAPI".*01'):
+        client.submit_workflow(describe(PATTERN, 1, 2))
+    assert client.get_workflow_status() is None
     upload_project(client, "01")
-    client.resubmit_workflow("image_analysis")
+    client.submit_workflow(describe(PATTERN, 1, 2))
     assert errors_at_end(client) == ""
 
     assert len(client.download_feature_values("Nuclei")) > 0
@@ -117,6 +126,7 @@ def test_broken_files_are_named_and_can_be_sent_again(client: TmClient, folder: 
     broken.write_bytes(content[: len(content) // 2])
     text.write_text("These are no pixels.")
     client.upload_microscope_files("plate", "acquisition", folder)
+    upload_project(client, "01")
     client.submit_workflow(describe(PATTERN, 1, 2))
     message = errors_at_end(client)
     assert f'"{broken.name}" is truncated' in message
@@ -129,7 +139,6 @@ def test_broken_files_are_named_and_can_be_sent_again(client: TmClient, folder: 
     text.write_bytes(other_content)
     client.upload_microscope_files("plate", "acquisition", folder)
     assert set(files_there(client).values()) == {"COMPLETE"}
-    upload_project(client, "01")
     client.resubmit_workflow()
     assert errors_at_end(client) == ""
 

@@ -151,6 +151,7 @@ def test_its_command_line_shows_everything(taken: Taken) -> None:
     assert shown == {
         "plate ls": 1,
         "acquisition ls -p plate 1": 1,
+        "well ls": 1,
         "site ls": 2,
         "channel ls": 2,
         "microscope-file ls -p plate 1 -a first acquisition": 6,

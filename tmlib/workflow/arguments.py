@@ -1,15 +1,19 @@
 """Arguments of workflow steps: their type, default, allowed values, and how they are shown."""
 
+import math
 import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from tmlib.errors import BadInput
 
 Value = bool | int | float | str | None
 
-_TRUE = {"true", "yes", "1"}
-_FALSE = {"false", "no", "0"}
+_TRUE = {"true", "yes"}
+_FALSE = {"false", "no"}
+_KEYS = ("name", "value", "help", "default", "required", "disabled", "choices")
 _DURATION = re.compile(r"\d{1,4}:[0-5]\d:[0-5]\d")
 
 
@@ -33,8 +37,10 @@ class Argument:
         Whether users cannot change it.
     choices
         Allowed values, if they are few.
-    minimum
-        Smallest allowed number.
+    minimum, maximum
+        Smallest and largest allowed number.
+    check
+        Raises :exc:`BadInput` for a text that cannot be used.
     """
 
     name: str
@@ -45,9 +51,13 @@ class Argument:
     disabled: bool = False
     choices: tuple[Value, ...] | None = None
     minimum: float | None = None
+    maximum: float | None = None
+    check: Callable[[str], object] | None = None
 
     def cast(self, value: Any, step: str) -> Value:
         """Check a value that a user sent; empty text means no value.
+
+        Numbers may come as text, as they do from form fields.
 
         Raises
         ------
@@ -62,27 +72,34 @@ class Argument:
             raise self._refused(value, step, f"one of: {allowed}")
         if self.minimum is not None and isinstance(result, int | float) and result < self.minimum:
             raise self._refused(value, step, f"at least {self.minimum:g}")
+        if self.maximum is not None and isinstance(result, int | float) and result > self.maximum:
+            raise self._refused(value, step, f"at most {self.maximum:g}")
+        if self.check is not None:
+            self.check(str(result))
         return result
 
     def _convert(self, value: Any, step: str) -> Value:
         if self.type is bool:
-            text = str(value).lower()
-            if text in _TRUE | _FALSE:
-                return text in _TRUE
+            if isinstance(value, bool):
+                return value
+            if isinstance(value, str) and value.lower() in _TRUE | _FALSE:
+                return value.lower() in _TRUE
             raise self._refused(value, step, "true or false")
         if self.type is str:
             if isinstance(value, str):
                 return value
             raise self._refused(value, step, "text")
+        kind = "a whole number" if self.type is int else "a number"
+        accepted = (int, str) if self.type is int else (int, float, str)
+        if isinstance(value, bool) or not isinstance(value, accepted):
+            raise self._refused(value, step, kind)
         try:
-            if isinstance(value, bool):
-                raise ValueError
-            if self.type is int and isinstance(value, float) and not value.is_integer():
-                raise ValueError
-            return self.type(value)
-        except (TypeError, ValueError):
-            kind = "a whole number" if self.type is int else "a number"
+            number = int(value) if self.type is int else float(value)
+        except ValueError:
             raise self._refused(value, step, kind) from None
+        if not math.isfinite(number):
+            raise self._refused(value, step, kind)
+        return number
 
     def _refused(self, value: Any, step: str, expected: str) -> BadInput:
         return BadInput(
@@ -136,15 +153,14 @@ SUBMISSION_ARGUMENTS: tuple[Argument, ...] = (
 def parse_arguments(
     arguments: tuple[Argument, ...], given: Any, step: str, group: str
 ) -> dict[str, Value]:
-    """Read the list of ``{"name", "value"}`` that a user sent.
+    """Read the list of ``{"name", "value"}`` that a user sent; other keys say what they are.
 
-    Unknown names are ignored, as in the original; arguments that are not named keep their
-    default.
+    Arguments that are not named keep their default.
 
     Raises
     ------
     BadInput
-        If the form is wrong or a value is not allowed.
+        If the form is wrong, an argument is unknown or named twice, or a value is not allowed.
     """
     if not isinstance(given, list) or not all(
         isinstance(item, dict) and isinstance(item.get("name"), str) for item in given
@@ -152,12 +168,35 @@ def parse_arguments(
         raise BadInput(
             f'"{group}" of step "{step}" must be a list of objects with "name" and "value".'
         )
-    values = {item["name"]: item.get("value") for item in given}
-    return {
-        argument.name: (
-            argument.cast(values[argument.name], step)
-            if argument.name in values and not argument.disabled
-            else argument.default
-        )
-        for argument in arguments
-    }
+    known = {argument.name: argument for argument in arguments}
+    values = {name: argument.default for name, argument in known.items()}
+    for name in (names := [item["name"] for item in given]):
+        if name not in known:
+            raise BadInput(f'"{group}" of step "{step}" {_unknown(name, known)}')
+        if names.count(name) > 1:
+            raise BadInput(f'"{group}" of step "{step}" names "{name}" twice.')
+    for item in given:
+        check_keys(item, _KEYS, f'Argument "{item["name"]}" of step "{step}"')
+        argument = known[item["name"]]
+        if "value" in item and not argument.disabled:
+            values[argument.name] = argument.cast(item["value"], step)
+    return values
+
+
+def check_keys(given: dict[str, Any], known: Collection[str], what: str) -> None:
+    """Make sure that an object has no keys but these.
+
+    Raises
+    ------
+    BadInput
+        If it has, which would do nothing.
+    """
+    for key in given:
+        if key not in known:
+            raise BadInput(f"{what} {_unknown(key, known)}")
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    like = get_close_matches(name, known, n=1)
+    meant = f'did you mean "{like[0]}"' if like else f"use {', '.join(sorted(known)) or 'none'}"
+    return f'has "{name}", which is unknown: {meant}{"?" if like else "."}'

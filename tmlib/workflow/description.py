@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tmlib.errors import BadInput
-from tmlib.workflow.arguments import SUBMISSION_ARGUMENTS, Value, parse_arguments
+from tmlib.workflow.arguments import SUBMISSION_ARGUMENTS, Value, check_keys, parse_arguments
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Step
 
@@ -29,6 +29,8 @@ WORKFLOW_STAGES: dict[str, dict[str, tuple[str, ...]]] = {
 WORKFLOW_TYPES = tuple(WORKFLOW_STAGES)
 
 _MODES = ("sequential", "parallel")
+
+_STEP_KEYS = ("name", "fullname", "help", "active", "batch_args", "submission_args")
 
 _STEP_DEPENDENCIES = {"metaconfig": ("metaextract",), "imextract": ("metaconfig",)}
 
@@ -142,6 +144,7 @@ class WorkflowDescription:
         BadInput
             If a stage, step or argument is unknown, in the wrong place or has a wrong value.
         """
+        check_keys(given, ("type", "stages"), "The workflow description")
         workflow_type = given.get("type")
         if workflow_type not in WORKFLOW_STAGES:
             raise BadInput(
@@ -168,6 +171,7 @@ def _parse_stage(given: dict[str, Any], known: dict[str, tuple[str, ...]]) -> St
     name = given.get("name")
     if name not in known:
         raise BadInput(f"Stage {name!r} is unknown: use {', '.join(known)}.")
+    check_keys(given, ("name", "mode", "active", "steps"), f'Stage "{name}"')
     mode = given.get("mode", "sequential")
     if mode not in _MODES:
         raise BadInput(f'Mode of stage "{name}" is {mode!r}, must be {" or ".join(_MODES)}.')
@@ -181,21 +185,31 @@ def _parse_stage(given: dict[str, Any], known: dict[str, tuple[str, ...]]) -> St
         for dependency in _STEP_DEPENDENCIES.get(step.name, ()):
             if dependency not in names:
                 raise BadInput(f'Step "{step.name}" needs step "{dependency}" before it.')
-    return StageDescription(name, mode, bool(given.get("active", True)), parsed)
+    return StageDescription(name, mode, _is_active(given, f'Stage "{name}"'), parsed)
 
 
 def _parse_step(given: dict[str, Any], stage: str, known: tuple[str, ...]) -> StepDescription:
     name = given.get("name")
     if name not in known:
         raise BadInput(f'Step {name!r} is unknown in stage "{stage}": use {", ".join(known)}.')
+    check_keys(given, _STEP_KEYS, f'Step "{name}"')
     return StepDescription(
         name,
-        bool(given.get("active", True)),
+        _is_active(given, f'Step "{name}"'),
         parse_arguments(STEPS[name].arguments, given.get("batch_args", []), name, "batch_args"),
         parse_arguments(
             SUBMISSION_ARGUMENTS, given.get("submission_args", []), name, "submission_args"
         ),
     )
+
+
+def _is_active(given: dict[str, Any], what: str) -> bool:
+    active = given.get("active", True)
+    if not isinstance(active, bool):
+        raise BadInput(
+            f'"active" of {what[0].lower()}{what[1:]} is {active!r}, must be true or false.'
+        )
+    return active
 
 
 def _check_order(names: list[str], known: list[str], kind: str) -> None:

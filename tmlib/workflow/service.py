@@ -10,7 +10,7 @@ from tmlib.experiments.models import Experiment
 from tmlib.jterator.project import Project
 from tmlib.jterator.user_modules.sandbox import check_allowed
 from tmlib.settings import Settings
-from tmlib.workflow import submissions, tree
+from tmlib.workflow import foresight, submissions, tree
 from tmlib.workflow.description import WORKFLOW_TYPES, WorkflowDescription
 from tmlib.workflow.models import Submission, WorkflowSettings
 from tmlib.workflow.queue import Queue
@@ -107,10 +107,12 @@ def submit(
     description: dict[str, Any] | None = None,
     *,
     force: bool = False,
+    settings: Settings | None = None,
 ) -> int:
     """Start the workflow of an experiment.
 
-    What an earlier one made and still stands is skipped, unless `force` says otherwise.
+    What an earlier one made and still stands is skipped, unless `force` says otherwise. With the
+    settings of the installation what a job would refuse is refused now.
 
     Returns
     -------
@@ -120,7 +122,8 @@ def submit(
     Raises
     ------
     BadInput
-        If the description is wrong.
+        If the description is wrong, or a job would refuse its work: see
+        :mod:`tmlib.workflow.foresight`.
     Conflict
         If a workflow of the experiment is still running.
     """
@@ -129,6 +132,8 @@ def submit(
             save_description(session, experiment_id, description)
             session.flush()
         parsed = WorkflowDescription.from_dict(get_description(session, experiment_id))
+        if settings is not None:
+            foresight.check(session, settings, experiment_id, parsed)
         name = session.get_one(Experiment, experiment_id).name
         submission_id, job_ids = submissions.submit(
             session, experiment_id, name, user_id, parsed, force=force
@@ -146,15 +151,17 @@ def resubmit(
     stage_name: str | None = None,
     *,
     force: bool = False,
+    settings: Settings | None = None,
 ) -> int:
     """Run the latest workflow again from a stage on, the first one if none is named.
 
-    What still stands is skipped, unless `force` says otherwise.
+    What still stands is skipped, unless `force` says otherwise. With the settings of the
+    installation what a job would refuse is refused now.
 
     Raises
     ------
     BadInput
-        If the description is wrong or has no such active stage.
+        If the description is wrong or has no such active stage, or a job would refuse its work.
     NotFound
         If no workflow was ever submitted.
     Conflict
@@ -167,6 +174,8 @@ def resubmit(
             session.flush()
         parsed = WorkflowDescription.from_dict(get_description(session, experiment_id))
         first = _stage_index(parsed, index, stage_name)
+        if settings is not None:
+            foresight.check(session, settings, experiment_id, parsed, first)
         job_ids = submissions.resubmit(session, submission, parsed, first, force=force)
         submission_id = submission.id
     queue.enqueue(job_ids)

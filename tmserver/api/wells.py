@@ -13,12 +13,16 @@ routes = Routes("well")
 
 
 class Well(Schema):
-    """A well that has images; ``dimensions`` are its rows and columns of sites."""
+    """A well that has images; ``dimensions`` are its rows and columns of sites.
+
+    The name of the plate is also there as ``plate``, where the original's clients look for it.
+    """
 
     id: Id
     name: str
     description: dict[str, Any]
     plate_name: str
+    plate: str = Field(examples=["Plate XY"])
     dimensions: tuple[int, int]
 
 
@@ -217,6 +221,7 @@ def _well(well: models.Well) -> Well:
         name=well.name,
         description=well.description,
         plate_name=well.plate.name,
+        plate=well.plate.name,
         dimensions=(
             max((site.y + 1 for site in well.sites), default=0),
             max((site.x + 1 for site in well.sites), default=0),

@@ -139,6 +139,7 @@ def submit_workflow(access: ExperimentAccess, body: Submission) -> Submitted:
         access.user.id,
         body.description,
         force=body.force,
+        settings=access.settings,
     )
     return Submitted(submission_id=submission_id)
 
@@ -154,6 +155,7 @@ def resubmit_workflow(access: ExperimentAccess, body: Resubmission) -> Submitted
         index=body.index,
         stage_name=body.stage_name,
         force=body.force,
+        settings=access.settings,
     )
     return Submitted(submission_id=submission_id)
 

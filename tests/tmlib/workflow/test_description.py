@@ -89,6 +89,13 @@ def test_a_wrong_description_is_refused_with_a_reason(
         ("mip", "maybe", ["mip", "true or false"]),
         ("stitch_layout", "diagonal", ["stitch_layout", "zigzag_vertical"]),
         ("regex", 3, ["regex", "text"]),
+        ("regex", "(?P<s>[0-9+", ["(?P<s>[0-9+", "not a regular expression"]),
+        ("regex", "(?P<site>[0-9]+)", ['"site"', "s (site)"]),
+        ("regex", "[0-9]+", ["no named group", "(?P<s>"]),
+        ("mip", 0, ["mip", "true or false"]),
+        ("n_vertical", 2.0, ["n_vertical", "whole number"]),
+        ("n_vertical", True, ["n_vertical", "whole number"]),
+        ("n_vertcal", 2, ['"n_vertcal"', 'did you mean "n_vertical"?']),
     ],
 )
 def test_a_wrong_argument_is_refused_with_a_reason(
@@ -96,6 +103,32 @@ def test_a_wrong_argument_is_refused_with_a_reason(
 ) -> None:
     with pytest.raises(BadInput) as error:
         WorkflowDescription.from_dict(minimal("metaconfig", [{"name": name, "value": value}]))
+    assert all(word in error.value.message for word in words)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", 101, -1])
+def test_a_percentile_is_a_share_of_a_hundred(value: object) -> None:
+    step = {"name": "illuminati", "batch_args": [{"name": "clip_percent", "value": value}]}
+    stages = [{"name": "pyramid_creation", "steps": [step]}]
+    with pytest.raises(BadInput, match="clip_percent"):
+        WorkflowDescription.from_dict({"type": "canonical", "stages": stages})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stage": []}, ['"stage"', '"stages"']),
+        ({"stages": [{"name": "image_analysis", "activ": False}]}, ['"activ"', '"active"']),
+        ({"stages": [{"name": "image_analysis", "active": "false"}]}, ["true or false"]),
+        (
+            {"stages": [{"name": "image_analysis", "steps": [{"name": "jterator", "args": []}]}]},
+            ["jterator", '"args"'],
+        ),
+    ],
+)
+def test_what_nobody_reads_is_refused(change: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(BadInput) as error:
+        WorkflowDescription.from_dict({"type": "canonical"} | change)
     assert all(word in error.value.message for word in words)
 
 

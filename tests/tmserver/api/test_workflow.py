@@ -1,4 +1,9 @@
+from io import BytesIO
+
+import numpy as np
+import pytest
 from flask import Flask
+from PIL import Image
 from sqlalchemy import select
 
 from tests.tmlib.jterator.user_modules.projects import project
@@ -8,6 +13,20 @@ from tmlib.ids import encode_id
 from tmlib.workflow import engine, job_log
 from tmlib.workflow.models import Submission
 from tmlib.workflow.output import Tail
+
+
+@pytest.fixture
+def ready(owner: Person, acquisition: str, experiment: str) -> str:
+    """Path of an experiment that has an image and a pipeline."""
+    name = "AssayPlate_B03_T0001F001L01A01Z01C01.png"
+    owner.post(f"{acquisition}/upload/register", files=[name])
+    image = BytesIO()
+    Image.fromarray(np.zeros((4, 5), np.uint16)).save(image, "PNG")
+    image.seek(0)
+    owner.request("POST", f"{acquisition}/microscope-file", data={"file": (image, name)})
+    path = f"{experiment}/workflow/jtproject"
+    owner.put(path, **owner.get(path))
+    return experiment
 
 
 def test_a_description_comes_back_as_it_was_sent(owner: Person, experiment: str) -> None:
@@ -23,10 +42,8 @@ def test_a_description_comes_back_as_it_was_sent(owner: Person, experiment: str)
     assert '"multiplexing"' in message
 
 
-def test_a_workflow_is_submitted_watched_and_killed(
-    app: Flask, owner: Person, experiment: str
-) -> None:
-    workflow = f"{experiment}/workflow"
+def test_a_workflow_is_submitted_watched_and_killed(app: Flask, owner: Person, ready: str) -> None:
+    workflow = f"{ready}/workflow"
     assert owner.get(f"{workflow}/status") is None
     answer = owner.request("POST", f"{workflow}/submit").json
     assert answer == {"message": "ok", "submission_id": 1}
@@ -54,14 +71,12 @@ def test_a_workflow_is_submitted_watched_and_killed(
     assert again.json == answer
 
 
-def test_work_is_forced_where_that_is_wanted(
-    database: Database, owner: Person, experiment: str
-) -> None:
+def test_work_is_forced_where_that_is_wanted(database: Database, owner: Person, ready: str) -> None:
     def is_forced() -> bool:
         with database.session() as session:
             return session.scalars(select(Submission.force)).all()[-1]
 
-    workflow = f"{experiment}/workflow"
+    workflow = f"{ready}/workflow"
     owner.request("POST", f"{workflow}/submit", json={"force": True})
     assert is_forced()
     owner.post(f"{workflow}/kill")
@@ -74,11 +89,11 @@ def test_work_is_forced_where_that_is_wanted(
 
 
 def test_a_running_job_is_read_bit_by_bit(
-    database: Database, app: Flask, owner: Person, experiment: str
+    database: Database, app: Flask, owner: Person, ready: str
 ) -> None:
-    owner.post(f"{experiment}/workflow/submit")
+    owner.post(f"{ready}/workflow/submit")
     [job_id] = app.extensions["tmserver"].queue.job_ids
-    path = f"{experiment}/workflow/jobs/{encode_id(job_id)}/log"
+    path = f"{ready}/workflow/jobs/{encode_id(job_id)}/log"
     with database.transaction() as session:
         engine.claim(session, job_id, "node1:1", "node1", lease=30)
         job_log.keep(session, job_id, 1, Tail("one\n"), Tail("hm\n"))
@@ -92,8 +107,8 @@ def test_a_running_job_is_read_bit_by_bit(
     assert "cursor" in owner.refused("GET", path, 400, query_string={"cursor": "x"})
 
 
-def test_what_failed_is_retried(app: Flask, owner: Person, experiment: str) -> None:
-    workflow = f"{experiment}/workflow"
+def test_what_failed_is_retried(app: Flask, owner: Person, ready: str) -> None:
+    workflow = f"{ready}/workflow"
     assert "submit" in owner.refused("POST", f"{workflow}/retry", 404)
     submitted = owner.request("POST", f"{workflow}/submit").json
     assert "still running" in owner.refused("POST", f"{workflow}/retry", 409)
@@ -143,7 +158,20 @@ def test_projects_that_bring_modules_are_refused_unless_they_are_allowed(
     assert "main" in owner.refused("PUT", path, 400, json=project("VERSION = '0.3.0'"))
 
 
-def test_deleting_an_experiment_ends_its_workflow(owner: Person, experiment: str) -> None:
-    owner.request("POST", f"{experiment}/workflow/submit")
-    assert owner.delete(experiment) == {"message": "ok"}
-    owner.refused("GET", f"{experiment}/workflow/status", 404)
+def test_what_cannot_end_well_is_not_begun(
+    owner: Person, acquisition: str, experiment: str
+) -> None:
+    path = f"{experiment}/workflow/submit"
+    assert '"Run 1" has no image files' in owner.refused("POST", path, 400, json={})
+    analysis = {"stages": [{"name": "image_analysis"}]}
+    message = owner.refused("POST", path, 400, json={"description": analysis})
+    assert "no jterator project" in message
+    assert owner.get(f"{experiment}/workflow/status") is None
+    # nor is the description kept, with which it came
+    assert len(owner.get(f"{experiment}/workflow/description")["stages"]) == 4
+
+
+def test_deleting_an_experiment_ends_its_workflow(owner: Person, ready: str) -> None:
+    owner.request("POST", f"{ready}/workflow/submit")
+    assert owner.delete(ready) == {"message": "ok"}
+    owner.refused("GET", f"{ready}/workflow/status", 404)

@@ -68,6 +68,7 @@ class Align(Step):
             "Percentile of intensities that robust_align clips at.",
             99.9,
             minimum=0,
+            maximum=100,
         ),
         Argument("robust_align", bool, "Clip what is brightest, dirt for example, first.", False),
         Argument(

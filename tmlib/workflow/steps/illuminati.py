@@ -67,7 +67,7 @@ class Illuminati(Step):
         Argument("align", bool, "Show what all cycles show, aligned; needs align.", False),
         BATCH_SIZE,
         Argument("clip", bool, "Show intensities up to a percentile as brightest.", False),
-        Argument("clip_percent", float, "That percentile.", 99.9, minimum=0),
+        Argument("clip_percent", float, "That percentile.", 99.9, minimum=0, maximum=100),
         Argument("clip_value", int, "Intensity shown as brightest instead.", minimum=1),
         Argument(
             "horizontal_site_displacement",

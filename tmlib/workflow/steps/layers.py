@@ -1,7 +1,7 @@
 """The layers of the map: one channel at one time point and focal plane, as it is to be shown."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -12,6 +12,7 @@ from tmlib.experiments.models import Channel, ChannelImageFile
 from tmlib.images.channel_images import field_path, plane_stamp
 from tmlib.images.map_layout import Box, overlapping
 from tmlib.images.mosaic_regions import Digests, region_digests
+from tmlib.workflow.arguments import Value
 from tmlib.workflow.steps.base import JobContext
 from tmlib.workflow.steps.channels import pixel_type, read_channels
 from tmlib.workflow.steps.corilla import load_statistics
@@ -56,7 +57,7 @@ def read_map(session: Session, context: JobContext) -> PlateMap:
 def read_layers(session: Session, context: JobContext, plate_map: PlateMap) -> list[Layer]:
     """All layers that there are images of."""
     channels = read_channels(session, context.experiment_id)
-    _check_exceptions(context, channels)
+    check_exceptions(context.arguments, [channel.name for channel in channels])
     windows = _windows(session, context, channels)
     images = SiteImages(session, context.storage)
     planes = session.execute(
@@ -124,14 +125,20 @@ def sites_of_layer(
     return [site for site in plate_map.sites if site.id in imaged and not (align and site.omitted)]
 
 
-def _exceptions(context: JobContext) -> list[str]:
-    given = context.arguments["illumcorr_exceptions"]
+def _exceptions(arguments: Mapping[str, Value]) -> list[str]:
+    given = arguments["illumcorr_exceptions"]
     return [] if given is None else [name.strip() for name in str(given).split(",")]
 
 
-def _check_exceptions(context: JobContext, channels: Sequence[Channel]) -> None:
-    names = [channel.name for channel in channels]
-    for name in _exceptions(context):
+def check_exceptions(arguments: Mapping[str, Value], names: Sequence[str]) -> None:
+    """Make sure that channels that are not to be corrected are among those of the experiment.
+
+    Raises
+    ------
+    BadInput
+        If one is not.
+    """
+    for name in _exceptions(arguments):
         if name not in names:
             raise BadInput(
                 f'"illumcorr_exceptions" names the channel "{name}", the experiment has: '
@@ -141,7 +148,9 @@ def _check_exceptions(context: JobContext, channels: Sequence[Channel]) -> None:
 
 def is_corrected(context: JobContext, channel_name: str) -> bool:
     """Whether uneven light of a channel is to be corrected."""
-    return bool(context.arguments["illumcorr"]) and channel_name not in _exceptions(context)
+    return bool(context.arguments["illumcorr"]) and channel_name not in _exceptions(
+        context.arguments
+    )
 
 
 def _windows(

@@ -23,7 +23,7 @@ from tmlib.images.reading import ImageProperties
 from tmlib.microscopes import Microscope, PlaneMetadata
 from tmlib.storage import file_stamp
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
-from tmlib.workflow.arguments import Argument
+from tmlib.workflow.arguments import Argument, Value
 from tmlib.workflow.steps import configuration
 from tmlib.workflow.steps.base import Batch, Inputs, JobContext, Step, Work, digest, logger
 from tmlib.workflow.steps.configuration import Plane
@@ -47,7 +47,12 @@ class Metaconfig(Step):
         Argument("mip", bool, "Project the focal planes of a site to their maximum.", False),
         Argument("n_horizontal", int, "Columns of sites in a well, if no file tells.", minimum=1),
         Argument("n_vertical", int, "Rows of sites in a well, if no file tells.", minimum=1),
-        Argument("regex", str, "Pattern of file names with named groups w, c, z, t and s."),
+        Argument(
+            "regex",
+            str,
+            "Pattern of file names with named groups w, c, z, t and s.",
+            check=microscopes.compile_pattern,
+        ),
         Argument(
             "stitch_layout",
             str,
@@ -135,14 +140,9 @@ class Metaconfig(Step):
         for one in found:
             for well in {plane.well for plane in one.planes}:
                 well_position(well, experiment.plate_format)
-        layout = UserLayout(
-            context.arguments["stitch_layout"],  # type: ignore[arg-type] # one of the choices
-            _number(context, "n_horizontal"),
-            _number(context, "n_vertical"),
-        )
         directions = _stage_directions(context, microscope)
         wells = [one.stages(directions) for one in found]
-        cells = locate_sites(wells, layout)
+        cells = locate_sites(wells, user_layout(context.arguments))
         places = _places(context, found, wells, cells)
         mip = bool(context.arguments["mip"])
         for acquisition, one, own_cells in zip(acquisitions, found, cells, strict=True):
@@ -274,8 +274,17 @@ def _text(context: JobContext, name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _number(context: JobContext, name: str) -> int | None:
-    value = context.arguments[name]
+def user_layout(arguments: Mapping[str, Value]) -> UserLayout:
+    """How the user says that the sites of a well lie."""
+    return UserLayout(
+        arguments["stitch_layout"],  # type: ignore[arg-type] # one of the choices
+        _number(arguments, "n_horizontal"),
+        _number(arguments, "n_vertical"),
+    )
+
+
+def _number(arguments: Mapping[str, Value], name: str) -> int | None:
+    value = arguments[name]
     return None if value is None else int(value)
 
 

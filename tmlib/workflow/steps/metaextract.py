@@ -1,6 +1,7 @@
 """Step metaextract: reads what each image file says about itself, as OME-XML."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import ClassVar
 
 from sqlalchemy import bindparam, select, update
@@ -17,6 +18,9 @@ from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.steps.base import Batch, JobContext, Step, Work, chunks, digest, logger
 
 _SHOWN = 5
+_NOTHING = (
+    "The experiment has no acquisition yet: create a plate and an acquisition and upload images."
+)
 
 
 class Metaextract(Step):
@@ -62,10 +66,7 @@ class Metaextract(Step):
                         )
                     )
         if not batches:
-            raise BadInput(
-                "The experiment has no acquisition yet: create a plate and an acquisition and "
-                "upload images."
-            )
+            raise BadInput(_NOTHING)
         return [batches]
 
     def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
@@ -119,6 +120,30 @@ class Metaextract(Step):
                 found,
             )
         )
+
+
+def check_uploads(session: Session, experiment_id: int) -> None:
+    """Make sure that all image files of an experiment are there.
+
+    Raises
+    ------
+    BadInput
+        If an acquisition lacks some, or there is none.
+    """
+    rows = session.execute(
+        select(Acquisition.id, Acquisition.name, MicroscopeFile.name, MicroscopeFile.status)
+        .outerjoin(
+            MicroscopeFile,
+            (MicroscopeFile.acquisition_id == Acquisition.id)
+            & (MicroscopeFile.kind == FileKind.IMAGE),
+        )
+        .where(Acquisition.experiment_id == experiment_id)
+        .order_by(Acquisition.id, MicroscopeFile.name)
+    ).all()
+    if not rows:
+        raise BadInput(_NOTHING)
+    for (_, acquisition), files in groupby(rows, key=lambda row: (row[0], row[1])):
+        _check_complete(acquisition, [(name, state) for *_, name, state in files if name])
 
 
 def _forget_others(session: Session, context: JobContext, kept: set[int]) -> None:
