@@ -49,7 +49,7 @@ class Experiments(Resources):
             Decides which files are images and what their names mean; ``generic`` for those whose
             pattern the user gives.
         plate_format
-            Number of wells of a plate: 1, 96 or 384.
+            Number of wells of a plate: 1, 6, 12, 24, 48, 96, 384 or 1536.
         plate_acquisition_mode
             ``basic``: several acquisitions of a plate are a time series; ``multiplexing``: they
             are cycles of staining.

@@ -52,7 +52,7 @@ def test_what_is_missing_is_named(owner: Person) -> None:
     [
         ("plate_acquisition_mode", "fast", "must be 'basic' or 'multiplexing'"),
         ("plate_format", "many", "must be a whole number"),
-        ("plate_format", 97, "1, 96, 384"),
+        ("plate_format", 97, "1, 6, 12, 24, 48, 96, 384, 1536"),
         ("microscope_type", "telescope", "cellvoyager"),
         ("workflow_type", "magic", "canonical"),
         ("name", "", '"name" must not be empty'),

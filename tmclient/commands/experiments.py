@@ -9,6 +9,8 @@ from tmclient.commands.session import (
     resource_group,
 )
 
+_PLATE_FORMATS = ("1", "6", "12", "24", "48", "96", "384", "1536")
+
 
 @click.group()
 def experiment() -> None:
@@ -33,7 +35,7 @@ def list_experiments(session: ClientSession) -> None:
 @click.option("--description", default="", help="Free text.")
 @click.option("--workflow-type", default="canonical", show_default=True)
 @click.option("--microscope-type", default="cellvoyager", show_default=True)
-@click.option("--plate-format", type=click.Choice(["1", "96", "384"]), default="384")
+@click.option("--plate-format", type=click.Choice(_PLATE_FORMATS), default="384")
 @click.option(
     "--plate-acquisition-mode", type=click.Choice(["basic", "multiplexing"]), default="basic"
 )

@@ -12,10 +12,10 @@ from tmlib.accounts.models import User
 from tmlib.db.partitions import create_partitions
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
 from tmlib.experiments.models import Experiment, ExperimentShare
+from tmlib.experiments.plate_formats import PLATE_FORMATS
 
 Permission = Literal["read", "write", "owner"]
 
-PLATE_FORMATS = (1, 96, 384)
 ACQUISITION_MODES = ("basic", "multiplexing")
 
 

@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 
 from defusedxml.ElementTree import fromstring
 
-from tmlib.microscopes.ome_model import Index, OmeXml, read_ome_xml
+from tmlib.microscopes.file_names import bare_name
+from tmlib.microscopes.ome_model import NUMBER, Index, OmeXml, read_ome_xml
 from tmlib.microscopes.xml_files import local_name
 
 if TYPE_CHECKING:
@@ -77,8 +78,10 @@ class FileSet:
         self, number: int, image: "Element", name: str, indices: set[Index]
     ) -> "Element":
         copy = ElementTree.Element(image.tag, image.attrib)
+        if len(self._images) > 1:
+            copy.set(NUMBER, str(number))
         for child in image:
-            if local_name(child) == "AcquisitionDate":
+            if local_name(child) in ("AcquisitionDate", "StageLabel"):
                 copy.append(child)
             elif local_name(child) == "Pixels":
                 pixels = ElementTree.SubElement(copy, child.tag, child.attrib)
@@ -95,8 +98,8 @@ class FileSet:
                 self._planes[number, (z, c, t)].append(element)
             elif local_name(element) == "TiffData":
                 for identifier in element:
-                    name = identifier.get("FileName")
-                    if name is not None:
+                    name = bare_name(identifier.get("FileName"))
+                    if name:
                         self._data[number, name].append(element)
                         self._files[(identifier.text or "").strip()].add(name)
 

@@ -14,16 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from tmlib.errors import BadInput
-
-PLATE_FORMATS: dict[int, tuple[int, int]] = {
-    1: (1, 1),
-    6: (2, 3),
-    24: (4, 6),
-    96: (8, 12),
-    384: (16, 24),
-    1536: (32, 48),
-}
-"""Rows and columns of a plate by its number of wells."""
+from tmlib.experiments.plate_formats import PLATE_FORMATS
 
 StitchLayout = Literal["horizontal", "zigzag_horizontal", "vertical", "zigzag_vertical"]
 """In which order the sites of a well were imaged, always starting at the top left."""

@@ -5,7 +5,7 @@ Reference: the OME data model, schema 2016-06. How it is read is in
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -16,7 +16,8 @@ from tmlib.images.file_sets import find_set
 from tmlib.images.layout import well_position
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes.base import ImageMetadata
-from tmlib.microscopes.ome_model import Index, OmeXmlError, read_ome_xml
+from tmlib.microscopes.file_names import bare_name
+from tmlib.microscopes.ome_model import NUMBER, Index, Master, OmeXml, OmeXmlError, read_ome_xml
 from tmlib.microscopes.xml_files import local_name
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _KEPT = {
     "Plate": {"Well"},
     "Well": {"WellSample"},
     "WellSample": {"ImageRef"},
-    "Image": {"AcquisitionDate", "Pixels"},
+    "Image": {"AcquisitionDate", "StageLabel", "Pixels"},
     "Pixels": {"Channel", "TiffData", "Plane"},
     "TiffData": {"UUID"},
 }
@@ -46,11 +47,17 @@ class DescribedFile:
         Each plane of the file and what it says about it.
     pixel_size
         Width and height of a pixel in micrometres, if known.
+    uuid
+        What other files know it by, if it says so.
+    master
+        The other file that has its metadata, if it says that it only has pixels.
     """
 
     properties: ImageProperties
     planes: list[ImageMetadata]
     pixel_size: float | None
+    uuid: str | None = None
+    master: Master | None = None
 
 
 def describe(properties: ImageProperties, name: str) -> str:
@@ -65,6 +72,7 @@ def describe(properties: ImageProperties, name: str) -> str:
     OmeXmlError
         If the file's own OME-XML contradicts the file or itself.
     """
+    only = None
     if properties.omexml is not None:
         found = find_set(properties.omexml, name)
         ome = read_ome_xml(properties.omexml) if found is None else found[0].ome
@@ -79,7 +87,19 @@ def describe(properties: ImageProperties, name: str) -> str:
             return ElementTree.tostring(root, encoding="unicode")
         if planes:
             return _excerpt(properties, name, ome.indices(name, holder=True))
+        only = ome if ome.master is not None else None
+    return _least(properties, name, only)
+
+
+def _least(properties: ImageProperties, name: str, only: OmeXml | None) -> str:
+    """The least there is to say of a file, and which file says more."""
     root = ElementTree.Element("OME", {"xmlns": _NAMESPACE})
+    if only is not None and only.master is not None:
+        if only.uuid is not None:
+            root.set("UUID", only.uuid)
+        master = ElementTree.SubElement(root, "BinaryOnly", {"MetadataFile": only.master.file_name})
+        if only.master.uuid is not None:
+            master.set("UUID", only.master.uuid)
     image = ElementTree.SubElement(root, "Image", {"ID": "Image:0", "Name": name})
     pixels = ElementTree.SubElement(
         image,
@@ -156,9 +176,10 @@ def _describe_image(
 
 
 def read(omexml: str, name: str) -> DescribedFile:
-    """Read what :func:`describe` wrote about the file of this name."""
+    """Read what :func:`describe` wrote about the file of this name, which may have folders."""
     ome = read_ome_xml(omexml)
-    planes = ome.planes(name, holder=True)
+    bare = bare_name(name)
+    planes = [replace(plane, file_name=name) for plane in ome.planes(bare, holder=True)]
     pixels = next(
         element for element in fromstring(omexml).iter() if local_name(element) == "Pixels"
     )
@@ -170,7 +191,9 @@ def read(omexml: str, name: str) -> DescribedFile:
             n_planes=len(planes),
         ),
         planes,
-        ome.pixel_size(name, holder=True),
+        ome.pixel_size(bare, holder=True),
+        ome.uuid,
+        ome.master,
     )
 
 
@@ -197,6 +220,8 @@ def _excerpt(properties: ImageProperties, name: str, indices: Mapping[int, set[I
             root.remove(image)
             continue
         kept.add(image.get("ID"))
+        if len(images) > 1:
+            image.set(NUMBER, str(number))
         pixels = next(element for element in image if local_name(element) == "Pixels")
         _set_size(pixels, properties)
         for element in list(pixels):
@@ -224,7 +249,7 @@ def _is_of(element: "Element", name: str, uuid: str | None, stored: set[Index]) 
         return tuple(int(element.get(f"The{axis}", "0")) for axis in "ZCT") in stored
     identifiers = list(element)
     return not identifiers or any(
-        identifier.get("FileName") in (name, None)
+        bare_name(identifier.get("FileName")) in (name, "")
         or (uuid is not None and (identifier.text or "").strip() == uuid)
         for identifier in identifiers
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tmlib.images.reading import ImageFileError
-from tmlib.microscopes.file_names import normalise_well, well_at
+from tmlib.microscopes.wells import normalise_well, well_at
 from tmlib.microscopes.xml_files import number
 
 Stage = tuple[float, float]

@@ -16,7 +16,7 @@ import tensorstore as ts
 from tmlib.images.containers import ContainedImage, split_plane
 from tmlib.images.reading import GrayImage, ImageFileError
 from tmlib.images.zarr_files import check_key, open_files
-from tmlib.microscopes.file_names import normalise_well
+from tmlib.microscopes.wells import normalise_well
 
 _MICROMETRES = {
     "angstrom": 1e-4,

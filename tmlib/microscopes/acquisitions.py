@@ -1,14 +1,19 @@
 """Puts together what metadata files, image files and their names tell about an acquisition."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from tmlib.errors import BadInput
-from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, Microscope
-from tmlib.microscopes.file_names import closest
+from tmlib.microscopes.base import (
+    AcquisitionMetadata,
+    FileNameError,
+    ImageMetadata,
+    Microscope,
+)
+from tmlib.microscopes.file_names import bare_name, closest
 
 _SHOWN = 5
 
@@ -91,9 +96,10 @@ def read_acquisition(
     BadInput
         If the metadata files do not know an image file.
     """
-    metadata = microscope.read_metadata(metadata_files, files)
+    metadata = _read_metadata(microscope, metadata_files, list(files))
     warnings = []
-    planes = {name: list(files[name]) for name in sorted(files)}
+    omitted = metadata.omitted if metadata is not None else set()
+    planes = {name: list(files[name]) for name in sorted(files.keys() - omitted)}
     if metadata is not None:
         _check_known(metadata, list(planes))
         warnings = [*metadata.warnings, *_missing(metadata)]
@@ -105,16 +111,46 @@ def read_acquisition(
         named = {}
         if pattern:
             warnings.append("The metadata tells everything: the pattern of names is not used.")
+    merged = [
+        _merge(plane, documented.get(name), named.get(name))
+        for name, told in planes.items()
+        for plane in told
+    ]
+    warnings += _without_well(merged)
     return Acquired(
-        _number(
-            [
-                _merge(plane, documented.get(name), named.get(name))
-                for name, told in planes.items()
-                for plane in told
-            ]
-        ),
+        _number(merged),
         metadata.pixel_size if metadata is not None else None,
         warnings,
+    )
+
+
+def _read_metadata(
+    microscope: Microscope, metadata_files: Sequence[Path], names: Sequence[str]
+) -> AcquisitionMetadata | None:
+    """What metadata files tell. Few types know folders: to the others files have bare names."""
+    if microscope.reads_folders or not metadata_files:
+        return microscope.read_metadata(metadata_files, names)
+    whole: dict[str, str] = {}
+    for name in names:
+        other = whole.setdefault(bare_name(name), name)
+        if other != name:
+            raise BadInput(
+                f'"{other}" and "{name}" have the same name, so the metadata files do not tell '
+                "them apart: upload each folder as an acquisition of its own."
+            )
+    found = microscope.read_metadata(metadata_files, whole)
+    if found is None:
+        return None
+    return replace(
+        found,
+        images={
+            whole[name]: replace(image, file_name=whole[name])
+            for name, image in found.images.items()
+        },
+        planes={
+            whole[name]: [replace(plane, file_name=whole[name]) for plane in planes]
+            for name, planes in found.planes.items()
+        },
     )
 
 
@@ -150,6 +186,28 @@ def _missing(metadata: AcquisitionMetadata) -> list[str]:
     ]
 
 
+def _without_well(merged: Sequence[_Merged]) -> list[str]:
+    """A warning about images of which nothing tells the well."""
+    names = sorted({one.known.file_name for one in merged if one.known.well is None})
+    if not names:
+        return []
+    n_files = len({one.known.file_name for one in merged})
+    labels = sorted({one.known.label or "" for one in merged if one.known.well is None} - {""})
+    called = ""
+    if labels:
+        listed = ", ".join(f'"{label}"' for label in labels[:_SHOWN])
+        more = ", ..." if len(labels) > _SHOWN else ""
+        called = (
+            f" Positions of the stage are called {listed}{more}, which are no wells; those that "
+            "are understood are like B2, B02-3 (the third site) or row:B,column:2,site:3."
+        )
+    return [
+        f'Nothing tells the well of {len(names)} of {n_files} image files, "{names[0]}" for '
+        f"example: they count as well A01.{called} Names of files that have the well are read with "
+        'the argument "regex".'
+    ]
+
+
 def _is_complete(
     name: str, documented: Mapping[str, ImageMetadata], planes: Sequence[ImageMetadata]
 ) -> bool:
@@ -173,11 +231,23 @@ def _read_names(
     """What the file names tell, as far as it is needed."""
     if pattern:
         return microscope.read_names(planes, pattern)
-    if has_metadata or microscope.image_pattern is None:
-        speak_for_themselves = has_metadata or all(map(_tells_what_it_is, planes.values()))
+    if has_metadata:
+        return _read_fitting(microscope, planes)
+    if microscope.image_pattern is None:
+        speak_for_themselves = all(map(_tells_what_it_is, planes.values()))
         if speak_for_themselves or len(planes) == 1:
             return {}
     return microscope.read_names(planes)
+
+
+def _read_fitting(microscope: Microscope, names: Iterable[str]) -> dict[str, ImageMetadata]:
+    """What the names tell, if the type has a pattern and they fit it."""
+    if microscope.image_pattern is None:
+        return {}
+    try:
+        return microscope.read_names(names)
+    except FileNameError:
+        return {}
 
 
 def _tells_what_it_is(planes: Sequence[ImageMetadata]) -> bool:
@@ -204,6 +274,7 @@ def _complete(one: ImageMetadata, other: ImageMetadata) -> ImageMetadata:
         one.time if one.time is not None else other.time,
         other.series,
         other.plane,
+        one.label if one.label is not None else other.label,
     )
 
 

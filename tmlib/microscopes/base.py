@@ -40,6 +40,8 @@ class ImageMetadata:
         have in common.
     time
         When it was taken.
+    label
+        What the microscope or its user calls the position of the stage, where it names no well.
     series, plane
         Which image of the file, and which of its planes, both from 0; `plane` is None for what is
         true of all planes.
@@ -55,6 +57,7 @@ class ImageMetadata:
     time: datetime | None = None
     series: int = 0
     plane: int | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class AcquisitionMetadata:
         The planes of a file, by file name, where the metadata lists them one by one.
     missing
         Names of image files that the metadata knows and that were not asked for.
+    omitted
+        Names of image files that are not to be used; `warnings` say why.
     pixel_size
         Width and height of a pixel in micrometres, if known.
     warnings
@@ -78,6 +83,7 @@ class AcquisitionMetadata:
     images: dict[str, ImageMetadata]
     planes: dict[str, list[ImageMetadata]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    omitted: set[str] = field(default_factory=set)
     pixel_size: float | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -101,6 +107,14 @@ class Microscope(Protocol):
     def reverse_rows(self) -> bool:
         """Whether y of the stage grows upwards."""
 
+    @property
+    def reads_folders(self) -> bool:
+        """Whether the folders that files are in tell something about them.
+
+        The methods are given names with folders then, "TimePoint_1/ZStep_2/plate_B02.tif", and
+        bare names otherwise.
+        """
+
     def is_image(self, file_name: str) -> bool:
         """Whether a file of this name is an image."""
 
@@ -112,7 +126,8 @@ class Microscope(Protocol):
     ) -> dict[str, ImageMetadata]:
         """Read well, channel, z-plane, time point and site off the names of image files.
 
-        `pattern` replaces the type's own.
+        `pattern` replaces the type's own, which is about the bare names; it may also match the
+        folders that files are in.
 
         Raises
         ------

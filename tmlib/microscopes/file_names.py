@@ -1,10 +1,9 @@
 """How file names are read: patterns with named groups, and types that are known by them alone."""
 
 import functools
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from tmlib.microscopes.base import (
     ImageMetadata,
     PatternError,
 )
+from tmlib.microscopes.wells import normalise_well
 
 IMAGE_SUFFIXES = frozenset(
     {".tif", ".tiff", ".btf", ".stk", ".png", ".jpg", ".jpeg", ".jp2", ".bmp"}
@@ -34,8 +34,6 @@ FIELDS = {
 
 MAX_PATTERN_LENGTH = 500
 _MATCH_SECONDS = 1.0
-_WELL = re.compile(r"([A-Z]|A[A-F])([0-9]{1,2})")
-_ROW_AND_COLUMN = re.compile(r"R([0-9]{1,2})C([0-9]{1,2})")
 _COMPARED = 2000
 
 
@@ -43,7 +41,7 @@ _COMPARED = 2000
 class FileNames:
     """A microscope type that is known by its file names alone; base of those that know more.
 
-    `suffixes` are those of its images, in lower case.
+    `suffixes` are those of its images, in lower case. Its patterns are about bare names.
     """
 
     name: str
@@ -51,30 +49,32 @@ class FileNames:
     metadata_pattern: str | None = None
     reverse_rows: bool = False
     suffixes: frozenset[str] = IMAGE_SUFFIXES
+    reads_folders: bool = False
 
     def is_image(self, file_name: str) -> bool:
         """Whether a file of this name is an image."""
         if Path(file_name).suffix.lower() not in self.suffixes:
             return False
-        return self.image_pattern is None or bool(re.search(self.image_pattern, file_name))
+        return self.image_pattern is None or _fits(self.image_pattern, file_name)
 
     def is_metadata(self, file_name: str) -> bool:
         """Whether a file of this name is a metadata file."""
-        return self.metadata_pattern is not None and bool(
-            re.search(self.metadata_pattern, file_name)
-        )
+        return self.metadata_pattern is not None and _fits(self.metadata_pattern, file_name)
 
     def read_names(
         self, file_names: Iterable[str], pattern: str | None = None
     ) -> dict[str, ImageMetadata]:
         """Read the names of image files: see :meth:`Microscope.read_names`."""
-        used = pattern or self.image_pattern
-        if not used:
+        if pattern:
+            return match_names(file_names, pattern)
+        if not self.image_pattern:
             raise PatternError(
                 f"File names of the microscope type {self.name} follow no fixed pattern: "
                 "give a regular expression with the named groups w, c, z, t and s."
             )
-        return match_names(file_names, used)
+        whole = {name: bare_name(name) for name in file_names}
+        images = match_names(whole.values(), self.image_pattern)
+        return {name: replace(images[bare], file_name=name) for name, bare in whole.items()}
 
     def read_metadata(
         self,
@@ -134,10 +134,19 @@ def compile_pattern(pattern: str) -> Any:
     return compiled
 
 
+def bare_name(name: str | None) -> str:
+    """A file's name without the folders that it is in, as systems of all kinds write them."""
+    return (name or "").strip().replace("\\", "/").rpartition("/")[2]
+
+
+def _fits(pattern: str, file_name: str) -> bool:
+    return regex.search(pattern, bare_name(file_name), timeout=_MATCH_SECONDS) is not None
+
+
 def match_names(file_names: Iterable[str], pattern: str) -> dict[str, ImageMetadata]:
     """Read what each file shows off its name.
 
-    The pattern may match anywhere in the name.
+    The pattern may match anywhere in the name, folders included.
 
     Raises
     ------
@@ -212,27 +221,6 @@ def _image_metadata(file_name: str, pattern: str, found: dict[str, str]) -> Imag
     if "c" in found:
         values["channel"] = found["c"]
     return ImageMetadata(file_name, **values)
-
-
-def normalise_well(text: str) -> str | None:
-    """The name of a well with two digits and capitals, None if it is not one.
-
-    "b3" and "r02c03" are "B03".
-    """
-    if numbers := _ROW_AND_COLUMN.fullmatch(text.upper()):
-        return well_at(int(numbers[1]), int(numbers[2]))
-    match = _WELL.fullmatch(text.upper())
-    if match is None or int(match[2]) == 0:
-        return None
-    return f"{match[1]}{int(match[2]):02d}"
-
-
-def well_at(row: int, column: int) -> str | None:
-    """Name of the well in this row and column, counted from 1; None where no plate has one."""
-    if not (1 <= row <= 32 and 1 <= column <= 48):
-        return None
-    letters = chr(64 + row) if row <= 26 else "A" + chr(64 + row - 26)
-    return f"{letters}{column:02d}"
 
 
 def _misread(file_name: str, pattern: str, group: str, text: str, expected: str) -> str:

@@ -5,8 +5,8 @@ far as it is read here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,7 +15,8 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from tmlib.microscopes.base import ImageMetadata
-from tmlib.microscopes.file_names import tell_apart, well_at
+from tmlib.microscopes.file_names import bare_name, tell_apart
+from tmlib.microscopes.wells import read_label, well_at
 from tmlib.microscopes.xml_files import local_name, moment, number
 
 if TYPE_CHECKING:
@@ -39,17 +40,30 @@ Index = tuple[int, int, int]
 _StoredPlane = tuple[int, Index]
 
 
+NUMBER = "{tmserver}Number"
+"""Attribute of an image that was cut out of OME-XML of several: its number there, from 0."""
+
+
 class OmeXmlError(ValueError):
     """A text is no OME-XML that can be used."""
 
 
 @dataclass(frozen=True)
+class Master:
+    """The file that holds the OME-XML of a file which says that it has only pixels itself."""
+
+    file_name: str
+    uuid: str | None
+
+
+@dataclass(frozen=True)
 class _Position:
-    """Where an image was taken: what the plate of the OME-XML says."""
+    """Where an image was taken: what the plate of the OME-XML says, or the label of the stage."""
 
     well: str | None = None
     site: int | None = None
     stage: tuple[float, float] | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,7 @@ class _Image:
     """One image: its axes, what its channels are called, where its planes are stored.
 
     `files` has, by name of the file (None: the one that holds the OME-XML), the number of a plane
-    in the file and its (z, c, t).
+    in the file and its (z, c, t). `number` is that of an image that was cut out of a set.
     """
 
     sizes: Index
@@ -67,13 +81,29 @@ class _Image:
     stages: dict[Index, tuple[float, float]]
     times: dict[Index, datetime]
     files: dict[str | None, list[tuple[int, Index]]]
+    number: int | None
 
 
 @dataclass(frozen=True)
 class OmeXml:
-    """The images that OME-XML describes."""
+    """The images that OME-XML describes.
+
+    Attributes
+    ----------
+    images
+        In their order.
+    uuid
+        Of the file that holds the OME-XML, if it has one.
+    master
+        Which other file has what should be here, if this only says so.
+    names_by_uuid
+        Names of the files that planes are assigned to, by their UUID.
+    """
 
     images: tuple[_Image, ...]
+    uuid: str | None = None
+    master: Master | None = None
+    names_by_uuid: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def file_names(self) -> set[str]:
@@ -113,10 +143,13 @@ class OmeXml:
         """
         found = []
         stored = list(self._stored(file_name, holder))
-        for series, (image, planes) in enumerate(stored):
+        for series, (place, planes) in enumerate(stored):
+            image = self.images[place]
+            # images that nothing else tells apart are sites
+            own = place if len(self.images) > 1 else image.number
             for plane, index in planes:
-                one = _describe(self.images[image], file_name, index)
-                site = one.site if one.site is not None or len(stored) == 1 else series
+                one = _describe(image, file_name, index)
+                site = one.site if one.site is not None else own
                 found.append(replace(one, site=site, series=series, plane=plane))
         return sorted(found, key=lambda plane: plane.plane or 0)
 
@@ -158,8 +191,19 @@ def read_ome_xml(text: str | bytes) -> OmeXml:
         tuple(
             _read_image(element, positions.get(element.get("ID", ""), _Position()), uuid)
             for element in _children(root, "Image")
-        )
+        ),
+        uuid,
+        next(map(_read_master, _children(root, "BinaryOnly")), None),
+        {
+            (element.text or "").strip(): bare_name(element.get("FileName"))
+            for element in _children(root, "Image", "Pixels", "TiffData", "UUID")
+            if element.get("FileName")
+        },
     )
+
+
+def _read_master(element: "Element") -> Master:
+    return Master(bare_name(element.get("MetadataFile")), element.get("UUID"))
 
 
 def _describe(image: _Image, file_name: str, index: Index) -> ImageMetadata:
@@ -175,6 +219,7 @@ def _describe(image: _Image, file_name: str, index: Index) -> ImageMetadata:
         image.position.site,
         image.stages.get(index, image.position.stage),
         image.times.get(index),
+        label=image.position.label,
     )
 
 
@@ -190,8 +235,9 @@ def _positions(root: "Element") -> Iterator[tuple[str, _Position]]:
     """Well and site by id of the image; sites are the samples of a well in their order."""
     for well in _children(root, "Plate", "Well"):
         row, column = (_whole(well, name, 0) for name in ("Row", "Column"))
-        name = well_at(row + 1, column + 1)
-        if name is None:
+        is_known = well.get("Row") is not None and well.get("Column") is not None
+        name = well_at(row + 1, column + 1) if is_known else None
+        if name is None and is_known:
             raise OmeXmlError(f"it has a well in row {row}, column {column}, counted from 0")
         for site, sample in enumerate(_children(well, "WellSample")):
             stage = _stage(sample)
@@ -210,6 +256,7 @@ def _read_image(element: "Element", position: _Position, uuid: str | None) -> _I
         max(_whole(pixels, "SizeC", 1) // max(samples, 1), 1),
         _whole(pixels, "SizeT", 1),
     )
+    number = element.get(NUMBER)
     n_planes = sizes[0] * sizes[1] * sizes[2]
     if min(sizes) < 1 or n_planes > _MAX_PLANES:
         raise OmeXmlError(f"its image {element.get('ID')} has {n_planes} planes")
@@ -218,11 +265,24 @@ def _read_image(element: "Element", position: _Position, uuid: str | None) -> _I
         sizes,
         _channel_names(channels, sizes[1]),
         _pixel_size(pixels),
-        position,
+        _with_label(position, next(_children(element, "StageLabel"), None)),
         stages,
         times,
         _read_files(pixels, sizes, uuid),
+        None if number is None else int(number),
     )
+
+
+def _with_label(position: _Position, label: "Element | None") -> _Position:
+    """What the label of the stage's position adds to what the plate says."""
+    if label is None:
+        return position
+    name = label.get("Name") or ""
+    well, site = read_label(name)
+    known = replace(position, stage=position.stage or _stage(label, ""))
+    if position.well is not None or well is None:
+        return replace(known, label=name if position.well is None else None)
+    return replace(known, well=well, site=site)
 
 
 def _channel_names(channels: list["Element"], n: int) -> tuple[str | None, ...]:
@@ -265,7 +325,7 @@ def _read_files(
         name = None
         for identifier in _children(data, "UUID"):
             if uuid is None or (identifier.text or "").strip() != uuid:
-                name = identifier.get("FileName")
+                name = bare_name(identifier.get("FileName")) or None
         starts = tuple(_whole(data, f"First{axis}", 0) for axis in "ZCT")
         first = _flatten(order, sizes, (starts[0], starts[1], starts[2]))
         plane = _whole(data, "IFD", 0)
@@ -308,14 +368,14 @@ def _pixel_size(pixels: "Element") -> float | None:
     return round(sizes[0], 9) if is_square else None
 
 
-def _stage(element: "Element") -> tuple[float, float] | None:
+def _stage(element: "Element", prefix: str = "Position") -> tuple[float, float] | None:
     """Position of the stage (y, x), in micrometres if the unit is a length."""
     found = []
     for axis in "YX":
-        value = number(element.get(f"Position{axis}"))
+        value = number(element.get(f"{prefix}{axis}"))
         if value is None:
             return None
-        found.append(value * _MICROMETRES.get(element.get(f"Position{axis}Unit", ""), 1.0))
+        found.append(value * _MICROMETRES.get(element.get(f"{prefix}{axis}Unit", ""), 1.0))
     return found[0], found[1]
 
 

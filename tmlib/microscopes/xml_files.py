@@ -20,6 +20,30 @@ def local_name(element: "Element") -> str:
     return element.tag.rpartition("}")[2]
 
 
+def local_attributes(element: "Element") -> dict[str, str]:
+    """Attributes of an element by their names without namespaces."""
+    return {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
+
+
+def whole_number(path: Path, key: str, file_name: str, text: str | None) -> int | None:
+    """A whole number that a metadata file says about an image, None if it says none.
+
+    Raises
+    ------
+    MetadataFileError
+        If it says something else.
+    """
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise MetadataFileError(
+            f'{path.name} has "{text[:80]}" as {key} of {file_name}, which is not a whole number: '
+            "upload the file that the microscope wrote."
+        ) from None
+
+
 def read_elements(path: Path, root_name: str, names: set[str]) -> Iterator["Element"]:
     """The elements of some names one after the other: a file may have a million of them.
 

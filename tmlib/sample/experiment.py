@@ -19,9 +19,10 @@ from tmlib.db import Database
 from tmlib.db.counters import allocate
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Channel, ChannelLayer, Cycle, Experiment, Plate, Site, Well
+from tmlib.experiments.plate_formats import PLATE_FORMATS
 from tmlib.experiments.service import create_experiment
 from tmlib.images import mosaics
-from tmlib.images.layout import PLATE_FORMATS, well_name
+from tmlib.images.layout import well_name
 from tmlib.objects.mapobject_types import (
     ensure_features,
     ensure_layer,

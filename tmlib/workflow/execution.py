@@ -210,7 +210,7 @@ def _failed(outcome: Outcome, error: Exception) -> Outcome:
     return replace(
         outcome,
         exitcode=EXIT_FAILED,
-        error=message or f"{type(error).__name__}: {error}",
+        error=message or failures.unforeseen(error),
         stderr=f"{outcome.stderr}{detail}\n",
         batches=None,
         verdicts=None,

@@ -8,6 +8,8 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from tmlib.errors import TmError, Unavailable
 
+_SHOWN = 200
+
 _AWAY = (
     *(OperationalError, InterfaceError, NoConnection),
     *(Unavailable, ConnectionError, TimeoutError),
@@ -59,6 +61,16 @@ def sentence(error: BaseException) -> str | None:
             "Free some space and retry the workflow."
         )
     return None
+
+
+def unforeseen(error: BaseException) -> str:
+    """What users are told of a failure that was not foreseen; its traceback is in the log."""
+    text = str(error)[:_SHOWN]
+    said = f" ({text})" if text else ""
+    return (
+        f"The job failed for a reason that was not foreseen{said}: send its log to whoever runs "
+        "this server."
+    )
 
 
 def _code(error: BaseException) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tmlib import microscopes
+from tmlib.experiments.plate_formats import PLATE_FORMATS
 from tmserver.demo.options import DemoOptions
 from tmserver.demo.session import run_demo
 
@@ -44,7 +45,7 @@ def _site_grid(ctx: click.Context, param: click.Parameter, value: str) -> tuple[
 )
 @click.option(
     "--plate-format",
-    type=click.Choice(["1", "96", "384"]),
+    type=click.Choice([str(number) for number in PLATE_FORMATS]),
     default="96",
     show_default=True,
     help="Number of wells of the plate.",

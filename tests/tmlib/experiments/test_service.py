@@ -71,7 +71,7 @@ def test_a_name_is_unique_for_a_user(database: Database, owner: int, friend: int
     ("values", "problem"),
     [
         ({"microscope_type": "telescope"}, "cellvoyager"),
-        ({"plate_format": 97}, "1, 96, 384"),
+        ({"plate_format": 97}, "1, 6, 12, 24, 48, 96, 384, 1536"),
         ({"plate_acquisition_mode": "fast"}, "basic, multiplexing"),
     ],
 )

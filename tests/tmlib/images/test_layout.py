@@ -33,7 +33,7 @@ def test_wells_that_do_not_exist_are_named(name, plate_format):
 
 
 def test_plates_that_do_not_exist_are_refused():
-    with pytest.raises(LayoutError, match="97 wells: use one of 1, 6, 24"):
+    with pytest.raises(LayoutError, match="97 wells: use one of 1, 6, 12, 24, 48"):
         well_position("A01", 97)
 
 

@@ -1,5 +1,7 @@
 """What is kept of the OME-XML of image files."""
 
+from dataclasses import replace
+
 import pytest
 
 from tmlib.images import file_sets
@@ -105,7 +107,7 @@ def test_a_set_is_read_once_and_says_the_same_as_each_file(monkeypatch):
         described = read(text, f"{i}.tif")
         assert [plane.tpoint for plane in described.planes] == [i]
         if i in plain:
-            assert described == plain[i]
+            assert replace(described, uuid=None) == plain[i]
     assert len(calls) == 1
 
 

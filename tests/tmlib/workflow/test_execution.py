@@ -113,7 +113,10 @@ def test_an_unexpected_error_leaves_its_traceback_in_the_log(runner: Runner) -> 
         raise KeyError("surprise")
 
     job = runner.run(script)
-    assert job["error"] == "KeyError: 'surprise'"
+    assert job["error"] == (
+        "The job failed for a reason that was not foreseen ('surprise'): send its log to whoever "
+        "runs this server."
+    )
     assert "Traceback" in job["stderr"]
 
 

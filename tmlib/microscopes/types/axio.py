@@ -2,4 +2,4 @@
 
 from tmlib.microscopes.file_names import FileNames
 
-MICROSCOPE = FileNames("axio", r".+_p(?P<s>\d+)(?P<c>[A-Za-z0-9]+)\.")
+MICROSCOPE = FileNames("axio", r"^.+_p(?P<s>\d+)(?P<c>[A-Za-z0-9]+)\.\w+$")

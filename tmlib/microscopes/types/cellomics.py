@@ -1,12 +1,13 @@
 """Thermo Fisher Cellomics ArrayScan and CellInsight: well, field and channel in the name.
 
 ``<plate>_<well>f<field>d<channel>.tif``, fields and channels counted from 0. Some exports append
-``o<object>``.
+``o<object>``. The instruments' own ``.C01`` and ``.DIB`` files are not read.
 """
 
 from tmlib.microscopes.file_names import FileNames
+from tmlib.microscopes.wells import WELL
 
 MICROSCOPE = FileNames(
     "cellomics",
-    r".+_(?P<w>[A-Z]{1,2}\d{2})f(?P<s>\d+)d(?P<c>\d+)(?:o\d+)?\.",
+    rf"^.+_(?P<w>{WELL})[fF](?P<s>\d+)[dD](?P<c>\d+)(?:[oO]\d+)?\.\w+$",
 )

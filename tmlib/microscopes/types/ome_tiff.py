@@ -17,8 +17,8 @@ class OmeTiff(SelfDescribing):
     """Reads companion files; what is in the images is known already."""
 
     name: str = "ome-tiff"
-    image_pattern: str | None = r"\.(ome\.(tif|tiff|btf)|OME\.TIFF?)$"
-    metadata_pattern: str | None = r"\.companion\.ome$"
+    image_pattern: str | None = r"\.(ome\.(tif|tiff|btf|tf2|tf8|TIFF?)|OME\.TIFF?)$"
+    metadata_pattern: str | None = r"(^|\.)companion\.ome$"
 
     def read_metadata(
         self, metadata_files: Sequence[Path], image_names: Iterable[str]
@@ -45,8 +45,8 @@ class OmeTiff(SelfDescribing):
         return AcquisitionMetadata(
             {name: ImageMetadata(name) for name in planes},
             planes,
-            sorted(known - asked),
-            sizes.pop() if len(sizes) == 1 else None,
+            missing=sorted(known - asked),
+            pixel_size=sizes.pop() if len(sizes) == 1 else None,
         )
 
 

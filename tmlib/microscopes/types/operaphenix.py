@@ -1,8 +1,9 @@
 """Opera Phenix and Operetta (Revvity, Harmony): one TIFF per plane, and an index of them in XML.
 
 ``r<row>c<column>f<field>p<plane>-ch<channel>sk<time>fk<..>fl<..>.tiff`` and ``Index.idx.xml``
-(``Index.xml`` since Harmony 6), whose namespace differs between versions. Positions are in metres
-relative to the centre of the well, y upwards.
+(``Index.xml`` since Harmony 6), whose namespace differs between versions. Older Operettas write
+``rc<record>-ch1``, where the record is the channel. Positions are in metres relative to the centre
+of the well, y upwards.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,8 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
-from tmlib.microscopes.file_names import FileNames, tell_apart, well_at
-from tmlib.microscopes.xml_files import local_name, moment, number, read_elements
+from tmlib.microscopes.file_names import FileNames, bare_name, tell_apart
+from tmlib.microscopes.wells import well_at
+from tmlib.microscopes.xml_files import (
+    local_name,
+    moment,
+    number,
+    read_elements,
+    whole_number,
+)
 
 _MICROMETRES = 1e6
 
@@ -22,9 +30,10 @@ class OperaPhenix(FileNames):
 
     name: str = "operaphenix"
     image_pattern: str | None = (
-        r"^(?P<w>r\d{2}c\d{2})f(?P<s>\d+)p(?P<z>\d+)-ch(?P<c>\d+)sk(?P<t>\d+)fk\d+fl\d+\.tiff?$"
+        r"^(?P<w>r\d{2}c\d{2})f(?P<s>\d+)(?:p(?P<z>\d+))?(?:rc|-ch)(?P<c>\d+)(?:-ch\d+)?"
+        r"sk(?P<t>\d+)(?:fk\d+)?(?:fl\d+)?\.(?:tiff?|TIFF?)$"
     )
-    metadata_pattern: str | None = r"^Index(\.idx)?\.xml$"
+    metadata_pattern: str | None = r"^[Ii]ndex(\.idx)?\.xml$"
     reverse_rows: bool = True
 
     def read_metadata(
@@ -49,7 +58,7 @@ class OperaPhenix(FileNames):
             texts = {local_name(child): (child.text or "").strip() for child in element}
             if local_name(element) == "Entry":
                 _note_channel(names, sizes, element.get("ChannelID"), texts)
-            elif (name := texts.get("URL", "")) in asked:
+            elif (name := bare_name(texts.get("URL"))) in asked:
                 images[name] = _read_image(path, name, texts)
                 _note_channel(names, sizes, texts.get("ChannelID"), texts)
             elif name:
@@ -81,24 +90,23 @@ def _pixel_size(texts: dict[str, str]) -> float | None:
 
 
 def _read_image(path: Path, name: str, texts: dict[str, str]) -> ImageMetadata:
-    """What the index says about one image; its channel is a number."""
+    """What the index says about one image; its channel is a number.
 
-    def whole(key: str) -> int:
-        try:
-            return int(texts[key])
-        except (KeyError, ValueError):
-            raise MetadataFileError(
-                f"{path.name} has no whole number as {key} of {name}: "
-                "upload the file that the microscope wrote."
-            ) from None
+    What it leaves out is in the image's name.
+    """
+
+    def whole(key: str) -> int | None:
+        return whole_number(path, key, name, texts.get(key) or None)
 
     row, column = whole("Row"), whole("Col")
-    well = well_at(row, column)
-    if well is None:
-        raise MetadataFileError(
-            f"{path.name} puts {name} into row {row}, column {column}, "
-            "where no plate has a well: upload the file that the microscope wrote."
-        )
+    well = None
+    if row is not None and column is not None:
+        well = well_at(row, column)
+        if well is None:
+            raise MetadataFileError(
+                f"{path.name} puts {name} into row {row}, column {column}, "
+                "where no plate has a well: upload the file that the microscope wrote."
+            )
     y, x = number(texts.get("PositionY")), number(texts.get("PositionX"))
     stage = None if y is None or x is None else (y * _MICROMETRES, x * _MICROMETRES)
     return ImageMetadata(

@@ -18,6 +18,7 @@ from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition, Channel, Cycle, Experiment, Plate, Well
 from tmlib.images import ome_xml
 from tmlib.images.layout import StitchLayout, well_position
+from tmlib.images.ome_masters import follow_masters
 from tmlib.images.ome_xml import DescribedFile
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes import Microscope, PlaneMetadata
@@ -204,14 +205,23 @@ def _read(context: JobContext, microscope: Microscope, acquisition: Acquisition)
         for file in files
         if file.kind is FileKind.IMAGE and file.omexml is not None
     }
+    metadata = [file.name for file in files if file.kind is FileKind.METADATA]
+    pattern = _text(context, "regex")
+    followed = follow_masters(
+        described,
+        context.storage.microscope_images(acquisition.plate_id, acquisition.id),
+        metadata,
+        names_tell=pattern is not None,
+    )
+    described = followed.files
     folder = context.storage.microscope_metadata(acquisition.plate_id, acquisition.id)
     acquired = microscopes.read_acquisition(
         microscope,
-        [folder / file.name for file in files if file.kind is FileKind.METADATA],
+        [folder / name for name in metadata],
         {name: file.planes for name, file in described.items()},
-        _text(context, "regex"),
+        pattern,
     )
-    for warning in acquired.warnings:
+    for warning in followed.warnings + acquired.warnings:
         logger.warning(warning)
     return _Found(
         acquired.planes,

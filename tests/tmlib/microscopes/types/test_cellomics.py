@@ -8,6 +8,8 @@ EXAMPLES = {
     "AS_09125_050116030001_D03f00d0.tif": ("D03", "0", None, None, 0),
     "MFGTMP-PC_140514250001_P24f15d2.TIF": ("P24", "2", None, None, 15),
     "MFGTMP-PC_140514250001_A01f00d0o1.TIF": ("A01", "0", None, None, 0),
+    "MFGTMP-PC_140514250001_AF48f00d0.TIF": ("AF48", "0", None, None, 0),
+    "my plate_b2f01d1.tiff": ("B02", "1", None, None, 1),
 }
 METADATA_FILES = ()
 OTHER_FILES = ("AS_09125_050116030001_D03f00d0.DIB", "AS_09125_050116030001.mdb", "D03.tif")

@@ -8,6 +8,8 @@ from tmlib.sample import simulate_plate
 EXAMPLES = {
     "AssayPlate_Greiner_#655090_B03_T0001F002L01A02Z03C04.tif": ("B03", "A02_C04", 1, 3, 2),
     "1536_AF48_T0002F011L01A01Z01C01.png": ("AF48", "A01_C01", 2, 1, 11),
+    "Cycle_1_B03.a1_T0001F001L01A01Z01C01.tif": ("E09", "A01_C01", 1, 1, 1),
+    "Cycle_1_H12.d4_T0001F001L01A01Z01C01.tif": ("AF48", "A01_C01", 1, 1, 1),
 }
 METADATA_FILES = ("MeasurementData.mlf", "MeasurementDetail.mrf")
 OTHER_FILES = ("DC_sCMOS #1_CAM1.tif", "MeasurementSetting.mes", "plate.wpi")
@@ -65,6 +67,7 @@ def test_without_metadata_files_the_names_tell(tmp_path, conversion: Conversion)
     assert {(p.well, p.channel) for p in conversion.shown()} == {
         ("B03", "A02_C04"),
         ("AF48", "A01_C01"),
+        ("E09", "A01_C01"),
     }
 
 
@@ -118,10 +121,43 @@ def test_pixel_size_comes_from_the_cameras(files):
     assert read(files(details=different)).pixel_size is None
 
 
-def test_without_both_files_the_names_have_to_do(files):
-    paths = files(record("a.tif"))
-    assert read(paths[:1], "a.tif") is None
+def test_without_metadata_files_the_names_have_to_do(files):
     assert read([], "a.tif") is None
+
+
+def test_a_metadata_file_that_is_missing_is_reported(files):
+    mlf, mrf = files(record("a.tif"))
+    only_records = read([mlf], "a.tif")
+    assert only_records.images["a.tif"].well == "C05"
+    assert "There is no .mrf file" in only_records.warnings[0]
+    name = next(iter(EXAMPLES))
+    only_details = read([mrf], name)
+    assert only_details.images[name].well == "B03"
+    assert "There is no .mlf file" in only_details.warnings[0]
+
+
+def test_measurements_are_not_mixed(files, tmp_path):
+    mlf, mrf = files(record("a.tif"))
+    other = tmp_path / "other.mlf"
+    other.write_bytes(mlf.read_bytes())
+    with pytest.raises(MetadataFileError, match=r"one \.mlf file per measurement"):
+        read([mlf, other, mrf], "a.tif")
+
+
+def test_what_a_record_leaves_out_is_in_the_name(tmp_path, conversion: Conversion, files):
+    folder = tmp_path / "in"
+    name = "plate_C05_T0002F007L01A01Z03C04.tif"
+    write_images(folder, [name])
+    xmlns = XMLNS.replace("1.0", "2.0")
+    for path in files():
+        root = path.read_text().partition(" ")[0][1:]
+        record = f'<bts:MeasurementRecord bts:X="1" bts:Y="2">{name}</bts:MeasurementRecord>'
+        inside = record if path.suffix == ".mlf" else ""
+        (folder / path.name).write_text(f"<{root} {xmlns}>{inside}</{root}>")
+    conversion.take(folder)
+    assert conversion.convert() == ""
+    [plane] = conversion.shown()
+    assert (plane.well, plane.channel) == ("C05", "A01_C04")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ EXAMPLES = {
     "JUMP_A01_s12_w5.tif": ("A01", "5", None, None, 12),
     "idr0008_A01_s1_[08B7F3AC-5D6E-4F2A-8C3B-2A5B1E6D7F80].tif": ("A01", None, None, None, 1),
     "HWY0000008_P24_w2.TIF": ("P24", "2", None, None, None),
+    "1536 wells_AF48_s1_w112345678-ABCD-4D94-A6AD-3FF28BB1B105.tif": ("AF48", "1", None, None, 1),
+    "x_b2_s1_w10.tiff": ("B02", "10", None, None, 1),
+    "x_B02_s1_w1_z3_t2.tif": ("B02", "1", 2, 3, 1),
 }
 METADATA_FILES = ("Week1_22123.HTD", "plate.htd")
 OTHER_FILES = (
@@ -92,5 +95,71 @@ def test_broken_files_are_named(tmp_path):
     path.write_text(path.read_text().replace('"XSites", 3', '"XSites", many'))
     with pytest.raises(MetadataFileError, match='"many" as XSites'):
         get("imagexpress").read_metadata([path], [])
-    with pytest.raises(MetadataFileError, match=r"plate\.HTD, other\.HTD"):
-        get("imagexpress").read_metadata([path, htd(tmp_path, name="other.HTD")], [])
+    paths = [htd(tmp_path), htd(tmp_path, first="Other", name="other.HTD")]
+    with pytest.raises(MetadataFileError, match=r"different ones, other\.HTD, plate\.HTD"):
+        get("imagexpress").read_metadata(paths, [])
+
+
+def test_a_plate_of_one_site_a_well_selects_none(tmp_path, conversion: Conversion):
+    write_images(tmp_path, ["p_A01_w1.tif", "p_A01_w2.tif", "p_A02_w1.tif", "p_A02_w2.tif"])
+    lines = htd(tmp_path).read_text().splitlines()
+    kept = [line for line in lines if "SiteSelection" not in line]
+    text = (
+        "\n".join(kept).replace('"XSites", 3', '"XSites", 1').replace('"YSites", 2', '"YSites", 1')
+    )
+    (tmp_path / "plate.HTD").write_text(text)
+    conversion.set(microscope_type="imagexpress")
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
+    assert {(p.well, p.y, p.x, p.channel) for p in conversion.shown()} == {
+        (well, 0, 0, channel) for well in ("A01", "A02") for channel in ("DAPI", "FITC")
+    }
+
+
+@pytest.mark.parametrize(
+    ("left_out", "expected"),
+    [
+        (("SiteSelection",), [(y, x) for y in (0.0, 1.0) for x in (0.0, 1.0, 2.0)]),
+        (("XSites", "YSites"), [(0.0, 0.0), (0.0, 2.0), (1.0, 1.0), (1.0, 2.0)]),
+        (("XSites", "YSites", "SiteSelection", "Sites"), [(0.0, 0.0)]),
+        (("NWavelengths", "Waves", "SiteSelection2", "YSites"), [(0.0, 0.0), (0.0, 2.0)]),
+    ],
+)
+def test_what_a_file_leaves_out_follows_from_the_rest(tmp_path, left_out, expected):
+    path = htd(tmp_path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(x for x in lines if not x[1:].startswith(left_out)))
+    names = [f"p_A01_s{s}_w2.tif" for s in range(1, len(expected) + 1)]
+    images = get("imagexpress").read_metadata([path], names).images.values()
+    assert [image.stage for image in images] == expected
+    assert {image.channel for image in images} == {"FITC"}
+
+
+def test_folders_are_time_points_and_focal_planes(tmp_path):
+    names = [
+        f"TimePoint_{t}/ZStep_{z}/p_A01_s1_w{c}.tif"
+        for t in (1, 2)
+        for z in (0, 1, 2)
+        for c in (1, 2)
+        if c == 1 or z == 0
+    ]
+    paths = []
+    for folder in (tmp_path, tmp_path / "TimePoint_1", tmp_path / "TimePoint_2"):
+        folder.mkdir(exist_ok=True)
+        paths.append(htd(folder))
+    metadata = get("imagexpress").read_metadata(paths, names)
+    # a channel that was only projected is a plane, of the other one there are better ones
+    assert {(i.channel, i.tpoint, i.zplane) for i in metadata.images.values()} == {
+        *(("DAPI", t, z) for t in (1, 2) for z in (1, 2)),
+        *(("FITC", t, 1) for t in (1, 2)),
+    }
+    assert metadata.omitted == {n for n in names if "ZStep_0" in n and "_w1" in n}
+    assert "2 images in folders ZStep_0" in metadata.warnings[0]
+
+
+def test_folders_that_were_left_behind_are_reported(tmp_path):
+    path = htd(tmp_path)
+    text = path.read_text().replace('"TimePoints", 1', '"TimePoints", 3')
+    path.write_text(text.replace('"XWells"', '"ZSeries", TRUE\n"ZSteps", 5\n"XWells"'))
+    [warning] = get("imagexpress").read_metadata([path], ["p_A01_s1_w1.tif"]).warnings
+    assert "3 time points (TimePoint_1 and so on) and 5 focal planes" in warning

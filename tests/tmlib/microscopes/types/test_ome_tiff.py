@@ -10,7 +10,7 @@ from tmlib.microscopes import ome_model
 from tmlib.microscopes.types.ome_tiff import MICROSCOPE
 
 EXAMPLES = dict.fromkeys(("screen.ome.tif", "a_z1.ome.tiff", "b.ome.btf", "C.OME.TIF"), (None,) * 5)
-METADATA_FILES = ("screen.companion.ome",)
+METADATA_FILES = ("screen.companion.ome", "companion.ome")
 OTHER_FILES = ("screen.tif", "screen.ome", "ome.tif")
 
 NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
@@ -190,6 +190,78 @@ def test_files_that_say_the_same_are_reported(tmp_path, ome: Conversion):
         write(tmp_path / name, 1, ome_xml((1, 1, 1, "<TiffData/>")))
     ome.take(tmp_path)
     assert '"a.ome.tif" and "b.ome.tif" show the same well' in ome.convert()
+
+
+def two_positions(labels=("Pos0", "Pos1"), *, with_stage=True):
+    """Images of two positions, each in a file of its own, as OME-XML without its frame."""
+    body = ""
+    for i, label in enumerate(labels):
+        stage = f' X="{20 * i}" Y="0"' if with_stage else ""
+        data = "".join(
+            f'<TiffData FirstC="{c}" IFD="{c}" PlaneCount="1">'
+            f'<UUID FileName="f{i}.ome.tif">urn:uuid:{i}</UUID></TiffData>'
+            for c in range(2)
+        )
+        inside = channels("DAPI", "GFP") + data
+        body += f'<Image ID="Image:{i}"><StageLabel Name="{label}"{stage}/>'
+        body += PIXELS.format(i=i, order="XYCZT", z=1, c=2, t=1, inside=inside) + "</Image>"
+    return body
+
+
+def frame(uuid, body):
+    return f'<OME xmlns="{NAMESPACE.replace("2016-06", "2015-01")}" UUID="{uuid}">{body}</OME>'
+
+
+def write_master_set(folder, names=("f0.ome.tif", "f1.ome.tif"), master="f0.ome.tif", **how):
+    """A set of which the first file has the OME-XML of both, as Micro-Manager writes it."""
+    only = f'<BinaryOnly MetadataFile="{master}" UUID="urn:uuid:0"/>'
+    write(folder / names[0], 2, frame("urn:uuid:0", two_positions(**how)))
+    write(folder / names[1], 2, frame("urn:uuid:1", only))
+
+
+@pytest.mark.parametrize("microscope_type", ["ome-tiff", "generic"])
+@pytest.mark.parametrize("with_stage", [True, False])
+@pytest.mark.parametrize("names", [("f0.ome.tif", "f1.ome.tif"), ("a.ome.tif", "b.ome.tif")])
+def test_a_file_may_have_the_metadata_of_others(
+    tmp_path, ome: Conversion, names, with_stage, microscope_type
+):
+    write_master_set(tmp_path, names, with_stage=with_stage)
+    ome.set(microscope_type=microscope_type)
+    ome.take(tmp_path)
+    assert ome.convert("imextract") == ""
+    assert [(p.well, p.y, p.x, p.channel, p.files, p.planes) for p in ome.shown()] == [
+        ("A01", 0, x, channel, (names[x],), (c,))
+        for x in range(2)
+        for c, channel in enumerate(("DAPI", "GFP"))
+    ]
+    assert ome.pixel_size == 0.65
+    assert 'called "Pos0", "Pos1", which are no wells' in ome.log("metaconfig")
+
+
+def test_labels_of_stage_positions_are_wells(tmp_path, ome: Conversion):
+    write_master_set(tmp_path, labels=("B2-Site_0", "B2-Site_1"))
+    ome.take(tmp_path)
+    assert ome.convert() == ""
+    assert {(p.well, p.x) for p in ome.shown()} == {("B02", 0), ("B02", 1)}
+
+
+@pytest.mark.parametrize(
+    ("master", "words"),
+    [
+        ("f9.ome.tif", 'the file "f9.ome.tif" has its metadata, which was not uploaded'),
+        ("x.companion.ome", 'the file "x.companion.ome" has its metadata, which was not uploaded'),
+        ("f2.ome.tif", '"f2.ome.tif" has its metadata, which does not mention it'),
+    ],
+)
+def test_a_master_that_does_not_help_is_named(tmp_path, ome: Conversion, master, words):
+    only = f'<BinaryOnly MetadataFile="{master}" UUID="urn:uuid:9"/>'
+    write(tmp_path / "f1.ome.tif", 2, frame("urn:uuid:1", only))
+    write(tmp_path / "f2.ome.tif", 1, ome_xml((1, 1, 1, "<TiffData/>"), uuid="urn:uuid:2"))
+    ome.take(tmp_path)
+    assert f'"f1.ome.tif" has only pixels and says that {words}' in ome.convert()
+    # names that tell what is where make a master unnecessary
+    assert ome.convert(regex=r"f(?P<s>\d)") == ""
+    assert words in ome.log("metaconfig")
 
 
 class Counted(dict):

@@ -10,6 +10,7 @@ from tmlib.microscopes import MetadataFileError, get
 EXAMPLES = {
     "r02c03f01p02-ch4sk1fk1fl1.tiff": ("B03", "4", 1, 2, 1),
     "r16c24f012p01-ch1sk20fk1fl1.tiff": ("P24", "1", 20, 1, 12),
+    "r32c48f01p01rc2-ch1sk1fk1fl1.TIFF": ("AF48", "2", 1, 1, 1),
 }
 METADATA_FILES = ("Index.idx.xml", "Index.xml")
 OTHER_FILES = ("Index.ref.xml", "r02c03.tiff", "Flatfield.tiff")
@@ -113,10 +114,14 @@ def test_channels_of_one_name_are_numbered(tmp_path):
 
 def test_without_an_index_the_names_tell(tmp_path, conversion: Conversion):
     write_images(tmp_path, EXAMPLES)
-    conversion.set(microscope_type="operaphenix", plate_format=384)
+    conversion.set(microscope_type="operaphenix", plate_format=1536)
     conversion.take(tmp_path)
     assert conversion.convert() == ""
-    assert {(p.well, p.channel) for p in conversion.shown()} == {("B03", "4"), ("P24", "1")}
+    assert {(p.well, p.channel) for p in conversion.shown()} == {
+        ("B03", "4"),
+        ("P24", "1"),
+        ("AF48", "2"),
+    }
 
 
 def test_an_image_that_the_index_does_not_know_is_named(tmp_path, conversion: Conversion):
@@ -134,7 +139,7 @@ def test_an_image_that_the_index_does_not_know_is_named(tmp_path, conversion: Co
     ("old", "new", "words"),
     [
         ("<Row>2</Row>", "<Row>40</Row>", "row 40, column 3"),
-        ("<FieldID>1</FieldID>", "", "no whole number as FieldID of r02c03f01p01"),
+        ("<FieldID>1<", "<FieldID>one<", '"one" as FieldID of r02c03f01p01'),
         ("EvaluationInputData", "Other", "its root is .*Other"),
         ("</Images>", "", "cannot be read as XML"),
     ],
@@ -145,3 +150,28 @@ def test_broken_indices_are_named(tmp_path, old, new, words):
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(MetadataFileError, match=rf"Index\.idx\.xml .*{words}"):
         get("operaphenix").read_metadata([path], [name])
+
+
+def test_records_of_an_operetta_are_channels(tmp_path, conversion: Conversion):
+    names = [f"r02c07f0{f}p01rc{c}-ch1sk1fk1fl1.tiff" for f in (1, 2) for c in (1, 2)]
+    write_images(tmp_path, names)
+    conversion.set(microscope_type="operaphenix")
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
+    assert {(p.well, p.channel) for p in conversion.shown()} == {("B07", "1"), ("B07", "2")}
+    index(tmp_path, [describe_record(name) for name in names])
+    conversion.take(tmp_path, "other")
+    assert conversion.convert() == ""
+    shown = [p for p in conversion.shown() if p.plate == "other"]
+    assert {(p.well, p.x, p.channel) for p in shown} == {
+        ("B07", x, c) for x in (0, 1) for c in CHANNELS.values()
+    }
+
+
+def describe_record(name):
+    """What an old index says of an image: hardly more than its name and where it was taken."""
+    field, channel = int(name[8]), int(name[14])
+    return (
+        f"<Image><URL>images/{name}</URL><PositionX>{field}e-4</PositionX><PositionY>0</PositionY>"
+        f"<ChannelID>{channel}</ChannelID><ChannelName>{CHANNELS[channel]}</ChannelName></Image>"
+    )

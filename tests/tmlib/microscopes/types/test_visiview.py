@@ -10,36 +10,43 @@ EXAMPLES = {
     "exp_w1DAPI_s3.tif": (None, "DAPI", None, None, 3),
     "exp_w1Confocal 405_t12.tif": (None, "Confocal 405", 12, None, None),
     "exp_w2.TIF": (None, None, None, None, None),
+    "exp_s3.tif": (None, None, None, None, 3),
+    "exp_s3_t1.tif": (None, None, 1, None, 3),
+    "exp_AB02_w2FITC_s3.stk": ("AB02", "FITC", None, None, 3),
+    "exp_A2_w1GFP_2 x_s3.stk": ("A02", "GFP_2 x", None, None, 3),
 }
 METADATA_FILES = ("exp.nd",)
-OTHER_FILES = ("exp.txt", "exp_s3.tif", "overview.tif")
+OTHER_FILES = ("exp.txt", "overview.tif", "exp_thumb_w1DAPI_s3.tif")
 
 POSITIONS = ("row:A,column:1,site:1", "row:A,column:1,site:2", "row:B,column:11,site:1")
 
 
+def write_nd(path, positions=POSITIONS, waves=("DAPI", "FITC"), n_zsteps=1):
+    lines = [
+        '"NDInfoFile", Version 1.0',
+        '"Description", File recreated from images.',
+        '"StartTime1", 20150617 14:54:34',
+        '"DoTimelapse", FALSE',
+        '"NTimePoints", 1',
+        f'"DoStage", {str(bool(positions)).upper()}',
+        f'"NStagePositions", {len(positions)}',
+        *(f'"Stage{i}", "{text}"' for i, text in enumerate(positions, 1)),
+        f'"DoWave", {str(bool(waves)).upper()}',
+        f'"NWavelengths", {len(waves)}',
+        *(f'"WaveName{i}", "{text}"' for i, text in enumerate(waves, 1)),
+        '"DoZSeries", TRUE',
+        f'"NZSteps", {n_zsteps}',
+        '"WaveInFileName", TRUE',
+        '"EndFile"',
+    ]
+    path.write_bytes("\r\n".join(lines).encode())
+    return path
+
+
 @pytest.fixture
 def nd(tmp_path):
-    def write(positions=POSITIONS, waves=("DAPI", "FITC"), n_zsteps=1, name="exp.nd"):
-        lines = [
-            '"NDInfoFile", Version 1.0',
-            '"Description", File recreated from images.',
-            '"StartTime1", 20150617 14:54:34',
-            '"DoTimelapse", FALSE',
-            '"NTimePoints", 1',
-            f'"DoStage", {str(bool(positions)).upper()}',
-            f'"NStagePositions", {len(positions)}',
-            *(f'"Stage{i}", "{text}"' for i, text in enumerate(positions, 1)),
-            '"DoWave", TRUE',
-            f'"NWavelengths", {len(waves)}',
-            *(f'"WaveName{i}", "{text}"' for i, text in enumerate(waves, 1)),
-            '"DoZSeries", TRUE',
-            f'"NZSteps", {n_zsteps}',
-            '"WaveInFileName", TRUE',
-            '"EndFile"',
-        ]
-        path = tmp_path / name
-        path.write_bytes("\r\n".join(lines).encode())
-        return path
+    def write(*arguments, name="exp.nd", **more):
+        return write_nd(tmp_path / name, *arguments, **more)
 
     return write
 
@@ -91,6 +98,51 @@ def test_positions_without_wells_are_sites(nd):
     first, second = read(path, "exp_C03_w1DAPI_s1.tif", "exp_w1DAPI_s2.tif").values()
     assert (first.well, first.site) == ("C03", 1)
     assert (second.well, second.site) == ("B02", 1)
+
+
+def test_labels_that_are_wells_count_as_such(nd):
+    path = nd(positions=("B2", "B2", "H12-Site_3", "Well c04", "r05c06"))
+    images = read(path, *(f"exp_w1DAPI_s{s}.tif" for s in range(1, 6))).values()
+    assert [(image.well, image.site) for image in images] == [
+        ("B02", 1),
+        ("B02", 2),
+        ("H12", 3),
+        ("C04", 1),
+        ("E06", 1),
+    ]
+
+
+@pytest.mark.parametrize("labels", [("P1", "P2"), ("Pos0", "left edge"), ("S1",)])
+def test_labels_that_are_no_wells_are_named(tmp_path, conversion: Conversion, nd, labels):
+    nd(positions=labels, waves=("DAPI",))
+    write_images(tmp_path, [f"exp_w1DAPI_s{s}.tif" for s in range(1, len(labels) + 1)])
+    conversion.set(microscope_type="visiview")
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
+    assert {p.well for p in conversion.shown()} == {"A01"}
+    log = conversion.log("metaconfig")
+    assert all(f'"{label}"' in log for label in labels)
+    assert "which are no wells" in log
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_nd_files_of_other_encodings_are_read(nd, encoding):
+    path = nd(positions=("B2",), waves=("Grün",))
+    path.write_bytes(path.read_bytes().decode().encode(encoding))
+    [image] = read(path, "exp_w1Grün_s1.tif").values()
+    assert (image.well, image.channel) == ("B02", "Grün")
+
+
+def test_what_an_nd_file_leaves_out_is_counted(nd):
+    path = nd(positions=("B2", "B3"))
+    lines = [
+        line.replace('"', "")
+        for line in path.read_text().splitlines()
+        if not line.startswith(('"N', '"Do')) or "NDInfo" in line
+    ]
+    path.write_text("\n".join(lines))
+    [image] = read(path, "exp_w2_s2.tif").values()
+    assert (image.well, image.channel) == ("B03", "FITC")
 
 
 def test_channels_have_the_names_that_the_microscope_gives_them(nd):
