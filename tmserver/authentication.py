@@ -42,6 +42,7 @@ SIGNATURE = "signature"
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _SCHEMES = {"jwt", "bearer"}
+_BY_LOGIN, _BY_TOKEN = "login", "token"  # what has signed a URL
 _LOGIN_CAN_BE_REFRESHED_FOR = timedelta(days=30)
 
 
@@ -65,6 +66,12 @@ class Proof:
     user: User
     login: Login | None = None
     token: PersonalToken | None = None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends by itself, if it does and that is known."""
+        proved = self.login or self.token
+        return None if proved is None else proved.expires_at
 
     @property
     def is_signed_url(self) -> bool:
@@ -164,9 +171,19 @@ def login_of_cookie() -> Login | None:
         return None
 
 
-def sign(path: str, user: User, expires_at: datetime) -> str:
-    """What must come as parameter `SIGNATURE` with a path, to get it as this user."""
-    claims = [user.id, user.login_generation, int(expires_at.timestamp())]
+def sign(path: str, proof: Proof, expires_at: datetime) -> str:
+    """What must come as parameter `SIGNATURE` with a path, to get it as the user of a proof.
+
+    It ends with the login or the personal token that the proof is.
+    """
+    user = proof.user
+    if proof.token is not None:
+        made_by: list[object] = [_BY_TOKEN, proof.token.id]
+    elif proof.login is not None:
+        made_by = [_BY_LOGIN, proof.login.id]
+    else:
+        raise Forbidden("A signed URL cannot sign others: send a token instead.")
+    claims = [user.id, user.login_generation, int(expires_at.timestamp()), *made_by]
     return str(_signer(path).dumps(claims))
 
 
@@ -214,12 +231,14 @@ def _identify_by_login() -> Callable[[Session], Proof]:
 
 def _identify_by_signature(signature: str) -> Callable[[Session], Proof]:
     try:
-        user_id, generation, expires = _signer(request.path).loads(signature)
-    except BadData:
+        user_id, generation, expires, kind, number = _signer(request.path).loads(signature)
+    except (BadData, ValueError):  # signed by another version
         raise NotLoggedIn("The URL's signature is not valid for this path.") from None
     if expires <= now().timestamp():
         raise NotLoggedIn("The signed URL has expired: ask for a new one.")
-    return lambda session: Proof(logins.find_user(session, user_id, generation))
+    if kind == _BY_TOKEN:
+        return lambda session: Proof(tokens.find_user_of_token(session, user_id, number))
+    return lambda session: Proof(logins.find_user(session, user_id, generation, number))
 
 
 def _prove_token(session: Session, secret: str) -> Proof:

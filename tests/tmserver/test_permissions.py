@@ -16,7 +16,7 @@ from tmlib.experiments.service import share_experiment
 from tmlib.ids import encode_id
 from tmlib.settings import Settings
 from tmserver.access import Access, ExperimentAccess, UserAccess
-from tmserver.authentication import READING_METHODS, SIGNATURE, sign
+from tmserver.authentication import READING_METHODS, SIGNATURE, Login, Proof, sign
 from tmserver.permissions import Permission
 from tmserver.routing import (
     Operation,
@@ -145,8 +145,9 @@ def send(everybody: dict[str, Person], who: str, call: Call, path: str, body: An
     person = everybody["anonymous" if who == "signed URL" else who]
     if who == "signed URL":
         owner = User(id=everybody["owner"].user_id, login_generation=0)
+        login = Login("a login", now(), now(), in_cookie=False)
         with person.app.app_context():
-            query[SIGNATURE] = sign(path, owner, now().replace(year=9999))
+            query[SIGNATURE] = sign(path, Proof(owner, login), now().replace(year=9999))
     response = person.request(call.method, path, query_string=query, json=body)
     if response.status_code >= 400 and call.method != "HEAD":
         assert response.json is not None

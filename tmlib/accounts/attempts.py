@@ -1,21 +1,29 @@
 """Slows down whoever tries passwords."""
 
 import ipaddress
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import Row, delete, func, or_, select, update
+from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import FailedLogin
 from tmlib.db import Database
 from tmlib.db.base import now
-from tmlib.errors import TmError
+from tmlib.errors import NotLoggedIn, TmError
 
 WINDOW = timedelta(minutes=5)
 MAX_FAILURES = 10
 MAX_FAILURES_OF_ADDRESS = 100
 MAX_FAILURES_OF_USER = 100
+
+_LOCK_KEY = 7_311_402_915  # of PostgreSQL; any number that nothing else takes
+_PATIENCE_SECONDS = 10.0
+_LOOK_SECONDS = 0.1
+_LONGEST = timedelta(seconds=60)  # that looking at a password may take
 
 
 class TooManyAttempts(TmError):  # noqa: N818 - reads as what it is: "raise TooManyAttempts"
@@ -32,59 +40,99 @@ class LoginAttempts:
     """Counts failed logins in a sliding window, for all web server processes together.
 
     Few may fail for one user from one address, more from one address and for one user. A single
-    address thus cannot lock a user out who logs in from elsewhere.
+    address thus cannot lock a user out who logs in from elsewhere. An attempt counts as failed
+    before its password is looked at, so that many at the same moment get no further than as many
+    one after the other; those beyond the limit wait until the ones before them are decided.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
         self._database = database
         self._clock = clock
 
-    def check(self, name: str, address: str) -> None:
-        """Refuse an attempt when too many have failed.
+    @contextmanager
+    def attempt(self, name: str, address: str) -> Iterator[None]:
+        """Look at a password inside; raising `NotLoggedIn` says that it was wrong.
 
         Raises
         ------
         TooManyAttempts
-            With the number of seconds to wait.
+            When too many have failed, with the number of seconds to wait.
         """
-        moment, name, network = self._clock(), name[:255], _network(address)
+        name, network = name[:255], _network(address)
+        number = self._enter(name, network)
+        try:
+            yield
+        except NotLoggedIn:
+            with self._database.transaction() as session:
+                session.execute(
+                    update(FailedLogin).where(FailedLogin.id == number).values(is_open=False)
+                )
+            raise
+        except BaseException:  # which says nothing about the password
+            with self._database.transaction() as session:
+                session.execute(delete(FailedLogin).where(FailedLogin.id == number))
+            raise
+        # whoever remembers the password is forgiven what was wrong before
+        is_over = FailedLogin.is_open.is_(False) & (FailedLogin.address == network)
+        with self._database.transaction() as session:
+            session.execute(
+                delete(FailedLogin).where(
+                    or_(FailedLogin.id == number, is_over & (FailedLogin.name == name))
+                )
+            )
+
+    def _enter(self, name: str, network: str) -> int:
+        """Count an attempt as soon as there is room for one more; the number of its row."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            with self._database.transaction() as session:
+                if (number := self._count(session, name, network)) is not None:
+                    return number
+            if time.monotonic() > until:
+                raise TooManyAttempts(round(_PATIENCE_SECONDS))
+            time.sleep(_LOOK_SECONDS)
+
+    def _count(self, session: Session, name: str, network: str) -> int | None:
+        """Enter an attempt unless there are too many; None if it depends on open ones."""
+        if not self._database.is_sqlite:
+            session.execute(select(func.pg_advisory_xact_lock(_LOCK_KEY)))
+        moment = self._clock()
         query = (
-            select(FailedLogin.name, FailedLogin.address, FailedLogin.failed_at)
+            select(
+                FailedLogin.name, FailedLogin.address, FailedLogin.failed_at, FailedLogin.is_open
+            )
             .where(
                 FailedLogin.failed_at > moment - WINDOW,
                 or_(FailedLogin.name == name, FailedLogin.address == network),
             )
             .order_by(FailedLogin.failed_at)
         )
-        with self._database.session() as session:
-            failures = list(session.execute(query))
-        of_user = [failure for failure in failures if failure.name == name]
-        of_address = [failure for failure in failures if failure.address == network]
-        of_both = [failure for failure in of_user if failure.address == network]
-        for found, limit in (
+        rows = session.execute(query).all()
+        of_user = [row for row in rows if row.name == name]
+        of_address = [row for row in rows if row.address == network]
+        of_both = [row for row in of_user if row.address == network]
+        limits = (
             (of_both, MAX_FAILURES),
             (of_address, MAX_FAILURES_OF_ADDRESS),
             (of_user, MAX_FAILURES_OF_USER),
-        ):
-            if len(found) >= limit:
-                wait = found[-limit].failed_at + WINDOW - moment
-                raise TooManyAttempts(int(wait.total_seconds()) + 1)
+        )
+        for found, limit in limits:
+            _refuse_beyond(found, limit, moment)
+        if any(len(found) >= limit for found, limit in limits):
+            return None
+        session.execute(delete(FailedLogin).where(FailedLogin.failed_at <= moment - WINDOW))
+        row = FailedLogin(name=name, address=network, failed_at=moment, is_open=True)
+        session.add(row)
+        session.flush()
+        return row.id
 
-    def failed(self, name: str, address: str) -> None:
-        """Remember a login that failed."""
-        moment = self._clock()
-        with self._database.transaction() as session:
-            session.execute(delete(FailedLogin).where(FailedLogin.failed_at <= moment - WINDOW))
-            session.add(FailedLogin(name=name[:255], address=_network(address), failed_at=moment))
 
-    def succeeded(self, name: str, address: str) -> None:
-        """Forget the failures of somebody who remembered the password."""
-        belongs = (FailedLogin.name == name[:255], FailedLogin.address == _network(address))
-        with self._database.session() as session:
-            if session.scalar(select(FailedLogin.id).where(*belongs).limit(1)) is None:
-                return
-        with self._database.transaction() as session:
-            session.execute(delete(FailedLogin).where(*belongs))
+def _refuse_beyond(rows: Sequence[Row[Any]], limit: int, moment: datetime) -> None:
+    """Refuse an attempt if as many as the limit have failed; open ones of dead processes have."""
+    failures = [row for row in rows if not row.is_open or row.failed_at <= moment - _LONGEST]
+    if len(failures) >= limit:
+        wait = failures[-limit].failed_at + WINDOW - moment
+        raise TooManyAttempts(int(wait.total_seconds()) + 1)
 
 
 def _network(address: str) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tmlib.db import Base, Timestamps
@@ -57,7 +57,10 @@ class RevokedLogin(Base):
 
 
 class FailedLogin(Base):
-    """A login with a wrong name or password, from a network address."""
+    """A login with a wrong name or password, from a network address.
+
+    While ``is_open`` nobody knows yet whether the password is right.
+    """
 
     __tablename__ = "failed_logins"
     __table_args__ = (Index(None, "name", "failed_at"), Index(None, "address", "failed_at"))
@@ -66,6 +69,7 @@ class FailedLogin(Base):
     name: Mapped[str] = mapped_column(String(255))
     address: Mapped[str] = mapped_column(String(45))
     failed_at: Mapped[datetime] = mapped_column(index=True)
+    is_open: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class AuditEvent(Base):

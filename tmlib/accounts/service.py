@@ -52,7 +52,7 @@ def change_user(
     is_admin: bool | None = None,
     is_active: bool | None = None,
 ) -> User:
-    """Change what is given of a user; disabling ends all logins.
+    """Change what is given of a user; disabling ends all logins and personal tokens for good.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def change_user(
         user.is_admin = is_admin
     if is_active is not None:
         if user.is_active and not is_active:
-            user.login_generation += 1
+            _end_what_is_open(session, user)
         user.is_active = is_active
     _flush(session, user)
     return user
@@ -109,8 +109,7 @@ def change_password(session: Session, user_id: int, password_hash: str) -> User:
     """
     user = get_user(session, user_id)
     user.password_hash = password_hash
-    user.login_generation += 1
-    session.execute(delete(PersonalToken).where(PersonalToken.user_id == user.id))
+    _end_what_is_open(session, user)
     session.flush()
     return user
 
@@ -199,6 +198,12 @@ def _keep_an_administrator(session: Session, user: User) -> None:
             f'"{user.name}" is the last administrator who can log in: make somebody else '
             "an administrator first."
         )
+
+
+def _end_what_is_open(session: Session, user: User) -> None:
+    """End all logins, signed URLs and personal tokens of a user."""
+    user.login_generation += 1
+    session.execute(delete(PersonalToken).where(PersonalToken.user_id == user.id))
 
 
 def _flush(session: Session, user: User) -> None:

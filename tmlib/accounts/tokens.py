@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -90,6 +90,24 @@ def find_token(session: Session, secret: str) -> tuple[User, PersonalToken]:
     if token.expires_at is not None and token.expires_at <= now():
         raise NotLoggedIn(f'The token "{token.name}" has expired: make a new one.')
     return user, token
+
+
+def find_user_of_token(session: Session, user_id: int, token_id: int) -> User:
+    """The user who has this token, which must still work, from one query.
+
+    Raises
+    ------
+    NotLoggedIn
+        If the token was removed, has expired or its user was disabled.
+    """
+    query = select(User).join(PersonalToken, PersonalToken.user_id == User.id)
+    works = or_(PersonalToken.expires_at.is_(None), PersonalToken.expires_at > now())
+    user = session.scalar(
+        query.where(PersonalToken.id == token_id, User.id == user_id, User.is_active, works)
+    )
+    if user is None:
+        raise NotLoggedIn("The token that signed this URL does not work any more.")
+    return user
 
 
 def use_is_noted(token: PersonalToken) -> bool:

@@ -149,15 +149,11 @@ def change_password(access: UserAccess, body: PasswordChange) -> NewToken:
 
 def _authenticate(access: Access, name: str, password: str) -> User:
     deed().user_name = name
-    attempts, address = access.services.login_attempts, request.remote_addr or ""
-    attempts.check(name, address)
-    try:
-        with access.database.session() as session:
-            user = service.authenticate(session, name, password)
-    except NotLoggedIn:
-        attempts.failed(name, address)
-        raise
-    attempts.succeeded(name, address)
+    with (
+        access.services.login_attempts.attempt(name, request.remote_addr or ""),
+        access.database.session() as session,
+    ):
+        user = service.authenticate(session, name, password)
     deed().is_by(user)
     return user
 

@@ -44,15 +44,17 @@ class SignedUrl(Schema):
 def sign_urls(access: ExperimentAccess, body: SigningRequest) -> list[SignedUrl]:
     """Sign paths, so that whoever has the URL can read them as you, for a short time.
 
-    They end earlier when you change your password or may no longer read the experiment.
+    They end earlier when the login or token that this request is sent with ends, when you change
+    your password or may no longer read the experiment.
     """
-    expires_at = now().replace(microsecond=0) + timedelta(seconds=body.seconds)
+    expires_at = now() + timedelta(seconds=body.seconds)
+    expires_at = min(expires_at, access.proof.expires_at or expires_at).replace(microsecond=0)
     signed = []
     for path in body.paths:
         pure, _, query = path.partition("?")
         pure = unquote(pure)
         _check(pure, access.experiment_id)
-        signature = sign(pure, access.user, expires_at)
+        signature = sign(pure, access.proof, expires_at)
         separator = "&" if query else "" if "?" in path else "?"
         url = f"{path}{separator}{SIGNATURE}={signature}"
         signed.append(SignedUrl(path=path, url=url, expires_at=expires_at))

@@ -13,6 +13,7 @@ from tmlib.accounts.models import FailedLogin, RevokedLogin, User
 from tmlib.accounts.service import set_active
 from tmlib.db import Database
 from tmlib.db.base import now
+from tmlib.errors import NotLoggedIn
 from tmlib.settings import Settings
 from tmserver.application import create_app
 from tmserver.authentication import issue_token
@@ -76,8 +77,10 @@ def test_a_wrong_password_is_answered_with_401(anonymous: Person) -> None:
 def test_after_too_many_failures_even_the_right_password_has_to_wait(
     app: Flask, anonymous: Person, owner: Person
 ) -> None:
+    attempts = app.extensions["tmserver"].login_attempts
     for _ in range(MAX_FAILURES - 1):
-        app.extensions["tmserver"].login_attempts.failed("owner", "127.0.0.1")
+        with pytest.raises(NotLoggedIn), attempts.attempt("owner", "127.0.0.1"):
+            raise NotLoggedIn("The password is wrong.")
     anonymous.refused("POST", "/auth", 401, json=LOGIN | {"password": "wrong"})
     for path in ("/auth", "/auth/cookie"):
         anonymous.refused("POST", path, 429, json=LOGIN)

@@ -1,13 +1,15 @@
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import update
 
 from tests.tmserver.conftest import PASSWORD, Person
-from tmlib.accounts.models import User
+from tmlib.accounts.models import PersonalToken, User
 from tmlib.accounts.service import change_password, hash_password
 from tmlib.db import Database
 from tmlib.db.base import now
-from tmserver.authentication import sign
+from tmserver.authentication import Login, Proof, sign
 
 People = dict[str, Person]
 
@@ -61,8 +63,9 @@ def test_a_signature_is_good_for_one_path_and_for_reading(
 
 def test_a_signature_expires(app: Flask, owner: Person, anonymous: Person, experiment: str) -> None:
     user = User(id=owner.user_id, login_generation=0)
+    login = Login("a login", now(), now(), in_cookie=False)
     with app.app_context():
-        signature = sign(f"{experiment}/plates", user, now())
+        signature = sign(f"{experiment}/plates", Proof(user, login), now())
     message = anonymous.refused("GET", f"{experiment}/plates?signature={signature}", 401)
     assert "expired" in message
 
@@ -85,6 +88,44 @@ def test_a_new_password_ends_what_was_signed(
     with database.transaction() as session:
         change_password(session, owner.user_id, hash_password(PASSWORD))
     anonymous.refused("GET", url, 401)
+
+
+def test_a_signature_ends_with_the_login_that_made_it(
+    owner: Person, anonymous: Person, experiment: str
+) -> None:
+    token = anonymous.post("/auth", username="owner", password=PASSWORD)["access_token"]
+    browser = Person(owner.app, authorization=f"Bearer {token}")
+    url = signed(browser, experiment, f"{experiment}/plates")
+    other = signed(owner, experiment, f"{experiment}/plates")
+    assert anonymous.get(url) == []
+    browser.post("/auth/logout")
+    assert "has ended" in anonymous.refused("GET", url, 401)
+    assert anonymous.get(other) == []
+
+
+def test_a_signature_ends_with_the_token_that_made_it(
+    owner: Person, anonymous: Person, experiment: str
+) -> None:
+    created = owner.post("/auth/tokens", name="script", scope="write", days=1)
+    script = Person(owner.app, authorization=f"Bearer {created['token']}")
+    url = signed(script, experiment, f"{experiment}/plates")
+    assert anonymous.get(url) == []
+    owner.delete(f"/auth/tokens/{created['id']}")
+    assert "does not work any more" in anonymous.refused("GET", url, 401)
+
+
+def test_a_signature_lasts_no_longer_than_what_made_it(
+    owner: Person, experiment: str, database: Database
+) -> None:
+    created = owner.post("/auth/tokens", name="script", scope="write", days=1)
+    soon = now().replace(microsecond=0) + timedelta(minutes=5)
+    with database.transaction() as session:
+        session.execute(update(PersonalToken).values(expires_at=soon))
+    script = Person(owner.app, authorization=f"Bearer {created['token']}")
+    [answer] = script.post(
+        f"{experiment}/signed-urls", paths=[f"{experiment}/plates"], seconds=3600
+    )
+    assert datetime.fromisoformat(answer["expires_at"]) == soon
 
 
 def test_an_administrator_signs_what_an_administrator_may_read(
