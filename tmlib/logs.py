@@ -26,6 +26,8 @@ _SECRETS = re.compile(
     re.IGNORECASE,
 )
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
 _context: ContextVar[dict[str, int | str]] = ContextVar("context")
 
 
@@ -75,16 +77,38 @@ def _hide(line: str, secrets: list[str]) -> str:
     return _SECRETS.sub(_HIDDEN, line)
 
 
+def _on_one_line(text: str) -> str:
+    """The text with escapes in place of what begins a new line, or commands a terminal."""
+    return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def _set_in(text: str) -> str:
+    return "\n".join(f"  | {_on_one_line(line)}" for line in text.split("\n"))
+
+
 class _Text(logging.Formatter):
+    """A line for each record, so that what comes from outside cannot pretend to be another one.
+
+    Tracebacks follow on lines that are set in.
+    """
+
     def __init__(self, secrets: list[str]) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
         self._secrets = secrets
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         fields = " ".join(f"{name}={value}" for name, value in _context.get({}).items())
-        return super().formatMessage(record) + (f" [{fields}]" if fields else "")
+        return _on_one_line(super().formatMessage(record) + (f" [{fields}]" if fields else ""))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        return _set_in(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802 - logging's name
+        return _set_in(super().formatStack(stack_info))
 
     def format(self, record: logging.LogRecord) -> str:
+        # another formatter may have left its form of the traceback there
+        record.exc_text = None
         return _hide(super().format(record), self._secrets)
 
 

@@ -13,6 +13,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tmlib.errors import BadInput
+
+MIN_SECRET_LENGTH = 32
+"""Characters of a key that signs: shorter ones can be guessed from what they have signed."""
+
 
 class Settings(BaseSettings):
     """The configuration of one installation.
@@ -66,7 +71,10 @@ class Settings(BaseSettings):
         description="URL of the Redis that carries job ids; files in the data folder if not set.",
     )
     secret_key: SecretStr | None = Field(
-        default=None, description="Signs tokens; generated and kept in the data folder if not set."
+        default=None,
+        description=(
+            "Signs tokens, 32 characters or more; generated and kept in the data folder if not set."
+        ),
     )
     queue: str = Field(
         default="workers.queue:CeleryQueue",
@@ -147,6 +155,16 @@ class Settings(BaseSettings):
         default=4096, ge=256, description="Address space that such a module may have, in MB."
     )
 
+    @field_validator("secret_key")
+    @classmethod
+    def _refuse_short(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_SECRET_LENGTH:
+            raise ValueError(
+                f"it has {len(value.get_secret_value())} characters and needs at least "
+                f"{MIN_SECRET_LENGTH}, as `openssl rand -base64 48` makes them"
+            )
+        return value
+
     @field_validator("upload_roots", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -156,6 +174,11 @@ class Settings(BaseSettings):
         if not all(folder.is_absolute() for folder in folders):
             raise ValueError("the folders must be absolute paths, separated by colons")
         return folders
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is a file in the data folder."""
+        return self.database_url is None
 
     @property
     def resolved_database_url(self) -> str:
@@ -190,8 +213,13 @@ def read_or_create_secret(path: Path) -> str:
 
     Two processes that start at the same time end with the same secret: the file appears
     complete or not at all.
+
+    Raises
+    ------
+    BadInput
+        If the file is there, but what it holds is too short.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -203,4 +231,10 @@ def read_or_create_secret(path: Path) -> str:
             pass
         finally:
             draft.unlink()
-    return path.read_text()
+    secret = path.read_text()
+    if len(secret) < MIN_SECRET_LENGTH:
+        raise BadInput(
+            f'The key in "{path}" has {len(secret)} characters and needs at least '
+            f"{MIN_SECRET_LENGTH}: remove the file to get a new one, which ends all logins."
+        )
+    return secret

@@ -1,5 +1,6 @@
 """Where the files of an experiment live below the data folder."""
 
+import logging
 import os
 import re
 import shutil
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tmlib.errors import BadInput
+
+logger = logging.getLogger(__name__)
 
 _FILE_NAME = re.compile(r"[^/\\\x00-\x1f]{1,255}")
 
@@ -27,6 +30,24 @@ def check_file_name(name: str) -> str:
             f'"{name[:80]}" is not a usable file name: send the bare name, without folders.'
         )
     return name
+
+
+def make_private(folder: Path) -> None:
+    """Let nobody but its owner into a folder, which is made if it is not there.
+
+    Whoever cannot change the rights of a folder, because it is another's, is told so in the log.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    databases = list(folder.glob("*.db*"))
+    try:
+        folder.chmod(0o700)
+        for database in databases:
+            database.chmod(0o600)
+    except PermissionError:
+        logger.warning(
+            'The data folder "%s" belongs to somebody else, so others may be able to read it.',
+            folder,
+        )
 
 
 Stamp = tuple[int, ...]

@@ -54,8 +54,13 @@ class _Commands(click.Group):
 def _describe(error: Exception) -> str:
     """What a user has to know of an error; settings are the only thing validated here."""
     if isinstance(error, ValidationError):
+        from tmlib.settings import Settings
+
         wrong = error.errors()[0]
-        return f"TM_{str(wrong['loc'][0]).upper()} is {wrong['input']!r}: {wrong['msg']}."
+        name, reason = str(wrong["loc"][0]), str(wrong["msg"]).removeprefix("Value error, ")
+        is_secret = "Secret" in str(Settings.model_fields[name].annotation)
+        value = "wrong" if is_secret else repr(wrong["input"])
+        return f"TM_{name.upper()} is {value}: {reason}."
     if isinstance(error, OperationalError):
         return f"The database does not answer: {error.orig}"
     return str(error)

@@ -13,7 +13,7 @@ from tmlib.settings import Settings
 
 FORMS: tuple[Literal["text", "json"], ...] = ("text", "json")
 SECRETS = [
-    "sign with this",
+    "sign with this, which is long enough",
     "scrape with this",
     "tm_" + "a-Z_9" * 9,
     "eyJhbGciOiJIUzI1NiJ9.eyJ1aWQiOjF9.c2lnbmF0dXJl",
@@ -86,3 +86,15 @@ def test_no_secret_is_logged(form: Literal["text", "json"], fails: bool) -> None
 def test_what_is_no_secret_stays(form: Literal["text", "json"]) -> None:
     text = "database tm_installation at postgresql://tm@db/tm, job metaextract_run_0000001"
     assert text in line(form, text)
+
+
+FORGED = "x\n2026-01-01 00:00:00,000 WARNING all is well\r\x1b[2J\x85\u2028y"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_comes_from_outside_begins_no_line(fails: bool) -> None:
+    with logs.context(request_id=FORGED):
+        lines = line("text", "The file %s", FORGED, fails=fails).splitlines()
+    assert "\\n2026-01-01 00:00:00,000 WARNING all is well\\r\\x1b[2J" in lines[0]
+    assert all(one.startswith("  | ") for one in lines[1:])
+    assert len(lines) > 1 if fails else len(lines) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
@@ -43,7 +43,7 @@ class Database:
             self.engine = _create_postgresql(parsed, connections or Connections())
         else:
             if parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+                Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.engine = create_engine(parsed)
             _prepare_sqlite(self.engine)
         event.listen(self.engine, "handle_error", explain, retval=True)
@@ -137,6 +137,14 @@ _forks = Forks(_close_sqlite)
 
 def _prepare_sqlite(engine: Engine) -> None:
     """Let SQLAlchemy, not the driver, say when a transaction begins, and switch on WAL."""
+
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        dialect: Dialect, record: ConnectionPoolEntry, arguments: list[Any], more: dict[str, Any]
+    ) -> None:
+        # for its owner alone from the first moment; files beside it get the same rights
+        if arguments and arguments[0] != ":memory:":
+            Path(arguments[0]).touch(mode=0o600)
 
     @event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:

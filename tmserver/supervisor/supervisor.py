@@ -16,6 +16,7 @@ from tmlib import schema
 from tmlib.db import Database, Process
 from tmlib.errors import BadInput, Conflict
 from tmlib.settings import Settings
+from tmlib.storage import make_private
 from tmlib.workflow import file_queue
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 from tmserver.supervisor import pools, web_server
@@ -122,6 +123,8 @@ class Supervisor:
 
     def _start(self) -> None:
         check_port(self._host, self._port)
+        if self._settings.is_embedded:
+            make_private(self._settings.data_dir)
         self._lock = _lock(self._settings.data_dir / "run")
         database = Database.of(self._settings, Process.COMMAND)
         schema.upgrade(database)

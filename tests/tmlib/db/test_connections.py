@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, text
@@ -172,3 +173,13 @@ def test_a_pooler_keeps_the_limits_of_its_users_apart(pooler: str) -> None:
         session.execute(text("SELECT pg_sleep(0.4)"))
     short.close()
     long.close()
+
+
+def test_an_embedded_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'data' / 'tmserver.db'}")
+    with database.transaction() as session:
+        session.execute(text("CREATE TABLE one (id INTEGER)"))
+        files = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("data/*")}
+    database.close()
+    assert files == {f"tmserver.db{ending}": 0o600 for ending in ("", "-shm", "-wal")}
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -49,6 +50,13 @@ def answers(installation: Installation) -> bool:
 def oldest(installation: Installation, word: str) -> psutil.Process:
     """The process that the supervisor itself started, rather than one of its children."""
     return min(installation.children(word), key=lambda process: process.create_time())
+
+
+def test_nobody_else_looks_into_the_data_folder(installation: Installation) -> None:
+    assert stat.S_IMODE(installation.data_dir.stat().st_mode) == 0o700
+    databases = list(installation.data_dir.glob("tmserver.db*"))
+    assert databases
+    assert {stat.S_IMODE(one.stat().st_mode) for one in databases} == {0o600}
 
 
 @pytest.mark.parametrize("word", ["gunicorn", "--queues jobs", "--queues interactive"])
