@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import Row, delete, func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import FailedLogin
@@ -127,7 +127,7 @@ class LoginAttempts:
         return row.id
 
 
-def _refuse_beyond(rows: Sequence[Row[Any]], limit: int, moment: datetime) -> None:
+def _refuse_beyond(rows: Sequence[Any], limit: int, moment: datetime) -> None:
     """Refuse an attempt if as many as the limit have failed; open ones of dead processes have."""
     failures = [row for row in rows if not row.is_open or row.failed_at <= moment - _LONGEST]
     if len(failures) >= limit:

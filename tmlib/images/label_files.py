@@ -4,6 +4,7 @@ What comes in is from outside: the size of the image is read and checked before 
 """
 
 import io
+import math
 import struct
 import tempfile
 import zipfile
@@ -20,14 +21,27 @@ from numpy.typing import NDArray
 
 from tmlib.errors import BadInput
 from tmlib.images.label_images import LabelImage, write_label_image
+from tmlib.images.tiff_directories import EndlessTiffError, check_directories
 from tmlib.images.tiff_files import write_tiff
 
 _ARRAY_NAME = "segmentation"  # in an NPZ archive
+_MAX_HEADER_BYTES = 2**16
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_GRAY = 0
 _PNG_MAX = 2**16 - 1
 _TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _ZIP_MAGIC = b"PK\x03\x04"
+_TIFF_COMPRESSIONS = (
+    tifffile.COMPRESSION.NONE,
+    tifffile.COMPRESSION.LZW,
+    tifffile.COMPRESSION.DEFLATE,
+    tifffile.COMPRESSION.ADOBE_DEFLATE,
+    tifffile.COMPRESSION.PACKBITS,
+    tifffile.COMPRESSION.LZMA,
+    tifffile.COMPRESSION.ZSTD,
+)
+_MAX_PADDING = 4  # times that the tiles of a TIFF may be larger than the image
+_TILE = 1024**2
 _MAX_LABEL = np.iinfo(np.int32).max
 
 
@@ -201,13 +215,23 @@ def _decode_npz(content: bytes, height: int, width: int) -> NDArray[Any]:
             raise BadInput(
                 f'The NPZ file must hold the label image as array "{_ARRAY_NAME}", but has {found}.'
             )
-        # no more is read than the header says, which is checked first
-        with archive.open(members[_ARRAY_NAME]) as file:
-            version = npy.read_magic(file)
+        info = archive.getinfo(members[_ARRAY_NAME])
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # the others are unpacked whole, however large that is
+            raise BadInput(
+                "The NPZ file is compressed in an unusual way: write it with "
+                "numpy.savez_compressed."
+            )
+        # no more is read than the header says, which is checked first and bounded itself
+        with archive.open(info) as file:
+            start = io.BytesIO(file.read(_MAX_HEADER_BYTES))
+            version = npy.read_magic(start)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, is_fortran, dtype = read(file)
+            shape, is_fortran, dtype = read(start)
             _check_form(shape, dtype, height, width)
-            pixels = np.frombuffer(file.read(height * width * dtype.itemsize), dtype)
+            n_bytes = height * width * dtype.itemsize
+            begun = start.read(n_bytes)
+            pixels = np.frombuffer(begun + file.read(n_bytes - len(begun)), dtype)
     return pixels.reshape(shape, order="F" if is_fortran else "C")
 
 
@@ -223,7 +247,13 @@ def _decode_png(content: bytes, height: int, width: int) -> NDArray[Any]:
 
 
 def _decode_tiff(content: bytes, height: int, width: int) -> NDArray[Any]:
-    with tifffile.TiffFile(io.BytesIO(content)) as tiff:
+    file = io.BytesIO(content)
+    try:
+        check_directories(file, len(content))
+    except EndlessTiffError as error:
+        raise BadInput(f"The label image {error}: write it anew.") from None
+    file.seek(0)
+    with tifffile.TiffFile(file) as tiff:
         if len(tiff.pages) != 1:
             raise BadInput(
                 f"The label image is a TIFF file of {len(tiff.pages)} planes: send one plane."
@@ -232,5 +262,21 @@ def _decode_tiff(content: bytes, height: int, width: int) -> NDArray[Any]:
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
             raise BadInput("The label image is a TIFF with a palette: save it in gray values.")
         _check_form(page.shape, np.dtype(page.dtype or np.void), height, width)
+        _check_tiles(page, height, width)
         pixels: NDArray[Any] = page.asarray()
     return pixels
+
+
+def _check_tiles(page: Any, height: int, width: int) -> None:
+    """Refuse what would be decoded to much more than the image."""
+    if page.compression not in _TIFF_COMPRESSIONS:
+        raise BadInput(
+            "The label image is a TIFF with a compression that is not for labels "
+            f"({tifffile.COMPRESSION(page.compression).name}): write it with deflate, LZW or none."
+        )
+    n_pixels = math.prod(page.chunks) * math.prod(page.chunked)
+    if n_pixels > _MAX_PADDING * height * width + _TILE:
+        raise BadInput(
+            f"The tiles of the label image have {page.chunks[0]} x {page.chunks[1]} pixels, much "
+            f"more than the image ({height} x {width}): write it with smaller tiles."
+        )

@@ -20,6 +20,7 @@ from defusedxml.ElementTree import ParseError, fromstring
 from numpy.typing import NDArray
 
 from tmlib.errors import BadInput
+from tmlib.images.tiff_directories import MAX_DIRECTORIES, EndlessTiffError, check_directories
 
 MAX_PIXELS = 400_000_000
 """Largest image plane that is decoded if the caller sets no other limit."""
@@ -214,12 +215,14 @@ def _tiff_planes(
     path: Path, max_pixels: int
 ) -> Iterator[tuple[tifffile.TiffFile, list[_TiffPlane]]]:
     """Open a TIFF and give its full-size planes, each checked."""
+    size = path.stat().st_size
     with _decoding(path), path.open("rb") as file:
+        _check_chain(path, file, size)
+        file.seek(0)
         try:
             tiff = tifffile.TiffFile(file)
         except tifffile.TiffFileError:
             raise _truncated(path) from None
-        size = path.stat().st_size
         every_page: Any = tiff.pages
         pages = [page for page in every_page if not page.is_reduced]
         if not pages or _chain_is_broken(tiff, file):
@@ -234,6 +237,13 @@ def _tiff_planes(
         yield tiff, _with_undescribed(path, pages, _n_declared(tiff))
 
 
+def _check_chain(path: Path, file: BinaryIO, size: int) -> None:
+    try:
+        check_directories(file, size)
+    except EndlessTiffError as error:
+        raise ImageFileError(path, f"{error}: export it anew.") from None
+
+
 def _chain_is_broken(tiff: tifffile.TiffFile, file: BinaryIO) -> bool:
     """Whether the last directory points to another one that could not be read."""
     file.seek(tiff.pages.next_page_offset or 0)
@@ -245,6 +255,10 @@ def _with_undescribed(path: Path, pages: list[Any], n_declared: int) -> list[_Ti
     """The planes of these pages, and those behind the only one that have no page of their own."""
     if n_declared <= len(pages):
         return [_TiffPlane(page) for page in pages]
+    if n_declared > MAX_DIRECTORIES:
+        raise ImageFileError(
+            path, f"has more than {MAX_DIRECTORIES:,} planes: export it in several files."
+        )
     first = pages[0]
     if len(pages) > 1 or not first.is_contiguous:
         raise ImageFileError(

@@ -1,6 +1,7 @@
 """Label images as files: exactly the same numbers, and nothing that is no label image."""
 
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -138,6 +139,54 @@ def test_a_small_file_that_would_become_a_large_array_is_not_decoded() -> None:
     assert len(bomb) < 1_000_000
     with pytest.raises(BadInput, match="20000 x 20000"):
         decode_labels(bomb, HEIGHT, WIDTH)
+
+
+def npz_of(header: bytes, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        archive.writestr("segmentation.npy", header)
+    return file.getvalue()
+
+
+def patched(content: bytes, tag: int, value: int) -> bytes:
+    """A TIFF in which a tag of its only page has another value."""
+    with tifffile.TiffFile(io.BytesIO(content)) as tiff_file:
+        position = tiff_file.pages[0].tags[tag].offset + 8
+    return content[:position] + value.to_bytes(4, "little") + content[position + 4 :]
+
+
+NPY_2 = b"\x93NUMPY\x02\x00"
+BOMBS = {
+    "a header of 100 MB": (npz_of(NPY_2 + (10**8).to_bytes(4, "little") + bytes(10**8)), "damaged"),
+    "an array of 100 MB": (npz_of(bytes(10**8)), "damaged"),
+    "bzip2": (npz_of(bytes(10**8), zipfile.ZIP_BZIP2), "unusual"),
+    "lzma": (npz_of(bytes(10**8), zipfile.ZIP_LZMA), "unusual"),
+    "a tile of 16384 x 16384 pixels": (
+        patched(patched(tiff(LABELS, tile=(16, 16), compression="zlib"), 322, 2**14), 323, 2**14),
+        "tiles",
+    ),
+    "pixels of JPEG": (tiff(LABELS.astype(np.uint8), compression="jpeg"), "not for labels"),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_small_files_that_would_become_large_are_refused_in_little_memory(bomb: str) -> None:
+    content, reason = BOMBS[bomb]
+    tracemalloc.start()
+    with pytest.raises(BadInput, match=reason):
+        decode_labels(content, HEIGHT, WIDTH)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * 2**20
+
+
+@pytest.mark.parametrize("options", [{"tile": (256, 256)}, {"rowsperstrip": 2**20}])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits", "lzma", "zstd"])
+def test_tiffs_of_other_programs_are_taken(
+    options: dict[str, object], compression: str | None
+) -> None:
+    content = tiff(LABELS, compression=compression, **options)
+    np.testing.assert_array_equal(decode_labels(content, HEIGHT, WIDTH), LABELS)
 
 
 def test_numbers_from_elsewhere_are_checked_too() -> None:

@@ -1,4 +1,5 @@
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import tifffile
 from PIL import Image
 
 from tests.services.stk import write_stk
+from tmlib.images import tiff_directories
 from tmlib.images.reading import ImageFileError, inspect_image, read_image
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -166,6 +168,57 @@ def test_what_is_no_image_is_named(tmp_path, content, words):
     for function in (inspect_image, read_image):
         with pytest.raises(ImageFileError, match=rf"letter\.tif.*{words}"):
             function(path)
+
+
+def point_back(path, byteorder, bigtiff):
+    """Let the last directory of a TIFF point to its first one."""
+    with tifffile.TiffFile(path) as tiff:
+        first, last = tiff.pages[0].offset, tiff.pages[-1].offset
+        n_tags = len(tiff.pages[-1].tags)
+    order = {"<": "little", ">": "big"}[byteorder]
+    position = last + (8 + 20 * n_tags if bigtiff else 2 + 12 * n_tags)
+    content = bytearray(path.read_bytes())
+    size = 8 if bigtiff else 4
+    assert content[position : position + size] == bytes(size)
+    content[position : position + size] = first.to_bytes(size, order)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("n_planes", [1, 3])
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_planes_without_end_are_refused(write, gray, n_planes, bigtiff, byteorder):
+    pixels = np.stack([gray] * n_planes)
+    path = write(pixels, byteorder=byteorder, bigtiff=bigtiff, metadata=None)
+    assert inspect_image(path).n_planes == n_planes
+    point_back(path, byteorder, bigtiff)
+    for function in (inspect_image, read_image):
+        with pytest.raises(ImageFileError, match="list of planes without an end"):
+            function(path)
+
+
+def test_more_planes_than_anybody_images_are_refused(write, gray, monkeypatch):
+    monkeypatch.setattr(tiff_directories, "MAX_DIRECTORIES", 2)
+    path = write(np.stack([gray] * 3), metadata=None)
+    with pytest.raises(ImageFileError, match="more than 2 planes"):
+        inspect_image(path)
+
+
+def test_directories_that_share_a_long_list_are_refused(tmp_path):
+    """Each of 400 directories says that it has a list of 100,000 numbers, always the same one."""
+    n_directories, n_numbers = 400, 100_000
+    content = bytearray(b"II*\x00" + struct.pack("<I", 8))
+    size = 2 + 3 * 12 + 4
+    numbers = 8 + n_directories * size
+    for number in range(n_directories):
+        following = 8 + (number + 1) * size if number < n_directories - 1 else 0
+        tags = ((256, 4, 1, 1), (257, 4, 1, 1), (273, 4, n_numbers, numbers))
+        content += struct.pack("<H", 3) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        content += struct.pack("<I", following)
+    path = tmp_path / "a.tif"
+    path.write_bytes(content + bytes(4 * n_numbers))
+    with pytest.raises(ImageFileError, match="more about its planes than it can hold"):
+        inspect_image(path)
 
 
 def test_damaged_pixels_are_named(write, gray):
