@@ -1,6 +1,7 @@
 """Objects as GeoJSON, to other programs and from them."""
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = ["crowd"]
 
 SITE = {name: PLACE[name] for name in ("plate_name", "well_name", "well_pos_y", "well_pos_x")}
 IN_SITE = {**SITE, "coordinates": "site"}
+IMPORT = "tmlib.objects.exchange.geojson_import"
 MEDIA_TYPE = "application/geo+json"
 
 
@@ -168,7 +170,8 @@ def test_polygons_have_the_pixels_whose_centres_they_hold(owner: Person, cells: 
     answer = send(owner, cells, collection(triangle, beyond)["features"], **IN_SITE)
     assert answer == {"n_objects": 2, "n_sites": 1, "n_cut": 1}
     labels = np.array(owner.get(f"{cells}/segmentations", **PLACE))
-    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    # a centre on an edge belongs to what is below or to the right of it
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5 + np.array([1e-9, 1e-6])[:, None, None]
     expected = np.select(
         [shapely.intersects_xy(triangle, x, y), shapely.intersects_xy(beyond, x, y)], [1, 2]
     )
@@ -227,12 +230,53 @@ def test_what_cannot_be_stored_stores_nothing(owner: Person, cells: str) -> None
     assert export(owner, cells) == []
 
 
+def test_polygons_that_share_an_edge_share_no_pixel(owner: Person, cells: str) -> None:
+    """Their edge runs through the centres of pixels; each of them has a hole, one has two parts."""
+    upper = shapely.Polygon([(0, 0), (20, 0), (0, 20)], [[(2, 2), (2, 4), (4, 4), (4, 2)]])
+    lower = shapely.Polygon([(20, 0), (20, 20), (0, 20)], [[(15, 15), (15, 18), (18, 15)]])
+    both = shapely.MultiPolygon([lower, shapely.box(25, 1, 30, 9)])
+    send(owner, cells, collection(upper, both), **IN_SITE)
+    labels = np.array(owner.get(f"{cells}/segmentations", **PLACE))
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5 + np.array([1e-9, 1e-6])[:, None, None]
+    expected = [shapely.intersects_xy(one, x, y) for one in (upper, both)]
+    assert not (expected[0] & expected[1]).any()
+    assert np.array_equal(labels, np.select(expected, [1, 2]))
+
+
+def ring_of(n_vertices: int) -> shapely.Polygon:
+    angles = np.linspace(0, 2 * np.pi, n_vertices, endpoint=False)
+    return shapely.Polygon(10 + 5 * np.stack([np.cos(angles), np.sin(angles)], axis=1))
+
+
+def test_polygons_that_would_take_minutes_are_refused_at_once(
+    owner: Person, cells: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hole = [[12, 12], [12, 14], [14, 14], [14, 12], [12, 12]]
+    frame = [[0, 0], [0, 20], [20, 20], [20, 0], [0, 0]]
+    holes = {"type": "Polygon", "coordinates": [frame, *[hole] * 50_000]}
+    parts = {"type": "MultiPolygon", "coordinates": [[hole]] * 50_000}
+    for geometry in (holes, parts):
+        content = {"features": [{"type": "Feature", "geometry": geometry}]}
+        message = send(owner, cells, content, 400)
+        assert re.search(r"feature 0 has \d+ vertices in 5000[01] rings.*simplify it", message)
+    round_cell = collection(ring_of(20_001))
+    assert "has 20002 vertices in 1 rings" in send(owner, cells, round_cell, 400, **IN_SITE)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{IMPORT}.MAX_CHECK_SECONDS", 0)
+        assert "The first 1 polygons" in send(owner, cells, collection(SQUARE), 413)
+    comb = [(x, y) for x in range(40) for y in ((0, 30) if x % 2 else (30, 0))]
+    tall = shapely.Polygon([*comb, (39.5, -5), (-5, -5)]).buffer(0)
+    many = collection(*[tall] * 60)
+    assert "more than 50 times" in send(owner, cells, many, 400, **IN_SITE)
+    assert export(owner, cells) == []
+
+
 def test_too_much_at_once(
     owner: Person, app: Flask, cells: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tmlib.objects.exchange.geojson_import.MAX_OBJECTS", 1)
+    monkeypatch.setattr(f"{IMPORT}.MAX_OBJECTS", 1)
     assert "at most 1" in send(owner, cells, collection(SQUARE, SQUARE), 413)
-    monkeypatch.setattr("tmlib.objects.exchange.geojson_import.MAX_VERTICES", 4)
+    monkeypatch.setattr(f"{IMPORT}.MAX_VERTICES", 4)
     assert "vertices" in send(owner, cells, collection(SQUARE), 413)
     monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 10)
     assert "too large" in send(owner, cells, collection(SQUARE), 413)

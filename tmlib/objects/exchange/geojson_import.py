@@ -5,6 +5,7 @@ pixels whose centres lie in its polygon.
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,7 +15,6 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
-from skimage.draw import polygon
 
 from tmlib.errors import BadInput, TooLarge
 from tmlib.images.label_images import LabelImage
@@ -22,6 +22,12 @@ from tmlib.objects.writing.recording import check_feature_names
 
 MAX_OBJECTS = 200_000
 MAX_VERTICES = 20_000_000
+MAX_VERTICES_OF_OBJECT = 20_000
+MAX_RINGS_OF_OBJECT = 1_000
+MAX_CHECK_SECONDS = 60.0
+"""Processor time for finding out whether polygons are valid, which can grow with the square of
+their vertices and rings."""
+
 MAX_MEASUREMENTS = 2_000
 _NAMED = 5  # features that a message lists
 _MAX_COVERAGE = 50  # times that the boxes of all polygons may cover a site
@@ -95,8 +101,15 @@ def read_polygons(content: bytes) -> Polygons:
         )
     found = Polygons()
     n_vertices = 0
+    until = time.thread_time() + MAX_CHECK_SECONDS
     for number, feature in enumerate(features):
         shape, measured = _polygon(feature, number), _measurements(feature, number)
+        if time.thread_time() > until:
+            raise TooLarge(
+                f"The first {number + 1} polygons alone take longer than "
+                f"{MAX_CHECK_SECONDS:.0f} seconds to check: simplify their outlines, or send those "
+                "of fewer sites."
+            )
         n_vertices += int(shapely.get_num_coordinates(shape))
         if n_vertices > MAX_VERTICES:
             raise TooLarge(
@@ -122,11 +135,23 @@ def _polygon(feature: Any, number: int) -> BaseGeometry:
         raise BadInput(f"The polygon of feature {number} cannot be read: {error}.") from None
     if shape.is_empty or not is_finite:
         raise BadInput(f"The polygon of feature {number} has no coordinates that can be used.")
+    n_vertices, n_rings = int(shapely.get_num_coordinates(shape)), _n_rings(shape)
+    if n_vertices > MAX_VERTICES_OF_OBJECT or n_rings > MAX_RINGS_OF_OBJECT:
+        raise BadInput(
+            f"The polygon of feature {number} has {n_vertices} vertices in {n_rings} rings, but at "
+            f"most {MAX_VERTICES_OF_OBJECT} in {MAX_RINGS_OF_OBJECT} can be used: simplify it."
+        )
     if not shape.is_valid:
         raise BadInput(
             f"The polygon of feature {number} is not valid: {shapely.is_valid_reason(shape)}."
         )
     return shape
+
+
+def _n_rings(shape: BaseGeometry) -> int:
+    """How many outlines and holes a polygon or multipolygon has."""
+    parts = shapely.get_parts(shape)
+    return len(parts) + int(shapely.get_num_interior_rings(parts).sum())
 
 
 def _measurements(feature: Mapping[str, Any], number: int) -> dict[str, float]:
@@ -224,7 +249,9 @@ def _draw(
     labels = np.zeros((area.height, area.width), np.int32)
     bounds = _pixel_bounds(shapes, area)
     sizes = np.prod(np.maximum(bounds[:, 2:] - bounds[:, :2], 0), axis=1)
-    if sizes.sum() > _MAX_COVERAGE * labels.size:
+    begin, end = _edges(shapes)[:, :, 1] - 0.5
+    first, last = _rows(begin, end, area.height)
+    if max(sizes.sum(), (last - first).sum()) > _MAX_COVERAGE * labels.size:
         raise BadInput(
             f"The polygons of a site cover it more than {_MAX_COVERAGE} times: send objects that "
             "lie beside each other."
@@ -259,18 +286,47 @@ def _pixel_bounds(shapes: NDArray[Any], area: SiteArea) -> NDArray[np.int64]:
 
 
 def _mask(shape: BaseGeometry, box: Sequence[int]) -> NDArray[np.bool_]:
-    """Which pixels of a box have their centres in a polygon."""
+    """Which pixels of a box have their centres in a polygon.
+
+    Along each row of pixel centres a pixel is inside if an odd number of edges lies to its left.
+    One whose centre lies on an edge belongs to what is below or to the right of it, so that
+    polygons that share an edge share no pixel.
+    """
     left, top, right, bottom = box
-    mask = np.zeros((bottom - top, right - left), bool)
-    for part in shapely.get_parts(shape):
-        part_mask = np.zeros_like(mask)
-        for ring, value in ((part.exterior, True), *((hole, False) for hole in part.interiors)):
-            x, y = shapely.get_coordinates(ring).T
-            # a pixel's centre lies half a pixel from its corner
-            inside = polygon(y - top - 0.5, x - left - 0.5, mask.shape)  # type: ignore[no-untyped-call] # scikit-image has no types
-            part_mask[inside] = value
-        mask |= part_mask
-    return mask
+    height, width = bottom - top, right - left
+    begin, end = _edges(shape) - (left + 0.5, top + 0.5)  # centres lie at whole numbers
+    first, last = _rows(begin[:, 1], end[:, 1], height)
+    n_rows = last - first
+    edge = np.repeat(np.arange(len(begin)), n_rows)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(n_rows) - n_rows - first, n_rows)
+    step = (end - begin)[edge]
+    x = begin[edge, 0] + (row - begin[edge, 1]) * step[:, 0] / step[:, 1]
+    column = np.clip(np.ceil(x), 0, width).astype(np.int64)
+    crossings = np.bincount(row * (width + 1) + column, minlength=height * (width + 1))
+    is_inside = np.cumsum(crossings.reshape(height, width + 1), axis=1) % 2 == 1
+    return is_inside[:, :width]
+
+
+def _edges(shapes: BaseGeometry | NDArray[Any]) -> NDArray[np.float64]:
+    """Where all edges of polygons begin and end, shape (2, n, 2), coordinates (x, y)."""
+    rings = shapely.get_rings(shapely.get_parts(shapes))
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    is_edge = ring[1:] == ring[:-1]
+    return np.stack([points[:-1][is_edge], points[1:][is_edge]])
+
+
+def _rows(
+    begin: NDArray[np.float64], end: NDArray[np.float64], height: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of pixel centres at whole numbers that edges cross: the first, and that behind the last.
+
+    A row through the upper end of an edge counts, one through its lower end does not.
+    """
+    first, last = (
+        np.clip(np.ceil(one), 0, height).astype(np.int64)
+        for one in (np.minimum(begin, end), np.maximum(begin, end))
+    )
+    return first, last
 
 
 def _listed(numbers: NDArray[np.intp]) -> str:
