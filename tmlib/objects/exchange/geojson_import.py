@@ -303,8 +303,9 @@ def _mask(shape: BaseGeometry, box: Sequence[int]) -> NDArray[np.bool_]:
     x = begin[edge, 0] + (row - begin[edge, 1]) * step[:, 0] / step[:, 1]
     column = np.clip(np.ceil(x), 0, width).astype(np.int64)
     crossings = np.bincount(row * (width + 1) + column, minlength=height * (width + 1))
-    is_inside = np.cumsum(crossings.reshape(height, width + 1), axis=1) % 2 == 1
-    return is_inside[:, :width]
+    n_left_of_it = np.cumsum(crossings.reshape(height, width + 1), axis=1)[:, :width]
+    is_inside: NDArray[np.bool_] = n_left_of_it % 2 == 1
+    return is_inside
 
 
 def _edges(shapes: BaseGeometry | NDArray[Any]) -> NDArray[np.float64]:
