@@ -177,8 +177,8 @@ class Settings(BaseSettings):
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the database is a file in the data folder."""
-        return self.database_url is None
+        """Whether the database is a file: everything runs on this machine, for one owner."""
+        return self.resolved_database_url.startswith("sqlite")
 
     @property
     def resolved_database_url(self) -> str:
