@@ -58,6 +58,8 @@ def _enhanced(projection: IntensityImage, size: float) -> _Float:
     do not count, see `tmlib.jterator.segment.blobs.enhance`.
     """
     limited = np.minimum(projection, np.percentile(projection, _BRIGHTEST)).astype(np.float64)
+    # The filter is cut off and does not add up to 0, so even ground would answer to it.
+    limited -= np.median(limited)
     sigma = size / np.sqrt(8)
     response: _Float = -ndimage.gaussian_laplace(limited, sigma, mode="nearest")
     return response
@@ -70,21 +72,23 @@ def fit_slide(beads: _Integers) -> _Float:
     ----------
     beads
         Positions of beads outside of cells. Those far from the plane that the others form do not
-        count.
+        count. With fewer than three, or all on one line, the slide is taken as level.
 
     Raises
     ------
     ValueError
-        If there are fewer than three beads, or all lie on one line.
+        If there are none.
     """
-    design = np.column_stack([beads[:, :2], np.ones(len(beads))]).astype(np.float64)
-    z = beads[:, 2].astype(np.float64)
-    if len(beads) < _MIN_BEADS or np.linalg.matrix_rank(design) < _MIN_BEADS:
+    if not len(beads):
         raise ValueError(
-            f"the plane of the slide cannot be told from {len(beads)} beads outside of the mask; "
+            "the plane of the slide cannot be told from 0 beads outside of the mask; "
             "lower the threshold if there are more"
         )
+    design = np.column_stack([beads[:, :2], np.ones(len(beads))]).astype(np.float64)
+    z = beads[:, 2].astype(np.float64)
     plane = np.array([0.0, 0.0, np.median(z)])
+    if len(beads) < _MIN_BEADS or np.linalg.matrix_rank(design) < _MIN_BEADS:
+        return plane
     is_slide = np.zeros(len(z), bool)
     for _ in range(_ROUNDS):
         distance = np.abs(z - design @ plane)
@@ -106,7 +110,9 @@ def height_map(beads: _Integers, plane: _Float, mask: MaskImage) -> _Float:
     heights = np.maximum(beads[:, 2] - (places @ plane[:2] + plane[2]), 0)
     grid = np.nonzero(mask > 0)
     surface = np.zeros(mask.shape)
-    inside: _Float = LinearNDInterpolator(places, heights)(*grid)
+    inside: _Float = np.full(len(grid[0]), np.nan)
+    if np.linalg.matrix_rank(places - places[0]) == 2:
+        inside = LinearNDInterpolator(places, heights)(*grid)
     beyond = np.isnan(inside)
     inside[beyond] = NearestNDInterpolator(places, heights)(*(axis[beyond] for axis in grid))
     surface[grid] = inside

@@ -1,10 +1,10 @@
 """Fills the holes of the objects in a mask.
 
-Background that reaches the border of the image over a corner is no hole. With `max_area`, which the
-original did not have, gaps that a ring of touching objects encloses stay open.
+What reaches the border of the image over a corner is no hole, as in the original, unless
+`connectivity` is 4. With `max_area` gaps that a ring of touching objects encloses stay open.
 """
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -24,9 +24,12 @@ class Output(NamedTuple):
 
 
 def main(
-    mask: MaskImage, max_area: Annotated[float, Field(ge=0)] | None = None, plot: bool = False
+    mask: MaskImage,
+    max_area: Annotated[float, Field(ge=0)] | None = None,
+    connectivity: Literal[4, 8] = 8,
+    plot: bool = False,
 ) -> Output:
-    """Make background foreground that has no way to the border of the image, also not at corners.
+    """Make background foreground that has no way to the border of the image.
 
     Parameters
     ----------
@@ -34,11 +37,13 @@ def main(
         Foreground is True or positive (y, x).
     max_area
         Largest hole that is filled, in pixels; all holes if None.
+    connectivity
+        8 if background that touches at a corner is connected, 4 if not.
     plot
         Whether to make a figure.
     """
     foreground = mask > 0
-    filled = fill_holes(foreground, max_area, connectivity=8)
+    filled = fill_holes(foreground, max_area, connectivity=connectivity)
     figure = ""
     if plot:
         figure = image_figure("Filled", {"mask": foreground, "filled mask": filled})

@@ -62,14 +62,13 @@ def main(
     Raises
     ------
     ValueError
-        If the image has a single plane, or beads but too few of them outside of the mask to find
-        the slide.
+        If the image has a single plane, or beads on cells but none outside of the mask.
     """
     if image.ndim != 3:
         raise ValueError("image must have several focal planes, but it has one")
     beads = find_beads(image, threshold=threshold, size=bead_size, superpixel_size=superpixel_size)
     surface = np.zeros(mask.shape)
-    if len(beads):
+    if len(beads) and (mask > 0).any():
         on_slide = mask[beads[:, 0], beads[:, 1]] == 0
         surface = height_map(beads, fit_slide(beads[on_slide]), mask)
     if close_surface:

@@ -1,9 +1,9 @@
 """Smooths an image with a low-pass filter.
 
-Means are cut to whole gray values, as in the original, not rounded. The filter
-``edge_preserving`` is new: a bilateral filter that takes its range from the noise of the image, so
-that it keeps edges in 8-bit and 16-bit images alike, where ``bilateral`` has one number for
-distances and gray values.
+Means are cut to whole gray values, as in the original. New are `rounding`, which does not make the
+image darker, by half a gray value on average, and the filter ``edge_preserving``: a bilateral
+filter that takes its range from the noise of the image, so that it keeps edges in 8-bit and 16-bit
+images alike, where ``bilateral`` has one number for distances and gray values.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple
@@ -34,6 +34,7 @@ def main(
     image: IntensityImage,
     filter_name: Literal["average", "gaussian", "median", "bilateral", "edge_preserving"],
     filter_size: Annotated[float, Field(gt=0, le=500)],
+    rounding: bool = False,
     plot: bool = False,
 ) -> Output:
     """Smooth an image.
@@ -47,11 +48,15 @@ def main(
     filter_size
         Width of the square window in pixels for ``average`` and ``median`` (rounded), standard
         deviation in pixels for the others; for ``bilateral`` also that of gray values.
+    rounding
+        Whether means are rounded, in place of cut to whole gray values.
     plot
         Whether to make a figure.
     """
     smoothed_image: IntensityImage = np.empty_like(image)
-    smoothed_image[:] = _smooth(image, filter_name, filter_size)
+    smoothed = _smooth(image, filter_name, filter_size)
+    # What the rounding of sums takes from a whole gray value is none the less there.
+    smoothed_image[:] = np.rint(smoothed) if rounding else np.floor(smoothed + _ROUNDING)
     figure = ""
     if plot:
         figure = image_figure(
@@ -69,8 +74,7 @@ def _smooth(image: IntensityImage, name: str, size: float) -> NDArray[Any]:
     elif name == "median":
         smoothed = ndimage.median_filter(image, window)
     elif name == "gaussian":
-        # What is missing to a whole gray value by the rounding of sums is none the less there.
-        smoothed = ndimage.gaussian_filter(image.astype(np.float64), size) + _ROUNDING
+        smoothed = ndimage.gaussian_filter(image.astype(np.float64), size)
     elif name == "bilateral":
         smoothed = _bilateral(image.astype(np.float32), size)
     else:
@@ -116,8 +120,8 @@ def _edge_preserving(image: NDArray[np.float32], size: float) -> NDArray[np.floa
     largest = float(image.max()) or 1.0
     similar = max(3 * _noise(image), 1.0) / largest
     denoised = denoise_bilateral(image / largest, sigma_color=similar, sigma_spatial=size)
-    rounded: NDArray[np.float32] = np.rint(largest * denoised)
-    return rounded
+    smoothed: NDArray[np.float32] = largest * denoised
+    return smoothed
 
 
 def _noise(image: NDArray[np.float32]) -> float:

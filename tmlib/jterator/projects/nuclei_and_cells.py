@@ -89,12 +89,15 @@ def nuclei_and_cells(
     return Project.from_dict({"pipeline": pipeline, "handles": handles})
 
 
+def _smooth(channel: str, scale: NucleusScale) -> _Step:
+    settings = {"filter_name": "gaussian", "filter_size": scale.blur, "rounding": True}
+    return _Step("smooth", {"image": channel, **settings})
+
+
 def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
     scale = NucleusScale.of(diameter)
     clumps = scale.clumps
-    smooth = _Step(
-        "smooth", {"image": channel, "filter_name": "gaussian", "filter_size": scale.blur}
-    )
+    smooth = _smooth(channel, scale)
     threshold = _Step(
         "threshold_adaptive",
         {
@@ -103,7 +106,10 @@ def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
             "kernel_size": scale.window,
         },
     )
-    fill = _Step("fill", {"mask": "threshold_nuclei.mask", "max_area": scale.largest_hole})
+    fill = _Step(
+        "fill",
+        {"mask": "threshold_nuclei.mask", "max_area": scale.largest_hole, "connectivity": 4},
+    )
     separate = _Step(
         "separate_clumps",
         {
@@ -140,14 +146,7 @@ def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
 
 
 def _cells(channel: str, diameter: float) -> dict[str, _Step]:
-    smooth = _Step(
-        "smooth",
-        {
-            "image": channel,
-            "filter_name": "gaussian",
-            "filter_size": NucleusScale.of(diameter).blur,
-        },
-    )
+    smooth = _smooth(channel, NucleusScale.of(diameter))
     segment = _Step(
         "segment_secondary",
         {

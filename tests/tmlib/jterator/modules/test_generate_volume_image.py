@@ -41,6 +41,32 @@ def test_height_is_that_of_the_cell_above_the_slide(tilt: float) -> None:
     assert volume.sum() == pytest.approx(height.sum(), rel=0.05)
 
 
+def bead(stack: Stack, y: int, x: int, z: int) -> None:
+    stack[y - 1 : y + 2, x - 1 : x + 2, z] = 1500
+    stack[y, x, z] = 3000
+
+
+def test_few_beads_are_enough_where_the_slide_is_level() -> None:
+    stack = np.full((SIDE, SIDE, DEPTH), 100, np.uint16)
+    bead(stack, 80, 80, 9)
+    bead(stack, 5, 5, 2)
+    volume = generate_volume_image.main(stack, CELL).volume_image
+    assert (volume[CELL] == 7).all()
+    bead(stack, 75, 75, 9)
+    assert generate_volume_image.main(stack, CELL).volume_image[77, 77] == 7
+    bead(stack, 5, 150, 2)
+    bead(stack, 150, 150, 2)
+    assert generate_volume_image.main(stack, CELL).volume_image[77, 77] == 7
+
+
+@pytest.mark.parametrize("background", [0, 100, 65535])
+def test_even_ground_holds_no_beads(background: int) -> None:
+    stack = np.full((40, 50, 3), background, np.uint16)
+    mask = np.zeros((40, 50), bool)
+    mask[10:20, 10:20] = True
+    assert not generate_volume_image.main(stack, mask, 1).volume_image.any()
+
+
 def test_dents_are_filled_on_demand() -> None:
     stack, _ = beads_on_a_dome()
     lost = np.s_[70:85, 70:85]

@@ -42,7 +42,7 @@ ORIGINAL: dict[str, tuple[str, dict[str, Any], list[str]]] = {
         ["centroids", "blobs"],
     ),
     "expand_or_shrink": ("0.1.1", {"image": None, "n": 1}, ["expanded_image"]),
-    "fill": ("0.0.1", {"mask": None, "max_area": None}, ["filled_mask"]),
+    "fill": ("0.0.1", {"mask": None, "max_area": None, "connectivity": 8}, ["filled_mask"]),
     "filter": (
         "0.2.0",
         {"mask": None, "feature": "area", "lower_threshold": None, "upper_threshold": None},
@@ -145,7 +145,7 @@ ORIGINAL: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     ),
     "smooth": (
         "0.1.0",
-        {"image": None, "filter_name": "gaussian", "filter_size": 1},
+        {"image": None, "filter_name": "gaussian", "filter_size": 1, "rounding": False},
         ["smoothed_image"],
     ),
     "threshold_adaptive": (
@@ -208,3 +208,32 @@ def test_unknown_module_is_refused_with_the_closest_name() -> None:
         registry.get("threshold_otsus")
     with pytest.raises(PipelineDescriptionError, match="registry"):
         registry.get("registry")
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        ("expand_or_shrink", "n"),
+        ("threshold_adaptive", "kernel_size"),
+        ("measure_neighbours", "neighbour_distance"),
+        ("generate_volume_image", "superpixel_size"),
+        ("combine_channels", "weight_1"),
+        ("label", "connectivity"),
+    ],
+)
+def test_whole_numbers_may_be_written_with_a_point(name: str, argument: str) -> None:
+    annotation = registry.get(name).annotations[argument]
+    value = check_argument(argument, 4.0, annotation)
+    assert value == 4
+    assert isinstance(value, int)
+    with pytest.raises(PipelineDescriptionError, match=argument):
+        check_argument(argument, 4.5, annotation)
+    with pytest.raises(PipelineDescriptionError, match=argument):
+        check_argument(argument, "4", annotation)
+
+
+def test_whole_numbers_in_lists_may_be_written_with_a_point() -> None:
+    annotation = registry.get("measure_texture").annotations["frequencies"]
+    assert check_argument("frequencies", [1.0, 5], annotation) == [1, 5]
+    with pytest.raises(PipelineDescriptionError, match="frequencies"):
+        check_argument("frequencies", [1.5], annotation)
