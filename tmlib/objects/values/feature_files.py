@@ -65,15 +65,25 @@ class FeatureFile:
 
 
 def list_files(
-    session: Session, storage: ExperimentStorage, mapobject_type_id: int
+    session: Session,
+    storage: ExperimentStorage,
+    mapobject_type_id: int,
+    *,
+    site_id: int | None = None,
 ) -> list[FeatureFile]:
-    """Files of a type that are visible now, in order of time point, plane and site."""
+    """Files of a type that are visible now, in order of time point, plane and site.
+
+    With `site_id` only those that may hold values of this site.
+    """
     files = FeatureValueFile
-    rows = session.execute(
+    query = (
         select(files.path, files.site_id, files.tpoint, files.zplane, files.n_rows)
         .where(files.mapobject_type_id == mapobject_type_id)
         .order_by(files.tpoint, files.zplane, files.site_id)
     )
+    if site_id is not None:
+        query = query.where(files.site_id.is_(None) | (files.site_id == site_id))
+    rows = session.execute(query)
     return [FeatureFile(storage.root / row.path, *row[1:]) for row in rows]
 
 

@@ -115,7 +115,9 @@ def prepare_stored_values(
     keys = check_feature_names(measurements)
     with database.session() as session:
         known = feature_keys(session, place.mapobject_type_id)
-        listed = feature_files.list_files(session, storage, place.mapobject_type_id)
+        listed = feature_files.list_files(
+            session, storage, place.mapobject_type_id, site_id=place.site_id
+        )
     files = [file for file in listed if (file.tpoint, file.zplane) == (place.tpoint, place.zplane)]
     parts = list(feature_files.merge(files, known, site_ids={place.site_id}))
     stored = pa.concat_tables([feature_files.schema(known).empty_table(), *parts])

@@ -29,6 +29,9 @@ class AnalysisOutput:
         Types of the objects that the analysis keeps.
     site_ids
         Which sites.
+    overlapping
+        Those whose objects may be dropped later, because other sites show them too: what is left
+        of them is told by :meth:`describe_remaining` only.
     """
 
     def __init__(
@@ -37,8 +40,10 @@ class AnalysisOutput:
         storage: ExperimentStorage,
         names: Collection[str],
         site_ids: Collection[int],
+        overlapping: Collection[int] = (),
     ) -> None:
         self._root = storage.root
+        self._overlapping = set(overlapping)
         experiment_id = storage.experiment_id
         types = session.execute(
             select(MapobjectType.id, MapobjectType.name)
@@ -47,6 +52,10 @@ class AnalysisOutput:
         )
         self._types = {row.id: row.name for row in types}
         self._is_whole = len(self._types) == len(names)
+        last = select(func.max(FeatureValueFile.tpoint)).where(
+            FeatureValueFile.mapobject_type_id.in_(self._types)
+        )
+        self._n_tpoints = (session.scalar(last) or 0) + 1
         self._keys: dict[int, list[str]] = defaultdict(list)
         for feature in session.execute(
             select(Feature.mapobject_type_id, Feature.key)
@@ -139,10 +148,25 @@ class AnalysisOutput:
         labels = [
             labels_stamp(self._fields[site_id], self._types[type_id], t=tpoint, z=zplane)
             for site_id, type_id, tpoint, zplane, _ in values
+            if site_id not in self._overlapping
         ]
-        return digest(
-            self._types, [(site_id, self._objects[site_id]) for site_id in site_ids], labels
-        )
+        objects = [
+            (site_id, self._objects[site_id])
+            for site_id in site_ids
+            if site_id not in self._overlapping
+        ]
+        return digest(self._types, objects, labels)
+
+    def describe_remaining(self, site_ids: Sequence[int]) -> str:
+        """What is left of the objects of overlapping sites, once each is counted once."""
+        labels = [
+            labels_stamp(self._fields[site_id], name, t=tpoint, z=0)
+            for site_id in site_ids
+            for name in self._types.values()
+            for tpoint in range(self._n_tpoints)
+        ]
+        objects = [(site_id, self._objects[site_id]) for site_id in site_ids]
+        return digest(self._types, objects, labels)
 
     def _features(self, type_id: int, number: int) -> tuple[int, str]:
         """So many features of a type, the oldest ones: their number and a digest."""

@@ -54,6 +54,14 @@ from tmlib.workflow.steps.base import (
     logger,
 )
 from tmlib.workflow.steps.channels import read_channels, read_field_shape
+from tmlib.workflow.steps.overlapping_sites import (
+    IN_OVERLAP,
+    WELL,
+    CountedTypes,
+    OverlappingWells,
+    count_once,
+    stand_together,
+)
 from tmlib.workflow.steps.plate_map import PlacedSite, PlateMap, draw_layout, read_plate_map
 from tmlib.workflow.steps.site_images import SiteImages, imaged_channels
 
@@ -84,13 +92,10 @@ class Jterator(Step):
             plate_map = read_plate_map(session, context.experiment_id)
             inputs = AnalysisInputs(session, context, project)
         sites = [site for site in plate_map.sites if not site.omitted]
+        wells = OverlappingWells(sites if _segmented(project) else [], inputs)
         size = int(context.arguments["batch_size"] or 1)
-        return [
-            [
-                Work({"site_ids": [site.id for site in part]}, inputs.of(part))
-                for part in chunks(sites, size)
-            ]
-        ]
+        analysis = [wells.work_of(part, inputs.of(part)) for part in chunks(sites, size)]
+        return [analysis, wells.work()] if wells.work() else [analysis]
 
     def collect_inputs(self, context: JobContext) -> Inputs:
         """The pipeline, and the zoom levels of the map."""
@@ -110,7 +115,7 @@ class Jterator(Step):
                 lambda session: _renew_types(session, context, project, plate_map)
             )
             return
-        kept = {site_id for batch in standing for site_id in batch["site_ids"]}
+        kept = {site_id for batch in standing for site_id in batch.get("site_ids", ())}
         others = [_field(context, site) for site in plate_map.sites if site.id not in kept]
         for name in _made(project):
             prepared = prepare_kept_values(context.database, context.storage, type_ids[name], kept)
@@ -133,24 +138,30 @@ class Jterator(Step):
     ) -> list[str | None]:
         """What objects, labels and values are known by, with all that is needed to compare it."""
         output = _output(session, context, batches)
-        return [output.describe(batch["site_ids"]) for batch in batches]
+        return [_describe(output, batch) for batch in batches]
 
     def stand(
         self, context: JobContext, session: Session, batches: Sequence[Batch], known: Sequence[str]
     ) -> list[bool]:
         """Whether objects, labels and values are still there, compacted or not."""
         output = _output(session, context, batches)
-        return [
-            output.stands(batch["site_ids"], description)
+        stands = [
+            _describe(output, batch) == description
+            if WELL in batch
+            else output.stands(batch["site_ids"], description)
             for batch, description in zip(batches, known, strict=True)
         ]
+        return stand_together(batches, stands)
 
     def collect_output(self, context: JobContext, session: Session) -> str:
         """Nothing of its own: it gives another form to what the jobs before have made."""
         return "joined"
 
     def run(self, context: JobContext, batch: Batch) -> None:
-        """Analyse the sites of a batch."""
+        """Analyse the sites of a batch, or count the objects of a well's overlapping sites once."""
+        if WELL in batch:
+            self._count_once(context, batch)
+            return
         with context.database.session() as session:
             project = _read_project(session, context)
             shape, _ = read_field_shape(session, context.experiment_id)
@@ -216,6 +227,17 @@ class Jterator(Step):
             compaction.compact(context.database, context.storage, type_ids[name])
             prepare_tiles(context.database, context.storage, type_ids[name])
         context.afterwards.append(lambda: feature_files.sweep(context.database, context.storage))
+
+    def _count_once(self, context: JobContext, batch: Batch) -> None:
+        with context.database.session() as session:
+            names = _segmented(_read_project(session, context))
+            ids = _type_ids(session, context.experiment_id)
+            shape, _ = read_field_shape(session, context.experiment_id)
+            pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
+            plate_map = read_plate_map(session, context.experiment_id)
+        sites = [site for site in plate_map.sites if site.id in set(batch[WELL])]
+        types = CountedTypes({name: ids[name] for name in names}, shape, pixel_size)
+        count_once(context, sites, types)
 
     def _keep(
         self,
@@ -287,10 +309,22 @@ def _made(project: Project) -> list[str]:
     return [name for name in _as_polygons(project) if name not in taken]
 
 
+def _segmented(project: Project) -> list[str]:
+    """Types whose objects the pipeline finds."""
+    return [name for name in _made(project) if name != SITES]
+
+
 def _output(session: Session, context: JobContext, batches: Sequence[Batch]) -> AnalysisOutput:
     names = _as_polygons(_read_project(session, context))
-    site_ids = [site_id for batch in batches for site_id in batch["site_ids"]]
-    return AnalysisOutput(session, context.storage, names, site_ids)
+    site_ids = {id_ for batch in batches for id_ in batch.get("site_ids") or batch[WELL]}
+    overlapping = {id_ for batch in batches for id_ in batch.get(IN_OVERLAP, ())}
+    return AnalysisOutput(session, context.storage, names, site_ids, overlapping)
+
+
+def _describe(output: AnalysisOutput, batch: Batch) -> str | None:
+    if WELL in batch:
+        return output.describe_remaining(batch[WELL])
+    return output.describe(batch["site_ids"])
 
 
 def _keep_values_of(session: Session, context: JobContext, prepared: KeptValues) -> None:
