@@ -10,10 +10,12 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from tmclient.errors import ResourceError, ServerUnreachable
 from tmclient.workflow import Workflows
@@ -123,6 +125,14 @@ def _poll(client: Workflows, interval: float) -> Iterator[dict[str, Any]]:
         time.sleep(interval)
 
 
+class _TimeColumn(TimeElapsedColumn):
+    """How long a step took; while it runs, since when it is watched."""
+
+    def render(self, task: Task) -> Text:
+        taken = task.fields["time"]
+        return super().render(task) if taken is None else Text(taken, style="progress.elapsed")
+
+
 class _Bars:
     """A bar per step."""
 
@@ -132,7 +142,7 @@ class _Bars:
             BarColumn(bar_width=40),
             MofNCompleteColumn(),
             TextColumn("{task.fields[outcome]:8}"),
-            TimeElapsedColumn(),
+            _TimeColumn(),
             console=console,
         )
         self._bars: dict[str, TaskID] = {}
@@ -148,7 +158,7 @@ class _Bars:
         """Bring the bar of a step to where it stands."""
         if step.name not in self._bars:
             self._bars[step.name] = self._progress.add_task(
-                step.name, start=False, total=None, outcome=""
+                step.name, start=False, total=None, outcome="", time=None
             )
         bar = self._bars[step.name]
         if step.outcome != "waiting":
@@ -158,6 +168,7 @@ class _Bars:
             completed=step.n_done,
             total=max(step.n_jobs, 1) if step.state == "TERMINATED" else step.n_jobs or None,
             outcome=step.outcome,
+            time=step.time,
         )
         if step.state == "TERMINATED":
             self._progress.stop_task(bar)

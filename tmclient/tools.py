@@ -44,7 +44,7 @@ class Tools(Resources):
         Raises
         ------
         TmClientError
-            If the tool failed.
+            If the tool failed, or its result was deleted before it could be fetched.
         """
         while True:
             (job,) = self.get_tools_status(submission_id=submission_id)
@@ -54,8 +54,10 @@ class Tools(Resources):
         if job["exitcode"]:
             log = self.get_tool_job_log(job["name"], submission_id)["stderr"].strip()
             raise TmClientError(f"The tool failed: {log.splitlines()[-1] if log else 'no reason'}")
-        (result,) = self.get_tool_results(submission_id=submission_id)
-        return result
+        results = self.get_tool_results(submission_id=submission_id)
+        if not results:
+            raise TmClientError("The result of the tool was deleted meanwhile: run the tool again.")
+        return results[0]
 
     def get_tool_results(
         self, name: str | None = None, submission_id: int | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.services.browser import browser_page, item, log_in
+from tests.services.browser import browser_page, draw_twice, hold, item, log_in
 from tests.services.installation import PASSWORD, USER, Installation
 from tmclient import TmClient
 
@@ -59,7 +59,7 @@ def test_files_arrive_and_others_are_left_out(
 ) -> None:
     choose(page, files)
     message = item(page, "upload-message")
-    expect(message).to_contain_text("6 of 6 files have arrived.", timeout=30_000)
+    expect(message).to_contain_text("6 of 6 files have arrived.")
     expect(message).to_contain_text("Left out, by their names: notes.txt")
     [plate] = client.get_plates()
     assert plate["status"] == "COMPLETE"
@@ -67,6 +67,27 @@ def test_files_arrive_and_others_are_left_out(
     assert sent.items() <= arrived(installation).items()
     choose(page, files)
     expect(message).to_contain_text("6 had arrived before.")
+
+
+def test_a_page_that_is_left_sends_nothing_later(
+    page: Page, client: TmClient, files: list[Path]
+) -> None:
+    sent: list[str] = []
+    held = hold(page, "**/upload/register")
+    page.on("request", lambda request: sent.append(request.url))
+    with page.expect_request("**/upload/register"):
+        choose(page, files)
+    # what is chosen meanwhile is not begun a second time
+    choose(page, files)
+    item(page, "to-experiment").click()
+    item(page, "message").wait_for()
+    assert len(held.routes) == 1
+    with page.expect_response("**/upload/register"):
+        held.release()
+    draw_twice(page)
+    assert not [url for url in sent if "/tus" in url]
+    registered = client.get_microscope_files("Plate 1", "Acquisition 1")
+    assert {file["status"] for file in registered} == {"WAITING"}
 
 
 def test_an_upload_goes_on_where_it_was_broken_off(
@@ -81,7 +102,7 @@ def test_an_upload_goes_on_where_it_was_broken_off(
     page.route("**/tus/**", refuse)
     choose(page, files)
     message = item(page, "upload-message")
-    expect(message).to_contain_text("5 of 6 files", timeout=30_000)
+    expect(message).to_contain_text("5 of 6 files")
     item(page, "upload-stop").click()
     expect(message).to_contain_text("Choose the files again")
     page.unroute("**/tus/**")

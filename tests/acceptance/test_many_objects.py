@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.services.browser import browser_page, item, log_in, map_picture
+from tests.services.browser import browser_page, hold, item, log_in, map_picture
 from tests.services.installation import PASSWORD, USER, Installation
 from tmclient import TmClient
 from tmlib.accounts.service import find_user
@@ -59,6 +59,24 @@ def test_objects_from_the_whole_plate_to_a_single_one(page: Page, client: TmClie
     item(page, "map").click(position={"x": left, "y": top})
     expect(item(page, "selected-object")).to_contain_text(f"Cells {cell['id']}")
     expect(item(page, "legend")).to_be_hidden()
+
+
+def test_a_pointer_that_rests_is_told_what_comes_below_it(page: Page, client: TmClient) -> None:
+    held = hold(page, "**/vector_tiles?*")
+    layer = client.get_segmentation_layers("Cells")[0]["id"]
+    cell = client.find_nearest_mapobjects(layer, x=9000, y=3000, limit=1)[0]
+    with page.expect_request("**/vector_tiles?*"):
+        page.evaluate(
+            "([x, y]) => window.tmViewer.showRegion({x: x - 20, y: y - 15, width: 40, height: 30})",
+            [cell["x"], cell["y"]],
+        )
+    left, top = page.evaluate(
+        "([x, y]) => window.tmViewer.map.getPixelFromCoordinate([x, -y])", [cell["x"], cell["y"]]
+    )
+    item(page, "map").hover(position={"x": left, "y": top})
+    expect(item(page, "position")).to_contain_text("x ")
+    held.release()
+    expect(item(page, "object-label")).to_contain_text(f"Cells {cell['id']}")
 
 
 def test_colours_of_values_fetch_no_tile(page: Page) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.acceptance.test_bad_input import PATTERN, create, describe
-from tests.services.browser import browser_page, item, log_in
+from tests.services.browser import browser_page, draw_twice, item, log_in
 from tests.services.installation import PASSWORD, USER, Installation
 from tests.tmlib.jterator.user_modules.projects import doing, project
 from tmclient import TmClient
@@ -22,9 +22,6 @@ from tmlib.sample import simulate_plate
 pytestmark = pytest.mark.parametrize("installation", ["postgresql"], indirect=True)
 
 NAME = "screen of operators"
-WAIT_MILLISECONDS = 120_000
-
-expect.set_options(timeout=WAIT_MILLISECONDS)
 
 
 @pytest.fixture
@@ -106,6 +103,51 @@ def test_a_run_is_watched_killed_and_retried(
     assert len(client.download_feature_values("Bright")) > 0
 
 
+def test_late_answers_take_back_nothing_and_missing_ones_are_asked_for_again(
+    installation: Installation, client: TmClient
+) -> None:
+    asked: list[Route] = []
+    is_away = True
+
+    def refuse(route: Route) -> None:
+        if is_away:
+            route.fulfill(status=503, json={"error": {"message": "Too many listen."}})
+        else:
+            route.continue_()
+
+    def hold_first(route: Route) -> None:
+        # the second one asks whether the user may do something
+        if not asked:
+            asked.append(route)
+        elif is_away:
+            route.fulfill(status=503, json={"error": {"message": "Away for a moment."}})
+        else:
+            route.continue_()
+
+    with browser_page(expected=("503",)) as page:
+        page.route("**/workflow/operations/events", refuse)
+        page.route("**/workflow/operations", hold_first)
+        log_in(page, installation.url, USER, PASSWORD)
+        with page.expect_request("**/workflow/operations"):
+            item(page, f"workflow-{client.experiment_name}").click()
+        client.submit_workflow(describe(PATTERN, 1, 2))
+        page.unroute("**/workflow/operations/events")
+        with page.expect_response("**/workflow/operations"):
+            # as if the page had been hidden for a while
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(item(page, "step-jterator").locator(".pill")).to_have_text("running")
+        nothing = {"workflow": None, "steps": {}, "failures": []}
+        with page.expect_response("**/workflow/operations"):
+            asked[0].fulfill(json={"data": nothing})
+        draw_twice(page)
+        expect(item(page, "summary")).not_to_contain_text("No workflow")
+        expect(item(page, "live")).to_have_text("Live")
+        expect(item(page, "kill")).to_be_hidden()
+        is_away = False
+        client.kill_workflow()
+        expect(item(page, "retry")).to_be_visible()
+
+
 def test_a_failure_is_told_with_its_reason_and_run_again_from_its_stage(
     installation: Installation, client: TmClient, tmp_path: Path
 ) -> None:
@@ -132,18 +174,19 @@ def test_a_failure_is_told_with_its_reason_and_run_again_from_its_stage(
 
 
 def test_who_may_only_read_is_offered_nothing_to_do(
-    installation: Installation, client: TmClient
+    installation: Installation, client: TmClient, tmp_path: Path
 ) -> None:
     client.submit_workflow(describe(PATTERN, 1, 2))
+    name = f"reader-{tmp_path.name}"
     database = Database(installation.database_url)
     with database.transaction() as session:
-        reader = create_user(session, "reader", PASSWORD, "reader@example.org")
+        reader = create_user(session, name, PASSWORD, f"{name}@example.org")
         session.flush()
         experiment = session.query(Experiment).filter_by(name=client.experiment_name).one()
         share_experiment(session, experiment.id, reader.id, write_access=False)
     database.close()
     with browser_page() as page:
-        log_in(page, installation.url, "reader", PASSWORD)
+        log_in(page, installation.url, name, PASSWORD)
         item(page, f"workflow-{client.experiment_name}").click()
         expect(item(page, "step-jterator").locator(".pill")).to_have_text("running")
         for action in ("kill", "retry", "resubmit"):

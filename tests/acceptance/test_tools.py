@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -105,10 +105,11 @@ def test_killing_the_worker_of_a_tool_changes_nothing(
         "options": {"method": "svm", "n_fold_cv": 10},
     }
     undisturbed = ask(client, "Classification", **payload)
-    submission_id = client.request_tool(
-        "Classification", {"chosen_object_type": "Nuclei"} | payload
+    submission_id = kill_in_the_middle(
+        installation,
+        client,
+        lambda: client.request_tool("Classification", {"chosen_object_type": "Nuclei"} | payload),
     )
-    kill_in_the_middle(installation, client, submission_id)
     result = client.wait_for_tool(submission_id)
     [job] = client.get_tools_status(submission_id=submission_id)
     assert job["attempt"] > 1
@@ -118,11 +119,18 @@ def test_killing_the_worker_of_a_tool_changes_nothing(
     assert np.sum(list(result["attributes"]["counts"].values())) == len(nuclei)
 
 
-def kill_in_the_middle(installation: Installation, client: TmClient, submission_id: int) -> None:
-    """Kill the processes that run tools while one of them does."""
+def kill_in_the_middle(
+    installation: Installation, client: TmClient, request: Callable[[], int]
+) -> int:
+    """Kill the processes that run tools while one of them does; gives what that one was asked."""
     deadline = time.monotonic() + DEADLINE_SECONDS
+    submission_id = request()
     while time.monotonic() < deadline:
-        if not client.get_tools_status(submission_id=submission_id, state="RUNNING"):
+        [job] = client.get_tools_status(submission_id=submission_id)
+        if job["done"]:
+            # it was quicker than this: with another one there is another chance
+            submission_id = request()
+        if job["state"] != "RUNNING":
             continue
         workers = installation.children("--queues interactive")
         # what is looked at must not change before the kill
@@ -132,5 +140,5 @@ def kill_in_the_middle(installation: Installation, client: TmClient, submission_
         for worker in workers:
             worker.send_signal(signal.SIGKILL if running else signal.SIGCONT)
         if workers and running:
-            return
+            return submission_id
     pytest.fail("The tool was never seen running.")

@@ -3,22 +3,23 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from tests.acceptance.sample import Finished
 from tests.services.browser import (
-    WAIT_MILLISECONDS,
     browser_page,
+    draw_twice,
     item,
     log_in,
     map_picture,
 )
 from tests.services.installation import PASSWORD, USER, Installation
-from tmclient import TmClient
+from tmclient import TmClient, TmClientError
 
 AREA, ECCENTRICITY = "Morphology_Area", "Morphology_Eccentricity"
 RESOLUTION = "window.tmViewer.map.getView().getResolution()"
@@ -65,7 +66,7 @@ def run(page: Page) -> str:
     chosen = page.locator("[data-testid=results] input:checked")
     name = str(chosen.get_attribute("data-testid")).removeprefix("result-")
     # the colours come a moment later
-    expect(item(page, "legend-Nuclei")).to_contain_text(name, timeout=WAIT_MILLISECONDS)
+    expect(item(page, "legend-Nuclei")).to_contain_text(name)
     return name
 
 
@@ -143,15 +144,41 @@ def test_nuclei_are_classified_from_examples_that_were_clicked(
     assert found["attributes"]["n_training_objects"] == {"small": 4, "large": 4}
 
 
+def choose_axes(page: Page) -> Locator:
+    """Fill in both axes of the window of gates; gives the plot when it shows them."""
+    for axis, name in (("x", AREA), ("y", ECCENTRICITY)):
+        page.locator(f"#gates-{axis}").fill(name)
+        page.locator(f"#gates-{axis}").press("Tab")
+    expect(item(page, "gates-dialog")).to_contain_text("Draw rectangles")
+    return item(page, "gates-plot")
+
+
+def test_a_plot_of_axes_chosen_before_does_not_come_in_the_way(page: Page) -> None:
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if AREA in route.request.url or ECCENTRICITY in route.request.url:
+            route.continue_()
+        else:
+            late.append(route)
+
+    page.route("**/values?*", hold)
+    choose(page, "Gating")
+    item(page, "gates-draw").click()
+    plot = choose_axes(page)
+    assert late
+    for route in late:
+        with page.expect_response(route.request.url):
+            route.continue_()
+    draw_twice(page)
+    expect(plot.locator(".xtitle")).to_have_text(AREA)
+    expect(plot.locator(".ytitle")).to_have_text(ECCENTRICITY)
+
+
 def test_gates_are_drawn_in_a_scatter_plot(page: Page, client: TmClient) -> None:
     choose(page, "Gating")
     item(page, "gates-draw").click()
-    page.locator("#gates-x").fill(AREA)
-    page.locator("#gates-x").press("Tab")
-    page.locator("#gates-y").fill(ECCENTRICITY)
-    page.locator("#gates-y").press("Tab")
-    plot = item(page, "gates-plot")
-    expect(plot).to_contain_text(ECCENTRICITY)
+    plot = choose_axes(page)
     box = plot.locator(".nsewdrag").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 2)
@@ -167,6 +194,80 @@ def test_gates_are_drawn_in_a_scatter_plot(page: Page, client: TmClient) -> None
     values = client.download_feature_values("Nuclei")[AREA]
     inside = found["attributes"]["counts"]["1"]
     assert 0 < inside <= np.count_nonzero(values > values.min() + 0.45 * np.ptp(values))
+
+
+def submission_of(route: Route) -> int:
+    return int(parse_qs(urlsplit(route.request.url).query)["submission_id"][0])
+
+
+def test_a_tool_that_ends_before_the_page_looks_shows_its_result(
+    page: Page, client: TmClient
+) -> None:
+    def look_late(route: Route) -> None:
+        client.wait_for_tool(submission_of(route))
+        route.continue_()
+
+    page.route("**/tools/jobs?submission_id=*", look_late)
+    choose(page, "Heatmap")
+    item(page, "tool-selected_feature").locator("input").fill(AREA)
+    assert run(page).startswith("Heatmap")
+    expect(item(page, "tool-failure")).to_have_count(0)
+
+
+def test_a_tool_that_fails_before_the_page_looks_says_why(page: Page, client: TmClient) -> None:
+    def look_late(route: Route) -> None:
+        with pytest.raises(TmClientError, match="different"):
+            client.wait_for_tool(submission_of(route))
+        route.continue_()
+
+    page.route("**/tools/jobs?submission_id=*", look_late)
+    choose(page, "Clustering", AREA)
+    item(page, "tool-k").fill("900")
+    item(page, "tool-run").click()
+    expect(item(page, "tool-failure")).to_contain_text("different")
+
+
+def test_a_tool_that_ends_while_the_page_is_opened_is_in_the_list(
+    page: Page, client: TmClient
+) -> None:
+    made: list[str] = []
+
+    def run_meanwhile(route: Route) -> None:
+        payload = {"chosen_object_type": "Nuclei", "selected_feature": AREA}
+        made.append(client.wait_for_tool(client.request_tool("Heatmap", payload))["name"])
+        route.continue_()
+
+    page.route("**/tools/jobs?limit=*", run_meanwhile)
+    page.reload()
+    expect(item(page, "results")).to_be_visible()
+    expect(item(page, f"result-{made[0]}")).to_have_count(1)
+
+
+def test_a_late_list_of_results_does_not_replace_a_newer_one(page: Page) -> None:
+    held: list[Route] = []
+    answers: list[APIResponse] = []
+
+    def hold_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+            answers.append(route.fetch())
+
+    page.route("**/tools/results", hold_first)
+    choose(page, "Heatmap")
+    item(page, "tool-selected_feature").locator("input").fill(AREA)
+    with page.expect_request("**/tools/results"):
+        item(page, "tool-run").click()
+    item(page, "tool-selected_feature").locator("input").fill(ECCENTRICITY)
+    newer = run(page)
+    while not answers:
+        draw_twice(page)
+    with page.expect_response("**/tools/results"):
+        held[0].fulfill(response=answers[0])
+    draw_twice(page)
+    expect(item(page, f"result-{newer}")).to_be_checked()
+    expect(item(page, "legend-Nuclei")).to_contain_text(newer)
 
 
 def test_a_number_that_is_missing_is_asked_for(page: Page) -> None:

@@ -4,15 +4,19 @@ import io
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
-WAIT_MILLISECONDS = 60_000
+WAIT_MILLISECONDS = 120_000
+
+# a slow machine is no failure
+expect.set_options(timeout=WAIT_MILLISECONDS)
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = (
@@ -24,35 +28,53 @@ _OPTIONS = (
     "--no-first-run",
 )
 
+_stack = ExitStack()
+_browsers: list[Browser] = []
+
 
 @contextmanager
 def browser_page(
     width: int = 1300, height: int = 900, expected: tuple[str, ...] = ()
 ) -> Iterator[Page]:
-    """A page in a new browser; its console must stay without errors but for those expected.
+    """A page with a session of its own; its console stays without errors but for those expected.
 
     The browser's own note that somebody is not logged in yet is always allowed.
     """
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
         pytest.skip("there is no Chromium on this machine: install the package chromium")
-    options = [*_OPTIONS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=options)
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(WAIT_MILLISECONDS)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "console",
-            lambda message: errors.append(message.text) if message.type == "error" else None,
-        )
-        try:
-            yield page
-        finally:
-            browser.close()
+    page = _started(program).new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(WAIT_MILLISECONDS)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: errors.append(message.text) if message.type == "error" else None,
+    )
+    try:
+        yield page
+    finally:
+        # with the cookies and the storage that only it has
+        page.context.close()
     left = [error for error in errors if not any(part in error for part in ("401", *expected))]
     assert not left, left
+
+
+def _started(program: str) -> Browser:
+    """The browser of this process, the same one for all tests."""
+    if not _browsers:
+        options = [*_OPTIONS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        playwright = _stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=program, args=options)
+        _stack.callback(browser.close)
+        _browsers.append(browser)
+    return _browsers[0]
+
+
+def close() -> None:
+    """End the browser of this process."""
+    _browsers.clear()
+    _stack.close()
 
 
 def item(page: Page, name: str) -> Locator:
@@ -67,6 +89,37 @@ def log_in(page: Page, url: str, user: str, password: str) -> None:
     form.locator("input[name=username]").fill(user)
     form.locator("input[name=password]").fill(password)
     form.locator("button[type=submit]").click()
+
+
+@dataclass
+class Held:
+    """Requests that wait; those that come after their release do not."""
+
+    routes: list[Route] = field(default_factory=list)
+    is_over: bool = False
+
+    def take(self, route: Route) -> None:
+        if self.is_over:
+            route.continue_()
+        else:
+            self.routes.append(route)
+
+    def release(self) -> None:
+        self.is_over = True
+        for route in self.routes:
+            route.continue_()
+
+
+def hold(page: Page, pattern: str) -> Held:
+    """Let requests wait from now on."""
+    held = Held()
+    page.route(pattern, lambda route: held.take(route))
+    return held
+
+
+def draw_twice(page: Page) -> None:
+    """Wait until what comes of an answer that has arrived is done, and the page drawn."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def map_picture(page: Page) -> NDArray[np.uint8]:

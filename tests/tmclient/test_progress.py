@@ -69,6 +69,19 @@ def test_bars_end_full_or_failed(server: ScriptedServer, client: TmClient) -> No
     assert "failed" in second
 
 
+def test_the_time_of_a_step_that_has_ended_is_what_it_took(
+    server: ScriptedServer, client: TmClient
+) -> None:
+    server.script(
+        EXPERIMENT,
+        status("TERMINATED", step("imextract", "TERMINATED", 3, 3) | {"time": "1:02:03"}),
+    )
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, color_system=None, width=100)
+    watch_workflow(client, console, interval=0)
+    assert "1:02:03" in output.getvalue()
+
+
 def test_work_is_forced_and_jobs_say_why_they_were_done(server: ScriptedServer) -> None:
     def tm_client(*words: str) -> str:
         login = ["--host", server.url, "--user", "ada", "--password", "lovelace"]

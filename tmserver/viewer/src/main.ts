@@ -114,7 +114,7 @@ function plateHeader(experimentId: string, name: string): HTMLElement {
 }
 
 async function showPlate(experimentId: string): Promise<void> {
-  const number = ++visit;
+  const number = visit;
   showMessage('Loading …');
   const data = await loadPlate(api, experimentId);
   if (number !== visit) return;
@@ -159,7 +159,7 @@ async function showPlate(experimentId: string): Promise<void> {
 }
 
 async function showUpload(experimentId: string): Promise<void> {
-  const number = ++visit;
+  const number = visit;
   const [experiment, plates] = await Promise.all([
     api.experiment(experimentId),
     api.plates(experimentId),
@@ -172,7 +172,7 @@ async function showUpload(experimentId: string): Promise<void> {
 }
 
 async function showWorkflow(experimentId: string): Promise<void> {
-  const number = ++visit;
+  const number = visit;
   const experiment = await api.experiment(experimentId);
   if (number !== visit) return;
   const links = element(
@@ -188,7 +188,6 @@ async function showWorkflow(experimentId: string): Promise<void> {
 }
 
 function showOperations(): void {
-  visit += 1;
   const links = element('div', { class: 'row' }, link('.', 'all-experiments', '‹ Experiments'));
   const page = new OperationsPage(api, links, goTo, showFailure);
   show(page.element, 'Operations - tmserver');
@@ -201,7 +200,7 @@ function operationsLink(): HTMLElement[] {
 }
 
 async function showExperiments(loggedIn: User): Promise<void> {
-  const number = ++visit;
+  const number = visit;
   const experiments = await api.experiments();
   if (number !== visit) return;
   show(
@@ -212,8 +211,10 @@ async function showExperiments(loggedIn: User): Promise<void> {
 
 /** Shows what the address asks for, after the login if there was none. */
 async function route(): Promise<void> {
+  const number = ++visit;
   try {
     user ??= await api.currentUser();
+    if (number !== visit) return;
     if (user === null) {
       showLogin('');
       return;
@@ -226,8 +227,8 @@ async function route(): Promise<void> {
     else if (address.has('operations')) showOperations();
     else await (plate === null ? showExperiments(user) : showPlate(plate));
   } catch (error) {
-    // The login page is on show already.
-    if (error instanceof ApiError && error.status === 401) return;
+    // Another page is on show already: what was gone to since, or the login.
+    if (number !== visit || (error instanceof ApiError && error.status === 401)) return;
     showFailure(error);
   }
 }

@@ -22,7 +22,8 @@ export class LiveState<T> {
   private source: EventSource | undefined;
   private state: unknown;
   private timer: number | undefined;
-  private isDisposed = false;
+  /** Tells a late answer of the time before the present connection from one that counts. */
+  private visit = 0;
 
   constructor(
     private readonly api: Api,
@@ -34,7 +35,6 @@ export class LiveState<T> {
   }
 
   dispose(): void {
-    this.isDisposed = true;
     document.removeEventListener('visibilitychange', this.onVisibility);
     this.disconnect();
   }
@@ -69,19 +69,21 @@ export class LiveState<T> {
   }
 
   private disconnect(): void {
+    this.visit += 1;
     this.source?.close();
     this.source = undefined;
     window.clearTimeout(this.timer);
   }
 
   private async ask(): Promise<void> {
+    const visit = this.visit;
     try {
       const answer = (await this.api.json(this.path)) as { data: unknown };
-      if (this.isDisposed) return;
+      if (visit !== this.visit) return;
       this.show(answer.data);
       this.listener.onTrouble('Not live: asking every 10 seconds.');
     } catch (error) {
-      if (this.isDisposed) return;
+      if (visit !== this.visit) return;
       if (error instanceof ApiError && error.status >= 400 && error.status < 500) {
         this.listener.onFailure(error);
         return;

@@ -85,7 +85,9 @@ export class WorkflowPage {
     'aria-label': 'Stage to begin at',
     'data-testid': 'stage',
   });
-  private mayWrite = false;
+  /** Undefined until the server has told. */
+  private mayWrite: boolean | undefined;
+  private isAsking = false;
   private state: WorkflowState | undefined;
 
   constructor(
@@ -124,7 +126,6 @@ export class WorkflowPage {
       },
       onFailure,
     });
-    void this.offerActions();
   }
 
   dispose(): void {
@@ -132,12 +133,17 @@ export class WorkflowPage {
     this.jobs.dispose();
   }
 
+  /** Asks with each state until it is answered: events, which are for all, do not tell. */
   private async offerActions(): Promise<void> {
+    if (this.mayWrite !== undefined || this.isAsking) return;
+    this.isAsking = true;
     try {
       this.mayWrite = await this.operations.mayWrite(this.experiment.id);
       this.showActions();
     } catch {
       // What is wrong is told by the stream, which asks for the same.
+    } finally {
+      this.isAsking = false;
     }
   }
 
@@ -151,11 +157,12 @@ export class WorkflowPage {
     this.jobs.begin((workflow?.running ?? 0) > 0);
     if (workflow != null) this.jobs.noticeChange(`${workflow.state} ${describeJobs(workflow)}`);
     this.showActions();
+    void this.offerActions();
   }
 
   private showActions(): void {
     const workflow = this.state?.workflow;
-    const may = this.mayWrite && workflow != null;
+    const may = this.mayWrite === true && workflow != null;
     const hasEnded = workflow?.finished_at != null;
     this.killButton.hidden = !may || hasEnded;
     this.retryButton.hidden = !may || !hasEnded || workflow.state === 'done';

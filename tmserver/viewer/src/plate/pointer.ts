@@ -1,7 +1,6 @@
 /** What the pointer tells about objects: a name beside it, and the selection on a click. */
 
 import Feature from 'ol/Feature';
-import type { Coordinate } from 'ol/coordinate';
 import VectorLayer from 'ol/layer/Vector';
 import VectorSource from 'ol/source/Vector';
 import { Circle, Fill, Stroke, Style } from 'ol/style';
@@ -39,6 +38,8 @@ export class Pointer {
   });
   private selected: MapObject | undefined;
   private waiting = false;
+  /** Where the pointer is on the map, in screen pixels. */
+  private pixel: number[] | undefined;
 
   /** Called with the object that was clicked, undefined when none. */
   onSelect: ((object: MapObject | undefined) => void) | undefined;
@@ -55,10 +56,12 @@ export class Pointer {
       new VectorLayer({ source: this.highlight, style: HIGHLIGHT, zIndex: HIGHLIGHT_Z }),
     );
     map.olMap.on('pointermove', (event) => {
+      this.pixel = event.dragging ? undefined : event.pixel;
       if (event.dragging) this.label.hidden = true;
-      else this.hover(event.pixel, event.coordinate);
+      else this.hover();
     });
     map.element.addEventListener('pointerleave', () => {
+      this.pixel = undefined;
       this.label.hidden = true;
       this.position.textContent = '';
     });
@@ -69,6 +72,8 @@ export class Pointer {
     });
     map.onSettled(() => {
       this.redraw();
+      // What lies below a pointer that rests may be another thing now.
+      this.hover();
     });
   }
 
@@ -79,11 +84,15 @@ export class Pointer {
   }
 
   /** Looks up objects once per frame, however fast the pointer moves. */
-  private hover([left = 0, top = 0]: number[], coordinate: Coordinate): void {
-    if (this.waiting) return;
+  private hover(): void {
+    if (this.waiting || this.pixel === undefined) return;
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
+      // It may have left the map meanwhile.
+      if (this.pixel === undefined) return;
+      const [left = 0, top = 0] = this.pixel;
+      const coordinate = this.map.olMap.getCoordinateFromPixel(this.pixel);
       const [x = 0, y = 0] = coordinate;
       this.position.textContent = `x ${Math.floor(x)}, y ${Math.floor(-y)}`;
       const found = this.objects.at(coordinate);

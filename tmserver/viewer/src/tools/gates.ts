@@ -33,6 +33,8 @@ export class GatesField implements Field {
   readonly element = element('div', { class: 'tool-gates' });
   private readonly list = element('ul', {});
   private gates: Gate[] = [];
+  /** Counts how often axes were chosen. */
+  private turn = 0;
 
   constructor(
     private readonly features: readonly string[],
@@ -79,15 +81,20 @@ export class GatesField implements Field {
     const place = element('div', { class: 'plot large', 'data-testid': 'gates-plot' });
     const hint = element('p', { class: 'hint' });
     const redraw = () => {
-      hint.textContent = 'Loading …';
-      this.draw(place, x.input.value, y.input.value).then(
+      const turn = ++this.turn;
+      const tell = (text: string) => {
+        if (turn === this.turn) hint.textContent = text;
+      };
+      tell('Loading …');
+      this.draw(place, x.input.value, y.input.value, turn).then(
         () => {
-          hint.textContent =
+          tell(
             'Draw rectangles, or choose the closed path above the plot to draw polygons. ' +
-            'Click an outline and the eraser to remove it.';
+              'Click an outline and the eraser to remove it.',
+          );
         },
         (error: unknown) => {
-          hint.textContent = messageOf(error);
+          tell(messageOf(error));
         },
       );
     };
@@ -110,8 +117,10 @@ export class GatesField implements Field {
     redraw();
   }
 
-  private async draw(place: HTMLElement, x: string, y: string): Promise<void> {
+  private async draw(place: HTMLElement, x: string, y: string, turn: number): Promise<void> {
     const [library, xs, ys] = await Promise.all([plotly(), this.fetch(x), this.fetch(y)]);
+    // Other axes may have been chosen meanwhile.
+    if (turn !== this.turn) return;
     const grid = countOnGrid(xs, ys, CELLS);
     const isHere = (gate: Gate) => gate.x_feature === x && gate.y_feature === y;
     const layout = {
@@ -137,6 +146,7 @@ export class GatesField implements Field {
       showscale: false,
     };
     const drawn = await library.newPlot(place, [cells], inLook(layout), CONFIG);
+    if (turn !== this.turn) return;
     drawn.on('plotly_relayout', () => {
       const shapes = (drawn.layout.shapes ?? []).map(shapeOf).filter((shape) => shape !== undefined);
       const here = shapes.map((shape) => ({ name: '', x_feature: x, y_feature: y, shape }));

@@ -12,6 +12,9 @@ export class ResultList {
   readonly element = element('section', { 'data-testid': 'results', hidden: true });
   private results: readonly ToolResult[] = [];
   private chosen: ToolResult | undefined;
+  /** Counts the requests for the results, and which of them is on show. */
+  private asked = 0;
+  private seen = 0;
 
   /** Called with the result that is to colour the objects, undefined when none. */
   onChoose: ((result: ToolResult | undefined, before: ToolResult | undefined) => void) | undefined;
@@ -21,7 +24,12 @@ export class ResultList {
 
   /** Fetches the results again, and chooses the one of a submission if one is given. */
   async refresh(submissionId?: number): Promise<void> {
-    this.results = await this.requests.results();
+    const number = ++this.asked;
+    const results = await this.requests.results();
+    // A later question may have been answered first.
+    if (number < this.seen) return;
+    this.seen = number;
+    this.results = results;
     const found = this.results.find((each) => each.submission_id === submissionId);
     if (found !== undefined) this.choose(found);
     else this.draw();
@@ -118,7 +126,7 @@ export class ResultList {
   private delete(result: ToolResult): void {
     if (!window.confirm(`Delete “${result.name}” with its labels?`)) return;
     const deleted = this.requests.delete(result).then(() => {
-      this.choose(undefined);
+      if (this.chosen?.id === result.id) this.choose(undefined);
     });
     this.change(deleted);
   }

@@ -89,8 +89,11 @@ export function openComparison(
       place.textContent = 'There is no other result of the same objects.';
       return;
     }
+    // Another result may be chosen before the answer comes.
+    const isChosen = () => select.value === other.id;
     requests.compare(result, other).then(
       (pairs) => {
+        if (!isChosen()) return;
         const table = agreementTable(
           pairs,
           (label) => nameIn(result, label),
@@ -99,7 +102,7 @@ export function openComparison(
         place.replaceChildren(table);
       },
       (error: unknown) => {
-        place.textContent = messageOf(error);
+        if (isChosen()) place.textContent = messageOf(error);
       },
     );
   };

@@ -12,31 +12,45 @@ export class ToolJobs {
   readonly element = element('ul', { class: 'tool-jobs' });
   private readonly shown = new Map<number, ToolJob>();
   private timer: number | undefined;
+  private isDisposed = false;
 
   /** Called when a job has ended well, with the number of its submission. */
   onResult: ((submissionId: number) => void) | undefined;
 
   constructor(private readonly requests: ToolRequests) {}
 
-  /** Takes up the jobs that are at work already. */
+  /** Takes up the jobs that are at work already; those that have ended are of an earlier visit. */
   async begin(): Promise<void> {
     for (const job of await this.requests.jobs(LATEST)) {
-      if (!job.done) this.shown.set(job.submission_id, job);
+      if (!job.done) this.take(job);
     }
     this.draw();
     this.lookLater();
   }
 
+  /** Follows a job from its start on, which it may have ended already. */
   async follow(submissionId: number): Promise<void> {
     const job = await this.requests.job(submissionId);
-    if (job !== undefined) this.shown.set(submissionId, job);
+    if (job !== undefined) this.take(job);
     this.draw();
     this.lookLater();
   }
 
   dispose(): void {
+    this.isDisposed = true;
     window.clearTimeout(this.timer);
     this.shown.clear();
+  }
+
+  /** Shows how a job stands, or tells of its result. */
+  private take(job: ToolJob): void {
+    if (this.isDisposed) return;
+    if (!job.done || job.failed) {
+      this.shown.set(job.submission_id, job);
+      return;
+    }
+    this.shown.delete(job.submission_id);
+    this.onResult?.(job.submission_id);
   }
 
   private lookLater(): void {
@@ -52,12 +66,8 @@ export class ToolJobs {
       if (before.done) continue;
       // When the server does not answer for a moment, what was seen last stays.
       const job = await this.requests.job(submissionId).catch(() => before);
-      if (job?.done && !job.failed) {
-        this.shown.delete(submissionId);
-        this.onResult?.(submissionId);
-      } else if (job !== undefined && this.shown.has(submissionId)) {
-        this.shown.set(submissionId, job);
-      }
+      // Meanwhile another look may have come to its end.
+      if (job !== undefined && this.shown.get(submissionId)?.done === false) this.take(job);
     }
     this.draw();
     this.lookLater();

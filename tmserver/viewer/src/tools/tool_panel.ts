@@ -75,7 +75,9 @@ export class ToolPanel {
   private async begin(): Promise<void> {
     this.tools = await this.requests.tools();
     this.drawChoice();
-    await Promise.all([this.results.refresh(), this.jobs.begin()]);
+    // In this order: of a job that ends in between, the result is seen.
+    await this.jobs.begin();
+    await this.results.refresh();
   }
 
   private drawChoice(): void {

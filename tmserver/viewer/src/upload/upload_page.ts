@@ -22,6 +22,8 @@ export class UploadPage {
   private readonly progress = element('progress', { max: '1', hidden: true });
   private readonly stopButton: HTMLButtonElement;
   private uploads: FileUploads | undefined;
+  private isBusy = false;
+  private isDisposed = false;
 
   constructor(
     private readonly api: Api,
@@ -54,6 +56,7 @@ export class UploadPage {
 
   /** Breaks off what is under way, when the page is left. */
   dispose(): void {
+    this.isDisposed = true;
     this.uploads?.stop();
   }
 
@@ -90,7 +93,8 @@ export class UploadPage {
   }
 
   private async upload(chosen: readonly File[]): Promise<void> {
-    if (chosen.length === 0 || this.uploads !== undefined) return;
+    if (chosen.length === 0 || this.isBusy) return;
+    this.isBusy = true;
     this.failures.replaceChildren();
     this.message.textContent = `Looking at ${chosen.length} files …`;
     try {
@@ -98,6 +102,7 @@ export class UploadPage {
     } catch (error) {
       this.message.textContent = messageOf(error);
     } finally {
+      this.isBusy = false;
       this.uploads = undefined;
       this.progress.hidden = this.stopButton.hidden = true;
     }
@@ -118,6 +123,8 @@ export class UploadPage {
     const missing = new Set(
       await this.api.register(id, acquisition.id, fitting.map((file) => file.name)),
     );
+    // The page may have been left before there was anything to stop.
+    if (this.isDisposed) return;
     const files = fitting.filter((file) => missing.has(file.name));
     const leftOut = others.length === 0 ? '' : ` Left out, by their names: ${listed(others)}.`;
     const endpoint = new URL(`${acquisitionPath(id, acquisition.id)}/tus`, document.baseURI);
