@@ -12,6 +12,7 @@ from scipy import ndimage
 from benchmarks.timing import print_header, print_row
 from tmlib.images.alignment import measure_shift
 from tmlib.images.camera_offset import CameraOffset
+from tmlib.images.exposures import Exposures, Levels
 from tmlib.images.illumination import IlluminationCorrection, IlluminationStatistics
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.jterator.runner import run_pipeline
@@ -119,6 +120,36 @@ def illumination(size: int = SIZE) -> None:
     table(("images", "camera offset", "of the background", "of a bright stain"), rows)
 
 
+def spoilt_images(size: int = SIZE, n_good: int = 64) -> None:
+    """The same, where some images are black or saturated, and what it would be if these counted."""
+    light = optics(1).illumination(size, size)
+    good = [
+        expose(np.random.default_rng([4, i]), scene.dna, optics(2600))
+        for i, scene in enumerate(scenes(n_good, size, None, seed=3))
+    ]
+    black, white = np.zeros_like(good[0]), np.full_like(good[0], 65535)
+    target = np.rint(CAMERA_OFFSET + 2600 * light).astype(np.uint16)
+
+    def residual(images: Sequence[Pixels]) -> str:
+        taken = statistics(images, int(CAMERA_OFFSET))
+        correction = IlluminationCorrection.from_statistics(taken)
+        corrected = correction.correct(target) - CAMERA_OFFSET
+        return f"{100 * corrected.std() / corrected.mean():.1f} %"
+
+    rows = []
+    for n_black, n_saturated in ((0, 0), (4, 0), (20, 0), (20, 6), (100, 0)):
+        images = [black] * n_black + [white] * n_saturated + good
+        levels = [Levels.of(image) for image in images]
+        exposures = Exposures(levels, int(CAMERA_OFFSET))
+        kept = [
+            image for image, one in zip(images, levels, strict=True) if exposures.fault(one) is None
+        ]
+        n_images = (str(n_good), str(n_black), str(n_saturated), str(len(images) - len(kept)))
+        rows.append((*n_images, residual(kept), residual(images)))
+    head = ("good", "black", "saturated", "left out", "of a bright stain", "if all counted")
+    table(head, rows)
+
+
 def alignment(n_sites: int = 8) -> None:
     """Distance of measured shifts from the true ones, which are no whole pixels."""
     rows = []
@@ -158,6 +189,7 @@ def main() -> None:
     for title, print_table in (
         ("Nuclei", nuclei),
         ("Illumination", illumination),
+        ("Illumination with spoilt images", spoilt_images),
         ("Alignment", alignment),
     ):
         print(f"## {title}")

@@ -12,9 +12,6 @@ import numpy as np
 from tmlib.images.reading import GrayImage
 from tmlib.images.surfaces import Field, orthonormal, project
 
-MAX_IMAGES = 256
-"""From how many images it is worth while to estimate; they take 8 MB."""
-
 _MIN_IMAGES = 16
 _SIDE = 64
 _GROUPS = 8
@@ -33,13 +30,11 @@ class CameraOffset:
 
     def add(self, pixels: GrayImage) -> None:
         """Take up one image (y, x) of the same size as the others; 64 x 64 averages are kept."""
-        rows, columns = (_starts(side) for side in pixels.shape)
-        sums = np.add.reduceat(np.add.reduceat(pixels, rows, 0, np.float64), columns, 1)
-        heights, widths = (
-            np.diff(starts, append=side)
-            for starts, side in zip((rows, columns), pixels.shape, strict=True)
-        )
-        self._images.append(sums / np.outer(heights, widths))
+        self.add_averages(averages(pixels))
+
+    def add_averages(self, image: Field) -> None:
+        """Take up the :func:`averages` of an image."""
+        self._images.append(image)
 
     def estimate(self) -> int:
         """The camera offset; rather too little than too much, and 0 if it cannot be told.
@@ -70,6 +65,17 @@ class CameraOffset:
         if not is_sure or not error < whole.zero < whole.dark:
             return 0
         return int(whole.zero - error)
+
+
+def averages(pixels: GrayImage) -> Field:
+    """An image (y, x) in 64 x 64 averages, fewer if it is smaller; float64."""
+    rows, columns = (_starts(side) for side in pixels.shape)
+    sums = np.add.reduceat(np.add.reduceat(pixels, rows, 0, np.float64), columns, 1)
+    heights, widths = (
+        np.diff(starts, append=side)
+        for starts, side in zip((rows, columns), pixels.shape, strict=True)
+    )
+    return np.asarray(sums / np.outer(heights, widths))
 
 
 class _Halves(NamedTuple):

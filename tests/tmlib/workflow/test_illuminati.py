@@ -226,7 +226,8 @@ def test_sites_are_displaced(run: Run) -> None:
 
 def test_light_is_measured_for_every_plate_where_that_is_wanted(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "other_B02_T0001F001L01A01Z01C01.tif"
-    tifffile.imwrite(file, np.full((SIZE, SIZE), 700, np.uint16), metadata=None)
+    pixels = np.random.default_rng(9).integers(1, 4000, (SIZE, SIZE), np.uint16)
+    tifffile.imwrite(file, pixels, metadata=None)
     run.upload("other", "first", [file])
     run.run(
         ("image_conversion", CONVERSION | {"metaconfig": {}}),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from sqlalchemy import delete, select
@@ -19,10 +19,12 @@ from sqlalchemy.orm import Session
 from tmlib.db import Database
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Channel, ChannelImageFile, IllumstatsFile, Plate, Site, Well
-from tmlib.images.camera_offset import MAX_IMAGES, CameraOffset
+from tmlib.images.camera_offset import CameraOffset, averages
 from tmlib.images.channel_images import field_path, read_plane
+from tmlib.images.exposures import MAX_SAMPLE, Exposures, Levels
 from tmlib.images.illumination import IlluminationCorrection, IlluminationStatistics
 from tmlib.images.reading import GrayImage
+from tmlib.images.surfaces import Field
 from tmlib.storage import ExperimentStorage, file_stamp, remove_orphans
 from tmlib.workflow.arguments import Argument
 from tmlib.workflow.steps.base import Batch, JobContext, Step, Work, digest, logger
@@ -31,13 +33,14 @@ from tmlib.workflow.steps.stored_planes import StoredPlanes
 
 _MAX_IMAGES = 20_000
 _FEW_IMAGES = 100
-_BELOW_OFFSET = 0.05
+_MAX_NAMED = 50
 
 
 @dataclass(frozen=True)
 class _Plane:
-    """Where an image is stored."""
+    """Where an image is stored, and what users call it."""
 
+    name: str
     path: Path
     tpoint: int
     zplane: int
@@ -52,7 +55,7 @@ class Corilla(Step):
     name = "corilla"
     fullname = "Illumination statistics"
     help = "Measures per channel how uneven the illumination of the images is."
-    version = 1
+    version = 2
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument(
             "camera_offset",
@@ -111,7 +114,8 @@ class Corilla(Step):
         """Take up all images of a channel, or a random choice where there are very many.
 
         Only one image of each site tells about the light, that of its first time point and
-        middle plane: what shows the same cells again would take them for light.
+        middle plane: what shows the same cells again would take them for light. Black, saturated
+        and blank images are left out.
         """
         with context.database.session() as session:
             channel = session.get_one(Channel, batch["channel_id"])
@@ -120,21 +124,25 @@ class Corilla(Step):
         if len(telling) > _MAX_IMAGES:
             telling = choice.sample(telling, _MAX_IMAGES)
         others = choice.sample(others, min(len(others), _MAX_IMAGES - len(telling)))
-        if len(telling) < _FEW_IMAGES:
-            logger.warning(
-                "channel %s has only %d images: its light is corrected less",
-                channel.name,
-                len(telling),
-            )
-        if not telling:
-            return
-        first = telling[0].read(channel)
-        offset = _camera_offset(context, channel, telling, first)
-        statistics = IlluminationStatistics(first.shape[0], first.shape[1], offset)
+        usual = _Usual.of(context, channel, telling)
+        statistics: IlluminationStatistics | None = None
+        left_out = []
         for plane in telling:
-            statistics.update(plane.read(channel))
+            pixels = plane.read(channel)
+            if fault := usual.exposures.fault(Levels.of(pixels)):
+                left_out.append(f"{plane.name} ({fault})")
+                continue
+            if statistics is None:
+                height, width = pixels.shape
+                statistics = IlluminationStatistics(height, width, usual.camera_offset)
+            statistics.update(pixels)
+        _tell_of_images(channel, len(telling), left_out)
+        if statistics is None:
+            return
         for plane in others:
-            statistics.update_percentiles(plane.read(channel))
+            pixels = plane.read(channel)
+            if usual.exposures.fault(Levels.of(pixels)) is None:
+                statistics.update_percentiles(pixels)
         self._keep(context, channel, batch["plate_id"], statistics)
 
     def _keep(
@@ -190,6 +198,7 @@ def _planes(
             Site.field,
             Well.name,
             Plate.id.label("plate_id"),
+            Plate.name.label("plate_name"),
         )
         .join(Site, Site.id == ChannelImageFile.site_id)
         .join(Well, Well.id == Site.well_id)
@@ -207,7 +216,8 @@ def _planes(
     sites: dict[int, list[_Plane]] = {}
     for row in session.execute(query):
         path = field_path(storage.plate_images(row.plate_id), row.name, row.field)
-        sites.setdefault(row.site_id, []).append(_Plane(path, row.tpoint, row.zplane))
+        name = f"site {row.field} of well {row.name} of plate {row.plate_name}"
+        sites.setdefault(row.site_id, []).append(_Plane(name, path, row.tpoint, row.zplane))
     telling: list[_Plane] = []
     others: list[_Plane] = []
     for planes in sites.values():
@@ -218,31 +228,78 @@ def _planes(
     return telling, others
 
 
-def _camera_offset(
-    context: JobContext, channel: Channel, planes: Sequence[_Plane], first: GrayImage
-) -> int:
-    """What the user says, or the images.
+def _tell_of_images(channel: Channel, n_images: int, left_out: Sequence[str]) -> None:
+    """Log which images tell nothing about the light, and whether enough are left."""
+    if left_out:
+        rest = len(left_out) - _MAX_NAMED
+        logger.warning(
+            "%d of %d images of channel %s tell nothing about its light and are left out: %s%s",
+            len(left_out),
+            n_images,
+            channel.name,
+            ", ".join(left_out[:_MAX_NAMED]),
+            f" and {rest} more" if rest > 0 else "",
+        )
+    n_left = n_images - len(left_out)
+    if n_left < _FEW_IMAGES:
+        logger.warning(
+            "channel %s has only %d images that tell about its light: it is corrected less",
+            channel.name,
+            n_left,
+        )
 
-    Raises
-    ------
-    BadInput
-        If what the user says cannot be the reading of the camera without light.
-    """
-    given = context.arguments["camera_offset"]
-    if given is None:
-        images = CameraOffset()
-        for i in np.linspace(0, len(planes) - 1, min(len(planes), MAX_IMAGES)).astype(int):
-            images.add(planes[i].read(channel))
-        estimated = images.estimate()
-        logger.info("camera offset of channel %s, as estimated: %d", channel.name, estimated)
-        return estimated
-    offset = int(given)
-    if offset and np.count_nonzero(first < offset) > _BELOW_OFFSET * first.size:
+
+@dataclass(frozen=True)
+class _Usual:
+    """What is usual among the images of a channel, and what the camera reads without light."""
+
+    exposures: Exposures
+    camera_offset: int
+
+    @classmethod
+    def of(cls, context: JobContext, channel: Channel, planes: Sequence[_Plane]) -> Self:
+        """From images that are spread over all of them.
+
+        Raises
+        ------
+        BadInput
+            If what the user says cannot be the reading of the camera without light.
+        """
+        chosen = np.linspace(0, len(planes) - 1, min(len(planes), MAX_SAMPLE)).astype(int)
+        levels, images = [], []
+        for i in chosen:
+            pixels = planes[i].read(channel)
+            levels.append(Levels.of(pixels))
+            images.append(averages(pixels))
+        given = context.arguments["camera_offset"]
+        if given is not None:
+            offset = int(given)
+            _check_offset(offset, [one for one in levels if Exposures(levels).fault(one) is None])
+        else:
+            offset = _estimate_offset(levels, images)
+            logger.info("camera offset of channel %s, as estimated: %d", channel.name, offset)
+        return cls(Exposures(levels, offset), offset)
+
+
+def _estimate_offset(levels: Sequence[Levels], images: Sequence[Field]) -> int:
+    """The camera offset; once more without what turns out to be hardly brighter than it."""
+    offset = 0
+    for _ in range(2):
+        exposures = Exposures(levels, offset)
+        estimate = CameraOffset()
+        for one, image in zip(levels, images, strict=True):
+            if exposures.fault(one) is None:
+                estimate.add_averages(image)
+        offset = estimate.estimate()
+    return offset
+
+
+def _check_offset(offset: int, levels: Sequence[Levels]) -> None:
+    if offset and levels and levels[0].dark < offset:
         raise BadInput(
             f'Argument "camera_offset" of step "corilla" is {offset}, but many pixels are darker '
-            f"(the darkest {int(first.min())}): give what the camera reads without light, or 0."
+            f"(the darkest {levels[0].lowest}): give what the camera reads without light, or 0."
         )
-    return offset
 
 
 def _forget_others(
