@@ -18,6 +18,7 @@ from tmlib import schema
 from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.db.counters import allocate
+from tmlib.experiments import deletion as experiments
 from tmlib.experiments.service import create_experiment, update_experiment
 from tmlib.objects import deletion as objects
 from tmlib.objects.mapobject_types import delete_type, ensure_layer, ensure_mapobject_type
@@ -66,7 +67,7 @@ class _Objects:
             began = time.monotonic()
             deletion.delete_experiment(self.database, self.settings, copy_id)
             self._print("experiment deleted: answered", began, longest())
-            deletion.finish_deletions(self.database, self.settings.data_dir, _FOREVER)
+            experiments.finish(self.database, self.settings.data_dir, _FOREVER)
             self._print("experiment deleted: nothing left", began, longest())
         with self._writing() as longest:
             began = time.monotonic()

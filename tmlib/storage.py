@@ -50,6 +50,11 @@ def make_private(folder: Path) -> None:
         )
 
 
+def trash_folder(data_dir: Path) -> Path:
+    """Folder for what was deleted of experiments and is to be removed when there is time."""
+    return data_dir / "experiments" / ".trash"
+
+
 Stamp = tuple[int, ...]
 """What a file is known by: it changes whenever the file is written again."""
 

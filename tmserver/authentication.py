@@ -45,6 +45,9 @@ _SCHEMES = {"jwt", "bearer"}
 _BY_LOGIN, _BY_TOKEN = "login", "token"  # what has signed a URL
 _LOGIN_CAN_BE_REFRESHED_FOR = timedelta(days=30)
 
+# logins tell the time of the web server that issued them; another one's may be late or early
+_CLOCKS_DIFFER_BY = timedelta(minutes=2)
+
 
 @dataclass(frozen=True)
 class Login:
@@ -95,6 +98,7 @@ def configure(app: Flask, settings: Settings) -> None:
         JWT_ACCESS_COOKIE_NAME=TOKEN_COOKIE,
         JWT_ACCESS_CSRF_HEADER_NAME=CSRF_HEADER,
         JWT_COOKIE_CSRF_PROTECT=True,
+        JWT_DECODE_LEEWAY=_CLOCKS_DIFFER_BY,
     )
     JWTManager(app)
 

@@ -37,6 +37,7 @@ from workers.ending import Ending
 from workers.presence import Presence
 from workers.queue import CeleryQueue
 from workers.recovery import Recovery
+from workers.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def _look_for_order(**_: Any) -> None:
 
 @worker_ready.connect
 def _begin(sender: Consumer, **_: Any) -> None:
-    """Tell that the pool is there, and look after lost jobs.
+    """Tell that the pool is there, and look after lost jobs and what is to be removed.
 
     Every pool does that, so that no single process has to live for it.
     """
@@ -102,8 +103,9 @@ def _begin(sender: Consumer, **_: Any) -> None:
     settings = Settings()
     pool = Pool(socket.gethostname(), os.getpid(), _queue, sender.controller.concurrency)
     _presence, _ending = Presence(settings, pool, sender), Ending(settings, pool)
-    recovery = Recovery(settings)
+    recovery, upkeep = Recovery(settings), Upkeep(settings)
     threading.Thread(target=recovery.run, args=(_stop,), name="recovery", daemon=True).start()
+    threading.Thread(target=upkeep.run, args=(_stop,), name="upkeep", daemon=True).start()
     threading.Thread(target=_presence.run, name="presence", daemon=True).start()
 
 

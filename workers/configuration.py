@@ -16,9 +16,17 @@ _DAY = 24 * 3600
 # A busy machine takes its time to bring a process up; one that is given up too soon never comes.
 _ALIVE_SECONDS = 120
 
-# A request that submits a workflow does not wait long for a Redis that is away: the ledger has the
-# jobs, and the workers find them.
-_SHORT_RETRIES = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.4}
+# Nobody waits long for a Redis that is away or hangs: the ledger has the jobs, and the workers
+# find them. Workers ask for a message with a command that takes a second if there is none.
+_IMPATIENT = {
+    "socket_connect_timeout": 2,
+    "socket_timeout": 2,
+    "socket_keepalive": True,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.2,
+}
 
 
 def configure(app: Celery, settings: Settings) -> Celery:
@@ -53,7 +61,7 @@ def configure(app: Celery, settings: Settings) -> Celery:
 def _redis(url: str) -> dict[str, Any]:
     return {
         "broker_url": url,
-        "broker_transport_options": {"visibility_timeout": _DAY, **_SHORT_RETRIES},
+        "broker_transport_options": {"visibility_timeout": _DAY, **_IMPATIENT},
         "worker_disable_prefetch": True,
     }
 

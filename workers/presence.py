@@ -8,8 +8,7 @@ import time
 
 from celery.worker.consumer import Consumer
 
-from tmlib.db import Database, Process
-from tmlib.db.base import now
+from tmlib.db import Database, Process, clock
 from tmlib.settings import Settings
 from tmlib.workflow import dispatch, drain, pools
 from tmlib.workflow.pools import Pool
@@ -61,7 +60,8 @@ class Presence:
                 pools.leave(session, self._pool)
             order = drain.order(session, self._pool.host)
             is_draining = order is not None or self._is_ending.is_set()
-            pools.report(session, self._pool, now(), is_draining=is_draining)
+            moment = clock.read(session)
+            pools.report(session, self._pool, moment, is_draining=is_draining)
         if is_draining != self._is_draining:
             self._is_draining = is_draining
             self._take_jobs(not is_draining)

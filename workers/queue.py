@@ -6,6 +6,7 @@ from typing import cast
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from tmlib.settings import Settings
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
@@ -27,7 +28,7 @@ class CeleryQueue:
         self._app = configure(Celery("tmserver-queue", set_as_current=False), settings)
 
     def enqueue(self, job_ids: Sequence[int], *, interactive: bool = False) -> None:
-        """Send job ids. If that fails they are not lost: the workers look for such jobs."""
+        """Send job ids. If that fails they are not lost: workers look for such jobs."""
         if not job_ids:
             return
         try:
@@ -40,8 +41,8 @@ class CeleryQueue:
                         producer=producer,
                         retry=False,
                     )
-        except (OperationalError, OSError):
-            logger.exception("%d jobs could not be sent; they will be found.", len(job_ids))
+        except (OperationalError, RedisError, OSError) as error:
+            logger.error("%d jobs could not be sent (%s); they will be found.", len(job_ids), error)
 
     def depth(self, *, interactive: bool = False) -> int:
         """How many job ids wait on a queue to be taken."""

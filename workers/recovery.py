@@ -1,4 +1,4 @@
-"""Looks after lost jobs, and after uploads that were given up and deletions that were begun.
+"""Looks after lost jobs.
 
 Every worker does this; the ledger sees to it that two of them do no harm.
 """
@@ -7,15 +7,14 @@ import logging
 import threading
 from datetime import datetime, timedelta
 
+from kombu.exceptions import OperationalError
+from redis import RedisError
 from sqlalchemy.orm import Session
 
-from tmlib.accounts import audit
-from tmlib.db import Database, Process
-from tmlib.db.base import now
+from tmlib.db import Database, Process, clock
+from tmlib.errors import Unavailable
 from tmlib.settings import Settings
-from tmlib.uploads.resuming import remove_expired
 from tmlib.workflow import dispatch, engine, pools
-from tmlib.workflow.deletion import finish_deletions
 from workers.queue import CeleryQueue
 
 logger = logging.getLogger(__name__)
@@ -33,14 +32,13 @@ class Recovery:
         while not stop.wait(self._settings.lease_seconds / 2):
             try:
                 self.search()
+            except (OperationalError, RedisError, Unavailable) as error:
+                logger.warning("The search for lost jobs failed (%s); it is repeated.", error)
             except Exception:
-                logger.exception("The search for lost jobs failed; it will be repeated.")
+                logger.exception("The search for lost jobs failed; it is repeated.")
 
     def search(self) -> list[int]:
-        """Find lost jobs and send them again, and fit what is handed out to the workers there are.
-
-        Uploads that nobody has resumed in time are removed, old events, and what was deleted.
-        """
+        """Find lost jobs and send them again, and fit windows to the workers that there are."""
         database = Database.of(self._settings, Process.RECOVERY)
         try:
             job_ids = [
@@ -49,23 +47,19 @@ class Recovery:
                 for job_id in self._search(database, interactive=interactive)
             ]
             self._adjust(database)
-            remove_expired(database, self._settings.data_dir)
-            audit.remove_expired(database, self._settings.audit_days)
-            # for half of the time at most, as lost jobs must not wait for it
-            seconds = self._settings.lease_seconds / 4
-            finish_deletions(database, self._settings.data_dir, seconds)
             return job_ids
         finally:
             database.close()
 
     def _adjust(self, database: Database) -> None:
         with database.transaction() as session:
-            pools.forget_silent(session, now())
+            pools.forget_silent(session)
             job_ids = dispatch.adjust(session)
         self._queue.enqueue(job_ids)
 
     def _search(self, database: Database, *, interactive: bool) -> list[int]:
-        moment = now()
+        with database.session() as session:
+            moment = clock.read(session)
         messages = self._queue.depth(interactive=interactive)
         with database.transaction() as session:
             lost = engine.recover(

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,9 +45,9 @@ class TimedWorkers:
         queue = CeleryQueue(self.settings)
         return service.submit(self.database, queue, meant.id, meant.user_id, description)
 
-    def start(self, *options: str) -> psutil.Process:
+    def start(self, *options: str, environment: Mapping[str, str] | None = None) -> psutil.Process:
         """Start ``tm worker`` with a process for workflows and none for tools."""
-        environment = clean_environment(
+        variables = clean_environment(
             self.settings.data_dir, self.settings.resolved_database_url
         ) | {
             "TM_BROKER_URL": str(self.settings.broker_url),
@@ -57,7 +57,7 @@ class TimedWorkers:
         with self.log.open("ab") as log:
             process = psutil.Popen(
                 [*command, "--interactive-processes", "0", *options],
-                env=environment,
+                env=variables | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

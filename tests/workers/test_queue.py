@@ -1,13 +1,17 @@
 """Job ids on a real Redis, and what happens when it or its messages are gone."""
 
 import logging
+import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import redis
+from kombu.exceptions import OperationalError
+from redis import RedisError
 from sqlalchemy import update
 
 from tests.services.redis import running_redis
@@ -20,6 +24,8 @@ from tmlib.workflow.file_queue import FileQueue
 from tmlib.workflow.models import Job
 from workers.queue import CeleryQueue
 from workers.recovery import Recovery
+
+WAIT_SECONDS = 60
 
 
 @pytest.fixture
@@ -95,6 +101,37 @@ def test_a_data_folder_without_room_loses_no_submission(
         status = service.status(session, experiment.id)
     assert status is not None
     assert status["state"] == "SUBMITTED"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_queue_that_hangs_holds_up_no_submission(
+    database: Database,
+    experiment: Experiment,
+    connected: Settings,
+    redis_process: tuple[str, subprocess.Popen[bytes]],
+) -> None:
+    _, process = redis_process
+    celery_queue = CeleryQueue(connected)
+    celery_queue.enqueue([10**9])  # it has a connection
+    process.send_signal(signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor() as executor:
+            for other in (celery_queue, CeleryQueue(connected)):
+                executor.submit(other.enqueue, [10**9]).result(WAIT_SECONDS)
+            arguments = (database, celery_queue, experiment.id, experiment.user_id)
+            executor.submit(service.submit, *arguments).result(WAIT_SECONDS)
+            asked = executor.submit(Recovery(connected).search)
+            with pytest.raises((OperationalError, RedisError)):
+                asked.result(WAIT_SECONDS)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    with redis.Redis.from_url(str(connected.broker_url)) as client:
+        client.flushall()
+    with database.transaction() as session:
+        [job] = session.query(Job).all()
+        job.submitted_at = now() - timedelta(hours=1)
+    assert Recovery(connected).search() == [job.id]
+    assert celery_queue.depth() == 1
 
 
 def test_a_lost_message_is_sent_again(

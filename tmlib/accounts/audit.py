@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -18,8 +18,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import AuditEvent
-from tmlib.db import Database
-from tmlib.db.base import now
+from tmlib.db import Database, clock
 
 _SECRET = re.compile(r"password|token|secret|signature|authorization|cookie|hash", re.IGNORECASE)
 _HIDDEN = "***"
@@ -68,7 +67,7 @@ def record(session: Session, event: Event) -> None:
     """Add an event of this moment."""
     session.add(
         AuditEvent(
-            at=now(),
+            at=clock.read(session),
             action=event.action,
             status=event.status,
             user_id=event.user_id,
@@ -131,7 +130,7 @@ def remove_expired(database: Database, days: float) -> None:
     """Forget what is older than so many days, some events at a time; 0 keeps all."""
     if not days:
         return
-    expired = select(AuditEvent.id).where(AuditEvent.at < now() - timedelta(days=days))
+    expired = select(AuditEvent.id).where(AuditEvent.at < clock.after(-86_400 * days))
     with database.session() as session:
         ids = session.scalars(expired.limit(_REMOVED_AT_ONCE)).all()
     if ids:

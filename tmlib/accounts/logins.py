@@ -6,8 +6,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import RevokedLogin, User
-from tmlib.db.base import now
+from tmlib.db import Database, clock
 from tmlib.errors import NotLoggedIn
+
+_REMOVED_AT_ONCE = 1000
+
+# tokens end by the clocks of web servers, which may be late
+_KEPT_SECONDS = 3600.0
 
 
 def find_user(session: Session, user_id: int, generation: int, login_id: str | None = None) -> User:
@@ -41,6 +46,16 @@ def find_user(session: Session, user_id: int, generation: int, login_id: str | N
 
 def revoke(session: Session, login_id: str, expires_at: datetime) -> None:
     """End a login; it is remembered until it would have expired by itself."""
-    session.execute(delete(RevokedLogin).where(RevokedLogin.expires_at < now()))
     session.merge(RevokedLogin(login_id=login_id, expires_at=expires_at))
     session.flush()
+
+
+def remove_expired(database: Database) -> None:
+    """Forget ended logins that would have expired by themselves."""
+    has_expired = RevokedLogin.expires_at < clock.after(-_KEPT_SECONDS)
+    expired = select(RevokedLogin.login_id).where(has_expired)
+    with database.session() as session:
+        login_ids = session.scalars(expired.limit(_REMOVED_AT_ONCE)).all()
+    if login_ids:
+        with database.transaction() as session:
+            session.execute(delete(RevokedLogin).where(RevokedLogin.login_id.in_(login_ids)))

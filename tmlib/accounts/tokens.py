@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import PersonalToken, User
+from tmlib.db import clock
 from tmlib.db.base import now
 from tmlib.errors import Conflict, NotFound, NotLoggedIn
 
@@ -40,7 +41,7 @@ def create_token(
         token_hash=_hash(secret),
         prefix=secret[:_SHOWN_LENGTH],
         write_access=write_access,
-        expires_at=None if days is None else now() + timedelta(days=days),
+        expires_at=None if days is None else clock.read(session) + timedelta(days=days),
     )
     session.add(token)
     try:
@@ -80,14 +81,16 @@ def find_token(session: Session, secret: str) -> tuple[User, PersonalToken]:
     NotLoggedIn
         If it is none, has expired or its user was disabled.
     """
-    query = select(User, PersonalToken).join(PersonalToken, PersonalToken.user_id == User.id)
+    query = select(User, PersonalToken, clock.present()).join(
+        PersonalToken, PersonalToken.user_id == User.id
+    )
     found = session.execute(query.where(PersonalToken.token_hash == _hash(secret))).one_or_none()
     if found is None:
         raise NotLoggedIn("There is no such token (any more): make a new one.")
-    user, token = found
+    user, token, moment = found
     if not user.is_active:
         raise NotLoggedIn("The user of this token cannot log in any more.")
-    if token.expires_at is not None and token.expires_at <= now():
+    if token.expires_at is not None and token.expires_at <= moment:
         raise NotLoggedIn(f'The token "{token.name}" has expired: make a new one.')
     return user, token
 

@@ -20,6 +20,7 @@ class Process(enum.StrEnum):
     WORKER = "worker"
     GUARD = "guard"
     RECOVERY = "recovery"
+    UPKEEP = "upkeep"
     COMMAND = "command"
 
 
@@ -69,9 +70,9 @@ class Connections:
                 **common,
             )
         return cls(
-            # a job may reserve ids while it reads; guard and recovery do one thing at a time
+            # a job may reserve ids while it reads; the others do one thing at a time
             kept=1,
-            more=0 if process in (Process.GUARD, Process.RECOVERY) else 1,
+            more=0 if process in (Process.GUARD, Process.RECOVERY, Process.UPKEEP) else 1,
             statement_seconds=settings.job_statement_seconds,
             lock_seconds=settings.job_lock_seconds,
             **common,

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
+from tmlib.db import clock
 from tmlib.db.connections import Connections, Process
 from tmlib.db.failures import explain
 from tmlib.db.forks import Forks
@@ -155,6 +156,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
+        clock.teach(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

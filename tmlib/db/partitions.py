@@ -20,16 +20,21 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from tmlib.db.engine import Database
+from tmlib.errors import DatabaseBusy
 
 PARTITIONED = ("mapobjects", "mapobject_segmentations")
 
 OUTLINE_KEY = "fk_mapobject_segmentations_mapobject"
 """Foreign key from the outlines to the objects of an experiment."""
 
-_LOCK_SECONDS = 1
+_LOCK_MILLISECONDS = 200
+
+# one that has begun, for which the server has no code of its own, and one that has ended meanwhile
+_OTHERS_DETACH = {"55000", "42P01"}
 
 
 def create_partitions(session: Session, experiment_id: int) -> None:
@@ -54,11 +59,27 @@ def create_partitions(session: Session, experiment_id: int) -> None:
         session.execute(text(statement))
 
 
-def drop_partitions(database: Database, experiment_id: int, seconds: float) -> None:
-    """Remove all objects of an experiment at once; it may be repeated after it was cut short.
+def empty_partitions(database: Database, experiment_id: int) -> None:
+    """Remove all objects of an experiment at once, with the space that they take.
 
-    They are gone, with the space that they took, even if the empty partitions then have to wait
-    for somebody who has been reading for long.
+    Raises
+    ------
+    DatabaseBusy
+        If somebody reads just these.
+    """
+    if database.is_sqlite:
+        return
+    with database.transaction() as session:
+        if found := [name for name in _names(experiment_id) if _exists(session, name)]:
+            _wait_shortly(session)
+            session.execute(text(f"TRUNCATE {', '.join(found)}"))
+
+
+def drop_partitions(database: Database, experiment_id: int, seconds: float) -> None:
+    """Remove the partitions of an experiment; it may be repeated after it was cut short.
+
+    A table can have one partition only that has been detached half: whose that is does not
+    matter, its detachment is ended first.
 
     Parameters
     ----------
@@ -76,31 +97,69 @@ def drop_partitions(database: Database, experiment_id: int, seconds: float) -> N
     """
     if database.is_sqlite:
         return
-    partitions = {table: f"{table}_{experiment_id:d}" for table in reversed(PARTITIONED)}
+    for table in reversed(PARTITIONED):
+        _finalize(database, table)
+        _detach(database, table, f"{table}_{experiment_id:d}", seconds)
     with database.transaction() as session:
-        exists = text("SELECT to_regclass(:name) IS NOT NULL")
-        found = [name for name in partitions.values() if session.scalar(exists, {"name": name})]
-        if not found:
-            return
-        session.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
-        session.execute(text(f"TRUNCATE {', '.join(found)}"))
-    for table, partition in partitions.items():
-        _detach(database, table, partition, seconds)
+        _wait_shortly(session)
+        session.execute(text(f"DROP TABLE IF EXISTS {', '.join(_names(experiment_id))}"))
+
+
+def _names(experiment_id: int) -> list[str]:
+    """Partitions of an experiment, what refers to others first."""
+    return [f"{table}_{experiment_id:d}" for table in reversed(PARTITIONED)]
+
+
+def _exists(session: Session, name: str) -> bool:
+    return bool(session.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": name}))
+
+
+def _wait_shortly(session: Session) -> None:
+    """Let no lock of this transaction be waited for so long that others notice.
+
+    Those who come while it waits for a lock stand in line behind it.
+    """
+    session.execute(text(f"SET LOCAL lock_timeout = {_LOCK_MILLISECONDS}"))
+
+
+def _finalize(database: Database, table: str) -> None:
+    """End the detachment of a partition that could not be waited for.
+
+    It keeps the parent locked, against those who attach partitions, while it waits for all who
+    have been reading since before.
+    """
+    pending = text(
+        "SELECT inhrelid::regclass::text FROM pg_inherits "
+        "WHERE inhparent = to_regclass(:name) AND inhdetachpending"
+    )
     with database.transaction() as session:
-        session.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
-        session.execute(text(f"DROP TABLE IF EXISTS {', '.join(partitions.values())}"))
+        partition = session.scalar(pending, {"name": table})
+        if partition is not None:
+            _wait_shortly(session)
+            with _left_to_others():
+                session.execute(text(f"ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE"))
 
 
 def _detach(database: Database, table: str, partition: str, seconds: float) -> None:
-    """Take a partition out of its table, or finish what was begun earlier."""
-    state = text("SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(:name)")
+    """Take a partition out of its table, if it is in there."""
+    attached = text("SELECT count(*) FROM pg_inherits WHERE inhrelid = to_regclass(:name)")
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        is_pending = connection.scalar(state, {"name": partition})
-        if is_pending is None:
-            return
-        how = "FINALIZE" if is_pending else "CONCURRENTLY"
-        with _given_up_after(connection, seconds):
-            connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {partition} {how}"))
+        if connection.scalar(attached, {"name": partition}):
+            with _left_to_others(), _given_up_after(connection, seconds):
+                connection.execute(
+                    text(f"ALTER TABLE {table} DETACH PARTITION {partition} CONCURRENTLY")
+                )
+
+
+@contextmanager
+def _left_to_others() -> Iterator[None]:
+    """Take it for busy when another process detaches a partition of the same table."""
+    try:
+        yield
+    except DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) not in _OTHERS_DETACH:
+            raise
+        raise DatabaseBusy("Another partition of the table is being detached.") from error
 
 
 @contextmanager

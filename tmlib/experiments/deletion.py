@@ -1,8 +1,9 @@
 """Deleting experiments: out of sight at once, gone piece by piece.
 
-An experiment may own millions of rows and files. Each piece is a short transaction of its own,
-so that nobody waits for long, and what a process leaves undone that is killed is
-taken up by another one.
+An experiment may own millions of rows and files. They are removed by those who look after what
+is left undone, never by whoever waits for an answer. Each piece is a short transaction of its own,
+and what a process leaves undone that is killed is taken up by another one. An experiment that
+cannot be removed for the moment holds up no other.
 """
 
 import logging
@@ -11,15 +12,13 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Table, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from tmlib.db import Base, Database, portions
-from tmlib.db.base import now
-from tmlib.db.partitions import PARTITIONED, drop_partitions
+from tmlib.db import Base, Database, clock, portions
+from tmlib.db.partitions import PARTITIONED, drop_partitions, empty_partitions
 from tmlib.errors import DatabaseBusy
 from tmlib.experiments.models import Experiment
 from tmlib.storage import ExperimentStorage
@@ -30,13 +29,14 @@ logger = logging.getLogger(__name__)
 _DETACH_SECONDS = 1
 
 # After this long without a sign of life somebody else goes on with a deletion.
-_LEASE = timedelta(seconds=60)
+_LEASE_SECONDS = 60.0
 _SIGN_OF_LIFE_SECONDS = 10
-_PAUSE_WHEN_BUSY = timedelta(seconds=10)
+_PAUSE_WHEN_BUSY_SECONDS = 10.0
+_PAUSE_AFTER_FAILURE_SECONDS = 300.0
 
 
-def hide(session: Session, experiment_id: int, due: datetime) -> None:
-    """Let nobody see an experiment any more, and have it removed from some time on.
+def hide(session: Session, experiment_id: int, seconds: float = 0) -> None:
+    """Let nobody see an experiment any more, and have it removed after some seconds.
 
     Its name is free for another one.
     """
@@ -44,13 +44,11 @@ def hide(session: Session, experiment_id: int, due: datetime) -> None:
         update(Experiment)
         .where(Experiment.id == experiment_id)
         # no user can give such a name
-        .values(deletion_due=due, name=f"\x01{secrets.token_hex(16)}")
+        .values(deletion_due=clock.after(seconds), name=f"\x01{secrets.token_hex(16)}")
     )
 
 
-def finish(
-    database: Database, data_dir: Path, seconds: float, experiment_id: int | None = None
-) -> None:
+def finish(database: Database, data_dir: Path, seconds: float) -> None:
     """Remove hidden experiments for a while; what is left is for the next who does this.
 
     Parameters
@@ -61,12 +59,10 @@ def finish(
         The data folder of the installation.
     seconds
         How long to go on, about.
-    experiment_id
-        The one to remove; all that are due if not given.
     """
     end = time.monotonic() + seconds
-    while (taken := _take(database, experiment_id)) is not None:
-        pause = timedelta()
+    while (taken := _take(database)) is not None:
+        pause = 0.0
         try:
             alive = time.monotonic()
             for _ in _remove(database, data_dir, taken):
@@ -74,35 +70,45 @@ def finish(
                     return
                 if time.monotonic() > alive + _SIGN_OF_LIFE_SECONDS:
                     alive = time.monotonic()
-                    _set_due(database, taken, now() + _LEASE)
+                    _set_due(database, taken, _LEASE_SECONDS)
         except DatabaseBusy as error:
             logger.info("Experiment %d is removed later: %s", taken, error)
-            pause = _PAUSE_WHEN_BUSY
+            pause = _PAUSE_WHEN_BUSY_SECONDS
+        except Exception:
+            logger.exception("Experiment %d could not be removed; it is tried again.", taken)
+            pause = _PAUSE_AFTER_FAILURE_SECONDS
         finally:
-            _set_due(database, taken, now() + pause)
+            _set_due(database, taken, pause)
 
 
-def _take(database: Database, experiment_id: int | None) -> int | None:
+def _take(database: Database) -> int | None:
     """Number of an experiment that is to be removed and that nobody else removes now."""
-    due = Experiment.deletion_due <= now()
-    if experiment_id is not None:
-        due &= Experiment.id == experiment_id
-    query = select(Experiment.id).where(due).order_by(Experiment.id).limit(1)
+    query = (
+        select(Experiment.id)
+        .where(Experiment.deletion_due <= clock.present())
+        # those that could not be removed come after those that were not tried
+        .order_by(Experiment.deletion_due, Experiment.id)
+        .limit(1)
+    )
     with database.session() as session:
         if session.scalar(query) is None:
             return None
     with database.transaction() as session:
         found = session.scalar(query.with_for_update(skip_locked=True))
         session.execute(
-            update(Experiment).where(Experiment.id == found).values(deletion_due=now() + _LEASE)
+            update(Experiment)
+            .where(Experiment.id == found)
+            .values(deletion_due=clock.after(_LEASE_SECONDS))
         )
     return found
 
 
-def _set_due(database: Database, experiment_id: int, due: datetime) -> None:
+def _set_due(database: Database, experiment_id: int, seconds: float) -> None:
     with database.transaction() as session:
         session.execute(
-            update(Experiment).where(Experiment.id == experiment_id).values(deletion_due=due)
+            update(Experiment)
+            .where(Experiment.id == experiment_id)
+            .values(deletion_due=clock.after(seconds))
         )
 
 
@@ -111,7 +117,8 @@ def _remove(database: Database, data_dir: Path, experiment_id: int) -> Iterator[
 
     Yields whenever something was removed, so that whoever has time for one piece only gets on too.
     """
-    drop_partitions(database, experiment_id, _DETACH_SECONDS)
+    with suppress(DatabaseBusy):  # they are dropped in the end, full or not
+        empty_partitions(database, experiment_id)
     for table in _owned_tables(database):
         while n_deleted := _delete_portion(database, table, experiment_id):
             yield
@@ -125,6 +132,7 @@ def _remove(database: Database, data_dir: Path, experiment_id: int) -> Iterator[
             Path(folder).rmdir()
         yield
     storage.delete()
+    drop_partitions(database, experiment_id, _DETACH_SECONDS)
     with database.transaction() as session:
         session.execute(delete(Experiment).where(Experiment.id == experiment_id))
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, joinedload
 from tmlib.errors import Conflict, NotFound
 from tmlib.experiments.models import Acquisition, Plate
 from tmlib.experiments.trash import Trash
-from tmlib.storage import ExperimentStorage
+from tmlib.storage import ExperimentStorage, trash_folder
 
 
 def create_plate(session: Session, experiment_id: int, name: str, description: str = "") -> Plate:
@@ -92,12 +92,12 @@ def update_plate(
     _flush_plate(session, plate.name)
 
 
-def delete_plate(session: Session, data_dir: Path, experiment_id: int, plate_id: int) -> Trash:
-    """Remove a plate with its acquisitions and files; empty the trash after the commit."""
+def delete_plate(session: Session, data_dir: Path, experiment_id: int, plate_id: int) -> None:
+    """Remove a plate with its acquisitions; its files are in the trash then."""
     get_plate(session, experiment_id, plate_id)
     session.execute(delete(Plate).where(Plate.id == plate_id))
     root = ExperimentStorage(data_dir, experiment_id).root
-    return Trash(root, root / "plates" / f"plate_{plate_id}")
+    Trash(trash_folder(data_dir), root / "plates" / f"plate_{plate_id}")
 
 
 def create_acquisition(
@@ -179,13 +179,13 @@ def update_acquisition(
 
 def delete_acquisition(
     session: Session, data_dir: Path, experiment_id: int, acquisition_id: int
-) -> Trash:
-    """Remove an acquisition with its files; empty the trash after the commit."""
+) -> None:
+    """Remove an acquisition; its files are in the trash then."""
     acquisition = get_acquisition(session, experiment_id, acquisition_id)
     storage = ExperimentStorage(data_dir, experiment_id)
     folder = storage.acquisition(acquisition.plate_id, acquisition_id)
     session.execute(delete(Acquisition).where(Acquisition.id == acquisition_id))
-    return Trash(storage.root, folder)
+    Trash(trash_folder(data_dir), folder)
 
 
 def _flush_plate(session: Session, name: str) -> None:

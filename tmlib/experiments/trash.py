@@ -1,7 +1,9 @@
 """Files that are deleted in two steps: out of sight at once, off the disk when there is time."""
 
+import math
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 _PREFIX = ".trash-"
@@ -26,9 +28,13 @@ class Trash:
     def __init__(self, place: Path, folder: Path | None = None) -> None:
         self._place = place
         if folder is not None and folder.exists():
+            place.mkdir(parents=True, exist_ok=True)
             folder.rename(place / f"{_PREFIX}{folder.name}-{secrets.token_hex(8)}")
 
-    def empty(self) -> None:
-        """Remove the files for good."""
+    def empty(self, seconds: float = math.inf) -> None:
+        """Remove the files for good, or as many folders of them as there is time for, about."""
+        end = time.monotonic() + seconds
         for leftover in self._place.glob(f"{_PREFIX}*"):
             shutil.rmtree(leftover, ignore_errors=True)
+            if time.monotonic() > end:
+                return

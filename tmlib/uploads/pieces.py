@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from tmlib.db import Database
+from tmlib.db import Database, clock
 from tmlib.db.base import now
 from tmlib.errors import NotFound, TooLarge
 from tmlib.uploads.digests import ChecksumMismatch, Digest
@@ -173,7 +173,7 @@ class GrowingFile:
             self._advance(session, file.tell())
 
     def _advance(self, session: Session, offset: int) -> None:
-        expires_at = now() + self._lifetime
+        expires_at = clock.read(session) + self._lifetime
         known = session.execute(
             update(ResumableUpload)
             .where(ResumableUpload.token == self.token)

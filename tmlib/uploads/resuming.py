@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from sqlalchemy import select, update
 
-from tmlib.db import Database
+from tmlib.db import Database, clock
 from tmlib.db.base import now
 from tmlib.errors import Conflict, NotFound, TmError
 from tmlib.experiments.models import Acquisition
@@ -126,9 +126,9 @@ class ResumableUploads:
             offset=0,
             sent_metadata=sent_metadata,
             sha256=digest and digest.value.hex(),
-            expires_at=now() + self._lifetime,
         )
         with self._database.transaction() as session:
+            upload.expires_at = clock.read(session) + self._lifetime
             file = session.execute(
                 select(MicroscopeFile.id, MicroscopeFile.status).where(
                     MicroscopeFile.acquisition_id == self._acquisition.id,
@@ -235,7 +235,7 @@ class ResumableUploads:
         self, token: str, patience: float = 0
     ) -> Iterator[tuple[GrowingFile, ResumableUpload]]:
         """An upload that nobody else changes meanwhile, and that can still be added to."""
-        upload, file = self._find(token)
+        _, file, _ = self._find(token)
         folder = file_folder(
             self._storage, self._acquisition.plate_id, self._acquisition.id, file.kind
         )
@@ -246,12 +246,12 @@ class ResumableUploads:
         ):
             if not is_mine:
                 raise Locked(f'Somebody is sending file "{file.name}" at this moment: wait.')
-            upload, file = self._find(token)
+            upload, file, moment = self._find(token)
             is_complete = file.status is FileUploadStatus.COMPLETE
             growing = GrowingFile(
                 self._database, folder, file.name, upload, is_complete, self._lifetime
             )
-            if growing.expires_at < now():
+            if growing.expires_at < moment:
                 growing.discard(FileUploadStatus.WAITING)
                 raise Gone(
                     f'The upload of file "{file.name}" was not resumed in time: begin again.'
@@ -263,10 +263,11 @@ class ResumableUploads:
                 growing.finish()  # empty, or its server ended after the last byte
             yield growing, upload
 
-    def _find(self, token: str) -> tuple[ResumableUpload, MicroscopeFile]:
+    def _find(self, token: str) -> tuple[ResumableUpload, MicroscopeFile, datetime]:
+        """An upload with its file, and the time."""
         with self._database.session() as session:
             row = session.execute(
-                select(ResumableUpload, MicroscopeFile)
+                select(ResumableUpload, MicroscopeFile, clock.present())
                 .join(MicroscopeFile, MicroscopeFile.id == ResumableUpload.file_id)
                 .where(
                     ResumableUpload.token == token,
@@ -275,7 +276,7 @@ class ResumableUploads:
             ).one_or_none()
         if row is None:
             raise NotFound("There is no such upload, or not any more: begin a new one.")
-        return row.ResumableUpload, row.MicroscopeFile
+        return row[0], row[1], row[2]
 
 
 def remove_expired(database: Database, data_dir: Path) -> int:
@@ -291,7 +292,7 @@ def remove_expired(database: Database, data_dir: Path) -> int:
             select(ResumableUpload.token, Acquisition)
             .join(MicroscopeFile, MicroscopeFile.id == ResumableUpload.file_id)
             .join(Acquisition, Acquisition.id == MicroscopeFile.acquisition_id)
-            .where(ResumableUpload.expires_at < now())
+            .where(ResumableUpload.expires_at < clock.present())
             .limit(_REMOVED_AT_ONCE)
         ).all()
     n_removed = 0

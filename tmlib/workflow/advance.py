@@ -5,7 +5,7 @@ from typing import cast
 from sqlalchemy import BigInteger, Table, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
-from tmlib.db.base import now
+from tmlib.db import clock
 from tmlib.workflow import dispatch, job_log, tree
 from tmlib.workflow.fingerprints import Verdicts
 from tmlib.workflow.models import AT_WORK, FAILED, Job, State, Task, TaskKind
@@ -29,7 +29,7 @@ _COUNT = (
         memory=case(
             (func.coalesce(_TASKS.c.memory, 0) < _MEGABYTES, _MEGABYTES), else_=_TASKS.c.memory
         ),
-        updated_at=bindparam("moment"),
+        updated_at=clock.present(),
     )
     .returning(_TASKS.c.n_done, _TASKS.c.n_jobs, _TASKS.c.n_failed, _TASKS.c.submission_id)
 )
@@ -43,7 +43,7 @@ def start(session: Session, task: Task) -> list[int]:
     list of int
         Ids of jobs to enqueue.
     """
-    task.state, task.started_at = State.SUBMITTED, task.started_at or now()
+    task.state, task.started_at = State.SUBMITTED, task.started_at or clock.read(session)
     session.flush()
     children = tree.children(session, task.id)
     if task.kind is TaskKind.STEP and not children:
@@ -131,7 +131,6 @@ def count_finished(
         "failures": 1 if exitcode else 0,
         "seconds": cpu_time,
         "megabytes": memory or 0,
-        "moment": now(),
     }
     counts = session.execute(_COUNT, parameters).one_or_none()
     if counts is None:
@@ -151,7 +150,8 @@ def count_finished(
 
 def _end(session: Session, task: Task, exitcode: int) -> list[int]:
     """End a task and start the next of its siblings, or end its parent with it."""
-    task.state, task.exitcode, task.finished_at = State.TERMINATED, exitcode, now()
+    task.state, task.exitcode = State.TERMINATED, exitcode
+    task.finished_at = clock.read(session)
     session.flush()
     if task.parent_id is None:
         return []

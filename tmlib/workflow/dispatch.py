@@ -13,7 +13,7 @@ from typing import cast
 from sqlalchemy import Integer, Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from tmlib.db.base import now
+from tmlib.db import clock
 from tmlib.workflow import pools
 from tmlib.workflow.models import AT_WORK, Job, State, Task, TaskKind
 from tmlib.workflow.queue import JOB_QUEUE
@@ -40,14 +40,14 @@ _FOLLOWING = (
 _HAND_OUT = (
     update(_JOBS)
     .where(_JOBS.c.id.in_(select(_FOLLOWING.c.id)))
-    .values(state=State.SUBMITTED, submitted_at=bindparam("new_submitted_at"))
+    .values(state=State.SUBMITTED, submitted_at=clock.present())
     .returning(_JOBS.c.id)
 )
 
 
 def window(session: Session) -> int:
     """How many jobs of a submission are to be on the queue or in work at a time."""
-    return max(_LEAST, _PER_PROCESS * pools.count_processes(session, JOB_QUEUE, now()))
+    return max(_LEAST, _PER_PROCESS * pools.count_processes(session, JOB_QUEUE))
 
 
 def hand_out(session: Session, phase_id: int, count: int, *, after: int = 0) -> list[int]:
@@ -71,7 +71,7 @@ def hand_out(session: Session, phase_id: int, count: int, *, after: int = 0) -> 
         Ids of jobs to enqueue.
     """
     parameters = {"phase_id": phase_id, "passed": after, "most": count}
-    return sorted(session.scalars(_HAND_OUT, {**parameters, "new_submitted_at": now()}))
+    return sorted(session.scalars(_HAND_OUT, parameters))
 
 
 def adjust(session: Session) -> list[int]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from tmlib.db.base import now
+from tmlib.db import clock
 from tmlib.errors import NotFound
 from tmlib.workflow import engine
 from tmlib.workflow.models import DrainedHost, Job, State, WorkerPool
@@ -42,8 +42,9 @@ def drain(
             raise NotFound(f'No workers of a host "{host}" are known: {there}.')
     session.execute(delete(DrainedHost).where(DrainedHost.host.in_(hosts)))
     if draining:
+        moment = clock.read(session)
         session.add_all(
-            DrainedHost(host=host, ends_workers=ends_workers, ordered_at=now())
+            DrainedHost(host=host, ends_workers=ends_workers, ordered_at=moment)
             for host in sorted(set(hosts))
         )
 

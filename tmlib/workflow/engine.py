@@ -7,7 +7,7 @@ found again by `recover`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from tmlib.db.base import now
+from tmlib.db import clock
 from tmlib.workflow import advance, job_log, tree
 from tmlib.workflow.fingerprints import Verdicts
 from tmlib.workflow.models import AT_WORK, Job, State, Submission, Task
@@ -36,6 +36,11 @@ EXIT_KILLED = 143
 
 
 WORKFLOW_KILLED = "The workflow was killed."
+
+_SILENT = (
+    "it gave no sign of life any more, since it was killed or stood still, or its machine could "
+    "not reach the database."
+)
 
 
 class LeaseLost(Exception):  # noqa: N818 - an event, not a mistake
@@ -101,7 +106,7 @@ _CLAIM = (
     .where(
         _JOBS.c.id == bindparam("job_id"),
         _JOBS.c.state == State.SUBMITTED,
-        or_(_JOBS.c.not_before.is_(None), _JOBS.c.not_before <= bindparam("moment")),
+        or_(_JOBS.c.not_before.is_(None), _JOBS.c.not_before <= clock.present()),
     )
     .values(
         state=State.RUNNING,
@@ -112,8 +117,9 @@ _CLAIM = (
         **job_log.EMPTY,
         worker=bindparam("new_worker"),
         host=bindparam("new_host"),
-        started_at=bindparam("moment"),
-        lease_expires_at=bindparam("new_lease"),
+        error=None,
+        started_at=clock.present(),
+        lease_expires_at=clock.after("lease_seconds"),
     )
     .returning(
         *(_JOBS.c.attempt, _JOBS.c.experiment_id, _JOBS.c.submission_id, _JOBS.c.step_name),
@@ -135,21 +141,27 @@ _HELD = (
 _SELECT_HELD = select(_JOBS.c.id).where(*_HELD)
 
 
+_TIMES = {"lease_expires_at", "submitted_at", "finished_at", "not_before"}
+
+
 @cache
 def _update_held(*names: str) -> Executable:
     """Sets columns of a job that is still its attempt's; gives its phase and its index there."""
-    return (
-        update(_JOBS)
-        .where(*_HELD)
-        .values({name: bindparam(f"new_{name}") for name in names})
-        .returning(_JOBS.c.task_id, _JOBS.c["index"])
-    )
+    new = {name: f"new_{name}" for name in names}
+    values = {
+        name: clock.after(parameter) if name in _TIMES else bindparam(parameter)
+        for name, parameter in new.items()
+    }
+    return update(_JOBS).where(*_HELD).values(values).returning(_JOBS.c.task_id, _JOBS.c["index"])
 
 
 def _write(
     session: Session, job_id: int, attempt: int, values: Mapping[str, object]
 ) -> tuple[int, int] | None:
-    """Set columns of a job; its phase and its index there, None if it is not the attempt's."""
+    """Set columns of a job; its phase and its index there, None if it is not the attempt's.
+
+    Times are given in seconds from now, by the database's clock.
+    """
     new = {f"new_{name}": value for name, value in values.items()}
     parameters = {"job_id": job_id, "held_attempt": attempt, **new}
     row = session.execute(_update_held(*values), parameters).one_or_none()
@@ -158,13 +170,11 @@ def _write(
 
 def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -> Claim | None:
     """Take a job, or None if it is not there to be taken: a second message gets nothing."""
-    moment = now()
     parameters = {
         "job_id": job_id,
-        "moment": moment,
         "new_worker": worker,
         "new_host": host,
-        "new_lease": moment + timedelta(seconds=lease),
+        "lease_seconds": lease,
     }
     row = session.execute(_CLAIM, parameters).one_or_none()
     if row is None:
@@ -177,8 +187,7 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
 
 def heartbeat(session: Session, job_id: int, attempt: int, lease: float) -> bool:
     """Prolong the lease of a job; False when the job is no longer this attempt's."""
-    until = now() + timedelta(seconds=lease)
-    return _write(session, job_id, attempt, {"lease_expires_at": until}) is not None
+    return _write(session, job_id, attempt, {"lease_expires_at": lease}) is not None
 
 
 def report_progress(session: Session, job_id: int, attempt: int, share_done: float) -> None:
@@ -190,6 +199,11 @@ def is_held(session: Session, job_id: int, attempt: int) -> bool:
     """Whether a job is still this attempt's, without a lock."""
     found = session.scalar(_SELECT_HELD, {"job_id": job_id, "held_attempt": attempt})
     return found is not None
+
+
+def lose(session: Session, job_id: int, attempt: int, reason: str) -> None:
+    """Note why a job has lost its worker; `recover` gives it to another one without delay."""
+    _write(session, job_id, attempt, {"lease_expires_at": 0, "error": reason})
 
 
 def finish(
@@ -220,7 +234,7 @@ def finish(
         attempt,
         outcome,
         state=State.TERMINATED,
-        finished_at=now(),
+        finished_at=0,
         exitcode=outcome.exitcode,
     )
     for effect in effects:
@@ -249,15 +263,14 @@ def postpone(session: Session, job_id: int, attempt: int, outcome: Outcome, seco
     LeaseLost
         If the job is no longer this attempt's.
     """
-    moment = now()
     _record(
         session,
         job_id,
         attempt,
         outcome,
         state=State.SUBMITTED,
-        submitted_at=moment,
-        not_before=moment + timedelta(seconds=seconds),
+        submitted_at=0,
+        not_before=seconds,
     )
 
 
@@ -285,7 +298,7 @@ def give_back(session: Session, job_id: int, attempt: int, *, counts: bool = Tru
             state=State.SUBMITTED,
             tries=Job.tries if counts else Job.tries - 1,
             lease_expires_at=None,
-            submitted_at=now(),
+            submitted_at=clock.present(),
         )
     )
 
@@ -305,7 +318,7 @@ def recover(
     session
         In a transaction.
     moment
-        The present.
+        The present, by the database's clock.
     max_attempts
         A job that was started this often since it was handed in, without an end, has failed.
     lost_before
@@ -368,7 +381,7 @@ def end_killed(
             exitcode=EXIT_KILLED,
             error=reason,
             lease_expires_at=None,
-            finished_at=now(),
+            finished_at=clock.present(),
         )
         .execution_options(synchronize_session=False)
     )
@@ -380,8 +393,8 @@ def _take_back(
     """Take jobs back whose lease has run out; the ids of those to enqueue."""
     enqueue: list[int] = []
     silent = session.execute(
-        select(Job.id, Job.attempt, Job.tries, Job.name, Job.worker)
-        .where(of_queue, Job.state == State.RUNNING, Job.lease_expires_at < moment)
+        select(Job.id, Job.attempt, Job.tries, Job.name, Job.worker, Job.error)
+        .where(of_queue, Job.state == State.RUNNING, Job.lease_expires_at <= moment)
         .with_for_update(skip_locked=True)
     ).all()
     for job in silent:
@@ -390,8 +403,8 @@ def _take_back(
             enqueue.append(job.id)
             continue
         error = (
-            f'Job "{job.name}" lost its worker {job.tries} times (the last one was '
-            f"{job.worker}): it probably needs more memory than the machine has."
+            f'Job "{job.name}" lost its worker {job.tries} times. The last one was {job.worker}: '
+            f"{job.error or _SILENT}"
         )
         failed = Outcome(exitcode=advance.EXIT_FAILED, error=error, stderr=f"{error}\n")
         enqueue += finish(session, job.id, job.attempt, failed)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import psutil
@@ -139,7 +140,7 @@ class _Watch:
     def _guard(self, job: _Job, left_behind: int) -> bool:
         """Guard a job to its end; False when its process has ended, by itself or from here."""
         lease = _Lease(self._database, job, self._lease_seconds, self._output)
-        started = time.monotonic()
+        started, killed_before, memory = time.monotonic(), _killed_for_memory(), 0
         try:
             while not select.select([self._channel], [], [], _LOOK_SECONDS)[0]:
                 seconds = time.monotonic() - started
@@ -158,7 +159,22 @@ class _Watch:
         if self._receive():
             return True
         self._end_processes()
+        self._report_loss(job, memory // 2**20, for_memory=_killed_for_memory() > killed_before)
         return False
+
+    def _report_loss(self, job: _Job, memory: int, *, for_memory: bool) -> None:
+        """Tell the ledger that the guarded process has ended in the middle of a job."""
+        reason = f"it ended in the middle of the job, which used {memory} MB of memory"
+        if for_memory:
+            reason += (
+                " when the machine had none left: let jobs do less with a smaller batch_size, or "
+                "run fewer at a time"
+            )
+        try:
+            with self._database.transaction() as session:
+                engine.lose(session, job.id, job.attempt, f"{reason}.")
+        except Exception:
+            logger.exception("The ledger could not be told of the end of %s.", job.name)
 
     def _receive(self) -> bytes:
         """The next message, empty when the process that sends them has ended."""
@@ -235,6 +251,15 @@ class _Watch:
                 time.sleep(_LOOK_SECONDS)
             else:
                 return
+
+
+def _killed_for_memory() -> int:
+    """How many processes the kernel has ended for lack of memory, 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
 
 class _Lease:

@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tmlib.db import Database
-from tmlib.db.base import now
+from tmlib.db import Database, clock
 from tmlib.errors import NotFound
 from tmlib.workflow import submissions
 from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
@@ -84,7 +83,7 @@ def _enter(
     session: Session, submission: Submission, job_type: str, jobs: Mapping[str, Batch]
 ) -> list[int]:
     """Enter the jobs of a submission, ready to be taken; gives their ids."""
-    moment = now()
+    moment = clock.read(session)
     started = {"state": State.SUBMITTED, "submission_id": submission.id}
     task = Task(
         **started,

@@ -1,11 +1,12 @@
 """The registry of worker pools: who is there to take jobs, whether or not there are any."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from tmlib.db import clock
 from tmlib.workflow.models import WorkerPool
 
 REPORT_SECONDS = 3.0
@@ -17,7 +18,7 @@ SILENT_SECONDS = 30.0
 MAY_END = "TM_POOL_MAY_END"
 """Environment variable of pools that nobody starts again when they end, those of ``tm worker``."""
 
-_FORGOTTEN = timedelta(days=1)
+_FORGOTTEN_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class Pool:
 
 
 def report(session: Session, pool: Pool, moment: datetime, *, is_draining: bool = False) -> None:
-    """Tell that a pool is there, and whether it has stopped taking jobs."""
+    """Tell that a pool is there, and whether it has stopped taking jobs.
+
+    The moment is that of the database's clock, as all that are compared with it.
+    """
     mine = (WorkerPool.host == pool.host, WorkerPool.pid == pool.pid)
     known = session.scalars(select(WorkerPool).where(*mine)).one_or_none()
     if known is None:
@@ -48,18 +52,18 @@ def leave(session: Session, pool: Pool) -> None:
     )
 
 
-def forget_silent(session: Session, moment: datetime) -> None:
+def forget_silent(session: Session) -> None:
     """Remove pools that died without a word, a day after they were last seen."""
-    session.execute(delete(WorkerPool).where(WorkerPool.seen_at < moment - _FORGOTTEN))
+    session.execute(delete(WorkerPool).where(WorkerPool.seen_at < clock.after(-_FORGOTTEN_SECONDS)))
 
 
-def count_processes(session: Session, queue: str, moment: datetime) -> int:
+def count_processes(session: Session, queue: str) -> int:
     """How many processes take jobs from a queue at the moment."""
     counted = session.scalar(
         select(func.sum(WorkerPool.processes)).where(
             WorkerPool.queue == queue,
             WorkerPool.is_draining.is_(False),
-            WorkerPool.seen_at > moment - timedelta(seconds=SILENT_SECONDS),
+            WorkerPool.seen_at > clock.after(-SILENT_SECONDS),
         )
     )
     return counted or 0

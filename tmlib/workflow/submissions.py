@@ -7,7 +7,7 @@ what it returns is put on the queue after that one is committed.
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from tmlib.db.base import now
+from tmlib.db import clock
 from tmlib.errors import Conflict
 from tmlib.workflow import advance, engine, tree
 from tmlib.workflow.description import WorkflowDescription
@@ -121,7 +121,7 @@ def kill(session: Session, submission_id: int, reason: str = engine.WORKFLOW_KIL
     session.execute(
         update(Task)
         .where(Task.submission_id == submission_id, Task.state.in_(AT_WORK))
-        .values(state=State.TERMINATED, exitcode=engine.EXIT_KILLED, finished_at=now())
+        .values(state=State.TERMINATED, exitcode=engine.EXIT_KILLED, finished_at=clock.present())
         .execution_options(synchronize_session=False)
     )
     # those that were handed out meanwhile; from here on the phases hand none out, and who writes

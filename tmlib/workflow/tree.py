@@ -11,7 +11,7 @@ from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
-from tmlib.db.base import now
+from tmlib.db import clock
 from tmlib.db.spatial import bulk_insert
 from tmlib.errors import NotFound
 from tmlib.experiments.models import Experiment
@@ -35,7 +35,7 @@ _TASKS = cast(Table, Task.__table__)
 _MARK_RUNNING = (
     update(_TASKS)
     .where(_TASKS.c.id == bindparam("task_id"), _TASKS.c.state == State.SUBMITTED)
-    .values(state=State.RUNNING, updated_at=bindparam("moment"))
+    .values(state=State.RUNNING, updated_at=clock.present())
     .returning(_TASKS.c.parent_id)
 )
 
@@ -165,7 +165,7 @@ def add_phase(
 def mark_running(session: Session, task_id: int | None) -> None:
     """Mark a phase and all that contain it as running, if they are not already."""
     while task_id is not None:
-        task_id = session.scalar(_MARK_RUNNING, {"task_id": task_id, "moment": now()})
+        task_id = session.scalar(_MARK_RUNNING, {"task_id": task_id})
 
 
 def steps_of(session: Session, submission_id: int) -> Sequence[Task]:
@@ -205,7 +205,7 @@ def _add_jobs(
     experiment_id = session.scalar(
         select(Submission.experiment_id).where(Submission.id == phase.submission_id)
     )
-    moment = now()
+    moment = clock.read(session)
     judged = verdicts or [TO_BE_DONE] * len(batches)
     skipped = [verdict.skipped for verdict in judged]
     same = {

@@ -111,10 +111,9 @@ def update_acquisition(
 def delete_acquisition(access: ExperimentAccess, acquisition_id: int) -> Message:
     """Delete an acquisition with its files."""
     with access.database.transaction() as session:
-        trash = plates.delete_acquisition(
+        plates.delete_acquisition(
             session, access.settings.data_dir, access.experiment_id, acquisition_id
         )
-    trash.empty()
     return Message()
 
 

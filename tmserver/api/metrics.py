@@ -5,7 +5,6 @@ from datetime import timedelta
 from flask import Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from tmlib.db.base import now
 from tmserver.access import Access
 from tmserver.monitoring import metrics, snapshot
 from tmserver.routing import Routes
@@ -18,5 +17,5 @@ _DAY = timedelta(days=1)
 @routes.get("/metrics", permits="monitor", media=("text/plain",))
 def get_metrics(access: Access) -> Response:
     """Get metrics of queues, hosts and workflows, in the text format of Prometheus."""
-    found = snapshot.take(access.database, access.settings, ended_after=now() - _DAY)
+    found = snapshot.take(access.database, access.settings, ended_within=_DAY)
     return Response(metrics.render(found), content_type=CONTENT_TYPE_PLAIN_0_0_4)

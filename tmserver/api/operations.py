@@ -6,7 +6,7 @@ from typing import Annotated
 from flask import Response, request
 from pydantic import Field
 
-from tmlib.db.base import now
+from tmlib.db import clock
 from tmlib.errors import Forbidden
 from tmlib.experiments.service import get_experiment
 from tmlib.workflow import drain, overview
@@ -143,7 +143,7 @@ def _jobs(access: Access, query: JobPageQuery, experiment_id: int | None = None)
     with access.database.session() as session:
         found = overview.find_jobs(
             session,
-            now(),
+            clock.read(session),
             experiment_ids=None if experiment_id is None else [experiment_id],
             state=query.state,
             step=query.step,

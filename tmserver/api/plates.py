@@ -84,10 +84,7 @@ def update_plate(access: ExperimentAccess, plate_id: int, body: PlateChange) -> 
 def delete_plate(access: ExperimentAccess, plate_id: int) -> Message:
     """Delete a plate with its acquisitions and files."""
     with access.database.transaction() as session:
-        trash = plates.delete_plate(
-            session, access.settings.data_dir, access.experiment_id, plate_id
-        )
-    trash.empty()
+        plates.delete_plate(session, access.settings.data_dir, access.experiment_id, plate_id)
     return Message()
 
 

@@ -25,7 +25,6 @@ from tmlib.uploads.resuming import (
     NotRegistered,
     Progress,
     ResumableUploads,
-    remove_expired,
 )
 from tmserver.access import Access, ExperimentAccess
 from tmserver.multipart import read_body
@@ -135,7 +134,6 @@ def create_resumable_upload(
         raise BadInput("The header Upload-Metadata has no filename: add it.")
     acquisition = _acquisition(access, acquisition_id)
     uploads = _uploads(access, acquisition)
-    remove_expired(access.database, access.settings.data_dir)
     has_bytes = request.mimetype == _BYTES
     if request.content_length and not has_bytes:
         raise WrongType(f"Send bytes with Content-Type: {_BYTES}, or none at all.")

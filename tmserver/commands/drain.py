@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from tmlib.db.base import now
+from tmlib.db import clock
 from tmlib.workflow import drain as hosts_in_work
 from tmlib.workflow import overview
 from tmserver.commands.auditing import audited
@@ -36,7 +36,8 @@ def drain(hosts: tuple[str, ...], everywhere: bool, undo: bool, stop: bool, as_j
                 meant = tuple(hosts_in_work.known_hosts(session))
             hosts_in_work.drain(session, meant, not undo, ends_workers=stop)
         with database.session() as session:
-            found = [one for one in overview.host_loads(session, now()) if one.name in meant]
+            loads = overview.host_loads(session, clock.read(session))
+            found = [one for one in loads if one.name in meant]
     if as_json:
         print_json({"hosts": [asdict(host) for host in found]})
         return

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from tmlib.db.base import now
+from tmlib.db import clock
 from tmlib.workflow import overview
 from tmlib.workflow.fingerprints import NOT_DONE_BEFORE
 from tmlib.workflow.overview import JobLine, Standing
@@ -45,7 +45,7 @@ def jobs(
     with open_database() as database, database.session() as session:
         found = overview.find_jobs(
             session,
-            now(),
+            clock.read(session),
             experiment_ids=None
             if experiment is None
             else [found.id for found in find_experiments(session, experiment)],

@@ -5,8 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from tmlib.db import Database
-from tmlib.db.base import now
+from tmlib.db import Database, clock
 from tmlib.ids import decode_id
 from tmlib.workflow import job_log, overview
 from tmlib.workflow.job_log import JobLog
@@ -59,7 +58,7 @@ class _Reader:
     def read(self) -> None:
         """Ask the ledger, and print what was not there before."""
         with self._database.session() as session:
-            self.line = overview.get_job(session, now(), self._job_id)
+            self.line = overview.get_job(session, clock.read(session), self._job_id)
             self.log = job_log.read(session, self._job_id)
         if self._quiet:
             return

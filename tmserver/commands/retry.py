@@ -2,8 +2,7 @@
 
 import click
 
-from tmlib.db import Database
-from tmlib.db.base import now
+from tmlib.db import Database, clock
 from tmlib.errors import BadInput
 from tmlib.settings import Settings
 from tmlib.workflow import progress, queue, service
@@ -48,4 +47,4 @@ def retry(experiment: str, as_json: bool) -> None:
 def latest(database: Database, experiment_id: int) -> list[Progress]:
     """The latest workflow of an experiment, if there is one."""
     with database.session() as session:
-        return progress.workflows(session, now(), experiment_id=experiment_id)
+        return progress.workflows(session, clock.read(session), experiment_id=experiment_id)

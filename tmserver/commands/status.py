@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import click
 
-from tmlib.db.base import now
 from tmlib.settings import Settings
 from tmlib.workflow.overview import Standing
 from tmlib.workflow.progress import Progress
@@ -31,8 +30,8 @@ def status(everything: bool, watch: bool, as_json: bool) -> None:
     """
     with open_database() as database:
         while True:
-            ended_after = None if everything else now() - _DAY
-            found = snapshot.take(database, Settings(), ended_after=ended_after)
+            ended_within = None if everything else _DAY
+            found = snapshot.take(database, Settings(), ended_within=ended_within)
             if watch:
                 click.clear()
             if as_json:

@@ -7,8 +7,7 @@ from typing import Annotated
 from pydantic import Field, PlainSerializer
 from sqlalchemy.orm import Session
 
-from tmlib.db import Database
-from tmlib.db.base import now
+from tmlib.db import Database, clock
 from tmlib.ids import encode_id
 from tmlib.settings import Settings
 from tmlib.workflow import overview, progress, step_progress
@@ -173,7 +172,7 @@ class ExperimentState(Schema):
 
 def installation(database: Database, settings: Settings) -> Installation:
     """Look at the whole installation."""
-    found = snapshot.take(database, settings, ended_after=now() - _DAY)
+    found = snapshot.take(database, settings, ended_within=_DAY)
     with database.session() as session:
         failures = _failures(session, found.time, found.workflows)
     return Installation(
@@ -199,8 +198,8 @@ def installation(database: Database, settings: Settings) -> Installation:
 
 def experiment(database: Database, experiment_id: int) -> ExperimentState:
     """Look at the latest workflow of an experiment."""
-    moment = now()
     with database.session() as session:
+        moment = clock.read(session)
         found = progress.workflows(session, moment, experiment_id=experiment_id)
         steps = [
             step

@@ -1,10 +1,9 @@
 """The state of an installation at one moment."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from tmlib.db import Database
-from tmlib.db.base import now
+from tmlib.db import Database, clock
 from tmlib.settings import Settings
 from tmlib.workflow import overview, progress
 from tmlib.workflow.overview import HostLoad
@@ -35,7 +34,7 @@ class Snapshot:
 
 
 def take(
-    database: Database, settings: Settings, *, ended_after: datetime | None = None
+    database: Database, settings: Settings, *, ended_within: timedelta | None = None
 ) -> Snapshot:
     """Look at the ledger and at what carries ids of jobs.
 
@@ -43,11 +42,12 @@ def take(
     ----------
     database, settings
         Of the installation.
-    ended_after
-        Leaves out workflows that ended before.
+    ended_within
+        Leaves out workflows that ended longer ago than this.
     """
-    moment = now()
     with database.session() as session:
+        moment = clock.read(session)
+        ended_after = None if ended_within is None else moment - ended_within
         loads = overview.queue_loads(session)
         hosts = overview.host_loads(session, moment)
         workflows = progress.workflows(session, moment, ended_after=ended_after)

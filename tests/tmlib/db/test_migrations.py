@@ -14,11 +14,11 @@ from tmlib import schema
 from tmlib.db import Database
 from tmlib.db.spatial import in_box
 from tmlib.errors import DatabaseBusy
-from tmlib.experiments import service
+from tmlib.experiments import deletion, service
 from tmlib.objects.models import MapobjectSegmentation
 from tmlib.objects.service import count_objects, get_mapobject_info, get_segmentation_layers
 from tmlib.settings import Settings
-from tmlib.workflow.deletion import delete_experiment, finish_deletions
+from tmlib.workflow.deletion import delete_experiment
 from tmlib.workflow.status import status
 
 
@@ -91,7 +91,7 @@ def test_what_the_first_version_has_left_is_read_by_this_one(
         assert state is not None
         assert (state["state"], state["percent_done"]) == ("TERMINATED", 100)
     delete_experiment(empty, Settings(data_dir=tmp_path), experiment.id)
-    finish_deletions(empty, tmp_path, 60)
+    deletion.finish(empty, tmp_path, 60)
     with empty.session() as session:
         assert session.scalars(select(segmentation)).all() == []
 

@@ -7,7 +7,8 @@ from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
 from tmlib.experiments import plates, service
-from tmlib.storage import ExperimentStorage
+from tmlib.experiments.trash import Trash
+from tmlib.storage import ExperimentStorage, trash_folder
 
 
 def add_user(database: Database, name: str) -> int:
@@ -108,8 +109,11 @@ def test_files_of_a_deleted_plate_are_not_those_of_the_next(
     assert not folder.exists()
     with database.transaction() as session:  # whoever left the trash behind was killed
         plate = plates.create_plate(session, experiment_id, "P")
-        trash = plates.delete_plate(session, tmp_path, experiment_id, plate.id)
-    trash.empty()
+        plates.delete_plate(session, tmp_path, experiment_id, plate.id)
+    trash = trash_folder(tmp_path)
+    assert [path.is_dir() for path in trash.iterdir()] == [True]
+    Trash(trash).empty()
+    assert not [*trash.iterdir()]
     assert [path.name for path in storage.root.iterdir()] == ["plates"]
 
 

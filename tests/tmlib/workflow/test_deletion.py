@@ -1,19 +1,21 @@
 """Deleting experiments: seen by nobody at once, nothing left in the end, nobody held up."""
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, select, text, update
 
 from tests.services import rows
 from tests.services.rows import PARENTS
 from tmlib.accounts.models import User
-from tmlib.db import Base, Database, portions
+from tmlib.db import Base, Connections, Database, portions
 from tmlib.db.base import now
 from tmlib.db.counters import reserve
 from tmlib.db.spatial import RTREE
@@ -21,6 +23,7 @@ from tmlib.errors import NotFound
 from tmlib.experiments import deletion as experiments
 from tmlib.experiments import service
 from tmlib.experiments.models import Experiment
+from tmlib.objects import deletion as objects
 from tmlib.objects.mapobject_types import delete_type, ensure_layer, ensure_mapobject_type
 from tmlib.objects.models import Mapobject
 from tmlib.objects.writing.recording import insert_objects
@@ -71,10 +74,20 @@ def add_objects(database: Database, experiment_id: int, n: int) -> int:
     return type_id
 
 
+def listed(database: Database) -> list[Experiment]:
+    with database.session() as session:
+        return service.list_experiments(session, None)
+
+
 def count(database: Database, experiment_id: int) -> int:
     with database.session() as session:
         query = select(Mapobject.id).where(Mapobject.experiment_id == experiment_id)
         return len(session.scalars(query).all())
+
+
+def remove(database: Database, settings: Settings, seconds: float = 60) -> None:
+    objects.finish(database, seconds)
+    experiments.finish(database, settings.data_dir, seconds)
 
 
 def assert_nothing_is_left(database: Database, data_dir: Path) -> None:
@@ -101,24 +114,22 @@ def full(database: Database, settings: Settings) -> int:
 
 def test_nothing_is_left(database: Database, settings: Settings, full: int) -> None:
     deletion.delete_experiment(database, settings, full)
-    deletion.finish_deletions(database, settings.data_dir, 60)
+    remove(database, settings)
     assert_nothing_is_left(database, settings.data_dir)
 
 
 def test_it_ends_however_little_time_there_is_for_it(
-    database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
+    database: Database, settings: Settings, full: int
 ) -> None:
-    monkeypatch.setattr(deletion, "_SECONDS", 0)
     deletion.delete_experiment(database, settings, full)
     for _ in range(100):
-        deletion.finish_deletions(database, settings.data_dir, 0)
+        remove(database, settings, 0)
     assert_nothing_is_left(database, settings.data_dir)
 
 
 def test_it_is_out_of_sight_at_once_and_its_name_is_free(
-    database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
+    database: Database, settings: Settings, full: int
 ) -> None:
-    monkeypatch.setattr(deletion, "_SECONDS", 0)
     deletion.delete_experiment(database, settings, full)
     with database.session() as session:
         assert session.get(Experiment, full) is not None
@@ -130,7 +141,7 @@ def test_it_is_out_of_sight_at_once_and_its_name_is_free(
     other = create(database, "screen")
     with pytest.raises(NotFound):
         deletion.delete_experiment(database, settings, full)
-    deletion.finish_deletions(database, settings.data_dir, 60)
+    remove(database, settings)
     with database.session() as session:
         assert session.scalars(select(Experiment.id)).all() == [other]
 
@@ -147,8 +158,8 @@ def test_files_of_jobs_that_still_run_are_waited_for(
     storage = ExperimentStorage(settings.data_dir, full)
     assert (storage.root / "mosaics" / "1").exists()
     with database.transaction() as session:  # the lease has passed
-        experiments.hide(session, full, now())
-    deletion.finish_deletions(database, settings.data_dir, 60)
+        experiments.hide(session, full)
+    remove(database, settings)
     assert_nothing_is_left(database, settings.data_dir)
 
 
@@ -161,14 +172,14 @@ def test_another_process_finishes_what_one_that_was_killed_began(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with database.transaction() as session:
-        experiments.hide(session, full, now())
+        experiments.hide(session, full)
     database.close()
     child = os.fork()
     if child == 0:
-        remove = experiments._remove
+        remove_all = experiments._remove
 
         def cut_short(*arguments: object) -> Iterator[None]:
-            for number, _ in enumerate(remove(*arguments), start=1):
+            for number, _ in enumerate(remove_all(*arguments), start=1):
                 if number == pieces:
                     os.kill(os.getpid(), signal.SIGKILL)
                 yield
@@ -177,12 +188,12 @@ def test_another_process_finishes_what_one_that_was_killed_began(
         experiments.finish(database, settings.data_dir, 60)
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    deletion.finish_deletions(database, settings.data_dir, 60)
+    remove(database, settings)
     with database.session() as session:  # another takes over only when the first must be dead
         assert session.get(Experiment, full) is not None
     with database.transaction() as session:
-        experiments.hide(session, full, now())
-    deletion.finish_deletions(database, settings.data_dir, 60)
+        experiments.hide(session, full)
+    remove(database, settings)
     assert_nothing_is_left(database, settings.data_dir)
 
 
@@ -192,7 +203,7 @@ def test_many_rows_are_deleted_in_portions(
     monkeypatch.setattr(portions, "rows", lambda _: 7)
     monkeypatch.setattr(portions, "give_way", lambda _: None)
     deletion.delete_experiment(database, settings, full)
-    deletion.finish_deletions(database, settings.data_dir, 60)
+    remove(database, settings)
     assert_nothing_is_left(database, settings.data_dir)
 
 
@@ -206,65 +217,105 @@ def test_objects_of_a_deleted_type_are_removed_in_portions(
     add_objects(database, experiment_id, 5)
     with database.transaction() as session:
         delete_type(session, ExperimentStorage(settings.data_dir, experiment_id), type_id)
-    deletion.finish_deletions(database, settings.data_dir, 0)
+    remove(database, settings, 0)
     assert count(database, experiment_id) == 18
-    deletion.finish_deletions(database, settings.data_dir, 60)
+    remove(database, settings)
     assert count(database, experiment_id) == 5
     assert not rows.content(database)["deleted_mapobject_types"]
 
 
-@pytest.fixture
-def reading(database: Database) -> Iterator[tuple[int, int]]:
-    """Two experiments with objects; somebody has a statement running that reads those of both."""
-    first, second = create(database, "first"), create(database, "second")
-    for experiment_id in (first, second):
-        add_objects(database, experiment_id, 20)
+@contextmanager
+def reading(database: Database) -> Iterator[None]:
+    """Somebody reads all objects for long, as an export may do."""
     with database.session() as reader:
         reader.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         reader.execute(
-            text(
-                "SELECT id FROM mapobject_segmentations JOIN mapobjects USING (experiment_id, id) "
-                "WHERE experiment_id = :id"
-            ),
-            {"id": second},
-        ).all()
-        yield first, second
+            text("SELECT count(*) FROM mapobjects JOIN mapobject_segmentations USING (id)")
+        )
+        yield
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_others_go_on_while_somebody_reads_for_long(
-    database: Database,
-    settings: Settings,
-    reading: tuple[int, int],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    first, second = reading
-    monkeypatch.setattr(experiments, "_DETACH_SECONDS", 0.3)
-    deletion.delete_experiment(database, settings, first)
-    assert count(database, first) == 0
-    with database.session() as session:  # the empty partition waits
-        assert session.get(Experiment, first) is not None
-        pending = text("SELECT count(*) FROM pg_inherits WHERE inhdetachpending")
-        assert session.scalar(pending) == 1
+def make_due(database: Database) -> None:
+    """Let the time pass after which those are tried again that could not be removed."""
     with database.transaction() as session:
-        session.execute(text("SET LOCAL lock_timeout = '1s'"))
-        assert service.list_experiments(session, None)[0].id == second
-    add_objects(database, second, 5)
-    third = create(database, "third")
-    add_objects(database, third, 5)
-    assert (count(database, second), count(database, third)) == (25, 5)
+        due = Experiment.deletion_due.is_not(None)
+        session.execute(update(Experiment).where(due).values(deletion_due=now()))
+
+
+def pending(database: Database) -> int | None:
+    with database.session() as session:
+        return session.scalar(text("SELECT count(*) FROM pg_inherits WHERE inhdetachpending"))
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_the_deletion_goes_on_when_the_reader_has_ended(
+def test_deletions_and_others_go_on_while_somebody_reads_for_long(
     database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(experiments, "_DETACH_SECONDS", 0.1)
+    others = [create(database, f"other {number}") for number in range(3)]
+    for experiment_id in others:
+        add_objects(database, experiment_id, 20)
+    impatient = Database(settings.resolved_database_url, Connections(lock_seconds=1))
+    with reading(database):
+        deletion.delete_experiment(impatient, settings, full)
+        remove(database, settings)
+        assert pending(database) == 1
+        for experiment_id in others[:2]:
+            deletion.delete_experiment(impatient, settings, experiment_id)
+            remove(database, settings)
+            make_due(database)
+        assert [one.id for one in listed(impatient)] == others[2:]
+        late = create(impatient, "late")
+        add_objects(impatient, late, 5)
+        add_objects(impatient, others[2], 5)
+        # only what the reader may still look at is left
+        assert not ExperimentStorage(settings.data_dir, full).root.exists()
+    remove(database, settings)
+    make_due(database)
+    remove(database, settings)
+    assert pending(database) == 0
+    assert (count(database, others[2]), count(database, late)) == (25, 5)
+    for experiment_id in (others[2], late):
+        deletion.delete_experiment(impatient, settings, experiment_id)
+    remove(database, settings)
+    impatient.close()
+    assert_nothing_is_left(database, settings.data_dir)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_objects_are_gone_at_once_unless_just_these_are_read(
+    database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "_DETACH_SECONDS", 0.1)
+    other = create(database, "other")
+    add_objects(database, other, 20)
     with database.session() as reader:
-        reader.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-        reader.execute(text("SELECT count(*) FROM mapobjects")).all()
-        deletion.delete_experiment(database, settings, full)
-    with database.transaction() as session:
-        experiments.hide(session, full, now())
-    deletion.finish_deletions(database, settings.data_dir, 60)
+        query = "SELECT count(*) FROM mapobjects WHERE experiment_id = :id"
+        reader.execute(text(query), {"id": full})
+        deletion.delete_experiment(database, settings, other)
+        remove(database, settings)
+        assert count(database, other) == 0
+
+
+def test_one_that_cannot_be_removed_keeps_no_other(
+    database: Database, settings: Settings, full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = create(database, "other")
+    broken = ExperimentStorage(settings.data_dir, full)
+    delete_files = ExperimentStorage.delete
+
+    def fail(storage: ExperimentStorage) -> None:
+        if storage == broken:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        delete_files(storage)
+
+    monkeypatch.setattr(ExperimentStorage, "delete", fail)
+    for experiment_id in (full, other):
+        deletion.delete_experiment(database, settings, experiment_id)
+    remove(database, settings)
+    with database.session() as session:
+        assert session.scalars(select(Experiment.id)).all() == [full]
+    monkeypatch.setattr(ExperimentStorage, "delete", delete_files)
+    make_due(database)
+    remove(database, settings)
     assert_nothing_is_left(database, settings.data_dir)

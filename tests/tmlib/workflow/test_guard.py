@@ -15,10 +15,10 @@ from tests.services import scripted
 from tests.services.ledger import ListQueue
 from tests.services.scripted import Script, Scripted
 from tests.tmlib.workflow import misbehaviour
-from tmlib.db import Database
+from tmlib.db import Database, clock
 from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
-from tmlib.workflow import job_log, service
+from tmlib.workflow import engine, job_log, service
 from tmlib.workflow.engine import EXIT_STOPPED
 from tmlib.workflow.execution import Worker
 from tmlib.workflow.job_log import JobLog
@@ -129,6 +129,28 @@ def test_a_job_of_a_killed_workflow_ends_with_all_it_started(submitted: Submitte
         assert process.exitcode == -signal.SIGKILL
         assert psutil.wait_procs(family, WAIT_SECONDS)[1] == []
     assert submitted.job().error == "The workflow was killed."
+
+
+def test_it_is_told_what_became_of_a_process_that_ends_in_the_middle(
+    submitted: Submitted,
+) -> None:
+    with submitted.worked_on(misbehaviour.hang) as process:
+        while not submitted.log().stdout.end:
+            assert process.is_alive()
+        process.kill()
+        while not submitted.job().error:
+            assert submitted.job().state is State.RUNNING
+    with submitted.database.transaction() as session:
+        job_id = submitted.job().id
+        assert engine.recover(session, clock.read(session), 2, None) == [job_id]
+    with submitted.database.transaction() as session:
+        assert engine.claim(session, job_id, "another:1", "another", 0) is not None
+    assert submitted.job().error is None
+    with submitted.database.transaction() as session:
+        engine.recover(session, clock.read(session), 2, None)
+    error = submitted.job().error
+    assert error is not None
+    assert "lost its worker 2 times. The last one was another:1: it gave no sign of life" in error
 
 
 def test_a_job_that_ends_is_left_alone_and_has_the_threads_it_may_use(

@@ -2,12 +2,15 @@ import base64
 import json
 from datetime import timedelta
 
+import jwt
 import pytest
 from flask import Flask
+from flask_jwt_extended import decode_token
 from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
 from tests.tmserver.conftest import PASSWORD, Person
+from tmlib.accounts import logins
 from tmlib.accounts.attempts import MAX_FAILURES
 from tmlib.accounts.models import FailedLogin, RevokedLogin, User
 from tmlib.accounts.service import set_active
@@ -176,9 +179,24 @@ def test_ended_logins_are_remembered_until_they_expire(
         session.add(RevokedLogin(login_id="of yesterday", expires_at=now() - timedelta(days=1)))
     headers = {"Authorization": f"Bearer {log_in(anonymous)}"}
     anonymous.request("POST", "/auth/logout", headers=headers)
+    logins.remove_expired(database)
     with database.session() as session:
         [revoked] = session.scalars(select(RevokedLogin))
     assert timedelta(hours=71) < revoked.expires_at - now() < timedelta(hours=73)
+
+
+def test_a_login_of_a_web_server_whose_clock_is_ahead_is_good_at_once(
+    app: Flask, people: dict[str, Person], anonymous: Person
+) -> None:
+    user = User(id=people["owner"].user_id, name="owner", login_generation=0)
+    for minutes, status in ((1, 200), (-1, 200), (10, 401)):
+        moment = now() + timedelta(minutes=minutes)
+        with app.app_context():
+            claims = decode_token(issue_token(user))
+            shifted = {"iat": moment, "nbf": moment, "exp": moment + timedelta(hours=72)}
+            key = app.config["JWT_SECRET_KEY"]
+            token = jwt.encode(claims | shifted, key, algorithm="HS256")
+        assert ask(anonymous, f"Bearer {token}").status_code == status
 
 
 @pytest.mark.usefixtures("people")

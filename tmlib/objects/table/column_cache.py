@@ -127,7 +127,7 @@ class ColumnCache:
         """Remove what was not used for very long, or longest, but never what has just come."""
         used = []
         for path in self.folder.glob("*/*"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 found = path.stat()
                 used.append((found.st_mtime, found.st_size, path))
         total = sum(size for _, size, _ in used)
@@ -138,9 +138,10 @@ class ColumnCache:
             if last_use > latest and not (is_full and total > _EMPTIED * self.max_bytes):
                 break
             if path not in keep:
-                path.unlink(missing_ok=True)
-                total -= size
-                with contextlib.suppress(OSError):  # others are still in it
+                # the columns are there, whatever cannot be removed; others may be in the folder
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+                    total -= size
                     path.parent.rmdir()
 
 
