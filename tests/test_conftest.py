@@ -6,7 +6,7 @@ import pytest
 
 from tests.services.ledger import experiment
 from tmlib import schema
-from tmlib.db import Database
+from tmlib.db import Database, revision
 from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
 
@@ -14,7 +14,7 @@ __all__ = ["experiment"]
 
 
 def test_a_database_has_all_tables(database: Database, settings: Settings) -> None:
-    assert schema.current_revision(database) == schema.head_revision()
+    assert revision.current(database) == revision.needed()
     assert schema.differences(database) == []
     assert database.engine.url.database in settings.resolved_database_url
 

@@ -5,13 +5,11 @@ Importing this module completes ``Base.metadata``.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
@@ -22,8 +20,9 @@ import tmlib.objects.models
 import tmlib.tools.models
 import tmlib.uploads.models
 import tmlib.workflow.models  # noqa: F401 - each import registers tables
-from tmlib.db import Base, Database
+from tmlib.db import Base, Database, revision
 from tmlib.db.spatial import is_schema_object
+from tmlib.errors import Conflict
 
 _LOCK_KEY = 7_461_011  # any number that nothing else in the database locks
 
@@ -31,35 +30,32 @@ _LOCK_KEY = 7_461_011  # any number that nothing else in the database locks
 _LOCK_SECONDS = 5
 
 
-def _config() -> Config:
-    config = Config()
-    location = Path(__file__).parent / "db" / "migrations"
-    config.set_main_option("script_location", str(location))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-def upgrade(database: Database, revision: str = "head") -> None:
+def upgrade(database: Database, to: str = "head") -> None:
     """Create the tables or bring them to a revision, in one transaction.
 
     Several processes may do this at the same time: the second waits and finds nothing to do.
 
     Raises
     ------
+    Conflict
+        If they are of a newer version of the product.
     DatabaseBusy
         If somebody uses a table that is to be changed, and does not let go of it. Nothing was
         changed then.
     """
-    _run(database, lambda config: command.upgrade(config, revision))
+    found = revision.current(database)
+    if found is not None and not revision.is_known(found):
+        raise Conflict(str(revision.mismatch(database)))
+    _run(database, lambda config: command.upgrade(config, to))
 
 
-def downgrade(database: Database, revision: str) -> None:
+def downgrade(database: Database, to: str) -> None:
     """Take the tables back to an earlier revision; ``base`` removes them all."""
-    _run(database, lambda config: command.downgrade(config, revision))
+    _run(database, lambda config: command.downgrade(config, to))
 
 
 def _run(database: Database, action: Callable[[Config], None]) -> None:
-    config = _config()
+    config = revision.migrations()
     with _connection(database) as connection, connection.begin():
         if not database.is_sqlite:
             connection.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"))
@@ -86,17 +82,6 @@ def _connection(database: Database) -> Iterator[Connection]:
         finally:
             cursor.execute("PRAGMA foreign_keys = ON")
             cursor.close()
-
-
-def current_revision(database: Database) -> str | None:
-    """The revision that a database is at, or None when it has no tables yet."""
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
-def head_revision() -> str | None:
-    """The newest revision that this version of the product knows."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def differences(database: Database) -> list[object]:

@@ -4,7 +4,7 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tmlib.settings import Settings
-from tmserver import audit, authentication, errors, pages
+from tmserver import audit, authentication, errors, pages, schema_version
 from tmserver.access import Services
 from tmserver.api import RESOURCES
 from tmserver.monitoring import requests
@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     authentication.configure(app, settings)
     errors.register(app)
     requests.register(app, settings)
+    schema_version.register(app, services.database)
     audit.register(app, services.database)
     for routes in (*RESOURCES, pages.routes):
         routes.register(app)

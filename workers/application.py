@@ -24,7 +24,7 @@ from celery.worker.consumer import Consumer
 
 import tmlib.schema  # noqa: F401 - registers all tables before the first query
 from tmlib import logs
-from tmlib.db import Database, Process
+from tmlib.db import Database, Process, revision
 from tmlib.settings import Settings
 from tmlib.workflow import drain
 from tmlib.workflow.execution import Worker
@@ -77,19 +77,20 @@ def _close(**_: Any) -> None:
 
 @celeryd_after_setup.connect
 def _look_for_order(**_: Any) -> None:
-    """Take no job from the first moment on if the host is drained."""
+    """Take no job from the first moment on if the host is drained, or this is another version."""
     global _queue
     [_queue] = app.amqp.queues.consume_from
     database = Database.of(Settings(), Process.RECOVERY)
     try:
+        takes_none = revision.mismatch(database) is not None
         with database.session() as session:
-            is_drained = drain.order(session, socket.gethostname()) is not None
+            takes_none = takes_none or drain.order(session, socket.gethostname()) is not None
     except Exception:
         logger.exception("Whether this host is drained could not be seen; it is looked at again.")
         return
     finally:
         database.close()
-    if is_drained:
+    if takes_none:
         app.amqp.queues.deselect(_queue)
 
 

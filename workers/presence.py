@@ -8,7 +8,7 @@ import time
 
 from celery.worker.consumer import Consumer
 
-from tmlib.db import Database, Process, clock
+from tmlib.db import Database, Process, clock, revision
 from tmlib.settings import Settings
 from tmlib.workflow import dispatch, drain, pools
 from tmlib.workflow.pools import Pool
@@ -51,7 +51,15 @@ class Presence:
             time.sleep(pools.REPORT_SECONDS)
 
     def report(self) -> None:
-        """Tell that the pool is there, and see whether its host is drained."""
+        """Tell that the pool is there, and see whether it is to take jobs.
+
+        It is not while its host is drained, or the tables are of another version of the product.
+        """
+        problem = revision.mismatch(self._database)
+        if problem is not None and not self._is_draining:
+            # first, as the registry may have become one that this version cannot write to
+            self._is_draining = True
+            self._take_no_jobs(problem)
         with self._lock, self._database.transaction() as session:
             if self._has_left:
                 return
@@ -59,12 +67,15 @@ class Presence:
                 # of an earlier process with the same number
                 pools.leave(session, self._pool)
             order = drain.order(session, self._pool.host)
-            is_draining = order is not None or self._is_ending.is_set()
+            is_draining = order is not None or self._is_ending.is_set() or problem is not None
             moment = clock.read(session)
             pools.report(session, self._pool, moment, is_draining=is_draining)
         if is_draining != self._is_draining:
             self._is_draining = is_draining
-            self._take_jobs(not is_draining)
+            if is_draining:
+                self._take_no_jobs("The host is drained.")
+            else:
+                self._take_jobs()
         elif order is not None and order.ends_workers and self._may_end:
             self._end_when_idle()
 
@@ -75,15 +86,16 @@ class Presence:
             logger.warning("The host is drained and idle: this pool ends.")
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def _take_jobs(self, does: bool) -> None:
+    def _take_no_jobs(self, reason: str) -> None:
         if self._is_ending.is_set():
             return
-        queue = self._pool.queue
-        if not does:
-            logger.warning("The host is drained: no more jobs are taken from %s.", queue)
-            self._consumer.call_soon(self._consumer.cancel_task_queue, queue)
+        logger.warning("From now on no more jobs are taken from %s. %s", self._pool.queue, reason)
+        self._consumer.call_soon(self._consumer.cancel_task_queue, self._pool.queue)
+
+    def _take_jobs(self) -> None:
+        if self._is_ending.is_set():
             return
-        self._consumer.call_soon(self._consumer.add_task_queue, queue)
+        self._consumer.call_soon(self._consumer.add_task_queue, self._pool.queue)
         with self._database.transaction() as session:
             job_ids = dispatch.adjust(session)
         self._queue.enqueue(job_ids)

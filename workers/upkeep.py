@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from tmlib.accounts import audit, logins
-from tmlib.db import Database, Process
+from tmlib.db import Database, Process, revision
 from tmlib.experiments import deletion as experiments
 from tmlib.experiments.trash import Trash
 from tmlib.objects import deletion as objects
@@ -46,7 +46,9 @@ class Upkeep:
         try:
             for task in tasks:
                 try:
-                    task(database)
+                    # tables of another version are looked after by others
+                    if revision.mismatch(database) is None:
+                        task(database)
                 except Exception as error:
                     if failures.may_pass(error):
                         logger.warning("Something is removed later: %s", error)

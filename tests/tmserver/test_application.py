@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from tests.tmserver.conftest import Person
 from tmlib import schema
-from tmlib.db import Database
-from tmserver import pages
+from tmlib.db import Database, revision
+from tmserver import pages, schema_version
 from tmserver.routing import Operation
 
 
@@ -29,6 +30,22 @@ def test_a_server_is_ready_when_its_tables_are_up_to_date(
     schema.downgrade(database, "base")
     assert anonymous.get("/healthz") == {"message": "ok"}
     assert "tm db upgrade" in anonymous.refused("GET", "/readyz", 503)
+
+
+def test_nothing_is_answered_from_tables_of_another_version(
+    owner: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema_version, "_SECONDS", 0)
+    for name, hint in (("9999", "which is older"), ("0001", "run `tm db upgrade`")):
+        with database.transaction() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = :name"), {"name": name})
+        assert hint in owner.refused("GET", "/api/experiments", 503)
+        assert hint in owner.refused("GET", "/readyz", 503)
+        assert owner.get("/healthz") == {"message": "ok"}
+    with database.transaction() as session:
+        current = {"name": revision.needed()}
+        session.execute(text("UPDATE alembic_version SET version_num = :name"), current)
+    assert owner.get("/api/experiments") == []
 
 
 def test_what_the_server_can_do(owner: Person) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ScalarSelect,
     Table,
     bindparam,
+    exists,
     func,
     or_,
     select,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from tmlib.db import clock
+from tmlib.db import clock, revision
 from tmlib.workflow import advance, job_log, tree
 from tmlib.workflow.fingerprints import Verdicts
 from tmlib.workflow.models import AT_WORK, Job, State, Submission, Task
@@ -107,6 +108,8 @@ _CLAIM = (
         _JOBS.c.id == bindparam("job_id"),
         _JOBS.c.state == State.SUBMITTED,
         or_(_JOBS.c.not_before.is_(None), _JOBS.c.not_before <= clock.present()),
+        # tables that were changed meanwhile are for workers of another version
+        exists().where(revision.TABLE.c.version_num == bindparam("revision")),
     )
     .values(
         state=State.RUNNING,
@@ -175,6 +178,7 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
         "new_worker": worker,
         "new_host": host,
         "lease_seconds": lease,
+        "revision": revision.needed(),
     }
     row = session.execute(_CLAIM, parameters).one_or_none()
     if row is None:

@@ -208,7 +208,8 @@ class WorkerPool(Base):
     """Worker processes of a host that take jobs from one queue, as their pool tells of them.
 
     The pool writes ``seen_at`` every few seconds and removes the row when it ends; one that has
-    been silent for long is dead. ``is_draining`` says that it takes no more jobs.
+    been silent for long is dead. ``is_draining`` says that it takes no more jobs. ``revision`` is
+    that of the tables which its version of the product was made for.
     """
 
     __tablename__ = "worker_pools"
@@ -220,6 +221,7 @@ class WorkerPool(Base):
     queue: Mapped[str] = mapped_column(String(50))
     processes: Mapped[int]
     is_draining: Mapped[bool] = mapped_column(default=False)
+    revision: Mapped[str | None] = mapped_column(String(32))
     started_at: Mapped[datetime] = mapped_column(default=now)
     seen_at: Mapped[datetime] = mapped_column(default=now)
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Row, Select, and_, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from tmlib.db import revision
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.workflow.engine import EXIT_KILLED
@@ -59,13 +60,17 @@ class QueueLoad:
 
 
 class HostState(enum.StrEnum):
-    """What a host does: with jobs, without any, with its last ones, with none to come, nothing."""
+    """What a host does: with jobs, without any, with its last ones, with none to come, nothing.
+
+    One that is outdated has workers of another version of the product, which take no jobs.
+    """
 
     WORKING = "working"
     IDLE = "idle"
     DRAINING = "draining"
     DRAINED = "drained"
     SILENT = "silent"
+    OUTDATED = "outdated"
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,9 @@ def _host_load(
     workers, running, overdue = held
     heard = moment - timedelta(seconds=SILENT_SECONDS)
     alive = [pool for pool in pools if pool.seen_at > heard]
-    if is_drained or (alive and all(pool.is_draining for pool in alive)):
+    if any(pool.revision != revision.needed() for pool in alive):
+        state = HostState.OUTDATED
+    elif is_drained or (alive and all(pool.is_draining for pool in alive)):
         # a pool obeys a few seconds after it was told
         has_stopped = not running and all(pool.is_draining for pool in alive)
         state = HostState.DRAINED if has_stopped else HostState.DRAINING

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from tmlib.db import clock
+from tmlib.db import clock, revision
 from tmlib.workflow.models import WorkerPool
 
 REPORT_SECONDS = 3.0
@@ -43,6 +43,7 @@ def report(session: Session, pool: Pool, moment: datetime, *, is_draining: bool 
         session.add(known)
     known.queue, known.processes = pool.queue, pool.processes
     known.is_draining, known.seen_at = is_draining, moment
+    known.revision = revision.needed()
 
 
 def leave(session: Session, pool: Pool) -> None:
@@ -63,6 +64,7 @@ def count_processes(session: Session, queue: str) -> int:
         select(func.sum(WorkerPool.processes)).where(
             WorkerPool.queue == queue,
             WorkerPool.is_draining.is_(False),
+            WorkerPool.revision == revision.needed(),
             WorkerPool.seen_at > clock.after(-SILENT_SECONDS),
         )
     )

@@ -5,7 +5,8 @@ from typing import Any
 from flask import Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from tmlib import microscopes, schema
+from tmlib import microscopes
+from tmlib.db import revision
 from tmlib.errors import Unavailable
 from tmlib.experiments.service import ACQUISITION_MODES
 from tmlib.workflow.service import WORKFLOW_TYPES
@@ -27,11 +28,11 @@ def check_process(access: Access) -> Message:
 def check_readiness(access: Access) -> Message:
     """Tell whether requests can be answered: the database is there and up to date."""
     try:
-        revision = schema.current_revision(access.database)
+        problem = revision.mismatch(access.database)
     except SQLAlchemyError as error:
         raise Unavailable("The database cannot be reached.") from error
-    if revision != schema.head_revision():
-        raise Unavailable("The tables are not up to date: run `tm db upgrade`.")
+    if problem is not None:
+        raise Unavailable(problem)
     return Message()
 
 

@@ -3,7 +3,7 @@
 import click
 
 from tmlib import schema
-from tmlib.db import Database, Process
+from tmlib.db import Database, Process, revision
 from tmlib.errors import Conflict
 from tmlib.settings import Settings
 from tmserver.commands.auditing import audited
@@ -23,26 +23,22 @@ def upgrade() -> None:
     """
     database = _connect()
     schema.upgrade(database)
-    click.echo(f"The database is at revision {schema.current_revision(database)}.")
+    click.echo(f"The database is at revision {revision.current(database)}.")
 
 
 @db.command()
 def current() -> None:
     """Show the revision of the tables, and the one that this version needs."""
-    revision = schema.current_revision(_connect())
-    click.echo(f"revision {revision or 'none'}, needed {schema.head_revision()}")
+    found = revision.current(_connect())
+    click.echo(f"revision {found or 'none'}, needed {revision.needed()}")
 
 
 @db.command()
 def check() -> None:
     """Exit with code 1 unless the tables are what this version needs."""
     database = _connect()
-    revision, needed = schema.current_revision(database), schema.head_revision()
-    if revision != needed:
-        raise Conflict(
-            f"The database is at revision {revision or 'none'}, this version needs {needed}: "
-            "run `tm db upgrade`."
-        )
+    if problem := revision.mismatch(database):
+        raise Conflict(problem)
     if found := schema.differences(database):
         raise Conflict(f"The tables are not what this version needs: {found}")
     click.echo("The tables are what this version needs.")

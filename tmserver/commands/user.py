@@ -12,7 +12,8 @@ from rich.table import Table
 
 from tmlib import schema
 from tmlib.accounts import service
-from tmlib.db import Database, Process
+from tmlib.db import Database, Process, revision
+from tmlib.errors import Conflict
 from tmlib.settings import Settings
 from tmserver.commands.auditing import audited
 
@@ -100,8 +101,10 @@ def _set_active(name: str, *, is_active: bool) -> None:
 def open_database() -> Iterator[Database]:
     """The installation's database, with tables if it is a new one."""
     database = Database.of(Settings(), Process.COMMAND)
-    if schema.current_revision(database) is None:
+    if revision.current(database) is None:
         schema.upgrade(database)
+    if problem := revision.mismatch(database):
+        raise Conflict(problem)
     try:
         yield database
     finally:

@@ -6,6 +6,7 @@ import click
 
 from tmlib.errors import BadInput
 from tmlib.settings import Settings
+from tmserver.schema_version import refuse_other_version
 from tmserver.supervisor import web_server
 from tmserver.supervisor.supervisor import check_port
 
@@ -38,11 +39,13 @@ def web(host: str, port: int, workers: int, threads: int) -> None:
 
     SIGTERM lets running requests end; SIGHUP starts its processes anew, one after the other.
     """
-    if Settings().broker_url is None:
+    settings = Settings()
+    if settings.broker_url is None:
         raise BadInput(
             "TM_BROKER_URL is not set: set it to the URL of your Redis, or use `tm serve`, which "
             "runs everything."
         )
+    refuse_other_version(settings)
     check_port(host, port)
     command = web_server.command(
         f"[{host}]:{port}" if ":" in host else f"{host}:{port}", workers, threads

@@ -8,6 +8,7 @@ from tmlib.errors import BadInput
 from tmlib.settings import Settings
 from tmlib.workflow import pools as registry
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
+from tmserver.schema_version import refuse_other_version
 from tmserver.supervisor import pools
 
 
@@ -47,6 +48,7 @@ def worker(
             "TM_BROKER_URL is not set: set it to the URL of your Redis, or use `tm serve`, which "
             "runs its own workers."
         )
+    refuse_other_version(settings)
     if processes is None:
         processes = os.cpu_count() or 1
     sizes = {JOB_QUEUE: processes, INTERACTIVE_QUEUE: interactive_processes}

@@ -11,7 +11,7 @@ from tests.services import rows
 from tests.services.rows import Rows
 from tests.tmlib.db import first_revision
 from tmlib import schema
-from tmlib.db import Database
+from tmlib.db import Database, revision
 from tmlib.db.spatial import in_box
 from tmlib.errors import DatabaseBusy
 from tmlib.experiments import deletion, service
@@ -29,8 +29,8 @@ def empty(database: Database) -> Database:
 
 
 def revisions() -> list[str]:
-    script = ScriptDirectory.from_config(schema._config())
-    return [revision.revision for revision in script.walk_revisions()][::-1]
+    script = ScriptDirectory.from_config(revision.migrations())
+    return [one.revision for one in script.walk_revisions()][::-1]
 
 
 def kept(before: Rows, after: Rows) -> Rows:
@@ -47,13 +47,13 @@ def kept(before: Rows, after: Rows) -> Rows:
 
 def test_each_revision_keeps_what_was_there(empty: Database) -> None:
     schema.upgrade(empty, revisions()[0])
-    for revision, following in zip(revisions(), revisions()[1:], strict=False):
+    for present, following in zip(revisions(), revisions()[1:], strict=False):
         rows.fill(empty)
         before = rows.content(empty)
         schema.upgrade(empty, following)
         after = rows.content(empty)
         assert kept(before, after) == kept(after, before), following
-        schema.downgrade(empty, revision)
+        schema.downgrade(empty, present)
         assert rows.content(empty) == before, following
         schema.upgrade(empty, following)
     rows.fill(empty)
@@ -111,7 +111,7 @@ def test_two_upgrades_at_once_wait_for_each_other(empty: Database) -> None:
     for thread in threads:
         thread.join()
     assert problems == []
-    assert schema.current_revision(empty) == schema.head_revision()
+    assert revision.current(empty) == revision.needed()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -123,5 +123,5 @@ def test_an_upgrade_does_not_make_others_wait_for_long(
         reader.execute(text("SELECT count(*) FROM experiments"))
         with pytest.raises(DatabaseBusy):
             schema.downgrade(database, "base")
-    assert schema.current_revision(database) == schema.head_revision()
+    assert revision.current(database) == revision.needed()
     assert schema.differences(database) == []

@@ -14,12 +14,16 @@ const STATES: Readonly<Record<Host['state'], string>> = {
   draining: 'killed',
   drained: 'killed',
   silent: 'failed',
+  outdated: 'failed',
 };
 
 /** What is wrong with a host, if anything is. */
 function alarmOf(host: Host): string {
   if (host.overdue > 0) {
     return `${counted(host.overdue, 'job')} without a sign of life: others will take over.`;
+  }
+  if (host.state === 'outdated') {
+    return 'Its workers are of another version of tmserver than the database, and take no jobs.';
   }
   return host.state === 'silent' ? 'Its workers have not been heard of.' : '';
 }

@@ -16,7 +16,7 @@ export interface Queue {
 }
 
 export interface Host {
-  readonly state: 'working' | 'idle' | 'draining' | 'drained' | 'silent';
+  readonly state: 'working' | 'idle' | 'draining' | 'drained' | 'silent' | 'outdated';
   readonly processes: number;
   readonly busy: number;
   readonly running: number;
