@@ -107,10 +107,11 @@ def test_a_data_folder_without_room_loses_no_submission(
 def test_a_queue_that_hangs_holds_up_no_submission(
     database: Database,
     experiment: Experiment,
-    connected: Settings,
+    settings: Settings,
     redis_process: tuple[str, subprocess.Popen[bytes]],
 ) -> None:
-    _, process = redis_process
+    url, process = redis_process
+    connected = settings.model_copy(update={"broker_url": url})
     celery_queue = CeleryQueue(connected)
     celery_queue.enqueue([10**9])  # it has a connection
     process.send_signal(signal.SIGSTOP)
@@ -125,7 +126,7 @@ def test_a_queue_that_hangs_holds_up_no_submission(
                 asked.result(WAIT_SECONDS)
     finally:
         process.send_signal(signal.SIGCONT)
-    with redis.Redis.from_url(str(connected.broker_url)) as client:
+    with redis.Redis.from_url(url) as client:
         client.flushall()
     with database.transaction() as session:
         [job] = session.query(Job).all()
