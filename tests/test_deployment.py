@@ -1,17 +1,22 @@
 """Image, containers, units and job script name what there is."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 import pytest
+import redis
 import yaml
 
-from tests.test_docs import ROOT, VARIABLES
+from tests.services.postgresql import free_port
+from tests.test_docs import DOCUMENTS, ROOT, VARIABLES
 from tmserver.command_line import cli
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
@@ -86,6 +91,54 @@ def test_containers_wait_for_what_there_is() -> None:
             assert name in services
             if condition["condition"] == "service_healthy":
                 assert "test" in services[name]["healthcheck"]
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *FILES], ids=lambda path: path.name)
+def test_no_command_line_has_a_password(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = re.findall(
+        r"^.*\b(?:pg_dump|pg_restore|psql|redis-cli|redis-server|curl) .*$", text, re.M
+    )
+    for line in lines:
+        # what stands before the command is its environment, which others do not see
+        command = re.sub(r"\b[A-Z_]+=(?:\S+|\".*?\") ", "", line)
+        assert not re.search(r"_URL\b|passw|requirepass| -a ", command, re.IGNORECASE), line
+
+
+def test_redis_in_its_container_hides_its_password(tmp_path: Path) -> None:
+    if shutil.which("redis-server") is None:
+        pytest.skip("there is no redis-server on this machine")
+    shell, option, script = compose()["services"]["redis"]["command"]
+    port, password = free_port(), "correct horse"
+    # as Compose reads it; the container has a port for itself
+    script = script.replace("$$", "$").replace('save ""', f'save ""\nport {port}')
+    process = subprocess.Popen(
+        [shell, option, script],
+        env=os.environ | {"REDIS_PASSWORD": password},
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        with redis.Redis(port=port, password=password) as client:
+            deadline = time.monotonic() + 60
+            while not answers(client):
+                assert process.poll() is None
+                assert time.monotonic() < deadline, "Redis does not answer"
+                time.sleep(0.02)
+        with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children()]
+        assert not any(password in " ".join(one.cmdline()) for one in family)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
 
 
 def test_every_secret_of_the_containers_is_in_the_example() -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from tests.acceptance import sample
 from tests.acceptance.sample import Finished
@@ -41,6 +41,18 @@ def run(script: str, **variables: str) -> None:
     subprocess.run(["sh", "-euc", script], env=environment, check=True, timeout=120)
 
 
+def service_file(path: Path, url: URL) -> str:
+    """What the documentation has in `~/.pg_service.conf`, for another database."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    [example] = re.findall(r"```ini\n(\[tmserver\].*?)```", text, re.S)
+    values = {"host": url.host, "dbname": url.database, "user": url.username}
+    for name, value in (values | {"password": url.password or "none"}).items():
+        example, n_changed = re.subn(rf"^{name}=.*", f"{name}={value}", example, flags=re.M)
+        assert n_changed == 1, name
+    path.write_text(f"{example}port={url.port or 5432}\n", encoding="utf-8")
+    return str(path)
+
+
 @on_postgresql
 def test_an_installation_comes_back_from_its_backup(
     installation: Installation, finished: Finished, postgresql_server: URL, tmp_path: Path
@@ -54,12 +66,18 @@ def test_an_installation_comes_back_from_its_backup(
     run(
         commands("mkdir"),
         BACKUP=backup,
-        TM_DATABASE_URL=installation.database_url,
+        PGSERVICEFILE=service_file(tmp_path / "old.conf", make_url(installation.database_url)),
         TM_DATA_DIR=str(installation.data_dir),
     )
     postgresql.execute(postgresql_server, f"CREATE DATABASE {name}")
     try:
-        run(commands("pg_restore"), BACKUP=backup, TM_DATABASE_URL=url, TM_DATA_DIR=str(data_dir))
+        run(
+            commands("pg_restore"),
+            BACKUP=backup,
+            PGSERVICEFILE=service_file(tmp_path / "new.conf", make_url(url)),
+            TM_DATABASE_URL=url,
+            TM_DATA_DIR=str(data_dir),
+        )
         with (
             running_installation(data_dir, url, processes=1, is_new=False) as restored,
             restored.client(finished.client.get_experiment()["name"]) as client,
