@@ -14,11 +14,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+KNOWN = ("venv", "postgresql", "redis", "chromium", "slurm", "shell")
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def main(wanted: list[str]) -> None:
     """Install each of the wanted things that is missing."""
+    if unknown := set(wanted) - set(KNOWN):
+        raise SystemExit(f"There is no {min(unknown)}; there are: {', '.join(KNOWN)}.")
     if "venv" in wanted:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         install([f"python{version}-venv"], "virtual environments can be created")

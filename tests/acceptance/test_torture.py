@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from click.testing import CliRunner
 
+from tests.acceptance.torture.__main__ import distribute, main
 from tests.acceptance.torture.faults import FAULTS, Fault
 from tests.acceptance.torture.runs import Laboratory, plan
 from tests.acceptance.torture.story import make_plate
@@ -26,6 +28,14 @@ def choose() -> dict[str, list[list[Fault]]]:
         profile: [faults[start : start + 2] for start in range(0, len(faults), 2)]
         for profile, faults in chosen.items()
     }
+
+
+def test_no_run_is_lost_and_none_is_no_success() -> None:
+    assert distribute(1, 7, PROFILES, None) == {"embedded": ["7/embedded/1"]}
+    assert [len(seeds) for seeds in distribute(5, 1, PROFILES, None).values()] == [3, 2]
+    assert distribute(9, 1, PROFILES, "1/cluster/3") == {"cluster": ["1/cluster/3"]}
+    for arguments in (["--runs", "0"], ["--fault", "nonsense"]):
+        assert CliRunner().invoke(main, arguments).exit_code == 2
 
 
 RUNS = [(profile, faults) for profile, runs in choose().items() for faults in runs]

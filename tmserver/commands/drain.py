@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 
 from tmlib.db import clock
+from tmlib.errors import NotFound
 from tmlib.workflow import drain as hosts_in_work
 from tmlib.workflow import overview
 from tmserver.commands.auditing import audited
@@ -34,6 +35,8 @@ def drain(hosts: tuple[str, ...], everywhere: bool, undo: bool, stop: bool, as_j
             meant = hosts or (socket.gethostname(),)
             if everywhere:
                 meant = tuple(hosts_in_work.known_hosts(session))
+                if not meant:
+                    raise NotFound("No host has workers: there is nothing to drain.")
             hosts_in_work.drain(session, meant, not undo, ends_workers=stop)
         with database.session() as session:
             loads = overview.host_loads(session, clock.read(session))

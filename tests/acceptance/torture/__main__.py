@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -31,7 +31,11 @@ console = Console()
 
 @click.command()
 @click.option(
-    "--runs", default=100, show_default=True, help="Number of workflows, of all profiles."
+    "--runs",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Number of workflows, of all profiles.",
 )
 @click.option(
     "--seed", default=1, show_default=True, help="What the choice of moments begins with."
@@ -51,20 +55,47 @@ def main(runs: int, seed: int, profiles: tuple[str, ...], fault: str, only: str 
     """Run workflows, break things meanwhile, and compare what is there at the end.
 
     The exit code is 1 if any workflow has not ended, or has left anything else than an
-    undisturbed one.
+    undisturbed one, or if nothing could be broken in any.
     """
+    profiles = tuple(
+        profile
+        for profile in profiles
+        if any(fault in one.name and profile in one.profiles for one in FAULTS)
+    )
+    if not profiles:
+        names = ", ".join(one.name for one in FAULTS)
+        raise click.UsageError(f'There is no fault with "{fault}" in its name here, but {names}.')
     started = time.monotonic()
     outcomes: dict[str, list[Outcome]] = {}
-    for profile in profiles:
-        seeds = [f"{seed}/{profile}/{n}" for n in range(1, runs // len(profiles) + 1)]
-        outcomes[profile] = list(torture(profile, [only] if only else seeds, fault))
+    for profile, seeds in distribute(runs, seed, profiles, only).items():
+        outcomes[profile] = list(torture(profile, seeds, fault))
     for profile, found in outcomes.items():
         console.print(table(profile, found))
     every = [outcome for found in outcomes.values() for outcome in found]
     n_bad = sum(not outcome.is_good for outcome in every)
     minutes = (time.monotonic() - started) / 60
     console.print(f"{len(every)} runs in {minutes:.0f} minutes, {n_bad} bad", highlight=False)
-    sys.exit(1 if n_bad else 0)
+    if not any(outcome.n_hits for outcome in every):
+        console.print("Nothing was broken, so that nothing was tried.")
+    sys.exit(0 if any(outcome.n_hits for outcome in every) and not n_bad else 1)
+
+
+def distribute(
+    runs: int, seed: int, profiles: Sequence[str], only: str | None
+) -> dict[str, list[str]]:
+    """The seeds of the runs on each profile that has any; the first ones have what is left over."""
+    if only is not None:
+        named = [profile for profile in profiles if f"/{profile}/" in only]
+        return {profile: [only] for profile in named or profiles}
+    numbers = {
+        profile: runs // len(profiles) + (position < runs % len(profiles))
+        for position, profile in enumerate(profiles)
+    }
+    return {
+        profile: [f"{seed}/{profile}/{number}" for number in range(1, n + 1)]
+        for profile, n in numbers.items()
+        if n
+    }
 
 
 def torture(profile: str, seeds: Iterable[str], only: str) -> Iterable[Outcome]:
@@ -87,6 +118,8 @@ def torture(profile: str, seeds: Iterable[str], only: str) -> Iterable[Outcome]:
 def choose(seed: str, laboratory: Laboratory, only: str) -> Plan:
     """What is done in a run: one kind of fault in turn, or several, at random moments."""
     faults = [fault for fault in faults_for(laboratory.victim) if only in fault.name]
+    if not faults:
+        raise click.ClickException(f'No fault with "{only}" in its name can be done here.')
     choice = random.Random(seed)  # noqa: S311 - a choice, no secret
     if len(faults) > 1 and choice.random() < _SHARE_OF_SEVERAL:
         chosen = choice.sample(faults, k=min(3, len(faults)))

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,12 +13,15 @@ import psutil
 from sqlalchemy import select, text
 
 from tests.acceptance.torture.victim import LEASE_SECONDS, Victim, await_that, family
+from tests.services.clock import shifted_clock
 from tests.services.installation import is_running
 from tests.services.postgresql import execute
 from tmlib.workflow.models import Job
 from workers.queue import CeleryQueue
 
 UNTIL_THE_END = float("inf")
+
+_SLOW_CLIENTS = 70
 
 _EMBEDDED, _CLUSTER = "embedded", "cluster"
 
@@ -143,6 +147,48 @@ def _kill_redis_and_its_data(victim: Victim, choice: random.Random) -> Strike:
     return Strike(choice.uniform(0, 2), victim.redis.start)
 
 
+def _hang_redis(victim: Victim, choice: random.Random) -> Strike:
+    """Let Redis take connections and commands, and answer none, for longer than a lease."""
+    assert victim.redis is not None
+    victim.redis.process.send_signal(signal.SIGSTOP)
+    process = victim.redis.process
+    seconds = choice.uniform(0.5, 3 * LEASE_SECONDS)
+    return Strike(seconds, lambda: process.send_signal(signal.SIGCONT))
+
+
+def _add_late_and_early_workers(victim: Victim, choice: random.Random) -> Strike:
+    """Let workers help whose clocks are a minute behind and a minute ahead."""
+    before = victim.count_pools()
+    workers = [victim.start_worker(shifted_clock(seconds)) for seconds in (-60, 60)]
+    with suppress(TimeoutError):
+        await_that(lambda: victim.count_pools() >= before + len(workers), "further workers", 30)
+
+    def end() -> None:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.wait()
+
+    return Strike(UNTIL_THE_END, end)
+
+
+def _connect_slowly(victim: Victim, choice: random.Random) -> Strike:
+    """Open more connections than the web server has threads, and send half a head on each."""
+    host, _, port = victim.installation.url.rpartition("/")[2].rpartition(":")
+    clients = []
+    for _ in range(_SLOW_CLIENTS):
+        with suppress(OSError):
+            client = socket.create_connection((host, int(port)), timeout=1)
+            client.sendall(b"GET /api/experiments HTTP/1.1\r\nHost: a\r\nAccept")
+            clients.append(client)
+
+    def end() -> None:
+        for client in clients:
+            client.close()
+
+    return Strike(choice.uniform(1, 3 * LEASE_SECONDS), end)
+
+
 def _kill_postgresql(victim: Victim, choice: random.Random) -> Strike:
     assert victim.postgresql is not None
     victim.postgresql.kill()
@@ -266,6 +312,9 @@ FAULTS = (
     Fault("supervisor killed", _kill_supervisor, is_alone=True),
     Fault("Redis killed, data kept", _kill_redis, profiles=(_CLUSTER,), is_alone=True),
     Fault("Redis killed, data lost", _kill_redis_and_its_data, profiles=(_CLUSTER,), is_alone=True),
+    Fault("Redis hangs", _hang_redis, profiles=(_CLUSTER,), is_alone=True),
+    Fault("clocks differ", _add_late_and_early_workers, profiles=(_CLUSTER,), is_alone=True),
+    Fault("slow clients", _connect_slowly),
     Fault("PostgreSQL killed", _kill_postgresql, profiles=(_CLUSTER,), is_alone=True),
     Fault("PostgreSQL stopped at once", _stop_postgresql, profiles=(_CLUSTER,), is_alone=True),
     Fault("database refuses connections", _refuse_connections, profiles=(_CLUSTER,), is_alone=True),

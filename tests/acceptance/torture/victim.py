@@ -1,15 +1,17 @@
 """The installation that suffers: its processes, its database, its queue and its disk."""
 
 import re
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
 import redis
 import requests
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tests.services import installation as installations
 from tests.services.installation import Installation, is_running
@@ -19,7 +21,7 @@ from tests.services.small_disk import NoSmallDisk, small_disk
 from tmlib.db import Database
 from tmlib.settings import Settings
 from tmlib.workflow.file_queue import FileQueue
-from tmlib.workflow.models import Job, State
+from tmlib.workflow.models import Job, State, WorkerPool
 from tmlib.workflow.queue import JOB_QUEUE
 from workers.queue import CeleryQueue
 
@@ -67,7 +69,7 @@ class Victim:
         self.disk = disk
         data_dir = (disk or folder) / "data"
         url = f"sqlite:///{data_dir / 'tmserver.db'}"
-        environment = dict(_ENVIRONMENT)
+        self._environment = environment = dict(_ENVIRONMENT)
         if postgresql is not None and redis_server is not None:
             execute(postgresql.url, f"CREATE DATABASE {_DATABASE}")
             url = postgresql.url.set(database=_DATABASE).render_as_string(hide_password=False)
@@ -106,6 +108,26 @@ class Victim:
             return bool(FileQueue(self.settings.queue_dir / JOB_QUEUE).purge())
         with redis.Redis.from_url(self.redis.url) as broker:
             return bool(broker.delete(JOB_QUEUE, "unacked", "unacked_index"))
+
+    def start_worker(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Start ``tm worker`` beside the pools that there are, as on another host."""
+        running = self.installation
+        variables = installations.clean_environment(running.data_dir, running.database_url)
+        command = [sys.executable, "-m", "tmserver", "worker", "--grace", "1"]
+        with running.log.open("ab") as output:
+            return subprocess.Popen(
+                [*command, "--processes", "1", "--interactive-processes", "0"],
+                env=variables | self._environment | dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    def count_pools(self) -> int:
+        """How many pools take jobs of workflows, as they tell the ledger."""
+        with self.database.session() as session:
+            of_jobs = select(func.count()).where(WorkerPool.queue == JOB_QUEUE)
+            return session.execute(of_jobs).scalar_one()
 
     def oldest(self, *words: str) -> psutil.Process | None:
         """The process that the supervisor itself started with these words, if it is there."""
