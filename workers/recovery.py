@@ -12,9 +12,8 @@ from redis import RedisError
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database, Process, clock, revision
-from tmlib.errors import Unavailable
 from tmlib.settings import Settings
-from tmlib.workflow import dispatch, engine, pools
+from tmlib.workflow import dispatch, engine, failures, pools
 from workers.queue import CeleryQueue
 
 logger = logging.getLogger(__name__)
@@ -26,19 +25,25 @@ class Recovery:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._queue = CeleryQueue(settings)
+        self._was_away = False
 
     def run(self, stop: threading.Event) -> None:
         """Search about twice per lease; a database or Redis that is away is asked again."""
         while not stop.wait(self._settings.lease_seconds / 2):
             try:
                 self.search()
-            except (OperationalError, RedisError, Unavailable) as error:
+            except (OperationalError, RedisError) as error:
                 logger.warning("The search for lost jobs failed (%s); it is repeated.", error)
-            except Exception:
-                logger.exception("The search for lost jobs failed; it is repeated.")
+            except Exception as error:
+                if failures.may_pass(error):
+                    logger.warning("The search for lost jobs failed (%s); it is repeated.", error)
+                else:
+                    logger.exception("The search for lost jobs failed; it is repeated.")
 
     def search(self) -> list[int]:
         """Find lost jobs and send them again, and fit windows to the workers that there are."""
+        was_away, self._was_away = self._was_away, True
+        grace_seconds = self._settings.lease_seconds if was_away else 0
         database = Database.of(self._settings, Process.RECOVERY)
         try:
             if revision.mismatch(database) is not None:
@@ -47,9 +52,10 @@ class Recovery:
             job_ids = [
                 job_id
                 for interactive in (True, False)
-                for job_id in self._search(database, interactive=interactive)
+                for job_id in self._search(database, grace_seconds, interactive=interactive)
             ]
             self._adjust(database)
+            self._was_away = False
             return job_ids
         finally:
             database.close()
@@ -60,7 +66,7 @@ class Recovery:
             job_ids = dispatch.adjust(session)
         self._queue.enqueue(job_ids)
 
-    def _search(self, database: Database, *, interactive: bool) -> list[int]:
+    def _search(self, database: Database, grace_seconds: float, *, interactive: bool) -> list[int]:
         with database.session() as session:
             moment = clock.read(session)
         messages = self._queue.depth(interactive=interactive)
@@ -71,6 +77,7 @@ class Recovery:
                 self._settings.max_attempts,
                 self._lost_before(session, moment, messages, interactive=interactive),
                 interactive=interactive,
+                grace_seconds=grace_seconds,
             )
         if lost:
             logger.warning("%d lost jobs are sent again.", len(lost))

@@ -6,8 +6,9 @@ found again by `recover`.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
@@ -314,6 +315,7 @@ def recover(
     lost_before: datetime | None,
     *,
     interactive: bool = False,
+    grace_seconds: float = 0,
 ) -> list[int]:
     """Find what is to be sent: jobs of silent workers, jobs whose pause is over, lost messages.
 
@@ -330,6 +332,8 @@ def recover(
         wait on the queue, when nothing can be said about them.
     interactive
         Which queue.
+    grace_seconds
+        For how long leases may have ended: when the database was away nobody could prolong any.
 
     Returns
     -------
@@ -341,7 +345,8 @@ def recover(
     again = waiting.values(submitted_at=moment, not_before=None).returning(Job.id)
     ended = select(Task.id).where(Task.state == State.TERMINATED)
     end_killed(session, of_queue, Job.task_id.in_(ended), skip_locked=True)
-    enqueue = _take_back(session, of_queue, moment, max_attempts)
+    silent_since = moment - timedelta(seconds=grace_seconds)
+    enqueue = _take_back(session, of_queue, silent_since, max_attempts)
     enqueue += session.scalars(again.where(Job.not_before <= moment)).all()
     if lost_before is not None:
         lost = again.where(Job.not_before.is_(None), Job.submitted_at < lost_before)
@@ -392,13 +397,13 @@ def end_killed(
 
 
 def _take_back(
-    session: Session, of_queue: ColumnElement[bool], moment: datetime, max_attempts: int
+    session: Session, of_queue: ColumnElement[bool], silent_since: datetime, max_attempts: int
 ) -> list[int]:
     """Take jobs back whose lease has run out; the ids of those to enqueue."""
     enqueue: list[int] = []
     silent = session.execute(
         select(Job.id, Job.attempt, Job.tries, Job.name, Job.worker, Job.error)
-        .where(of_queue, Job.state == State.RUNNING, Job.lease_expires_at <= moment)
+        .where(of_queue, Job.state == State.RUNNING, Job.lease_expires_at <= silent_since)
         .with_for_update(skip_locked=True)
     ).all()
     for job in silent:
@@ -411,5 +416,7 @@ def _take_back(
             f"{job.error or _SILENT}"
         )
         failed = Outcome(exitcode=advance.EXIT_FAILED, error=error, stderr=f"{error}\n")
-        enqueue += finish(session, job.id, job.attempt, failed)
+        # a workflow that is killed at this moment keeps no other's jobs from being found
+        with suppress(LeaseLost), session.begin_nested():
+            enqueue += finish(session, job.id, job.attempt, failed)
     return enqueue

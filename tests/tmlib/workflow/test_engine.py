@@ -215,6 +215,19 @@ def test_a_heartbeat_keeps_the_job(
         assert not engine.heartbeat(session, taken.job_id, taken.attempt + 1, lease=120)
 
 
+def test_leases_that_nobody_could_prolong_have_some_grace(
+    database: Database, experiment: Experiment, queue: ListQueue
+) -> None:
+    submit(database, experiment, queue)
+    [job_id] = queue.job_ids
+    assert claim(database, job_id) is not None
+    with database.transaction() as session:
+        later = now() + timedelta(seconds=31)
+        assert engine.recover(session, later, 3, None, grace_seconds=30) == []
+        later += timedelta(seconds=30)
+        assert engine.recover(session, later, 3, None, grace_seconds=30) == [job_id]
+
+
 def test_a_job_that_always_loses_its_worker_fails_in_the_end(
     database: Database, experiment: Experiment, queue: ListQueue
 ) -> None:
