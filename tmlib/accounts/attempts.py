@@ -11,8 +11,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import FailedLogin
-from tmlib.db import Database
-from tmlib.db.base import now
+from tmlib.db import Database, clock
 from tmlib.errors import NotLoggedIn, TmError
 
 WINDOW = timedelta(minutes=5)
@@ -45,7 +44,9 @@ class LoginAttempts:
     one after the other; those beyond the limit wait until the ones before them are decided.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[Session], datetime] = clock.read
+    ) -> None:
         self._database = database
         self._clock = clock
 
@@ -96,7 +97,7 @@ class LoginAttempts:
         """Enter an attempt unless there are too many; None if it depends on open ones."""
         if not self._database.is_sqlite:
             session.execute(select(func.pg_advisory_xact_lock(_LOCK_KEY)))
-        moment = self._clock()
+        moment = self._clock(session)
         query = (
             select(
                 FailedLogin.name, FailedLogin.address, FailedLogin.failed_at, FailedLogin.is_open

@@ -104,7 +104,7 @@ def find_user_of_token(session: Session, user_id: int, token_id: int) -> User:
         If the token was removed, has expired or its user was disabled.
     """
     query = select(User).join(PersonalToken, PersonalToken.user_id == User.id)
-    works = or_(PersonalToken.expires_at.is_(None), PersonalToken.expires_at > now())
+    works = or_(PersonalToken.expires_at.is_(None), PersonalToken.expires_at > clock.present())
     user = session.scalar(
         query.where(PersonalToken.id == token_id, User.id == user_id, User.is_active, works)
     )

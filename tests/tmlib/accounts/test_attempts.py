@@ -5,6 +5,7 @@ from threading import Barrier, Event
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from tmlib.accounts.attempts import (
     MAX_FAILURES,
@@ -23,7 +24,7 @@ class Clock:
     def __init__(self) -> None:
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
 
-    def __call__(self) -> datetime:
+    def __call__(self, session: Session) -> datetime:
         return self.time
 
 
