@@ -29,10 +29,11 @@ from tmlib.workflow.models import Job, Submission
 from tmlib.workflow.queue import Queue
 from tmlib.workflow.status import submission_status
 from tmlib.workflow.steps.base import JobContext, logger
-from tmlib.workflow.steps.channels import read_channels, read_field_shape
+from tmlib.workflow.steps.channels import read_channels
+from tmlib.workflow.steps.imaged_planes import ImagedPlanes
 from tmlib.workflow.steps.jterator import read_site_images, read_stored_objects
 from tmlib.workflow.steps.plate_map import read_plate_map
-from tmlib.workflow.steps.site_images import SiteImages, imaged_channels
+from tmlib.workflow.steps.site_images import SiteImages
 
 PROGRAM = "jtui"
 
@@ -86,18 +87,13 @@ def submit(
     with database.session() as session:
         parsed = check(session, experiment_id, project, settings)
         site_ids = _site_ids(session, experiment_id)
-        used = {channel.name for channel in parsed.pipeline.input.channels}
-        channel_ids = {
-            channel.id for channel in read_channels(session, experiment_id) if channel.name in used
-        }
+        names = [channel.name for channel in parsed.pipeline.input.channels]
         for index in indices:
             if not 0 <= index < len(site_ids):
                 raise BadInput(f"There is no site {index}: there are {len(site_ids)}, from 0.")
-            imaged = imaged_channels(session, [site_ids[index]])
-            if not channel_ids <= imaged.get((site_ids[index], _TPOINT), set()):
-                raise BadInput(
-                    f"Site {index} lacks images of the pipeline's channels: choose another site."
-                )
+            imaged = ImagedPlanes(session, experiment_id, [site_ids[index]], names)
+            if lacking := imaged.lacking(site_ids[index], _TPOINT):
+                raise BadInput(f"Site {index} lacks images {lacking}: choose another site.")
     return interactive.submit(
         database,
         queue,
@@ -122,7 +118,6 @@ def run(context: JobContext, job: InteractiveJob) -> None:
     """Run the project on the first time point of a site, with all figures."""
     project = _with_figures(job.description["project"])
     with context.database.session() as session:
-        shape, _ = read_field_shape(session, context.experiment_id)
         images = SiteImages(session, context.storage)
         plate_map = read_plate_map(session, context.experiment_id)
     site = next((one for one in plate_map.sites if one.id == job.batch["site_id"]), None)
@@ -133,7 +128,7 @@ def run(context: JobContext, job: InteractiveJob) -> None:
     folder.mkdir(parents=True)
     found = run_pipeline(
         project,
-        read_site_images(images, project, site, _TPOINT, shape.n_zplanes),
+        read_site_images(images, project, site, _TPOINT),
         objects=read_stored_objects(context, project, site, _TPOINT),
         previous={},
         save_figure=lambda name, figure: _save(folder, name, figure),

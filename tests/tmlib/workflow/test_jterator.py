@@ -84,6 +84,21 @@ def test_focal_planes_are_projected_by_the_pipeline(run: Run, stacks: SamplePlat
     assert len(np.unique(labels(run))) == len(found) + 1
 
 
+def test_a_channel_may_have_fewer_focal_planes(run: Run, stacks: SamplePlate) -> None:
+    with run.database.transaction() as session:
+        [channel] = session.scalars(select(Channel.id).where(Channel.name == "A01_C01"))
+        session.execute(
+            delete(ChannelImageFile).where(
+                ChannelImageFile.channel_id == channel, ChannelImageFile.zplane != 1
+            )
+        )
+    project = nuclei_and_cells("A01_C01", correct=False).to_dict()
+    for pipeline in (projected(project, "A01_C01"), project):
+        save(run, pipeline)
+        run.run(ANALYSIS)
+        assert abs(int(labels(run).max()) - stacks.sites[0].n_nuclei) <= 2
+
+
 def test_sites_get_the_quality_of_their_images(run: Run) -> None:
     save(run, projected(nuclei_and_cells("A01_C01", correct=False).to_dict(), "A01_C01"))
     run.run(ANALYSIS)

@@ -12,6 +12,7 @@ from tmlib.jterator.project import Project
 from tmlib.storage import file_stamp
 from tmlib.workflow.steps.base import Inputs, JobContext, digest
 from tmlib.workflow.steps.channels import read_channels, read_field_shape
+from tmlib.workflow.steps.imaged_planes import planes_of_channels
 from tmlib.workflow.steps.plate_map import PlacedSite
 from tmlib.workflow.steps.site_images import SiteImages
 from tmlib.workflow.steps.stored_planes import StoredPlanes
@@ -42,7 +43,9 @@ class AnalysisInputs:
         models = [(name, file_stamp(folder / name)) for name in project.models]
         self._pipeline = digest(json.dumps(project.to_dict()))
         self._models = digest(models)
-        self._shape_of_images = digest(self._shape, pixel_size)
+        planes = planes_of_channels(session, context.experiment_id)
+        zplanes = [planes.get(channel_id) for channel_id in self._channel_ids]
+        self._shape_of_images = digest(self._shape, pixel_size, zplanes)
 
     def of(self, sites: Sequence[PlacedSite]) -> Inputs:
         """What decides about the result at some sites."""

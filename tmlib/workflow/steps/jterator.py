@@ -54,6 +54,7 @@ from tmlib.workflow.steps.base import (
     logger,
 )
 from tmlib.workflow.steps.channels import read_channels, read_field_shape
+from tmlib.workflow.steps.imaged_planes import ImagedPlanes
 from tmlib.workflow.steps.overlapping_sites import (
     IN_OVERLAP,
     WELL,
@@ -63,7 +64,7 @@ from tmlib.workflow.steps.overlapping_sites import (
     stand_together,
 )
 from tmlib.workflow.steps.plate_map import PlacedSite, PlateMap, draw_layout, read_plate_map
-from tmlib.workflow.steps.site_images import SiteImages, imaged_channels
+from tmlib.workflow.steps.site_images import SiteImages
 
 
 class Jterator(Step):
@@ -166,28 +167,29 @@ class Jterator(Step):
             project = _read_project(session, context)
             shape, _ = read_field_shape(session, context.experiment_id)
             pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
-            used = _used_channels(session, project, context.experiment_id)
             site_images = SiteImages(session, context.storage)
             type_ids = _type_ids(session, context.experiment_id)
             wanted = set(batch["site_ids"])
             plate_map = read_plate_map(session, context.experiment_id)
             sites = [site for site in plate_map.sites if site.id in wanted]
-            imaged = imaged_channels(session, batch["site_ids"])
+            names = [channel.name for channel in project.pipeline.input.channels]
+            imaged = ImagedPlanes(session, context.experiment_id, batch["site_ids"], names)
         for site in sites:
             previous: dict[str, SegmentedObjects] = {}
             for tpoint in range(shape.n_tpoints):
-                if not used <= imaged.get((site.id, tpoint), set()):
+                if lacking := imaged.lacking(site.id, tpoint):
                     logger.warning(
-                        "site %d of well %s lacks images at time point %d: it is left out",
+                        "site %d of well %s lacks images %s at time point %d: it is left out",
                         site.field,
                         site.well_name,
+                        lacking,
                         tpoint,
                     )
                     continue
                 stored = read_stored_objects(context, project, site, tpoint)
                 if stored is None:
                     continue
-                images = read_site_images(site_images, project, site, tpoint, shape.n_zplanes)
+                images = read_site_images(site_images, project, site, tpoint)
                 previous = run_pipeline(
                     project,
                     images,
@@ -377,7 +379,7 @@ def _field(context: JobContext, site: PlacedSite) -> Path:
 
 
 def read_site_images(
-    site_images: SiteImages, project: Project, site: PlacedSite, tpoint: int, n_zplanes: int
+    site_images: SiteImages, project: Project, site: PlacedSite, tpoint: int
 ) -> dict[str, NDArray[Any]]:
     """Images of the channels that a pipeline takes, by name."""
     return {
@@ -385,7 +387,6 @@ def read_site_images(
             site,
             channel.name,
             t=tpoint,
-            n_zplanes=n_zplanes,
             correct=channel.correct,
             align=True,
         )
@@ -406,10 +407,3 @@ def read_stored_objects(
             return None
         found[objects.name] = crop(labels, Shift(0, 0), site.residues)
     return found
-
-
-def _used_channels(session: Session, project: Project, experiment_id: int) -> set[int]:
-    """Ids of the channels that the pipeline uses."""
-    names = {channel.name for channel in project.pipeline.input.channels}
-    channels = read_channels(session, experiment_id)
-    return {channel.id for channel in channels if channel.name in names}

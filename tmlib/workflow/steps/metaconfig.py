@@ -14,7 +14,6 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from tmlib import microscopes
-from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition, Channel, Cycle, Experiment, Plate, Well
 from tmlib.images import ome_xml
 from tmlib.images.layout import StitchLayout, well_position
@@ -27,7 +26,7 @@ from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import Argument, Value
 from tmlib.workflow.steps import configuration
 from tmlib.workflow.steps.base import Batch, Inputs, JobContext, Step, Work, digest, logger
-from tmlib.workflow.steps.configuration import Plane
+from tmlib.workflow.steps.joined_planes import join_planes
 from tmlib.workflow.steps.site_cells import Cell, Stage, UserLayout, Wells, locate_sites
 from tmlib.workflow.steps.site_places import Camera, Place, place_sites
 
@@ -147,7 +146,7 @@ class Metaconfig(Step):
         places = _places(context, found, wells, cells)
         mip = bool(context.arguments["mip"])
         for acquisition, one, own_cells in zip(acquisitions, found, cells, strict=True):
-            planes = _join(one.planes, one.properties, own_cells, mip=mip)
+            planes = join_planes(one.planes, one.properties, own_cells, mip=mip)
             logger.info("%d planes in acquisition %s", len(planes), acquisition.name)
             context.effects.append(
                 partial(
@@ -302,59 +301,3 @@ def _pixel_size(described: Mapping[str, DescribedFile]) -> float | None:
     """Size of a pixel, if all files that know it agree."""
     sizes = {file.pixel_size for file in described.values()} - {None}
     return sizes.pop() if len(sizes) == 1 else None
-
-
-def _join(
-    acquired: Sequence[PlaneMetadata],
-    properties: Mapping[str, ImageProperties],
-    cells: Mapping[tuple[str, int], tuple[int, int]],
-    *,
-    mip: bool,
-) -> list[Plane]:
-    """The planes to make, each of one plane of a file, or of a whole stack if it is projected."""
-    sources: dict[tuple[str, tuple[int, int], str, int, int], list[PlaneMetadata]]
-    sources = defaultdict(list)
-    depths = defaultdict(list)
-    for plane in acquired:
-        zplane = 0 if mip else plane.zplane
-        cell = cells[plane.well, plane.site]
-        key = (plane.well, cell, plane.channel, plane.tpoint, zplane)
-        sources[key].append(plane)
-        depths[key, plane.zplane].append(plane)
-    for same in depths.values():
-        if len(same) > 1:
-            raise BadInput(_collision(same))
-    return [
-        Plane(*key, sources=tuple(planes), properties=_agreed(planes, properties))
-        for key, planes in sources.items()
-    ]
-
-
-def _collision(planes: Sequence[PlaneMetadata]) -> str:
-    names = sorted({plane.file_name for plane in planes})
-    if len(names) == 1:
-        return (
-            f'Several planes of "{names[0]}" show the same well, site, channel, time point and '
-            "focal plane according to its metadata: export it anew, one file per plane."
-        )
-    return (
-        f'The files "{names[0]}" and "{names[-1]}" show the same well, site, channel, time point '
-        "and focal plane: correct the pattern of the file names so that it tells them apart, or "
-        "delete one of them."
-    )
-
-
-def _agreed(
-    planes: Sequence[PlaneMetadata], properties: Mapping[str, ImageProperties]
-) -> ImageProperties:
-    """The properties that the files of a plane have in common."""
-    names = sorted({plane.file_name for plane in planes})
-    first = properties[names[0]]
-    for name in names:
-        other = properties[name]
-        if (other.height, other.width) != (first.height, first.width):
-            raise BadInput(
-                f'"{name}" has {other.height} x {other.width} pixels, "{names[0]}" has '
-                f"{first.height} x {first.width}: the focal planes of a site must be of one size."
-            )
-    return first

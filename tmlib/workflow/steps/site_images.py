@@ -1,6 +1,5 @@
 """Images of sites as steps need them: corrected for uneven light, and aligned between cycles."""
 
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from tmlib.images.channel_images import field_path, read_plane
 from tmlib.images.reading import GrayImage
 from tmlib.storage import ExperimentStorage
 from tmlib.workflow.steps.corilla import Corrections
+from tmlib.workflow.steps.imaged_planes import planes_of_channels
 from tmlib.workflow.steps.plate_map import PlacedSite
 
 
@@ -33,6 +33,7 @@ class SiteImages:
         self._corrections = Corrections(session, storage)
         channels = select(Channel).where(Channel.experiment_id == storage.experiment_id)
         self._channels = {channel.name: channel for channel in session.scalars(channels)}
+        self._zplanes = planes_of_channels(session, storage.experiment_id)
         shifts = select(SiteShift).where(SiteShift.experiment_id == storage.experiment_id)
         self._shifts = {
             (shift.site_id, shift.cycle_id): Shift(shift.y, shift.x)
@@ -88,19 +89,18 @@ class SiteImages:
         channel_name: str,
         *,
         t: int,
-        n_zplanes: int,
         correct: bool = False,
         align: bool = False,
     ) -> NDArray[Any]:
-        """Read all focal planes (y, x, z), or the image (y, x) if there is only one.
+        """Read all focal planes (y, x, z) of a channel, or the image (y, x) if it has only one.
 
-        The arguments are those of :meth:`read`.
+        Channels may have different numbers of planes. The arguments are those of :meth:`read`.
         """
         planes = [
             self.read(site, channel_name, t=t, z=z, correct=correct, align=align)
-            for z in range(n_zplanes)
+            for z in self._zplanes[self._channels[channel_name].id]
         ]
-        return planes[0] if n_zplanes == 1 else np.stack(planes, axis=-1)
+        return planes[0] if len(planes) == 1 else np.stack(planes, axis=-1)
 
     def fingerprint(
         self, site: PlacedSite, channel_name: str, *, correct: bool, align: bool
@@ -113,16 +113,3 @@ class SiteImages:
     def _shift(self, site: PlacedSite, channel: Channel) -> Shift:
         cycle_id = self._cycles.get(channel.id)
         return self._shifts.get((site.id, cycle_id or 0), Shift(0, 0))
-
-
-def imaged_channels(session: Session, site_ids: Collection[int]) -> dict[tuple[int, int], set[int]]:
-    """Ids of the channels that there are images of, by site and time point."""
-    rows = session.execute(
-        select(ChannelImageFile.site_id, ChannelImageFile.tpoint, ChannelImageFile.channel_id)
-        .where(ChannelImageFile.site_id.in_(site_ids))
-        .distinct()
-    )
-    found: dict[tuple[int, int], set[int]] = {}
-    for row in rows:
-        found.setdefault((row.site_id, row.tpoint), set()).add(row.channel_id)
-    return found
