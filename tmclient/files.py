@@ -117,7 +117,8 @@ class MicroscopeFiles(Plates):
         plate_name, acquisition_name
             Where the files belong.
         path
-            A folder, whose sub-folders and hidden files are left out, or a single file.
+            A folder with all of its sub-folders, or a single file. Files in sub-folders have names
+            with these, parted by slashes; hidden ones are left out.
         parallel
             How many files are sent at the same time; 0 for twice the number of processors.
         retry
@@ -136,7 +137,8 @@ class MicroscopeFiles(Plates):
         UploadError
             If some could not be sent; all others have arrived.
         """
-        files = {_sent_name(file, convert): file for file in list_files(Path(path))}
+        root = Path(path)
+        files = {_sent_name(root, file, convert): file for file in list_files(root)}
         acquisition = self._acquisition_path(plate_name, acquisition_name)
         answer = self.connection.post(f"{acquisition}/upload/register", {"files": list(files)})
         waiting = set(answer["data"])
@@ -195,26 +197,27 @@ class _Sender:
 
     def _send_file(self, name: str, file: Path, count: "_Count") -> None:
         size = file.stat().st_size
-        if name != file.name:
+        if not name.endswith(file.name):
             with TemporaryDirectory(prefix="tm_client_") as folder:
-                converted = Path(folder) / name
+                converted = Path(folder) / f"{file.stem}.png"
                 convert_image(file, converted)
-                self._until_there(converted, _Count(0, None))
+                self._until_there(name, converted, _Count(0, None))
             count.add(size)
         else:
-            self._until_there(file, count)
+            self._until_there(name, file, count)
         if self._delete:
             file.unlink()
 
-    def _until_there(self, file: Path, count: "_Count") -> None:
+    def _until_there(self, name: str, file: Path, count: "_Count") -> None:
         """Send one file until the server has it, or it is clear that it will not take it."""
         size = file.stat().st_size
         is_large = size >= LARGE_FILE
-        large = ResumableUpload(self._connection, f"{self._acquisition}/tus", file, self._urls)
+        url = f"{self._acquisition}/tus"
+        large = ResumableUpload(self._connection, url, file, self._urls, name)
         for attempt in range(self._retry + 1):
             last = attempt == self._retry
             try:
-                message = large.send(count.add) if is_large else self._post_file(file)
+                message = large.send(count.add) if is_large else self._post_file(name, file)
             except (RequestError, ServerUnreachable) as error:
                 if last or _is_refused(error):
                     raise
@@ -227,8 +230,8 @@ class _Sender:
         if not is_large:
             count.add(size)
 
-    def _post_file(self, file: Path) -> str:
-        form = FileForm(file)
+    def _post_file(self, name: str, file: Path) -> str:
+        form = FileForm(file, name=name)
         headers = {"Content-Type": form.content_type}
         url = f"{self._acquisition}/microscope-file"
         response = self._connection.request("POST", url, body=form, headers=headers)
@@ -274,13 +277,15 @@ def _is_refused(error: TmClientError) -> bool:
     return error.status_code < 500 and not may_change
 
 
-def _sent_name(file: Path, convert: bool) -> str:
+def _sent_name(root: Path, file: Path, convert: bool) -> str:
+    """What a file is called on the server: with the folders below the one that is sent."""
     is_converted = convert and file.suffix.lower() in (".tif", ".tiff")
-    return f"{file.stem}.png" if is_converted else file.name
+    sent = file.with_suffix(".png") if is_converted else file
+    return sent.name if root.is_file() else sent.relative_to(root).as_posix()
 
 
 def list_files(path: Path) -> list[Path]:
-    """The files of a folder that are neither hidden nor in a sub-folder, by name.
+    """The files of a folder and its sub-folders, by name; hidden ones are left out.
 
     Raises
     ------
@@ -291,9 +296,27 @@ def list_files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise ResourceError(f"There is no folder {path}.")
-    files = sorted(
-        file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")
-    )
+    files: list[Path] = []
+    zarrs = [path] if _is_zarr(path.name) else []
+    for folder, names, file_names in () if zarrs else os.walk(path, onerror=_fail):
+        zarrs += [Path(folder, name) for name in names if _is_zarr(name)]
+        names[:] = [name for name in names if not name.startswith(".") and not _is_zarr(name)]
+        files += [Path(folder, name) for name in file_names if not name.startswith(".")]
+    if not files and zarrs:
+        zarr = min(zarrs).name
+        raise ResourceError(
+            f"{path} has OME-Zarr folders, which are uploaded as one ZIP archive each: "
+            f"zip -0 -r {zarr}.zip {zarr}"
+        )
     if not files:
         raise ResourceError(f"The folder {path} is empty: there is nothing to upload.")
-    return files
+    return sorted(files)
+
+
+def _fail(error: OSError) -> None:
+    raise error
+
+
+def _is_zarr(name: str) -> bool:
+    """Whether a folder is an OME-Zarr, whose many files belong together."""
+    return name.lower().endswith(".zarr")

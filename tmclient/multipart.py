@@ -20,16 +20,18 @@ class FileForm:
         The file; its size and its digest are taken now.
     field
         Name of the form's field.
+    name
+        What the file is called there; its own name if not given.
     """
 
-    def __init__(self, path: Path, field: str = "file") -> None:
+    def __init__(self, path: Path, field: str = "file", name: str | None = None) -> None:
         self._path = path
         self._size = path.stat().st_size
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").digest()
         boundary = secrets.token_hex(16)
         checked = {"Content-Digest": f"sha-256=:{base64.b64encode(digest).decode()}:"}
-        head = RequestField(field, b"", filename=path.name, headers=checked)
+        head = RequestField(field, b"", filename=name or path.name, headers=checked)
         head.make_multipart(content_type="application/octet-stream")
         self._head = f"--{boundary}\r\n{head.render_headers()}".encode()
         self._tail = f"\r\n--{boundary}--\r\n".encode()

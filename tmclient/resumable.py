@@ -71,12 +71,22 @@ class ResumableUpload:
         The file.
     urls
         Remembers where it goes on.
+    name
+        What the server calls the file; its own name if not given.
     """
 
-    def __init__(self, connection: Connection, url: str, file: Path, urls: UploadUrls) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        url: str,
+        file: Path,
+        urls: UploadUrls,
+        name: str | None = None,
+    ) -> None:
         self._connection = connection
         self._url = url
         self._file = file
+        self._name = name or file.name
         self._urls = urls
         self._size = file.stat().st_size
         self._n_reported = 0
@@ -140,7 +150,7 @@ class ResumableUpload:
     def _create(self) -> str:
         with self._file.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        metadata = {"filename": self._file.name, "sha256": digest}
+        metadata = {"filename": self._name, "sha256": digest}
         response = self._connection.request(
             "POST",
             self._url,

@@ -14,6 +14,7 @@ from tmlib.errors import BadInput
 
 logger = logging.getLogger(__name__)
 
+_MAX_PATH_BYTES = 255
 _FILE_NAME = re.compile(r"[^/\\\x00-\x1f]{1,255}")
 
 
@@ -28,6 +29,28 @@ def check_file_name(name: str) -> str:
     if not _FILE_NAME.fullmatch(name) or name.startswith(".") or len(name.encode()) > 255:
         raise BadInput(
             f'"{name[:80]}" is not a usable file name: send the bare name, without folders.'
+        )
+    return name
+
+
+def check_file_path(name: str) -> str:
+    """Return `name` if it is a file name, or one with folders, that stays in the folder it is in.
+
+    Folders are parted by slashes: "TimePoint_1/ZStep_2/plate_B02_s1_w1.tif".
+
+    Raises
+    ------
+    BadInput
+        If a part of it is no plain name, or it is longer than 255 bytes.
+    """
+    is_plain = all(
+        _FILE_NAME.fullmatch(part) and not part.startswith(".") for part in name.split("/")
+    )
+    if not is_plain or len(name.encode()) > _MAX_PATH_BYTES:
+        raise BadInput(
+            f'"{name[:80]}" is not a usable file name: send the name of a file, with the folders '
+            "that it is in if they tell something, parted by / and in all no longer than "
+            f"{_MAX_PATH_BYTES} bytes."
         )
     return name
 

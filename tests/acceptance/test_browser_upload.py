@@ -24,7 +24,7 @@ def client(installation: Installation) -> Iterator[TmClient]:
 @pytest.fixture
 def page(installation: Installation, client: TmClient) -> Iterator[Page]:
     """The page for uploads of the experiment, reached as a user reaches it."""
-    with browser_page(expected=("ERR_CONNECTION_RESET",)) as page:
+    with browser_page(expected=("ERR_CONNECTION_RESET", "400 (BAD REQUEST)")) as page:
         log_in(page, installation.url, USER, PASSWORD)
         item(page, "experiment-from a browser").click()
         item(page, "upload-link").click()
@@ -110,3 +110,24 @@ def test_an_upload_goes_on_where_it_was_broken_off(
         choose(page, files)
     expect(message).to_contain_text("1 of 1 files have arrived. 5 had arrived before.")
     assert arrived(installation)[files[-1].name] == files[-1].read_bytes()
+
+
+def test_a_folder_is_uploaded_with_its_sub_folders(
+    page: Page, client: TmClient, tmp_path: Path, installation: Installation
+) -> None:
+    chosen = tmp_path / "chosen"
+    name = "plate1_A01_T0001F001L01A01Z01C01.tif"
+    for folder in ("day 1", "day 2/a"):
+        (chosen / folder).mkdir(parents=True)
+        (chosen / folder / name).write_text(folder)
+    item(page, "upload-folder").set_input_files(chosen)
+    message = item(page, "upload-message")
+    expect(message).to_contain_text("2 of 2 files have arrived.", timeout=30_000)
+    [plate] = client.get_plates()
+    [acquisition] = plate["acquisitions"]
+    files = client.get_microscope_files(plate["name"], acquisition["name"])
+    assert {file["name"] for file in files} == {f"day 1/{name}", f"day 2/a/{name}"}
+    other = tmp_path / "MFGTMP_1_A01f00d0.C01"
+    other.write_text("x")
+    item(page, "upload-files").set_input_files(other)
+    expect(message).to_contain_text("None of the files is one that the microscope type")

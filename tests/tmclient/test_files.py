@@ -60,6 +60,29 @@ def test_files_arrive_byte_by_byte(server: ScriptedServer, client: TmClient, fol
     assert seen == [(size, size), (size, size)]
 
 
+def test_sub_folders_are_part_of_the_name(
+    server: ScriptedServer, client: TmClient, folder: Path
+) -> None:
+    for inner in ("day 1", "day 2/a", ".hidden", "x.zarr"):
+        (folder / inner).mkdir(parents=True, exist_ok=True)
+        (folder / inner / "a.tif").write_text(inner)
+    names = ["a.tif", "b ü.tif", "day 1/a.tif", "day 2/a/a.tif"]
+    server.script(*before_the_files(names, names), Answer({"message": "ok"}))
+    upload = client.upload_microscope_files("p", "a", folder)
+    assert upload.sent == names
+    sent = dict(sent_file(r) for r in server.requests if r.path == PATH)
+    assert list(sent) == names
+    assert sent["day 2/a/a.tif"] == b"day 2/a"
+
+
+def test_ome_zarr_folders_are_to_be_zipped(client: TmClient, tmp_path: Path) -> None:
+    (tmp_path / "plate.ome.zarr").mkdir()
+    (tmp_path / "plate.ome.zarr" / "zarr.json").write_text("{}")
+    for path in (tmp_path, tmp_path / "plate.ome.zarr"):
+        with pytest.raises(ResourceError, match=r"zip -0 -r plate\.ome\.zarr\.zip"):
+            client.upload_microscope_files("p", "a", path)
+
+
 def test_what_the_server_has_or_does_not_know_is_not_sent(
     server: ScriptedServer, client: TmClient, folder: Path
 ) -> None:

@@ -48,6 +48,11 @@ class ImageFileError(BadInput):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f'The image file "{path.name}" {reason}')
+        self.reason = reason
+
+    def about(self, name: str) -> str:
+        """The sentence with another name for the file, one with folders for example."""
+        return f'The image file "{name}" {self.reason}'
 
 
 @dataclass(frozen=True)

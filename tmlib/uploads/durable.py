@@ -6,10 +6,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from tmlib.errors import TmError
+from tmlib.errors import BadInput, TmError
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LOOKS_PER_SECOND = 50
@@ -84,6 +84,30 @@ def make_folder(folder: Path, data_dir: Path) -> None:
         sync_folder(parent)
         if parent == data_dir:
             break
+
+
+def make_place(folder: Path, name: str, data_dir: Path) -> Path:
+    """Where a file of this name goes; the folders that are in its name are made.
+
+    Raises
+    ------
+    BadInput
+        If a file is called like one of them, or a folder like the file.
+    """
+    path = folder / name
+    within = [folder / part for part in PurePosixPath(name).parents][:-1]
+    try:
+        # a link would lead to where the server only reads
+        if not any(parent.is_symlink() for parent in within):
+            make_folder(path.parent, data_dir)
+            if path.is_symlink() or not path.is_dir():
+                return path
+    except (FileExistsError, NotADirectoryError):
+        pass
+    raise BadInput(
+        f'"{name}" has the same name as a folder of other files, or a folder with that of a file: '
+        "rename one of them and register it anew."
+    )
 
 
 def sync_folder(folder: Path) -> None:

@@ -21,7 +21,7 @@ from tmlib.experiments.models import Acquisition
 from tmlib.microscopes import Microscope
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads import service
-from tmlib.uploads.durable import make_folder, sync_folder
+from tmlib.uploads.durable import make_folder, make_place, sync_folder
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.uploads.receiving import file_folder
 
@@ -36,9 +36,10 @@ def register_folder(
 ) -> int:
     """Make the files of a folder of the server COMPLETE files of an acquisition.
 
-    Sub-folders, hidden files and files that the microscope type does not write are left out, and
-    files of the acquisition that are there already stay as they are. An OME-Zarr is a folder that
-    counts as one file where the microscope type is one of OME-Zarr.
+    Files in sub-folders are called with these, parted by slashes. Hidden files and folders, and
+    files that the microscope type does not write are left out, and files of the acquisition that
+    are there already stay as they are. An OME-Zarr is a folder that counts as one file where the
+    microscope type is one of OME-Zarr.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def register_folder(
         if found:
             target = file_folder(storage, acquisition.plate_id, acquisition.id, kind)
             make_folder(target, storage.data_dir)
-            _link(target, folder, found)
+            _link(target, folder, found, storage.data_dir)
             with database.transaction() as session:
                 _mark_complete(session, acquisition, kind, found)
     return sum(name in sizes for names in missing.values() for name in names)
@@ -128,19 +129,28 @@ def _sizes(
     forbidden: Path,
 ) -> Iterator[tuple[str, int]]:
     """Name and size of each file, or of one."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") or (only is not None and entry.name != only):
-                continue
-            is_zarr = _is_zarr(entry, microscope)
-            if not (is_zarr or entry.is_file()):
-                continue
-            if entry.is_symlink() and not _is_open(Path(entry).resolve(), allowed, forbidden):
-                raise Forbidden(
-                    f'The file "{entry.name}" is a link to where uploads may not come from: '
-                    "remove it from the folder."
-                )
-            yield entry.name, _zarr_size(entry.path) if is_zarr else entry.stat().st_size
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        with os.scandir(folder / prefix) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or (only is not None and entry.name != only):
+                    continue
+                name = prefix + entry.name
+                is_zarr = _is_zarr(entry, microscope)
+                # links to folders could lead in circles
+                if not is_zarr and entry.is_dir(follow_symlinks=False):
+                    if not entry.name.endswith(".zarr"):
+                        waiting.append(f"{name}/")
+                    continue
+                if not (is_zarr or entry.is_file()):
+                    continue
+                if entry.is_symlink() and not _is_open(Path(entry).resolve(), allowed, forbidden):
+                    raise Forbidden(
+                        f'The file "{name}" is a link to where uploads may not come from: '
+                        "remove it from the folder."
+                    )
+                yield name, _zarr_size(entry.path) if is_zarr else entry.stat().st_size
 
 
 def _zarr_size(path: str) -> int:
@@ -175,16 +185,23 @@ def _missing(session: Session, acquisition_id: int) -> dict[FileKind, list[str]]
     return missing
 
 
-def _link(target: Path, folder: Path, names: dict[str, int]) -> None:
+def _link(target: Path, folder: Path, names: dict[str, int], data_dir: Path) -> None:
     """Give a folder links to files of another one."""
     way = f".{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
     _replace_link(target / way, str(folder))
+    changed = {target}
     for name in names:
+        link = target / name
+        if link.parent not in changed:
+            make_place(target, name, data_dir)
+            changed.add(link.parent)
+        destination = f"{'../' * name.count('/')}{way}/{name}"
         try:
-            (target / name).symlink_to(f"{way}/{name}")
+            link.symlink_to(destination)
         except FileExistsError:  # of an earlier attempt, or a file that could not be used
-            _replace_link(target / name, f"{way}/{name}")
-    sync_folder(target)
+            _replace_link(link, destination)
+    for each in changed:
+        sync_folder(each)
 
 
 def _replace_link(link: Path, destination: str) -> None:

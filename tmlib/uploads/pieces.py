@@ -61,6 +61,7 @@ class GrowingFile:
         self._upload = upload
         self._database = database
         self._folder = folder
+        self._place = folder / name
         self._path = folder / f".{upload.token}.pieces"
         self._lifetime = lifetime
         self.offset = upload.offset if self.is_finished else min(upload.offset, self._size())
@@ -109,9 +110,9 @@ class GrowingFile:
         link = self._path.with_suffix(".whole")
         link.unlink(missing_ok=True)
         link.hardlink_to(self._path)
-        link.replace(self._folder / self.name)
+        link.replace(self._place)
         link.unlink(missing_ok=True)  # stays if the name was the same file's already
-        sync_folder(self._folder)
+        sync_folder(self._place.parent)
         with self._database.transaction() as session:
             session.execute(
                 update(MicroscopeFile)

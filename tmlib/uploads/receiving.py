@@ -21,7 +21,7 @@ from tmlib.errors import TmError, TooLarge
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads.arrivals import mark_arrived
 from tmlib.uploads.digests import Digest
-from tmlib.uploads.durable import locked, make_folder, reporting_full_disk
+from tmlib.uploads.durable import locked, make_folder, make_place, reporting_full_disk
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 
 # Shorter ones are there before anybody could look; a commit that shows them takes as long.
@@ -97,6 +97,8 @@ def receive(
         If the disk is full.
     TooLarge
         If the file is larger than `max_bytes`.
+    BadInput
+        If a file stands where its name wants a folder.
     ChecksumMismatch
         If other bytes have arrived than `digest` says.
     NotFound
@@ -119,6 +121,7 @@ def receive(
                 return Received.IN_PROGRESS
             if _status(database, target) is FileUploadStatus.COMPLETE:
                 return Received.COMPLETE_BEFORE
+            make_place(folder, name, storage.data_dir)
             _store(database, target, chunks, max_bytes, digest)
     return Received.LAST if _is_last(database, acquisition_id) else Received.OK
 

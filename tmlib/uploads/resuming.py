@@ -22,7 +22,7 @@ from tmlib.errors import Conflict, NotFound, TmError
 from tmlib.experiments.models import Acquisition
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads.digests import Digest
-from tmlib.uploads.durable import StorageFull, locked, make_folder, reporting_full_disk
+from tmlib.uploads.durable import StorageFull, locked, make_folder, make_place, reporting_full_disk
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile, ResumableUpload
 from tmlib.uploads.pieces import GrowingFile
 from tmlib.uploads.receiving import file_folder, lock_path
@@ -247,6 +247,7 @@ class ResumableUploads:
             if not is_mine:
                 raise Locked(f'Somebody is sending file "{file.name}" at this moment: wait.')
             upload, file, moment = self._find(token)
+            make_place(folder, file.name, self._storage.data_dir)
             is_complete = file.status is FileUploadStatus.COMPLETE
             growing = GrowingFile(
                 self._database, folder, file.name, upload, is_complete, self._lifetime

@@ -15,7 +15,7 @@ from tmlib.db.base import now
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition
 from tmlib.microscopes import Microscope
-from tmlib.storage import check_file_name
+from tmlib.storage import check_file_path
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 
 _EXAMPLES = 3
@@ -38,7 +38,7 @@ def register(
     microscope_type
         Decides which names are meant.
     names
-        Bare file names.
+        File names, with the folders that they are in where these tell something.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def announce(
     for name in names:
         kind = _kind(microscope, name)
         if kind is not None:
-            wanted[kind].append(check_file_name(name))
+            wanted[kind].append(check_file_path(name))
     if not any(wanted.values()):
         raise BadInput(_nothing_fits(microscope, names))
     with database.transaction() as session:
@@ -184,7 +184,7 @@ def _insert_missing(
 
 def _kind(microscope: Microscope, name: str) -> FileKind | None:
     # Systems drop hidden files into folders; no microscope writes them.
-    if name.startswith("."):
+    if any(part.startswith(".") and part not in (".", "..") for part in name.split("/")):
         return None
     if microscope.is_metadata(name):
         return FileKind.METADATA

@@ -230,7 +230,7 @@ def _is_silent(file: Path) -> bool:
         described = ome_xml.read(inspect(file), file.name)
     except ImageFileError:
         return False
-    return all(
+    return described.master is None and all(
         (one.well, one.channel, one.site, one.stage, one.tpoint) == (None,) * 5
         for one in described.planes
     )

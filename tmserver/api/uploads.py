@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from tmlib.experiments import plates
-from tmlib.storage import check_file_name
+from tmlib.storage import check_file_path
 from tmlib.uploads import receiving, service
 from tmlib.uploads.folders import register_folder
 from tmlib.uploads.models import FileKind, FileUploadStatus
@@ -26,7 +26,7 @@ def _name_of(value: Any) -> Any:
 
 
 class FileNames(Schema):
-    """Names of files, without folders."""
+    """Names of files; those in sub-folders with these, parted by slashes."""
 
     files: list[Annotated[str, BeforeValidator(_name_of)]] = Field(
         examples=[["plate1_A01_T0001F001L01A01Z01C01.tif", "MeasurementData.mlf"]]
@@ -114,7 +114,7 @@ def add_microscope_file(access: ExperimentAccess, acquisition_id: int) -> Messag
         access.storage,
         acquisition.plate_id,
         acquisition_id,
-        check_file_name(sent.name),
+        check_file_path(sent.name),
         sent.chunks,
         access.settings.max_upload_bytes,
         sent.digest,

@@ -9,6 +9,7 @@ from tmclient.files import list_files
 from tmlib import microscopes
 from tmlib.errors import BadInput
 from tmlib.images import ome_xml
+from tmlib.images.ome_masters import follow_masters
 from tmlib.images.sources import inspect, is_container
 from tmlib.microscopes import ImageMetadata, PlaneMetadata
 
@@ -73,15 +74,15 @@ def read_plate(
     """
     microscope = microscopes.get(microscope_type)
     files = list_files(folder)
-    names = [file.name for file in files if microscope.is_image(file.name)]
-    if not names:
+    images = {_name_in(folder, file): file for file in files if microscope.is_image(file.name)}
+    if not images:
         raise BadInput(
             f"None of the {len(files)} files in {folder}, {files[0].name} for example, is an "
             f"image of the microscope type {microscope_type}: choose the type that fits, or "
             "describe the file names with --pattern."
         )
     metadata_files = [file for file in files if microscope.is_metadata(file.name)]
-    told = {file.name: _read_planes(file) for file in files if microscope.is_image(file.name)}
+    told = _read_planes(folder, images)
     shown = microscopes.read_acquisition(microscope, metadata_files, told, pattern).planes
     sites = _sites_by_well(shown)
     has_stage = all(plane.stage is not None for plane in shown)
@@ -93,16 +94,28 @@ def read_plate(
         channels=tuple(sorted({plane.channel for plane in shown}, key=_natural)),
         n_wells=len(sites),
         n_sites=sum(map(len, sites.values())),
-        n_images=len(names),
+        n_images=len(images),
         grid=None if has_stage else _complete(grid, sites),
     )
 
 
-def _read_planes(file: Path) -> list[ImageMetadata]:
-    """What an image file says about its planes, read only if its name promises that it does."""
-    if ".ome." not in file.name.lower() and not is_container(file):
-        return [ImageMetadata(file.name, plane=0)]
-    return ome_xml.read(inspect(file), file.name).planes
+def _name_in(folder: Path, file: Path) -> str:
+    """What a file is called on the server."""
+    return file.relative_to(folder).as_posix()
+
+
+def _read_planes(folder: Path, images: dict[str, Path]) -> dict[str, list[ImageMetadata]]:
+    """What image files say about their planes, read only if a name promises that they do."""
+    described = {
+        name: ome_xml.read(inspect(file), name)
+        for name, file in images.items()
+        if ".ome." in name.lower() or is_container(file)
+    }
+    followed = follow_masters(described, folder, (), names_tell=True).files
+    return {
+        name: followed[name].planes if name in followed else [ImageMetadata(name, plane=0)]
+        for name in images
+    }
 
 
 def _sites_by_well(planes: list[PlaneMetadata]) -> dict[str, set[int]]:

@@ -53,6 +53,19 @@ def test_files_are_complete_where_they_are(inbox: Inbox, root: Path) -> None:
     assert register(inbox, root / "plate", root) == 0
 
 
+def test_sub_folders_are_part_of_the_name(inbox: Inbox, root: Path) -> None:
+    for folder in ("day 1", "day 2/a", ".hidden"):
+        (root / "plate" / folder).mkdir(parents=True)
+        (root / "plate" / folder / ONE).write_text(folder)
+    (root / "plate" / "around").symlink_to(root)
+    assert register(inbox, root / "plate", root) == 5
+    for folder in ("day 1", "day 2/a"):
+        assert (inbox.folder / folder / ONE).read_text() == folder
+        assert inbox.status(f"{folder}/{ONE}") is FileUploadStatus.COMPLETE
+    (root / "plate").rename(root / "moved")
+    assert not (inbox.folder / "day 2/a" / ONE).exists()
+
+
 def test_what_has_arrived_stays_and_what_failed_is_replaced(inbox: Inbox, root: Path) -> None:
     acquisition = inbox.acquisition
     service.register(inbox.database, acquisition, "cellvoyager", [ONE, TWO])

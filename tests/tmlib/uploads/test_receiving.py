@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete
 
 from tests.tmlib.uploads.conftest import Inbox
-from tmlib.errors import NotFound, TooLarge
+from tmlib.errors import BadInput, NotFound, TooLarge
 from tmlib.uploads import service
 from tmlib.uploads.digests import ChecksumMismatch, Digest
 from tmlib.uploads.durable import StorageFull
@@ -61,6 +61,28 @@ def test_a_file_is_complete_when_its_bytes_are_there(inbox: Inbox) -> None:
     assert (inbox.folder / ONE).read_bytes() == b"abc"
     assert (inbox.status(ONE), inbox.size(ONE)) == (FileUploadStatus.COMPLETE, 3)
     assert [path.name for path in inbox.folder.iterdir()] == [ONE]
+
+
+def test_files_of_one_name_lie_in_their_folders(inbox: Inbox) -> None:
+    names = [ONE, f"day 1/{ONE}", f"day 2/a/{ONE}"]
+    service.register(inbox.database, inbox.acquisition, "cellvoyager", names)
+    for name in names:
+        assert send(inbox, name, iter([name.encode()])) is Received.OK
+    for name in names:
+        assert (inbox.folder / name).read_text() == name
+        assert inbox.status(name) is FileUploadStatus.COMPLETE
+
+
+def test_a_folder_cannot_be_called_like_a_file(inbox: Inbox, tmp_path: Path) -> None:
+    inside, other = f"{ONE}/{ONE}", f"linked/{ONE}"
+    service.register(inbox.database, inbox.acquisition, "cellvoyager", [inside, other, TWO])
+    send(inbox, ONE, iter([b"x"]))
+    (inbox.folder / "linked").symlink_to(tmp_path)
+    (inbox.folder / TWO).mkdir()
+    for name in (inside, other, TWO):
+        with pytest.raises(BadInput, match="the same name as a folder of other files"):
+            send(inbox, name, iter([b"x"]))
+    assert not (tmp_path / ONE).exists()
 
 
 def test_metadata_has_a_folder_of_its_own(inbox: Inbox) -> None:

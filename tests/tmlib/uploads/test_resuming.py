@@ -93,6 +93,16 @@ def test_a_file_arrives_in_pieces(inbox: Inbox, uploads: ResumableUploads) -> No
     assert (inbox.status(ONE), left_over(inbox)) == (FileUploadStatus.COMPLETE, [ONE])
 
 
+def test_a_file_of_a_folder_arrives_in_pieces(inbox: Inbox, uploads: ResumableUploads) -> None:
+    name = f"day 1/{ONE}"
+    service.register(inbox.database, inbox.acquisition, "cellvoyager", [name])
+    upload = uploads.create(name, 6, "", None)
+    uploads.append(upload.token, 0, [b"abc"])
+    uploads.append(upload.token, 3, [b"def"])
+    assert (inbox.folder / name).read_bytes() == b"abcdef"
+    assert inbox.status(name) is FileUploadStatus.COMPLETE
+
+
 def test_an_empty_file_is_there_at_once(inbox: Inbox, uploads: ResumableUploads) -> None:
     begin(uploads, 0)
     assert (inbox.status(ONE), inbox.size(ONE)) == (FileUploadStatus.COMPLETE, 0)

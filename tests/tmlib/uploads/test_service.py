@@ -49,10 +49,21 @@ def test_the_microscope_type_that_fits_is_suggested(inbox: Inbox) -> None:
         register(inbox, "AS_09125_050116030001_D03f00d0.tif", "thumbs.db", "AS_1_D03f00d1.tif")
 
 
-@pytest.mark.parametrize("name", ["x/../" + IMAGE, "/" + IMAGE, "a/" + IMAGE, "a\\" + IMAGE])
-def test_names_with_folders_are_refused(inbox: Inbox, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("x/../" + IMAGE, "../" + IMAGE, "./" + IMAGE, "/" + IMAGE, "a//" + IMAGE),
+        *("a\\" + IMAGE, "a\n/" + IMAGE, "a/" * 120 + IMAGE),
+    ],
+)
+def test_names_that_lead_elsewhere_are_refused(inbox: Inbox, name: str) -> None:
     with pytest.raises(BadInput, match="not a usable file name"):
         register(inbox, name)
+
+
+def test_names_may_have_folders(inbox: Inbox) -> None:
+    names = [IMAGE, f"day 1/{IMAGE}", f"day 2/a/{IMAGE}"]
+    assert register(inbox, *names, f"day 2/.hidden/{IMAGE}", f"day 2/._{IMAGE}") == names
 
 
 def test_hidden_files_are_left_out(inbox: Inbox) -> None:

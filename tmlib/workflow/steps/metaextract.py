@@ -105,7 +105,7 @@ class Metaextract(Step):
             try:
                 text = inspect(folder / file.name, max_pixels=context.settings.max_image_pixels)
             except ImageFileError as error:
-                errors[file.id] = error.message
+                errors[file.id] = error.about(file.name)
                 continue
             found.append({"file_id": file.id, "text": text})
         if errors:

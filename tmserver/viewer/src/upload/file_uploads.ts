@@ -3,6 +3,7 @@
 import { DetailedError, Upload } from 'tus-js-client';
 
 import { proofOfPage } from '../api';
+import type { NamedFile } from './named_files';
 
 const PARALLEL = 4;
 /** Smaller files are sent with the request that announces them; there is little to resume. */
@@ -19,7 +20,7 @@ export class FileUploads {
   readonly totalBytes: number;
   readonly failures: Failure[] = [];
   sentFiles = 0;
-  private readonly waiting: File[];
+  private readonly waiting: NamedFile[];
   private readonly running = new Map<Upload, { bytes: number; readonly end: () => void }>();
   private endedBytes = 0;
   private stopped = false;
@@ -30,11 +31,11 @@ export class FileUploads {
    */
   constructor(
     private readonly endpoint: string,
-    readonly files: readonly File[],
+    readonly files: readonly NamedFile[],
     private readonly onChange: () => void,
   ) {
     this.waiting = [...files];
-    this.totalBytes = files.reduce((sum, file) => sum + file.size, 0);
+    this.totalBytes = files.reduce((sum, { file }) => sum + file.size, 0);
   }
 
   get sentBytes(): number {
@@ -54,18 +55,21 @@ export class FileUploads {
   }
 
   private async work(): Promise<void> {
-    for (let file = this.waiting.shift(); file !== undefined; file = this.waiting.shift()) {
-      await this.send(file);
+    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+      await this.send(next);
       this.onChange();
     }
   }
 
-  private async send(file: File): Promise<void> {
+  private async send({ name, file }: NamedFile): Promise<void> {
     const isLarge = file.size > LARGE_BYTES;
     await new Promise<void>((resolve) => {
       const upload = new Upload(file, {
         endpoint: this.endpoint,
-        metadata: { filename: file.name },
+        metadata: { filename: name },
+        // of files with the same name in different folders, each has its own
+        fingerprint: () =>
+          Promise.resolve([this.endpoint, name, file.size, file.lastModified].join(' ')),
         headers: proofOfPage(),
         retryDelays: RETRY_DELAYS,
         uploadDataDuringCreation: !isLarge,
@@ -82,7 +86,7 @@ export class FileUploads {
           end();
         },
         onError: (error) => {
-          this.failures.push({ name: file.name, message: reasonOf(error) });
+          this.failures.push({ name, message: reasonOf(error) });
           end();
         },
       });

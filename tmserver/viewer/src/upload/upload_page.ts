@@ -5,6 +5,7 @@ import { acquisitionPath, messageOf } from '../api';
 import { element } from '../page/dom';
 import { formatBytes, listed } from '../page/format';
 import { FileUploads } from './file_uploads';
+import { type NamedFile, droppedFiles, namedFiles } from './named_files';
 
 const SHOWN_FAILURES = 10;
 
@@ -61,13 +62,14 @@ export class UploadPage {
   }
 
   private dropZone(): HTMLElement {
-    const files = fileInput('upload-files', (chosen) => void this.upload(chosen));
-    const folder = fileInput('upload-folder', (chosen) => void this.upload(chosen));
+    const upload = (chosen: File[]): void => void this.upload(Promise.resolve(namedFiles(chosen)));
+    const files = fileInput('upload-files', upload);
+    const folder = fileInput('upload-folder', upload);
     folder.webkitdirectory = true;
     const zone = element(
       'div',
       { class: 'drop-zone' },
-      element('p', {}, 'Drop files here, or choose'),
+      element('p', {}, 'Drop files or folders here, or choose'),
       element('label', { class: 'button' }, 'files', files),
       element('label', { class: 'button' }, 'a folder', folder),
       element(
@@ -87,17 +89,19 @@ export class UploadPage {
     zone.addEventListener('drop', (event) => {
       event.preventDefault();
       zone.classList.remove('over');
-      void this.upload([...(event.dataTransfer?.files ?? [])]);
+      if (event.dataTransfer !== null) void this.upload(droppedFiles(event.dataTransfer));
     });
     return zone;
   }
 
-  private async upload(chosen: readonly File[]): Promise<void> {
-    if (chosen.length === 0 || this.isBusy) return;
+  private async upload(choice: Promise<NamedFile[]>): Promise<void> {
+    if (this.isBusy) return;
     this.isBusy = true;
     this.failures.replaceChildren();
-    this.message.textContent = `Looking at ${chosen.length} files …`;
     try {
+      const chosen = await choice;
+      if (chosen.length === 0) return;
+      this.message.textContent = `Looking at ${chosen.length} files …`;
       await this.sendTo(this.plateName.value.trim(), this.acquisitionName.value.trim(), chosen);
     } catch (error) {
       this.message.textContent = messageOf(error);
@@ -108,21 +112,15 @@ export class UploadPage {
     }
   }
 
-  private async sendTo(plate: string, name: string, chosen: readonly File[]): Promise<void> {
+  private async sendTo(plate: string, name: string, chosen: readonly NamedFile[]): Promise<void> {
     const { id } = this.experiment;
     const acquisition = await this.api.acquisition(id, plate, name);
     const names = chosen.map((file) => file.name);
     const valid = await this.api.checkNames(id, acquisition.id, names);
     const others = names.filter((_, index) => valid[index] !== true);
     const fitting = chosen.filter((_, index) => valid[index] === true);
-    if (fitting.length === 0) {
-      this.message.textContent =
-        `None of these is a file as ${this.experiment.microscope_type} writes it: ${listed(others)}.`;
-      return;
-    }
-    const missing = new Set(
-      await this.api.register(id, acquisition.id, fitting.map((file) => file.name)),
-    );
+    // all names, so that the server can say why if none is that of an image
+    const missing = new Set(await this.api.register(id, acquisition.id, names));
     // The page may have been left before there was anything to stop.
     if (this.isDisposed) return;
     const files = fitting.filter((file) => missing.has(file.name));
