@@ -9,5 +9,5 @@ from tmlib.microscopes.wells import WELL
 
 MICROSCOPE = FileNames(
     "cellomics",
-    rf"^.+_(?P<w>{WELL})[fF](?P<s>\d+)[dD](?P<c>\d+)(?:[oO]\d+)?\.\w+$",
+    rf"^.+_(?P<w>{WELL})(?i:f)(?P<s>\d+)(?i:d)(?P<c>\d+)(?:(?i:o)\d+)?\.\w+$",
 )
