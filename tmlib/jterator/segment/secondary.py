@@ -37,12 +37,17 @@ def flood(primary: LabelImage, image: IntensityImage, foreground: BinaryImage) -
     This is how the original grew objects: by watershed on the inverted gray values, from the
     primary objects and from the background at once, which so gets what no primary object lies in.
     """
-    background = int(primary.max(initial=0)) + 1
-    seeds = np.where(foreground, 0, background)
-    seeds = np.where(primary > 0, primary, seeds)
-    if background == 1:
+    if not primary.any():
         return np.zeros_like(primary)
-    labels = mahotas.cwatershed(~image, seeds)
+    foreground = foreground | (primary > 0)
+    background = int(primary.max()) + 1
+    rim = ndimage.binary_dilation(foreground) & ~foreground
+    seeds = np.where(rim, background, primary)
+    # mahotas never visits pixels of the largest height: background that touches no foreground
+    # cannot change anything, but takes most of the time.
+    height = (~image).astype(np.int32)
+    height[~(foreground | rim)] = np.iinfo(np.int32).max
+    labels = mahotas.cwatershed(height, seeds)
     labels[labels == background] = 0
     return _without_holes(labels.astype(np.int32))
 

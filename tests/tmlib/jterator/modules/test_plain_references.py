@@ -19,7 +19,7 @@ from tmlib.jterator.modules import (
     smooth,
     threshold_adaptive,
 )
-from tmlib.jterator.segment.secondary import grow
+from tmlib.jterator.segment.secondary import flood, grow, without_outlines
 
 Labels = NDArray[np.int32]
 Words = NDArray[np.uint16]
@@ -156,6 +156,30 @@ def test_cells_are_flooded_from_their_nuclei(seed: int) -> None:
     for label in np.unique(found[(found > 0) & (expected == 0)]):
         enclosed = ndimage.binary_fill_holes(expected == label)
         assert enclosed[found == label].all()
+
+
+@a_few
+@given(SEEDS, st.sampled_from([1, 200]))
+def test_cells_of_the_original_are_flooded_from_the_brightest_on(seed: int, step: int) -> None:
+    nuclei, image = site(seed)
+    nuclei = ndimage.minimum_filter(nuclei, 3)
+    nuclei[20, 20] = 9
+    image = (image // step).astype(np.uint8 if step > 1 else np.uint16)
+    foreground = image > 600 // step
+    seeds = np.where(foreground | (nuclei > 0), nuclei, 10)
+    everywhere = np.ones(image.shape, bool)
+    expected = flooded(-image.astype(float), seeds, everywhere)
+    expected[expected == 10] = 0
+    found = flood(nuclei, image, foreground)
+    assert np.array_equal(found[expected > 0], expected[expected > 0])
+    for label in np.unique(found[(found > 0) & (expected == 0)]):
+        assert ndimage.binary_fill_holes(expected == label)[found == label].all()
+    apart = without_outlines(found, nuclei)
+    assert np.array_equal(apart[nuclei > 0], nuclei[nuclei > 0])
+    around = ndimage.generate_binary_structure(2, 1)
+    largest = ndimage.maximum_filter(found, footprint=around)
+    is_inner = (largest == found) & (ndimage.minimum_filter(found, footprint=around) == found)
+    assert np.array_equal(apart > 0, is_inner & (found > 0) | (nuclei > 0))
 
 
 @pytest.mark.parametrize("turn", [1, 2, 3])

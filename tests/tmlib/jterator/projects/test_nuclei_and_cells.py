@@ -119,6 +119,15 @@ def test_quality_is_measured_for_each_site(plate: SamplePlate) -> None:
     assert good.loc[1, "Quality_saturation_DNA"] < 0.01
 
 
+@pytest.mark.parametrize("value", [0, 77, 255, 65535])
+def test_even_black_and_saturated_sites_have_no_nuclei(value: int) -> None:
+    even = np.full((50, 60), value, np.uint8 if value < 256 else np.uint16)
+    found = run_pipeline(nuclei_and_cells("DNA", "Cells"), {"DNA": even, "Cells": even})
+    assert found["Nuclei"].measurements.empty
+    assert found["Cells"].measurements.empty
+    assert len(found["Sites"].measurements) == 1
+
+
 def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(BadInput, match="diameter"):
         nuclei_and_cells("DNA", nucleus_diameter=0)

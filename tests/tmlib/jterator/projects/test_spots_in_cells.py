@@ -139,3 +139,23 @@ def test_site_without_cells_has_the_same_features(
     for name, objects in run_pipeline(project, empty).items():
         assert objects.measurements.empty
         assert list(objects.measurements.columns) == list(found[name].measurements.columns)
+
+
+@pytest.mark.parametrize("value", [0, 77, 255, 400, 65535])
+def test_even_black_and_saturated_sites_have_the_same_features(
+    project: Project, images: dict[str, Image], found: dict[str, SegmentedObjects], value: int
+) -> None:
+    dtype = np.uint8 if value < 256 else np.uint16
+    even = {name: np.full((50, 60), value, dtype) for name in images}
+    for name, objects in run_pipeline(project, even).items():
+        assert list(objects.measurements.columns) == list(found[name].measurements.columns)
+
+
+@pytest.mark.parametrize("cells", [np.s_[:90, :90], np.s_[:170, :90], np.s_[40:130, 40:130]])
+def test_sites_with_one_cell_two_or_none_that_is_whole(
+    project: Project, images: dict[str, Image], cells: tuple[slice, slice]
+) -> None:
+    """Also where a lone cell, or the part of one, lies on the border."""
+    few = {name: image[cells].copy() for name, image in images.items()}
+    found = run_pipeline(project, few)
+    assert len(found["Nuclei"].measurements) == len(found["Cells"].measurements) > 0
