@@ -7,6 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from tests.tmlib.jterator.projects.test_nuclei_and_cells import (
+    REAL_IMAGES,
+    needs_real_images,
+    read_gray,
+)
 from tmlib.jterator.modules import (
     combine_channels,
     detect_blobs,
@@ -238,3 +243,17 @@ def test_objects_touch_within_the_touching_distance_alone() -> None:
     found = measure_neighbours.main(labels, labels, 3, 10).measurements
     assert (found["Neighbours_Neighbours_Count"] == 0).all()
     assert (found["Neighbours_Fraction_Touching"] > 0).all()
+
+
+@needs_real_images
+@pytest.mark.parametrize(
+    ("constant", "pixels", "in_the_original"), [(0.5, 34052, 33106), (2, 14301, 13976)]
+)
+def test_niblack_finds_as_much_of_human_nuclei(
+    constant: float, pixels: int, in_the_original: int
+) -> None:
+    # The original reduced gray values to 8 bit, and stretched them for that.
+    image = read_gray(REAL_IMAGES / "human" / "AS_09125_050116030001_D03f00d0.tif")
+    mask = threshold_adaptive.main(image, "niblack", 111, constant).mask
+    assert np.count_nonzero(mask) == pixels
+    assert pixels == pytest.approx(in_the_original, rel=0.03)
