@@ -46,7 +46,7 @@ def main(
     Raises
     ------
     ValueError
-        If a measured object is not enclosed by the object that should get its values.
+        If values go by label, and a measured object has no pixel in the one of its label.
     """
     features = morphology(extract_objects, zernike=measure_zernike)
     measurements = assign(features, extract_objects, assign_objects, aggregate=aggregate)

@@ -47,7 +47,7 @@ def main(
     Raises
     ------
     ValueError
-        If a point is not enclosed by the object that should get its values.
+        If values go by label, and a point has no pixel in the object of its label.
     """
     features = point_pattern(extract_objects, ref_objects)
     measurements = assign(features, extract_objects, assign_objects, aggregate=aggregate)

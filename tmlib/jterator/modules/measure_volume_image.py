@@ -50,7 +50,7 @@ def main(
     Raises
     ------
     ValueError
-        If a measured object is not enclosed by the object that should get its values.
+        If values go by label, and a measured object has no pixel in the one of its label.
     """
     features = morphology_3d(extract_objects, intensity_image, pixel_size=pixel_size, z_step=z_step)
     measurements = assign(features, extract_objects, assign_objects, aggregate=False)

@@ -73,7 +73,7 @@ def _cut_in_two(clump: BinaryImage, min_cut_area: float, *, trim: bool) -> Binar
     if trim and n_pieces > 2 and sizes.min() < SPLINTER:
         rest &= np.append(False, sizes >= SPLINTER)[pieces]
         sizes = sizes[sizes >= SPLINTER]
-    if sizes.min(initial=min_cut_area) < min_cut_area or not sizes.size:
+    if not sizes.size or sizes.min() < min_cut_area:
         return None
     return rest[1:-1, 1:-1]
 
