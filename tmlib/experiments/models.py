@@ -198,6 +198,29 @@ class SiteShift(Base):
     quality: Mapped[float]
 
 
+class SiteOverlap(Base):
+    """How far a neighbour lies from a site, as the overlap of their images shows.
+
+    ``y`` and ``x`` are of its upper left corner, in pixels downwards and to the right; ``quality``
+    is the correlation of both images where they overlap then. What is not ``is_reliable`` has no
+    part in where sites lie on the map.
+    """
+
+    __tablename__ = "site_overlaps"
+
+    site_id: Mapped[int] = mapped_column(
+        ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True
+    )
+    neighbour_id: Mapped[int] = mapped_column(
+        ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    experiment_id: Mapped[int] = _experiment_key()
+    y: Mapped[float]
+    x: Mapped[float]
+    quality: Mapped[float]
+    is_reliable: Mapped[bool]
+
+
 class Channel(Timestamps, Base):
     """A colour of light that was imaged; ``index`` is its place on the images' channel axis."""
 

@@ -114,18 +114,18 @@ def measure_shift(
             f"{' x '.join(map(str, image.shape))} pixels cannot be aligned: "
             "all cycles need images of the same size."
         )
-    structures = [_structures(pixels, clip_percentile) for pixels in (reference, image)]
-    if not (structures[0].any() and structures[1].any()):
+    seen = [structures(pixels, clip_percentile) for pixels in (reference, image)]
+    if not (seen[0].any() and seen[1].any()):
         return MeasuredShift(0.0, 0.0, 0.0)
     window = _window(reference.shape)
     # Phases alone would weigh noise like signal: on dim images of few cells they mislead.
     (y, x), _, _ = phase_cross_correlation(  # type: ignore[no-untyped-call] # it has no types
-        *(pixels * window for pixels in structures),
+        *(pixels * window for pixels in seen),
         upsample_factor=_UPSAMPLING,
         normalization=None,
     )
     shift = MeasuredShift(float(y), float(x), 0.0)
-    overlapping = _overlap(structures[0], structures[1], shift.whole)
+    overlapping = _overlap(seen[0], seen[1], shift.whole)
     return MeasuredShift(shift.y, shift.x, _correlation(*overlapping))
 
 
@@ -143,13 +143,22 @@ def pad(pixels: Image, residues: Residues) -> Image:
     return cast("Image", np.pad(pixels, sides))
 
 
-def _structures(pixels: GrayImage, clip_percentile: float | None) -> NDArray[np.float32]:
-    """What is between noise and light in size, whatever its brightness."""
+def structures(pixels: GrayImage, clip_percentile: float | None = None) -> NDArray[np.float32]:
+    """What of an image (y, x) is between noise and light in size, whatever its brightness."""
     if clip_percentile is not None:
         pixels = np.minimum(pixels, np.percentile(pixels, clip_percentile))
-    logarithms = np.log(np.maximum(pixels, 1).astype(np.float32))
+    logarithms = _logarithms(pixels)
     fine = ndimage.gaussian_filter(logarithms, _NOISE_SCALE)
     return np.asarray(fine - ndimage.gaussian_filter(logarithms, _LIGHT_SCALE))
+
+
+def smooth_logarithms(pixels: GrayImage) -> NDArray[np.float32]:
+    """Logarithms of an image (y, x), free of noise: what light multiplies is added there."""
+    return np.asarray(ndimage.gaussian_filter(_logarithms(pixels), _NOISE_SCALE))
+
+
+def _logarithms(pixels: GrayImage) -> NDArray[np.float32]:
+    return np.log(np.maximum(pixels, 1).astype(np.float32))
 
 
 def _window(shape: tuple[int, ...]) -> NDArray[np.float32]:

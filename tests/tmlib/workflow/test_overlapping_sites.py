@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from tests.services.results import assert_same, results_of
 from tests.services.runs import Run
 from tmlib.db import Database
-from tmlib.experiments.models import Experiment, Site, Well
+from tmlib.experiments.models import Experiment, Site, SiteOverlap, Well
 from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import read_labels
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
@@ -26,6 +26,7 @@ from tmlib.workflow import service
 from tmlib.workflow.steps.plate_map import PlacedSite, read_plate_map
 
 MOSAIC = Mosaic(rows=2, columns=2, height=160, width=160, overlap=32, stage_error=0, density=4e-4)
+NOISY = Mosaic(rows=2, columns=3, height=160, width=160, overlap=40, stage_error=4)
 STAGES: dict[str, dict[str, dict[str, Any]]] = {
     "image_conversion": {"metaextract": {}, "metaconfig": {}, "imextract": {}},
     "pyramid_creation": {"illuminati": {}},
@@ -178,3 +179,44 @@ def test_sites_that_the_user_lays_side_by_side_share_nothing(run: Run) -> None:
     assert [site.box.x for site in placed(run)[:2]] == [0, 160]
     with run.database.session() as session:
         assert session.scalars(select(Site.stage_x).join(Well)).all() == [None] * 5
+
+
+def offsets(run: Run) -> np.ndarray:
+    return np.array([(site.box.y, site.box.x) for site in placed(run)])
+
+
+def refined(run: Run) -> list[str]:
+    """Jobs of the refinement that were not skipped."""
+    with run.database.session() as session:
+        jobs = service.jobs(session, run.experiment.id, step_name="imextract", phase="run")
+    return [job["name"] for job in jobs if not job["skipped"] and "run-01" in job["name"]]
+
+
+def test_images_correct_the_stage(
+    database: Database, experiment: Experiment, settings: Settings, tmp_path: Path
+) -> None:
+    run = Run(database, experiment, settings)
+    well = simulate_overlapping_well(NOISY, [7])
+    run.upload("plate", "first", write_overlapping_wells(tmp_path, {"B02": well}, NOISY))
+    conversion = STAGES["image_conversion"]
+    run.run(("image_conversion", conversion))
+    true = np.array([site.place for site in well.sites])
+    errors = offsets(run) - true
+    assert np.abs(errors - np.median(errors, axis=0)).max() < 1.2
+    with database.session() as session:
+        overlaps = session.scalars(select(SiteOverlap)).all()
+        assert len(overlaps) == 7
+        assert all(one.is_reliable and one.quality > 0.5 for one in overlaps)
+    assert "well B02: 7 of 7 overlaps tell how sites lie" in run.log("imextract")
+    assert len(refined(run)) == 1
+    run.run(("image_conversion", conversion))
+    assert refined(run) == []
+
+    believed = {**conversion, "imextract": {"refine_positions": False}}
+    run.run(("image_conversion", believed))
+    stages = np.array([site.stage for site in well.sites])
+    assert np.array_equal(offsets(run), stages)
+    with database.session() as session:
+        assert session.scalars(select(SiteOverlap)).all() == []
+    run.run(("image_conversion", conversion))
+    assert len(refined(run)) == 1

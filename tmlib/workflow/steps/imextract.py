@@ -45,6 +45,15 @@ from tmlib.workflow.steps.base import (
     logger,
 )
 from tmlib.workflow.steps.channels import read_field_shape
+from tmlib.workflow.steps.site_refinement import (
+    forget_refinement,
+    refine,
+    refinement,
+    wells_to_refine,
+)
+
+WELL = "well_id"
+"""Key of the batches that correct the places of a well's sites."""
 
 
 class Imextract(Step):
@@ -58,11 +67,28 @@ class Imextract(Step):
     arguments: ClassVar[tuple[Argument, ...]] = (
         BATCH_SIZE,
         Argument("delete", bool, "Delete the microscope's image files afterwards.", False),
+        Argument(
+            "refine_positions",
+            bool,
+            "Correct where the stage put overlapping sites by what their images show.",
+            True,
+        ),
+        Argument(
+            "refinement_limit",
+            int,
+            "Pixels by which the stage may be wrong; 3 % of an image if not given.",
+            minimum=1,
+        ),
     )
 
     def create_batches(self, context: JobContext) -> list[list[Work]]:
-        """Cut the planes into batches, the planes of a site together."""
+        """Cut the planes into batches, the planes of a site together; then wells that overlap."""
         with context.database.session() as session:
+            refined = (
+                wells_to_refine(session, context.experiment_id)
+                if context.arguments["refine_positions"]
+                else {}
+            )
             shape, _ = read_field_shape(session, context.experiment_id)
             pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
             planes = session.execute(
@@ -88,7 +114,15 @@ class Imextract(Step):
                     },
                 )
             )
-        return [work]
+        files: dict[int, list[object]] = {well_id: [] for well_id in refined}
+        for row in planes:
+            if row.well_id in refined:
+                files[row.well_id].append((row.tpoint, row.channel_index, stamps.of(row)))
+        wells = [
+            Work({WELL: well_id}, {"files": digest(files[well_id]), "stage positions": lie})
+            for well_id, lie in refined.items()
+        ]
+        return [work, wells] if wells else [work]
 
     def collect_inputs(self, context: JobContext) -> Inputs:
         """The plates with their wells."""
@@ -111,12 +145,17 @@ class Imextract(Step):
             for field in outdated_fields(context.storage.plate_images(plate_id), shape, wells)
         ]
         context.effects.append(lambda session: _set_aside(context, outdated))
+        refined = {batch[WELL] for batch in standing if WELL in batch}
+        context.effects.append(
+            lambda session: forget_refinement(session, context.experiment_id, refined)
+        )
 
     def outputs(
         self, context: JobContext, session: Session, batches: Sequence[Batch]
     ) -> list[str | None]:
-        """What the files of all planes are known by."""
-        ids = [id_ for batch in batches for id_ in batch["channel_image_file_ids"]]
+        """What the files of all planes are known by, and the places of sites."""
+        places = refinement(session, [batch[WELL] for batch in batches if WELL in batch])
+        ids = [id_ for batch in batches for id_ in batch.get("channel_image_file_ids", ())]
         found: dict[int, tuple[Stamp | None, ...]] = {}
         fields: dict[tuple[int, str, int], tuple[Path, Stamp | None]] = {}
         for row in select_among(session, _planes(), ChannelImageFile.id, ids):
@@ -129,6 +168,9 @@ class Imextract(Step):
             found[row.id] = stamp, plane
         outputs: list[str | None] = []
         for batch in batches:
+            if WELL in batch:
+                outputs.append(places[batch[WELL]])
+                continue
             stamps = [found.get(id_, (None,)) for id_ in batch["channel_image_file_ids"]]
             outputs.append(None if any(None in one for one in stamps) else digest(stamps))
         return outputs
@@ -142,7 +184,10 @@ class Imextract(Step):
         return None if any(None in one for one in stamps) else digest(stamps)
 
     def run(self, context: JobContext, batch: Batch) -> None:
-        """Read and write the planes of a batch."""
+        """Read and write the planes of a batch, or correct the places of a well's sites."""
+        if WELL in batch:
+            refine(context, batch[WELL])
+            return
         with context.database.session() as session:
             shape, channel_names = read_field_shape(session, context.experiment_id)
             pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
@@ -213,6 +258,7 @@ def _planes() -> Select[*tuple[Any, ...]]:
             ChannelImageFile.zplane,
             Site.field,
             Well.name.label("well"),
+            Well.id.label("well_id"),
             Well.plate_id,
         )
         .join(Channel, Channel.id == ChannelImageFile.channel_id)
