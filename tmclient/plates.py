@@ -89,6 +89,13 @@ class Plates(Resources):
         path = self._path("site-shifts")
         return list(self._pages(path, plate_name=plate_name, well_name=well_name, omitted=only))
 
+    def get_site_overlaps(
+        self, plate_name: str | None = None, well_name: str | None = None
+    ) -> list[Resource]:
+        """How neighbouring sites lie to each other; there are none where none overlap enough."""
+        path = self._path("site-overlaps")
+        return list(self._pages(path, plate_name=plate_name, well_name=well_name))
+
     def get_cycles(self) -> list[Resource]:
         """The rounds of staining and imaging; there are none before metaconfig has run."""
         cycles: list[Resource] = self.connection.get(self._path("cycles"))

@@ -1,4 +1,4 @@
-"""How good the images are: when they were taken, how far cycles were off, how even the light is."""
+"""How good the images are: when they were taken, how far cycles and sites were off, how even the light is."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from tmlib.experiments.models import (
     IllumstatsFile,
     Plate,
     Site,
+    SiteOverlap,
     SiteShift,
     Well,
 )
@@ -35,6 +36,15 @@ class AlignedSite:
 
     site: Site
     shifts: list[CycleShift]
+
+
+@dataclass(frozen=True)
+class MeasuredOverlap:
+    """A site, one of its neighbours, and how far that lies from it."""
+
+    site: Site
+    neighbour_id: int
+    measured: SiteOverlap
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,34 @@ def list_site_shifts(
         if site_id in shifts:
             shifts[site_id].append(CycleShift(index, y, x, quality))
     return [AlignedSite(site, shifts[site.id]) for site in sites]
+
+
+def list_site_overlaps(
+    session: Session,
+    experiment_id: int,
+    *,
+    plate_name: str | None = None,
+    well_name: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[MeasuredOverlap]:
+    """Neighbours that were compared, in the order of plate, well, y and x of the first."""
+    query = (
+        select(Site, SiteOverlap)
+        .join(SiteOverlap, SiteOverlap.site_id == Site.id)
+        .join(Site.well)
+        .join(Well.plate)
+        .where(SiteOverlap.experiment_id == experiment_id)
+        .options(contains_eager(Site.well).contains_eager(Well.plate))
+        .order_by(Plate.name, Well.name, Site.y, Site.x, SiteOverlap.neighbour_id)
+        .limit(limit)
+        .offset(offset)
+    )
+    if plate_name is not None:
+        query = query.where(Plate.name == plate_name)
+    if well_name is not None:
+        query = query.where(Well.name == well_name)
+    return [MeasuredOverlap(site, one.neighbour_id, one) for site, one in session.execute(query)]
 
 
 def list_illumination(session: Session, experiment_id: int) -> list[Illumination]:

@@ -84,6 +84,29 @@ class SiteShiftQuery(Page):
     omitted: bool | None = None
 
 
+class SiteOverlap(Schema):
+    """How far the corner of a neighbour lies from that of a site, as their images show.
+
+    What is not reliable has no part in where sites lie on the map.
+    """
+
+    site_id: Id
+    neighbour_id: Id
+    plate_name: str
+    well_name: str
+    y: float
+    x: float
+    quality: float
+    is_reliable: bool
+
+
+class SiteOverlapQuery(Page):
+    """Which sites are asked for."""
+
+    plate_name: Text | None = None
+    well_name: Text | None = None
+
+
 class WellQuery(NamedPage):
     """Which wells are asked for."""
 
@@ -190,6 +213,33 @@ def get_site_shifts(access: ExperimentAccess, query: SiteShiftQuery) -> list[Sit
                 shifts=[CycleShift.model_validate(shift) for shift in one.shifts],
             )
             for one in aligned
+        ]
+
+
+@routes.get("/api/experiments/<experiment_id>/site-overlaps", permits="read")
+def get_site_overlaps(access: ExperimentAccess, query: SiteOverlapQuery) -> list[SiteOverlap]:
+    """List how neighbouring sites lie to each other; empty where none overlap enough."""
+    with access.database.session() as session:
+        found = quality.list_site_overlaps(
+            session,
+            access.experiment_id,
+            plate_name=query.plate_name,
+            well_name=query.well_name,
+            limit=query.limit,
+            offset=query.offset,
+        )
+        return [
+            SiteOverlap(
+                site_id=one.site.id,
+                neighbour_id=one.neighbour_id,
+                plate_name=one.site.well.plate.name,
+                well_name=one.site.well.name,
+                y=one.measured.y,
+                x=one.measured.x,
+                quality=one.measured.quality,
+                is_reliable=one.measured.is_reliable,
+            )
+            for one in found
         ]
 
 

@@ -212,6 +212,9 @@ def test_images_correct_the_stage(
     run.run(("image_conversion", conversion))
     assert refined(run) == []
 
+    turned = {**conversion, "metaconfig": {"stage_y": "down"}}
+    run.run(("image_conversion", turned))
+    assert "give argument stage_y of step metaconfig the other one of up" in run.log("imextract")
     believed = {**conversion, "imextract": {"refine_positions": False}}
     run.run(("image_conversion", believed))
     stages = np.array([site.stage for site in well.sites])

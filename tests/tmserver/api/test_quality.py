@@ -14,6 +14,7 @@ from tmlib.experiments.models import (
     IllumstatsFile,
     Plate,
     Site,
+    SiteOverlap,
     SiteShift,
     Well,
 )
@@ -55,6 +56,29 @@ def test_shifts_of_cycles_and_omitted_sites(
         session.query(SiteShift).delete()
         session.execute(update(Site).values(omitted=False))
     assert owner.get(f"{experiment}/site-shifts") == []
+
+
+@pytest.mark.usefixtures("field")
+def test_overlaps_of_neighbouring_sites(
+    owner: Person, experiment: str, experiment_id: int, database: Database
+) -> None:
+    with database.transaction() as session:
+        site = {"experiment_id": experiment_id, "height": 30, "width": 40, "y": 0}
+        sites = [Site(**site, x=x, field=x) for x in range(2)]
+        session.add(Well(experiment_id=experiment_id, plate_id=1, name="B01", sites=sites))
+        session.flush()
+        ids = [one.id for one in sites]
+        measured = {"y": -0.25, "x": 31.5, "quality": 0.75, "is_reliable": True}
+        overlap = {"site_id": ids[0], "neighbour_id": ids[1], "experiment_id": experiment_id}
+        session.add(SiteOverlap(**overlap, **measured))
+    [found] = owner.get(f"{experiment}/site-overlaps")
+    assert {key: found[key] for key in measured} == measured
+    assert (found["plate_name"], found["well_name"]) == ("Plate 1", "B01")
+    by_place = {(one["well_name"], one["x"]): one["id"] for one in owner.get(f"{experiment}/sites")}
+    assert (found["site_id"], found["neighbour_id"]) == (by_place["B01", 0], by_place["B01", 1])
+    assert owner.get(f"{experiment}/site-overlaps", well_name="B01") == [found]
+    assert owner.get(f"{experiment}/site-overlaps", well_name="A01") == []
+    assert owner.get(f"{experiment}/site-overlaps", plate_name="Plate 2") == []
 
 
 @pytest.mark.usefixtures("field")

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from statistics import median
@@ -117,7 +117,32 @@ def refine(context: JobContext, well_id: int) -> None:
     pairs = [Pair(*ends, measured[ends]) for ends in neighbours]
     places = solve_places(stages, pairs)
     _tell(well, stages, places, pairs)
+    _check_directions(context, well, stages, measured, limit, channel)
     context.effects.append(lambda session: _record(session, context, well, places, pairs))
+
+
+def _check_directions(
+    context: JobContext,
+    well: _StagedWell,
+    stages: NDArray[np.float64],
+    measured: Mapping[Ends, Displacement],
+    limit: int,
+    channel: int,
+) -> None:
+    """Tell in the log if the images only fit when an axis of the stage is turned round."""
+    for axis, argument, values in ((0, "stage_y", "up and down"), (1, "stage_x", "left and right")):
+        along = [ends for ends in measured if _is_along(stages, ends, axis)][:_TRIED_PAIRS]
+        if along and not any(measured[ends].is_reliable for ends in along):
+            turned = stages * (np.array([-1, 1]) if axis == 0 else np.array([1, -1]))
+            fits = _measure(context, well, turned, along, limit, channel).values()
+            if 2 * sum(one.is_reliable for one in fits) > len(along):
+                logger.warning(
+                    "The images of well %s fit if the stage goes the other way: give argument %s "
+                    "of step metaconfig the other one of %s.",
+                    well.name,
+                    argument,
+                    values,
+                )
 
 
 def _limit(context: JobContext, shape: tuple[int, int]) -> int:
@@ -129,6 +154,12 @@ def _neighbours(stages: NDArray[np.float64], shape: tuple[int, int]) -> list[End
     """Pairs of sites that share enough to be compared."""
     close = cKDTree(stages / shape).query_pairs(1, p=np.inf)
     return sorted((i, j) for i, j in close if may_be_compared(stages[j] - stages[i], shape))
+
+
+def _is_along(stages: NDArray[np.float64], ends: Ends, axis: int) -> bool:
+    """Whether two sites are neighbours along an axis."""
+    way = np.abs(stages[ends[1]] - stages[ends[0]])
+    return bool(way[axis] > way[1 - axis])
 
 
 def _read_well(session: Session, well_id: int) -> _StagedWell:
@@ -242,8 +273,7 @@ def _tell(
     n_reliable = sum(pair.measured.is_reliable for pair in pairs)
     if n_reliable == 0:
         logger.warning(
-            "No overlap of well %s shows how its sites lie: they stay where the stage put them. "
-            "If neighbours do not fit on the map, turn stage_y or stage_x of step metaconfig.",
+            "No overlap of well %s shows how its sites lie: they stay where the stage put them.",
             well.name,
         )
         return
