@@ -25,11 +25,11 @@ from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.jterator.runner import run_pipeline
 from tmlib.sample.overlapping import Mosaic, OverlappingWell, simulate_overlapping_well
 
-OVERLAPS = (0.05, 0.1, 0.2)
+OVERLAPS = (0.05, 0.1)
 """Of the length of an image."""
 
 STAGE_ERROR = 6.0
-N_WELLS = 2
+N_WELLS = 1
 
 Places = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""How good the images are: when they were taken, how far cycles and sites were off, how even the light is."""
+"""How good images are: their times, how far cycles and sites are off, how even the light is."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
