@@ -18,7 +18,7 @@ def main() -> None:
     known = [
         module.name
         for module in pkgutil.iter_modules([str(Path(__file__).parent)])
-        if module.name not in ("__main__", "generated", "serving", "timing")
+        if module.name not in ("__main__", "generated", "serving", "stitching_picture", "timing")
     ]
     names = sys.argv[1:] or known
     unknown = sorted(set(names) - set(known))
