@@ -103,6 +103,15 @@ def test_a_wrong_overlap_loses_its_weight():
     assert found - found.mean(axis=0) == pytest.approx(true - true.mean(axis=0), abs=0.2)
 
 
+def test_a_faint_overlap_outweighs_a_stage_that_is_far_off():
+    true = STAGES + np.random.default_rng(0).uniform(-8, 8, STAGES.shape)
+    pairs = [
+        Pair(i, j, Displacement(*(true[j] - true[i]), 0.2, (i, j) != (7, 11))) for i, j in GRID
+    ]
+    found = solve_places(STAGES, pairs)
+    assert found - found.mean(axis=0) == pytest.approx(true - true.mean(axis=0), abs=0.1)
+
+
 def test_what_cannot_be_measured_follows_from_how_the_camera_is_turned():
     angle = np.deg2rad(1.5)
     true = STAGES @ [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
