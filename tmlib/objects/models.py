@@ -213,3 +213,25 @@ class FeatureValueFile(Base):
     path: Mapped[str] = mapped_column(String(255), unique=True)
     n_rows: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class EmptySite(Base):
+    """A site where objects of a type were looked for, and none were found.
+
+    Without it, a well in which all cells are dead could not be told from one that nobody has
+    looked at.
+    """
+
+    __tablename__ = "empty_sites"
+
+    mapobject_type_id: Mapped[int] = mapped_column(
+        ForeignKey("mapobject_types.id", ondelete="CASCADE"), primary_key=True
+    )
+    site_id: Mapped[int] = mapped_column(
+        ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    tpoint: Mapped[int] = mapped_column(primary_key=True)
+    zplane: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )

@@ -94,7 +94,7 @@ def check(
         type_name=name,
         feature_ids=_feature_ids(session, found, features),
         n_objects=_count_objects(session, found),
-        layout=read_layout(session, experiment_id) if tool.needs_wells else NO_WELLS,
+        layout=read_layout(session, experiment_id, found.id) if tool.needs_wells else NO_WELLS,
         model_file=None if model is None else _file_of(storage, model),
     )
     _check_values(session, storage, found, features)

@@ -16,6 +16,7 @@ from tmlib.objects.selection import Selection
 from tmlib.objects.table import columns
 from tmlib.objects.table.object_table import ObjectTable, open_table
 from tmlib.objects.table.table_rows import Condition, matching
+from tmlib.objects.table.table_statistics import AskedPlaces
 from tmlib.tools.label_columns import label_sources
 from tmserver.access import ExperimentAccess
 from tmserver.api.object_tables import SelectionQuery
@@ -82,12 +83,29 @@ def opened_table(access: ExperimentAccess, mapobject_type_id: int) -> ObjectTabl
 
 def chosen_rows(table: ObjectTable, query: ObjectsQuery) -> NDArray[np.bool_]:
     """Which rows are asked for."""
-    selection = Selection(**query.model_dump(include=set(SelectionQuery.model_fields)))
-    conditions = [
+    return matching(table, _conditions(table, query), table.select(_selection(query)))
+
+
+def asked_places(table: ObjectTable, query: ObjectsQuery) -> AskedPlaces:
+    """Where objects are asked for, whatever else they must be like."""
+    selection = _selection(query)
+    conditions = [one for one in _conditions(table, query) if table.tells_place(one.column)]
+    empty = table.empty_sites
+    return AskedPlaces(
+        matching(table, conditions, table.select(selection)),
+        matching(empty, conditions, empty.select(selection)),
+    )
+
+
+def _selection(query: ObjectsQuery) -> Selection:
+    return Selection(**query.model_dump(include=set(SelectionQuery.model_fields)))
+
+
+def _conditions(table: ObjectTable, query: ObjectsQuery) -> list[Condition]:
+    return [
         Condition(table.find(one.column), one.minimum, one.maximum, one.values, one.missing)
         for one in query.filter or ()
     ]
-    return matching(table, conditions, table.select(selection))
 
 
 def version_of(table: ObjectTable, used: Sequence[columns.Column], query: ObjectsQuery) -> str:

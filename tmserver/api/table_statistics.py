@@ -15,6 +15,7 @@ from tmserver.api.table_queries import (
     Number,
     ObjectsQuery,
     TableColumn,
+    asked_places,
     chosen_rows,
     opened_table,
 )
@@ -138,11 +139,15 @@ class Distribution(Schema):
 def get_table_groups(
     access: ExperimentAccess, mapobject_type_id: int, query: GroupsQuery
 ) -> GroupPage:
-    """Get statistics of columns by group: by plate, well, site, or what a tool has said."""
+    """Get statistics of columns by group: by plate, well, site, or what a tool has said.
+
+    Plates, wells and sites that were analysed are there with 0 objects if none were found.
+    """
     table = opened_table(access, mapobject_type_id)
     columns = [table.find(name) for name in query.columns]
     by = [table.find(name) for name in query.by or ()]
-    groups = statistics.group(table, by, chosen_rows(table, query))
+    places = asked_places(table, query)
+    groups = statistics.group(table, by, chosen_rows(table, query), places)
     found = [statistics.describe_groups(table, column, groups, query.wanted) for column in columns]
     shown = range(len(groups.sizes))[query.offset : query.offset + query.limit]
     return GroupPage(

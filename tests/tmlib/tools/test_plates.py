@@ -3,6 +3,7 @@
 import json
 import math
 import statistics
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,70 @@ def test_wells_are_aggregated(screen: Screen) -> None:
     assert [figure.type for figure in finding.plots] == ["plate", "plate", "histogram"]
     [plate] = finding.plots[0].attributes["data"]
     assert plate["z"][1][2] == pytest.approx(found["plate 1", "B03"]["median(size)"], rel=1e-5)
+
+
+@pytest.fixture
+def dead(screen: Screen) -> Screen:
+    """The screen, without objects in C03 of both plates, which were looked for."""
+    is_dead = screen.wells == "C03"
+    sites = np.unique(screen.site_ids[is_dead])
+    layout = replace(
+        screen.layout, empty_site_ids=sites, empty_tpoints=np.zeros(len(sites), np.int32)
+    )
+    return replace(
+        screen,
+        layout=layout,
+        **{
+            name: getattr(screen, name)[~is_dead]
+            for name in ("site_ids", "plates", "wells", "values")
+        },
+    )
+
+
+def test_a_well_in_which_all_cells_are_dead_has_none(dead: Screen) -> None:
+    finding = dead.ask("Aggregation", **BOTH, statistics=["count", "mean", "sum", "mad"])
+    found = rows(finding)
+    assert len(found) == finding.attributes["n_wells"] == 2 * N_ROWS * N_COLUMNS
+    for (_, well), row in found.items():
+        n_objects = 0 if well == "C03" else 10
+        assert row["n_objects"] == row["count(size)"] == n_objects
+        assert (row["mean(size)"] is None) == (n_objects == 0)
+    [heatmap] = finding.plots[0].attributes["data"]
+    assert heatmap["z"][2][2] == 0
+    assert finding.attributes["min"] == 0
+
+
+@pytest.mark.parametrize("method", ["zscore", "robust_zscore", "bscore"])
+def test_dead_wells_do_not_disturb_normalisation(dead: Screen, method: str) -> None:
+    found = rows(dead.ask("Normalisation", **BOTH, options={"method": method}))
+    assert found["plate 1", "C03"]["n_objects"] == 0
+    assert found["plate 1", "C03"]["median(size)"] is None
+    without = replace(
+        dead,
+        layout=replace(
+            dead.layout, empty_site_ids=np.empty(0, np.int32), empty_tpoints=np.empty(0, np.int32)
+        ),
+    )
+    others = rows(without.ask("Normalisation", **BOTH, options={"method": method}))
+    assert {place: row for place, row in found.items() if row["n_objects"]} == others
+
+
+def test_dead_wells_are_in_the_list_of_wells_and_no_controls(dead: Screen) -> None:
+    controls = {"negative_controls": [*NEGATIVE, "C03"], "positive_controls": POSITIVE}
+    finding = dead.ask("HitList", selected_feature="size", **controls)
+    row = rows(finding)["plate 1", "C03"]
+    assert (row["n_objects"], row["ssmd"], row["is_hit"]) == (0, None, False)
+    fewer = dead.ask(
+        "HitList", selected_feature="size", negative_controls=NEGATIVE, positive_controls=POSITIVE
+    )
+    assert finding.attributes["plates"] == fewer.attributes["plates"]
+    with pytest.raises(BadInput, match="Only 1 positive controls"):
+        dead.ask(
+            "HitList",
+            selected_feature="size",
+            negative_controls=NEGATIVE,
+            positive_controls=["A06", "C03"],
+        )
 
 
 def test_values_that_are_missing_do_not_count(screen: Screen) -> None:

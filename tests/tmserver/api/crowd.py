@@ -47,6 +47,14 @@ class Crowd:
     database: Database
     frame: pd.DataFrame
     run_tools: Callable[[], None]
+    places: list[dict[str, Any]]
+
+    def record(self, place: int, tpoint: int, n_objects: int) -> None:
+        """Find so many objects at a site, in place of those that it has."""
+        random = np.random.default_rng(place)
+        _record(
+            self.database, self.storage, self.type_id, self.places[place], tpoint, random, n_objects
+        )
 
     def ask(self, tool_name: str, **payload: Any) -> str:
         """Let a tool work; gives the name of the result."""
@@ -95,7 +103,7 @@ def crowd(
 
     frame = pd.DataFrame(_rows(database, type_id, places))
     path = f"{experiment}/mapobject_types/{encode_id(type_id)}"
-    return Crowd(owner, experiment, path, type_id, storage, database, frame, run_tools)
+    return Crowd(owner, experiment, path, type_id, storage, database, frame, run_tools, places)
 
 
 def _layout(database: Database, experiment_id: int) -> list[dict[str, Any]]:
@@ -127,19 +135,20 @@ def _record(
     place: dict[str, Any],
     tpoint: int,
     random: np.random.Generator,
+    n_objects: int = PER_SITE,
 ) -> None:
     labels = np.zeros((HEIGHT, WIDTH), np.int32)
-    for number in range(PER_SITE):
+    for number in range(n_objects):
         labels[5 : 15 + number, 12 * number : 12 * number + 8] = number + 1
     values = pd.DataFrame(
         {
             # equal values of different objects, and some that are missing
-            "Area": np.round(random.normal(50, 20, PER_SITE), 0),
+            "Area": np.round(random.normal(50, 20, n_objects), 0),
             "Intensity, mean": np.where(
-                random.random(PER_SITE) < 0.2, np.nan, random.random(PER_SITE)
+                random.random(n_objects) < 0.2, np.nan, random.random(n_objects)
             ),
         },
-        index=range(1, PER_SITE + 1),
+        index=range(1, n_objects + 1),
     )
     prepared = prepare_site_objects(
         database,

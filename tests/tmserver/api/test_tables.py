@@ -1,5 +1,6 @@
 """The table of all objects over HTTP: pages, order, conditions and statistics as of pandas."""
 
+import io
 import json
 from typing import Any
 
@@ -203,6 +204,62 @@ def test_groups_are_described_as_pandas_does(crowd: Crowd) -> None:
                 assert group["n_objects"] == len(members)
                 for column, described in zip(("Area", MEAN), group["statistics"], strict=True):
                     check_statistics(members[column], described, quantiles)
+
+
+def sizes(crowd: Crowd, by: list[str], **query: Any) -> dict[tuple[Any, ...], int]:
+    """How many objects the groups have, by their keys."""
+    found = ask(crowd, "/groups", columns=["Area"], by=by, **query)
+    assert found["n_groups"] == len(found["groups"])
+    assert [group["key"] for group in found["groups"]] == sorted(
+        group["key"] for group in found["groups"]
+    )
+    for group in found["groups"]:
+        [described] = group["statistics"]
+        assert described["count"] == group["n_objects"] - described["missing"]
+        assert (described["mean"] is None) == (described["count"] == 0)
+    return {tuple(group["key"]): group["n_objects"] for group in found["groups"]}
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_wells_in_which_nothing_was_found_have_no_objects(
+    crowd: Crowd, *, is_compacted: bool
+) -> None:
+    wells = ["plate_name", "well_name"]
+    by_time = [*wells, "tpoint"]
+    assert sizes(crowd, wells) == {
+        ("Plate 1", "A01"): 24, ("Plate 1", "B02"): 12, ("Plate 2", "B02"): 24,
+    }  # fmt: skip
+    for place, tpoint in ((2, 1), (3, 0), (3, 1), (4, 0), (4, 1)):
+        crowd.record(place, tpoint, 0)
+    if is_compacted:
+        crowd.compact()
+    assert sizes(crowd, wells) == {
+        ("Plate 1", "A01"): 24, ("Plate 1", "B02"): 6, ("Plate 2", "B02"): 0,
+    }  # fmt: skip
+    assert sizes(crowd, by_time)["Plate 1", "B02", 1] == 0
+    assert sizes(crowd, ["plate_name"], tpoint=1) == {("Plate 1",): 12, ("Plate 2",): 0}
+    assert sizes(crowd, wells, plate_name="Plate 2") == {("Plate 2", "B02"): 0}
+    b02 = [{"column": "well_name", "values": ["B02"]}]
+    assert sizes(crowd, wells, filter=b02) == {("Plate 1", "B02"): 6, ("Plate 2", "B02"): 0}
+    huge = [{"column": "Area", "min": 1e6}]
+    assert set(sizes(crowd, wells, filter=huge).values()) == {0}
+    assert set(sizes(crowd, ["well_name", "is_border"])) == {
+        ("A01", 0),
+        ("A01", 1),
+        ("B02", 0),
+        ("B02", 1),
+    }
+    crowd.record(3, 0, 2)
+    assert sizes(crowd, wells)["Plate 2", "B02"] == 2
+    assert sizes(crowd, by_time)["Plate 2", "B02", 1] == 0
+    name = crowd.ask("Aggregation", selected_features=["Area"], statistics=["mean", "count"])
+    [result] = crowd.owner.get(f"{crowd.experiment}/tools/results", name=name)
+    path = f"{crowd.experiment}/tools/results/{result['id']}/wells"
+    wells_found = pd.read_csv(io.StringIO(crowd.owner.request("GET", path).text))
+    by_well = wells_found.set_index(["plate", "well", "tpoint"])
+    assert by_well["n_objects"].to_dict() == sizes(crowd, by_time)
+    assert by_well["count(Area)"].to_dict() == by_well["n_objects"].to_dict()
+    assert by_well["mean(Area)"].isna().to_dict() == (by_well["n_objects"] == 0).to_dict()
 
 
 def check_statistics(values: pd.Series, found: dict[str, Any], quantiles: list[float]) -> None:

@@ -8,7 +8,7 @@ once for each version; see :mod:`tmlib.objects.table.column_cache`.
 import difflib
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict
-from tmlib.objects.models import Mapobject, MapobjectType
+from tmlib.objects.models import EmptySite, Mapobject, MapobjectType
 from tmlib.objects.selection import EVERYTHING, Selection, check_selection
 from tmlib.objects.service import get_mapobject_type
 from tmlib.objects.table.column_cache import ColumnCache
@@ -68,6 +68,7 @@ def open_table(
         files = list_files(session, storage, mapobject_type_id)
         places = places_of(session, found)
         layout = None if files else _objects_of_layout(session, found.experiment_id, found.id)
+        empty = _empty_sites(session, found.id)
     if layout is None:
         names = [file.path.name for file in files]
     else:
@@ -87,6 +88,7 @@ def open_table(
         places=places,
         results={one.key: one for one in results},
         layout=layout,
+        empty=empty,
     )
     table.read_rows()
     return table
@@ -133,6 +135,21 @@ def _objects_of_layout(
     return {"mapobject_id": ids, "label": zeros, "ref_id": refs, "tpoint": zeros, "zplane": zeros}
 
 
+def _empty_sites(session: Session, type_id: int) -> dict[str, NDArray[Any]]:
+    found = session.execute(
+        select(EmptySite.site_id, EmptySite.tpoint, EmptySite.zplane)
+        .where(EmptySite.mapobject_type_id == type_id)
+        .order_by(EmptySite.tpoint, EmptySite.zplane, EmptySite.site_id)
+    ).all()
+    refs, tpoints, zplanes = np.array(found, np.int32).reshape(-1, 3).T
+    return {
+        "mapobject_id": np.zeros(len(found), np.int64),
+        "ref_id": refs,
+        "tpoint": tpoints,
+        "zplane": zplanes,
+    }
+
+
 @dataclass(frozen=True)
 class ObjectTable:
     """All objects of a type at one version of their values, made by :func:`open_table`.
@@ -153,6 +170,7 @@ class ObjectTable:
     places: Mapping[str, Place]
     results: Mapping[str, LabelSource]
     layout: Mapping[str, NDArray[Any]] | None
+    empty: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     rows: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
@@ -254,6 +272,18 @@ class ObjectTable:
                 start = end
         except Vanished:
             raise Conflict(_REPLACED) from None
+
+    def tells_place(self, column: Column) -> bool:
+        """Whether a column says where something is, which is known of empty sites as well."""
+        return column.kind == "metadata" and column.name in (*self.places, "tpoint", "zplane")
+
+    @property
+    def empty_sites(self) -> "ObjectTable":
+        """A table of sites where objects were looked for and none found, a row for each plane.
+
+        It has values of those columns only that tell a place.
+        """
+        return replace(self, rows=dict(self.empty))
 
     def version_of(self, column: Column) -> str:
         """Changes when a value of a column does."""

@@ -70,25 +70,79 @@ class Histogram:
     above: int
 
 
-def group(table: ObjectTable, by: Sequence[Column], chosen: NDArray[np.bool_]) -> Groups:
+@dataclass(frozen=True)
+class AskedPlaces:
+    """Where objects are asked for, whether there are some or not.
+
+    Attributes
+    ----------
+    rows
+        Objects of the table that are there, shape (n,).
+    empty
+        Sites without objects, of :attr:`ObjectTable.empty_sites`, that are asked for; shape (e,).
+    """
+
+    rows: NDArray[np.bool_]
+    empty: NDArray[np.bool_]
+
+
+def group(
+    table: ObjectTable,
+    by: Sequence[Column],
+    chosen: NDArray[np.bool_],
+    places: AskedPlaces | None = None,
+) -> Groups:
     """Group the chosen rows by the values of columns, in the order of these.
+
+    If all columns tell a place, each of the `places` has a group, though it may have no rows.
 
     Raises
     ------
     BadInput
         If a column has floating-point numbers, or there are too many groups.
     """
-    codes = np.zeros(np.count_nonzero(chosen), np.int64)
-    n_codes = 1
-    columns = table.values_of(by)
-    for column, values in zip(by, columns, strict=True):
+    _check_groups(by)
+    if not by or not all(map(table.tells_place, by)):
+        places = None
+    rows = chosen if places is None else places.rows
+    columns = [values.of(np.flatnonzero(rows)) for values in table.values_of(by)]
+    counts = chosen[rows]
+    if places is not None:
+        empty = np.flatnonzero(places.empty)
+        columns = [
+            ColumnValues(np.concatenate([values.numbers, more.of(empty).numbers]), values.texts)
+            for values, more in zip(columns, table.empty_sites.values_of(by), strict=True)
+        ]
+        counts = np.concatenate([counts, np.zeros(len(empty), bool)])
+    codes, n_groups = _codes(columns, len(counts))
+    if n_groups > MAX_GROUPS:
+        raise BadInput(
+            f"There are {n_groups} groups, more than {MAX_GROUPS}: group by fewer columns, or by "
+            "plate, well or site."
+        )
+    sizes = np.bincount(codes[counts], minlength=n_groups)
+    all_codes = np.full(len(chosen), n_groups, np.int64)
+    all_codes[chosen] = codes[counts]
+    first = np.zeros(n_groups, np.intp)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return Groups(all_codes, sizes, [values.of(first) for values in columns])
+
+
+def _check_groups(by: Sequence[Column]) -> None:
+    for column in by:
         if column.type == "float":
             raise BadInput(
                 f'Objects cannot be grouped by "{column.name}", which is measured: choose a column '
                 "of texts or whole numbers."
             )
-        numbers = values.numbers[chosen].astype(np.int64)
-        numbers = np.where(values.is_missing[chosen], -1, numbers)
+
+
+def _codes(columns: Sequence[ColumnValues], n: int) -> tuple[NDArray[np.int64], int]:
+    """A number without gaps for each combination of values in n rows, and how many there are."""
+    codes = np.zeros(n, np.int64)
+    n_codes = 1
+    for values in columns:
+        numbers = np.where(values.is_missing, -1, values.numbers.astype(np.int64))
         lowest = int(numbers.min(initial=0))
         size = int(numbers.max(initial=0)) - lowest + 1
         if n_codes * size > _MAX_CODES:
@@ -97,18 +151,8 @@ def group(table: ObjectTable, by: Sequence[Column], chosen: NDArray[np.bool_]) -
             n_codes, lowest, size = int(codes.max(initial=0)) + 1, 0, len(found)
         codes = codes * size + (numbers - lowest)
         n_codes *= size
-    present, codes = _dense(codes, n_codes)
-    if present > MAX_GROUPS:
-        raise BadInput(
-            f"There are {present} groups, more than {MAX_GROUPS}: group by fewer columns, or by "
-            "plate, well or site."
-        )
-    sizes = np.bincount(codes, minlength=present)
-    all_codes = np.full(len(chosen), present, np.int64)
-    all_codes[chosen] = codes
-    first = np.full(present, 0, np.intp)
-    first[codes[::-1]] = np.flatnonzero(chosen)[::-1]
-    return Groups(all_codes, sizes, [values.of(first) for values in columns])
+    n_present, codes = _dense(codes, n_codes)
+    return codes, n_present
 
 
 def _dense(codes: NDArray[np.int64], n_codes: int) -> tuple[int, NDArray[np.int64]]:

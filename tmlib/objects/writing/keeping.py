@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tmlib.db import Database
 from tmlib.db.many import parts
 from tmlib.objects.models import (
+    EmptySite,
     FeatureValueFile,
     Mapobject,
     MapobjectSegmentation,
@@ -104,7 +105,7 @@ def keep_values(session: Session, kept: KeptValues) -> list[Path]:
 def keep_objects(
     session: Session, experiment_id: int, mapobject_type_id: int, site_ids: Collection[int]
 ) -> None:
-    """Delete the objects of a type at all other sites.
+    """Delete the objects of a type at all other sites, and what is known of those without any.
 
     This goes from the leaves up, so that no cascade has to look for single rows.
     """
@@ -116,6 +117,13 @@ def keep_objects(
         SegmentationLayer.mapobject_type_id == mapobject_type_id
     )
     gone = set(found).difference(site_ids)
+    known = select(EmptySite.site_id).where(EmptySite.mapobject_type_id == mapobject_type_id)
+    for others in parts(set(session.scalars(known.distinct())).difference(site_ids)):
+        session.execute(
+            delete(EmptySite).where(
+                EmptySite.mapobject_type_id == mapobject_type_id, EmptySite.site_id.in_(others)
+            )
+        )
     for layer_id in session.scalars(layer_ids).all() if gone else ():
         note_change(session, layer_id)
     for others in parts(gone):

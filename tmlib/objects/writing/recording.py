@@ -24,7 +24,7 @@ from tmlib.db.spatial import bulk_insert, index_boxes
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Site
 from tmlib.objects.mapobject_types import ensure_features, ensure_layer
-from tmlib.objects.models import FeatureValueFile, Mapobject, MapobjectSegmentation
+from tmlib.objects.models import EmptySite, FeatureValueFile, Mapobject, MapobjectSegmentation
 from tmlib.objects.values import feature_files
 from tmlib.objects.versions import note_change
 from tmlib.objects.writing.outlines import outlines
@@ -310,7 +310,10 @@ def lock_site(session: Session, experiment_id: int, site_id: int) -> None:
 def replace_file(
     session: Session, storage: ExperimentStorage, place: Place, file: Path, n_rows: int
 ) -> list[Path]:
-    """List a file of feature values in place of the one that there was; that is returned."""
+    """List a file of feature values in place of the one that there was; that is returned.
+
+    One without rows says that the site is empty.
+    """
     path = file.relative_to(storage.root).as_posix()
     outdated = session.scalars(
         delete(FeatureValueFile).filter_by(**place._asdict()).returning(FeatureValueFile.path)
@@ -320,6 +323,9 @@ def replace_file(
             experiment_id=storage.experiment_id, path=path, n_rows=n_rows, **place._asdict()
         )
     )
+    session.execute(delete(EmptySite).filter_by(**place._asdict()))
+    if not n_rows:
+        session.add(EmptySite(experiment_id=storage.experiment_id, **place._asdict()))
     return [storage.root / old for old in outdated if old != path]
 
 

@@ -14,7 +14,7 @@ from tmlib.tools.plates.plate_statistics import aggregate
 from tmlib.tools.plates.wells import WellGroups
 from tmlib.tools.values import Values
 
-Statistic = Literal["mean", "median", "std", "mad", "min", "max", "sum"]
+Statistic = Literal["mean", "median", "std", "mad", "min", "max", "sum", "count"]
 
 
 class AggregationPayload(FeaturesPayload):
@@ -23,7 +23,7 @@ class AggregationPayload(FeaturesPayload):
     statistics: tuple[Statistic, ...] = Field(
         default=("median",),
         min_length=1,
-        max_length=7,
+        max_length=8,
         description="What is computed of the objects of a well.",
     )
 

@@ -132,7 +132,10 @@ def _compare(payload: HitListPayload, groups: WellGroups, wells: Array) -> _Comp
     for plate in range(int(groups.plates.max()) + 1):
         chosen = groups.plates == plate
         name = groups.layout.wells[groups.wells[int(np.argmax(chosen))]].plate
-        negative, positive = wells[chosen & is_negative], wells[chosen & is_positive]
+        has_value = chosen & np.isfinite(wells)
+        if not has_value.any():  # no object is left on the plate at this time point
+            continue
+        negative, positive = wells[has_value & is_negative], wells[has_value & is_positive]
         for kind, controls in (("negative", negative), ("positive", positive)):
             if len(controls) < LEAST_CONTROLS:
                 raise BadInput(

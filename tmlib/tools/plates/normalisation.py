@@ -183,6 +183,9 @@ def _varying(spread: Array, center: Array | float) -> Array:
 
 
 def _spread(residuals: Array) -> float:
+    residuals = residuals[np.isfinite(residuals)]  # wells without objects have none
+    if not len(residuals):
+        return float("nan")
     deviation = MAD_TO_SD * float(np.median(np.abs(residuals - np.median(residuals))))
     return deviation if deviation > 0 else float("nan")
 

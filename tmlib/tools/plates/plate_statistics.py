@@ -26,19 +26,21 @@ def aggregate(matrix: Array, groups: NDArray[np.int64], n_groups: int, statistic
         How many groups there are.
     statistic
         One that pandas knows, ``mean`` for example, or ``mad``: the median absolute deviation,
-        scaled to be a standard deviation where values are normally distributed.
+        scaled to be a standard deviation where values are normally distributed. ``count`` counts
+        the values that there are.
 
     Returns
     -------
     ndarray
-        Shape (n_groups, p); nan for groups without rows.
+        Shape (n_groups, p); nan for groups without rows, but a count of 0.
     """
     if statistic == "mad":
         medians = aggregate(matrix, groups, n_groups, "median")
         deviations = np.abs(matrix - medians[groups])
         return MAD_TO_SD * aggregate(deviations, groups, n_groups, "median")
     found = pd.DataFrame(matrix).groupby(groups).agg(statistic)
-    return found.reindex(range(n_groups)).to_numpy(dtype=np.float64)
+    nothing = 0 if statistic == "count" else np.nan
+    return found.reindex(range(n_groups), fill_value=nothing).to_numpy(dtype=np.float64)
 
 
 def median_polish(plate: Array) -> tuple[float, Array, Array]:

@@ -20,6 +20,7 @@ from tmlib.errors import BadInput
 from tmlib.experiments.models import Plate, Site
 from tmlib.experiments.models import Well as WellRow
 from tmlib.images.layout import well_position
+from tmlib.objects.models import EmptySite
 
 
 class Well(NamedTuple):
@@ -35,6 +36,9 @@ class Well(NamedTuple):
 class Layout:
     """The wells of an experiment, by plate and name, and those that its sites are in.
 
+    ``empty_site_ids`` and ``empty_tpoints``, of shape (e,), say where objects were looked for and
+    none were found.
+
     Attributes
     ----------
     wells
@@ -48,6 +52,8 @@ class Layout:
     wells: tuple[Well, ...] = ()
     site_ids: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     well_of_site: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    empty_site_ids: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    empty_tpoints: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     def wells_of(self, site_ids: NDArray[np.int32]) -> NDArray[np.int64]:
         """Positions of the wells that sites are in; of n sites the shape is (n,)."""
@@ -107,8 +113,8 @@ class Layout:
 NO_WELLS = Layout()
 
 
-def read_layout(session: Session, experiment_id: int) -> Layout:
-    """The wells and sites of an experiment."""
+def read_layout(session: Session, experiment_id: int, mapobject_type_id: int) -> Layout:
+    """The wells and sites of an experiment, and where there are no objects of a type."""
     rows = session.execute(
         select(Site.id, Plate.name, WellRow.name)
         .join(WellRow, WellRow.id == Site.well_id)
@@ -118,16 +124,25 @@ def read_layout(session: Session, experiment_id: int) -> Layout:
     ).all()
     names = sorted({(plate, well) for _, plate, well in rows})
     positions = {name: position for position, name in enumerate(names)}
+    empty = session.execute(
+        select(EmptySite.site_id, EmptySite.tpoint)
+        .where(EmptySite.mapobject_type_id == mapobject_type_id)
+        .distinct()
+    ).all()
     return Layout(
         tuple(Well(plate, name, *well_position(name)) for plate, name in names),
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([positions[row[1], row[2]] for row in rows], dtype=np.int64),
+        np.array([row.site_id for row in empty], dtype=np.int32),
+        np.array([row.tpoint for row in empty], dtype=np.int32),
     )
 
 
 @dataclass(frozen=True)
 class WellGroups:
-    """Objects by the well and time point that they are at; only what has objects is there.
+    """Objects by the well and time point that they are at.
+
+    Wells where objects were looked for are there, too, if none were found: no cells are a result.
 
     Attributes
     ----------
@@ -151,8 +166,10 @@ class WellGroups:
         """Groups of n objects by their sites and time points."""
         n_wells = len(layout.wells)
         codes = tpoints.astype(np.int64) * n_wells + layout.wells_of(site_ids)
-        found, of_object = np.unique(codes, return_inverse=True)
-        return cls(layout, of_object, found % n_wells, found // n_wells)
+        empty = layout.empty_tpoints.astype(np.int64) * n_wells
+        empty += layout.wells_of(layout.empty_site_ids)
+        found, of_object = np.unique(np.concatenate([codes, empty]), return_inverse=True)
+        return cls(layout, of_object[: len(codes)], found % n_wells, found // n_wells)
 
     def __len__(self) -> int:
         return len(self.wells)
