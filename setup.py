@@ -8,7 +8,10 @@ REQUIREMENTS = [
     # web
     "flask>=3.1,<4",
     "flask-jwt-extended>=4.7,<5",
+    # keeps the processes of the web server; uvicorn and httptools read and write HTTP in them
     "gunicorn>=27,<28",
+    "uvicorn>=0.48,<1",
+    "httptools>=0.7,<1",
     "itsdangerous>=2.2,<3",
     "pyjwt>=2.9,<3",
     "pydantic>=2.12,<3",

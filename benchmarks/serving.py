@@ -24,8 +24,10 @@ from tmlib.db import Database
 from tmlib.experiments.models import Plate, Site, Well
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
+from tmserver.access import Services
 
 _PATIENCE = 30
+_WORKER = "tmserver.serving.worker.Worker"
 _RUNS = 3
 _PASSWORD = "a password for a moment"  # noqa: S105 - of an installation that is gone soon
 
@@ -33,6 +35,8 @@ _PASSWORD = "a password for a moment"  # noqa: S105 - of an installation that is
 def bare() -> Flask:
     """An application with one view that does next to nothing."""
     app = Flask("bare", static_folder=None)
+    # the web server asks them for its limits
+    app.extensions["tmserver"] = Services(Settings())
 
     @app.get("/")
     def hello() -> Response:
@@ -79,7 +83,7 @@ def served(application: str, environment: Mapping[str, str]) -> Iterator[Server]
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     command = [sys.executable, "-W", "ignore", "-m", "gunicorn", application, "--bind", address]
-    command += ["--worker-class", "gthread", "--workers", "1", "--threads", "8"]
+    command += ["--worker-class", _WORKER, "--workers", "1", "--threads", "8"]
     command += ["--log-level", "warning", "--no-control-socket"]
     child = subprocess.Popen(command, env={**os.environ, **environment})  # noqa: S603 - our own words
     try:

@@ -30,7 +30,7 @@ LARGE_FILE = 16 * 1024 * 1024
 
 _ALREADY_SENDING = "File upload already in progress"
 # held by somebody else, too many requests, arrived with other bytes
-_PASSING = (409, 423, 429, 460)
+_PASSING = (408, 409, 423, 429, 460)
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,17 @@ class Settings(BaseSettings):
         ge=1,
         description="How many may watch live at each web server process; each takes a thread.",
     )
+    web_sockets: int = Field(
+        default=2000, ge=10, description="Connections of clients to each web server process."
+    )
+    head_seconds: float = Field(
+        default=20, gt=0, description="How long the headers of a request may take to arrive."
+    )
+    slow_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="How long a client may take to send, or to receive, 64 kB.",
+    )
     lease_seconds: float = Field(
         default=30, gt=0, description="After this long without a heartbeat a job is taken back."
     )

@@ -9,8 +9,7 @@ from tmserver.access import Services
 from tmserver.api import RESOURCES
 from tmserver.monitoring import requests
 from tmserver.routing import refuse_undeclared
-
-MAX_JSON_BYTES = 64 * 1024**2
+from tmserver.serving.limits import SMALL_BODY
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -38,7 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or Settings()
     app = Flask("tmserver", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = SMALL_BODY
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider has it

@@ -6,22 +6,26 @@ import secrets
 from flask import Flask, Response, request
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from tmlib.accounts.attempts import TooManyAttempts
 from tmlib.errors import DatabaseBusy, NotLoggedIn, TmError
 from tmserver.monitoring.live import TooManyListeners
+from tmserver.multipart import is_too_slow
 from tmserver.schemas import Error, ErrorDescription
+from tmserver.validation import cut
 
 _logger = logging.getLogger(__name__)
 
 _MESSAGES = {
-    404: "There is nothing at {request.path}: the document at /api/openapi.json lists all routes.",
-    405: "{request.path} does not take {request.method}: see the document at /api/openapi.json.",
+    404: "There is nothing at {path}: the document at /api/openapi.json lists all routes.",
+    405: "{path} does not take {method}: see the document at /api/openapi.json.",
     413: "The request is too large: send less at once.",
 }
 
 _RETRY_AFTER = "2"
+_MOST_CHARACTERS = 2000
+_TOO_SLOW = "The body of the request took too long to arrive: send it again."
 _NO_CONNECTION = "All connections to the database are in use: try again when there is less to do."
 
 
@@ -69,15 +73,24 @@ def answer(error: Exception) -> Response:
 
 
 def _answer_http(error: HTTPException) -> Response:
+    if isinstance(error, ClientDisconnected) and is_too_slow(error):
+        return _respond(408, "RequestTimeout", _TOO_SLOW)
     code = error.code or 500
     message = _MESSAGES.get(code, error.description or error.name)
-    response = _respond(code, type(error).__name__, message.format(request=request))
+    told = message.format(path=cut(request.path, 200), method=request.method)
+    response = _respond(code, type(error).__name__, told)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response
 
 
-def _respond(status: int, kind: str, message: str) -> Response:
+def error_content(status: int, kind: str, message: str) -> bytes:
+    """The body of every answer that reports an error."""
+    message = cut(message, _MOST_CHARACTERS)
     content = Error(error=ErrorDescription(message=message, status_code=status, type=kind))
-    return Response(content.model_dump_json(), status, mimetype="application/json")
+    return content.model_dump_json().encode()
+
+
+def _respond(status: int, kind: str, message: str) -> Response:
+    return Response(error_content(status, kind, message), status, mimetype="application/json")

@@ -1,4 +1,4 @@
-"""Reads an uploaded file from a request while it arrives, without a copy in between."""
+"""Reads bodies of requests; uploaded files while they arrive, without a copy in between."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,13 +9,12 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, File, MultipartDeco
 
 from tmlib.errors import BadInput, TooLarge
 from tmlib.uploads.digests import Digest, read_content_digest
-from tmlib.uploads.receiving import UploadInterrupted
+from tmlib.uploads.receiving import UploadInterrupted, UploadTooSlow
 
 _CHUNK_SIZE = 256 * 1024
 _DECODED_SIZE = 64 * 1024  # the decoder takes small pieces four times as fast as large ones
 _MAX_PARTS = 100
 _MAX_OVERHEAD = 64 * 1024  # headers and boundaries around the file
-_STALL_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,9 @@ def read_body(max_bytes: int) -> Iterator[bytes]:
     TooLarge
         If there is more than `max_bytes`.
     UploadInterrupted
-        If the body ends early, or nothing comes for a minute.
+        If the body ends early, or comes much too slowly.
     """
     request.max_content_length = max_bytes
-    _give_up_on_silence()
     try:
         while chunk := request.stream.read(_CHUNK_SIZE):
             yield chunk
@@ -92,16 +90,33 @@ def read_body(max_bytes: int) -> Iterator[bytes]:
             "send less, or ask its administrator to raise TM_MAX_UPLOAD_BYTES."
         ) from None
     except (ClientDisconnected, OSError) as error:
+        if is_too_slow(error):
+            raise UploadTooSlow(
+                "The file took too long to arrive: send it again, or what is left of it."
+            ) from error
         raise UploadInterrupted(
             "The request ended in the middle of the file: send it again, or what is left of it."
         ) from error
 
 
-def _give_up_on_silence() -> None:
-    """Bound the wait for a sender who is gone without a word, and lets nobody else send."""
-    connection = request.environ.get("gunicorn.socket")
-    if connection is not None:
-        connection.settimeout(_STALL_SECONDS)
+def whole_body() -> bytes:
+    """The body of the present request, which is no larger than what the route takes.
+
+    Raises
+    ------
+    RequestEntityTooLarge
+        If it is.
+    """
+    content = request.get_data(cache=False)
+    if content and request.content_length is None:
+        # what has no length would be cut to the limit without a word
+        request.stream.read(1)
+    return content
+
+
+def is_too_slow(error: Exception) -> bool:
+    """Whether a body could not be read because next to nothing of it came."""
+    return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
 
 
 def _content(events: Iterator[Event]) -> Iterator[bytes]:

@@ -6,13 +6,15 @@ and the model that it returns. The same annotations make the OpenAPI document.
 """
 
 import inspect
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from types import NoneType, UnionType
 from typing import Any, TypedDict, TypeVar, Unpack, get_args, get_type_hints
 
 from flask import Flask, Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.routing import Map, Rule
 
 from tmlib.errors import BadInput
@@ -20,11 +22,31 @@ from tmlib.ids import decode_id
 from tmserver.access import current_services
 from tmserver.audit import deed
 from tmserver.authentication import READING_METHODS
+from tmserver.json_bodies import check_json
+from tmserver.multipart import whole_body
 from tmserver.permissions import Permission, authorize
 from tmserver.schemas import Bare
+from tmserver.serving.limits import SMALL_BODY
 from tmserver.validation import describe
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+
+PROJECT_BODY = 4 * 1024**2
+"""Largest body of a request that brings a pipeline or a list."""
+
+LIST_BODY = 32 * 1024**2
+"""Largest body of a request that brings names or numbers of 100,000 files or objects."""
+
+LARGE_BODY = 64 * 1024**2
+"""Largest body of a request that brings objects or files."""
+
+MANY_ITEMS = 20_000_000
+"""Most values in a request that brings them for the pixels or objects of a site."""
+
+_MAX_ITEMS = 1_000_000
+
+_large_bodies = threading.Semaphore()
 
 
 class RouteError(Exception):
@@ -41,6 +63,8 @@ class Details(TypedDict, total=False):
     file_types: tuple[str, ...]
     success: tuple[int, ...]
     is_event: bool
+    max_bytes: int
+    max_items: int
 
 
 class Operation:
@@ -72,6 +96,11 @@ class Operation:
     is_event
         False keeps an operation out of the audit trail, one that changes nothing or that is
         repeated for each of thousands of files.
+    max_bytes
+        Largest body: some kilobytes, unless it brings much. A larger one is read only when it is
+        known who sends it.
+    max_items
+        How many values there may be in a body.
 
     Attributes
     ----------
@@ -94,6 +123,8 @@ class Operation:
         file_types: tuple[str, ...] = (),
         success: tuple[int, ...] = (200,),
         is_event: bool = True,
+        max_bytes: int = 0,
+        max_items: int = _MAX_ITEMS,
     ) -> None:
         self.method = method
         self.paths = paths
@@ -118,6 +149,9 @@ class Operation:
         self.success = success
         may_change = method not in READING_METHODS and permission is not Permission.READ
         self.is_event = is_event and may_change
+        brings_files = takes_file or takes_bytes or file_types
+        self.max_items = max_items
+        self.max_bytes = max_bytes or (LARGE_BODY if brings_files else SMALL_BODY)
 
     def _check(self, hints: Mapping[str, Any]) -> None:
         for path in self.paths:
@@ -140,6 +174,7 @@ class Operation:
         access = authorize(
             current_services(), self.permission, variables.pop("experiment_id", None)
         )
+        request.max_content_length = self.max_bytes
         arguments: dict[str, Any] = {
             name: decode_id(value) if name.endswith("_id") else value
             for name, value in variables.items()
@@ -150,7 +185,7 @@ class Operation:
             arguments["headers"] = _parse_headers(self.headers)
         if self.body is not None:
             is_file = request.mimetype in self.file_types
-            arguments["body"] = None if is_file else _parse_body(self.body)
+            arguments["body"] = None if is_file else self._parse_body(self.body)
             if self.is_event:
                 deed().takes(arguments["body"])
         result = self.view(access, **arguments)
@@ -160,6 +195,22 @@ class Operation:
         if not self.is_bare:
             content = b'{"data":' + content + b"}"
         return Response(content, mimetype="application/json")
+
+    def _parse_body(self, model: type[BaseModel]) -> BaseModel:
+        content = whole_body()
+        if not content:
+            content = b"{}"
+        elif not request.is_json:
+            raise UnsupportedMediaType(
+                "Send the body as JSON, with Content-Type: application/json."
+            )
+        # one by one, since they take much more memory while they are parsed
+        with _large_bodies if len(content) > SMALL_BODY else nullcontext():
+            check_json(content, self.max_items)
+            try:
+                return model.model_validate_json(content)
+            except ValidationError as error:
+                raise BadInput(describe(error, request.method, in_query=False)) from None
 
 
 class Routes:
@@ -253,6 +304,16 @@ def refuse_undeclared(app: Flask) -> None:
             raise RouteError(f"{rule.rule}: the route declares no permission")
 
 
+def reads_body_itself(app: Flask, environ: dict[str, Any]) -> bool:
+    """Whether what a request asks for reads a large body, when it knows who sends it."""
+    try:
+        endpoint, _ = app.url_map.bind_to_environ(environ).match()
+    except HTTPException:
+        return False
+    operation = app.view_functions[endpoint]
+    return isinstance(operation, Operation) and operation.max_bytes > SMALL_BODY
+
+
 def _parse_query(model: type[BaseModel]) -> BaseModel:
     given = {name: value for name, value in request.args.items() if value != ""}
     try:
@@ -268,15 +329,3 @@ def _parse_headers(model: type[BaseModel]) -> BaseModel:
         return model.model_validate(given)
     except ValidationError as error:
         raise BadInput(describe(error, request.method, in_headers=True)) from None
-
-
-def _parse_body(model: type[BaseModel]) -> BaseModel:
-    content = request.get_data(cache=False)
-    if not content:
-        content = b"{}"
-    elif not request.is_json:
-        raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
-    try:
-        return model.model_validate_json(content)
-    except ValidationError as error:
-        raise BadInput(describe(error, request.method, in_query=False)) from None

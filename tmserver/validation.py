@@ -3,6 +3,9 @@
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+_MOST_NAMES = 20
+_MOST_CHARACTERS = 80
+
 
 def describe(
     error: ValidationError, method: str, *, in_query: bool = False, in_headers: bool = False
@@ -11,7 +14,9 @@ def describe(
     details = error.errors(include_url=False)
     missing = [_path(detail) for detail in details if detail["type"] == "missing"]
     if missing:
-        names = ", ".join(f'"{name}"' for name in missing)
+        names = ", ".join(f'"{name}"' for name in missing[:_MOST_NAMES])
+        if len(missing) > _MOST_NAMES:
+            names += f" and {len(missing) - _MOST_NAMES} more"
         where = "request" if in_query or in_headers else "request body"
         kind = "headers" if in_headers else f"{'GET' if in_query else method} parameters"
         return f"The following {kind} are required but were missing in the {where}: {names}."
@@ -24,18 +29,18 @@ def describe(
 
 
 def _path(detail: ErrorDetails) -> str:
-    return ".".join(str(part) for part in detail["loc"])
+    return cut(".".join(cut(str(part)) for part in detail["loc"]), 3 * _MOST_CHARACTERS)
 
 
 def _problem(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
-    given = f"is {str(detail['input'])[:80]!r}" if not _is_nested(detail["input"]) else "is wrong"
+    given = f"is {_given(detail['input'])!r}" if not _is_nested(detail["input"]) else "is wrong"
     match detail["type"]:
         case "literal_error" | "enum":
             return f"{given}, but must be {context['expected']}"
         case "union_tag_invalid":
             tag, tags = context["tag"], context["expected_tags"]
-            return f"has {context['discriminator']} {tag!r}, but it must be one of {tags}"
+            return f"has {context['discriminator']} {cut(str(tag))!r}, but it must be one of {tags}"
         case "union_tag_not_found":
             return f"lacks {context['discriminator']}"
         case "int_parsing" | "int_type" | "int_from_float":
@@ -62,6 +67,17 @@ def _problem(detail: ErrorDetails) -> str:
         case _:
             message = detail["msg"]
             return f"cannot be used: {message[0].lower()}{message[1:]}"
+
+
+def cut(text: str, most: int = _MOST_CHARACTERS) -> str:
+    """What is told of a text that somebody sent: not more of it than can be read."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _given(value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > _MOST_CHARACTERS:
+        return "a very large number"
+    return cut(str(value))
 
 
 def _is_nested(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""What a WSGI server runs: ``gunicorn --worker-class gthread tmserver.wsgi:application``."""
+"""What the web server runs: `tmserver.supervisor.web_server` has its command."""
 
 from tmserver.application import create_app
 

@@ -9,9 +9,10 @@ from tmlib.db import Database
 from tmlib.settings import Settings
 from tmserver import errors
 from tmserver.access import Access, Services
-from tmserver.application import MAX_JSON_BYTES, create_app
+from tmserver.application import create_app
 from tmserver.routing import Routes
 from tmserver.schemas import Message
+from tmserver.serving.limits import SMALL_BODY
 
 
 def test_what_is_not_there(anonymous: Person) -> None:
@@ -26,7 +27,7 @@ def test_what_a_route_does_not_take(anonymous: Person) -> None:
 
 
 def test_a_body_that_is_too_large(anonymous: Person) -> None:
-    content = b"{" + b" " * MAX_JSON_BYTES
+    content = b"{" + b" " * SMALL_BODY
     anonymous.refused("POST", "/auth", 413, data=content, content_type="application/json")
 
 

@@ -39,7 +39,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        options = ["--worker-class", "gthread", "--threads", "4"]
+        options = ["--worker-class", "tmserver.serving.worker.Worker", "--threads", "4"]
         command = [sys.executable, "-m", "gunicorn", *options, "--bind", f"127.0.0.1:{self.port}"]
         self.process = subprocess.Popen(
             [*command, "--log-level", "warning", "tmserver.wsgi:application"],

@@ -15,6 +15,7 @@ from tmlib.jterator.errors import PipelineDescriptionError
 from tmlib.jterator.modules import registry
 from tmlib.jterator.modules.registry import Module
 from tmlib.jterator.user_modules.source import check_sources, read_module
+from tmlib.jterator.yaml_texts import load_yaml
 from tmlib.storage import check_file_name
 
 _PIPELINE_FILE = "pipeline.yaml"
@@ -228,12 +229,12 @@ def _read_source(file: Path) -> str:
 
 def _load_yaml(file: Path) -> Any:
     try:
-        return yaml.safe_load(file.read_text())
+        return load_yaml(file.read_text())
     except OSError as error:
         raise PipelineDescriptionError(
             f'Cannot read "{file.name}" of the project: {error.strerror}.'
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise PipelineDescriptionError(
             f'"{file.name}" is not valid YAML: {" ".join(str(error).split())}.'
         ) from None

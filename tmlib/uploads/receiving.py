@@ -46,6 +46,12 @@ class UploadInterrupted(TmError):  # noqa: N818 - reads as what it is: "raise Up
     status_code: ClassVar[int] = 400
 
 
+class UploadTooSlow(UploadInterrupted):
+    """The sender was there, but sent next to nothing for too long."""
+
+    status_code: ClassVar[int] = 408
+
+
 @dataclass(frozen=True)
 class _Target:
     file_id: int

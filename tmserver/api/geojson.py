@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Annotated, Literal
 
 import numpy as np
-from flask import Response, request
+from flask import Response
 from pydantic import Field, Json
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,9 @@ from tmserver.access import ExperimentAccess
 from tmserver.api.places import find_site
 from tmserver.api.table_queries import ColumnName, ObjectsQuery, chosen_rows, opened_table
 from tmserver.compression import compressed_response
-from tmserver.routing import Routes
+from tmserver.json_bodies import check_json
+from tmserver.multipart import whole_body
+from tmserver.routing import MANY_ITEMS, Routes
 from tmserver.schemas import Index, Schema, Text
 
 routes = Routes("geojson")
@@ -98,12 +100,14 @@ def add_geojson(
     Each belongs to the site that has its centre. Measurements become features. Everything is
     checked before the first site is stored.
     """
+    content = whole_body()
+    check_json(content, MANY_ITEMS)
     with access.database.session() as session:
         check_is_segmented(
             service.get_mapobject_type(session, access.experiment_id, mapobject_type_id)
         )
         planes = _planes(session, access, query)
-        polygons = geojson_import.read_polygons(request.get_data(cache=False))
+        polygons = geojson_import.read_polygons(content)
         areas = [area for area, _ in planes.values()]
         if query.coordinates == "site":
             areas = [planes[_chosen_site(session, access, query)][0]]

@@ -1,8 +1,9 @@
 """What this server can do, and whether it can do it now."""
 
-from typing import Any
+import json
+import threading
 
-from flask import Response, current_app, jsonify
+from flask import Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from tmlib import microscopes
@@ -16,6 +17,8 @@ from tmserver.routing import Operation, Routes
 from tmserver.schemas import Message
 
 routes = Routes("information")
+
+_making_document = threading.Lock()
 
 
 @routes.get("/healthz", permits="public")
@@ -57,13 +60,19 @@ def get_acquisition_modes(access: UserAccess) -> list[str]:
 @routes.get("/api/openapi.json", permits="public")
 def get_document(access: Access) -> Response:
     """Describe all routes, in the form of OpenAPI 3.1."""
-    content: dict[str, Any] | None = current_app.extensions.get("tmserver.openapi")
-    if content is None:
-        operations = {
-            id(view): view
-            for view in current_app.view_functions.values()
-            if isinstance(view, Operation)
-        }
-        content = document(list(operations.values()))
-        current_app.extensions["tmserver.openapi"] = content
-    return jsonify(content)
+    # it takes a second to make, which nobody shall have the server do at will
+    with _making_document:
+        content: bytes | None = current_app.extensions.get("tmserver.openapi")
+        if content is None:
+            content = _document()
+            current_app.extensions["tmserver.openapi"] = content
+    return Response(content, mimetype="application/json")
+
+
+def _document() -> bytes:
+    operations = {
+        id(view): view
+        for view in current_app.view_functions.values()
+        if isinstance(view, Operation)
+    }
+    return json.dumps(document(list(operations.values()))).encode()

@@ -18,10 +18,11 @@ from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Plate, Site, Well
 from tmlib.jterator.modules import registry
 from tmlib.jterator.project import Project
+from tmlib.jterator.yaml_texts import load_yaml
 from tmlib.workflow import preview_jobs, service
 from tmlib.workflow.steps.channels import read_channels
 from tmserver.access import ExperimentAccess, UserAccess
-from tmserver.routing import Routes
+from tmserver.routing import PROJECT_BODY, Routes
 from tmserver.schemas import Bare, Schema, Text
 
 routes = Routes("jtui")
@@ -135,7 +136,7 @@ def get_project(access: ExperimentAccess) -> StoredProject:
     return StoredProject(jtproject=_to_text(project))
 
 
-@routes.post(f"{_EXPERIMENT}/project", permits="write")
+@routes.post(f"{_EXPERIMENT}/project", permits="write", max_bytes=PROJECT_BODY)
 def save_project(access: ExperimentAccess, body: ProjectText) -> Success:
     """Check and store the project; modules that it brings stay as they are."""
     project = read_project_text(access, body.project)
@@ -152,7 +153,9 @@ def delete_project(access: ExperimentAccess) -> Success:
     return Success()
 
 
-@routes.post(f"{_EXPERIMENT}/project/check", permits="write", is_event=False)
+@routes.post(
+    f"{_EXPERIMENT}/project/check", permits="write", is_event=False, max_bytes=PROJECT_BODY
+)
 def check_project(access: ExperimentAccess, body: ProjectText) -> Success:
     """Check whether a project can run on the images of the experiment; nothing is stored."""
     project = read_project_text(access, body.project)
@@ -268,7 +271,7 @@ def _to_text(project: Mapping[str, Any]) -> str:
 def _from_text(text: str) -> dict[str, Any]:
     """A project from the form of the original viewer."""
     try:
-        content = yaml.safe_load(text)
+        content = load_yaml(text)
         _count(content, 0)
         # what JSON does not have, dates for example, no project needs
         plain = json.dumps(content)

@@ -20,7 +20,7 @@ from tmlib.tools.service import labels_of
 from tmserver.access import ExperimentAccess
 from tmserver.api.places import find_site
 from tmserver.negotiation import accepted_form
-from tmserver.routing import Routes
+from tmserver.routing import LARGE_BODY, MANY_ITEMS, Routes
 from tmserver.schemas import Index, Message, Schema, Text
 
 routes = Routes("object_table")
@@ -75,7 +75,13 @@ def get_feature_values(
     return _answer(access, mapobject_type_id, query, "feature-values", found.values)
 
 
-@routes.post(f"{_TYPE}/feature-values", permits="write", raises=(409,))
+@routes.post(
+    f"{_TYPE}/feature-values",
+    permits="write",
+    raises=(409,),
+    max_bytes=LARGE_BODY,
+    max_items=MANY_ITEMS,
+)
 def add_feature_values(
     access: ExperimentAccess, mapobject_type_id: int, body: NewFeatureValues
 ) -> Message:

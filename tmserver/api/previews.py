@@ -11,7 +11,7 @@ from pydantic import Field
 from tmlib.workflow import preview_jobs
 from tmserver.access import ExperimentAccess
 from tmserver.api.jtui import ProjectText, Success, read_project_text
-from tmserver.routing import Routes
+from tmserver.routing import PROJECT_BODY, Routes
 from tmserver.schemas import Bare, Index, Schema, Text
 
 routes = Routes("jtui")
@@ -61,7 +61,7 @@ class FigureQuery(Schema):
     job_id: Index
 
 
-@routes.post(f"{_EXPERIMENT}/jobs/run", permits="write", is_event=False)
+@routes.post(f"{_EXPERIMENT}/jobs/run", permits="write", is_event=False, max_bytes=PROJECT_BODY)
 def run_jobs(access: ExperimentAccess, body: PreviewRequest) -> PreviewSubmission:
     """Run a project on the first time point of some sites, with its figures.
 

@@ -21,8 +21,9 @@ from tmlib.workflow.steps.channels import read_field_shape
 from tmlib.workflow.steps.plate_map import read_plate_map
 from tmserver.access import ExperimentAccess
 from tmserver.api.places import Align, SitePlace, check_alignment, file_name, find_site
+from tmserver.multipart import whole_body
 from tmserver.negotiation import accepted_form, file_response
-from tmserver.routing import Routes
+from tmserver.routing import MANY_ITEMS, Routes
 from tmserver.schemas import Index, Message, Schema, Text
 from tmserver.validation import describe
 
@@ -97,7 +98,9 @@ def get_segmentations(
     return file_response(content, label_format, name)
 
 
-@routes.post(_SEGMENTATIONS, permits="write", raises=(409,), file_types=_FILE_TYPES)
+@routes.post(
+    _SEGMENTATIONS, permits="write", raises=(409,), file_types=_FILE_TYPES, max_items=MANY_ITEMS
+)
 def add_segmentations(
     access: ExperimentAccess,
     mapobject_type_id: int,
@@ -163,7 +166,7 @@ def _sent_labels(body: NewSegmentation | None, height: int, width: int) -> Label
 
 def _sent_file() -> bytes:
     if request.mimetype != _MULTIPART:
-        return request.get_data(cache=False)
+        return whole_body()
     if "file" not in request.files:
         raise BadInput('The body has no file in part "file": send one.')
     content: bytes = request.files["file"].read()

@@ -14,7 +14,7 @@ from tmlib.ids import decode_id
 from tmserver.access import ExperimentAccess
 from tmserver.authentication import SIGNATURE, sign
 from tmserver.permissions import Permission
-from tmserver.routing import Operation, Routes
+from tmserver.routing import PROJECT_BODY, Operation, Routes
 from tmserver.schemas import Schema, Text
 
 routes = Routes("signed_url")
@@ -40,7 +40,7 @@ class SignedUrl(Schema):
     expires_at: datetime = Field(examples=["2026-01-31T12:10:00Z"])
 
 
-@routes.post("/api/experiments/<experiment_id>/signed-urls", permits="read")
+@routes.post("/api/experiments/<experiment_id>/signed-urls", permits="read", max_bytes=PROJECT_BODY)
 def sign_urls(access: ExperimentAccess, body: SigningRequest) -> list[SignedUrl]:
     """Sign paths, so that whoever has the URL can read them as you, for a short time.
 

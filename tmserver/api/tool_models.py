@@ -13,6 +13,7 @@ from tmlib.experiments.service import list_experiments
 from tmlib.tools import models
 from tmlib.tools.learning import model_files, model_service
 from tmserver.access import ExperimentAccess, UserAccess
+from tmserver.multipart import whole_body
 from tmserver.routing import Routes
 from tmserver.schemas import Id, Message, Name, NamedPage, Rename, Schema
 
@@ -144,7 +145,7 @@ def _body() -> bytes:
     """What was sent, as far as a model may be large."""
     request.max_content_length = model_service.MAX_BYTES
     try:
-        return request.get_data(cache=False)
+        return whole_body()
     except RequestEntityTooLarge:
         raise TooLarge(
             f"A file of a model has at most {model_service.MAX_BYTES // 2**20} MB: train one of "

@@ -21,7 +21,7 @@ from tmserver.api.channels import map_size
 from tmserver.api.mapobjects import SegmentationLayer
 from tmserver.api.workflow import JobLog, LogQuery, read_job_log
 from tmserver.negotiation import accepted_form
-from tmserver.routing import Routes
+from tmserver.routing import LIST_BODY, Routes
 from tmserver.schemas import Id, IdText, Message, NamedPage, Page, Rename, Schema, Text
 from tmserver.validation import describe
 
@@ -174,7 +174,7 @@ def get_tools(access: UserAccess) -> list[ToolDescription]:
     ]
 
 
-@routes.post(f"{_TOOLS}/request", permits="write")
+@routes.post(f"{_TOOLS}/request", permits="write", max_bytes=LIST_BODY)
 def process_tool_request(access: ExperimentAccess, body: ToolRequest) -> ToolSubmission:
     """Ask a tool to do something; a job does it, and its end makes the result visible."""
     tool = get_tool(body.tool_name)

@@ -12,7 +12,7 @@ from tmlib.uploads.folders import register_folder
 from tmlib.uploads.models import FileKind, FileUploadStatus
 from tmserver.access import ExperimentAccess
 from tmserver.multipart import read_file
-from tmserver.routing import Routes
+from tmserver.routing import LIST_BODY, Routes
 from tmserver.schemas import Bare, Id, Message, Page, Schema, Text
 
 routes = Routes("upload")
@@ -29,7 +29,7 @@ class FileNames(Schema):
     """Names of files; those in sub-folders with these, parted by slashes."""
 
     files: list[Annotated[str, BeforeValidator(_name_of)]] = Field(
-        examples=[["plate1_A01_T0001F001L01A01Z01C01.tif", "MeasurementData.mlf"]]
+        fail_fast=True, examples=[["plate1_A01_T0001F001L01A01Z01C01.tif", "MeasurementData.mlf"]]
     )
 
 
@@ -53,7 +53,7 @@ class MicroscopeFile(Schema):
     status: FileUploadStatus
 
 
-@routes.post(f"{_ACQUISITION}/upload/register", permits="write")
+@routes.post(f"{_ACQUISITION}/upload/register", permits="write", max_bytes=LIST_BODY)
 def register_upload(access: ExperimentAccess, acquisition_id: int, body: FileNames) -> list[str]:
     """Announce files; the answer names all that are still to be sent."""
     with access.database.session() as session:
@@ -81,7 +81,9 @@ def register_server_folder(
     return Message()
 
 
-@routes.post(f"{_ACQUISITION}/upload/validity-check", permits="write", is_event=False)
+@routes.post(
+    f"{_ACQUISITION}/upload/validity-check", permits="write", is_event=False, max_bytes=LIST_BODY
+)
 def check_validity(access: ExperimentAccess, acquisition_id: int, body: FileNames) -> Validity:
     """Check whether files have names that the experiment's microscope gives."""
     with access.database.session() as session:

@@ -7,7 +7,7 @@ from pydantic import AliasChoices, Field
 from tmlib.errors import BadInput
 from tmlib.workflow import job_log, service
 from tmserver.access import ExperimentAccess
-from tmserver.routing import Routes
+from tmserver.routing import PROJECT_BODY, Routes
 from tmserver.schemas import MAX_INT, Bare, Index, Message, Schema, Text
 
 routes = Routes("workflow")
@@ -121,7 +121,7 @@ def get_workflow_description(access: ExperimentAccess) -> dict[str, Any]:
         return service.get_description(session, access.experiment_id)
 
 
-@routes.post(f"{_WORKFLOW}/description", permits="write", raises=(409,))
+@routes.post(f"{_WORKFLOW}/description", permits="write", raises=(409,), max_bytes=PROJECT_BODY)
 def update_workflow_description(access: ExperimentAccess, body: Description) -> Message:
     """Store a workflow description."""
     with access.database.transaction() as session:
@@ -129,7 +129,7 @@ def update_workflow_description(access: ExperimentAccess, body: Description) -> 
     return Message()
 
 
-@routes.post(f"{_WORKFLOW}/submit", permits="write", raises=(409,))
+@routes.post(f"{_WORKFLOW}/submit", permits="write", raises=(409,), max_bytes=PROJECT_BODY)
 def submit_workflow(access: ExperimentAccess, body: Submission) -> Submitted:
     """Start the workflow."""
     submission_id = service.submit(
@@ -144,7 +144,7 @@ def submit_workflow(access: ExperimentAccess, body: Submission) -> Submitted:
     return Submitted(submission_id=submission_id)
 
 
-@routes.post(f"{_WORKFLOW}/resubmit", permits="write", raises=(409,))
+@routes.post(f"{_WORKFLOW}/resubmit", permits="write", raises=(409,), max_bytes=PROJECT_BODY)
 def resubmit_workflow(access: ExperimentAccess, body: Resubmission) -> Submitted:
     """Run the workflow again from a stage on."""
     submission_id = service.resubmit(
@@ -218,7 +218,7 @@ def get_jterator_project(access: ExperimentAccess) -> JteratorProject:
         )
 
 
-@routes.put(f"{_WORKFLOW}/jtproject", permits="write")
+@routes.put(f"{_WORKFLOW}/jtproject", permits="write", max_bytes=PROJECT_BODY)
 def update_project(access: ExperimentAccess, body: JteratorProject) -> Message:
     """Check and store a jterator project."""
     with access.database.transaction() as session:

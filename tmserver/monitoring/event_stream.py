@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from flask import Response, request, stream_with_context
+from flask import Response, stream_with_context
 from sqlalchemy.exc import SQLAlchemyError
 
 from tmlib.errors import Forbidden, NotFound, NotLoggedIn, TmError
@@ -16,7 +16,6 @@ HEARTBEAT_SECONDS = 5.0
 """How often something is sent, and how often it is asked whether the listener still may listen."""
 
 _RETRY_MILLISECONDS = 2000
-_STALL_SECONDS = 30.0
 
 
 def respond(
@@ -44,10 +43,6 @@ def respond(
     # a proxy that collects answers would hold events back
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(listener.close)
-    connection = request.environ.get("gunicorn.socket")
-    if connection is not None:
-        # who does not read must not hold a thread for ever
-        connection.settimeout(_STALL_SECONDS)
     return response
 
 

@@ -1,4 +1,4 @@
-"""The web server's process: gunicorn, with the options that the product needs."""
+"""The web server's processes: gunicorn, with the options that the product needs."""
 
 import sys
 
@@ -21,8 +21,8 @@ def command(bind: str, workers: int = WORKERS, threads: int = THREADS) -> list[s
     threads += Settings().live_listeners
     return [
         *(sys.executable, "-m", "gunicorn", "tmserver.wsgi:application", "--bind", bind),
-        *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)),
+        *("--worker-class", "tmserver.serving.worker.Worker"),
+        *("--workers", str(workers), "--threads", str(threads)),
         *("--graceful-timeout", "5", "--timeout", "120", "--log-level", "warning"),
         *("--logger-class", "tmserver.monitoring.web_log.Logger", "--no-control-socket"),
-        *("--config", "python:tmserver.monitoring.web_end"),
     ]

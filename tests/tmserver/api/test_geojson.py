@@ -9,7 +9,6 @@ import geojson
 import numpy as np
 import pytest
 import shapely
-from flask import Flask
 
 from tests.tmserver.api.conftest import HEIGHT, LABELS, PLACE, WIDTH
 from tests.tmserver.api.crowd import PLACES, Crowd, crowd
@@ -199,7 +198,7 @@ POINT = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 1]}
 BOW_TIE = shapely.Polygon([(2, 2), (12, 12), (12, 2), (2, 12)])
 BAD: tuple[tuple[Any, str], ...] = (
     (b"{", "is no GeoJSON"),
-    (b"[" * 100_000, "is no GeoJSON"),
+    (b"[" * 100_000, "more than 64 levels deep"),
     ({"type": "FeatureCollection", "features": []}, 'has no "features"'),
     (7, 'has no "features"'),
     ([POINT], "Feature 0 is no polygon but Point"),
@@ -271,15 +270,13 @@ def test_polygons_that_would_take_minutes_are_refused_at_once(
     assert export(owner, cells) == []
 
 
-def test_too_much_at_once(
-    owner: Person, app: Flask, cells: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_much_at_once(owner: Person, cells: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{IMPORT}.MAX_OBJECTS", 1)
     assert "at most 1" in send(owner, cells, collection(SQUARE, SQUARE), 413)
     monkeypatch.setattr(f"{IMPORT}.MAX_VERTICES", 4)
     assert "vertices" in send(owner, cells, collection(SQUARE), 413)
-    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 10)
-    assert "too large" in send(owner, cells, collection(SQUARE), 413)
+    monkeypatch.setattr("tmserver.api.geojson.MANY_ITEMS", 10)
+    assert "more than 10 values" in send(owner, cells, collection(SQUARE), 413)
 
 
 def test_wells_are_made_from_the_layout(
