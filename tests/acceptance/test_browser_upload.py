@@ -130,4 +130,4 @@ def test_a_folder_is_uploaded_with_its_sub_folders(
     other = tmp_path / "MFGTMP_1_A01f00d0.C01"
     other.write_text("x")
     item(page, "upload-files").set_input_files(other)
-    expect(message).to_contain_text("None of the files is one that the microscope type")
+    expect(message).to_contain_text(".C01 files (Cellomics's own format) are not read")

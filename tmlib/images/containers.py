@@ -3,7 +3,7 @@
 Planes are counted from 0 within each image: focal planes first, then channels, then time points.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,11 @@ class ContainedImage:
         Name of the well, "B03", if known.
     stage
         Position of the stage (y, x) in micrometres, if known.
+    site
+        Number of the site in its well, from 0, where images of one site are several.
+    first_tpoint, n_all_tpoints
+        Which time point of the file its first one is, and how many the file has, 0 for its own:
+        acquisitions of a plate follow each other.
     times
         When planes were taken, by (z, c, t), as far as that is known.
     """
@@ -49,6 +54,9 @@ class ContainedImage:
     pixel_size: float | None = None
     well: str | None = None
     stage: tuple[float, float] | None = None
+    site: int | None = None
+    first_tpoint: int = 0
+    n_all_tpoints: int = 0
     times: Mapping[tuple[int, int, int], datetime] = field(default_factory=dict)
 
     @property
@@ -59,6 +67,10 @@ class ContainedImage:
 
 class Container(Protocol):
     """An open file that holds images."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Sentences for the user about what was found odd but does no harm."""
 
     def images(self) -> list[ContainedImage]:
         """All images; none of their pixels is read.

@@ -124,6 +124,7 @@ def describe_images(properties: ImageProperties, images: Sequence[ContainedImage
     """The OME-XML of a file that holds many images; the planes of each are counted from 0."""
     root = ElementTree.Element("OME", {"xmlns": _NAMESPACE})
     wells: dict[str, Element] = {}
+    samples: dict[tuple[str, int], Element] = {}
     if any(image.well is not None for image in images):
         plate = ElementTree.SubElement(root, "Plate", {"ID": "Plate:0"})
         for name in dict.fromkeys(image.well for image in images if image.well is not None):
@@ -132,9 +133,11 @@ def describe_images(properties: ImageProperties, images: Sequence[ContainedImage
             wells[name] = ElementTree.SubElement(plate, "Well", place)
     for number, image in enumerate(images):
         if image.well is not None:
-            sample = {"ID": f"WellSample:{number}", "Index": str(number)}
-            of_well = ElementTree.SubElement(wells[image.well], "WellSample", sample)
-            ElementTree.SubElement(of_well, "ImageRef", {"ID": f"Image:{number}"})
+            site = image.well, number if image.site is None else image.site
+            if site not in samples:
+                sample = {"ID": f"WellSample:{number}", "Index": str(number)}
+                samples[site] = ElementTree.SubElement(wells[image.well], "WellSample", sample)
+            ElementTree.SubElement(samples[site], "ImageRef", {"ID": f"Image:{number}"})
         _describe_image(root, number, image, properties)
     return ElementTree.tostring(root, encoding="unicode")
 
@@ -146,7 +149,8 @@ def _describe_image(
     start = min(image.times.values(), default=None)
     if start is not None:
         ElementTree.SubElement(element, "AcquisitionDate").text = start.isoformat()
-    sizes = dict(zip("ZCT", (image.n_zplanes, image.n_channels, image.n_tpoints), strict=True))
+    n_tpoints = image.n_all_tpoints or image.n_tpoints
+    sizes = dict(zip("ZCT", (image.n_zplanes, image.n_channels, n_tpoints), strict=True))
     pixels = ElementTree.SubElement(
         element,
         "Pixels",
@@ -159,16 +163,18 @@ def _describe_image(
             pixels.set(f"PhysicalSize{axis}", repr(image.pixel_size))
     for i, name in enumerate(image.channels):
         ElementTree.SubElement(pixels, "Channel", {"ID": f"Channel:{number}:{i}", "Name": name})
-    ElementTree.SubElement(pixels, "TiffData", {"IFD": "0", "PlaneCount": str(image.n_planes)})
+    stored = {"IFD": "0", "FirstT": str(image.first_tpoint), "PlaneCount": str(image.n_planes)}
+    ElementTree.SubElement(pixels, "TiffData", stored)
     if image.stage is None and not image.times:
         return
     for plane in range(image.n_planes):
-        index = split_plane(plane, image.n_zplanes, image.n_channels)
+        z, c, t = split_plane(plane, image.n_zplanes, image.n_channels)
+        place = z, c, t + image.first_tpoint
         of_plane = ElementTree.SubElement(
-            pixels, "Plane", {f"The{axis}": str(i) for axis, i in zip("ZCT", index, strict=True)}
+            pixels, "Plane", {f"The{axis}": str(i) for axis, i in zip("ZCT", place, strict=True)}
         )
-        if start is not None and index in image.times:
-            of_plane.set("DeltaT", repr((image.times[index] - start).total_seconds()))
+        if start is not None and (z, c, t) in image.times:
+            of_plane.set("DeltaT", repr((image.times[z, c, t] - start).total_seconds()))
         if image.stage is not None:
             for axis, position in zip("YX", image.stage, strict=True):
                 of_plane.set(f"Position{axis}", repr(position))

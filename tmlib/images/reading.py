@@ -28,6 +28,18 @@ MAX_PIXELS = 400_000_000
 _TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_PALETTE = 3
+_OTHERS = {
+    b"\xff\xd8\xff": "a JPEG image, whose gray values are changed",
+    b"BM": "a bitmap",
+    b"GIF8": "a GIF image",
+    b"\0\0\0\x0cjP": "a JPEG 2000 image",
+    b"\x89HDF": "an HDF5 file",
+    b"PK\x03\x04": "a ZIP archive",
+    b"ZISRAW": "a file of ZEN, of the microscope type czi",
+    b"<?xml": "a text in XML",
+    b"<!DOCTYP": "a web page",
+    b"version ": "a pointer to a file that Git keeps elsewhere",
+}
 _CALIBRATION = ("spatial-calibration-state", "spatial-calibration-x", "spatial-calibration-units")
 _IMAGEJ_UNITS = {"micron": "um", "um": "um", "µm": "um", "\\u00B5m": "um"}
 _ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
@@ -171,8 +183,10 @@ def _is_tiff(path: Path) -> bool:
     if start == _PNG_MAGIC:
         return False
     if start[:4] not in _TIFF_MAGIC:
+        found = next((kind for magic, kind in _OTHERS.items() if start.startswith(magic)), None)
+        what = f"is {found}, not a TIFF or" if found else "is neither a TIFF nor"
         raise ImageFileError(
-            path, "is neither a TIFF nor a PNG image, whatever its name says: export it as TIFF."
+            path, f"{what} a PNG image, whatever its name says: export it as TIFF."
         )
     return True
 

@@ -3,7 +3,7 @@
 Formats are told by the suffix of the file's name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -71,6 +71,12 @@ def read_plane(
     if container is None:
         return reading.read_image(path, plane=plane, max_pixels=max_pixels)
     return container.read(series, plane)
+
+
+def warnings_about(path: Path, *, max_pixels: int = MAX_PIXELS) -> Sequence[str]:
+    """What is odd about a file that can be used, as sentences for the user."""
+    container = _container(path, max_pixels)
+    return () if container is None else container.warnings
 
 
 def is_container(path: Path) -> bool:

@@ -4,7 +4,7 @@ Only what all of bioio's readers have in common is used, and one plane is read a
 """
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -72,6 +72,8 @@ class VendorFile:
     reader
         A reader of bioio's interface for it.
     """
+
+    warnings: Sequence[str] = ()
 
     def __init__(self, path: Path, max_pixels: int, reader: Any) -> None:
         self._path, self._max_pixels, self._reader = path, max_pixels, reader
@@ -199,8 +201,8 @@ def _times(reader: Any) -> dict[tuple[int, int, int], datetime]:
 
 
 def _damaged(path: Path, error: Exception) -> ImageFileError:
+    said = f" ({str(error)[:200]})" if str(error) else ""
     return ImageFileError(
         path,
-        f"cannot be read ({type(error).__name__}: {str(error)[:200]}): "
-        "upload it again, or export it as OME-TIFF.",
+        f"cannot be read{said}: upload it again, or export it as OME-TIFF.",
     )

@@ -24,6 +24,9 @@ class ZarrFiles(Protocol):
     def json(self, key: str) -> dict[str, Any] | None:
         """A file of metadata, None if there is none."""
 
+    def has_group(self, key: str) -> bool:
+        """Whether there is a group, "" for the outermost."""
+
     def kvstore(self, key: str) -> dict[str, Any]:
         """The folder of an array, as tensorstore takes it."""
 
@@ -69,6 +72,10 @@ class _Folder:
             return _parse(self._path, key, file.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def has_group(self, key: str) -> bool:
+        folder = self._inside(key)
+        return any((folder / name).exists() for name in _GROUP_FILES)
 
     def kvstore(self, key: str) -> dict[str, Any]:
         return {"driver": "file", "path": f"{self._inside(key)}/"}
@@ -130,6 +137,10 @@ class _Archive:
                 self._path, f'is damaged at "{key}" ({error}): upload it again.'
             ) from None
         return _parse(self._path, key, text)
+
+    def has_group(self, key: str) -> bool:
+        folder = f"{self._root}{key}/" if key else self._root
+        return any(f"{folder}{name}" in self._names for name in _GROUP_FILES)
 
     def kvstore(self, key: str) -> dict[str, Any]:
         base = {"driver": "file", "path": str(self._path)}

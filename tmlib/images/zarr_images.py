@@ -4,7 +4,6 @@ Reference: OME-NGFF 0.4 and 0.5, and bioformats2raw.layout 3.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,7 @@ import tensorstore as ts
 from tmlib.images.containers import ContainedImage, split_plane
 from tmlib.images.reading import GrayImage, ImageFileError
 from tmlib.images.zarr_files import check_key, open_files
-from tmlib.microscopes.wells import normalise_well
+from tmlib.images.zarr_places import Place, Places
 
 _MICROMETRES = {
     "angstrom": 1e-4,
@@ -28,14 +27,6 @@ _MICROMETRES = {
 }
 _CACHED_BYTES = 64 << 20
 _DEPTHS = {"uint8": 8, "uint16": 16}
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where an image is: its path in the hierarchy, and the well that it shows."""
-
-    path: str
-    well: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,16 +86,28 @@ class ZarrImages:
         self._files = open_files(path)
         # the list of an archive's files, which would be read anew for every array
         self._context = ts.Context({"cache_pool": {"total_bytes_limit": _CACHED_BYTES}})
-        self._places = list(self._find())
+        self._listed = Places(path, self._files)
+        self._places = self._listed.found
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the metadata lists and that is not there."""
+        return self._listed.warnings
 
     def images(self) -> list[ContainedImage]:
         """All images; those of a plate in the order of its wells and their fields."""
         fields = [self._open(place) for place in self._places]
         stages = [field.transform("translation") for field in fields]
-        found = [(place.well, stage) for place, stage in zip(self._places, stages, strict=True)]
+        found = [
+            (place.well, place.run, stage)
+            for place, stage in zip(self._places, stages, strict=True)
+        ]
         if None in stages or len(set(found)) < len(found) or stages == [(0.0, 0.0)]:
             # writers that know no positions put everything at the same place
             stages = [None] * len(fields)
+        n_tpoints: dict[int, int] = {}
+        for place, field in zip(self._places, fields, strict=True):
+            n_tpoints[place.run] = max(n_tpoints.get(place.run, 0), field.size("t"))
         return [
             ContainedImage(
                 place.path or self._path.name,
@@ -118,6 +121,9 @@ class ZarrImages:
                 pixel_size=_square(field.transform("scale")),
                 well=place.well,
                 stage=stage,
+                site=place.field,
+                first_tpoint=sum(n for run, n in n_tpoints.items() if run < place.run),
+                n_all_tpoints=sum(n_tpoints.values()),
             )
             for place, field, stage in zip(self._places, fields, stages, strict=True)
         ]
@@ -143,90 +149,9 @@ class ZarrImages:
         plane_pixels: GrayImage = pixels.astype(field.array.dtype.name, copy=False)
         return plane_pixels
 
-    def _find(self) -> Iterator[_Place]:
-        """The places of all images."""
-        ome = self._attributes("")
-        if ome is None:
-            raise ImageFileError(self._path, "is no OME-Zarr: it has no metadata at its top.")
-        if "plate" in ome:
-            yield from self._of_plate(ome["plate"])
-        elif "well" in ome:
-            yield from (_Place(image) for image in self._of_well("", ome["well"]))
-        elif "multiscales" in ome:
-            yield _Place("")
-        elif ome.get("bioformats2raw.layout") == 3:
-            yield from self._of_collection()
-        else:
-            raise ImageFileError(
-                self._path,
-                "has neither a plate nor a well nor an image at its top: "
-                "zip the folder that your software calls .ome.zarr.",
-            )
-
-    def _of_plate(self, plate: Any) -> Iterator[_Place]:
-        try:
-            names = [
-                (
-                    well["path"],
-                    plate["rows"][well["rowIndex"]]["name"]
-                    + plate["columns"][well["columnIndex"]]["name"],
-                )
-                for well in plate["wells"]
-            ]
-        except (KeyError, IndexError, TypeError) as error:
-            raise self._incomplete("", error) from None
-        for path, name in names:
-            well_name = normalise_well(name)
-            if well_name is None:
-                raise ImageFileError(
-                    self._path, f'has a well "{name}": wells are called A01 to AF48.'
-                )
-            well = (self._attributes(check_key(self._path, path)) or {}).get("well", {})
-            yield from (_Place(image, well_name) for image in self._of_well(path, well))
-
-    def _of_well(self, path: str, well: Any) -> list[str]:
-        """Paths of the fields of a well."""
-        try:
-            images = well["images"]
-            runs = {image.get("acquisition") for image in images}
-            paths = [image["path"] for image in images]
-        except (KeyError, AttributeError, TypeError) as error:
-            raise self._incomplete(path, error) from None
-        if len(runs) > 1:
-            raise ImageFileError(
-                self._path,
-                f'has {len(runs)} acquisitions in well "{path}": '
-                "export each one alone and upload it as an acquisition of its own.",
-            )
-        return [check_key(self._path, f"{path}/{image}".lstrip("/")) for image in paths]
-
-    def _of_collection(self) -> Iterator[_Place]:
-        """Images of bioformats2raw: listed in the group OME, else numbered from 0."""
-        listed = (self._attributes("OME") or {}).get("series")
-        if isinstance(listed, list):
-            yield from (_Place(check_key(self._path, str(path))) for path in listed)
-            return
-        number = 0
-        while self._attributes(str(number)) is not None:
-            yield _Place(str(number))
-            number += 1
-
-    def _attributes(self, group: str) -> dict[str, Any] | None:
-        """The OME-NGFF metadata of a group, of whichever version; None if there is no group."""
-        prefix = f"{group}/" if group else ""
-        node = self._files.json(f"{prefix}zarr.json")
-        if node is not None:
-            attributes = node.get("attributes") or {}
-            ome = attributes.get("ome", attributes)
-        elif (ome := self._files.json(f"{prefix}.zattrs")) is None:
-            return {} if self._files.json(f"{prefix}.zgroup") is not None else None
-        if not isinstance(ome, dict):
-            raise ImageFileError(self._path, f'has metadata in "{group}" that are no OME-NGFF.')
-        return ome
-
-    def _open(self, place: _Place) -> _Field:
+    def _open(self, place: Place) -> _Field:
         """Open the array of full resolution and check that it can be used."""
-        ome = self._attributes(place.path) or {}
+        ome = self._listed.attributes(place.path) or {}
         try:
             [multiscale, *_] = ome["multiscales"]
             key = multiscale["datasets"][0]["path"]
@@ -236,7 +161,7 @@ class ZarrImages:
             )
             axes = [axis["name"] for axis in multiscale["axes"]]
         except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
-            raise self._incomplete(place.path, error) from None
+            raise self._listed.incomplete(place.path, error) from None
         field = _Field(multiscale, channels, self._open_array(place.path, key))
         in_order = [axis for axis in "tczyx" if axis in axes]
         if axes != in_order or axes[-2:] != ["y", "x"] or len(axes) != len(field.array.shape):
@@ -278,15 +203,6 @@ class ZarrImages:
                 "export it with chunks of one plane or less.",
             )
         return array
-
-    def _incomplete(self, group: str, error: Exception) -> ImageFileError:
-        where = f'in "{group}" ' if group else ""
-        what = f"{type(error).__name__} {error}"
-        return ImageFileError(
-            self._path,
-            f"has metadata {where}that are no OME-NGFF of version 0.4 or 0.5 ({what}): "
-            "export it anew.",
-        )
 
 
 def _square(scale: tuple[float, float] | None) -> float | None:

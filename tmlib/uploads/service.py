@@ -4,6 +4,7 @@ How a file is received is in :mod:`tmlib.uploads.receiving`.
 """
 
 from collections.abc import Collection, Sequence
+from pathlib import PurePosixPath
 
 from sqlalchemy import JSON, case, cast, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,7 +15,8 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition
-from tmlib.microscopes import Microscope
+from tmlib.microscopes import Microscope, unread_formats
+from tmlib.microscopes.file_names import IMAGE_SUFFIXES
 from tmlib.storage import check_file_path
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 
@@ -48,7 +50,8 @@ def register(
     Raises
     ------
     BadInput
-        If there is no name, none that fits the microscope type, or one that is no file name.
+        If there is no name, none that fits the microscope type, images of which none is the
+        type's, or a name that is no file name.
     """
     announce(database, acquisition, microscope_type, names)
     with database.session() as session:
@@ -63,10 +66,17 @@ def announce(
         raise BadInput("No files supplied. Cannot register upload.")
     microscope = microscopes.get(microscope_type)
     wanted: dict[FileKind, list[str]] = {kind: [] for kind in FileKind}
+    others = []
     for name in names:
         kind = _kind(microscope, name)
-        if kind is not None:
+        if kind is None:
+            others.append(name)
+        else:
             wanted[kind].append(check_file_path(name))
+    if not wanted[FileKind.IMAGE] and any(map(_may_be_image, others)):
+        with database.session() as session:
+            if not wanted[FileKind.METADATA] or not _has_images(session, acquisition.id):
+                raise BadInput(_nothing_fits(microscope, others))
     if not any(wanted.values()):
         raise BadInput(_nothing_fits(microscope, names))
     with database.transaction() as session:
@@ -191,9 +201,39 @@ def _kind(microscope: Microscope, name: str) -> FileKind | None:
     return FileKind.IMAGE if microscope.is_image(name) else None
 
 
+def _may_be_image(name: str) -> bool:
+    """Whether users take a file for an image, whatever the microscope type."""
+    is_hidden = any(part.startswith(".") for part in name.split("/"))
+    suffix = PurePosixPath(name).suffix.lower()
+    return not is_hidden and (suffix in IMAGE_SUFFIXES or unread_formats.is_unread(name))
+
+
+def _has_images(session: Session, acquisition_id: int) -> bool:
+    return (
+        session.scalars(
+            select(MicroscopeFile.id)
+            .where(
+                MicroscopeFile.acquisition_id == acquisition_id,
+                MicroscopeFile.kind == FileKind.IMAGE,
+            )
+            .limit(1)
+        ).first()
+        is not None
+    )
+
+
 def _nothing_fits(microscope: Microscope, names: Sequence[str]) -> str:
+    """Why no image of a microscope type is among some files, and the way out."""
     examples = ", ".join(f'"{name[:80]}"' for name in names[:_EXAMPLES])
     more = f" and {len(names) - _EXAMPLES} more" if len(names) > _EXAMPLES else ""
+    first = (
+        f"None of the files is an image that the microscope type {microscope.name} writes: got "
+        f"{examples}{more}"
+    )
+    if any(".zarr/" in f"{name}/" for name in names) and microscope.name == "ome-zarr":
+        return f"{first}. An OME-Zarr is uploaded as one ZIP archive: zip its folder."
+    if unread := unread_formats.explain(names):
+        return f"{first}. {unread}."
     if microscope.image_pattern is None:
         wanted = "an image, for example .tif or .png"
     else:
@@ -201,7 +241,7 @@ def _nothing_fits(microscope: Microscope, names: Sequence[str]) -> str:
     fitting = microscopes.recognise(names[:_COMPARED])
     hint = f", {fitting[0]} for example" if fitting else ""
     return (
-        f"None of the files is one that the microscope type {microscope.name} writes: "
-        f"got {examples}{more}, but a name must be {wanted}. "
-        f"Check the folder, or create the experiment with the microscope type that fits{hint}."
+        f"{first}, but a name must be {wanted}. Check the folder, or create the experiment with "
+        f"the microscope type that fits{hint}; the type generic takes any image, whose names the "
+        'argument "regex" reads.'
     )

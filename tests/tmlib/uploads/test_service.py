@@ -61,6 +61,30 @@ def test_names_that_lead_elsewhere_are_refused(inbox: Inbox, name: str) -> None:
         register(inbox, name)
 
 
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("MFG_1_A01f00d0.C01", "MFG_1_A01f00d1.DIB"), r"\.C01 and \.DIB files \(Cellomics's own"),
+        (("a.vsi", "notes.txt"), r"\.vsi files \(of Olympus\) are not read: export .* TIFF"),
+        (("a.ims",), r"\.ims files are not read"),
+        (("a.JPG",), r"\.JPG files \(compressed with loss\) are not read"),
+        (("plate.zip",), r"\.zip files \(archives\) are not read: unpack it"),
+        ((METADATA, "one.tif", "two.tif"), r'got "one\.tif", "two\.tif", but a name must be'),
+    ],
+)
+def test_images_that_cannot_be_taken_are_refused_with_the_reason(
+    inbox: Inbox, names: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(BadInput, match=words):
+        register(inbox, *names)
+
+
+def test_further_metadata_is_taken_whatever_is_beside_it(inbox: Inbox) -> None:
+    register(inbox, IMAGE)
+    assert METADATA in register(inbox, METADATA, "preview.png", ".hidden.tif")
+    assert register(inbox, "MeasurementDetail.mrf", "Thumbs.db")
+
+
 def test_names_may_have_folders(inbox: Inbox) -> None:
     names = [IMAGE, f"day 1/{IMAGE}", f"day 2/a/{IMAGE}"]
     assert register(inbox, *names, f"day 2/.hidden/{IMAGE}", f"day 2/._{IMAGE}") == names

@@ -11,7 +11,7 @@ from tmlib.db.many import change_among, select_among
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition
 from tmlib.images.reading import ImageFileError
-from tmlib.images.sources import inspect
+from tmlib.images.sources import inspect, warnings_about
 from tmlib.storage import file_stamp
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
@@ -101,9 +101,12 @@ class Metaextract(Step):
         folder = context.storage.microscope_images(acquisition.plate_id, acquisition.id)
         found: list[dict[str, object]] = []
         errors: dict[int, str] = {}
+        warnings: list[str] = []
+        limit = context.settings.max_image_pixels
         for file in files:
             try:
-                text = inspect(folder / file.name, max_pixels=context.settings.max_image_pixels)
+                text = inspect(folder / file.name, max_pixels=limit)
+                warnings += warnings_about(folder / file.name, max_pixels=limit)
             except ImageFileError as error:
                 errors[file.id] = error.about(file.name)
                 continue
@@ -111,6 +114,8 @@ class Metaextract(Step):
         if errors:
             _let_upload_again(context, list(errors))
             raise BadInput(_summary(list(errors.values()), len(files)))
+        for warning in warnings:
+            logger.warning(warning)
         logger.info("%d image files inspected", len(found))
         context.effects.append(
             lambda session: session.connection().execute(
@@ -177,7 +182,8 @@ def _batch_size(context: JobContext) -> int:
 def _check_complete(acquisition: str, files: list[tuple[str, FileUploadStatus]]) -> None:
     if not files:
         raise BadInput(
-            f'Acquisition "{acquisition}" has no image files: upload some, or delete it.'
+            f'Acquisition "{acquisition}" has no image files: upload some, or delete it. Files '
+            "whose names are not those of the microscope type are left out of an upload."
         )
     waiting = [name for name, status in files if status is not FileUploadStatus.COMPLETE]
     if waiting:

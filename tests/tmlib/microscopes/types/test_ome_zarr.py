@@ -15,6 +15,7 @@ from tests.services.conversion import Conversion
 from tmlib.errors import BadInput
 from tmlib.images import channel_images
 from tmlib.images.channel_images import FieldShape, field_path, read_plane
+from tmlib.images.ome_xml import read
 from tmlib.images.sources import inspect
 from tmlib.images.sources import read_plane as read_source
 
@@ -240,22 +241,17 @@ def well(content) -> dict:
     return content["well"]["images"][0]
 
 
-def two_runs(content) -> None:
-    well(content)["acquisition"] = 1
-    content["well"]["images"].append({"path": "1", "acquisition": 2})
-
-
 def rename_well(content) -> None:
     content["plate"]["rows"][0]["name"] = "first"
 
 
 SPOILT = [
     (".zattrs", lambda content: content.pop("plate"), "neither a plate nor a well nor an image"),
-    (".zattrs", lambda content: content["plate"]["wells"][0].pop("rowIndex"), "no OME-NGFF of"),
+    (".zattrs", lambda content: content["plate"]["wells"][0].pop("rowIndex"), '"rowIndex" is miss'),
+    (".zattrs", lambda content: content["plate"].update(wells=3), "a part of them has another"),
     (".zattrs", rename_well, 'a well "first1"'),
     ("A/1/.zattrs", lambda content: well(content).update(path="../../../x"), "no path in it"),
-    ("A/1/.zattrs", lambda content: well(content).update(path="9"), 'metadata in "A/1/9"'),
-    ("A/1/.zattrs", two_runs, '2 acquisitions in well "A/1"'),
+    ("A/1/.zattrs", lambda content: well(content).update(path="9"), '"A/1/9", which is not there'),
     ("A/1/0/.zattrs", lambda content: content["multiscales"][0]["axes"].reverse(), "the axes"),
     ("A/1/0/.zattrs", lambda content: content["multiscales"][0].pop("axes"), "no OME-NGFF of"),
     ("A/1/0/*/.zarray", lambda content: content.update(dtype="<f4"), "float32 pixels"),
@@ -271,8 +267,79 @@ def test_what_cannot_be_used_is_an_error(tmp_path, plate: Path, zipped, file, ch
     [target, *_] = sorted(plate.glob(file))
     edit(target, change)
     source = archive(plate, tmp_path / "x.zarr.zip") if zipped else plate
-    with pytest.raises(BadInput, match=rf'image file "{source.name}" (has|refers).*{words}'):
+    with pytest.raises(BadInput, match=rf'image file "{source.name}" (has|refers|lists).*{words}'):
         inspect(source)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("version", [FormatV04(), FormatV05()], ids=["0.4", "0.5"])
+def test_what_is_missing_is_named_and_the_rest_used(tmp_path, screen: Conversion, version, zipped):
+    fields = {("A", str(i), f): pixels(1, 1, 1, 20, 30) for i in (1, 2, 3) for f in ("0", "1")}
+    tree = tmp_path / "p.zarr"
+    foreign_plate(tree, version, fields)
+    shutil.rmtree(tree / "A" / "1" / "1")
+    shutil.rmtree(tree / "A" / "2")
+    file = archive(tree, tmp_path / "in" / "p.zarr.zip") if zipped else tree
+    assert [(p.well, p.site) for p in read(inspect(file), file.name).planes] == [
+        ("A01", 0),
+        ("A03", 0),
+        ("A03", 1),
+    ]
+    if zipped:
+        screen.take(tmp_path / "in")
+        assert screen.convert("imextract") == ""
+        assert len(screen.shown()) == 3
+        log = screen.log("metaextract")
+        assert 'lists "A/1/1", "A/2", which are not there, missing in it' in log.replace(
+            '"A/2", "A/1/1"', '"A/1/1", "A/2"'
+        )
+
+
+@pytest.mark.parametrize("mode", ["basic", "multiplexing"])
+def test_acquisitions_of_a_plate_are_time_points_or_cycles(tmp_path, screen: Conversion, mode):
+    fields = {("B", c, f): pixels(1, 2, 1, 20, 30, seed=int(c + f)) for c in "12" for f in "0123"}
+    tree = tmp_path / "p.zarr"
+    foreign_plate(tree, FormatV04(), fields)
+    for column in "12":
+        edit(tree / "B" / column / ".zattrs", number_runs)
+    edit(tree / ".zattrs", lambda content: content["plate"].update(acquisitions=[{"id": 7}]))
+    archive(tree, tmp_path / "in" / "p.zarr.zip")
+    screen.set(plate_acquisition_mode=mode)
+    screen.take(tmp_path / "in")
+    assert screen.convert("imextract", n_horizontal=2) == ""
+    cells = {(p.well, p.x, p.t if mode == "basic" else p.cycle) for p in screen.shown()}
+    assert cells == {(w, x, run) for w in ("B01", "B02") for x in (0, 1) for run in (0, 1)}
+    found = stored(screen)
+    name, t = ("GFP", 1) if mode == "basic" else ("1_GFP", 0)
+    # the plate lists acquisition 7 as its first
+    assert np.array_equal(found["B02", (0, 1), name, t, 0], fields["B", "2", "2"][0, 1, 0])
+
+
+def number_runs(content) -> None:
+    """Make of four images two of one acquisition and two of another, by turns."""
+    for i, image in enumerate(content["well"]["images"]):
+        image["acquisition"] = (7, 3)[i % 2 == 0]
+
+
+def test_a_well_of_several_acquisitions_needs_its_plate(tmp_path):
+    fields = {("B", "1", f): pixels(1, 2, 1, 20, 30) for f in "0123"}
+    foreign_plate(tmp_path / "p.zarr", FormatV04(), fields)
+    edit(tmp_path / "p.zarr" / "B" / "1" / ".zattrs", number_runs)
+    file = archive(tmp_path / "p.zarr" / "B" / "1", tmp_path / "well.zarr.zip")
+    with pytest.raises(BadInput, match="a well of 2 acquisitions: zip the whole plate"):
+        inspect(file)
+
+
+def test_wells_of_early_versions_are_known_by_their_path(tmp_path):
+    foreign_plate(tmp_path / "p.zarr", FormatV04(), {("C", "4", "0"): pixels(1, 1, 1, 20, 30)})
+
+    def forget(content) -> None:
+        for key in ("rowIndex", "columnIndex"):
+            content["plate"]["wells"][0].pop(key)
+
+    edit(tmp_path / "p.zarr" / ".zattrs", forget)
+    [plane] = read(inspect(tmp_path / "p.zarr"), "p.zarr").planes
+    assert plane.well == "C04"
 
 
 def test_a_link_does_not_lead_out_of_the_folder(tmp_path, plate: Path):
