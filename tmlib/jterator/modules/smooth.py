@@ -49,7 +49,8 @@ def main(
         Width of the square window in pixels for ``average`` and ``median`` (rounded), standard
         deviation in pixels for the others; for ``bilateral`` also that of gray values.
     rounding
-        Whether means are rounded, in place of cut to whole gray values.
+        Whether means are rounded, in place of cut to whole gray values; those of
+        ``edge_preserving`` always are.
     plot
         Whether to make a figure.
     """
@@ -120,8 +121,8 @@ def _edge_preserving(image: NDArray[np.float32], size: float) -> NDArray[np.floa
     largest = float(image.max()) or 1.0
     similar = max(3 * _noise(image), 1.0) / largest
     denoised = denoise_bilateral(image / largest, sigma_color=similar, sigma_spatial=size)
-    smoothed: NDArray[np.float32] = largest * denoised
-    return smoothed
+    rounded: NDArray[np.float32] = np.rint(largest * denoised)
+    return rounded
 
 
 def _noise(image: NDArray[np.float32]) -> float:
