@@ -13,7 +13,7 @@ from pydantic.json_schema import JsonSchemaMode
 from tmserver.authentication import READING_METHODS, SIGNATURE, TOKEN_COOKIE
 from tmserver.examples import answer_example, example, field_example
 from tmserver.permissions import Permission
-from tmserver.routing import Operation, path_variables
+from tmserver.routing import FORM, Operation, path_variables
 from tmserver.schemas import Error
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -100,7 +100,8 @@ def _describe(
         }
         for name in path_variables(path)
     ]
-    for model, place in ((operation.query, "query"), (operation.headers, "header")):
+    in_address = None if operation.takes_form else operation.query
+    for model, place in ((in_address, "query"), (operation.headers, "header")):
         if model is not None:
             parameters += _parameters(model, place, definitions)
     name = operation.view.__name__
@@ -122,6 +123,9 @@ def _describe(
                 **{media: _FILE_CONTENT.get(media, {}) for media in operation.file_types},
             },
         }
+    elif operation.takes_form and operation.query is not None:
+        form = schemas[operation.query, "validation"]
+        described["requestBody"] = {"required": True, "content": {FORM: {"schema": form}}}
     elif operation.takes_file:
         described["requestBody"] = _FILE_BODY
     elif operation.takes_bytes:
@@ -183,7 +187,7 @@ def _statuses(operation: Operation) -> set[int]:
     is_parsed = operation.query or operation.headers or operation.takes_file
     if is_parsed or "_id>" in operation.paths[0]:
         statuses.add(400)
-    if operation.body is not None:
+    if operation.body is not None or operation.takes_form:
         statuses |= {400, 413, 415}
     if operation.permission is not Permission.PUBLIC:
         statuses |= {401, 503}

@@ -13,7 +13,7 @@ from tmlib.ids import decode_id
 from tmlib.settings import Settings
 from tmserver.access import Access, ExperimentAccess, Services, UserAccess
 from tmserver.audit import deed
-from tmserver.authentication import READING_METHODS, Proof, identify
+from tmserver.authentication import Proof, identify
 
 
 class Permission(enum.StrEnum):
@@ -45,8 +45,21 @@ class Permission(enum.StrEnum):
         return ExperimentAccess if self.is_of_experiment else UserAccess
 
 
-def authorize(services: Services, permission: Permission, experiment_id: str | None) -> Access:
+def authorize(
+    services: Services, permission: Permission, experiment_id: str | None, *, reads: bool
+) -> Access:
     """Make sure that whoever sent the present request has a permission.
+
+    Parameters
+    ----------
+    services
+        Of the application.
+    permission
+        What is needed.
+    experiment_id
+        The experiment in question, as the path has it.
+    reads
+        Whether the request changes nothing, which is all that some proofs are good for.
 
     Raises
     ------
@@ -66,7 +79,7 @@ def authorize(services: Services, permission: Permission, experiment_id: str | N
         proof = prove(session)
         logs.note(user_id=proof.user.id)
         deed().is_by(proof.user)
-        _check(proof, permission)
+        _check(proof, permission, reads=reads)
         access = UserAccess(services, proof.user, proof)
         if experiment_id is not None:
             experiment = get_experiment(
@@ -82,9 +95,8 @@ def authorize(services: Services, permission: Permission, experiment_id: str | N
     return access
 
 
-def _check(proof: Proof, permission: Permission) -> None:
+def _check(proof: Proof, permission: Permission, *, reads: bool) -> None:
     """Refuse what a proof is not good for, whoever's it is."""
-    reads = request.method in READING_METHODS
     if proof.is_signed_url and not (reads and permission is Permission.READ):
         raise Forbidden("A signed URL can only be read: send a token instead.")
     if proof.token is not None and not (reads or proof.token.write_access):

@@ -5,12 +5,14 @@ numbers behind the opaque ids of its path, pydantic models ``query``, ``headers`
 and the model that it returns. The same annotations make the OpenAPI document.
 """
 
+import functools
 import inspect
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from types import NoneType, UnionType
-from typing import Any, TypedDict, TypeVar, Unpack, get_args, get_type_hints
+from typing import Any, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
+from urllib.parse import parse_qs
 
 from flask import Flask, Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -44,7 +46,10 @@ LARGE_BODY = 64 * 1024**2
 MANY_ITEMS = 20_000_000
 """Most values in a request that brings them for the pixels or objects of a site."""
 
+FORM = "application/x-www-form-urlencoded"
+
 _MAX_ITEMS = 1_000_000
+_MAX_FIELDS = 100
 
 _large_bodies = threading.Semaphore()
 
@@ -65,6 +70,12 @@ class Details(TypedDict, total=False):
     is_event: bool
     max_bytes: int
     max_items: int
+
+
+class LookupDetails(Details, total=False):
+    """The same of an operation that looks something up."""
+
+    by_form: bool
 
 
 class Operation:
@@ -101,6 +112,8 @@ class Operation:
         known who sends it.
     max_items
         How many values there may be in a body.
+    takes_form
+        Whether the query comes as a form in the body instead of in the address.
 
     Attributes
     ----------
@@ -125,6 +138,7 @@ class Operation:
         is_event: bool = True,
         max_bytes: int = 0,
         max_items: int = _MAX_ITEMS,
+        takes_form: bool = False,
     ) -> None:
         self.method = method
         self.paths = paths
@@ -151,6 +165,7 @@ class Operation:
         self.is_event = is_event and may_change
         brings_files = takes_file or takes_bytes or file_types
         self.max_items = max_items
+        self.takes_form = takes_form
         self.max_bytes = max_bytes or (LARGE_BODY if brings_files else SMALL_BODY)
 
     def _check(self, hints: Mapping[str, Any]) -> None:
@@ -172,7 +187,10 @@ class Operation:
         if self.is_event:
             deed().begin(self.view.__name__, variables)
         access = authorize(
-            current_services(), self.permission, variables.pop("experiment_id", None)
+            current_services(),
+            self.permission,
+            variables.pop("experiment_id", None),
+            reads=self.method in READING_METHODS or self.takes_form,
         )
         request.max_content_length = self.max_bytes
         arguments: dict[str, Any] = {
@@ -180,7 +198,8 @@ class Operation:
             for name, value in variables.items()
         }
         if self.query is not None:
-            arguments["query"] = _parse_query(self.query)
+            sent = self._read_form() if self.takes_form else request.args
+            arguments["query"] = _parse_query(self.query, sent)
         if self.headers is not None:
             arguments["headers"] = _parse_headers(self.headers)
         if self.body is not None:
@@ -195,6 +214,18 @@ class Operation:
         if not self.is_bare:
             content = b'{"data":' + content + b"}"
         return Response(content, mimetype="application/json")
+
+    def _read_form(self) -> dict[str, str]:
+        content = whole_body()
+        if request.mimetype != FORM:
+            raise UnsupportedMediaType(f"Send the query as a form, with Content-Type: {FORM}.")
+        try:
+            sent = parse_qs(content.decode(), max_num_fields=_MAX_FIELDS)
+        except ValueError as error:
+            raise BadInput(f"The form cannot be read: {error}.") from None
+        for values in sent.values():
+            check_json(values[0].encode(), self.max_items)
+        return {name: values[0] for name, values in sent.items()}
 
     def _parse_body(self, model: type[BaseModel]) -> BaseModel:
         content = whole_body()
@@ -220,9 +251,46 @@ class Routes:
         self.tag = tag
         self.operations: list[Operation] = []
 
-    def get(self, *paths: str, permits: str, **more: Unpack[Details]) -> Callable[[View], View]:
-        """Declare a view that looks something up."""
-        return self._declare("GET", paths, permits, more)
+    def get(
+        self, *paths: str, permits: str, **more: Unpack[LookupDetails]
+    ) -> Callable[[View], View]:
+        """Declare a view that looks something up.
+
+        With ``by_form``, for queries that may be longer than an address, there is a POST route as
+        well, with ``/query`` at its end, that takes the same query as a form.
+        """
+        by_form = more.pop("by_form", False)
+        details = cast(Details, more)
+        declare = self._declare("GET", paths, permits, details)
+
+        def declare_both(view: View) -> View:
+            if by_form:
+                self._declare_form(paths, Permission(permits), view, details)
+            return declare(view)
+
+        return declare_both
+
+    def _declare_form(
+        self, paths: tuple[str, ...], permission: Permission, view: View, more: Details
+    ) -> None:
+        @functools.wraps(view)
+        def by_form(*arguments: Any, **named: Any) -> Any:
+            return view(*arguments, **named)
+
+        by_form.__name__ = f"{view.__name__}_by_form"
+        by_form.__doc__ = f"{inspect.getdoc(view)}\n\nThe query is a form in the body."
+        more = more.copy()
+        more.setdefault("max_bytes", PROJECT_BODY)
+        operation = Operation(
+            "POST",
+            tuple(f"{path}/query" for path in paths),
+            permission,
+            by_form,
+            tag=self.tag,
+            takes_form=True,
+            **more,
+        )
+        self.operations.append(operation)
 
     def post(self, *paths: str, permits: str, **more: Unpack[Details]) -> Callable[[View], View]:
         """Declare a view that creates or starts something."""
@@ -314,8 +382,8 @@ def reads_body_itself(app: Flask, environ: dict[str, Any]) -> bool:
     return isinstance(operation, Operation) and operation.max_bytes > SMALL_BODY
 
 
-def _parse_query(model: type[BaseModel]) -> BaseModel:
-    given = {name: value for name, value in request.args.items() if value != ""}
+def _parse_query(model: type[BaseModel], sent: Mapping[str, str]) -> BaseModel:
+    given = {name: value for name, value in sent.items() if value != ""}
     try:
         return model.model_validate(given)
     except ValidationError as error:

@@ -95,7 +95,7 @@ def test_a_request_that_is_too_large(
     calls: list[Call], documented: dict[str, set[int]], people: dict[str, Person]
 ) -> None:
     for operation, path in calls:
-        if operation.body is not None:
+        if operation.body is not None or operation.takes_form:
             person = people[may(operation)]
             body = b" " * (operation.max_bytes + 1)
             response = person.request(operation.method, path, data=body, content_type=JSON)

@@ -74,7 +74,8 @@ class Call:
         """Whether somebody may send this."""
         if self.permission is Permission.PUBLIC:
             return True
-        if who in ONLY_READ and self.method not in READING_METHODS:
+        reads = self.method in READING_METHODS or self.operation.takes_form
+        if who in ONLY_READ and not reads:
             return False
         return self.permission in ALLOWED[who]
 
@@ -242,6 +243,7 @@ def test_what_changes_something_needs_more_than_to_read(app: Flask) -> None:
         operation.view.__name__
         for operation in operations(app)
         if operation.method not in READING_METHODS
+        and not operation.takes_form
         and operation.permission in (Permission.PUBLIC, Permission.READ)
     }
     assert exceptions == {"log_in", "log_in_with_cookie", "log_out_of_cookie", "sign_urls"}

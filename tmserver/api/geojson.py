@@ -77,7 +77,7 @@ class ImportedObjects(Schema):
     n_cut: int = Field(examples=[12])
 
 
-@routes.get(_GEOJSON, permits="read", raises=(409,), media=(_MEDIA_TYPE,))
+@routes.get(_GEOJSON, permits="read", raises=(409,), by_form=True, media=(_MEDIA_TYPE,))
 def get_geojson(access: ExperimentAccess, mapobject_type_id: int, query: GeoJsonQuery) -> Response:
     """Get the outlines of objects with their measurements and classes, in the form of QuPath."""
     table = opened_table(access, mapobject_type_id)

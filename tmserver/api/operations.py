@@ -165,7 +165,7 @@ def _events(
     experiment = (request.view_args or {}).get("experiment_id")
     return event_stream.respond(
         access.services.live.listen(topic),
-        lambda: authorize(current_services(), permission, experiment),
+        lambda: authorize(current_services(), permission, experiment, reads=True),
         last_id=headers.last_event_id,
         seconds=query.seconds,
     )

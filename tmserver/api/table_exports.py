@@ -48,7 +48,7 @@ class OmeZarrQuery(Schema):
     images: bool = False
 
 
-@routes.get(f"{_TYPE}/anndata", permits="read", raises=(409,), media=(_H5AD,))
+@routes.get(f"{_TYPE}/anndata", permits="read", raises=(409,), by_form=True, media=(_H5AD,))
 def get_anndata(access: ExperimentAccess, mapobject_type_id: int, query: AnnDataQuery) -> Response:
     """Get objects as AnnData file: features in X, metadata and results in obs, centres in obsm."""
     table = opened_table(access, mapobject_type_id)

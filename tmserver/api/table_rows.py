@@ -89,7 +89,9 @@ def get_table_columns(access: ExperimentAccess, mapobject_type_id: int) -> list[
     return [TableColumn.model_validate(column) for column in table.columns]
 
 
-@routes.get(_TABLE, permits="read", raises=(409,), media=(TableFormat.ARROW.media_type,))
+@routes.get(
+    _TABLE, permits="read", raises=(409,), by_form=True, media=(TableFormat.ARROW.media_type,)
+)
 def get_table_page(
     access: ExperimentAccess, mapobject_type_id: int, query: RowsQuery
 ) -> TablePage | Response:

@@ -135,7 +135,7 @@ class Distribution(Schema):
     texts: list[TextCount] | None
 
 
-@routes.get(f"{_TABLE}/groups", permits="read", raises=(409,))
+@routes.get(f"{_TABLE}/groups", permits="read", raises=(409,), by_form=True)
 def get_table_groups(
     access: ExperimentAccess, mapobject_type_id: int, query: GroupsQuery
 ) -> GroupPage:
@@ -159,7 +159,7 @@ def get_table_groups(
     )
 
 
-@routes.get(f"{_TABLE}/distribution", permits="read", raises=(409,))
+@routes.get(f"{_TABLE}/distribution", permits="read", raises=(409,), by_form=True)
 def get_table_distribution(
     access: ExperimentAccess, mapobject_type_id: int, query: DistributionQuery
 ) -> Distribution:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from typing import Any
 
 import numpy as np
@@ -372,6 +373,38 @@ def test_tables_of_what_is_not_there(crowd: Crowd, owner: Person) -> None:
     for what, query in routes.items():
         path = f"{crowd.path}/table{what}"
         assert "try again" in owner.refused("GET", path, 409, query_string=encoded(query))
+
+
+def test_queries_may_be_longer_than_an_address(crowd: Crowd, owner: Person) -> None:
+    """Forms have the answers of addresses, for columns of which there may be thousands."""
+    table = f"{crowd.path}/table"
+    names = ["Area", MEAN] * 2500
+    queries: dict[str, dict[str, Any]] = {
+        table: {"columns": names, "limit": 3, "sort": SORTS[0]},
+        f"{table}/groups": {"columns": ["Area"], "by": ["well_name"]},
+        f"{table}/distribution": {"column": "Area"},
+        f"{crowd.path}/anndata": {"columns": ["Area"]},
+        f"{crowd.path}/geojson": {"columns": ["Area"]},
+    }
+    for path, query in queries.items():
+        form = encoded(query)
+        answer = owner.request("POST", f"{path}/query", data=form)
+        assert answer.status_code == 200, answer.text
+        assert answer.data == owner.request("GET", path, query_string=form).data
+    assert len(owner.request("POST", f"{table}/query", data=encoded(queries[table])).data) > 50_000
+    nested = {"columns": "[" * 1_000_000}
+    assert "values" in owner.refused("POST", f"{table}/query", 413, data=nested)
+    many = {f"a{number}": "1" for number in range(1000)}
+    assert "form" in owner.refused("POST", f"{table}/query", 400, data=many)
+    owner.refused("POST", f"{table}/query", 415, json={"columns": ["Area"]})
+    token = owner.post("/auth/tokens", name="reads", scope="read")["token"]
+    reader = Person(owner.app, authorization=f"Bearer {token}")
+    assert reader.request("POST", f"{table}/query", data=form).status_code == 200
+    for file in crowd.storage.root.rglob("*.parquet"):
+        file.unlink()
+    shutil.rmtree(crowd.storage.root.parent.parent / "cache", ignore_errors=True)
+    for path, query in queries.items():
+        owner.refused("POST", f"{path}/query", 409, data=encoded(query))
 
 
 def test_deleting_and_renaming_a_feature_rewrites_nothing(crowd: Crowd) -> None:
