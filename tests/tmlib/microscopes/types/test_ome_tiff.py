@@ -5,7 +5,7 @@ import pytest
 import tifffile
 
 from tests.services.conversion import Conversion
-from tmlib.experiments.models import ChannelImageFile
+from tmlib.experiments.models import ChannelImageFile, Site
 from tmlib.microscopes import ome_model
 from tmlib.microscopes.types.ome_tiff import MICROSCOPE
 
@@ -106,6 +106,25 @@ def test_stage_positions_and_times_of_planes(tmp_path, ome: Conversion):
     }
     expected = datetime(2024, 3, 14, 9, 30, 0, 250_000, tzinfo=UTC)
     assert set(ome.values(ChannelImageFile.acquired_at)) == {expected}
+
+
+def test_positions_and_size_of_pixels_place_sites(tmp_path, ome: Conversion):
+    samples = "".join(
+        f'<WellSample ID="s{i}" Index="{i}" PositionX="{x * 1000}" PositionXUnit="nm" '
+        f'PositionY="{y * 1000}" PositionYUnit="nm"><ImageRef ID="Image:{i}"/></WellSample>'
+        for i, (y, x) in enumerate([(-4.0, 7.0), (0.1, 3.2), (0.0, 7.2), (-4.1, 3.0)])
+    )
+    plate = f'<Plate ID="p"><Well ID="w" Row="1" Column="2">{samples}</Well></Plate>'
+    images = [(1, 1, 1, f'<TiffData IFD="{i}" PlaneCount="1"/>') for i in range(4)]
+    write(tmp_path / "a.ome.tif", 4, ome_xml(*images, plate=plate))
+    ome.take(tmp_path)
+    assert ome.convert() == ""
+    columns = (Site.y, Site.x, Site.offset_y, Site.offset_x)
+    places = list(zip(*(ome.values(column) for column in columns), strict=True))
+    # pixels of 0.65 micrometres
+    assert sorted(places) == [(0, 0, 0, 0), (0, 1, 0, 6), (1, 0, 6, 0), (1, 1, 6, 6)]
+    assert ome.convert(stage_positions="ignore") == ""
+    assert set(ome.values(Site.offset_y)) == {None}
 
 
 def test_names_complete_what_the_files_leave_open(tmp_path, ome: Conversion):

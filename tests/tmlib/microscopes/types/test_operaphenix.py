@@ -4,7 +4,7 @@ import pytest
 
 from tests.services.conversion import Conversion, write_images
 from tmlib.errors import BadInput
-from tmlib.experiments.models import ChannelImageFile
+from tmlib.experiments.models import ChannelImageFile, Site
 from tmlib.microscopes import MetadataFileError, get
 
 EXAMPLES = {
@@ -68,6 +68,18 @@ def test_an_index_tells_everything(tmp_path, conversion: Conversion):
     assert min(conversion.values(ChannelImageFile.acquired_at)) == datetime(
         2014, 9, 12, 8, 0, 1, 500_000, tzinfo=UTC
     )
+
+
+def test_sites_lie_where_the_stage_put_them(tmp_path, conversion: Conversion):
+    images = dict(describe(field) for field in FIELDS)
+    write_images(tmp_path, images)
+    index(tmp_path, [one.replace("2.9E-07", "1.3E-04") for one in images.values()])
+    conversion.set(microscope_type="operaphenix")
+    conversion.take(tmp_path)
+    assert conversion.convert() == ""
+    columns = (Site.y, Site.x, Site.offset_y, Site.offset_x)
+    places = list(zip(*(conversion.values(column) for column in columns), strict=True))
+    assert sorted(places) == [(0, 0, 0, 0), (0, 2, 0, 10), (1, 1, 5, 5), (2, 2, 10, 10)]
 
 
 def test_the_user_may_know_better_how_the_stage_lies(tmp_path, conversion: Conversion):
