@@ -28,6 +28,9 @@ _COVERED = 0.4
 _REACH = 2
 """Pixels by which the rest of an object that a border cuts may lie beside the object."""
 
+_INSIDE = 0.5
+"""Share of an object that has to be in the overlap if the other site shows it whole."""
+
 _FRAGMENT = 0.5
 """Share of the largest view of an object below which another is only a part of it."""
 
@@ -184,7 +187,21 @@ class OverlappingLabels:
         found += [(i, j) for i, j in rests if is_rest(other[0], j)]
         rests = same_objects(one[1].around, other[1].grown)
         found += [(i, j) for i, j in rests if is_rest(one[0], i)]
-        self._matches[kind] += [(Node(one[0], i), Node(other[0], j)) for i, j in found]
+        nodes = [(Node(one[0], i), Node(other[0], j)) for i, j in found]
+        self._matches[kind] += [
+            (i, j)
+            for i, j in nodes
+            if self._may_be(kind, i, j, other[1]) and self._may_be(kind, j, i, one[1])
+        ]
+
+    def _may_be(self, kind: int, node: Node, other: Node, strip: _Strip) -> bool:
+        """Whether another site can show an object so, as its strip tells.
+
+        Of an object that is not cut, it can show nothing beyond the overlap.
+        """
+        views = self._views[kind]
+        n_inside = np.count_nonzero(strip.around == other.label)
+        return views[node].is_cut or bool(n_inside >= _INSIDE * views[other].area)
 
     def _families(self) -> list[list[int]]:
         """Types whose labels mean the same."""

@@ -122,6 +122,16 @@ def test_the_rest_of_a_cut_object_is_found_though_outlines_differ(end):
     assert [(one.dropped, one.kept) for one in found] == [(Node(1, 3), Node(0, 7))]
 
 
+def test_what_goes_on_beyond_the_overlap_is_not_what_ends_before():
+    one, other = (np.zeros((100, 100), np.int32) for _ in range(2))
+    one[40:60, 62:84] = 7  # whole
+    other[40:60, 2:30] = 3  # its end, taken for a part of the neighbour
+    overlap = OverlappingLabels([Box(0, 0, 100, 100), Box(0, 80, 100, 100)], 1)
+    overlap.add(0, [one])
+    overlap.add(1, [other])
+    assert overlap.duplicates() == [[]]
+
+
 def test_neighbours_that_touch_are_not_the_same():
     one, other = (np.zeros((20, 20), np.int32) for _ in range(2))
     one[:, :10], one[:, 10:] = 1, 2
