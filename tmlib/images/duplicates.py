@@ -66,13 +66,10 @@ class _View:
 class _Strip:
     """What a site shows of the part of the map that it shares with another.
 
-    ``around`` has some pixels more on each side, 0 where the site shows nothing; in ``grown`` the
-    objects there are larger by as many pixels.
+    ``around`` has some pixels more on each side, 0 where the site shows nothing.
     """
 
-    labels: LabelImage
     around: LabelImage
-    grown: LabelImage
 
     @classmethod
     def of(cls, labels: LabelImage, box: Box, other: Box) -> "_Strip":
@@ -85,9 +82,17 @@ class _Strip:
         part = labels[first[0] : bottom + _REACH, first[1] : right + _REACH]
         start = first[0] - top + _REACH, first[1] - left + _REACH
         around[start[0] : start[0] + part.shape[0], start[1] : start[1] + part.shape[1]] = part
+        return cls(around)
+
+    @property
+    def labels(self) -> LabelImage:
+        """Of the shared part alone."""
+        return self.around[_REACH:-_REACH, _REACH:-_REACH]
+
+    def grown(self) -> LabelImage:
+        """With objects that are larger by as many pixels as there are more on each side."""
         # scikit-image has no types for this function
-        grown = expand_labels(around, _REACH)  # type: ignore[no-untyped-call]
-        return cls(labels[top:bottom, left:right].copy(), around, grown)
+        return np.asarray(expand_labels(self.around, _REACH))  # type: ignore[no-untyped-call]
 
 
 class OverlappingLabels:
@@ -183,9 +188,9 @@ class OverlappingLabels:
             return node not in matched and views[node].is_cut
 
         # of what a border cuts there may be so little that outlines just miss it
-        rests = same_objects(one[1].grown, other[1].around)
+        rests = same_objects(one[1].grown(), other[1].around)
         found += [(i, j) for i, j in rests if is_rest(other[0], j)]
-        rests = same_objects(one[1].around, other[1].grown)
+        rests = same_objects(one[1].around, other[1].grown())
         found += [(i, j) for i, j in rests if is_rest(one[0], i)]
         nodes = [(Node(one[0], i), Node(other[0], j)) for i, j in found]
         self._matches[kind] += [

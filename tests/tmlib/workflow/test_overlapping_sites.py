@@ -171,6 +171,7 @@ def test_sites_that_the_user_lays_side_by_side_share_nothing(run: Run) -> None:
     shown = {"pyramid_creation": {"illuminati": {"horizontal_site_displacement": 5}}}
     run.run(*shown.items(), ("image_analysis", STAGES["image_analysis"]))
     assert [site.box.x for site in placed(run)[:2]] == [0, 165]
+    assert "a regular grid as asked for" in run.log("illuminati")
     assert len(done(run)) == 5
     ignored = {"metaextract": {}, "metaconfig": {"stage_positions": "ignore"}, "imextract": {}}
     run.run(("image_conversion", ignored))

@@ -94,6 +94,8 @@ class Illuminati(Step):
             plate_map = read_map(session, context)
             layers = read_layers(session, context, plate_map)
             pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
+        if plate_map.is_regular_by_choice:
+            logger.info("Sites lie in a regular grid as asked for, not where the stage put them")
         height, width = plate_map.size
         known = KnownRegions(None if context.force else context.storage.mosaics)
         missing: list[list[set[Region]]] = []

@@ -62,6 +62,14 @@ class PlateMap:
         """Height and width of the map in pixels."""
         return self.layout.size
 
+    @property
+    def is_regular_by_choice(self) -> bool:
+        """Whether the user lays sites out otherwise than the stage."""
+        layout = self.layout
+        return any((layout.vertical_displacement, layout.horizontal_displacement)) and any(
+            _offsets(well) is not None for plate in self.plates for well in plate.wells
+        )
+
     def plate_boxes(self) -> list[tuple[int, Box]]:
         """Id and place of each plate."""
         return [(plate.id, self.layout.plate(i)) for i, plate in enumerate(self.plates)]

@@ -147,7 +147,10 @@ def _check_directions(
 
 def _limit(context: JobContext, shape: tuple[int, int]) -> int:
     given = context.arguments["refinement_limit"]
-    return int(given) if given is not None else max(_LEAST_LIMIT, math.ceil(_LIMIT * max(shape)))
+    if given is None:
+        return max(_LEAST_LIMIT, math.ceil(_LIMIT * max(shape)))
+    # beyond half an image neighbours would change places
+    return min(int(given), min(shape) // 2)
 
 
 def _neighbours(stages: NDArray[np.float64], shape: tuple[int, int]) -> list[Ends]:
