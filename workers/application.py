@@ -23,7 +23,7 @@ from celery.signals import (
 from celery.worker.consumer import Consumer
 
 import tmlib.schema  # noqa: F401 - registers all tables before the first query
-from tmlib import logs
+from tmlib import lifeline, logs
 from tmlib.db import Database, Process, revision
 from tmlib.settings import Settings
 from tmlib.workflow import drain
@@ -63,6 +63,7 @@ def _open(**_: Any) -> None:
     global _worker
     settings = Settings()
     guard = Guard(settings)
+    lifeline.follow()
     database = Database.of(settings, Process.WORKER)
     _worker = Worker(database, CeleryQueue(settings), settings, guard)
 
@@ -73,6 +74,12 @@ def _close(**_: Any) -> None:
         _worker.database.close()
         if _worker.guard is not None:
             _worker.guard.close()
+
+
+@celeryd_after_setup.connect
+def _follow(**_: Any) -> None:
+    """End together with whoever has started this pool."""
+    lifeline.follow()
 
 
 @celeryd_after_setup.connect

@@ -68,6 +68,6 @@ def _redis(url: str) -> dict[str, Any]:
 
 def _files(folder: Path) -> dict[str, Any]:
     return {
-        "broker_url": f"{file_transport.SCHEME}://",
+        "broker_url": f"{file_transport.SCHEME}://localhost",
         "broker_transport_options": {"folder": str(folder)},
     }

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from tests.acceptance import sample
 from tests.acceptance.conftest import DATA, needs_images
 from tests.services.demo import Demo, run_to_end, running_demo
+from tests.services.installation import Installation
 from tmserver.command_line import cli
 
 FLY_PATTERN = r"POS(?P<s>\d+)_(?P<c>[DFR])\."
@@ -59,6 +60,18 @@ def test_a_file_that_is_no_image(tmp_path: Path) -> None:
     assert outcome.returncode == 1
     assert '"notes_1.tif" is neither a TIFF nor a PNG image' in outcome.stderr
     assert "Traceback" not in outcome.stdout + outcome.stderr
+
+
+def test_a_second_demo_is_told_where_the_first_is(installation: Installation) -> None:
+    outcome = run_to_end(installation.data_dir, "--wells", 1)
+    assert outcome.returncode == 1
+    assert outcome.stdout == ""
+    assert (
+        f"in use by another `tm serve` or `tm demo` (process {installation.process.pid}, at "
+        in (outcome.stderr)
+    )
+    assert f"at {installation.url}): use that server, stop it with Ctrl-C, or" in outcome.stderr
+    assert outcome.stderr.count("\n") == 1
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from workers import file_transport
 
 
 def connect(folder: Path) -> Connection:
-    return Connection(f"{file_transport.SCHEME}://", transport_options={"folder": str(folder)})
+    return Connection(
+        f"{file_transport.SCHEME}://localhost", transport_options={"folder": str(folder)}
+    )
 
 
 @pytest.fixture

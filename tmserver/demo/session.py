@@ -25,7 +25,7 @@ from tmserver.demo.options import DemoOptions
 from tmserver.demo.plate import Grid, Plate, read_plate
 from tmserver.demo.report import print_report
 from tmserver.demo.run import run
-from tmserver.supervisor import Supervisor
+from tmserver.supervisor import Supervisor, data_folder
 from tmserver.supervisor.supervisor import check_port
 
 _USER = "demo"
@@ -54,6 +54,7 @@ def run_demo(options: DemoOptions) -> None:
     """
     console = Console()
     settings = Settings() if options.data_dir is None else Settings(data_dir=options.data_dir)
+    data_folder.check_unused(settings.data_dir)
     check_port(_HOST, options.port)
     # SIGTERM ends the demo the way Ctrl-C does
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -15,6 +15,7 @@ from gunicorn.workers.base import Worker as GunicornWorker
 from uvicorn.config import Config
 from uvicorn.server import Server
 
+from tmlib import lifeline
 from tmserver.access import Services
 from tmserver.routing import reads_body_itself
 from tmserver.serving.bridge import Bridge
@@ -29,7 +30,8 @@ class Worker(GunicornWorker):  # type: ignore[misc] # gunicorn has no types
     """Serves a Flask application with uvicorn."""
 
     def run(self) -> None:
-        """Answer requests until the process is told to end."""
+        """Answer requests until the process is told to end, or whoever has started it is gone."""
+        lifeline.follow()
         services: Services = self.wsgi.extensions["tmserver"]
         limits = Limits.of(services.settings)
         _allow_files(limits.connections + _OTHER_FILES)

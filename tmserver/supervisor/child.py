@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tmlib.errors import Unavailable
-from tmserver.supervisor.leash import Leash
+from tmlib.lifeline import Lifeline
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,10 @@ class Child:
         Folder for its output; None to share the supervisor's.
     stop_seconds
         How long it may take to end before it is killed.
-    leash
+    lifeline
         Ends the process when the supervisor was killed.
+    inherited
+        Files that stay open until the process has closed them as well.
     """
 
     def __init__(
@@ -46,15 +48,16 @@ class Child:
         is_ready: Callable[[], bool],
         log_dir: Path | None,
         stop_seconds: float,
-        leash: Leash,
+        lifeline: Lifeline,
+        inherited: Sequence[int] = (),
     ) -> None:
         self.name = name
         self._command = command
-        self._environment = environment
+        self._environment = environment | lifeline.environment
         self._is_ready = is_ready
         self._log = None if log_dir is None else log_dir / f"{name}.log"
         self._stop_seconds = stop_seconds
-        self._leash = leash
+        self._inherited = (lifeline.descriptor, *inherited)
         self._process: subprocess.Popen[bytes] | None = None
         self._is_asked = False
         self.started_at = 0.0
@@ -85,16 +88,15 @@ class Child:
             self._process = self._popen(output.fileno())
 
     def _popen(self, output: int | None) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(  # noqa: S603 - the commands are this package's own
+        return subprocess.Popen(  # noqa: S603 - the commands are this package's own
             self._command,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
+            pass_fds=self._inherited,
         )
-        self._leash.hold(process.pid)
-        return process
 
     def wait_until_ready(self, seconds: float, give_up: Callable[[], bool]) -> None:
         """Wait until the process can be used.
@@ -146,4 +148,3 @@ class Child:
         # macOS does not permit it for a group whose last process is a zombie
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process_group, signal.SIGKILL)
-        self._leash.let_go(process_group)

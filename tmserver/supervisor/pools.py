@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from tmserver.supervisor.leash import Leash
+from tmlib.lifeline import Lifeline
 
 
 def command(queue: str, processes: int, *, log_level: str) -> list[str]:
@@ -38,7 +38,7 @@ def run(commands: Sequence[list[str]], environment: Mapping[str, str]) -> int:
     """
     pools: list[subprocess.Popen[bytes]] = []
     signals: list[int] = []
-    leash = Leash()
+    lifeline = Lifeline()
 
     def hand_on(number: int, frame: FrameType | None = None) -> None:
         signals.append(number)
@@ -51,8 +51,14 @@ def run(commands: Sequence[list[str]], environment: Mapping[str, str]) -> int:
         signal.signal(number, hand_on)
     for one in commands:
         # a session of its own, so that a Ctrl-C does not reach it twice
-        pools.append(subprocess.Popen(one, env=environment, start_new_session=True))  # noqa: S603 - from this module
-        leash.hold(pools[-1].pid)
+        pools.append(
+            subprocess.Popen(  # noqa: S603 - from this module
+                one,
+                env={**environment, **lifeline.environment},
+                start_new_session=True,
+                pass_fds=[lifeline.descriptor],
+            )
+        )
     if signals:
         # it came before all pools were there to hear it
         hand_on(signal.SIGTERM)
@@ -61,5 +67,5 @@ def run(commands: Sequence[list[str]], environment: Mapping[str, str]) -> int:
         if not signals:
             hand_on(signal.SIGTERM)
     exitcode = max(abs(pool.wait()) for pool in pools)
-    leash.close()
+    lifeline.close()
     return exitcode

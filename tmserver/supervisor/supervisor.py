@@ -1,6 +1,5 @@
 """Starts the product's processes in order, restarts what dies, and stops all of them together."""
 
-import fcntl
 import logging
 import os
 import socket
@@ -8,20 +7,21 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from tmlib import schema
 from tmlib.db import Database, Process
-from tmlib.errors import BadInput, Conflict
+from tmlib.errors import BadInput
+from tmlib.lifeline import Lifeline
 from tmlib.settings import Settings
 from tmlib.storage import make_private
 from tmlib.workflow import file_queue
 from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
-from tmserver.supervisor import pools, web_server
+from tmserver.supervisor import data_folder, pools, web_server
 from tmserver.supervisor.child import Child
-from tmserver.supervisor.leash import Leash
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Supervisor:
         self._log_dir = log_dir
         self._stopping = threading.Event()
         self._children: list[Child] = []
-        self._leash = Leash()
+        self._lifeline = Lifeline()
         self._pools: list[Child] = []
         self._lock: IO[str] | None = None
 
@@ -107,7 +107,6 @@ class Supervisor:
         """Watch over the processes until `stop` is called."""
         pauses = {child.name: 0.5 for child in self._children}
         while not self._stopping.wait(0.2):
-            self._leash.mend()
             for child in self._children:
                 if child.is_alive:
                     continue
@@ -122,10 +121,10 @@ class Supervisor:
                 child.start()
 
     def _start(self) -> None:
-        check_port(self._host, self._port)
         if self._settings.is_embedded:
             make_private(self._settings.data_dir)
-        self._lock = _lock(self._settings.data_dir / "run")
+        self._lock = data_folder.claim(self._settings.data_dir, self.url)
+        check_port(self._host, self._port)
         database = Database.of(self._settings, Process.COMMAND)
         schema.upgrade(database)
         database.close()
@@ -158,26 +157,30 @@ class Supervisor:
 
     def _web_server(self, environment: dict[str, str]) -> Child:
         command = web_server.command(f"{self._host}:{self._port}")
-        return Child(
-            "web server",
-            command,
-            environment,
-            self._web_answers,
-            self._log_dir,
-            stop_seconds=10,
-            leash=self._leash,
-        )
+        return self._child("web server", command, environment, self._web_answers, 10)
 
     def _worker_pool(
         self, name: str, queue: str, processes: int, environment: dict[str, str]
     ) -> Child:
         command = pools.command(queue, processes, log_level="WARNING")
         stop_seconds = self._settings.drain_seconds + _HAND_BACK_SECONDS
-        pool = Child(
-            name, command, environment, lambda: True, self._log_dir, stop_seconds, self._leash
-        )
+        pool = self._child(name, command, environment, lambda: True, stop_seconds)
         self._pools.append(pool)
         return pool
+
+    def _child(
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        is_ready: Callable[[], bool],
+        stop_seconds: float,
+    ) -> Child:
+        # as long as one of them lives no other server takes the data folder
+        held = [] if self._lock is None else [self._lock.fileno()]
+        return Child(
+            name, command, environment, is_ready, self._log_dir, stop_seconds, self._lifeline, held
+        )
 
     def _web_answers(self) -> bool:
         try:
@@ -193,7 +196,7 @@ class Supervisor:
         for child in reversed(self._children):
             child.stop()
         self._children.clear()
-        self._leash.close()
+        self._lifeline.close()
         if self._lock is not None:
             self._lock.close()
 
@@ -223,18 +226,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _lock(folder: Path) -> IO[str]:
-    """Claim a data folder for one supervisor; released when the file is closed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / "supervisor.lock").open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise Conflict(
-            f'The data folder "{folder.parent}" is in use by another `tm serve` or `tm demo`: '
-            "stop that one, or choose another folder with TM_DATA_DIR."
-        ) from None
-    return file

@@ -120,8 +120,18 @@ def _kill_web_server(victim: Victim, choice: random.Random) -> Strike | None:
 
 def _kill_supervisor(victim: Victim, choice: random.Random) -> Strike | None:
     """Kill the supervisor; all that it has started must follow it, and can be started again."""
+    return _kill_with_supervisor(victim, [])
+
+
+def _kill_supervisor_and_parents(victim: Victim, choice: random.Random) -> Strike | None:
+    """Kill whoever could end what is left: the supervisor, and the processes below it."""
+    return _kill_with_supervisor(victim, psutil.Process(victim.installation.process.pid).children())
+
+
+def _kill_with_supervisor(victim: Victim, others: list[psutil.Process]) -> Strike:
+    supervisor = psutil.Process(victim.installation.process.pid)
     everything = victim.installation.children()
-    victim.installation.process.kill()
+    _kill([supervisor, *others])
     victim.installation.process.wait()
 
     def start_again() -> None:
@@ -310,6 +320,7 @@ FAULTS = (
     Fault("web worker killed", _kill_web_worker),
     Fault("web server killed", _kill_web_server),
     Fault("supervisor killed", _kill_supervisor, is_alone=True),
+    Fault("supervisor and parents killed", _kill_supervisor_and_parents, is_alone=True),
     Fault("Redis killed, data kept", _kill_redis, profiles=(_CLUSTER,), is_alone=True),
     Fault("Redis killed, data lost", _kill_redis_and_its_data, profiles=(_CLUSTER,), is_alone=True),
     Fault("Redis hangs", _hang_redis, profiles=(_CLUSTER,), is_alone=True),

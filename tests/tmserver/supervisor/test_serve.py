@@ -20,6 +20,7 @@ from tests.services.installation import (
     is_running,
     running_installation,
     start,
+    stop,
     wait_until_ready,
 )
 from tests.services.postgresql import free_port
@@ -79,18 +80,34 @@ def test_a_stop_signal_ends_everything(tmp_path: Path) -> None:
         assert not [process for process in family if is_running(process)]
 
 
-def test_what_it_has_started_follows_a_supervisor_that_is_killed(tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
+def start_alone(data_dir: Path) -> Installation:
+    """A server that whoever starts it also ends."""
     installation = start(data_dir, f"sqlite:///{data_dir / 'tmserver.db'}", free_port(), 1, {})
     wait_until_ready(installation)
-    # even when whoever is to end them had died before, and was started again
-    leash = installation.children("leash")
-    leash[0].kill()
-    await_that(lambda: installation.children("leash") not in ([], leash))
+    await_that(lambda: len(installation.children("--queues")) >= 4)
+    return installation
+
+
+def test_what_it_has_started_follows_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    installation = start_alone(tmp_path / "data")
     family = installation.children()
     installation.process.kill()
     installation.process.wait()
     await_that(lambda: not any(is_running(process) for process in family))
+
+
+def test_the_next_server_waits_for_what_a_killed_one_has_left(tmp_path: Path) -> None:
+    installation = start_alone(tmp_path / "data")
+    family = installation.children()
+    # its own children as well: what they have started has nobody above it any more
+    for process in [*psutil.Process(installation.process.pid).children(), installation.process]:
+        process.kill()
+    installation.process.wait()
+    following = start_alone(tmp_path / "data")
+    try:
+        assert not [process for process in family if is_running(process)]
+    finally:
+        stop(following.process, following.log)
 
 
 def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
@@ -110,6 +127,7 @@ def test_a_data_folder_has_one_supervisor(installation: Installation) -> None:
     result = serve(installation.data_dir.parent, "--port", "0", data=installation.data_dir.name)
     assert result.returncode == 1
     assert "in use" in result.stderr
+    assert f"process {installation.process.pid}, at {installation.url}" in result.stderr
     assert "TM_DATA_DIR" in result.stderr
     assert answers(installation)
 
