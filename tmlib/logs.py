@@ -58,6 +58,8 @@ def configure(settings: Settings, level: int = logging.INFO) -> None:
     # also of what a logger lets through for another handler, as that of a job's log
     handler.setLevel(level)
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    # a new database is brought through all revisions that there were
+    logging.getLogger("alembic").setLevel(max(level, logging.WARNING))
 
 
 def formatter(settings: Settings) -> logging.Formatter:

@@ -1,5 +1,8 @@
 """The ``tm`` command, for those who run an installation."""
 
+import logging
+import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -74,5 +77,21 @@ def cli(verbose: bool) -> None:
 
 
 def main() -> None:
-    """Run the command."""
-    cli(prog_name="tm")
+    """Run the command, and leave without taking the interpreter apart.
+
+    That takes seconds on a busy machine, in which somebody waits for the end of a server.
+    """
+    try:
+        cli(prog_name="tm")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    else:
+        code = 0
+    logging.shutdown()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        # whoever was to read it is gone
+        code = code or 1
+    os._exit(code)

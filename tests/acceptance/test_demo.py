@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from click.testing import CliRunner
 from tests.acceptance import sample
 from tests.acceptance.conftest import DATA, needs_images
 from tests.services.demo import Demo, run_to_end, running_demo
-from tests.services.installation import Installation
+from tests.services.installation import Installation, clean_environment
+from tmclient import TmClient
 from tmserver.command_line import cli
 
 FLY_PATTERN = r"POS(?P<s>\d+)_(?P<c>[DFR])\."
@@ -25,6 +27,22 @@ def test_human_cells(human: Demo) -> None:
     sample.assert_one_to_one(nuclei, sample.outlines(human.client, "Cells"))
     assert re.search(rf"objects: Nuclei +{len(nuclei)}, each with \d+ features", human.output)
     assert re.search(r"channels +0, 1, 2", human.output)
+
+
+@needs_images
+def test_its_end_says_how_to_go_on(human: Demo) -> None:
+    lines = human.output.splitlines()
+    assert lines[-1] == human.address
+    assert lines[-2] == f"Log in as {human.user} with the password {human.password} at"
+    first = lines.index("A user and an experiment of your own, from another terminal:")
+    data_dir, url = human.data_dir, f"sqlite:///{human.data_dir / 'tmserver.db'}"
+    environment = clean_environment(data_dir, url) | {"TM_PASSWORD": "a password of ada's"}
+    for line in lines[first + 1 : first + 3]:
+        subprocess.run(["sh", "-c", line], env=environment, check=True)
+    with TmClient(
+        url=human.address.partition("/?")[0], username="ada", password="a password of ada's"
+    ) as client:
+        assert [experiment["name"] for experiment in client.get_experiments()] == ["screen"]
 
 
 @needs_images

@@ -13,7 +13,7 @@ from tests.services.installation import clean_environment, stop
 from tmclient import TmClient
 
 PASSWORD = "a password for the demo"
-_LAST_LINE = "Ctrl-C stops the server"
+_LAST_LINE = re.compile(r"^(http\S+/\?experiment=\S+)\n\Z", re.M)
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,14 @@ class Demo:
         All that it has printed.
     client
         For its experiment.
+    data_dir
+        Its data folder.
     """
 
     address: str
     output: str
     client: TmClient
+    data_dir: Path
     password: str = PASSWORD
     user: str = "demo"
 
@@ -69,7 +72,7 @@ def running_demo(data_dir: Path, database_url: str, *arguments: object) -> Itera
         )
     try:
         output = _wait_for(process, log, _LAST_LINE)
-        address = re.search(r"See the plate at (http\S+)", output)
+        address = _LAST_LINE.search(output)
         name = re.search(r'Experiment "(.+)"', output)
         assert address is not None, output
         assert name is not None, output
@@ -77,15 +80,15 @@ def running_demo(data_dir: Path, database_url: str, *arguments: object) -> Itera
         with TmClient(
             url=url, username="demo", password=PASSWORD, experiment_name=name[1]
         ) as client:
-            yield Demo(address[1], output, client)
+            yield Demo(address[1], output, client, data_dir)
     finally:
         stop(process, log)
 
 
-def _wait_for(process: subprocess.Popen[bytes], log: Path, text: str) -> str:
+def _wait_for(process: subprocess.Popen[bytes], log: Path, text: re.Pattern[str]) -> str:
     """What the demo has printed when it prints this."""
     deadline = time.monotonic() + 240
-    while text not in log.read_text():
+    while not text.search(log.read_text()):
         if process.poll() is not None or time.monotonic() > deadline:
             raise AssertionError(f"The demo did not get to its end:\n{log.read_text()}")
         time.sleep(0.2)

@@ -1,7 +1,10 @@
 """``tm_client`` against the running product."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -267,6 +270,24 @@ def test_mistakes_are_one_sentence(
 def test_a_wrong_password_is_named(tm_client: TmClientCommand) -> None:
     result = tm_client("experiment", "ls", exit_code=1, password="wrong")
     assert "user name or the password is wrong" in result.stderr
+
+
+def test_without_a_terminal_the_missing_password_is_named(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    program = "from tmclient.command_line import main; main()"
+    outcome = subprocess.run(
+        [sys.executable, "-c", program, "--user", "ada", "experiment", "ls"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        check=False,
+    )
+    assert outcome.returncode == 1
+    assert "Password of ada: there is no terminal" in outcome.stderr
+    assert "TM_PASSWORD" in outcome.stderr
+    assert "Warning" not in outcome.stderr
 
 
 def test_no_server_is_named() -> None:

@@ -1,7 +1,9 @@
 """What all commands share: who talks to which server, and how answers are shown."""
 
+import getpass
 import os
 import stat
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,8 +140,25 @@ def print_log(log: dict[str, str]) -> None:
 
 
 def ask_password(question: str, confirm: bool = False) -> str:
-    """Ask for a password, which is not shown."""
-    answer: str = click.prompt(question, hide_input=True, err=True, confirmation_prompt=confirm)
+    """Ask for a password, which is not shown.
+
+    Raises
+    ------
+    TmClientError
+        If there is no terminal to ask at.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Python would ask where nobody sees it, or where all see the answer
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            answer: str = click.prompt(
+                question, hide_input=True, err=True, confirmation_prompt=confirm
+            )
+    except getpass.GetPassWarning:
+        raise TmClientError(
+            f"{question}: there is no terminal to ask for it at. Set TM_PASSWORD, or write it "
+            "into ~/.tm_pass."
+        ) from None
     return answer
 
 

@@ -34,8 +34,8 @@ from tmserver.supervisor import Supervisor
 def serve(host: str, port: int, processes: int | None, interactive_processes: int) -> None:
     """Run web server and workers.
 
-    What dies is started again. Ctrl-C or SIGTERM stops all of them: running jobs have
-    TM_DRAIN_SECONDS to end, a second Ctrl-C does not wait.
+    What dies is started again. SIGTERM stops all of them: running jobs have TM_DRAIN_SECONDS to
+    end. So does Ctrl-C, with a few seconds for jobs; a second one does not wait.
     """
     settings = Settings()
     logs.configure(settings)
@@ -46,7 +46,10 @@ def serve(host: str, port: int, processes: int | None, interactive_processes: in
     def stop(number: int, frame: FrameType | None) -> None:
         supervisor.stop()
 
-    signal.signal(signal.SIGINT, stop)
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        supervisor.interrupt()
+
+    signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, stop)
     with supervisor:
         click.echo(f"tmserver listens on {supervisor.url} (stop it with Ctrl-C)")

@@ -13,7 +13,7 @@ from rich.table import Table
 from tmlib import schema
 from tmlib.accounts import service
 from tmlib.db import Database, Process, revision
-from tmlib.errors import Conflict
+from tmlib.errors import BadInput, Conflict
 from tmlib.settings import Settings
 from tmserver.commands.auditing import audited
 
@@ -88,7 +88,13 @@ def _read_password() -> str:
     if sys.stdin.isatty():
         prompted: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         return prompted
-    return sys.stdin.readline().rstrip("\r\n")
+    read = sys.stdin.readline().rstrip("\r\n")
+    if not read:
+        raise BadInput(
+            f"There is no password: set {_PASSWORD_VARIABLE}, give it as a line of standard input, "
+            "or run this at a terminal."
+        )
+    return read
 
 
 def _set_active(name: str, *, is_active: bool) -> None:

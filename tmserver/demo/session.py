@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import shlex
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -79,7 +81,8 @@ def run_demo(options: DemoOptions) -> None:
             ) as client:
                 _run(client, plate, project, settings, console)
                 if not options.stop:
-                    _print_address(supervisor.url, client.experiment_id, login, console)
+                    _print_ways_on(login, settings, supervisor.port, console)
+                    _print_address(supervisor.url, client.experiment_id, console)
                     _wait_for_interrupt(console)
 
 
@@ -120,7 +123,7 @@ def _watched(supervisor: Supervisor) -> Iterator[None]:
         # an impatient second Ctrl-C must not leave processes behind
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        supervisor.stop()
+        supervisor.interrupt()
         thread.join()
 
 
@@ -160,18 +163,30 @@ def _run(
     print_report(client, status, console)
 
 
-def _print_address(url: str, experiment_id: str, login: Login, console: Console) -> None:
-    console.print(
-        f"See the plate at {url}/?experiment={experiment_id}\n"
-        f"Log in as {login.name} with the password {login.password}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+def _print_ways_on(login: Login, settings: Settings, port: int, console: Console) -> None:
+    """Say what can be done with the server, the next thing last."""
+    programs = os.path.relpath(Path(sys.executable).parent)
+    tm = f"{programs}/tm"
+    if "data_dir" in settings.model_fields_set:
+        # which another terminal need not know
+        tm = f"TM_DATA_DIR={shlex.quote(str(settings.data_dir.resolve()))} {tm}"
+    client = f"{programs}/tm_client --port {port} --user ada"
+    for line in (
+        "A user and an experiment of your own, from another terminal:",
+        f"    {tm} user add ada --email ada@example.org",
+        f"    {client} experiment create --name screen",
+        f"Ctrl-C stops the server; `{tm} serve` starts it again with the same data.",
+        f"Log in as {login.name} with the password {login.password} at",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_address(url: str, experiment_id: str, console: Console) -> None:
+    address = f"{url}/?experiment={experiment_id}"
+    console.print(address, highlight=False, markup=False, soft_wrap=True)
 
 
 def _wait_for_interrupt(console: Console) -> None:
-    console.print("Ctrl-C stops the server; `tm serve` starts it again with the same data.")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

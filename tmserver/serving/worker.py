@@ -50,6 +50,9 @@ class Worker(GunicornWorker):  # type: ignore[misc] # gunicorn has no types
         self._server.run([one.sock for one in self.sockets])
         if not self._server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+        # taking the interpreter apart takes seconds on a busy machine
+        logging.shutdown()
+        os._exit(0)
 
     async def _notify(self) -> None:
         """Tell gunicorn every second that the process lives, and end when gunicorn does not."""

@@ -15,6 +15,7 @@ from tmlib.lifeline import Lifeline
 logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
+_HURRY_SECONDS = 4.0
 
 
 class Child:
@@ -59,7 +60,7 @@ class Child:
         self._stop_seconds = stop_seconds
         self._inherited = (lifeline.descriptor, *inherited)
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_asked = False
+        self._deadline: float | None = None
         self.started_at = 0.0
 
     @property
@@ -92,7 +93,8 @@ class Child:
             self._command,
             env=self._environment,
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            # what counts is logged, to standard error; Celery prints greetings
+            stdout=subprocess.DEVNULL,
             stderr=output,
             start_new_session=True,
             pass_fds=self._inherited,
@@ -127,7 +129,9 @@ class Child:
     def ask_to_stop(self) -> None:
         """Ask the process to end; one that is asked again hurries."""
         if self._process is not None and self.is_alive:
-            self._is_asked = True
+            is_first = self._deadline is None
+            seconds = self._stop_seconds if is_first else min(self._stop_seconds, _HURRY_SECONDS)
+            self._deadline = time.monotonic() + seconds
             self._process.terminate()
 
     def stop(self) -> None:
@@ -135,11 +139,12 @@ class Child:
         process = self._process
         if process is None:
             return
-        if not self._is_asked:
+        if self._deadline is None:
             self.ask_to_stop()
-        try:
-            process.wait(self._stop_seconds)
-        except subprocess.TimeoutExpired:
+        # which may come nearer meanwhile
+        while self.is_alive and time.monotonic() < (self._deadline or 0):
+            time.sleep(_POLL_SECONDS)
+        if self.is_alive:
             logger.warning("The %s does not end and is killed.", self.name)
         self._kill_group(process.pid)
         process.wait()

@@ -13,12 +13,16 @@ from types import FrameType
 
 from tmlib.lifeline import Lifeline
 
+# Celery warns of it because it can be told to take messages that run code; ours are JSON
+_AS_ROOT = "You're running the worker with superuser privileges"
+
 
 def command(queue: str, processes: int, *, log_level: str) -> list[str]:
     """The command of a pool that takes jobs from a queue."""
     quiet = ["--quiet"] if log_level == "WARNING" else []
     return [
-        *(sys.executable, "-m", "celery", *quiet, "--app", "workers.application", "worker"),
+        *(sys.executable, "-W", f"ignore:{_AS_ROOT}", "-m", "celery", *quiet),
+        *("--app", "workers.application", "worker"),
         *("--queues", queue, "--hostname", f"{queue}@%h"),
         *("--concurrency", str(processes), "--loglevel", log_level),
         *("--without-gossip", "--without-mingle"),

@@ -29,6 +29,7 @@ _START_SECONDS = 60
 _STABLE_SECONDS = 30
 _LONGEST_PAUSE = 30.0
 _HAND_BACK_SECONDS = 15.0
+_INTERRUPT_SECONDS = 4.0
 
 
 class Supervisor:
@@ -72,6 +73,11 @@ class Supervisor:
         self._lock: IO[str] | None = None
 
     @property
+    def port(self) -> int:
+        """Where the web server listens."""
+        return self._port
+
+    @property
     def url(self) -> str:
         """Address of the web server."""
         host = "127.0.0.1" if self._host in ("0.0.0.0", "::") else self._host  # noqa: S104 - compared, not bound
@@ -102,6 +108,16 @@ class Supervisor:
             for pool in self._pools:
                 pool.ask_to_stop()
         self._stopping.set()
+
+    def interrupt(self) -> None:
+        """End `run` soon, for somebody who waits: running jobs have a few seconds.
+
+        Called a second time, it lets them no longer go on.
+        """
+        self.stop()
+        hurry = threading.Timer(_INTERRUPT_SECONDS, self.stop)
+        hurry.daemon = True
+        hurry.start()
 
     def run(self) -> None:
         """Watch over the processes until `stop` is called."""
@@ -157,7 +173,7 @@ class Supervisor:
 
     def _web_server(self, environment: dict[str, str]) -> Child:
         command = web_server.command(f"{self._host}:{self._port}")
-        return self._child("web server", command, environment, self._web_answers, 10)
+        return self._child("web server", command, environment, self._web_answers, 8)
 
     def _worker_pool(
         self, name: str, queue: str, processes: int, environment: dict[str, str]

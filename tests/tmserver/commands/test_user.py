@@ -81,6 +81,23 @@ def test_a_password_comes_through_a_pipe(
         service.authenticate(session, "ada", PASSWORD)
 
 
+def test_a_missing_password_is_named(settings: Settings, database: Database) -> None:
+    environment = os.environ | {
+        "TM_DATA_DIR": str(settings.data_dir),
+        "TM_DATABASE_URL": settings.resolved_database_url,
+    }
+    outcome = subprocess.run(
+        [sys.executable, "-m", "tmserver", "user", "add", "ada", "--email", "ada@lab.example"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 1
+    assert "There is no password: set TM_PASSWORD" in outcome.stderr
+
+
 def test_a_terminal_is_asked_twice_and_shows_nothing(
     settings: Settings, database: Database
 ) -> None:

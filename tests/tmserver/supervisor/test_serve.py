@@ -78,6 +78,10 @@ def test_a_stop_signal_ends_everything(tmp_path: Path) -> None:
         os.kill(installation.process.pid, signal.SIGINT)
         assert installation.process.wait(WAIT_SECONDS) == 0
         assert not [process for process in family if is_running(process)]
+        first, *others = installation.log.read_text().splitlines()
+        assert first == f"tmserver listens on {installation.url} (stop it with Ctrl-C)"
+        # of programs that it is made of nothing is heard
+        assert all(" WARNING The " in line for line in others), others
 
 
 def start_alone(data_dir: Path) -> Installation:
