@@ -88,14 +88,15 @@ def served(application: str, environment: Mapping[str, str]) -> Iterator[Server]
     child = subprocess.Popen(command, env={**os.environ, **environment})  # noqa: S603 - our own words
     try:
         url = f"http://{address}"
-        _wait(url)
+        wait(url)
         yield Server(url, psutil.Process(child.pid))
     finally:
         child.terminate()
         child.wait()
 
 
-def _wait(url: str) -> None:
+def wait(url: str) -> None:
+    """Wait until a server answers."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
