@@ -18,11 +18,14 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
+# Shares the tests out among processes, one for each core.
+EACH_CORE := --numprocesses auto
+
 .DEFAULT_GOAL := help
-.PHONY: help setup viewer demo serve test torture fresh lint bench clean
+.PHONY: help setup viewer demo serve test test-fast torture fresh lint bench clean
 
 help: ## show this text
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(VIEWER)/dist/index.html ## install everything into .venv and build the viewer
 
@@ -38,6 +41,9 @@ test: setup ## run all tests on both databases: make test ARGS="tests/tmclient -
 	@$(BIN)/python scripts/system_packages.py postgresql redis chromium slurm shell
 	$(BIN)/python scripts/npm.py test
 	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: setup ## run the tests that start no other program and compute little
+	$(BIN)/python -m pytest $(EACH_CORE) -m "not slow" $(ARGS)
 
 torture: setup ## break things during workflows, and compare: make torture ARGS="--runs 100 --seed 1"
 	@$(BIN)/python scripts/system_packages.py postgresql redis

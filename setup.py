@@ -70,6 +70,10 @@ DEVELOPMENT = [
     "pandas-stubs",
     "pytest>=8.3,<10",
     "pytest-timeout>=2.3,<3",
+    # runs the tests in several processes, and often
+    "pytest-xdist>=3.6,<4",
+    "pytest-repeat>=0.9.3,<1",
+    "filelock>=3.16,<5",
     # builds the wheel that a test looks into
     "setuptools>=77",
     "hypothesis>=6.130,<7",

@@ -1,9 +1,11 @@
 """What every test can ask for: a database of either kind, settings; and what none may do."""
 
+import contextlib
 import os
 import secrets
 import shutil
 import socket
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,44 @@ import hypothesis
 import pytest
 from sqlalchemy import URL
 
+from tests import parallel
 from tests.services import postgresql
 from tests.services.installation import Installation, running_installation
+from tests.tmserver import answers
 from tmlib import schema
 from tmlib.db import Database
 from tmlib.settings import Settings
 
 DATABASES = ("sqlite", "postgresql")
 
+_PROCESSES = {"installation", "human", "timed", "postgresql_server", "empty_postgresql_url"}
+"""Fixtures that start other programs."""
+
 # a slow machine is no failure
 hypothesis.settings.register_profile("tmserver", deadline=None)
 hypothesis.settings.load_profile("tmserver")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    parallel.use_memory()
+    for plugin in (parallel, answers):
+        config.pluginmanager.register(plugin, plugin.__name__)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts other programs as slow."""
+    for item in items:
+        kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if _PROCESSES.intersection(getattr(item, "fixturenames", ())) or "postgresql" in kinds:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_browser() -> Iterator[None]:
+    """End the browser of this process, if a test has started it."""
+    yield
+    if "tests.services.browser" in sys.modules:
+        sys.modules["tests.services.browser"].close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,33 +90,39 @@ def unconfigured() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[URL]:
+def postgresql_server(pytestconfig: pytest.Config) -> Iterator[URL]:
     """A PostgreSQL server with PostGIS; the test is skipped where there is none."""
-    try:
-        if not os.environ.get("TM_TEST_POSTGRES_URL"):
-            postgresql.find_binaries()
-    except postgresql.PostgresqlMissing as error:
-        pytest.skip(str(error))
-    with postgresql.server() as url:
+    with contextlib.ExitStack() as stack:
+        try:
+            url = stack.enter_context(parallel.server(pytestconfig))
+        except postgresql.PostgresqlMissing as error:
+            pytest.skip(str(error))
         yield url
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: URL) -> Iterator[str]:
+def postgresql_template(postgresql_server: URL, pytestconfig: pytest.Config) -> Iterator[str]:
     """Name of a database with all tables and no rows, from which others are copied."""
-    name = f"tm_template_{secrets.token_hex(4)}"
-    postgresql.execute(postgresql_server, f"CREATE DATABASE {name}")
-    migrate(_render(postgresql_server, name))
+
+    name = parallel.template(pytestconfig)
+
+    def make(sign: Path) -> None:
+        postgresql.execute(postgresql_server, f"CREATE DATABASE {name}")
+        migrate(_render(postgresql_server, name))
+        sign.touch()
+
+    parallel.made_once(pytestconfig, name, make)
     yield name
-    postgresql.execute(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+    if not parallel.is_one_of_many(pytestconfig):
+        parallel.drop_template(pytestconfig, postgresql_server)
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(pytestconfig: pytest.Config) -> Path:
     """A database file with all tables and no rows."""
-    path = tmp_path_factory.mktemp("template") / "tmserver.db"
-    migrate(f"sqlite:///{path}")
-    return path
+    return parallel.made_once(
+        pytestconfig, "template.db", lambda path: migrate(f"sqlite:///{path}")
+    )
 
 
 @pytest.fixture

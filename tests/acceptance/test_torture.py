@@ -3,6 +3,8 @@
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import CliRunner
@@ -42,13 +44,14 @@ RUNS = [(profile, faults) for profile, runs in choose().items() for faults in ru
 
 
 @pytest.fixture(scope="module")
-def laboratories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Laboratory]]:
+def laboratories() -> Iterator[Callable[[str], Laboratory]]:
     """Gives the laboratory of a profile, one for all runs on it."""
     with ExitStack() as stack:
 
         @functools.cache
         def laboratory(profile: str) -> Laboratory:
-            folder = tmp_path_factory.mktemp(profile)
+            # not where the tests have their folders, which may be in memory: on a disk
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix=f"tm-{profile}-")))
             victim = stack.enter_context(running_victim(folder, profile))
             return Laboratory(victim, make_plate(folder / "plate"))
 

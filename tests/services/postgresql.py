@@ -18,7 +18,7 @@ from sqlalchemy import URL, make_url
 _START_SECONDS = 60
 
 # A test's database need not survive the machine.
-_OPTIONS = "-c fsync=off -c full_page_writes=off -c max_connections=200"
+_OPTIONS = "-c fsync=off -c full_page_writes=off -c max_connections=400"
 
 # It need not even survive the server, unless a test kills that.
 _FORGETFUL = "-c synchronous_commit=off"
@@ -154,7 +154,9 @@ def private_server(*, keeps_commits: bool = False) -> Iterator[PrivateServer]:
     Only one that keeps commits has what was committed when it is started again.
     """
     binaries = find_binaries()
-    folder = Path(tempfile.mkdtemp(prefix="tm-postgresql-"))
+    # where pytest has its folders, which may be in memory, unless it is to be like a real one
+    place = None if keeps_commits else os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    folder = Path(tempfile.mkdtemp(prefix="tm-postgresql-", dir=place))
     account: dict[str, str | list[str]] = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(folder, "postgres", "postgres")

@@ -159,8 +159,3 @@ def acquisition(owner: Person, experiment: str) -> str:
 @pytest.fixture
 def experiment_id(experiment: str) -> int:
     return decode_id(experiment.rpartition("/")[2])
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests that look back on all others of this folder run after them."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)

@@ -27,6 +27,8 @@ from tmlib.workflow.steps import STEPS
 
 WAIT_SECONDS = 60
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def submitted(

@@ -46,6 +46,7 @@ N_SITES = 4
 CHANGED = "output is gone or was changed"
 AGAIN = "other jobs of the step are done again"
 
+pytestmark = pytest.mark.slow
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 

@@ -24,7 +24,10 @@ from tmlib.workflow import service
 
 ANALYSIS = ("image_analysis", {"jterator": {}})
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+]
 
 
 @pytest.fixture(scope="module")

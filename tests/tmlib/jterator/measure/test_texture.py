@@ -18,6 +18,8 @@ from tmlib.jterator.measure.texture import texture
 Labels = NDArray[np.int32]
 Image = NDArray[np.unsignedinteger]
 
+pytestmark = pytest.mark.slow
+
 TAS_GROUPS = ("center", "mu-margin", "mu", "n-center", "n-mu-margin", "n-mu")
 HARALICK_NAMES = (
     *("angular-second-moment", "contrast", "correlation", "sum-of-squares"),
