@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from flask import Flask, Response, request
 
-from tmserver.routing import Operation
-
 Statuses = defaultdict[str, set[int]]
 
 SEEN: Statuses = defaultdict(set)
@@ -36,6 +34,8 @@ _PROBLEMS = pytest.StashKey[list[str]]()
 
 def watch(app: Flask) -> None:
     """Note from now on what an application answers."""
+    # every run of tests has this plugin, and few the web application
+    from tmserver.routing import Operation
 
     @app.after_request
     def note(response: Response) -> Response:
