@@ -122,7 +122,7 @@ def test_a_folder_is_uploaded_with_its_sub_folders(
         (chosen / folder / name).write_text(folder)
     item(page, "upload-folder").set_input_files(chosen)
     message = item(page, "upload-message")
-    expect(message).to_contain_text("2 of 2 files have arrived.", timeout=30_000)
+    expect(message).to_contain_text("2 of 2 files have arrived.")
     [plate] = client.get_plates()
     [acquisition] = plate["acquisitions"]
     files = client.get_microscope_files(plate["name"], acquisition["name"])
