@@ -1,5 +1,7 @@
 """``tm db``: the tables of the database."""
 
+from contextlib import AbstractContextManager, closing
+
 import click
 
 from tmlib import schema
@@ -21,28 +23,29 @@ def upgrade() -> None:
 
     `tm serve` does this by itself; on a cluster run it once before starting a new version.
     """
-    database = _connect()
-    schema.upgrade(database)
-    click.echo(f"The database is at revision {revision.current(database)}.")
+    with _connect() as database:
+        schema.upgrade(database)
+        click.echo(f"The database is at revision {revision.current(database)}.")
 
 
 @db.command()
 def current() -> None:
     """Show the revision of the tables, and the one that this version needs."""
-    found = revision.current(_connect())
+    with _connect() as database:
+        found = revision.current(database)
     click.echo(f"revision {found or 'none'}, needed {revision.needed()}")
 
 
 @db.command()
 def check() -> None:
     """Exit with code 1 unless the tables are what this version needs."""
-    database = _connect()
-    if problem := revision.mismatch(database):
-        raise Conflict(problem)
-    if found := schema.differences(database):
-        raise Conflict(f"The tables are not what this version needs: {found}")
+    with _connect() as database:
+        if problem := revision.mismatch(database):
+            raise Conflict(problem)
+        if found := schema.differences(database):
+            raise Conflict(f"The tables are not what this version needs: {found}")
     click.echo("The tables are what this version needs.")
 
 
-def _connect() -> Database:
-    return Database.of(Settings(), Process.COMMAND)
+def _connect() -> AbstractContextManager[Database]:
+    return closing(Database.of(Settings(), Process.COMMAND))

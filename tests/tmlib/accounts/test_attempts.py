@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Event
 
@@ -64,12 +65,13 @@ def test_too_many_failures_are_stopped_until_the_window_has_passed(
 def test_all_processes_count_together(
     database: Database, attempts: LoginAttempts, clock: Clock
 ) -> None:
-    other = LoginAttempts(Database(database.engine.url), clock)
-    fail(attempts, MAX_FAILURES // 2)
-    fail(other, MAX_FAILURES // 2)
-    for process in (attempts, other):
-        with pytest.raises(TooManyAttempts):
-            succeed(process)
+    with closing(Database(database.engine.url)) as theirs:
+        other = LoginAttempts(theirs, clock)
+        fail(attempts, MAX_FAILURES // 2)
+        fail(other, MAX_FAILURES // 2)
+        for process in (attempts, other):
+            with pytest.raises(TooManyAttempts):
+                succeed(process)
 
 
 def test_one_address_cannot_lock_out_somebody_at_another(attempts: LoginAttempts) -> None:
