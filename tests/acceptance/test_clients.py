@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal
 from tests.acceptance import sample
 from tests.acceptance.sample import Finished
 from tests.services.breaking_proxy import breaking_proxy
-from tests.services.installation import USER, Installation
+from tests.services.installation import USER, Installation, await_removal
 from tmclient import (
     LoginError,
     RequestError,
@@ -292,6 +292,7 @@ def friend(installation: Installation) -> Iterator[str]:
     with database.transaction() as session:
         service.create_user(session, "friend", "a friend's password", "friend@example.org")
     yield "friend"
+    await_removal(database)
     with database.transaction() as session:
         session.delete(service.find_user(session, "friend"))
     database.close()

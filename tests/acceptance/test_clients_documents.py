@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.installation import Installation
+from tests.services.installation import Installation, await_removal
 from tmlib.accounts import service
 from tmlib.db import Database
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
@@ -35,6 +35,7 @@ def user(installation: Installation) -> Iterator[None]:
     with database.transaction() as session:
         service.create_user(session, USER, PASSWORD, "ada@example.org")
     yield
+    await_removal(database)
     with database.transaction() as session:
         session.delete(service.find_user(session, USER))
     database.close()

@@ -6,7 +6,7 @@ import pytest
 import requests
 from sqlalchemy import inspect, select, text
 
-from tests.services.installation import PASSWORD, USER, Installation
+from tests.services.installation import PASSWORD, USER, Installation, await_removal
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
 
@@ -68,18 +68,10 @@ def await_pending(database: Database) -> None:
 
 
 def await_removed(database: Database) -> None:
-    """Wait until workers have removed all that was deleted."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        with database.session() as session:
-            hidden = session.scalars(
-                select(Experiment.id).where(Experiment.deletion_due.is_not(None))
-            ).all()
-            present = session.scalars(select(Experiment.id)).all()
-        if not hidden:
-            break
-        assert time.monotonic() < deadline, f"Experiments {hidden} are not removed."
-        time.sleep(0.2)
+    """Wait until workers have removed all that was deleted, partitions too."""
+    await_removal(database)
+    with database.session() as session:
+        present = session.scalars(select(Experiment.id)).all()
     tables = inspect(database.engine).get_table_names()
     partitions = {int(name.rpartition("_")[2]) for name in tables if name[-1].isdigit()}
     assert partitions <= set(present)

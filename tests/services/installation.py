@@ -12,14 +12,17 @@ from pathlib import Path
 
 import psutil
 import requests
+from sqlalchemy import func, select
 
 from tests.services.postgresql import free_port
 from tmclient import TmClient
 from tmlib.accounts import service
 from tmlib.db import Database
+from tmlib.experiments.models import Experiment
 
 START_SECONDS = 90
 STOP_SECONDS = 60
+REMOVAL_SECONDS = 120
 
 USER, PASSWORD = "tester", "correct horse battery"
 
@@ -129,6 +132,19 @@ def add_user(database_url: str) -> None:
     with database.transaction() as session:
         service.create_user(session, USER, PASSWORD, "tester@example.org")
     database.close()
+
+
+def await_removal(database: Database) -> None:
+    """Wait until workers have removed all experiments that were deleted."""
+    hidden = select(func.count()).where(Experiment.deletion_due.is_not(None))
+    deadline = time.monotonic() + REMOVAL_SECONDS
+    while True:
+        with database.session() as session:
+            if not session.scalar(hidden):
+                return
+        if time.monotonic() > deadline:
+            raise RuntimeError("Experiments that were deleted are not removed.")
+        time.sleep(0.1)
 
 
 def stop(process: subprocess.Popen[bytes], log: Path) -> None:

@@ -14,7 +14,7 @@ import tifffile
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from tests.services.installation import PASSWORD, USER, Installation
+from tests.services.installation import PASSWORD, USER, Installation, await_removal
 from tests.services.postgresql import free_port
 from tmclient.command_line import cli
 from tmlib.accounts import service
@@ -351,6 +351,7 @@ def administrator(installation: Installation) -> Iterator[TmClientCommand]:
         return result
 
     yield run
+    await_removal(database)
     with database.transaction() as session:
         for user in ("ben", name):
             session.delete(service.find_user(session, user))
