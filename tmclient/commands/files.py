@@ -25,6 +25,8 @@ from tmclient.commands.session import (
 from tmclient.errors import TmClientError
 from tmclient.files import Upload
 
+_SHOWN = 5
+
 microscope_file = resource_group("microscope-file", "List and upload microscope files.")
 
 
@@ -92,6 +94,14 @@ def upload_files(
         f"{len(upload.skipped)} skipped.",
         highlight=False,
     )
+    if upload.skipped:
+        more = ", ..." if len(upload.skipped) > _SHOWN else ""
+        shown.print(
+            f"Skipped, since the microscope type does not know their names: "
+            f"{', '.join(upload.skipped[:_SHOWN])}{more}",
+            highlight=False,
+            markup=False,
+        )
 
 
 @microscope_file.command("register")

@@ -58,11 +58,14 @@ class Acquired:
         Width and height of a pixel in micrometres, if the metadata files tell.
     warnings
         Sentences for the user about what was found odd but did no harm.
+    is_grid
+        Whether stage positions are rows and columns of sites, and no lengths.
     """
 
     planes: list[PlaneMetadata]
     pixel_size: float | None
     warnings: list[str]
+    is_grid: bool = False
 
 
 def read_acquisition(
@@ -121,6 +124,7 @@ def read_acquisition(
         _number(merged),
         metadata.pixel_size if metadata is not None else None,
         warnings,
+        metadata is not None and metadata.is_grid,
     )
 
 

@@ -76,6 +76,8 @@ class AcquisitionMetadata:
         Names of image files that are not to be used; `warnings` say why.
     pixel_size
         Width and height of a pixel in micrometres, if known.
+    is_grid
+        Whether stage positions are rows and columns of sites, and no lengths.
     warnings
         Sentences for the user about what was found odd but did no harm.
     """
@@ -85,6 +87,7 @@ class AcquisitionMetadata:
     missing: list[str] = field(default_factory=list)
     omitted: set[str] = field(default_factory=set)
     pixel_size: float | None = None
+    is_grid: bool = False
     warnings: list[str] = field(default_factory=list)
 
 

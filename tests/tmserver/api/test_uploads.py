@@ -70,6 +70,20 @@ def test_files_that_cannot_be_used_are_refused_with_examples(
     assert "file name" in owner.refused("POST", register, 400, json=escaping)
 
 
+def test_why_no_image_can_be_taken_is_said(owner: Person, acquisition: str) -> None:
+    register = f"{acquisition}/upload/register"
+    names = {"files": ["MFGTMP_1_A01f00d0.C01", "MeasurementData.mlf"]}
+    message = owner.refused("POST", register, 400, json=names)
+    assert "(Cellomics's own format) are not read: export the images as TIFF" in message
+    assert "KeyError" not in message
+
+
+def test_names_may_have_folders(owner: Person, acquisition: str) -> None:
+    names = [f"day {day}/{IMAGE}" for day in (1, 2)]
+    assert owner.post(f"{acquisition}/upload/register", files=names) == names
+    assert [file["name"] for file in owner.get(f"{acquisition}/images")] == names
+
+
 @pytest.mark.parametrize(
     ("content", "content_type", "problem"),
     [

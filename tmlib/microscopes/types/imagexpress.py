@@ -78,6 +78,7 @@ class ImageXpress(FileNames):
         return AcquisitionMetadata(
             {name: image for name, image in images.items() if name not in omitted},
             omitted=omitted,
+            is_grid=bool(metadata_files),
             warnings=warnings,
         )
 

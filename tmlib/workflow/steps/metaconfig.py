@@ -172,6 +172,7 @@ class _Found:
     planes: list[PlaneMetadata]
     properties: dict[str, ImageProperties]
     pixel_size: float | None
+    is_grid: bool
 
     def stages(self, directions: tuple[int, int]) -> dict[str, dict[int, Stage | None]]:
         """By name of the well and number of the site where the stage stood, if that is known.
@@ -226,6 +227,7 @@ def _read(context: JobContext, microscope: Microscope, acquisition: Acquisition)
         acquired.planes,
         {name: file.properties for name, file in described.items()},
         acquired.pixel_size or _pixel_size(described),
+        acquired.is_grid,
     )
 
 
@@ -267,6 +269,8 @@ def _places(
     """Where the stage put the sites, by well and cell; nothing if they lie side by side."""
     shapes = [(one.height, one.width) for each in found for one in each.properties.values()]
     if context.arguments["stage_positions"] == "ignore" or not shapes:
+        return {}
+    if any(each.is_grid for each in found):
         return {}
     sizes = [each.pixel_size for each in found if each.pixel_size is not None]
     return place_sites(wells, cells, Camera(*shapes[0], sizes[0] if sizes else None))
