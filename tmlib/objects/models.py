@@ -106,6 +106,10 @@ class SegmentationChange(Base):
 class Mapobject(Base):
     """One object; ``ref_id`` is the site, well or plate that it lies in.
 
+    What has the same ``label`` in the label images of a site is one object at all time points and
+    planes. Plates, wells and sites have no label, nor have objects that an earlier version of the
+    product gave ids of their own at later time points.
+
     Foreign keys to tables that experiments share would keep the objects of one from being
     removed at once, see :mod:`tmlib.db.partitions`. So objects outlive their type until they
     are removed, which is why its number is not given away again.
@@ -113,7 +117,11 @@ class Mapobject(Base):
 
     __tablename__ = "mapobjects"
     __table_args__ = (
-        Index("ix_mapobjects_mapobject_type_id_ref_id", "mapobject_type_id", "ref_id"),
+        Index(
+            "ix_mapobjects_label",
+            *("experiment_id", "mapobject_type_id", "ref_id", "label"),
+            unique=True,
+        ),
         {"postgresql_partition_by": "LIST (experiment_id)"},
     )
 
@@ -121,6 +129,7 @@ class Mapobject(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     mapobject_type_id: Mapped[int]
     ref_id: Mapped[int]
+    label: Mapped[int | None]
 
 
 class MapobjectSegmentation(Base):

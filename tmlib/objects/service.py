@@ -123,15 +123,23 @@ def count_objects(session: Session, experiment_id: int) -> dict[str, int]:
     return {name: counts.get(type_id, 0) for type_id, name in types}
 
 
-def get_mapobject_info(session: Session, experiment_id: int, mapobject_id: int) -> MapobjectInfo:
-    """What an object is and where it lies; of several segmentations, the first.
+def get_mapobject_info(
+    session: Session,
+    experiment_id: int,
+    mapobject_id: int,
+    tpoint: int | None = None,
+    zplane: int | None = None,
+) -> MapobjectInfo:
+    """What an object is and where it lies.
+
+    Without a time point it is the first one at which the object is seen, and likewise the plane.
 
     Raises
     ------
     NotFound
-        If the experiment has no such object.
+        If the experiment has no such object, or not at this time point and plane.
     """
-    found = session.execute(
+    query = (
         select(
             MapobjectType.name,
             MapobjectType.ref_type,
@@ -156,9 +164,17 @@ def get_mapobject_info(session: Session, experiment_id: int, mapobject_id: int) 
         .where(Mapobject.experiment_id == experiment_id, Mapobject.id == mapobject_id)
         .order_by(SegmentationLayer.tpoint, SegmentationLayer.zplane)
         .limit(1)
-    ).first()
+    )
+    layers = SegmentationLayer
+    asked = {"time point": (layers.tpoint, tpoint), "plane": (layers.zplane, zplane)}
+    given = {name: one for name, one in asked.items() if one[1] is not None}
+    for column, number in given.values():
+        # plates, wells and sites are the same at all of them
+        query = query.where((column == number) | column.is_(None))
+    found = session.execute(query).first()
     if found is None:
-        raise NotFound(f"There is no object {mapobject_id} in the experiment.")
+        where = "".join(f" at {name} {number}" for name, (_, number) in given.items())
+        raise NotFound(f"There is no object {mapobject_id} in the experiment{where}.")
     type_name, ref_type, ref_id, tpoint, zplane, label, experiment_name = found
     plate, well, y, x = _place(session, ref_type, ref_id)
     return MapobjectInfo(

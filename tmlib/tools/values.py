@@ -151,7 +151,7 @@ def read(
 def _columns(table: Any, *, only_complete: bool) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
     """Mapobjects, time points and sites of a part of the rows, and the columns of the features."""
     numbers = [table[name].to_numpy() for name in ("mapobject_id", "tpoint", "site_id")]
-    features = [column.to_numpy() for column in table.columns[4:]]
+    features = [column.to_numpy() for column in table.columns[5:]]
     if only_complete:
         is_complete = np.logical_and.reduce([np.isfinite(column) for column in features])
         if not is_complete.all():

@@ -74,6 +74,13 @@ class MapobjectInfo(Schema):
     label: int | None
 
 
+class InfoQuery(Schema):
+    """When and in which plane; by default where the object is seen first."""
+
+    tpoint: Index | None = None
+    zplane: Index | None = None
+
+
 class NewMapobjectType(Schema):
     """Name of the type that is wanted."""
 
@@ -182,10 +189,17 @@ def get_segmentation_layers(access: ExperimentAccess, query: LayerQuery) -> list
 
 
 @routes.get("/api/experiments/<experiment_id>/mapobjects/<mapobject_id>/info", permits="read")
-def get_mapobject_info(access: ExperimentAccess, mapobject_id: int) -> MapobjectInfo:
-    """Get what an object is and where it lies."""
+def get_mapobject_info(
+    access: ExperimentAccess, mapobject_id: int, query: InfoQuery
+) -> MapobjectInfo:
+    """Get what an object is and where it lies.
+
+    What has one type, site and label is the same object at all time points and planes.
+    """
     with access.database.session() as session:
-        found = service.get_mapobject_info(session, access.experiment_id, mapobject_id)
+        found = service.get_mapobject_info(
+            session, access.experiment_id, mapobject_id, query.tpoint, query.zplane
+        )
     return MapobjectInfo.model_validate(found)
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from tmlib.errors import BadInput
 from tmlib.objects.service import get_mapobject_type
 from tmlib.objects.table.columns import Column, ColumnValues
-from tmlib.objects.table.object_places import objects_in_box
+from tmlib.objects.table.object_places import rows_in_box
 from tmlib.objects.table.object_table import ObjectTable
 from tmlib.objects.table.value_streams import KeyedValues, ValueFormat
 from tmlib.objects.tiles.geojson_tiles import TILE_SIZE
@@ -35,11 +35,13 @@ _TileNumber = Annotated[Index | None, Field(examples=[None])]
 class ValuesQuery(ObjectsQuery):
     """Which column and which objects: all, or those of a place on the plate, or of a tile.
 
-    ``x``, ``y`` and ``z`` are those of the map's tiles. ``dtype`` is the type of floating-point
-    numbers.
+    An object is the same at all time points and planes: rows of several have ``tpoint`` and
+    ``zplane``. ``x``, ``y`` and ``z`` are those of the map's tiles. ``dtype`` is the type of
+    floating-point numbers.
     """
 
     column: ColumnName
+    zplane: Index | None = None
     dtype: Literal["float32", "float64"] = "float64"
     x: _TileNumber = None
     y: _TileNumber = None
@@ -90,9 +92,11 @@ def _keyed_values(
     if box is not None:
         with access.database.session() as session:
             found = get_mapobject_type(session, access.experiment_id, table.mapobject_type_id)
-            ids = objects_in_box(session, found, box, query.tpoint)
-        chosen = chosen & np.isin(table.rows["mapobject_id"], ids)
+            chosen = chosen & rows_in_box(session, found, table.rows, box, query.tpoint)
+    if query.zplane is not None and table.layout is None:
+        chosen = chosen & (table.rows["zplane"] == query.zplane)
     rows: Any = slice(None) if chosen.all() else np.flatnonzero(chosen)
+    has_planes = len({file.zplane for file in table.files}) > 1
     values = table.values(column)
     numbers = values.numbers[rows]
     if column.type == "float":
@@ -102,6 +106,7 @@ def _keyed_values(
         name=column.name,
         mapobject_ids=table.rows["mapobject_id"][rows],
         tpoints=table.rows["tpoint"][rows] if query.tpoint is None else None,
+        zplanes=table.rows["zplane"][rows] if query.zplane is None and has_planes else None,
         values=ColumnValues(numbers, values.texts),
     )
 

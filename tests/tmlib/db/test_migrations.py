@@ -15,8 +15,9 @@ from tmlib.db import Database, revision
 from tmlib.db.spatial import in_box
 from tmlib.errors import DatabaseBusy
 from tmlib.experiments import deletion, service
-from tmlib.objects.models import MapobjectSegmentation
+from tmlib.objects.models import Mapobject, MapobjectSegmentation
 from tmlib.objects.service import count_objects, get_mapobject_info, get_segmentation_layers
+from tmlib.objects.writing.object_ids import ids_of_site
 from tmlib.settings import Settings
 from tmlib.workflow.deletion import delete_experiment
 from tmlib.workflow.status import status
@@ -94,6 +95,44 @@ def test_what_the_first_version_has_left_is_read_by_this_one(
     deletion.finish(empty, tmp_path, 60)
     with empty.session() as session:
         assert session.scalars(select(segmentation)).all() == []
+
+
+def test_objects_of_several_time_points_keep_the_ids_that_they_had(empty: Database) -> None:
+    """Of those with one type, site and label the first is found by its label from now on."""
+    schema.upgrade(empty, "0013")
+    objects = ((11, 4, 1, 0), (12, 4, 2, 0), (13, 4, 1, 1), (14, 5, 1, 0), (15, 4, None, 0))
+    with empty.transaction() as session:
+        if not empty.is_sqlite:
+            for parent in rows.PARENTS:
+                session.execute(
+                    text(f"CREATE TABLE {parent}_3 PARTITION OF {parent} FOR VALUES IN (3)")
+                )
+        outline = rows.SQUARE.wkb if empty.is_sqlite else rows.SQUARE.wkb_hex
+        for number, site_id, label, tpoint in objects:
+            values = {"number": number, "site": site_id, "label": label, "layer": 7 + tpoint}
+            session.execute(text("INSERT INTO mapobjects VALUES (3, :number, 2, :site)"), values)
+            session.execute(
+                text(
+                    "INSERT INTO mapobject_segmentations VALUES "
+                    "(3, :number, :number, :layer, :label, false, 1, 1, :outline)"
+                ),
+                values | {"outline": outline},
+            )
+    schema.upgrade(empty)
+    with empty.session() as session:
+        found = session.execute(
+            select(Mapobject.id, Mapobject.ref_id, Mapobject.label).order_by(Mapobject.id)
+        ).all()
+        outlined = session.execute(
+            select(MapobjectSegmentation.mapobject_id, MapobjectSegmentation.label).order_by(
+                MapobjectSegmentation.mapobject_id
+            )
+        ).all()
+        assert ids_of_site(session, 3, 2, 4) == {1: 11, 2: 12}
+    assert list(map(tuple, found)) == [
+        (11, 4, 1), (12, 4, 2), (13, 4, None), (14, 5, 1), (15, 4, None)
+    ]  # fmt: skip
+    assert list(map(tuple, outlined)) == [(one[0], one[2]) for one in objects]
 
 
 def test_two_upgrades_at_once_wait_for_each_other(empty: Database) -> None:

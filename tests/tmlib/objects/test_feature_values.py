@@ -53,6 +53,7 @@ def test_values_are_in_order_of_site_and_label(four_sites: Laboratory) -> None:
         "label",
         "site_id",
         "tpoint",
+        "zplane",
         "Morphology_area",
         "Intensity_mean_DNA",
     ]
@@ -214,14 +215,32 @@ def test_csv(laboratory: Laboratory) -> None:
     laboratory.record(0, labels, measurements, tpoint=1)
     rename(laboratory.database, "c", "z")
     assert b"".join(chosen(laboratory).values.csv()).decode() == (
+        'mapobject_id,tpoint,b,"a, really",z\r\n'
+        "3,0,1.000000,0.000000,100000000000000000000.000000\r\n"
+        "4,0,nan,0.666667,-inf\r\n"
+        "1,0,1.000000,0.000000,100000000000000000000.000000\r\n"
+        "2,0,nan,0.666667,-inf\r\n"
+        "3,1,1.000000,0.000000,100000000000000000000.000000\r\n"
+        "4,1,nan,0.666667,-inf\r\n"
+    )
+    # of one time point there is nothing to tell apart
+    assert b"".join(chosen(laboratory, tpoint=1).values.csv()).decode() == (
         'mapobject_id,b,"a, really",z\r\n'
         "3,1.000000,0.000000,100000000000000000000.000000\r\n"
         "4,nan,0.666667,-inf\r\n"
-        "1,1.000000,0.000000,100000000000000000000.000000\r\n"
-        "2,nan,0.666667,-inf\r\n"
-        "5,1.000000,0.000000,100000000000000000000.000000\r\n"
-        "6,nan,0.666667,-inf\r\n"
     )
+
+
+def test_planes_are_told_apart_where_there_are_several(laboratory: Laboratory) -> None:
+    labels, measured = label_image((1, 1, 2, 2)), pd.DataFrame({"a": [0.5]}, index=[1])
+    for tpoint, zplane in ((0, 0), (0, 12), (1234, 0)):
+        laboratory.record(0, labels, measured, tpoint=tpoint, zplane=zplane)
+    assert b"".join(chosen(laboratory).values.csv()).decode() == (
+        "mapobject_id,tpoint,zplane,a\r\n1,0,0,0.500000\r\n1,0,12,0.500000\r\n1,1234,0,0.500000\r\n"
+    )
+    tables = pa.concat_tables(chosen(laboratory).values.tables())
+    assert tables.column_names == ["mapobject_id", "tpoint", "zplane", "a"]
+    assert tables["tpoint"].to_pylist() == [0, 0, 1234]
 
 
 def test_csv_of_objects_without_features(laboratory: Laboratory) -> None:

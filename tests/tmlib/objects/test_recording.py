@@ -34,7 +34,8 @@ from tmlib.objects.models import (
 )
 from tmlib.objects.service import count_objects
 from tmlib.objects.values import feature_files
-from tmlib.objects.writing.recording import prepare_site_objects, record
+from tmlib.objects.values.feature_values import select_feature_values
+from tmlib.objects.writing.recording import PreparedSiteObjects, prepare_site_objects, record
 from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
 from tmlib.storage import ExperimentStorage
 
@@ -152,9 +153,95 @@ def test_other_time_points_planes_and_types_are_left_alone(laboratory: Laborator
     laboratory.record(0, labels, name="Nuclei")
     laboratory.record(0, labels)
     found = counts(laboratory.database)
-    assert (found["mapobjects"], found["mapobject_segmentations"]) == (4, 4)
+    assert (found["mapobjects"], found["mapobject_segmentations"]) == (2, 4)
     assert found["segmentation_layers"] == 4
     assert found["feature_value_files"] == len(laboratory.files()) == 4
+
+
+def ids_at(laboratory: Laboratory, tpoint: int, zplane: int = 0) -> dict[int, int]:
+    """Ids of the cells at a time point and plane by label, of outlines and of values alike."""
+    with laboratory.database.session() as session:
+        outlined = session.execute(
+            select(MapobjectSegmentation.label, MapobjectSegmentation.mapobject_id)
+            .join(
+                SegmentationLayer,
+                SegmentationLayer.id == MapobjectSegmentation.segmentation_layer_id,
+            )
+            .where(
+                SegmentationLayer.mapobject_type_id == laboratory.type_id(),
+                SegmentationLayer.tpoint == tpoint,
+                SegmentationLayer.zplane == zplane,
+            )
+        )
+        found = dict(outlined.all())
+    stored = select_feature_values(laboratory.database, laboratory.storage, laboratory.type_id())
+    values = pd.DataFrame(stored.table().to_pydict())
+    here = values[(values.tpoint == tpoint) & (values.zplane == zplane)]
+    assert dict(zip(here.label, here.mapobject_id, strict=True)) == found
+    return found
+
+
+def test_a_label_is_one_object_at_all_time_points_and_planes(laboratory: Laboratory) -> None:
+    one, two = (1, 1, 4, 4), (20, 20, 5, 5)
+    laboratory.record(0, label_image(one), tpoint=2)
+    laboratory.record(0, label_image(two, one), tpoint=0)
+    laboratory.record(0, label_image(one), tpoint=2, zplane=1)
+    laboratory.record(0, label_image(one, two, (50, 50, 3, 3)), tpoint=3)
+    first = ids_at(laboratory, 0)
+    assert len(set(first.values())) == 2
+    assert ids_at(laboratory, 2) == ids_at(laboratory, 2, 1) == {1: first[1]}
+    last = ids_at(laboratory, 3)
+    assert {label: last[label] for label in first} == first
+    assert last[3] not in first.values()
+    laboratory.record(1, label_image(one), tpoint=1)
+    laboratory.record(0, label_image(one), tpoint=1, name="Nuclei")
+    assert ids_at(laboratory, 1)[1] not in last.values()
+    with laboratory.database.session() as session:
+        assert count_objects(session, laboratory.experiment_id) == {"Cells": 4, "Nuclei": 1}
+        labels = session.execute(select(Mapobject.id, Mapobject.label)).all()
+    assert {label: number for number, label in labels if number in last.values()} == last
+
+
+def test_what_is_replaced_at_one_time_point_stays_at_the_others(laboratory: Laboratory) -> None:
+    one, two = (1, 1, 4, 4), (20, 20, 5, 5)
+    for tpoint in range(3):
+        laboratory.record(0, label_image(one, two), tpoint=tpoint)
+    before = ids_at(laboratory, 0)
+    laboratory.record(0, label_image(one), tpoint=1)
+    assert ids_at(laboratory, 1) == {1: before[1]}
+    assert ids_at(laboratory, 0) == ids_at(laboratory, 2) == before
+    laboratory.record(0, label_image(two, one, one), tpoint=1)
+    assert ids_at(laboratory, 1).items() >= {(1, before[1])}
+    for tpoint in range(3):
+        laboratory.record(0, label_image(), tpoint=tpoint)
+    found = counts(laboratory.database)
+    assert (found["mapobjects"], found["mapobject_segmentations"]) == (0, 0)
+
+
+def test_objects_prepared_at_the_same_time_agree_in_their_ids(laboratory: Laboratory) -> None:
+    def prepare(tpoint: int, *boxes: tuple[int, int, int, int]) -> PreparedSiteObjects:
+        labels = label_image(*boxes)
+        return prepare_site_objects(
+            laboratory.database,
+            laboratory.storage,
+            mapobject_type_id=laboratory.type_id(),
+            site_id=laboratory.site_ids[0],
+            site_offset=(0, 0),
+            tpoint=tpoint,
+            zplane=0,
+            labels=labels,
+            measurements=measure(labels),
+        )
+
+    one, two = (1, 1, 4, 4), (20, 20, 5, 5)
+    several = [prepare(0, one), prepare(1, one, two), prepare(2, two, one)]
+    for prepared in several:
+        with laboratory.database.transaction() as session:
+            outdated = record(session, prepared)
+        feature_files.remove(outdated)
+    assert ids_at(laboratory, 1) == ids_at(laboratory, 2)
+    assert ids_at(laboratory, 0).items() <= ids_at(laboratory, 1).items()
+    assert len(laboratory.files()) == 3
 
 
 def test_what_is_rolled_back_leaves_nothing_but_a_file_to_sweep(laboratory: Laboratory) -> None:

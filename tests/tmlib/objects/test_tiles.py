@@ -187,7 +187,7 @@ def test_other_layers_are_left_out(laboratory: Laboratory) -> None:
             [feature["id"] for feature in segmentation_tile(session, layer, 0, 0, 3, 4)["features"]]
             for layer in layers
         ]
-    assert found == [[1], [2, 3]]
+    assert found == [[1], [1, 2]]
 
 
 def test_plates_are_shown_at_every_zoom_level(laboratory: Laboratory) -> None:

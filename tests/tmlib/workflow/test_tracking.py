@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from sqlalchemy import select
 
 from tests.services.runs import CONVERSION, Run
 from tmlib.db import Database
@@ -16,6 +17,9 @@ from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import read_labels
 from tmlib.jterator.modules.registry import get
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
+from tmlib.objects.models import MapobjectSegmentation, MapobjectType, SegmentationLayer
+from tmlib.objects.service import count_objects
+from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.settings import Settings
 from tmlib.workflow import service
 
@@ -72,3 +76,21 @@ def test_nuclei_keep_their_numbers_over_time(
         assert labels.max() == 2
         assert labels[FIRST[tpoint]] == 1
         assert labels[SECOND[tpoint]] == 2
+    with database.session() as session:
+        outlined = session.execute(
+            select(MapobjectSegmentation.mapobject_id, SegmentationLayer.tpoint)
+            .join(
+                SegmentationLayer,
+                SegmentationLayer.id == MapobjectSegmentation.segmentation_layer_id,
+            )
+            .join(MapobjectType, MapobjectType.id == SegmentationLayer.mapobject_type_id)
+            .where(MapobjectType.name == "Nuclei")
+        ).all()
+        nuclei = session.query(MapobjectType).filter_by(name="Nuclei").one().id
+        assert count_objects(session, experiment.id)["Nuclei"] == 2
+    ids = sorted({number for number, _ in outlined})
+    assert sorted(map(tuple, outlined)) == [(one, tpoint) for one in ids for tpoint in range(3)]
+    values = select_feature_values(database, run.storage, nuclei).table().to_pydict()
+    assert sorted(zip(values["mapobject_id"], values["tpoint"], strict=True)) == sorted(
+        map(tuple, outlined)
+    )

@@ -1,7 +1,7 @@
 """Outlines of objects with what was measured of them as GeoJSON, in the form that QuPath opens.
 
-Coordinates are pixels, x to the right and y down, as in an image. The id of a feature is the
-mapobject's id in the form of a UUID, which QuPath asks for.
+Coordinates are pixels, x to the right and y down, as in an image. The id of a feature has time
+point, plane and the mapobject's id in the form of a UUID, which QuPath asks for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,9 +100,10 @@ def _features(
         outlines = shapely.set_coordinates(outlines.copy(), moved)
     geometries = shapely.to_geojson(outlines)
     properties = _properties(table, rows, content)
-    ids = table.rows["mapobject_id"][rows].tolist()
-    for mapobject_id, geometry, one in zip(ids, geometries, properties, strict=True):
-        digits = f"{mapobject_id:032x}"
+    planes = (table.rows[name][rows].tolist() for name in ("tpoint", "zplane", "mapobject_id"))
+    for *plane, geometry, one in zip(*planes, geometries, properties, strict=True):
+        tpoint, zplane, mapobject_id = plane
+        digits = f"{tpoint:08x}{zplane:04x}{mapobject_id:020x}"
         groups = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[-_UUID_DIGITS:])
         head = f'{{"type":"Feature","id":"{"-".join(groups)}","geometry":{geometry},"properties":'
         yield head.encode() + to_json(one) + b"}"

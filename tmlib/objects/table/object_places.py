@@ -151,32 +151,45 @@ def _parts(session: Session, layer: SegmentationLayer) -> Any:
         yield np.array(ids), np.array(border, bool), np.array(y), np.array(x)
 
 
-def objects_in_box(
+def rows_in_box(
     session: Session,
     mapobject_type: MapobjectType,
+    rows: Mapping[str, NDArray[Any]],
     box: tuple[float, float, float, float],
     tpoint: int | None = None,
-) -> NDArray[np.int64]:
-    """Ids of the objects whose bounding boxes touch a box of the map, in ascending order.
+) -> NDArray[np.bool_]:
+    """In which rows an object's bounding box touches a box of the map, at its time and plane.
 
     Parameters
     ----------
     session, mapobject_type
-        Where they are.
+        Where the outlines are.
+    rows
+        ``mapobject_id``, ``tpoint`` and ``zplane`` of n objects.
     box
         ``(min_x, min_y, max_x, max_y)`` in map pixels.
     tpoint
         Time point; all of them if not given.
+
+    Returns
+    -------
+    ndarray of bool
+        Shape (n,).
     """
     found = MapobjectSegmentation
-    ids: set[int] = set()
+    inside = np.zeros(len(rows["mapobject_id"]), bool)
     for layer in mapobject_type.layers:
-        if tpoint in (None, layer.tpoint) or layer.tpoint is None:
-            touching = in_box(
-                session, found.id, found.segmentation_layer_id, found.outline, layer.id, box
-            )
-            query = select(found.mapobject_id).where(
-                found.experiment_id == layer.experiment_id, touching
-            )
-            ids.update(session.scalars(query))
-    return np.array(sorted(ids), np.int64)
+        is_static = layer.tpoint is None
+        if not (is_static or tpoint in (None, layer.tpoint)):
+            continue
+        touching = in_box(
+            session, found.id, found.segmentation_layer_id, found.outline, layer.id, box
+        )
+        query = select(found.mapobject_id).where(
+            found.experiment_id == layer.experiment_id, touching
+        )
+        here = np.isin(rows["mapobject_id"], np.array(session.scalars(query).all(), np.int64))
+        if not is_static:
+            here &= (rows["tpoint"] == layer.tpoint) & (rows["zplane"] == layer.zplane)
+        inside |= here
+    return inside

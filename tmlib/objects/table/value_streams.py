@@ -56,8 +56,8 @@ class KeyedValues:
         Of the column.
     mapobject_ids
         Shape (n,).
-    tpoints
-        Shape (n,); None if all are of the time point that was asked for.
+    tpoints, zplanes
+        Shape (n,); None if all are of the time point or plane that was asked for.
     values
         Floating-point numbers as float32 or float64, whichever they are to be sent as.
     """
@@ -66,17 +66,23 @@ class KeyedValues:
     name: str
     mapobject_ids: NDArray[np.int64]
     tpoints: NDArray[np.int32] | None
+    zplanes: NDArray[np.int32] | None
     values: ColumnValues
 
+    @property
+    def _plane(self) -> dict[str, NDArray[np.int32]]:
+        """Time points and planes, where they vary."""
+        known = {"tpoint": self.tpoints, "zplane": self.zplanes}
+        return {name: numbers for name, numbers in known.items() if numbers is not None}
+
     def arrow(self) -> Iterator[bytes]:
-        """An Arrow IPC stream: ``mapobject_id``, ``tpoint`` where it varies, and the column.
+        """An Arrow IPC stream: ``mapobject_id``, ``tpoint`` and ``zplane`` where they vary, values.
 
         Texts are dictionary-encoded. Missing texts and whole numbers are null, missing
         floating-point numbers nan.
         """
         columns: dict[str, Any] = {"mapobject_id": pa.array(self.mapobject_ids)}
-        if self.tpoints is not None:
-            columns["tpoint"] = pa.array(self.tpoints)
+        columns |= {name: pa.array(numbers) for name, numbers in self._plane.items()}
         columns |= {"value" if self.name in columns else self.name: arrow_array(self.values)}
         table = pa.table(columns)
         table = table.replace_schema_metadata(
@@ -88,8 +94,7 @@ class KeyedValues:
     def binary(self) -> Iterator[bytes]:
         """The plain form."""
         columns: dict[str, NDArray[Any]] = {"mapobject_id": self.mapobject_ids.astype("<f8")}
-        if self.tpoints is not None:
-            columns["tpoint"] = self.tpoints
+        columns |= self._plane
         numbers = self.values.numbers
         # JavaScript has no array of whole numbers with 64 bits that could be counted with
         columns["value"] = numbers.astype("<f8") if numbers.dtype == np.int64 else numbers

@@ -17,7 +17,7 @@ _LARGEST = 1e16  # larger numbers have more digits than four groups
 _UNSURE = 1e-9
 
 
-def csv_rows(numbers: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
+def csv_rows(numbers: NDArray[np.int64], values: NDArray[np.float64], constant: str = "") -> bytes:
     r"""Rows of CSV text, ended by ``\r\n``: a whole number, then values with 6 decimals.
 
     Missing values are ``nan``. What is rounded to zero has no sign.
@@ -28,22 +28,26 @@ def csv_rows(numbers: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
         First column, shape (n,), not negative.
     values
         Other columns, shape (n, p).
+    constant
+        What follows the first column in every row, with the comma before it.
     """
     return b"".join(
-        _rows(numbers[start : start + _ROWS], values[start : start + _ROWS])
+        _rows(numbers[start : start + _ROWS], values[start : start + _ROWS], constant)
         for start in range(0, len(numbers), _ROWS)
     )
 
 
-def plain_rows(numbers: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
+def plain_rows(
+    numbers: NDArray[np.int64], values: NDArray[np.float64], constant: str = ""
+) -> bytes:
     """The same as :func:`csv_rows`, for all numbers, number by number."""
-    row = "%d" + f",%.{_DECIMALS}f" * values.shape[1] + "\r\n"
+    row = f"%d{constant}" + f",%.{_DECIMALS}f" * values.shape[1] + "\r\n"
     rounded = np.where(np.abs(values) <= 5e-7, 0.0, values)  # not "-0.000000"
     lines = zip(numbers.tolist(), rounded.tolist(), strict=True)
     return "".join(row % (number, *line) for number, line in lines).encode()
 
 
-def _rows(numbers: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
+def _rows(numbers: NDArray[np.int64], values: NDArray[np.float64], constant: str) -> bytes:
     is_finite = np.isfinite(values)
     is_complete = bool(is_finite.all())
     size = np.abs(values if is_complete else np.where(is_finite, values, 0.0))
@@ -52,7 +56,7 @@ def _rows(numbers: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
     scaled = fraction * 10**_DECIMALS
     decimals = np.rint(scaled)
     if size.max(initial=0) >= _LARGEST or _is_unsure(fraction, scaled, decimals):
-        return plain_rows(numbers, values)
+        return plain_rows(numbers, values, constant)
     carried = decimals == 10**_DECIMALS
     if carried.any():
         whole += carried
@@ -64,9 +68,12 @@ def _rows(numbers: NDArray[np.int64], values: NDArray[np.float64]) -> bytes:
         cells[~is_finite, 1] = np.where(np.isnan(values[~is_finite]), _NAN, _INFINITY)
     identifiers = _whole_words(numbers)
     n, n_first = identifiers.shape
-    text = np.empty((n, n_first + cells[0].size + 1), np.uint32)
+    between = _table(constant[start : start + 4] for start in range(0, len(constant), 4))
+    n_before = n_first + len(between)
+    text = np.empty((n, n_before + cells[0].size + 1), np.uint32)
     text[:, :n_first] = identifiers
-    text[:, n_first:-1] = cells.reshape(n, -1)
+    text[:, n_first:n_before] = between
+    text[:, n_before:-1] = cells.reshape(n, -1)
     text[:, -1] = _LINE_END
     return text.tobytes().translate(None, b"\0")
 

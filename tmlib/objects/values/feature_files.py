@@ -154,6 +154,15 @@ def write(path: Path, keys: Sequence[str], batches: Iterable[Any]) -> int:
     return n_rows
 
 
+def write_with_ids(
+    source: Path, path: Path, keys: Sequence[str], mapobject_ids: NDArray[np.int64]
+) -> None:
+    """Write the rows of a site's file into a new one, with other ids of the objects."""
+    with _open(source) as parquet:
+        table = parquet.read(columns=[*IDENTIFIERS, *keys])
+    write(path, keys, [table.set_column(0, schema(keys).field(0), pa.array(mapobject_ids))])
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

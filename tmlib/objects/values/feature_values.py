@@ -20,7 +20,7 @@ from tmlib.objects.values.feature_files import FeatureFile, Vanished, list_files
 from tmlib.storage import ExperimentStorage
 
 _CSV_CELLS = 200_000
-_N_NUMBERS = 4  # columns before those of the features
+_NUMBERS = ("label", "site_id", "tpoint", "zplane")  # columns before those of the features
 _FORMAT_KEY = b"tmserver.feature_values"
 
 
@@ -93,9 +93,9 @@ class FeatureValues:
 
     @property
     def schema(self) -> Any:
-        """Arrow schema: ``mapobject_id``, ``label``, ``site_id``, ``tpoint``, then the features."""
+        """Arrow schema: id, label, site, time point and plane of the object, then the features."""
         numbers = [pa.field("mapobject_id", pa.int64())]
-        numbers += [pa.field(name, pa.int32()) for name in ("label", "site_id", "tpoint")]
+        numbers += [pa.field(name, pa.int32()) for name in _NUMBERS]
         return pa.schema([*numbers, *(pa.field(name, pa.float64()) for name in self.names)])
 
     def tables(self) -> Iterator[Any]:
@@ -108,9 +108,12 @@ class FeatureValues:
         """
         for tpoint, zplane in sorted({(file.tpoint, file.zplane) for file in self.files}):
             for table in self._read_plane(tpoint, zplane):
-                tpoints = pa.array(np.full(table.num_rows, tpoint, dtype=np.int32))
+                plane = [
+                    pa.array(np.full(table.num_rows, number, dtype=np.int32))
+                    for number in (tpoint, zplane)
+                ]
                 columns = table.columns
-                yield pa.table([*columns[:3], tpoints, *columns[3:]], schema=self.schema)
+                yield pa.table([*columns[:3], *plane, *columns[3:]], schema=self.schema)
 
     def table(self) -> Any:
         """All rows as one ``pyarrow.Table``."""
@@ -118,7 +121,7 @@ class FeatureValues:
 
     @property
     def values(self) -> "ValueTable":
-        """The table that users get: ``mapobject_id`` and the features."""
+        """The table that users get: which objects, and the features."""
         return ValueTable(self)
 
     def _read_plane(self, tpoint: int, zplane: int) -> Iterator[Any]:
@@ -142,42 +145,59 @@ class FeatureValues:
 
 @dataclass(frozen=True)
 class ValueTable:
-    """Feature values as users get them: a row per object and time point."""
+    """Feature values as users get them: a row per object, time point and plane.
+
+    An object is the same at all of them, so that ``tpoint`` follows ``mapobject_id`` where there
+    are values of several, and ``zplane`` likewise.
+    """
 
     source: FeatureValues
 
     @property
+    def _varying(self) -> list[str]:
+        """Names of what rows of one object differ in."""
+        tpoints = {file.tpoint for file in self.source.files}
+        zplanes = {file.zplane for file in self.source.files}
+        several = {"tpoint": len(tpoints) > 1, "zplane": len(zplanes) > 1}
+        return [name for name, varies in several.items() if varies]
+
+    @property
     def schema(self) -> Any:
-        """Arrow schema: ``mapobject_id``, then the features."""
+        """Arrow schema: ``mapobject_id``, what its rows differ in, then the features."""
         full = self.source.schema
-        return pa.schema([full[0], *list(full)[_N_NUMBERS:]], metadata={_FORMAT_KEY: b"1"})
+        fields = [full[0], *map(full.field, self._varying), *list(full)[1 + len(_NUMBERS) :]]
+        return pa.schema(fields, metadata={_FORMAT_KEY: b"1"})
 
     def tables(self) -> Iterator[Any]:
-        """Parts, as ``pyarrow.Table``."""
+        """Parts, as ``pyarrow.Table``; each is of one time point and plane."""
         schema = self.schema
+        varying = [1 + _NUMBERS.index(name) for name in self._varying]
         for table in self.source.tables():
             columns = table.columns
-            yield pa.table([columns[0], *columns[_N_NUMBERS:]], schema=schema)
+            plane = [columns[index] for index in varying]
+            yield pa.table([columns[0], *plane, *columns[1 + len(_NUMBERS) :]], schema=schema)
 
     def csv(self) -> Iterator[bytes]:
         r"""CSV in parts.
 
-        The header is ``mapobject_id`` and the names of the features; values have 6 decimals,
-        missing ones are ``nan``; lines end with ``\r\n``.
+        The header is ``mapobject_id``, what its rows differ in, and the names of the features;
+        values have 6 decimals, missing ones are ``nan``; lines end with ``\r\n``.
         """
         header = io.StringIO(newline="")
         csv.writer(header).writerow(self.schema.names)
         # sent with the first rows, so that what goes wrong with these is reported in time
         text = header.getvalue().encode()
+        n_varying = len(self._varying)
         for table in self.tables():
             numbers, *columns = (column.to_numpy() for column in table.columns)
+            plane = "".join(f",{column[0]}" for column in columns[:n_varying])
             rows = max(1, _CSV_CELLS // len(table.columns))
             for start in range(0, table.num_rows, rows):
                 part = slice(start, start + rows)
-                values = np.empty((len(numbers[part]), len(columns)))
-                for index, column in enumerate(columns):
+                values = np.empty((len(numbers[part]), len(columns) - n_varying))
+                for index, column in enumerate(columns[n_varying:]):
                     values[:, index] = column[part]
-                yield text + csv_rows(numbers[part], values)
+                yield text + csv_rows(numbers[part], values, plane)
                 text = b""
         if text:
             yield text

@@ -87,7 +87,7 @@ def prepare_site_values(
     path = feature_files.new_path(
         storage, place.mapobject_type_id, place.tpoint, place.zplane, place.site_id
     )
-    ids = range(object_id, object_id + 1)
+    ids = np.array([object_id], np.int64)
     feature_files.write(path, keys, [table_of_site(keys, ids, labels, place.site_id, values)])
     return PreparedValues(storage, place, keys, path, 1)
 

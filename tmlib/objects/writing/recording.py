@@ -5,8 +5,8 @@ writes the file of feature values. Recording is short and makes all of it visibl
 the state of the job that it belongs to.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +15,10 @@ import pandas as pd
 import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
-from tmlib.db.counters import allocate
 from tmlib.db.spatial import bulk_insert, index_boxes
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Site
@@ -27,6 +26,13 @@ from tmlib.objects.mapobject_types import ensure_features, ensure_layer
 from tmlib.objects.models import EmptySite, FeatureValueFile, Mapobject, MapobjectSegmentation
 from tmlib.objects.values import feature_files
 from tmlib.objects.versions import note_change
+from tmlib.objects.writing.object_ids import (
+    Ids,
+    delete_outlines,
+    ids_by_label,
+    ids_of_site,
+    reserve_ids,
+)
 from tmlib.objects.writing.outlines import outlines
 from tmlib.storage import ExperimentStorage
 
@@ -48,8 +54,10 @@ class PreparedSiteObjects:
     ----------
     storage, mapobject_type_id, site_id, tpoint, zplane, as_polygons
         Where the objects belong.
-    mapobject_ids, segmentation_ids
-        Ids reserved for them.
+    mapobject_ids
+        Their ids: those that objects with these labels have already, else new ones.
+    segmentation_ids
+        Ids reserved for their outlines.
     labels
         Numbers in the label image, ascending; int32.
     is_border
@@ -70,7 +78,7 @@ class PreparedSiteObjects:
     tpoint: int
     zplane: int
     as_polygons: bool
-    mapobject_ids: range
+    mapobject_ids: Ids
     segmentation_ids: range
     labels: NDArray[np.int32]
     is_border: NDArray[np.bool_]
@@ -78,6 +86,11 @@ class PreparedSiteObjects:
     geometries: NDArray[Any]
     feature_keys: tuple[str, ...]
     feature_file: Path
+
+    @property
+    def ids_by_label(self) -> dict[int, int]:
+        """Ids of the objects by label."""
+        return dict(zip(self.labels.tolist(), self.mapobject_ids.tolist(), strict=True))
 
 
 def prepare_site_objects(
@@ -92,6 +105,7 @@ def prepare_site_objects(
     labels: NDArray[np.int32],
     measurements: pd.DataFrame,
     as_polygons: bool = True,
+    prepared_ids: Mapping[int, int] | None = None,
 ) -> PreparedSiteObjects:
     """Do all the work that recording the objects of a site needs, outside any transaction.
 
@@ -116,6 +130,9 @@ def prepare_site_objects(
         are to be listed in. No columns if nothing was measured.
     as_polygons
         False stores points instead of outlines.
+    prepared_ids
+        Ids by label of objects that were prepared for other time points and planes of the site
+        and are not recorded yet.
 
     Raises
     ------
@@ -128,7 +145,11 @@ def prepare_site_objects(
     values = values_by_label(measurements, numbers)
     centroids += site_offset
     geometries = _geometries(labels, numbers, centroids, site_offset, as_polygons)
-    mapobject_ids, segmentation_ids = _reserve_ids(database, len(numbers))
+    with database.session() as session:
+        known = ids_of_site(session, storage.experiment_id, mapobject_type_id, site_id)
+    mapobject_ids, segmentation_ids = reserve_ids(
+        database, known | dict(prepared_ids or {}), numbers
+    )
     path = feature_files.new_path(storage, mapobject_type_id, tpoint, zplane, site_id)
     table = table_of_site(keys, mapobject_ids, numbers, site_id, values)
     feature_files.write(path, keys, [table])
@@ -150,26 +171,16 @@ def prepare_site_objects(
     )
 
 
-def _reserve_ids(database: Database, n_objects: int) -> tuple[range, range]:
-    """Ids for mapobjects and for their segmentations."""
-    if not n_objects:
-        return range(0), range(0)
-    mapobject_ids, segmentation_ids = allocate(
-        database, n_objects, "mapobjects", "mapobject_segmentations"
-    )
-    return mapobject_ids, segmentation_ids
-
-
 def table_of_site(
     keys: tuple[str, ...],
-    mapobject_ids: range,
+    mapobject_ids: Ids,
     numbers: NDArray[np.int32],
     site_id: int,
     values: NDArray[np.float64],
 ) -> pa.Table:
     """The rows of a site as its file has them."""
     identifiers = [
-        np.arange(mapobject_ids.start, mapobject_ids.stop, dtype=np.int64),
+        mapobject_ids,
         numbers,
         np.full(len(numbers), site_id, dtype=np.int32),
     ]
@@ -235,9 +246,9 @@ def _border_labels(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 def record(session: Session, prepared: PreparedSiteObjects) -> list[Path]:
     """Make prepared objects visible, in place of those that their site had so far.
 
-    "Their site" means: the objects of this type at this site, time point and plane. Recording
-    the same twice leaves one copy; two transactions that record the same site do so one after
-    the other.
+    "Their site" means: the outlines of this type at this site, time point and plane. An object
+    that is seen at others too stays there, and keeps its id. Recording the same twice leaves one
+    copy; two transactions that record the same site do so one after the other.
 
     Parameters
     ----------
@@ -268,23 +279,54 @@ def record(session: Session, prepared: PreparedSiteObjects) -> list[Path]:
     )
     ensure_features(session, experiment_id, prepared.mapobject_type_id, prepared.feature_keys)
     place = Place(prepared.mapobject_type_id, prepared.site_id, prepared.tpoint, prepared.zplane)
-    n_rows = len(prepared.labels)
-    outdated = replace_file(session, prepared.storage, place, prepared.feature_file, n_rows)
-    _delete_previous(session, prepared, layer_id)
+    settled = _settle_ids(session, prepared)
+    n_rows = len(settled.labels)
+    outdated = replace_file(session, settled.storage, place, settled.feature_file, n_rows)
+    if settled.feature_file != prepared.feature_file:
+        outdated.append(prepared.feature_file)
+    mapobject_ids = settled.mapobject_ids.tolist()
+    left = delete_outlines(
+        session,
+        experiment_id,
+        settled.mapobject_type_id,
+        settled.site_id,
+        layer_id,
+        keep=set(mapobject_ids),
+    )
     insert_objects(
         session,
         experiment_id=experiment_id,
-        mapobject_type_id=prepared.mapobject_type_id,
+        mapobject_type_id=settled.mapobject_type_id,
         layer_id=layer_id,
-        ref_ids=[prepared.site_id] * len(prepared.labels),
-        mapobject_ids=prepared.mapobject_ids,
-        segmentation_ids=prepared.segmentation_ids,
-        labels=prepared.labels.tolist(),
-        is_border=prepared.is_border.tolist(),
-        centroids=prepared.centroids,
-        geometries=prepared.geometries,
+        ref_ids=[settled.site_id] * n_rows,
+        mapobject_ids=mapobject_ids,
+        segmentation_ids=settled.segmentation_ids,
+        labels=settled.labels.tolist(),
+        is_border=settled.is_border.tolist(),
+        centroids=settled.centroids,
+        geometries=settled.geometries,
+        present=left,
     )
     return outdated
+
+
+def _settle_ids(session: Session, prepared: PreparedSiteObjects) -> PreparedSiteObjects:
+    """The same with the ids that others have given the objects at this site since."""
+    known = ids_of_site(
+        session, prepared.storage.experiment_id, prepared.mapobject_type_id, prepared.site_id
+    )
+    ids = ids_by_label(known, prepared.labels, prepared.mapobject_ids)
+    if np.array_equal(ids, prepared.mapobject_ids):
+        return prepared
+    path = feature_files.new_path(
+        prepared.storage,
+        prepared.mapobject_type_id,
+        prepared.tpoint,
+        prepared.zplane,
+        prepared.site_id,
+    )
+    feature_files.write_with_ids(prepared.feature_file, path, prepared.feature_keys, ids)
+    return replace(prepared, mapobject_ids=ids, feature_file=path)
 
 
 def lock_site(session: Session, experiment_id: int, site_id: int) -> None:
@@ -329,30 +371,6 @@ def replace_file(
     return [storage.root / old for old in outdated if old != path]
 
 
-def _delete_previous(session: Session, prepared: PreparedSiteObjects, layer_id: int) -> None:
-    experiment_id = prepared.storage.experiment_id
-    object_ids = session.scalars(
-        select(Mapobject.id).where(
-            Mapobject.experiment_id == experiment_id,
-            Mapobject.mapobject_type_id == prepared.mapobject_type_id,
-            Mapobject.ref_id == prepared.site_id,
-        )
-    ).all()
-    in_layer = exists().where(
-        MapobjectSegmentation.experiment_id == Mapobject.experiment_id,
-        MapobjectSegmentation.mapobject_id == Mapobject.id,
-        MapobjectSegmentation.segmentation_layer_id == layer_id,
-    )
-    for start in range(0, len(object_ids), 10_000):  # SQLite limits the number of parameters
-        session.execute(
-            delete(Mapobject).where(
-                Mapobject.experiment_id == experiment_id,
-                Mapobject.id.in_(object_ids[start : start + 10_000]),
-                in_layer,
-            )
-        )
-
-
 def insert_objects(
     session: Session,
     *,
@@ -366,22 +384,27 @@ def insert_objects(
     is_border: Sequence[bool],
     centroids: NDArray[np.float64],
     geometries: NDArray[Any],
+    present: Collection[int] = (),
 ) -> None:
     """Insert objects with one segmentation each, in bulk; sequences have one entry per object.
+
+    Of the objects with an id in `present` only the segmentation is inserted.
 
     The layer gets another version, also without objects, when those that it had were deleted. The
     transaction keeps their type from being deleted, as :func:`ensure_layer` sees to.
     """
     note_change(session, layer_id)
     experiment_ids = [experiment_id] * len(mapobject_ids)
+    new = [one for one in zip(mapobject_ids, ref_ids, labels, strict=True) if one[0] not in present]
     bulk_insert(
         session,
         Mapobject,
         {
-            "experiment_id": experiment_ids,
-            "id": mapobject_ids,
-            "mapobject_type_id": [mapobject_type_id] * len(mapobject_ids),
-            "ref_id": ref_ids,
+            "experiment_id": [experiment_id] * len(new),
+            "id": [one[0] for one in new],
+            "mapobject_type_id": [mapobject_type_id] * len(new),
+            "ref_id": [one[1] for one in new],
+            "label": [one[2] for one in new],
         },
     )
     bulk_insert(

@@ -123,11 +123,11 @@ class Classification(Tool[ClassificationPayload]):
         classes = payload.training_classes
         is_example, truth = _examples(complete, classes)
         names = [one.name for one in classes]
-        for name, n_objects in zip(names, np.bincount(truth, minlength=len(names)), strict=True):
-            _check_size(
-                name, int(n_objects), payload.options.n_fold_cv, " with values of all features"
-            )
         examples = complete.where(is_example)
+        for code, name in enumerate(names):
+            # an object at several time points is one that the others can be tested with
+            n_objects = len(np.unique(examples.mapobject_ids[truth == code]))
+            _check_size(name, n_objects, payload.options.n_fold_cv, " with values of all features")
         with one_thread():
             trained = estimators.train(
                 payload.options.method,

@@ -1,7 +1,8 @@
 """Step jterator: runs the analysis pipeline on every site and stores the objects that it finds."""
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -76,7 +77,7 @@ class Jterator(Step):
     name = "jterator"
     fullname = "Image analysis pipeline"
     help = "Runs the modules of the pipeline on every site and stores objects and features."
-    version = 2
+    version = 3
     has_collect = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         BATCH_SIZE,
@@ -176,6 +177,7 @@ class Jterator(Step):
             imaged = ImagedPlanes(session, context.experiment_id, batch["site_ids"], names)
         for site in sites:
             previous: dict[str, SegmentedObjects] = {}
+            ids: dict[str, dict[int, int]] = defaultdict(dict)
             for tpoint in range(shape.n_tpoints):
                 if lacking := imaged.lacking(site.id, tpoint):
                     logger.warning(
@@ -213,7 +215,10 @@ class Jterator(Step):
                         n_zplanes=shape.n_zplanes,
                         pixel_size=pixel_size,
                     )
-                    self._keep(context, site, tpoint, type_ids[objects.name], objects)
+                    prepared = self._keep(
+                        context, site, tpoint, type_ids[objects.name], objects, ids[objects.name]
+                    )
+                    ids[objects.name] |= prepared.ids_by_label
 
     def collect(self, context: JobContext) -> None:
         """Join the files of feature values, and say at which zoom objects are shown."""
@@ -248,7 +253,8 @@ class Jterator(Step):
         tpoint: int,
         type_id: int,
         objects: SegmentedObjects,
-    ) -> None:
+        ids: Mapping[int, int],
+    ) -> PreparedSiteObjects:
         prepared = prepare_site_objects(
             context.database,
             context.storage,
@@ -260,6 +266,7 @@ class Jterator(Step):
             labels=objects.labels,
             measurements=objects.measurements,
             as_polygons=objects.as_polygons,
+            prepared_ids=ids,
         )
         logger.info(
             "%d %s at site %d of well %s, time point %d",
@@ -270,6 +277,7 @@ class Jterator(Step):
             tpoint,
         )
         context.effects.append(lambda session: _record(session, context, prepared))
+        return prepared
 
 
 def _record(session: Session, context: JobContext, prepared: PreparedSiteObjects) -> None:

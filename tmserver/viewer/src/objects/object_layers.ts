@@ -98,13 +98,15 @@ export class ObjectLayers {
 
   /** Follows the settings and the time point and z-plane on show; `force` fetches everything again. */
   refresh(plane: Plane, force = false): void {
-    const isOtherTime = this.plane !== undefined && this.plane.tpoint !== plane.tpoint;
+    const isOtherPlane =
+      this.plane !== undefined &&
+      (this.plane.tpoint !== plane.tpoint || this.plane.zplane !== plane.zplane);
     this.plane = { ...plane };
     for (const drawn of this.types) {
       this.restyle(drawn);
       const { display } = drawn;
       const layerId = segmentationLayerAt(display.type, plane)?.id;
-      if (isOtherTime && drawn.column !== undefined) {
+      if (isOtherPlane && drawn.column !== undefined) {
         const { name, options } = drawn.column;
         void this.colourByColumn(display.type.name, name, options);
       }
@@ -281,7 +283,9 @@ export class ObjectLayers {
 
   private values(drawn: DrawnType, column: string) {
     const { type, isStatic } = drawn.display;
-    const tpoint = isStatic ? null : (this.plane?.tpoint ?? 0);
-    return fetchValues(this.api, this.experimentId, type.id, column, tpoint);
+    const { tpoint, zplane } = isStatic
+      ? { tpoint: null, zplane: null }
+      : (this.plane ?? { tpoint: 0, zplane: 0 });
+    return fetchValues(this.api, this.experimentId, type.id, column, tpoint, zplane);
   }
 }

@@ -96,16 +96,18 @@ export function parseCentroids(buffer: ArrayBuffer): ObjectPlaces {
   return new ObjectPlaces(ids ?? [], x ?? [], y ?? []);
 }
 
-/** Fetches a feature, a tool result or metadata, by its name, of all objects at a time point. */
+/** Fetches a feature, a tool result or metadata, by its name, of all objects at a time and plane. */
 export async function fetchValues(
   api: Api,
   experimentId: string,
   typeId: string,
   column: string,
   tpoint: number | null,
+  zplane: number | null = null,
 ): Promise<ObjectValues> {
   const query = new URLSearchParams({ column, dtype: 'float32', format: 'binary' });
   if (tpoint !== null) query.set('tpoint', String(tpoint));
+  if (zplane !== null) query.set('zplane', String(zplane));
   const path = `${experimentPath(experimentId)}/mapobject_types/${encodeURIComponent(typeId)}/values`;
   return parseValues(await api.bytes(`${path}?${query.toString()}`));
 }
