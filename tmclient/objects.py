@@ -53,9 +53,16 @@ class Mapobjects(Resources):
         """Delete a feature with all its values."""
         self.connection.delete(self._feature_path(mapobject_type_name, name))
 
-    def get_mapobject(self, mapobject_id: int) -> Resource:
-        """Where an object comes from: its type, place and label."""
-        found: Resource = self.connection.get(self._path("mapobjects", str(mapobject_id), "info"))
+    def get_mapobject(
+        self, mapobject_id: int, tpoint: int | None = None, zplane: int | None = None
+    ) -> Resource:
+        """Where an object comes from: its type, place and label.
+
+        It is the same object at all time points and planes; without one, where it is seen first.
+        """
+        found: Resource = self.connection.get(
+            self._path("mapobjects", str(mapobject_id), "info"), tpoint=tpoint, zplane=zplane
+        )
         return found
 
     def get_segmentation_layers(
