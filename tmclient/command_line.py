@@ -18,13 +18,17 @@ from tmclient.commands.session import ClientSession
 from tmclient.commands.tools import tools
 from tmclient.commands.wells import site, well
 from tmclient.commands.workflow import jtproject, workflow
-from tmclient.errors import TmClientError
+from tmclient.errors import TmClientError, WorkflowFailed
 
 _TRACEBACKS = 4
 
 
+class _WorkflowFailure(click.ClickException):
+    exit_code = 3
+
+
 class _Commands(click.Group):
-    """Turns errors into a message and exit code 1; ``-vvvv`` shows where they come from."""
+    """Turns errors into a message and an exit code; ``-vvvv`` shows where they come from."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -32,7 +36,9 @@ class _Commands(click.Group):
         except (TmClientError, OSError) as error:
             if ctx.params["verbosity"] >= _TRACEBACKS:
                 raise
-            raise click.ClickException(str(error)) from error
+            is_workflow = isinstance(error, WorkflowFailed)
+            kind = _WorkflowFailure if is_workflow else click.ClickException
+            raise kind(str(error)) from error
 
 
 def _default_user() -> str | None:

@@ -44,6 +44,10 @@ class ResourceError(TmClientError):
     """A name that was given belongs to nothing on the server, or to more than one thing."""
 
 
+class WorkflowFailed(TmClientError):  # noqa: N818 - reads as what it is
+    """A workflow that was asked about has failed; the message says which steps, and why."""
+
+
 class UploadError(TmClientError):
     """Some files could not be sent.
 

@@ -10,12 +10,13 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Any, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
 from urllib.parse import parse_qs
 
 from flask import Flask, Response, request
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, TypeAdapter, ValidationError
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.routing import Map, Rule
 
@@ -23,13 +24,13 @@ from tmlib.errors import BadInput
 from tmlib.ids import decode_id
 from tmserver.access import current_services
 from tmserver.audit import deed
-from tmserver.authentication import READING_METHODS
+from tmserver.authentication import READING_METHODS, SIGNATURE
 from tmserver.json_bodies import check_json
 from tmserver.multipart import whole_body
 from tmserver.permissions import Permission, authorize
 from tmserver.schemas import Bare
 from tmserver.serving.limits import SMALL_BODY
-from tmserver.validation import describe
+from tmserver.validation import cut, describe
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -384,10 +385,26 @@ def reads_body_itself(app: Flask, environ: dict[str, Any]) -> bool:
 
 def _parse_query(model: type[BaseModel], sent: Mapping[str, str]) -> BaseModel:
     given = {name: value for name, value in sent.items() if value != ""}
+    known = _names_of(model)
+    for name in given.keys() - known - {SIGNATURE}:
+        like = get_close_matches(name, known, n=1)
+        meant = f'did you mean "{like[0]}"?' if like else "leave it out."
+        raise BadInput(f'Parameter "{cut(name)}" is unknown: {meant}')
     try:
         return model.model_validate(given)
     except ValidationError as error:
         raise BadInput(describe(error, request.method, in_query=True)) from None
+
+
+@functools.cache
+def _names_of(model: type[BaseModel]) -> frozenset[str]:
+    """Names under which the fields of a query are sent."""
+    names: set[str] = set()
+    for name, field in model.model_fields.items():
+        alias = field.validation_alias
+        choices = alias.choices if isinstance(alias, AliasChoices) else [alias or name]
+        names.update(choice for choice in choices if isinstance(choice, str))
+    return frozenset(names)
 
 
 def _parse_headers(model: type[BaseModel]) -> BaseModel:

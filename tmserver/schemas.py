@@ -1,7 +1,8 @@
 """What the requests and responses of all resources are made of."""
 
+import re
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +13,7 @@ from pydantic import (
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
+    model_validator,
 )
 
 from tmlib.ids import decode_id, encode_id
@@ -26,6 +28,10 @@ def _refuse_nul(text: str) -> str:
     if "\x00" in text:
         raise ValueError("it contains a NUL character")
     return text
+
+
+def _read_digits(value: object) -> object:
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
 
 
 Id = Annotated[
@@ -57,10 +63,34 @@ Index = Annotated[int, Field(ge=0, le=MAX_INT)]
 """A number counted from zero."""
 
 
+WholeNumber = Annotated[int, BeforeValidator(_read_digits)]
+"""A whole number that may come as text, as from the form of the original's viewer."""
+
+
 class Schema(BaseModel):
-    """A part of a request or response; fields that it does not know are ignored."""
+    """A part of a request or response."""
 
     model_config = ConfigDict(from_attributes=True)
+
+
+class Body(Schema):
+    """What a request sends as JSON: values of the right types, and nothing that nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Change(Body):
+    """What shall be different; fields that are left out stay as they are."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.model_fields_set:
+            names = " or ".join(f'"{name}"' for name in type(self).model_fields)
+            raise ValueError(f"The request body changes nothing: give {names}")
+        for name in self.model_fields_set:
+            if getattr(self, name) is None:
+                raise ValueError(f'Parameter "{name}" is null: give a value, or leave it out')
+        return self
 
 
 class Page(Schema):
@@ -90,7 +120,7 @@ class Message(Bare):
     message: str = "ok"
 
 
-class Rename(Schema):
+class Rename(Body):
     """A new name."""
 
     name: Name

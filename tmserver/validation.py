@@ -1,5 +1,7 @@
 """Says in one sentence what is wrong with a request."""
 
+import json
+
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -21,6 +23,8 @@ def describe(
         kind = "headers" if in_headers else f"{'GET' if in_query else method} parameters"
         return f"The following {kind} are required but were missing in the {where}: {names}."
     first = details[0]
+    if first["type"] == "value_error" and not first["loc"]:
+        return f"{first['ctx']['error']}."
     if first["type"] == "json_invalid" and not first["loc"]:
         return "The request body is not valid JSON: send a JSON object."
     if not first["loc"]:
@@ -34,7 +38,7 @@ def _path(detail: ErrorDetails) -> str:
 
 def _problem(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
-    given = f"is {_given(detail['input'])!r}" if not _is_nested(detail["input"]) else "is wrong"
+    given = f"is {_shown(detail['input'])}"
     match detail["type"]:
         case "literal_error" | "enum":
             return f"{given}, but must be {context['expected']}"
@@ -43,8 +47,20 @@ def _problem(detail: ErrorDetails) -> str:
             return f"has {context['discriminator']} {cut(str(tag))!r}, but it must be one of {tags}"
         case "union_tag_not_found":
             return f"lacks {context['discriminator']}"
+        case "extra_forbidden":
+            return "is unknown: leave it out"
         case "int_parsing" | "int_type" | "int_from_float":
             return f"{given}, but must be a whole number"
+        case "float_parsing" | "float_type":
+            return f"{given}, but must be a number"
+        case "bool_parsing" | "bool_type":
+            return f"{given}, but must be true or false"
+        case "string_type":
+            return f"{given}, but must be text"
+        case "list_type" | "tuple_type":
+            return f"{given}, but must be a list"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"{given}, but must be an object"
         case "greater_than_equal":
             return f"{given}, but must be at least {context['ge']}"
         case "less_than_equal":
@@ -74,11 +90,10 @@ def cut(text: str, most: int = _MOST_CHARACTERS) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _given(value: object) -> str:
+def _shown(value: object) -> str:
+    """What was sent, as it is written in JSON."""
+    if isinstance(value, dict | list):
+        return "a list" if isinstance(value, list) else "an object"
     if isinstance(value, int) and value.bit_length() > _MOST_CHARACTERS:
         return "a very large number"
-    return cut(str(value))
-
-
-def _is_nested(value: object) -> bool:
-    return isinstance(value, dict | list)
+    return repr(cut(value)) if isinstance(value, str) else cut(json.dumps(value, default=str))

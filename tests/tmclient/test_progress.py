@@ -17,16 +17,23 @@ EXPERIMENT = Answer({"data": [{"id": "MQ==", "name": "e"}]})
 def status(state: str, *steps: dict[str, Any]) -> Answer:
     done = state == "TERMINATED"
     failed = any(step["n_jobs_failed"] for step in steps)
-    return Answer(
-        {"data": {"name": "e", "done": done, "failed": failed, "subtasks": [{"subtasks": steps}]}}
-    )
+    stage = {"name": "stage", "percent_done": 0.0, "subtasks": steps}
+    workflow = {"name": "e", "percent_done": 0.0, "subtasks": [stage]}
+    return Answer({"data": workflow | {"done": done, "failed": failed}})
 
 
 def step(
     name: str, state: str, done: int, total: int, failed: int = 0, skipped: int = 0
 ) -> dict[str, Any]:
     counts = {"n_jobs": total, "n_jobs_done": done, "n_jobs_failed": failed}
-    return {"name": name, "state": state, "time": None, **counts, "n_jobs_skipped": skipped}
+    counts |= {"n_jobs_skipped": skipped}
+    return {
+        "name": name,
+        "state": state,
+        "time": None,
+        "percent_done": 0.0,
+        "subtasks": [],
+    } | counts
 
 
 def test_lines_tell_what_has_changed(server: ScriptedServer, client: TmClient) -> None:
@@ -112,12 +119,16 @@ def test_nothing_submitted_is_named(server: ScriptedServer, client: TmClient) ->
         watch_workflow(client, Console(quiet=True), interval=0)
 
 
-def test_a_workflow_that_fails_says_why_and_ends_with_1(server: ScriptedServer) -> None:
+@pytest.mark.parametrize("options", [["--watch"], [], ["--depth", "0"]])
+def test_a_workflow_that_fails_says_why_and_ends_with_3(
+    server: ScriptedServer, options: list[str]
+) -> None:
     failed = step("corilla", "TERMINATED", 2, 2, failed=1) | {"errors": ["No light."]}
     server.script(EXPERIMENT, status("TERMINATED", failed))
     words = ["--host", server.url, "--user", "ada", "--password", "lovelace"]
-    result = CliRunner().invoke(cli, [*words, "workflow", "-e", "e", "status", "--watch"])
-    assert result.exit_code == 1
+    result = CliRunner().invoke(cli, [*words, "workflow", "-e", "e", "status", *options])
+    assert result.exit_code == 3
+    assert ("Done (%)" in result.stdout) == (options != ["--watch"])
     assert result.stderr.splitlines() == [
         "Error: The workflow failed.",
         "Step corilla, 1 of 2 jobs:",

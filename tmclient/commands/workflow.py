@@ -15,8 +15,11 @@ from tmclient.commands.session import (
     print_table,
     resource_group,
 )
-from tmclient.errors import ResourceError, TmClientError
+from tmclient.errors import ResourceError, WorkflowFailed
 from tmclient.progress import step_statuses, watch_workflow
+
+_STEPS = 2
+"""How deep in a status the steps are, which say why they failed."""
 
 _STATUS = {
     "ID": "id",
@@ -99,7 +102,7 @@ def kill(session: ClientSession) -> None:
 @click.option("--watch", is_flag=True, help="Show bars until the workflow has ended.")
 @pass_session
 def status(session: ClientSession, depth: int, watch: bool) -> None:
-    """Show how far the workflow is; with --watch the exit code is that of the workflow."""
+    """Show how far the workflow is, and why it failed; the exit code is 3 if it did."""
     if watch:
         found: dict[str, Any] | None = watch_workflow(session.client, console())
     else:
@@ -109,8 +112,9 @@ def status(session: ClientSession, depth: int, watch: bool) -> None:
     if not watch:
         rows = [[row.get(key) for key in _STATUS.values()] for row in _rows(found, "")]
         print_table(list(_STATUS), rows, _LESS_IMPORTANT)
-    elif found["failed"]:
-        raise TmClientError(describe_failure(found))
+    if found["failed"]:
+        whole = found if depth >= _STEPS else session.client.get_workflow_status(_STEPS)
+        raise WorkflowFailed(describe_failure(whole or found))
 
 
 @workflow.command("jobs")

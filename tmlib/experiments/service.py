@@ -44,12 +44,12 @@ def create_experiment(
     microscopes.get(microscope_type)
     if plate_format not in PLATE_FORMATS:
         raise BadInput(
-            f"There is no plate format {plate_format}: use one of "
+            f'There is no "plate_format" {plate_format}: use one of '
             f"{', '.join(map(str, PLATE_FORMATS))} (the number of wells)."
         )
     if plate_acquisition_mode not in ACQUISITION_MODES:
         raise BadInput(
-            f'There is no plate acquisition mode "{plate_acquisition_mode}": use one of '
+            f'There is no "plate_acquisition_mode" {plate_acquisition_mode}: use one of '
             f"{', '.join(ACQUISITION_MODES)}."
         )
     experiment = Experiment(

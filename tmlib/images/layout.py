@@ -62,7 +62,7 @@ def well_position(name: str, plate_format: int = 1536) -> tuple[int, int]:
     last = well_name(*(n - 1 for n in PLATE_FORMATS[plate_format]))
     raise LayoutError(
         f'"{name}" is not a well of a plate with {plate_format} wells: '
-        f"wells are named A01 to {last}. Check the file names or choose another plate format."
+        f'wells are named A01 to {last}. Check the file names or choose another "plate_format".'
     )
 
 
@@ -112,7 +112,7 @@ def site_grid(
     """
     if layout not in get_args(StitchLayout):
         known = ", ".join(get_args(StitchLayout))
-        raise LayoutError(f'There is no stitch layout "{layout}": use one of {known}.')
+        raise LayoutError(f'There is no "stitch_layout" {layout}: use one of {known}.')
     rows, columns = _grid_dimensions(n, layout, n_horizontal, n_vertical)
     if layout.endswith("horizontal"):
         cells = [(k // columns, k % columns) for k in range(n)]
@@ -168,7 +168,7 @@ def grid_from_stage_positions(positions: Sequence[tuple[float, float]]) -> list[
     """
     points = np.asarray(positions, dtype=float).reshape(-1, 2)
     if not np.isfinite(points).all():
-        raise LayoutError("A stage position is not a number: give a stitch layout instead.")
+        raise LayoutError('A stage position is not a number: give a "stitch_layout" instead.')
     if len(points) == 0:
         return []
     if len(points) == 1:
@@ -177,7 +177,8 @@ def grid_from_stage_positions(positions: Sequence[tuple[float, float]]) -> list[
     if neighbour.min() == 0:
         y, x = points[np.argmin(neighbour)]
         raise LayoutError(
-            f"Two sites have the same stage position ({y:g}, {x:g}): give a stitch layout instead."
+            f'Two sites have the same stage position ({y:g}, {x:g}): give a "stitch_layout" '
+            "instead."
         )
     for share in (0.5, 0.25, 0.1, 0.0):
         tolerance = share * float(np.median(neighbour))

@@ -86,7 +86,7 @@ def follow_masters(
 
 def _not_there(name: str, master: str) -> str:
     if master.endswith("companion.ome"):
-        way = "upload it too, in an experiment of the microscope type ome-tiff"
+        way = 'upload it too, in an experiment with "microscope_type" ome-tiff'
     else:
         way = "upload it too"
     return (

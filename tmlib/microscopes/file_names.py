@@ -69,8 +69,8 @@ class FileNames:
             return match_names(file_names, pattern)
         if not self.image_pattern:
             raise PatternError(
-                f"File names of the microscope type {self.name} follow no fixed pattern: "
-                "give a regular expression with the named groups w, c, z, t and s."
+                f'File names of "microscope_type" {self.name} follow no fixed pattern: '
+                'give as "regex" a regular expression with the named groups w, c, z, t and s.'
             )
         whole = {name: bare_name(name) for name in file_names}
         images = match_names(whole.values(), self.image_pattern)

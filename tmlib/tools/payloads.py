@@ -28,9 +28,9 @@ Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", json_schema_extra={"f
 
 
 class Part(BaseModel):
-    """A part of a payload; what it does not know is ignored."""
+    """A part of a payload; what it does not know is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Payload(Part):

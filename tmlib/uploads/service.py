@@ -227,7 +227,7 @@ def _nothing_fits(microscope: Microscope, names: Sequence[str]) -> str:
     examples = ", ".join(f'"{name[:80]}"' for name in names[:_EXAMPLES])
     more = f" and {len(names) - _EXAMPLES} more" if len(names) > _EXAMPLES else ""
     first = (
-        f"None of the files is an image that the microscope type {microscope.name} writes: got "
+        f'None of the files is an image that "microscope_type" {microscope.name} writes: got '
         f"{examples}{more}"
     )
     if any(".zarr/" in f"{name}/" for name in names) and microscope.name == "ome-zarr":
@@ -242,6 +242,6 @@ def _nothing_fits(microscope: Microscope, names: Sequence[str]) -> str:
     hint = f", {fitting[0]} for example" if fitting else ""
     return (
         f"{first}, but a name must be {wanted}. Check the folder, or create the experiment with "
-        f"the microscope type that fits{hint}; the type generic takes any image, whose names the "
+        f'the "microscope_type" that fits{hint}; the type generic takes any image, whose names the '
         'argument "regex" reads.'
     )

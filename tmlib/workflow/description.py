@@ -148,7 +148,8 @@ class WorkflowDescription:
         workflow_type = given.get("type")
         if workflow_type not in WORKFLOW_STAGES:
             raise BadInput(
-                f"Workflow type is {workflow_type!r}, must be one of: {', '.join(WORKFLOW_TYPES)}."
+                f'The "type" of the workflow is {workflow_type!r}, must be one of: '
+                f"{', '.join(WORKFLOW_TYPES)}."
             )
         known = WORKFLOW_STAGES[workflow_type]
         stages = given.get("stages")

@@ -80,8 +80,8 @@ def check(
     _check_light(session, experiment_id, steps)
     if "align" in steps and experiment.plate_acquisition_mode == "basic":
         raise BadInput(
-            'Step "align" aligns cycles, of which an experiment of acquisition mode "basic" has '
-            'one: leave the step out, or create the experiment with mode "multiplexing".'
+            'Step "align" aligns cycles, of which an experiment with "plate_acquisition_mode" '
+            "basic has one: leave the step out, or create the experiment as multiplexing."
         )
     if "illuminati" in steps and channels is not None:
         check_exceptions(steps["illuminati"].batch_arguments, channels)

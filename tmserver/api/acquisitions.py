@@ -11,7 +11,7 @@ from tmlib.uploads import service as uploads
 from tmlib.uploads.models import FileUploadStatus
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Id, Message, Name, NamedPage, Schema, Text
+from tmserver.schemas import Body, Change, Id, Message, Name, NamedPage, Schema, Text
 
 routes = Routes("acquisition")
 
@@ -32,7 +32,7 @@ class Acquisition(Schema):
     last_acquired_at: datetime | None
 
 
-class NewAcquisition(Schema):
+class NewAcquisition(Body):
     """What an acquisition is from its beginning; ``plate_name`` must exist."""
 
     plate_name: Annotated[Text, Field(min_length=1)]
@@ -40,7 +40,7 @@ class NewAcquisition(Schema):
     description: Text = ""
 
 
-class AcquisitionChange(Schema):
+class AcquisitionChange(Change):
     """A new name or description."""
 
     name: Name | None = None

@@ -18,12 +18,12 @@ from tmserver.authentication import (
     unset_cookies,
 )
 from tmserver.routing import Routes
-from tmserver.schemas import Bare, Id, Message, Schema, Text
+from tmserver.schemas import Bare, Body, Id, Message, Schema, Text
 
 routes = Routes("authentication")
 
 
-class Credentials(Schema):
+class Credentials(Body):
     """A user name and the password that proves it."""
 
     username: Text = Field(examples=["mara"])
@@ -57,13 +57,13 @@ class Profile(Schema):
     is_admin: bool
 
 
-class ProfileChange(Schema):
+class ProfileChange(Body):
     """What users change of themselves."""
 
     email: Text
 
 
-class PasswordChange(Schema):
+class PasswordChange(Body):
     """The password of now, and the next one."""
 
     old_password: str = Field(examples=["a long password"])

@@ -9,7 +9,7 @@ from tmlib.workflow import service as workflow
 from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.audit import deed
 from tmserver.routing import Routes
-from tmserver.schemas import Id, Message, Name, NamedPage, Schema, Text
+from tmserver.schemas import Body, Change, Id, Message, Name, NamedPage, Schema, Text, WholeNumber
 
 routes = Routes("experiment")
 
@@ -27,18 +27,18 @@ class Experiment(Schema):
     plate_acquisition_mode: str
 
 
-class NewExperiment(Schema):
+class NewExperiment(Body):
     """What an experiment is from its beginning."""
 
     name: Name
     description: Text = ""
     workflow_type: Text
     microscope_type: Text
-    plate_format: int
+    plate_format: WholeNumber
     plate_acquisition_mode: Literal["basic", "multiplexing"]
 
 
-class ExperimentChange(Schema):
+class ExperimentChange(Change):
     """A new name or description."""
 
     name: Name | None = None
@@ -75,7 +75,7 @@ def create_experiment(access: UserAccess, body: NewExperiment) -> Experiment:
     """Create an experiment that belongs to you."""
     if body.workflow_type not in workflow.WORKFLOW_TYPES:
         raise BadInput(
-            f'There is no workflow type "{body.workflow_type}": use one of '
+            f'There is no "workflow_type" {body.workflow_type}: use one of '
             f"{', '.join(workflow.WORKFLOW_TYPES)}."
         )
     with access.database.transaction() as session:

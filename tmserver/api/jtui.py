@@ -23,7 +23,7 @@ from tmlib.workflow import preview_jobs, service
 from tmlib.workflow.steps.channels import read_channels
 from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.routing import PROJECT_BODY, Routes
-from tmserver.schemas import Bare, Schema, Text
+from tmserver.schemas import Bare, Body, Schema, Text
 
 routes = Routes("jtui")
 
@@ -52,7 +52,7 @@ class Success(Bare):
     success: bool = True
 
 
-class ProjectText(Schema):
+class ProjectText(Body):
     """A project as YAML: its pipeline under ``pipe``, and the ``handles`` of its modules."""
 
     project: str = Field(max_length=1_000_000, examples=[_TEXT])

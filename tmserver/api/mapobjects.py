@@ -20,7 +20,18 @@ from tmlib.tools.service import label_files
 from tmserver.access import ExperimentAccess
 from tmserver.api.channels import map_size
 from tmserver.routing import Routes
-from tmserver.schemas import Id, ImageSize, Index, Message, NamedPage, Page, Rename, Schema, Text
+from tmserver.schemas import (
+    Body,
+    Id,
+    ImageSize,
+    Index,
+    Message,
+    NamedPage,
+    Page,
+    Rename,
+    Schema,
+    Text,
+)
 
 routes = Routes("mapobject")
 
@@ -81,7 +92,7 @@ class InfoQuery(Schema):
     zplane: Index | None = None
 
 
-class NewMapobjectType(Schema):
+class NewMapobjectType(Body):
     """Name of the type that is wanted."""
 
     name: Annotated[Text, Field(min_length=1, max_length=255)]

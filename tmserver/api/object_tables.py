@@ -21,7 +21,7 @@ from tmserver.access import ExperimentAccess
 from tmserver.api.places import find_site
 from tmserver.negotiation import accepted_form
 from tmserver.routing import LARGE_BODY, MANY_ITEMS, Routes
-from tmserver.schemas import Index, Message, Schema, Text
+from tmserver.schemas import Body, Index, Message, Schema, Text
 
 routes = Routes("object_table")
 
@@ -41,7 +41,7 @@ class SelectionQuery(Schema):
     tpoint: Index | None = None
 
 
-class NewFeatureValues(Schema):
+class NewFeatureValues(Body):
     """Values of all objects of a site: a row for each label, a column for each name.
 
     Values that are missing are null. Where several planes of the site have objects, ``zplane``

@@ -8,7 +8,7 @@ from tmlib.uploads.models import FileUploadStatus
 from tmserver.access import ExperimentAccess
 from tmserver.api.acquisitions import Acquisition, describe_acquisitions
 from tmserver.routing import Routes
-from tmserver.schemas import Id, Message, Name, NamedPage, Schema, Text
+from tmserver.schemas import Body, Change, Id, Message, Name, NamedPage, Schema, Text
 
 routes = Routes("plate")
 
@@ -23,14 +23,14 @@ class Plate(Schema):
     acquisitions: list[Acquisition]
 
 
-class NewPlate(Schema):
+class NewPlate(Body):
     """What a plate is from its beginning."""
 
     name: Name
     description: Text = ""
 
 
-class PlateChange(Schema):
+class PlateChange(Change):
     """A new name or description."""
 
     name: Name | None = None

@@ -24,7 +24,7 @@ from tmserver.api.places import Align, SitePlace, check_alignment, file_name, fi
 from tmserver.multipart import whole_body
 from tmserver.negotiation import accepted_form, file_response
 from tmserver.routing import MANY_ITEMS, Routes
-from tmserver.schemas import Index, Message, Schema, Text
+from tmserver.schemas import Body, Index, Message, Schema, Text
 from tmserver.validation import describe
 
 routes = Routes("segmentation")
@@ -56,7 +56,7 @@ class UploadQuery(Schema):
     align: Align = False
 
 
-class NewSegmentation(SitePlace):
+class NewSegmentation(SitePlace, Body):
     """A label image: 0 is background, n the object with label n.
 
     It is sent either as ``npz_file``, base64 text of an NPZ file with the array ``segmentation``,

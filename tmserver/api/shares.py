@@ -8,12 +8,12 @@ from tmlib.accounts.service import find_user
 from tmlib.experiments import service
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Message, Page, Schema, Text
+from tmserver.schemas import Body, Message, Page, Text
 
 routes = Routes("share")
 
 
-class SharePermission(Schema):
+class SharePermission(Body):
     """What somebody may do with an experiment: look at it, or also change it."""
 
     permission: Literal["read", "write"]
@@ -25,7 +25,7 @@ class Share(SharePermission):
     user: str
 
 
-class NewOwner(Schema):
+class NewOwner(Body):
     """The name of who shall own an experiment."""
 
     user: Text = Field(examples=["mara"])

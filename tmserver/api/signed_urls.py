@@ -15,14 +15,14 @@ from tmserver.access import ExperimentAccess
 from tmserver.authentication import SIGNATURE, sign
 from tmserver.permissions import Permission
 from tmserver.routing import PROJECT_BODY, Operation, Routes
-from tmserver.schemas import Schema, Text
+from tmserver.schemas import Body, Schema, Text
 
 routes = Routes("signed_url")
 
 _EXAMPLE = "/api/experiments/MQ==/channel_layers/MQ==/tiles"
 
 
-class SigningRequest(Schema):
+class SigningRequest(Body):
     """Paths below an experiment, and for how long they shall be open.
 
     The signature is good for a path with any query: one for all tiles of a layer.

@@ -82,7 +82,10 @@ class ColumnStatistics(Schema):
 
 
 class ObjectGroup(Schema):
-    """Objects that have the same values in all columns of ``by``; one entry per column each."""
+    """Objects that have the same values in all columns of ``by``; one entry per column each.
+
+    ``n_objects`` counts an object once, statistics have it at each time point and plane.
+    """
 
     key: list[_Value] = Field(examples=[["Plate 1", "A01"]])
     n_objects: int = Field(examples=[1632])
@@ -201,7 +204,7 @@ def _groups(groups: Groups, found: Sequence[Statistics], shown: range) -> list[O
     return [
         ObjectGroup(
             key=[values[number - shown.start] for values in keys],
-            n_objects=int(groups.sizes[number]),
+            n_objects=int(groups.n_objects[number]),
             statistics=[_described(one, number) for one in found],
         )
         for number in shown

@@ -8,7 +8,7 @@ from pydantic import Field
 from tmlib.accounts import models, tokens
 from tmserver.access import UserAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Id, Message, Name, Page, Schema
+from tmserver.schemas import Body, Id, Message, Name, Page, Schema
 
 routes = Routes("token")
 
@@ -33,7 +33,7 @@ class CreatedToken(PersonalToken):
     token: str = Field(examples=["tm_kQ4vR7xB9..."])
 
 
-class TokenRequest(Schema):
+class TokenRequest(Body):
     """What a token is for, what it may do, and for how many days; for ever if that is not given."""
 
     name: Name = Field(examples=["microscope 2"])

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from flask import Response
 from pydantic import AliasChoices, Field, ValidationError
+from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
@@ -22,7 +23,7 @@ from tmserver.api.mapobjects import SegmentationLayer
 from tmserver.api.workflow import JobLog, LogQuery, read_job_log
 from tmserver.negotiation import accepted_form
 from tmserver.routing import LIST_BODY, Routes
-from tmserver.schemas import Id, IdText, Message, NamedPage, Page, Rename, Schema, Text
+from tmserver.schemas import Body, Id, IdText, Message, NamedPage, Page, Rename, Schema, Text
 from tmserver.validation import describe
 
 routes = Routes("tools")
@@ -51,7 +52,7 @@ class ToolDescription(Schema):
     payload_schema: dict[str, Any] = Field(examples=[{"type": "object", "properties": {}}])
 
 
-class ToolRequest(Schema):
+class ToolRequest(Body):
     """What a tool is asked to do; ``session_uuid`` is not used."""
 
     tool_name: _ToolName
@@ -179,7 +180,7 @@ def process_tool_request(access: ExperimentAccess, body: ToolRequest) -> ToolSub
     """Ask a tool to do something; a job does it, and its end makes the result visible."""
     tool = get_tool(body.tool_name)
     try:
-        payload = tool.payload_type.model_validate(body.payload)
+        payload = tool.payload_type.model_validate_json(to_json(body.payload), strict=True)
     except ValidationError as error:
         raise BadInput(describe(error, "POST", in_query=False)) from None
     submission_id = tool_jobs.request(

@@ -13,7 +13,7 @@ from tmlib.uploads.models import FileKind, FileUploadStatus
 from tmserver.access import ExperimentAccess
 from tmserver.multipart import read_file
 from tmserver.routing import LIST_BODY, Routes
-from tmserver.schemas import Bare, Id, Message, Page, Schema, Text
+from tmserver.schemas import Bare, Body, Id, Message, Page, Schema, Text
 
 routes = Routes("upload")
 
@@ -25,7 +25,7 @@ def _name_of(value: Any) -> Any:
     return value["name"] if isinstance(value, dict) and "name" in value else value
 
 
-class FileNames(Schema):
+class FileNames(Body):
     """Names of files; those in sub-folders with these, parted by slashes."""
 
     files: list[Annotated[str, BeforeValidator(_name_of)]] = Field(
@@ -33,7 +33,7 @@ class FileNames(Schema):
     )
 
 
-class ServerFolder(Schema):
+class ServerFolder(Body):
     """A folder of the server, by its absolute path."""
 
     path: Text = Field(examples=["/mnt/microscope/screen1/plate1"])

@@ -6,7 +6,7 @@ from tmlib.accounts import service
 from tmlib.errors import Forbidden
 from tmserver.access import UserAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Id, Message, Page, Schema, Text
+from tmserver.schemas import Body, Change, Id, Message, Page, Schema, Text
 
 routes = Routes("user")
 
@@ -21,7 +21,7 @@ class User(Schema):
     is_active: bool
 
 
-class NewUser(Schema):
+class NewUser(Body):
     """Somebody who shall be able to log in."""
 
     name: Text = Field(examples=["mara"])
@@ -30,7 +30,7 @@ class NewUser(Schema):
     is_admin: bool = False
 
 
-class UserChange(Schema):
+class UserChange(Change):
     """What shall be different about a user; a new password ends all that the old one opened."""
 
     name: Text | None = None

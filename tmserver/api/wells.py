@@ -7,7 +7,7 @@ from pydantic import AliasChoices, Field
 from tmlib.experiments import layout, models, quality
 from tmserver.access import ExperimentAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Id, Index, Message, NamedPage, Page, Schema, Text
+from tmserver.schemas import Body, Id, Index, Message, NamedPage, Page, Schema, Text
 
 routes = Routes("well")
 
@@ -26,7 +26,7 @@ class Well(Schema):
     dimensions: tuple[int, int]
 
 
-class WellDescription(Schema):
+class WellDescription(Body):
     """What is noted about a well: its treatment, for example."""
 
     description: dict[str, Any]

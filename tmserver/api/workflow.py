@@ -8,20 +8,20 @@ from tmlib.errors import BadInput
 from tmlib.workflow import job_log, service
 from tmserver.access import ExperimentAccess
 from tmserver.routing import PROJECT_BODY, Routes
-from tmserver.schemas import MAX_INT, Bare, Index, Message, Schema, Text
+from tmserver.schemas import MAX_INT, Bare, Body, Index, Message, Schema, Text
 
 routes = Routes("workflow")
 
 _WORKFLOW = "/api/experiments/<experiment_id>/workflow"
 
 
-class Description(Schema):
+class Description(Body):
     """A workflow description: its stages, their steps and the arguments of these."""
 
     description: dict[str, Any]
 
 
-class Submission(Schema):
+class Submission(Body):
     """What to do; without a description the stored one is followed.
 
     Jobs whose results still stand are skipped, unless ``force`` has everything done again.
@@ -112,6 +112,10 @@ class JteratorProject(Schema):
     pipeline: dict[str, Any]
     handles: dict[str, Any]
     modules: Annotated[dict[str, str] | None, Field(exclude_if=lambda value: value is None)] = None
+
+
+class NewJteratorProject(JteratorProject, Body):
+    """A pipeline, the handles of its modules, and the source of modules that it brings."""
 
 
 @routes.get(f"{_WORKFLOW}/description", permits="read")
@@ -219,7 +223,7 @@ def get_jterator_project(access: ExperimentAccess) -> JteratorProject:
 
 
 @routes.put(f"{_WORKFLOW}/jtproject", permits="write", max_bytes=PROJECT_BODY)
-def update_project(access: ExperimentAccess, body: JteratorProject) -> Message:
+def update_project(access: ExperimentAccess, body: NewJteratorProject) -> Message:
     """Check and store a jterator project."""
     with access.database.transaction() as session:
         service.save_jterator_project(

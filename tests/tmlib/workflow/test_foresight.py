@@ -183,5 +183,5 @@ def test_what_is_required_is_asked_for(uploaded: Conversion) -> None:
     preprocessing = "image_preprocessing"
     with pytest.raises(BadInput, match='"ref_cycle" of step "align" is required'):
         check(uploaded, (preprocessing, {"align": {"ref_wavelength": "DNA"}}))
-    with pytest.raises(BadInput, match='"basic"'):
+    with pytest.raises(BadInput, match="plate_acquisition_mode"):
         check(uploaded, (preprocessing, {"align": {"ref_wavelength": "DNA", "ref_cycle": 0}}))

@@ -163,7 +163,7 @@ def _record(
     )
     with database.transaction() as session:
         record(session, prepared)
-    place.setdefault("values", []).append((list(prepared.mapobject_ids), values))
+    place.setdefault("values", []).append((prepared.mapobject_ids.tolist(), values))
 
 
 def _rows(database: Database, type_id: int, places: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -187,5 +187,5 @@ def _rows(database: Database, type_id: int, places: list[dict[str, Any]]) -> lis
         stored = session.scalars(
             select(Mapobject.id).where(Mapobject.mapobject_type_id == type_id)
         ).all()
-    assert sorted(stored) == sorted(row["mapobject_id"] for row in rows)
+    assert sorted(stored) == sorted({row["mapobject_id"] for row in rows})
     return rows

@@ -65,7 +65,8 @@ def test_anndata_reads_the_same(
     assert found["features"] == ["Area", MEAN]
     expected = frame[["Area", MEAN]].astype(object).where(frame[["Area", MEAN]].notna(), None)
     assert found["X"] == expected.to_numpy().tolist()
-    assert found["index"] == frame["mapobject_id"].astype(str).tolist()
+    # an object at several time points has a name for each
+    assert found["index"] == [f"{row.mapobject_id}_t{row.tpoint}_z0" for row in frame.itertuples()]
     assert found["spatial"] == frame[["centroid_x", "centroid_y"]].to_numpy().tolist()
     for name in ("mapobject_id", "label", "tpoint", "is_border", "plate_name", "well_pos_x"):
         assert found["obs"][name] == frame[name].tolist()

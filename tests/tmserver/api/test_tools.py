@@ -281,7 +281,7 @@ def test_results_are_deleted_with_their_objects(
         ({"payload": {"selected_features": ["size"] * 10_001}}, "at most 10000 may be given"),
         ({"payload": {"chosen_object_type": "Nuclei"}}, "there are none yet"),
         ({"payload": {"options": {"method": "kmeans", "k": 7}}}, "7 clusters"),
-        ({"payload": {"options": {"method": "kmeans", "k": 0}}}, "\"options.kmeans.k\" is '0'"),
+        ({"payload": {"options": {"method": "kmeans", "k": 0}}}, '"options.kmeans.k" is 0'),
         ({"payload": {"options": {"method": "dbscan", "k": 2}}}, "one of 'kmeans', 'hdbscan'"),
         ({"payload": {"chosen_object_type": "a\x00"}}, '"chosen_object_type"'),
     ],

@@ -32,12 +32,15 @@ class Groups:
         the number of groups.
     sizes
         How many rows each of the g groups has, shape (g,).
+    n_objects
+        How many objects these are, shape (g,): one at several time points or planes counts once.
     keys
         For each column that was grouped by, its values in the groups, shape (g,) each.
     """
 
     codes: NDArray[np.int64]
     sizes: NDArray[np.int64]
+    n_objects: NDArray[np.int64]
     keys: list[ColumnValues]
 
 
@@ -125,7 +128,19 @@ def group(
     all_codes[chosen] = codes[counts]
     first = np.zeros(n_groups, np.intp)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
-    return Groups(all_codes, sizes, [values.of(first) for values in columns])
+    n_objects = _count_different(all_codes[chosen], table.rows["mapobject_id"][chosen], n_groups)
+    return Groups(all_codes, sizes, n_objects, [values.of(first) for values in columns])
+
+
+def _count_different(
+    codes: NDArray[np.int64], ids: NDArray[np.int64], n_groups: int
+) -> NDArray[np.int64]:
+    """How many different ids there are in each group."""
+    order = np.lexsort((ids, codes))
+    codes, ids = codes[order], ids[order]
+    is_first = np.ones(len(ids), bool)
+    is_first[1:] = (np.diff(ids) != 0) | (np.diff(codes) != 0)
+    return np.bincount(codes[is_first], minlength=n_groups)
 
 
 def _check_groups(by: Sequence[Column]) -> None:

@@ -155,8 +155,9 @@ def _read_cycles(session: Session, context: JobContext) -> list[_CycleImages]:
     ).all()
     if len(cycles) < 2:
         raise BadInput(
-            "There is only one cycle, nothing to align: give the experiment the acquisition mode "
-            '"multiplexing" and each plate one acquisition per cycle, or leave step "align" out.'
+            "There is only one cycle, nothing to align: create the experiment with "
+            '"plate_acquisition_mode" multiplexing and give each plate one acquisition per cycle, '
+            'or leave step "align" out.'
         )
     if number not in [cycle.index for cycle in cycles]:
         raise BadInput(

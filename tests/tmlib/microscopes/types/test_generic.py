@@ -24,7 +24,8 @@ def test_without_a_pattern_the_user_is_asked_for_one(tmp_path, conversion: Conve
     conversion.set(microscope_type="generic")
     conversion.take(tmp_path)
     assert (
-        "give a regular expression with the named groups w, c, z, t and s" in conversion.convert()
+        'give as "regex" a regular expression with the named groups w, c, z, t and s'
+        in conversion.convert()
     )
 
 
