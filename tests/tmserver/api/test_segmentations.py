@@ -186,7 +186,9 @@ def test_when_anything_fails_the_site_keeps_what_it_had(
 
     with monkeypatch.context() as patch:
         patch.setattr(storing, "write_labels", disk_is_full)
-        owner.refused("POST", stored, 500, json=PLACE | {"image": (LABELS > 0).tolist()})
+        owner.refused(
+            "POST", stored, 500, json=PLACE | {"image": (LABELS > 0).astype(int).tolist()}
+        )
     assert owner.request("GET", f"{path}/metadata").text == before
     assert owner.get(stored, **PLACE) == LABELS.tolist()
     assert sorted(field.parents[4].rglob("*.parquet")) == files

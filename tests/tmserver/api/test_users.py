@@ -112,7 +112,7 @@ def test_administrators_give_their_own_password_up_to_change_it(administrator: P
 
 
 def test_unknown_users_are_not_found(administrator: Person) -> None:
-    for method, body in (("GET", None), ("PUT", {}), ("DELETE", None)):
+    for method, body in (("GET", None), ("PUT", {"is_active": True}), ("DELETE", None)):
         administrator.refused(method, "/api/users/OTk5OTk5", 404, json=body)
 
 

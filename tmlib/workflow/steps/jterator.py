@@ -77,7 +77,7 @@ class Jterator(Step):
     name = "jterator"
     fullname = "Image analysis pipeline"
     help = "Runs the modules of the pipeline on every site and stores objects and features."
-    version = 3
+    version = 4
     has_collect = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         BATCH_SIZE,
