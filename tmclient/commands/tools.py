@@ -50,7 +50,7 @@ def request_tool(
     if type_name is not None:
         content["chosen_object_type"] = type_name
     if features:
-        content |= {"selected_feature": features[0], "selected_features": list(features)}
+        content |= _features(session, tool_name, features)
     submission_id = session.client.request_tool(tool_name, content)
     click.echo(f"Submission {submission_id}")
     if wait:
@@ -117,3 +117,13 @@ def show_status(session: ClientSession, tool_name: str | None) -> None:
 def show_log(session: ClientSession, name: str, submission_id: int) -> None:
     """Show what a job of a tool printed."""
     print_log(session.client.get_tool_job_log(name, submission_id))
+
+
+def _features(
+    session: ClientSession, tool_name: str, features: tuple[str, ...]
+) -> dict[str, Any]:
+    """The features in the form that a tool takes: some look at one alone."""
+    schemas = {tool["name"]: tool["payload_schema"] for tool in session.client.get_tools()}
+    if "selected_feature" in schemas.get(tool_name, {}).get("properties", {}):
+        return {"selected_feature": features[0]}
+    return {"selected_features": list(features)}
