@@ -386,7 +386,7 @@ def reads_body_itself(app: Flask, environ: dict[str, Any]) -> bool:
 def _parse_query(model: type[BaseModel], sent: Mapping[str, str]) -> BaseModel:
     given = {name: value for name, value in sent.items() if value != ""}
     known = _names_of(model)
-    for name in given.keys() - known - {SIGNATURE}:
+    for name in sorted(given.keys() - known - {SIGNATURE}):
         like = get_close_matches(name, known, n=1)
         meant = f'did you mean "{like[0]}"?' if like else "leave it out."
         raise BadInput(f'Parameter "{cut(name)}" is unknown: {meant}')

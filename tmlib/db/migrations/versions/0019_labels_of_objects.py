@@ -8,8 +8,8 @@ so that it is found when the site is recorded again; no other id is lost or chan
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0018'
-down_revision = '0017'
+revision = '0019'
+down_revision = '0018'
 branch_labels = None
 depends_on = None
 
