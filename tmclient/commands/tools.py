@@ -1,6 +1,7 @@
 """Tools."""
 
 import json
+from typing import Any
 
 import click
 
@@ -119,9 +120,7 @@ def show_log(session: ClientSession, name: str, submission_id: int) -> None:
     print_log(session.client.get_tool_job_log(name, submission_id))
 
 
-def _features(
-    session: ClientSession, tool_name: str, features: tuple[str, ...]
-) -> dict[str, Any]:
+def _features(session: ClientSession, tool_name: str, features: tuple[str, ...]) -> dict[str, Any]:
     """The features in the form that a tool takes: some look at one alone."""
     schemas = {tool["name"]: tool["payload_schema"] for tool in session.client.get_tools()}
     if "selected_feature" in schemas.get(tool_name, {}).get("properties", {}):
