@@ -88,7 +88,7 @@ def test_what_fits_passes(uploaded: Conversion) -> None:
         ({"n_vertical": 3}, "there are 4 sites"),
         ({"regex": r"x(?P<s>\d)"}, 'not match the pattern "x'),
         ({"regex": r"(?P<w>s\d)"}, "not a well"),
-        ({"regex": None}, "give a regular expression"),
+        ({"regex": None}, "a regular expression with the named groups"),
     ],
 )
 def test_names_must_fit(uploaded: Conversion, arguments: dict[str, Any], words: str) -> None:
