@@ -24,7 +24,7 @@ def client(installation: Installation) -> Iterator[TmClient]:
 @pytest.fixture
 def page(installation: Installation, client: TmClient) -> Iterator[Page]:
     """The page for uploads of the experiment, reached as a user reaches it."""
-    with browser_page(expected=("ERR_CONNECTION_RESET", "400 (BAD REQUEST)")) as page:
+    with browser_page(expected=("ERR_CONNECTION_RESET", "400")) as page:
         log_in(page, installation.url, USER, PASSWORD)
         item(page, "experiment-from a browser").click()
         item(page, "upload-link").click()
