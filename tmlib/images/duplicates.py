@@ -118,13 +118,18 @@ class OverlappingLabels:
             self._pairs[j].append(i)
         self._strips: dict[tuple[int, int], list[_Strip]] = {}
         self._views: list[dict[Node, _View]] = [{} for _ in range(n_types)]
+        self._present: list[set[Node]] = [set() for _ in range(n_types)]
         self._matches: list[list[tuple[Node, Node]]] = [[] for _ in range(n_types)]
         self._alike = np.zeros((n_types, n_types, 2), np.int64)
 
     def add(self, site: int, labels: Sequence[LabelImage]) -> None:
         """Add the label images (y, x) of a site, one for each type, as large as its box."""
+        seen = [self._look(site, one) for one in labels]
+        near = {node for views in seen for node in views}
         for kind, one in enumerate(labels):
-            self._views[kind].update(self._look(site, one))
+            self._views[kind].update(seen[kind])
+            numbers = set(pd.unique(one.ravel()).tolist())
+            self._present[kind].update(node for node in near if node.label in numbers)
         for i, j in combinations(range(self._n_types), 2):
             both = (labels[i] > 0) & (labels[j] > 0)
             same = labels[i][both] == labels[j][both]
@@ -146,12 +151,12 @@ class OverlappingLabels:
         """
         found: list[list[Duplicate]] = [[] for _ in range(self._n_types)]
         for family in self._families():
-            matches = sorted({match for kind in family for match in self._matches[kind]})
+            matches = self._matches_of(family)
             if not matches:
                 continue
             for duplicate in self._choose(family, matches):
                 for kind in family:
-                    if duplicate.dropped in self._views[kind]:
+                    if duplicate.dropped in self._present[kind]:
                         found[kind].append(duplicate)
         return found
 
@@ -216,6 +221,26 @@ class OverlappingLabels:
         for kind, code in enumerate(codes.tolist()):
             families[code].append(kind)
         return list(families.values())
+
+    def _matches_of(self, family: list[int]) -> list[tuple[Node, Node]]:
+        """Which are the same: the smaller the objects of a type, the more they tell.
+
+        Cells grow into each other's place where a site does not show a nucleus.
+        """
+        known: set[Node] = set()
+        found: set[tuple[Node, Node]] = set()
+        for kind in sorted(family, key=self._mean_area):
+            found.update(
+                (one, other)
+                for one, other in self._matches[kind]
+                if one not in known and other not in known
+            )
+            known |= self._present[kind]
+        return sorted(found)
+
+    def _mean_area(self, kind: int) -> float:
+        views = self._views[kind].values()
+        return sum(view.area for view in views) / max(len(views), 1)
 
     def _choose(self, family: list[int], matches: list[tuple[Node, Node]]) -> list[Duplicate]:
         """Keep one site's view of each group of objects that are the same."""

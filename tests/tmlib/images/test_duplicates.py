@@ -98,6 +98,19 @@ def test_cells_and_their_nuclei_are_kept_by_the_same_site():
     assert len(dropped[2]) == 1
 
 
+def test_cells_of_different_nuclei_are_not_the_same():
+    nuclei, bodies = ([np.zeros((100, 100), np.int32) for _ in range(2)] for _ in range(2))
+    nuclei[0][40:50, 60:70], bodies[0][35:55, 55:95] = 7, 7
+    nuclei[1][40:50, 30:40], bodies[1][35:55, 2:45] = 3, 3
+    nuclei[0][70:80, 82:90], bodies[0][65:85, 70:100] = 8, 8  # the same cell,
+    nuclei[1][70:80, 2:10], bodies[1][65:85, 0:30] = 5, 5  # cut in both
+    overlap = OverlappingLabels([Box(0, 0, 100, 100), Box(0, 80, 100, 100)], 2)
+    for site in range(2):
+        overlap.add(site, [nuclei[site], bodies[site]])
+    for found in overlap.duplicates():
+        assert [(one.dropped.label, one.kept.label) for one in found] in ([(5, 8)], [(8, 5)])
+
+
 def test_two_that_another_site_shows_as_one_count_as_one_site_shows_them():
     one, other = (np.zeros((100, 100), np.int32) for _ in range(2))
     one[40:60, 82:98] = 7
