@@ -75,8 +75,7 @@ class Server:
             "TM_QUEUE": "tests.tmserver.conftest:ListQueue",
         }
 
-    def start(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("TM_LIVE_LISTENERS", str(LISTENERS))
+    def start(self) -> None:
         command = web_server.command(f"127.0.0.1:{self.port}", workers=1, threads=THREADS)
         self.process = subprocess.Popen(command, env=self._environment)
         deadline = time.monotonic() + WAIT_SECONDS
@@ -116,14 +115,12 @@ class Server:
 
 
 @pytest.fixture
-def server(
-    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Server]:
+def server(settings: Settings, database: Database) -> Iterator[Server]:
     with database.transaction() as session:
         create_user(session, "mara", PASSWORD, "mara@lab.example", is_admin=True)
     server = Server(settings)
     try:
-        server.start(monkeypatch)
+        server.start()
         login = {"username": "mara", "password": PASSWORD}
         server.token = server.call("POST", "/auth", json=login)["access_token"]
         yield server

@@ -18,6 +18,11 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 UPLOADS = 64
 """How many bodies that are read as they arrive a process takes at a time; others wait."""
 
+EVENTS = "/events"
+"""How addresses of event streams end, each of which holds a thread for as long as it is sent."""
+
+_TURNED_AWAY = 2  # threads that tell those who are too many
+
 
 class Bridge:
     """Calls a WSGI application for each request.
@@ -33,6 +38,8 @@ class Bridge:
         What clients may take.
     threads
         How many requests are answered at a time.
+    live_listeners
+        How many event streams are sent besides.
     is_stream
         Tells of a request whether the application reads its body as it arrives.
     """
@@ -42,12 +49,14 @@ class Bridge:
         application: Application,
         limits: Limits,
         threads: int,
+        live_listeners: int,
         is_stream: Callable[[dict[str, Any]], bool],
     ) -> None:
         self._application = application
         self._limits = limits
         self._is_stream = is_stream
         self._threads = ThreadPoolExecutor(threads, "request")
+        self._live = ThreadPoolExecutor(live_listeners + _TURNED_AWAY, "live")
         self._uploads = ThreadPoolExecutor(UPLOADS, "upload")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +84,9 @@ class Bridge:
             content = await body.whole(SMALL_BODY)
         # the application says so itself when there is more: it has seen what length was promised
         environ["wsgi.input"] = BytesIO(content)
-        return Answer(self._application, environ, self._threads, is_gone)
+        is_live = environ["PATH_INFO"].endswith(EVENTS)
+        threads = self._live if is_live else self._threads
+        return Answer(self._application, environ, threads, is_gone)
 
     async def _answer(
         self, answer: Answer, body: Body, is_gone: Callable[[], bool], send: Send

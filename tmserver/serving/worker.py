@@ -35,7 +35,13 @@ class Worker(GunicornWorker):  # type: ignore[misc] # gunicorn has no types
         services: Services = self.wsgi.extensions["tmserver"]
         limits = Limits.of(services.settings)
         _allow_files(limits.connections + _OTHER_FILES)
-        bridge = Bridge(self.wsgi, limits, self.cfg.threads, partial(reads_body_itself, self.wsgi))
+        bridge = Bridge(
+            self.wsgi,
+            limits,
+            self.cfg.threads,
+            services.settings.live_listeners,
+            partial(reads_body_itself, self.wsgi),
+        )
         config = configure(
             bridge,
             limits,

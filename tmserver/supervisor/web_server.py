@@ -2,8 +2,6 @@
 
 import sys
 
-from tmlib.settings import Settings
-
 WORKERS, THREADS = 2, 8
 
 
@@ -18,7 +16,6 @@ def command(bind: str, workers: int = WORKERS, threads: int = THREADS) -> list[s
         How many processes, and how many requests each of them answers at a time, besides those
         of whoever watches live.
     """
-    threads += Settings().live_listeners
     return [
         *(sys.executable, "-m", "gunicorn", "tmserver.wsgi:application", "--bind", bind),
         *("--worker-class", "tmserver.serving.worker.Worker"),

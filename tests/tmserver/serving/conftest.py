@@ -63,7 +63,7 @@ def serving(
     """Serve an application with one thread."""
     limits = limits or Limits()
     listener = socket.create_server(("127.0.0.1", 0))
-    bridge = Bridge(application, limits, threads, is_stream)
+    bridge = Bridge(application, limits, threads, live_listeners=1, is_stream=is_stream)
     server = Server(configure(bridge, limits, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
