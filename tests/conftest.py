@@ -41,8 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what starts other programs as slow."""
     for item in items:
+        # among the parameters may be arrays, which are compared with nothing
         kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        if _PROCESSES.intersection(getattr(item, "fixturenames", ())) or "postgresql" in kinds:
+        names = {kind for kind in kinds if isinstance(kind, str)}
+        if _PROCESSES.intersection(getattr(item, "fixturenames", ())) or "postgresql" in names:
             item.add_marker(pytest.mark.slow)
 
 
