@@ -153,9 +153,12 @@ def find_user(session: Session, name: str) -> User:
     return user
 
 
-def list_users(session: Session, *, limit: int | None = None, offset: int = 0) -> list[User]:
-    """All users in the order of their names."""
-    return list(session.scalars(select(User).order_by(User.name).limit(limit).offset(offset)))
+def list_users(
+    session: Session, *, name: str | None = None, limit: int | None = None, offset: int = 0
+) -> list[User]:
+    """All users in the order of their names, or the one with a name."""
+    query = select(User).order_by(User.name).limit(limit).offset(offset)
+    return list(session.scalars(query if name is None else query.where(User.name == name)))
 
 
 def authenticate(session: Session, name: str, password: str) -> User:

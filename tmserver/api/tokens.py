@@ -8,7 +8,7 @@ from pydantic import Field
 from tmlib.accounts import models, tokens
 from tmserver.access import UserAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Body, Id, Message, Name, Page, Schema
+from tmserver.schemas import Body, Id, Message, Name, NamedPage, Schema
 
 routes = Routes("token")
 
@@ -42,11 +42,12 @@ class TokenRequest(Body):
 
 
 @routes.get("/auth/tokens", permits="login")
-def get_tokens(access: UserAccess, query: Page) -> list[PersonalToken]:
+def get_tokens(access: UserAccess, query: NamedPage) -> list[PersonalToken]:
     """List your personal tokens."""
     with access.database.session() as session:
         found = tokens.list_tokens(session, access.user.id)
-    return [PersonalToken(**_describe(token)) for token in query.of(found)]
+    named = [token for token in found if query.name in (None, token.name)]
+    return [PersonalToken(**_describe(token)) for token in query.of(named)]
 
 
 @routes.post("/auth/tokens", permits="login", raises=(409,))

@@ -6,7 +6,7 @@ from tmlib.accounts import service
 from tmlib.errors import Forbidden
 from tmserver.access import UserAccess
 from tmserver.routing import Routes
-from tmserver.schemas import Body, Change, Id, Message, Page, Schema, Text
+from tmserver.schemas import Body, Change, Id, Message, NamedPage, Schema, Text
 
 routes = Routes("user")
 
@@ -41,10 +41,10 @@ class UserChange(Change):
 
 
 @routes.get("/api/users", permits="admin")
-def get_users(access: UserAccess, query: Page) -> list[User]:
+def get_users(access: UserAccess, query: NamedPage) -> list[User]:
     """List all users."""
     with access.database.session() as session:
-        users = service.list_users(session, limit=query.limit, offset=query.offset)
+        users = service.list_users(session, name=query.name, limit=query.limit, offset=query.offset)
     return [User.model_validate(user) for user in users]
 
 
