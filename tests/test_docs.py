@@ -97,11 +97,11 @@ def test_all_settings_are_explained() -> None:
 def test_the_examples_of_the_demo_can_be_typed(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", "")
     examples = re.findall(r'make demo ARGS="(.*?)"', text)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         arguments = shlex.split(re.sub(r"~/\w+", str(tmp_path), example))
         options = demo.make_context("demo", arguments).params
-        assert options["images"] == tmp_path
+        assert tmp_path in (options["images"], options["data_dir"])
         assert re.compile(options["pattern"]).groupindex.keys() <= set("wcszt")
 
 

@@ -59,7 +59,7 @@ def test_most_routes_take_kilobytes(app: Flask) -> None:
     }
     large = {name for name, most in operations.items() if most > SMALL_BODY}
     assert max(operations.values()) == LARGE_BODY
-    assert len(large) < 20
+    assert len(large) < len(operations) / 5
     assert {"log_in", "log_in_with_cookie", "create_user"}.isdisjoint(large)
 
 
@@ -72,7 +72,7 @@ def test_100_000_files_are_registered_at_once(owner: Person, acquisition: str) -
     ("value", "reason"),
     [
         ([[]] * 500_000, "more than 1000000 values"),
-        ([1] * 900_000, "should be a valid string"),
+        ([1] * 900_000, "is 1, but must be text"),
         (["a/b" * 1_000_000], "files"),
         ("x" * 5_000_000, "files"),
         ({"x" * 1_000_000: 1}, "files"),

@@ -34,7 +34,7 @@ def get(name: str) -> Microscope:
     if name not in _TYPES:
         match = closest(name, names())
         meant = f'did you mean "{match}"? Known are: ' if match else "use one of "
-        raise BadInput(f'There is no "microscope_type" {name}: {meant}{", ".join(_TYPES)}.')
+        raise BadInput(f'There is no "microscope_type" "{name}": {meant}{", ".join(_TYPES)}.')
     return _TYPES[name]
 
 

@@ -26,6 +26,7 @@ _OPTICS = (
     Optics(signal=2600, background=160, haze=0.12, maximum=(0.42, 0.57), falloff=0.45),
     Optics(signal=1500, background=220, haze=0.18, maximum=(0.55, 0.46), falloff=0.35),
 )
+_TRUTH_FOLDER = ".ground_truth"
 _TRUTH_COLUMNS = ("well", "site_y", "site_x", "label", "centroid_y", "centroid_x", "area")
 
 
@@ -67,7 +68,7 @@ class SamplePlate:
     Attributes
     ----------
     folder
-        Where everything lies; the ground truth is in a sub-folder of its own.
+        Where everything lies; the ground truth is in a hidden sub-folder, which no upload takes.
     image_files
         TIFF files as a microscope names them, one plane each.
     metadata_files
@@ -130,7 +131,7 @@ def simulate_plate(
     """
     _check(wells, name, rows, columns, height, width, n_tpoints, n_zplanes)
     folder = Path(folder)
-    truth_folder = folder / "ground_truth"
+    truth_folder = folder / _TRUTH_FOLDER
     truth_folder.mkdir(parents=True, exist_ok=True)
     records: list[Record] = []
     sites: list[SampleSite] = []

@@ -231,4 +231,4 @@ def test_planes_are_told_apart(
     path = f"{measured}/feature-values"
     assert '"zplane"' in owner.refused("POST", path, 400, json=body)
     owner.post(path, **body, zplane=1)
-    assert lines(owner, measured) == ["Area", "nan", "nan", "5.000000"]
+    assert lines(owner, measured) == ["zplane,Area", "0,nan", "0,nan", "1,5.000000"]
