@@ -102,7 +102,8 @@ def test_the_examples_of_the_demo_can_be_typed(tmp_path: Path) -> None:
         arguments = shlex.split(re.sub(r"~/\w+", str(tmp_path), example))
         options = demo.make_context("demo", arguments).params
         assert tmp_path in (options["images"], options["data_dir"])
-        assert re.compile(options["pattern"]).groupindex.keys() <= set("wcszt")
+        pattern = re.compile(options["pattern"] or "")
+        assert pattern.groupindex.keys() <= set("wcszt")
 
 
 def test_the_python_example_calls_what_exists() -> None:

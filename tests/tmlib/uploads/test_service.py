@@ -45,7 +45,7 @@ def test_nothing_that_fits_is_an_error_that_shows_what_is_wanted(inbox: Inbox) -
 
 
 def test_the_microscope_type_that_fits_is_suggested(inbox: Inbox) -> None:
-    with pytest.raises(BadInput, match="type that fits, cellomics for example"):
+    with pytest.raises(BadInput, match='type" that fits, cellomics for example'):
         register(inbox, "AS_09125_050116030001_D03f00d0.tif", "thumbs.db", "AS_1_D03f00d1.tif")
 
 
