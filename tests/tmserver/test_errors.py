@@ -59,7 +59,7 @@ def test_what_is_missing_is_named(owner: Person) -> None:
         ("name", "", '"name" must not be empty'),
         ("name", "x" * 256, "at most 255"),
         ("name", "a\x00b", "control characters"),
-        ("name", ["Screen"], '"name" cannot be used'),
+        ("name", ["Screen"], '"name" is a list, but must be text'),
         ("description", "a\x00b", "NUL"),
     ],
 )
