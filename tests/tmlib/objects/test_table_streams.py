@@ -59,8 +59,9 @@ def test_values_are_those_of_the_csv_with_all_their_digits(
 ) -> None:
     table = values(crowded)
     found = read(table, table_format)
-    assert found.schema.names == ["mapobject_id", "Morphology_area", "Intensity_mean_DNA"]
-    assert found.schema.types == [pa.int64(), pa.float64(), pa.float64()]
+    names = ["mapobject_id", "tpoint", "Morphology_area", "Intensity_mean_DNA"]
+    assert found.schema.names == names
+    assert found.schema.types == [pa.int64(), pa.int32(), pa.float64(), pa.float64()]
     assert found.schema.metadata[b"tmserver.feature_values"] == b"1"
     frame = pd.DataFrame(found.to_pydict())
     assert frame.equals(pd.read_csv(io.BytesIO(b"".join(table.csv()))).round(6)) is False

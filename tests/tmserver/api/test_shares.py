@@ -98,7 +98,9 @@ def test_ownership_goes_only_to_who_can_have_it(
     people: People, owner: Person, experiment: str, database: Database
 ) -> None:
     same = owner.get(experiment)
-    people["writer"].post("/api/experiments", **same)
+    told = ("name", "workflow_type", "microscope_type", "plate_format", "plate_acquisition_mode")
+    described = {name: same[name] for name in told}
+    people["writer"].post("/api/experiments", **described)
     path = f"{experiment}/owner"
     assert '"Screen"' in owner.refused("PUT", path, 409, json={"user": "writer"})
     assert '"nobody"' in owner.refused("PUT", path, 404, json={"user": "nobody"})

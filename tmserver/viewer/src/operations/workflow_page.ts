@@ -61,6 +61,8 @@ class Summary {
   }
 }
 
+const ASK_AGAIN_MILLISECONDS = 2000;
+
 export class WorkflowPage {
   readonly element: HTMLElement;
   private readonly operations: OperationsApi;
@@ -88,6 +90,7 @@ export class WorkflowPage {
   /** Undefined until the server has told. */
   private mayWrite: boolean | undefined;
   private isAsking = false;
+  private askAgain: number | undefined;
   private state: WorkflowState | undefined;
 
   constructor(
@@ -129,19 +132,23 @@ export class WorkflowPage {
   }
 
   dispose(): void {
+    window.clearTimeout(this.askAgain);
+    this.mayWrite ??= false; // nobody wants to know any more
     this.live.dispose();
     this.jobs.dispose();
   }
 
-  /** Asks with each state until it is answered: events, which are for all, do not tell. */
+  /** Asks until it is answered, since events, which are for all, do not tell. */
   private async offerActions(): Promise<void> {
     if (this.mayWrite !== undefined || this.isAsking) return;
     this.isAsking = true;
+    window.clearTimeout(this.askAgain);
     try {
       this.mayWrite = await this.operations.mayWrite(this.experiment.id);
       this.showActions();
     } catch {
-      // What is wrong is told by the stream, which asks for the same.
+      // What is wrong is told by the stream. There may be no further state to ask with.
+      this.askAgain = window.setTimeout(() => void this.offerActions(), ASK_AGAIN_MILLISECONDS);
     } finally {
       this.isAsking = false;
     }
