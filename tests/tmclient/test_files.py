@@ -63,7 +63,7 @@ def test_files_arrive_byte_by_byte(server: ScriptedServer, client: TmClient, fol
 def test_sub_folders_are_part_of_the_name(
     server: ScriptedServer, client: TmClient, folder: Path
 ) -> None:
-    for inner in ("day 1", "day 2/a", ".hidden", "x.zarr"):
+    for inner in ("day 1", "day 2/a", ".hidden folder", "x.zarr"):
         (folder / inner).mkdir(parents=True, exist_ok=True)
         (folder / inner / "a.tif").write_text(inner)
     names = ["a.tif", "b ü.tif", "day 1/a.tif", "day 2/a/a.tif"]
