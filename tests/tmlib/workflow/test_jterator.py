@@ -107,7 +107,8 @@ def test_sites_get_the_quality_of_their_images(run: Run) -> None:
     run.run(ANALYSIS)
     outlines, first = values_of(run, "Sites")
     assert first.column_names[4:] == [
-        f"Quality_{feature}_flat" for feature in ("focus", "saturation", "background")
+        "zplane",
+        *(f"Quality_{feature}_flat" for feature in ("focus", "saturation", "background")),
     ]
     assert first["mapobject_id"].to_pylist() == outlines
     assert first["Quality_focus_flat"][0].as_py() > 0
