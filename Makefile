@@ -40,7 +40,7 @@ serve: setup ## start the server, its workers and its queue: make serve ARGS="--
 test: setup ## run all tests on both databases: make test ARGS="tests/tmclient -k retry"
 	@$(BIN)/python scripts/system_packages.py postgresql redis chromium slurm shell
 	$(BIN)/python scripts/npm.py test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(EACH_CORE) $(ARGS)
 
 test-fast: setup ## run the tests that start no other program and compute little
 	$(BIN)/python -m pytest $(EACH_CORE) -m "not slow" $(ARGS)
