@@ -69,6 +69,7 @@ def test_a_workflow_is_submitted_watched_and_killed(app: Flask, owner: Person, r
     assert owner.get(f"{workflow}/status")["state"] == "TERMINATED"
     again = owner.request("POST", f"{workflow}/resubmit", json={"stage_name": "image_conversion"})
     assert again.json == answer
+    owner.refused("POST", f"{workflow}/resubmit", 409, json={})
 
 
 def test_work_is_forced_where_that_is_wanted(database: Database, owner: Person, ready: str) -> None:
