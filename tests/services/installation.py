@@ -12,13 +12,14 @@ from pathlib import Path
 
 import psutil
 import requests
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from tests.services.postgresql import free_port
 from tmclient import TmClient
 from tmlib.accounts import service
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
+from tmlib.objects.models import DeletedMapobjectType
 
 START_SECONDS = 90
 STOP_SECONDS = 60
@@ -135,15 +136,16 @@ def add_user(database_url: str) -> None:
 
 
 def await_removal(database: Database) -> None:
-    """Wait until workers have removed all experiments that were deleted."""
-    hidden = select(func.count()).where(Experiment.deletion_due.is_not(None))
+    """Wait until workers have removed all experiments and objects that were deleted."""
+    experiments = select(Experiment.id).where(Experiment.deletion_due.is_not(None))
+    types = select(DeletedMapobjectType.mapobject_type_id)
     deadline = time.monotonic() + REMOVAL_SECONDS
     while True:
         with database.session() as session:
-            if not session.scalar(hidden):
+            if not any(session.scalar(deleted.limit(1)) for deleted in (experiments, types)):
                 return
         if time.monotonic() > deadline:
-            raise RuntimeError("Experiments that were deleted are not removed.")
+            raise RuntimeError("What was deleted is not removed.")
         time.sleep(0.1)
 
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Table, func, select, table, text
 
+from tests.services.installation import await_removal
 from tmlib.db import Base, Database
 from tmlib.db.base import UtcDateTime
 from tmlib.db.partitions import PARTITIONED
@@ -73,7 +74,8 @@ class Fingerprint:
 
 
 def take(database: Database, storage: ExperimentStorage) -> Fingerprint:
-    """The fingerprint of an experiment."""
+    """The fingerprint of an experiment, when workers have removed what it has replaced."""
+    await_removal(database)
     rows = _Rows(database, storage.experiment_id)
     described = {
         table.name: Counter(rows.described(table))
