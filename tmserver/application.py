@@ -4,11 +4,12 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tmlib.settings import Settings
-from tmserver import audit, authentication, errors, pages, schema_version
+from tmserver import audit, authentication, pages, schema_version
 from tmserver.access import Services
 from tmserver.api import RESOURCES
+from tmserver.http import errors
+from tmserver.http.routing import refuse_undeclared
 from tmserver.monitoring import requests
-from tmserver.routing import refuse_undeclared
 from tmserver.serving.limits import SMALL_BODY
 
 SECURITY_HEADERS = {

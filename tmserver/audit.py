@@ -1,8 +1,8 @@
 """Writes the audit trail: one event for each request that changes something, in one place.
 
-Which requests those are follows from their route, see :attr:`tmserver.routing.Operation.is_event`.
-What nobody known has sent leaves no event, but for logins: it changes nothing, and anybody could
-fill the table.
+Which requests those are follows from their route, see
+:attr:`tmserver.http.routing.Operation.is_event`. What nobody known has sent leaves no event, but
+for logins: it changes nothing, and anybody could fill the table.
 """
 
 import logging

@@ -6,7 +6,7 @@ from flask import Response, request, send_file
 
 from tmlib.errors import NotFound, Unavailable
 from tmserver.access import Access
-from tmserver.routing import Routes
+from tmserver.http.routing import Routes
 
 routes = Routes("viewer")
 

@@ -35,7 +35,7 @@ _PROBLEMS = pytest.StashKey[list[str]]()
 def watch(app: Flask) -> None:
     """Note from now on what an application answers."""
     # every run of tests has this plugin, and few the web application
-    from tmserver.routing import Operation
+    from tmserver.http.routing import Operation
 
     @app.after_request
     def note(response: Response) -> Response:

@@ -17,15 +17,15 @@ from tmlib.ids import encode_id
 from tmlib.settings import Settings
 from tmserver.access import Access, ExperimentAccess, UserAccess
 from tmserver.authentication import READING_METHODS, SIGNATURE, Login, Proof, sign
-from tmserver.permissions import Permission
-from tmserver.routing import (
+from tmserver.http.routing import (
     Operation,
     RouteError,
     Routes,
     path_variables,
     refuse_undeclared,
 )
-from tmserver.schemas import Message
+from tmserver.http.schemas import Message
+from tmserver.permissions import Permission
 
 MISSING = "OTk5OTk5"
 EXPERIMENT = (Permission.READ, Permission.WRITE, Permission.OWNER)

@@ -10,8 +10,8 @@ from tmlib.experiments import models, plates, quality
 from tmlib.uploads import service as uploads
 from tmlib.uploads.models import FileUploadStatus
 from tmserver.access import ExperimentAccess
-from tmserver.routing import Routes
-from tmserver.schemas import Body, Change, Id, Message, Name, NamedPage, Schema, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Body, Change, Id, Message, Name, NamedPage, Schema, Text
 
 routes = Routes("acquisition")
 

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field
 from tmlib.accounts import audit
 from tmlib.accounts.models import AuditEvent
 from tmserver.access import UserAccess
-from tmserver.routing import Routes
-from tmserver.schemas import Id, IdText, Schema, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Id, IdText, Schema, Text
 
 routes = Routes("audit")
 

@@ -17,8 +17,8 @@ from tmserver.authentication import (
     set_cookies,
     unset_cookies,
 )
-from tmserver.routing import Routes
-from tmserver.schemas import Bare, Body, Id, Message, Schema, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Bare, Body, Id, Message, Schema, Text
 
 routes = Routes("authentication")
 

@@ -2,8 +2,18 @@
 
 from tmlib.experiments import channels, models, quality
 from tmserver.access import ExperimentAccess
-from tmserver.routing import Routes
-from tmserver.schemas import Id, ImageSize, Index, Message, NamedPage, Page, Rename, Schema, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import (
+    Id,
+    ImageSize,
+    Index,
+    Message,
+    NamedPage,
+    Page,
+    Rename,
+    Schema,
+    Text,
+)
 
 routes = Routes("channel")
 

@@ -8,8 +8,18 @@ from tmlib.workflow import deletion
 from tmlib.workflow import service as workflow
 from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.audit import deed
-from tmserver.routing import Routes
-from tmserver.schemas import Body, Change, Id, Message, Name, NamedPage, Schema, Text, WholeNumber
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import (
+    Body,
+    Change,
+    Id,
+    Message,
+    Name,
+    NamedPage,
+    Schema,
+    Text,
+    WholeNumber,
+)
 
 routes = Routes("experiment")
 

@@ -7,8 +7,8 @@ from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.objects import models
 from tmlib.objects.values import feature_files
 from tmserver.access import ExperimentAccess
-from tmserver.routing import Routes
-from tmserver.schemas import Message, Rename
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Message, Rename
 
 routes = Routes("feature")
 

@@ -23,11 +23,11 @@ from tmlib.workflow.steps.plate_map import PlacedSite, read_plate_map
 from tmserver.access import ExperimentAccess
 from tmserver.api.places import find_site
 from tmserver.api.table_queries import ColumnName, ObjectsQuery, chosen_rows, opened_table
-from tmserver.compression import compressed_response
-from tmserver.json_bodies import check_json
-from tmserver.multipart import whole_body
-from tmserver.routing import MANY_ITEMS, Routes
-from tmserver.schemas import Index, Schema, Text
+from tmserver.http.compression import compressed_response
+from tmserver.http.json_bodies import check_json
+from tmserver.http.multipart import whole_body
+from tmserver.http.routing import MANY_ITEMS, Routes
+from tmserver.http.schemas import Index, Schema, Text
 
 routes = Routes("geojson")
 

@@ -12,9 +12,9 @@ from tmlib.errors import Unavailable
 from tmlib.experiments.service import ACQUISITION_MODES
 from tmlib.workflow.service import WORKFLOW_TYPES
 from tmserver.access import Access, UserAccess
-from tmserver.openapi import document
-from tmserver.routing import Operation, Routes
-from tmserver.schemas import Message
+from tmserver.http.openapi import document
+from tmserver.http.routing import Operation, Routes
+from tmserver.http.schemas import Message
 
 routes = Routes("information")
 
@@ -62,10 +62,10 @@ def get_document(access: Access) -> Response:
     """Describe all routes, in the form of OpenAPI 3.1."""
     # it takes a second to make, which nobody shall have the server do at will
     with _making_document:
-        content: bytes | None = current_app.extensions.get("tmserver.openapi")
+        content: bytes | None = current_app.extensions.get("tmserver.http.openapi")
         if content is None:
             content = _document()
-            current_app.extensions["tmserver.openapi"] = content
+            current_app.extensions["tmserver.http.openapi"] = content
     return Response(content, mimetype="application/json")
 
 

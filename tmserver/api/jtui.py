@@ -22,8 +22,8 @@ from tmlib.jterator.yaml_texts import load_yaml
 from tmlib.workflow import preview_jobs, service
 from tmlib.workflow.steps.channels import read_channels
 from tmserver.access import ExperimentAccess, UserAccess
-from tmserver.routing import PROJECT_BODY, Routes
-from tmserver.schemas import Bare, Body, Schema, Text
+from tmserver.http.routing import PROJECT_BODY, Routes
+from tmserver.http.schemas import Bare, Body, Schema, Text
 
 routes = Routes("jtui")
 

@@ -19,8 +19,8 @@ from tmlib.storage import check_file_name
 from tmlib.tools.service import label_files
 from tmserver.access import ExperimentAccess
 from tmserver.api.channels import map_size
-from tmserver.routing import Routes
-from tmserver.schemas import (
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import (
     Body,
     Id,
     ImageSize,

@@ -6,8 +6,8 @@ from flask import Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from tmserver.access import Access
+from tmserver.http.routing import Routes
 from tmserver.monitoring import metrics, snapshot
-from tmserver.routing import Routes
 
 routes = Routes("monitoring")
 

@@ -19,9 +19,9 @@ from tmlib.objects.writing import value_updates
 from tmlib.tools.service import labels_of
 from tmserver.access import ExperimentAccess
 from tmserver.api.places import find_site
-from tmserver.negotiation import accepted_form
-from tmserver.routing import LARGE_BODY, MANY_ITEMS, Routes
-from tmserver.schemas import Body, Index, Message, Schema, Text
+from tmserver.http.negotiation import accepted_form
+from tmserver.http.routing import LARGE_BODY, MANY_ITEMS, Routes
+from tmserver.http.schemas import Body, Index, Message, Schema, Text
 
 routes = Routes("object_table")
 

@@ -22,10 +22,10 @@ from tmserver.api.table_queries import (
     opened_table,
     version_of,
 )
-from tmserver.compression import accepted_coding, compressed_response
-from tmserver.negotiation import accepted_form
-from tmserver.routing import Routes
-from tmserver.schemas import Index
+from tmserver.http.compression import accepted_coding, compressed_response
+from tmserver.http.negotiation import accepted_form
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Index
 
 routes = Routes("object_values")
 

@@ -12,12 +12,12 @@ from tmlib.experiments.service import get_experiment
 from tmlib.workflow import drain, overview
 from tmlib.workflow.overview import Standing
 from tmserver.access import Access, ExperimentAccess, UserAccess, current_services
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import IdText, Message, Schema, Text
 from tmserver.monitoring import event_stream, operations
 from tmserver.monitoring.live import Topic
 from tmserver.monitoring.operations import ExperimentState, Installation, JobEntry
 from tmserver.permissions import Permission, authorize
-from tmserver.routing import Routes
-from tmserver.schemas import IdText, Message, Schema, Text
 
 routes = Routes("operations")
 

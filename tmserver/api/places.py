@@ -10,7 +10,7 @@ from werkzeug.utils import secure_filename
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments import layout
 from tmlib.experiments.models import Experiment, Site
-from tmserver.schemas import Index, Schema, Text
+from tmserver.http.schemas import Index, Schema, Text
 
 Align = Annotated[bool, Field(description="Whether to cut out what the images of all cycles show.")]
 

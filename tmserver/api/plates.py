@@ -7,8 +7,8 @@ from tmlib.uploads import service as uploads
 from tmlib.uploads.models import FileUploadStatus
 from tmserver.access import ExperimentAccess
 from tmserver.api.acquisitions import Acquisition, describe_acquisitions
-from tmserver.routing import Routes
-from tmserver.schemas import Body, Change, Id, Message, Name, NamedPage, Schema, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Body, Change, Id, Message, Name, NamedPage, Schema, Text
 
 routes = Routes("plate")
 

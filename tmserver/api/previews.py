@@ -11,8 +11,8 @@ from pydantic import Field
 from tmlib.workflow import preview_jobs
 from tmserver.access import ExperimentAccess
 from tmserver.api.jtui import ProjectText, Success, read_project_text
-from tmserver.routing import PROJECT_BODY, Routes
-from tmserver.schemas import Bare, Index, Schema, Text
+from tmserver.http.routing import PROJECT_BODY, Routes
+from tmserver.http.schemas import Bare, Index, Schema, Text
 
 routes = Routes("jtui")
 

@@ -27,9 +27,9 @@ from tmlib.uploads.resuming import (
     ResumableUploads,
 )
 from tmserver.access import Access, ExperimentAccess
-from tmserver.multipart import read_body
-from tmserver.routing import Routes
-from tmserver.schemas import Schema
+from tmserver.http.multipart import read_body
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Schema
 
 routes = Routes("resumable upload")
 

@@ -21,11 +21,11 @@ from tmlib.workflow.steps.channels import read_field_shape
 from tmlib.workflow.steps.plate_map import read_plate_map
 from tmserver.access import ExperimentAccess
 from tmserver.api.places import Align, SitePlace, check_alignment, file_name, find_site
-from tmserver.multipart import whole_body
-from tmserver.negotiation import accepted_form, file_response
-from tmserver.routing import MANY_ITEMS, Routes
-from tmserver.schemas import Body, Index, Message, Schema, Text
-from tmserver.validation import describe
+from tmserver.http.multipart import whole_body
+from tmserver.http.negotiation import accepted_form, file_response
+from tmserver.http.routing import MANY_ITEMS, Routes
+from tmserver.http.schemas import Body, Index, Message, Schema, Text
+from tmserver.http.validation import describe
 
 routes = Routes("segmentation")
 

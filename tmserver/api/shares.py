@@ -7,8 +7,8 @@ from pydantic import Field
 from tmlib.accounts.service import find_user
 from tmlib.experiments import service
 from tmserver.access import ExperimentAccess
-from tmserver.routing import Routes
-from tmserver.schemas import Body, Message, Page, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Body, Message, Page, Text
 
 routes = Routes("share")
 

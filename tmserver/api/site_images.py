@@ -22,9 +22,9 @@ from tmlib.workflow.steps.plate_map import PlacedSite
 from tmlib.workflow.steps.site_images import SiteImages
 from tmserver.access import ExperimentAccess
 from tmserver.api.places import Align, check_alignment, file_name, find_site
-from tmserver.negotiation import accepted_form, file_response
-from tmserver.routing import Routes
-from tmserver.schemas import Index, Schema, Text
+from tmserver.http.negotiation import accepted_form, file_response
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Index, Schema, Text
 
 routes = Routes("site_image")
 

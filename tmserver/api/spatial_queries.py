@@ -14,8 +14,8 @@ from tmlib.objects.service import get_segmentation_layer
 from tmlib.objects.tiles import spatial_queries
 from tmlib.objects.tiles.spatial_queries import FoundObject
 from tmserver.access import ExperimentAccess
-from tmserver.routing import Routes
-from tmserver.schemas import IdText, Schema, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import IdText, Schema, Text
 
 routes = Routes("spatial_query")
 

@@ -20,8 +20,8 @@ from tmlib.objects.exchange.ome_zarr_export import ome_zarr_archive
 from tmlib.objects.selection import Selection, file_name
 from tmserver.access import ExperimentAccess
 from tmserver.api.table_queries import ColumnName, ObjectsQuery, chosen_rows, opened_table
-from tmserver.routing import Routes
-from tmserver.schemas import Schema, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Schema, Text
 
 routes = Routes("table")
 

@@ -20,7 +20,7 @@ from tmlib.objects.table.table_statistics import AskedPlaces
 from tmlib.tools.label_columns import label_sources
 from tmserver.access import ExperimentAccess
 from tmserver.api.object_tables import SelectionQuery
-from tmserver.schemas import Schema, Text
+from tmserver.http.schemas import Schema, Text
 
 _MAX_CONDITIONS = 50
 _MAX_VALUES = 10_000

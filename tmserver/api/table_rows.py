@@ -26,10 +26,10 @@ from tmserver.api.table_queries import (
     opened_table,
     version_of,
 )
-from tmserver.compression import compressed_response
-from tmserver.negotiation import accepted_form
-from tmserver.routing import Routes
-from tmserver.schemas import Index, Schema, Text
+from tmserver.http.compression import compressed_response
+from tmserver.http.negotiation import accepted_form
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Index, Schema, Text
 
 routes = Routes("table")
 

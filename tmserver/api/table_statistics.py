@@ -19,8 +19,8 @@ from tmserver.api.table_queries import (
     chosen_rows,
     opened_table,
 )
-from tmserver.routing import Routes
-from tmserver.schemas import Index, Schema
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Index, Schema
 
 routes = Routes("table")
 

@@ -18,8 +18,8 @@ from tmlib.tools.models import ToolResult
 from tmlib.tools.service import get_result, get_results
 from tmlib.tools.tiles import labeled_tile
 from tmserver.access import ExperimentAccess
-from tmserver.routing import Routes
-from tmserver.schemas import IdText, Index, Schema, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import IdText, Index, Schema, Text
 
 routes = Routes("tile")
 

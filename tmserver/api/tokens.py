@@ -7,8 +7,8 @@ from pydantic import Field
 
 from tmlib.accounts import models, tokens
 from tmserver.access import UserAccess
-from tmserver.routing import Routes
-from tmserver.schemas import Body, Id, Message, Name, NamedPage, Schema
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Body, Id, Message, Name, NamedPage, Schema
 
 routes = Routes("token")
 

@@ -13,9 +13,9 @@ from tmlib.experiments.service import list_experiments
 from tmlib.tools import models
 from tmlib.tools.learning import model_files, model_service
 from tmserver.access import ExperimentAccess, UserAccess
-from tmserver.multipart import whole_body
-from tmserver.routing import Routes
-from tmserver.schemas import Id, Message, Name, NamedPage, Rename, Schema
+from tmserver.http.multipart import whole_body
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Id, Message, Name, NamedPage, Rename, Schema
 
 routes = Routes("tools")
 

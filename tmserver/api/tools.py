@@ -21,10 +21,10 @@ from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.api.channels import map_size
 from tmserver.api.mapobjects import SegmentationLayer
 from tmserver.api.workflow import JobLog, LogQuery, read_job_log
-from tmserver.negotiation import accepted_form
-from tmserver.routing import LIST_BODY, Routes
-from tmserver.schemas import Body, Id, IdText, Message, NamedPage, Page, Rename, Schema, Text
-from tmserver.validation import describe
+from tmserver.http.negotiation import accepted_form
+from tmserver.http.routing import LIST_BODY, Routes
+from tmserver.http.schemas import Body, Id, IdText, Message, NamedPage, Page, Rename, Schema, Text
+from tmserver.http.validation import describe
 
 routes = Routes("tools")
 

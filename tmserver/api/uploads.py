@@ -11,9 +11,9 @@ from tmlib.uploads import receiving, service
 from tmlib.uploads.folders import register_folder
 from tmlib.uploads.models import FileKind, FileUploadStatus
 from tmserver.access import ExperimentAccess
-from tmserver.multipart import read_file
-from tmserver.routing import LIST_BODY, Routes
-from tmserver.schemas import Bare, Body, Id, Message, Page, Schema, Text
+from tmserver.http.multipart import read_file
+from tmserver.http.routing import LIST_BODY, Routes
+from tmserver.http.schemas import Bare, Body, Id, Message, Page, Schema, Text
 
 routes = Routes("upload")
 

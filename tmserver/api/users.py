@@ -5,8 +5,8 @@ from pydantic import Field
 from tmlib.accounts import service
 from tmlib.errors import Forbidden
 from tmserver.access import UserAccess
-from tmserver.routing import Routes
-from tmserver.schemas import Body, Change, Id, Message, NamedPage, Schema, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Body, Change, Id, Message, NamedPage, Schema, Text
 
 routes = Routes("user")
 

@@ -28,9 +28,9 @@ from tmlib.tools.models import ToolResult
 from tmlib.tools.service import get_result
 from tmserver.access import ExperimentAccess
 from tmserver.api.tiles import TileQuery, map_levels
-from tmserver.compression import compressed_response
-from tmserver.routing import Routes
-from tmserver.schemas import Bare, IdText, Schema, Text
+from tmserver.http.compression import compressed_response
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Bare, IdText, Schema, Text
 
 routes = Routes("vector_tile")
 

@@ -6,8 +6,8 @@ from pydantic import AliasChoices, Field
 
 from tmlib.experiments import layout, models, quality
 from tmserver.access import ExperimentAccess
-from tmserver.routing import Routes
-from tmserver.schemas import Body, Id, Index, Message, NamedPage, Page, Schema, Text
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Body, Id, Index, Message, NamedPage, Page, Schema, Text
 
 routes = Routes("well")
 

@@ -7,8 +7,8 @@ from pydantic import AliasChoices, Field
 from tmlib.errors import BadInput
 from tmlib.workflow import job_log, service
 from tmserver.access import ExperimentAccess
-from tmserver.routing import PROJECT_BODY, Routes
-from tmserver.schemas import MAX_INT, Bare, Body, Index, Message, Schema, Text
+from tmserver.http.routing import PROJECT_BODY, Routes
+from tmserver.http.schemas import MAX_INT, Bare, Body, Index, Message, Schema, Text
 
 routes = Routes("workflow")
 

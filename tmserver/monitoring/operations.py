@@ -13,8 +13,8 @@ from tmlib.settings import Settings
 from tmlib.workflow import overview, progress, step_progress
 from tmlib.workflow.overview import HostState, JobLine, Standing
 from tmlib.workflow.progress import Progress
+from tmserver.http.schemas import Id, Schema
 from tmserver.monitoring import snapshot
-from tmserver.schemas import Id, Schema
 
 _DAY = timedelta(days=1)
 _N_FAILURES = 10

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from tmserver.errors import error_content
+from tmserver.http.errors import error_content
 
 _MEDIA_TYPE = b"application/json"
 
@@ -17,7 +17,7 @@ class Refusal:
     status
         Of the answer.
     kind, message
-        What went wrong, as `tmserver.errors` says it.
+        What went wrong, as `tmserver.http.errors` says it.
     """
 
     status: int

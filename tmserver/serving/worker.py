@@ -17,7 +17,7 @@ from uvicorn.server import Server
 
 from tmlib import lifeline
 from tmserver.access import Services
-from tmserver.routing import reads_body_itself
+from tmserver.http.routing import reads_body_itself
 from tmserver.serving.bridge import Bridge
 from tmserver.serving.connections import Connection, Crowd
 from tmserver.serving.limits import Limits

@@ -10,10 +10,10 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from tmlib.accounts.attempts import TooManyAttempts
 from tmlib.errors import DatabaseBusy, NotLoggedIn, TmError
+from tmserver.http.multipart import is_too_slow
+from tmserver.http.schemas import Error, ErrorDescription
+from tmserver.http.validation import cut
 from tmserver.monitoring.live import TooManyListeners
-from tmserver.multipart import is_too_slow
-from tmserver.schemas import Error, ErrorDescription
-from tmserver.validation import cut
 
 _logger = logging.getLogger(__name__)
 

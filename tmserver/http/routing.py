@@ -25,12 +25,12 @@ from tmlib.ids import decode_id
 from tmserver.access import current_services
 from tmserver.audit import deed
 from tmserver.authentication import READING_METHODS, SIGNATURE
-from tmserver.json_bodies import check_json
-from tmserver.multipart import whole_body
+from tmserver.http.json_bodies import check_json
+from tmserver.http.multipart import whole_body
+from tmserver.http.schemas import Bare
+from tmserver.http.validation import cut, describe
 from tmserver.permissions import Permission, authorize
-from tmserver.schemas import Bare
 from tmserver.serving.limits import SMALL_BODY
-from tmserver.validation import cut, describe
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -7,11 +7,11 @@ from sqlalchemy import text
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.settings import Settings
-from tmserver import errors
 from tmserver.access import Access, Services
 from tmserver.application import create_app
-from tmserver.routing import Routes
-from tmserver.schemas import Message
+from tmserver.http import errors
+from tmserver.http.routing import Routes
+from tmserver.http.schemas import Message
 from tmserver.serving.limits import SMALL_BODY
 
 

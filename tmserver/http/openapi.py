@@ -11,10 +11,10 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from tmserver.authentication import READING_METHODS, SIGNATURE, TOKEN_COOKIE
-from tmserver.examples import answer_example, example, field_example
+from tmserver.http.examples import answer_example, example, field_example
+from tmserver.http.routing import FORM, Operation, path_variables
+from tmserver.http.schemas import Error
 from tmserver.permissions import Permission
-from tmserver.routing import FORM, Operation, path_variables
-from tmserver.schemas import Error
 
 _REFERENCE = "#/components/schemas/{model}"
 _JSON = "application/json"

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 
 from tests.tmserver.conftest import Person
+from tmserver.http.routing import Operation, path_variables
 from tmserver.permissions import Permission
-from tmserver.routing import Operation, path_variables
 
 MISSING = "OTk5OTk5"
 JSON = "application/json"

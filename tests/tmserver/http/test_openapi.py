@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.tmserver.conftest import Person
-from tmserver.routing import Operation
+from tmserver.http.routing import Operation
 
 JSON = "application/json"
 

@@ -13,8 +13,8 @@ from tests.tmserver import answers
 from tests.tmserver.conftest import PASSWORD, Person
 from tmlib.db import Database
 from tmserver.authentication import TOKEN_COOKIE
+from tmserver.http.routing import Operation, path_variables
 from tmserver.permissions import Permission
-from tmserver.routing import Operation, path_variables
 
 MISSING = "OTk5OTk5"
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
