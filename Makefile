@@ -22,7 +22,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 EACH_CORE := --numprocesses auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup viewer demo serve test test-fast torture fresh lint bench clean
+.PHONY: help setup viewer demo serve test test-fast torture fresh lint hooks bench clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ lint: setup ## check style and types, of Python and of the viewer
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python scripts/npm.py run check
+
+hooks: setup ## let git check style before it commits, and types before it pushes
+	$(BIN)/pre-commit install
 
 bench: setup ## compare with other programs: make bench ARGS="pyramid features"
 	@$(BIN)/python -W ignore -m benchmarks $(ARGS)

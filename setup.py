@@ -61,6 +61,8 @@ REQUIREMENTS = [
 DEVELOPMENT = [
     "mypy>=1.17,<3",
     "ruff>=0.12,<1",
+    # what git checks, from .pre-commit-config.yaml
+    "pre-commit>=4.4,<5",
     "types-defusedxml",
     "types-psutil",
     "types-pyyaml",

@@ -69,3 +69,34 @@ def test_what_takes_its_time_says_more_only_if_it_fails(
     assert outcome.returncode == code
     assert outcome.stdout == "Installing ...\n"
     assert ("chatter" in outcome.stderr) == said
+
+
+@pytest.mark.parametrize(("line", "code"), [("x = 1\n", 0), ("x=1\n", 1), ("import os\n", 1)])
+def test_git_refuses_a_commit_that_lint_would_refuse(tmp_path: Path, line: str, code: int) -> None:
+    if shutil.which("git") is None:
+        pytest.skip("there is no git on this machine")
+    for name in ("pyproject.toml", ".pre-commit-config.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / ".gitignore").write_text(".venv\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "new.py").write_text(line)
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment = outside | {
+        "PRE_COMMIT_HOME": str(tmp_path / ".cache"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "EMAIL": "somebody@example.org",
+    }
+
+    def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    run("git", "init")
+    installed = run(Path(sys.prefix) / "bin" / "pre-commit", "install")
+    assert installed.returncode == 0, installed.stderr
+    run("git", "add", "tests", "pyproject.toml", ".pre-commit-config.yaml")
+    outcome = run("git", "commit", "--message", "New")
+    assert outcome.returncode == code, outcome.stderr
+    assert "ruff" in outcome.stderr
