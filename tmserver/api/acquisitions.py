@@ -12,8 +12,9 @@ from tmlib.uploads.models import FileUploadStatus
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Body, Change, Id, Message, Name, NamedPage, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("acquisition")
+routes = Routes("acquisition", scope=EXPERIMENT)
 
 
 class Acquisition(Schema):
@@ -53,7 +54,7 @@ class AcquisitionQuery(NamedPage):
     plate_name: Text | None = None
 
 
-@routes.get("/api/experiments/<experiment_id>/acquisitions", permits="read")
+@routes.get("/acquisitions", permits="read")
 def get_acquisitions(access: ExperimentAccess, query: AcquisitionQuery) -> list[Acquisition]:
     """List acquisitions."""
     with access.database.session() as session:
@@ -68,7 +69,7 @@ def get_acquisitions(access: ExperimentAccess, query: AcquisitionQuery) -> list[
         return describe_acquisitions(session, found)
 
 
-@routes.post("/api/experiments/<experiment_id>/acquisitions", permits="write", raises=(409,))
+@routes.post("/acquisitions", permits="write", raises=(409,))
 def create_acquisition(access: ExperimentAccess, body: NewAcquisition) -> Acquisition:
     """Add an acquisition to a plate."""
     with access.database.transaction() as session:
@@ -79,7 +80,7 @@ def create_acquisition(access: ExperimentAccess, body: NewAcquisition) -> Acquis
         return describe_acquisitions(session, [acquisition])[0]
 
 
-@routes.get("/api/experiments/<experiment_id>/acquisitions/<acquisition_id>", permits="read")
+@routes.get("/acquisitions/<acquisition_id>", permits="read")
 def get_acquisition(access: ExperimentAccess, acquisition_id: int) -> Acquisition:
     """Get an acquisition."""
     with access.database.session() as session:
@@ -87,11 +88,7 @@ def get_acquisition(access: ExperimentAccess, acquisition_id: int) -> Acquisitio
         return describe_acquisitions(session, [acquisition])[0]
 
 
-@routes.put(
-    "/api/experiments/<experiment_id>/acquisitions/<acquisition_id>",
-    permits="write",
-    raises=(409,),
-)
+@routes.put("/acquisitions/<acquisition_id>", permits="write", raises=(409,))
 def update_acquisition(
     access: ExperimentAccess, acquisition_id: int, body: AcquisitionChange
 ) -> Message:
@@ -107,7 +104,7 @@ def update_acquisition(
     return Message()
 
 
-@routes.delete("/api/experiments/<experiment_id>/acquisitions/<acquisition_id>", permits="write")
+@routes.delete("/acquisitions/<acquisition_id>", permits="write")
 def delete_acquisition(access: ExperimentAccess, acquisition_id: int) -> Message:
     """Delete an acquisition with its files."""
     with access.database.transaction() as session:

@@ -14,8 +14,9 @@ from tmserver.http.schemas import (
     Schema,
     Text,
 )
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("channel")
+routes = Routes("channel", scope=EXPERIMENT)
 
 
 class ChannelLayer(Schema):
@@ -69,7 +70,7 @@ class ChannelLayerQuery(Page):
     zplane: Index | None = None
 
 
-@routes.get("/api/experiments/<experiment_id>/channels", permits="read")
+@routes.get("/channels", permits="read")
 def get_channels(access: ExperimentAccess, query: NamedPage) -> list[Channel]:
     """List channels in the order of their names."""
     with access.database.session() as session:
@@ -83,7 +84,7 @@ def get_channels(access: ExperimentAccess, query: NamedPage) -> list[Channel]:
         return [_channel(access.experiment, channel) for channel in found]
 
 
-@routes.get("/api/experiments/<experiment_id>/illumination", permits="read")
+@routes.get("/illumination", permits="read")
 def get_illumination(access: ExperimentAccess, query: Page) -> list[Illumination]:
     """List how even the light is; empty if step corilla has not run."""
     with access.database.session() as session:
@@ -101,7 +102,7 @@ def get_illumination(access: ExperimentAccess, query: Page) -> list[Illumination
     ]
 
 
-@routes.get("/api/experiments/<experiment_id>/channels/<channel_id>", permits="read")
+@routes.get("/channels/<channel_id>", permits="read")
 def get_channel(access: ExperimentAccess, channel_id: int) -> Channel:
     """Get a channel."""
     with access.database.session() as session:
@@ -109,9 +110,7 @@ def get_channel(access: ExperimentAccess, channel_id: int) -> Channel:
         return _channel(access.experiment, channel)
 
 
-@routes.put(
-    "/api/experiments/<experiment_id>/channels/<channel_id>", permits="write", raises=(409,)
-)
+@routes.put("/channels/<channel_id>", permits="write", raises=(409,))
 def update_channel(access: ExperimentAccess, channel_id: int, body: Rename) -> Message:
     """Rename a channel."""
     with access.database.transaction() as session:
@@ -119,7 +118,7 @@ def update_channel(access: ExperimentAccess, channel_id: int, body: Rename) -> M
     return Message()
 
 
-@routes.get("/api/experiments/<experiment_id>/channel_layers", permits="read")
+@routes.get("/channel_layers", permits="read")
 def get_channel_layers(access: ExperimentAccess, query: ChannelLayerQuery) -> list[ChannelLayer]:
     """List channel layers."""
     with access.database.session() as session:

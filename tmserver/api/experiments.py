@@ -20,8 +20,10 @@ from tmserver.http.schemas import (
     Text,
     WholeNumber,
 )
+from tmserver.scopes import EXPERIMENT
 
 routes = Routes("experiment")
+in_experiment = routes.within(EXPERIMENT)
 
 
 class Experiment(Schema):
@@ -94,14 +96,14 @@ def create_experiment(access: UserAccess, body: NewExperiment) -> Experiment:
         return _experiment(experiment)
 
 
-@routes.get("/api/experiments/<experiment_id>", permits="read")
+@in_experiment.get("", permits="read")
 def get_experiment(access: ExperimentAccess) -> Experiment:
     """Get an experiment."""
     with access.database.session() as session:
         return _experiment(session.merge(access.experiment, load=False))
 
 
-@routes.put("/api/experiments/<experiment_id>", permits="write", raises=(409,))
+@in_experiment.put("", permits="write", raises=(409,))
 def update_experiment(access: ExperimentAccess, body: ExperimentChange) -> Message:
     """Rename an experiment or describe it anew."""
     with access.database.transaction() as session:
@@ -111,7 +113,7 @@ def update_experiment(access: ExperimentAccess, body: ExperimentChange) -> Messa
     return Message()
 
 
-@routes.delete("/api/experiments/<experiment_id>", permits="owner")
+@in_experiment.delete("", permits="owner")
 def delete_experiment(access: ExperimentAccess) -> Message:
     """Delete an experiment with all its files, images and objects; its workflow is killed.
 

@@ -9,10 +9,11 @@ from tmlib.objects.values import feature_files
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Message, Rename
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("feature")
+routes = Routes("feature", scope=EXPERIMENT)
 
-_FEATURE = "/api/experiments/<experiment_id>/features/<feature_id>"
+_FEATURE = "/features/<feature_id>"
 
 
 @routes.put(_FEATURE, permits="write", raises=(409,))

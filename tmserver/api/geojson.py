@@ -28,10 +28,11 @@ from tmserver.http.json_bodies import check_json
 from tmserver.http.multipart import whole_body
 from tmserver.http.routing import MANY_ITEMS, Routes
 from tmserver.http.schemas import Index, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("geojson")
+routes = Routes("geojson", scope=EXPERIMENT)
 
-_GEOJSON = "/api/experiments/<experiment_id>/mapobject_types/<mapobject_type_id>/geojson"
+_GEOJSON = "/mapobject_types/<mapobject_type_id>/geojson"
 _MEDIA_TYPE = "application/geo+json"
 Coordinates = Literal["map", "site"]
 

@@ -24,10 +24,13 @@ from tmlib.workflow.steps.channels import read_channels
 from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.http.routing import PROJECT_BODY, Routes
 from tmserver.http.schemas import Bare, Body, Schema, Text
+from tmserver.scopes import EXPERIMENT
+
+PREFIX = "/jtui/experiments/<experiment_id>"
 
 routes = Routes("jtui")
+in_experiment = routes.within(EXPERIMENT, PREFIX)
 
-_EXPERIMENT = "/jtui/experiments/<experiment_id>"
 _MAX_VALUES = 100_000  # in a project
 
 _TEXT = """\
@@ -128,7 +131,7 @@ class JobList(Bare):
     )
 
 
-@routes.get(f"{_EXPERIMENT}/project", permits="read")
+@in_experiment.get("/project", permits="read")
 def get_project(access: ExperimentAccess) -> StoredProject:
     """Get the project: the pipeline that finds and measures objects."""
     with access.database.session() as session:
@@ -136,7 +139,7 @@ def get_project(access: ExperimentAccess) -> StoredProject:
     return StoredProject(jtproject=_to_text(project))
 
 
-@routes.post(f"{_EXPERIMENT}/project", permits="write", max_bytes=PROJECT_BODY)
+@in_experiment.post("/project", permits="write", max_bytes=PROJECT_BODY)
 def save_project(access: ExperimentAccess, body: ProjectText) -> Success:
     """Check and store the project; modules that it brings stay as they are."""
     project = read_project_text(access, body.project)
@@ -145,7 +148,7 @@ def save_project(access: ExperimentAccess, body: ProjectText) -> Success:
     return Success()
 
 
-@routes.delete(f"{_EXPERIMENT}/project", permits="write")
+@in_experiment.delete("/project", permits="write")
 def delete_project(access: ExperimentAccess) -> Success:
     """Forget the project."""
     with access.database.transaction() as session:
@@ -153,9 +156,7 @@ def delete_project(access: ExperimentAccess) -> Success:
     return Success()
 
 
-@routes.post(
-    f"{_EXPERIMENT}/project/check", permits="write", is_event=False, max_bytes=PROJECT_BODY
-)
+@in_experiment.post("/project/check", permits="write", is_event=False, max_bytes=PROJECT_BODY)
 def check_project(access: ExperimentAccess, body: ProjectText) -> Success:
     """Check whether a project can run on the images of the experiment; nothing is stored."""
     project = read_project_text(access, body.project)
@@ -203,7 +204,7 @@ def get_module_source_code(access: UserAccess, query: ModuleQuery) -> Response:
     return Response(Path(path).read_bytes(), mimetype="text/x-python")
 
 
-@routes.get(f"{_EXPERIMENT}/available_channels", permits="read")
+@in_experiment.get("/available_channels", permits="read")
 def get_available_channels(access: ExperimentAccess) -> AvailableChannels:
     """List the names of the channels."""
     with access.database.session() as session:
@@ -211,7 +212,7 @@ def get_available_channels(access: ExperimentAccess) -> AvailableChannels:
     return AvailableChannels(channels=[channel.name for channel in channels])
 
 
-@routes.post(f"{_EXPERIMENT}/joblist", permits="write")
+@in_experiment.post("/joblist", permits="write")
 def create_joblist(access: ExperimentAccess) -> JobList:
     """List the sites that a pipeline can be tried out on, numbered in the order of their ids."""
     query = (

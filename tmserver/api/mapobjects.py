@@ -32,10 +32,11 @@ from tmserver.http.schemas import (
     Schema,
     Text,
 )
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("mapobject")
+routes = Routes("mapobject", scope=EXPERIMENT)
 
-_TYPES = "/api/experiments/<experiment_id>/mapobject_types"
+_TYPES = "/mapobject_types"
 _TYPE = f"{_TYPES}/<mapobject_type_id>"
 
 # How long a request goes on with removing objects; the workers do the rest.
@@ -114,9 +115,7 @@ def get_mapobject_types(access: ExperimentAccess, query: NamedPage) -> list[Mapo
         return [_type(access.experiment, one) for one in query.of(found)]
 
 
-@routes.post(
-    _TYPES, "/api/experiments/<experiment_id>/mapobject_type", permits="write", raises=(409,)
-)
+@routes.post(_TYPES, "/mapobject_type", permits="write", raises=(409,))
 def create_mapobject_type(access: ExperimentAccess, body: NewMapobjectType) -> MapobjectType:
     """Get the type of segmented objects with this name; it is created when there is none."""
     with access.database.transaction() as session:
@@ -185,7 +184,7 @@ def get_features(
     return [Feature.model_validate(feature) for feature in query.of(features)]
 
 
-@routes.get("/api/experiments/<experiment_id>/segmentation_layers", permits="read")
+@routes.get("/segmentation_layers", permits="read")
 def get_segmentation_layers(access: ExperimentAccess, query: LayerQuery) -> list[SegmentationLayer]:
     """List segmentation layers."""
     with access.database.session() as session:
@@ -199,7 +198,7 @@ def get_segmentation_layers(access: ExperimentAccess, query: LayerQuery) -> list
     return [_layer(access.experiment, layer) for layer in query.of(found)]
 
 
-@routes.get("/api/experiments/<experiment_id>/mapobjects/<mapobject_id>/info", permits="read")
+@routes.get("/mapobjects/<mapobject_id>/info", permits="read")
 def get_mapobject_info(
     access: ExperimentAccess, mapobject_id: int, query: InfoQuery
 ) -> MapobjectInfo:

@@ -22,10 +22,11 @@ from tmserver.api.places import find_site
 from tmserver.http.negotiation import accepted_form
 from tmserver.http.routing import LARGE_BODY, MANY_ITEMS, Routes
 from tmserver.http.schemas import Body, Index, Message, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("object_table")
+routes = Routes("object_table", scope=EXPERIMENT)
 
-_TYPE = "/api/experiments/<experiment_id>/mapobject_types/<mapobject_type_id>"
+_TYPE = "/mapobject_types/<mapobject_type_id>"
 FeatureName = Annotated[Text, Field(min_length=1, max_length=255)]
 
 _MEDIA_TYPES = tuple(table_format.media_type for table_format in TableFormat)

@@ -26,8 +26,9 @@ from tmserver.http.compression import accepted_coding, compressed_response
 from tmserver.http.negotiation import accepted_form
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Index
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("object_values")
+routes = Routes("object_values", scope=EXPERIMENT)
 
 _TileNumber = Annotated[Index | None, Field(examples=[None])]
 
@@ -50,7 +51,7 @@ class ValuesQuery(ObjectsQuery):
 
 
 @routes.get(
-    "/api/experiments/<experiment_id>/mapobject_types/<mapobject_type_id>/values",
+    "/mapobject_types/<mapobject_type_id>/values",
     permits="read",
     raises=(409,),
     media=tuple(one.media_type for one in ValueFormat),

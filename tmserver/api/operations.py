@@ -18,11 +18,13 @@ from tmserver.monitoring import event_stream, operations
 from tmserver.monitoring.live import Topic
 from tmserver.monitoring.operations import ExperimentState, Installation, JobEntry
 from tmserver.permissions import Permission, authorize
+from tmserver.scopes import EXPERIMENT
 
 routes = Routes("operations")
+in_experiment = routes.within(EXPERIMENT)
 
 _INSTALLATION = "/api/operations"
-_WORKFLOW = "/api/experiments/<experiment_id>/workflow"
+_WORKFLOW = "/workflow"
 _LONGEST = 24 * 3600
 
 
@@ -98,14 +100,14 @@ def undrain_host(access: UserAccess, host: str) -> Message:
     return Message()
 
 
-@routes.get(f"{_WORKFLOW}/operations", permits="read")
+@in_experiment.get(f"{_WORKFLOW}/operations", permits="read")
 def get_workflow_operations(access: ExperimentAccess) -> ExperimentState:
     """Get the state of the latest workflow: its steps, what they use, and what failed."""
     state = operations.experiment(access.database, access.experiment_id)
     return state.model_copy(update={"may_write": _may_write(access)})
 
 
-@routes.get(
+@in_experiment.get(
     f"{_WORKFLOW}/operations/events",
     permits="read",
     media=(event_stream.MEDIA_TYPE,),
@@ -120,7 +122,7 @@ def listen_to_workflow(
     return _events(access, access.experiment_id, Permission.READ, query, headers)
 
 
-@routes.get(f"{_WORKFLOW}/operations/jobs", permits="read")
+@in_experiment.get(f"{_WORKFLOW}/operations/jobs", permits="read")
 def get_workflow_job_list(access: ExperimentAccess, query: JobPageQuery) -> JobPage:
     """List jobs of workflows and tools of the experiment, the latest first."""
     return _jobs(access, query, access.experiment_id)

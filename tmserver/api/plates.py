@@ -9,8 +9,9 @@ from tmserver.access import ExperimentAccess
 from tmserver.api.acquisitions import Acquisition, describe_acquisitions
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Body, Change, Id, Message, Name, NamedPage, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("plate")
+routes = Routes("plate", scope=EXPERIMENT)
 
 
 class Plate(Schema):
@@ -37,7 +38,7 @@ class PlateChange(Change):
     description: Text | None = None
 
 
-@routes.get("/api/experiments/<experiment_id>/plates", permits="read")
+@routes.get("/plates", permits="read")
 def get_plates(access: ExperimentAccess, query: NamedPage) -> list[Plate]:
     """List plates."""
     with access.database.session() as session:
@@ -51,7 +52,7 @@ def get_plates(access: ExperimentAccess, query: NamedPage) -> list[Plate]:
         return [_plate(session, plate) for plate in found]
 
 
-@routes.post("/api/experiments/<experiment_id>/plates", permits="write", raises=(409,))
+@routes.post("/plates", permits="write", raises=(409,))
 def create_plate(access: ExperimentAccess, body: NewPlate) -> Plate:
     """Add a plate."""
     with access.database.transaction() as session:
@@ -59,14 +60,14 @@ def create_plate(access: ExperimentAccess, body: NewPlate) -> Plate:
         return _plate(session, plate)
 
 
-@routes.get("/api/experiments/<experiment_id>/plates/<plate_id>", permits="read")
+@routes.get("/plates/<plate_id>", permits="read")
 def get_plate(access: ExperimentAccess, plate_id: int) -> Plate:
     """Get a plate."""
     with access.database.session() as session:
         return _plate(session, plates.get_plate(session, access.experiment_id, plate_id))
 
 
-@routes.put("/api/experiments/<experiment_id>/plates/<plate_id>", permits="write", raises=(409,))
+@routes.put("/plates/<plate_id>", permits="write", raises=(409,))
 def update_plate(access: ExperimentAccess, plate_id: int, body: PlateChange) -> Message:
     """Rename a plate or describe it anew."""
     with access.database.transaction() as session:
@@ -80,7 +81,7 @@ def update_plate(access: ExperimentAccess, plate_id: int, body: PlateChange) -> 
     return Message()
 
 
-@routes.delete("/api/experiments/<experiment_id>/plates/<plate_id>", permits="write")
+@routes.delete("/plates/<plate_id>", permits="write")
 def delete_plate(access: ExperimentAccess, plate_id: int) -> Message:
     """Delete a plate with its acquisitions and files."""
     with access.database.transaction() as session:

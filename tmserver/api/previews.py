@@ -10,13 +10,12 @@ from pydantic import Field
 
 from tmlib.workflow import preview_jobs
 from tmserver.access import ExperimentAccess
-from tmserver.api.jtui import ProjectText, Success, read_project_text
+from tmserver.api.jtui import PREFIX, ProjectText, Success, read_project_text
 from tmserver.http.routing import PROJECT_BODY, Routes
 from tmserver.http.schemas import Bare, Index, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("jtui")
-
-_EXPERIMENT = "/jtui/experiments/<experiment_id>"
+routes = Routes("jtui", scope=EXPERIMENT, prefix=PREFIX)
 
 
 class PreviewRequest(ProjectText):
@@ -61,7 +60,7 @@ class FigureQuery(Schema):
     job_id: Index
 
 
-@routes.post(f"{_EXPERIMENT}/jobs/run", permits="write", is_event=False, max_bytes=PROJECT_BODY)
+@routes.post("/jobs/run", permits="write", is_event=False, max_bytes=PROJECT_BODY)
 def run_jobs(access: ExperimentAccess, body: PreviewRequest) -> PreviewSubmission:
     """Run a project on the first time point of some sites, with its figures.
 
@@ -79,7 +78,7 @@ def run_jobs(access: ExperimentAccess, body: PreviewRequest) -> PreviewSubmissio
     return PreviewSubmission(submission_id=submission_id)
 
 
-@routes.post(f"{_EXPERIMENT}/jobs/status", permits="write", is_event=False)
+@routes.post("/jobs/status", permits="write", is_event=False)
 def get_jobs_status(access: ExperimentAccess) -> PreviewStatus:
     """Get how your latest preview stands."""
     with access.database.session() as session:
@@ -87,7 +86,7 @@ def get_jobs_status(access: ExperimentAccess) -> PreviewStatus:
     return PreviewStatus(status=found or {})
 
 
-@routes.post(f"{_EXPERIMENT}/jobs/output", permits="write", is_event=False)
+@routes.post("/jobs/output", permits="write", is_event=False)
 def get_jobs_output(access: ExperimentAccess) -> PreviewOutputs:
     """Get what the jobs of your latest preview have written, as far as they have ended."""
     with access.database.session() as session:
@@ -108,14 +107,14 @@ def get_jobs_output(access: ExperimentAccess) -> PreviewOutputs:
     )
 
 
-@routes.post(f"{_EXPERIMENT}/jobs/kill", permits="write", is_event=False)
+@routes.post("/jobs/kill", permits="write", is_event=False)
 def kill_jobs(access: ExperimentAccess) -> Success:
     """End your latest preview."""
     preview_jobs.kill(access.database, access.experiment_id, access.user.id)
     return Success()
 
 
-@routes.get(f"{_EXPERIMENT}/figure", permits="read")
+@routes.get("/figure", permits="read")
 def get_figure(access: ExperimentAccess, query: FigureQuery) -> Response:
     """Get the figure of a module, for Plotly, from your latest preview of a site."""
     text = preview_jobs.figure(

@@ -30,10 +30,11 @@ from tmserver.access import Access, ExperimentAccess
 from tmserver.http.multipart import read_body
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Schema
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("resumable upload")
+routes = Routes("resumable upload", scope=EXPERIMENT)
 
-_UPLOADS = "/api/experiments/<experiment_id>/acquisitions/<acquisition_id>/tus"
+_UPLOADS = "/acquisitions/<acquisition_id>/tus"
 _UPLOAD = f"{_UPLOADS}/<token>"
 _VERSION = "1.0.0"
 _EXTENSIONS = "creation,creation-with-upload,checksum,expiration,termination"

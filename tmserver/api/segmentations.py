@@ -26,12 +26,11 @@ from tmserver.http.negotiation import accepted_form, file_response
 from tmserver.http.routing import MANY_ITEMS, Routes
 from tmserver.http.schemas import Body, Index, Message, Schema, Text
 from tmserver.http.validation import describe
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("segmentation")
+routes = Routes("segmentation", scope=EXPERIMENT)
 
-_SEGMENTATIONS = (
-    "/api/experiments/<experiment_id>/mapobject_types/<mapobject_type_id>/segmentations"
-)
+_SEGMENTATIONS = "/mapobject_types/<mapobject_type_id>/segmentations"
 _MULTIPART = "multipart/form-data"
 _FILE_TYPES = ("application/x-npz", "image/png", "image/tiff", _MULTIPART)
 _FORMATS = {label_format.value: label_format for label_format in LabelFormat}

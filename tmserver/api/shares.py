@@ -9,8 +9,9 @@ from tmlib.experiments import service
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Body, Message, Page, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("share")
+routes = Routes("share", scope=EXPERIMENT)
 
 
 class SharePermission(Body):
@@ -31,7 +32,7 @@ class NewOwner(Body):
     user: Text = Field(examples=["mara"])
 
 
-@routes.get("/api/experiments/<experiment_id>/shares", permits="read")
+@routes.get("/shares", permits="read")
 def get_shares(access: ExperimentAccess, query: Page) -> list[Share]:
     """List with whom an experiment is shared."""
     with access.database.session() as session:
@@ -42,7 +43,7 @@ def get_shares(access: ExperimentAccess, query: Page) -> list[Share]:
     ]
 
 
-@routes.put("/api/experiments/<experiment_id>/shares/<user_name>", permits="owner")
+@routes.put("/shares/<user_name>", permits="owner")
 def share_experiment(access: ExperimentAccess, user_name: str, body: SharePermission) -> Message:
     """Share an experiment with a user, or change what that user may do with it."""
     with access.database.transaction() as session:
@@ -55,7 +56,7 @@ def share_experiment(access: ExperimentAccess, user_name: str, body: SharePermis
     return Message()
 
 
-@routes.delete("/api/experiments/<experiment_id>/shares/<user_name>", permits="owner")
+@routes.delete("/shares/<user_name>", permits="owner")
 def unshare_experiment(access: ExperimentAccess, user_name: str) -> Message:
     """Hide an experiment from a user again."""
     with access.database.transaction() as session:
@@ -64,7 +65,7 @@ def unshare_experiment(access: ExperimentAccess, user_name: str) -> Message:
     return Message()
 
 
-@routes.put("/api/experiments/<experiment_id>/owner", permits="owner", raises=(409,))
+@routes.put("/owner", permits="owner", raises=(409,))
 def transfer_experiment(access: ExperimentAccess, body: NewOwner) -> Message:
     """Give an experiment to another user; its old owner may still read and change it."""
     with access.database.transaction() as session:

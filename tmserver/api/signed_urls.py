@@ -16,8 +16,9 @@ from tmserver.authentication import SIGNATURE, sign
 from tmserver.http.routing import PROJECT_BODY, Operation, Routes
 from tmserver.http.schemas import Body, Schema, Text
 from tmserver.permissions import Permission
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("signed_url")
+routes = Routes("signed_url", scope=EXPERIMENT)
 
 _EXAMPLE = "/api/experiments/MQ==/channel_layers/MQ==/tiles"
 
@@ -40,7 +41,7 @@ class SignedUrl(Schema):
     expires_at: datetime = Field(examples=["2026-01-31T12:10:00Z"])
 
 
-@routes.post("/api/experiments/<experiment_id>/signed-urls", permits="read", max_bytes=PROJECT_BODY)
+@routes.post("/signed-urls", permits="read", max_bytes=PROJECT_BODY)
 def sign_urls(access: ExperimentAccess, body: SigningRequest) -> list[SignedUrl]:
     """Sign paths, so that whoever has the URL can read them as you, for a short time.
 

@@ -25,10 +25,11 @@ from tmserver.api.places import Align, check_alignment, file_name, find_site
 from tmserver.http.negotiation import accepted_form, file_response
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Index, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("site_image")
+routes = Routes("site_image", scope=EXPERIMENT)
 
-_CHANNEL = "/api/experiments/<experiment_id>/channels/<channel_id>"
+_CHANNEL = "/channels/<channel_id>"
 _PNG_LEVEL = 1
 
 

@@ -16,10 +16,11 @@ from tmlib.objects.tiles.spatial_queries import FoundObject
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import IdText, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("spatial_query")
+routes = Routes("spatial_query", scope=EXPERIMENT)
 
-_OBJECTS = "/api/experiments/<experiment_id>/segmentation_layers/<segmentation_layer_id>/mapobjects"
+_OBJECTS = "/segmentation_layers/<segmentation_layer_id>/mapobjects"
 _MAX_AT_POINT = 100
 _MAX_PAGE = 10_000
 _CORNER = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,10})?,-?[0-9]{1,10}(\.[0-9]{1,10})?")

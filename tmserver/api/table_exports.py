@@ -22,10 +22,11 @@ from tmserver.access import ExperimentAccess
 from tmserver.api.table_queries import ColumnName, ObjectsQuery, chosen_rows, opened_table
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("table")
+routes = Routes("table", scope=EXPERIMENT)
 
-_TYPE = "/api/experiments/<experiment_id>/mapobject_types/<mapobject_type_id>"
+_TYPE = "/mapobject_types/<mapobject_type_id>"
 _PIECE = 1 << 20
 _H5AD, _ZIP = "application/x-hdf5", "application/zip"
 

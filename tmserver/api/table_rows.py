@@ -30,10 +30,11 @@ from tmserver.http.compression import compressed_response
 from tmserver.http.negotiation import accepted_form
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Index, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("table")
+routes = Routes("table", scope=EXPERIMENT)
 
-_TABLE = "/api/experiments/<experiment_id>/mapobject_types/<mapobject_type_id>/table"
+_TABLE = "/mapobject_types/<mapobject_type_id>/table"
 _MAX_COLUMNS, _MAX_ROWS, _MAX_CELLS = 10_000, 10_000, 1_000_000
 _N_ROWS = 100
 

@@ -21,10 +21,11 @@ from tmserver.api.table_queries import (
 )
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Index, Schema
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("table")
+routes = Routes("table", scope=EXPERIMENT)
 
-_TABLE = "/api/experiments/<experiment_id>/mapobject_types/<mapobject_type_id>/table"
+_TABLE = "/mapobject_types/<mapobject_type_id>/table"
 _Value = str | int | bool | None
 _Statistic = Annotated[float | None, Field(examples=[2450.0])]
 _Quantile = Annotated[float, Field(ge=0, le=1)]

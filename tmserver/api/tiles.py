@@ -20,10 +20,10 @@ from tmlib.tools.tiles import labeled_tile
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import IdText, Index, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("tile")
+routes = Routes("tile", scope=EXPERIMENT)
 
-_EXPERIMENT = "/api/experiments/<experiment_id>"
 _Intensity = Annotated[int, Field(ge=0, le=2**16)]
 
 
@@ -51,8 +51,8 @@ class ChannelTileQuery(TileQuery):
 
 
 @routes.get(
-    f"{_EXPERIMENT}/channel_layers/<channel_layer_id>/tiles",
-    f"{_EXPERIMENT}/channel_layer/<channel_layer_id>/tiles",
+    "/channel_layers/<channel_layer_id>/tiles",
+    "/channel_layer/<channel_layer_id>/tiles",
     permits="read",
     media=("image/jpeg", "image/png", "image/webp"),
     success=(200, 304),
@@ -82,8 +82,8 @@ def get_channel_layer_tile(
 
 
 @routes.get(
-    f"{_EXPERIMENT}/segmentation_layers/<segmentation_layer_id>/tiles",
-    f"{_EXPERIMENT}/segmentation_layers/<segmentation_layer_id>/tile",
+    "/segmentation_layers/<segmentation_layer_id>/tiles",
+    "/segmentation_layers/<segmentation_layer_id>/tile",
     permits="read",
     media=("application/json",),
     success=(200, 304),
@@ -99,8 +99,8 @@ def get_segmentation_layer_tile(
 
 
 @routes.get(
-    f"{_EXPERIMENT}/segmentation_layers/<segmentation_layer_id>/labeled_tiles",
-    f"{_EXPERIMENT}/segmentation_layers/<segmentation_layer_id>/labeled_tile",
+    "/segmentation_layers/<segmentation_layer_id>/labeled_tiles",
+    "/segmentation_layers/<segmentation_layer_id>/labeled_tile",
     permits="read",
     media=("application/json",),
     success=(200, 304),

@@ -16,10 +16,12 @@ from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.http.multipart import whole_body
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Id, Message, Name, NamedPage, Rename, Schema
+from tmserver.scopes import EXPERIMENT
 
 routes = Routes("tools")
+in_experiment = routes.within(EXPERIMENT)
 
-_MODELS = "/api/experiments/<experiment_id>/tools/models"
+_MODELS = "/tools/models"
 _BYTES = "application/octet-stream"
 _SubmissionId = Annotated[int | None, Field(ge=1, le=2**63 - 1)]
 
@@ -76,7 +78,7 @@ def get_all_tool_models(access: UserAccess, query: ModelQuery) -> list[ToolModel
         return [_model(one, name) for one, name in query.of(found)]
 
 
-@routes.get(_MODELS, permits="read")
+@in_experiment.get(_MODELS, permits="read")
 def get_tool_models(access: ExperimentAccess, query: ModelQuery) -> list[ToolModel]:
     """List the models of an experiment in the order in which they came."""
     with access.database.session() as session:
@@ -86,7 +88,7 @@ def get_tool_models(access: ExperimentAccess, query: ModelQuery) -> list[ToolMod
         return [_model(one, name) for one, name in query.of(found)]
 
 
-@routes.post(_MODELS, permits="write", raises=(409, 413), takes_bytes=_BYTES)
+@in_experiment.post(_MODELS, permits="write", raises=(409, 413), takes_bytes=_BYTES)
 def import_tool_model(access: ExperimentAccess, query: NewModel) -> ToolModel:
     """Take a model that was exported here or elsewhere; the body is its file."""
     with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +105,7 @@ def import_tool_model(access: ExperimentAccess, query: NewModel) -> ToolModel:
         raise
 
 
-@routes.get(f"{_MODELS}/<tool_model_id>", permits="read")
+@in_experiment.get(f"{_MODELS}/<tool_model_id>", permits="read")
 def get_tool_model(access: ExperimentAccess, tool_model_id: int) -> ToolModel:
     """Get what a model was trained on."""
     with access.database.session() as session:
@@ -111,7 +113,7 @@ def get_tool_model(access: ExperimentAccess, tool_model_id: int) -> ToolModel:
         return _model(found, access.experiment.name)
 
 
-@routes.get(f"{_MODELS}/<tool_model_id>/file", permits="read", media=(_BYTES,))
+@in_experiment.get(f"{_MODELS}/<tool_model_id>/file", permits="read", media=(_BYTES,))
 def export_tool_model(access: ExperimentAccess, tool_model_id: int) -> Response:
     """Get a model as a file in the format safetensors, which holds arrays and no code."""
     with access.database.session() as session:
@@ -124,7 +126,7 @@ def export_tool_model(access: ExperimentAccess, tool_model_id: int) -> Response:
     )
 
 
-@routes.put(f"{_MODELS}/<tool_model_id>", permits="write", raises=(409,))
+@in_experiment.put(f"{_MODELS}/<tool_model_id>", permits="write", raises=(409,))
 def update_tool_model(access: ExperimentAccess, tool_model_id: int, body: Rename) -> Message:
     """Rename a model."""
     with access.database.transaction() as session:
@@ -132,7 +134,7 @@ def update_tool_model(access: ExperimentAccess, tool_model_id: int, body: Rename
     return Message()
 
 
-@routes.delete(f"{_MODELS}/<tool_model_id>", permits="write")
+@in_experiment.delete(f"{_MODELS}/<tool_model_id>", permits="write")
 def delete_tool_model(access: ExperimentAccess, tool_model_id: int) -> Message:
     """Delete a model; results that it has given stay."""
     with access.database.transaction() as session:

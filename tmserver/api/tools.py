@@ -25,10 +25,12 @@ from tmserver.http.negotiation import accepted_form
 from tmserver.http.routing import LIST_BODY, Routes
 from tmserver.http.schemas import Body, Id, IdText, Message, NamedPage, Page, Rename, Schema, Text
 from tmserver.http.validation import describe
+from tmserver.scopes import EXPERIMENT
 
 routes = Routes("tools")
+in_experiment = routes.within(EXPERIMENT)
 
-_TOOLS = "/api/experiments/<experiment_id>/tools"
+_TOOLS = "/tools"
 _SubmissionId = Annotated[int | None, Field(ge=1, le=2**63 - 1)]
 _Time = Annotated[str, Field(examples=["2017-04-01 10:42:10"])]
 _Duration = Annotated[str | None, Field(examples=["0:01:33"])]
@@ -175,7 +177,7 @@ def get_tools(access: UserAccess) -> list[ToolDescription]:
     ]
 
 
-@routes.post(f"{_TOOLS}/request", permits="write", max_bytes=LIST_BODY)
+@in_experiment.post(f"{_TOOLS}/request", permits="write", max_bytes=LIST_BODY)
 def process_tool_request(access: ExperimentAccess, body: ToolRequest) -> ToolSubmission:
     """Ask a tool to do something; a job does it, and its end makes the result visible."""
     tool = get_tool(body.tool_name)
@@ -194,7 +196,7 @@ def process_tool_request(access: ExperimentAccess, body: ToolRequest) -> ToolSub
     return ToolSubmission(submission_id=submission_id)
 
 
-@routes.get(f"{_TOOLS}/jobs", permits="read")
+@in_experiment.get(f"{_TOOLS}/jobs", permits="read")
 def get_tool_jobs(access: ExperimentAccess, query: ToolJobQuery) -> list[ToolJob]:
     """List the jobs of tools, the latest first."""
     with access.database.session() as session:
@@ -202,13 +204,13 @@ def get_tool_jobs(access: ExperimentAccess, query: ToolJobQuery) -> list[ToolJob
     return [ToolJob.model_validate(job) for job in found]
 
 
-@routes.get(f"{_TOOLS}/jobs/<job_id>/log", permits="read")
+@in_experiment.get(f"{_TOOLS}/jobs/<job_id>/log", permits="read")
 def get_tool_job_log(access: ExperimentAccess, job_id: int, query: LogQuery) -> JobLog:
     """Get what a job has written so far, also while it runs."""
     return read_job_log(access, job_id, query.cursor)
 
 
-@routes.post(f"{_TOOLS}/jobs/<job_id>/kill", permits="write")
+@in_experiment.post(f"{_TOOLS}/jobs/<job_id>/kill", permits="write")
 def kill_tool_job(access: ExperimentAccess, job_id: int) -> Message:
     """Kill a job; one that has ended stays as it is."""
     with access.database.transaction() as session:
@@ -216,7 +218,7 @@ def kill_tool_job(access: ExperimentAccess, job_id: int) -> Message:
     return Message()
 
 
-@routes.get(f"{_TOOLS}/results", f"{_TOOLS}/result", permits="read")
+@in_experiment.get(f"{_TOOLS}/results", f"{_TOOLS}/result", permits="read")
 def get_tool_results(access: ExperimentAccess, query: ToolResultQuery) -> list[ToolResult]:
     """List results in the order in which they were found."""
     with access.database.session() as session:
@@ -226,7 +228,7 @@ def get_tool_results(access: ExperimentAccess, query: ToolResultQuery) -> list[T
         return [_result(access, session, one) for one in query.of(found)]
 
 
-@routes.get(
+@in_experiment.get(
     f"{_TOOLS}/results/<tool_result_id>", f"{_TOOLS}/result/<tool_result_id>", permits="read"
 )
 def get_tool_result(access: ExperimentAccess, tool_result_id: int) -> ToolResult:
@@ -236,7 +238,7 @@ def get_tool_result(access: ExperimentAccess, tool_result_id: int) -> ToolResult
         return _result(access, session, found)
 
 
-@routes.get(
+@in_experiment.get(
     f"{_TOOLS}/results/<tool_result_id>/labels",
     f"{_TOOLS}/result/<tool_result_id>/labels",
     permits="read",
@@ -255,7 +257,7 @@ def get_tool_result_labels(
     return _table(access, table, f"{found.name}_labels", query)
 
 
-@routes.get(
+@in_experiment.get(
     f"{_TOOLS}/results/<tool_result_id>/wells",
     f"{_TOOLS}/result/<tool_result_id>/wells",
     permits="read",
@@ -283,7 +285,7 @@ def _table(
     return response
 
 
-@routes.get(
+@in_experiment.get(
     f"{_TOOLS}/results/<tool_result_id>/agreement",
     f"{_TOOLS}/result/<tool_result_id>/agreement",
     permits="read",
@@ -300,7 +302,7 @@ def compare_tool_results(
     return [Agreement.model_validate(pair) for pair in compare(access.storage, one, other)]
 
 
-@routes.put(
+@in_experiment.put(
     f"{_TOOLS}/results/<tool_result_id>",
     f"{_TOOLS}/result/<tool_result_id>",
     permits="write",
@@ -313,7 +315,7 @@ def update_tool_result(access: ExperimentAccess, tool_result_id: int, body: Rena
     return Message()
 
 
-@routes.delete(
+@in_experiment.delete(
     f"{_TOOLS}/results/<tool_result_id>", f"{_TOOLS}/result/<tool_result_id>", permits="write"
 )
 def delete_tool_result(access: ExperimentAccess, tool_result_id: int) -> Message:

@@ -14,10 +14,11 @@ from tmserver.access import ExperimentAccess
 from tmserver.http.multipart import read_file
 from tmserver.http.routing import LIST_BODY, Routes
 from tmserver.http.schemas import Bare, Body, Id, Message, Page, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("upload")
+routes = Routes("upload", scope=EXPERIMENT)
 
-_ACQUISITION = "/api/experiments/<experiment_id>/acquisitions/<acquisition_id>"
+_ACQUISITION = "/acquisitions/<acquisition_id>"
 
 
 def _name_of(value: Any) -> Any:

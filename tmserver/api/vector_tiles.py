@@ -31,10 +31,11 @@ from tmserver.api.tiles import TileQuery, map_levels
 from tmserver.http.compression import compressed_response
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Bare, IdText, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("vector_tile")
+routes = Routes("vector_tile", scope=EXPERIMENT)
 
-_LAYER = "/api/experiments/<experiment_id>/segmentation_layers/<segmentation_layer_id>"
+_LAYER = "/segmentation_layers/<segmentation_layer_id>"
 _MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 _TEMPLATE = (
     "https://tmserver.lab.example/api/experiments/MQ==/segmentation_layers/MQ=="

@@ -8,8 +8,9 @@ from tmlib.experiments import layout, models, quality
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Body, Id, Index, Message, NamedPage, Page, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("well")
+routes = Routes("well", scope=EXPERIMENT)
 
 
 class Well(Schema):
@@ -133,7 +134,7 @@ class CycleQuery(Page):
     index: Index | None = None
 
 
-@routes.get("/api/experiments/<experiment_id>/wells", permits="read")
+@routes.get("/wells", permits="read")
 def get_wells(access: ExperimentAccess, query: WellQuery) -> list[Well]:
     """List wells."""
     with access.database.session() as session:
@@ -148,14 +149,14 @@ def get_wells(access: ExperimentAccess, query: WellQuery) -> list[Well]:
         return [_well(well) for well in wells]
 
 
-@routes.get("/api/experiments/<experiment_id>/wells/<well_id>", permits="read")
+@routes.get("/wells/<well_id>", permits="read")
 def get_well(access: ExperimentAccess, well_id: int) -> Well:
     """Get a well."""
     with access.database.session() as session:
         return _well(layout.get_well(session, access.experiment_id, well_id))
 
 
-@routes.put("/api/experiments/<experiment_id>/wells/<well_id>", permits="write")
+@routes.put("/wells/<well_id>", permits="write")
 def update_well_description(
     access: ExperimentAccess, well_id: int, body: WellDescription
 ) -> Message:
@@ -165,7 +166,7 @@ def update_well_description(
     return Message()
 
 
-@routes.get("/api/experiments/<experiment_id>/sites", permits="read")
+@routes.get("/sites", permits="read")
 def get_sites(access: ExperimentAccess, query: SiteQuery) -> list[Site]:
     """List sites in the order of plate, well, y and x."""
     with access.database.session() as session:
@@ -182,14 +183,14 @@ def get_sites(access: ExperimentAccess, query: SiteQuery) -> list[Site]:
         return [_site(site) for site in sites]
 
 
-@routes.get("/api/experiments/<experiment_id>/sites/<site_id>", permits="read")
+@routes.get("/sites/<site_id>", permits="read")
 def get_site(access: ExperimentAccess, site_id: int) -> Site:
     """Get a site."""
     with access.database.session() as session:
         return _site(layout.get_site(session, access.experiment_id, site_id))
 
 
-@routes.get("/api/experiments/<experiment_id>/site-shifts", permits="read")
+@routes.get("/site-shifts", permits="read")
 def get_site_shifts(access: ExperimentAccess, query: SiteShiftQuery) -> list[SiteShift]:
     """List how sites were aligned; empty if step align has not run."""
     with access.database.session() as session:
@@ -216,7 +217,7 @@ def get_site_shifts(access: ExperimentAccess, query: SiteShiftQuery) -> list[Sit
         ]
 
 
-@routes.get("/api/experiments/<experiment_id>/site-overlaps", permits="read")
+@routes.get("/site-overlaps", permits="read")
 def get_site_overlaps(access: ExperimentAccess, query: SiteOverlapQuery) -> list[SiteOverlap]:
     """List how neighbouring sites lie to each other; empty where none overlap enough."""
     with access.database.session() as session:
@@ -243,7 +244,7 @@ def get_site_overlaps(access: ExperimentAccess, query: SiteOverlapQuery) -> list
         ]
 
 
-@routes.get("/api/experiments/<experiment_id>/cycles", permits="read")
+@routes.get("/cycles", permits="read")
 def get_cycles(access: ExperimentAccess, query: CycleQuery) -> list[Cycle]:
     """List cycles."""
     with access.database.session() as session:
@@ -257,7 +258,7 @@ def get_cycles(access: ExperimentAccess, query: CycleQuery) -> list[Cycle]:
     return [Cycle(id=cycle.id, index=cycle.index) for cycle in cycles]
 
 
-@routes.get("/api/experiments/<experiment_id>/cycles/<cycle_id>", permits="read")
+@routes.get("/cycles/<cycle_id>", permits="read")
 def get_cycle(access: ExperimentAccess, cycle_id: int) -> Cycle:
     """Get a cycle."""
     with access.database.session() as session:

@@ -9,10 +9,11 @@ from tmlib.workflow import job_log, service
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import PROJECT_BODY, Routes
 from tmserver.http.schemas import MAX_INT, Bare, Body, Index, Message, Schema, Text
+from tmserver.scopes import EXPERIMENT
 
-routes = Routes("workflow")
+routes = Routes("workflow", scope=EXPERIMENT)
 
-_WORKFLOW = "/api/experiments/<experiment_id>/workflow"
+_WORKFLOW = "/workflow"
 
 
 class Description(Body):

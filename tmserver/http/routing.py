@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from difflib import get_close_matches
 from types import NoneType, UnionType
-from typing import Any, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
+from typing import Any, Self, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
 from urllib.parse import parse_qs
 
 from flask import Flask, Response, request
@@ -30,6 +30,7 @@ from tmserver.http.multipart import whole_body
 from tmserver.http.schemas import Bare
 from tmserver.http.validation import cut, describe
 from tmserver.permissions import Permission, authorize
+from tmserver.scopes import Scope
 from tmserver.serving.limits import SMALL_BODY
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -92,6 +93,8 @@ class Operation:
         The function that does it.
     tag
         The resource that it belongs to.
+    scope
+        What the permission is for, if it is for something that the path names.
     raises
         Status codes of errors beyond those that follow from the rest.
     media
@@ -130,6 +133,7 @@ class Operation:
         view: Callable[..., Any],
         *,
         tag: str,
+        scope: Scope | None = None,
         raises: tuple[int, ...] = (),
         media: tuple[str, ...] = (),
         takes_file: bool = False,
@@ -146,6 +150,7 @@ class Operation:
         self.permission = permission
         self.view = view
         self.tag = tag
+        self.scope = scope
         self.raises = raises
         self.media = media
         hints = get_type_hints(view, include_extras=True)
@@ -170,14 +175,17 @@ class Operation:
         self.max_bytes = max_bytes or (LARGE_BODY if brings_files else SMALL_BODY)
 
     def _check(self, hints: Mapping[str, Any]) -> None:
+        # what a path can do is told to anybody: browsers ask that before they log in
+        is_told = self.method == "OPTIONS" and self.permission is Permission.PUBLIC
+        is_scoped = self.scope is not None
+        of_scope = set(self.scope.variables) if self.scope else set()
         for path in self.paths:
-            variables = path_variables(path)
-            # what a path can do is told to anybody: browsers ask that before they log in
-            is_told = self.method == "OPTIONS" and self.permission is Permission.PUBLIC
-            is_of_experiment = self.permission.is_of_experiment
-            if ("experiment_id" in variables) != is_of_experiment and not is_told:
+            if is_scoped != self.permission.is_of_experiment and not is_told:
                 raise RouteError(f"{path}: permission {self.permission} does not fit the path")
-            expected = {"access", *variables} - {"experiment_id"}
+            variables = set(path_variables(path))
+            if not of_scope <= variables:
+                raise RouteError(f"{path}: the path lacks a variable of {sorted(of_scope)}")
+            expected = {"access", *variables} - of_scope
             if expected != set(hints) - {"return", "query", "headers", "body"}:
                 raise RouteError(f"{path}: {self.view.__name__} must take {sorted(expected)}")
         if not issubclass(self.permission.access, hints["access"]):
@@ -246,11 +254,29 @@ class Operation:
 
 
 class Routes:
-    """The operations on one resource."""
+    """The operations on one resource.
 
-    def __init__(self, tag: str) -> None:
+    Parameters
+    ----------
+    tag
+        The resource.
+    scope
+        What the permissions are for, unless they are for the whole installation.
+    prefix
+        Where all paths begin; that of the scope if not given.
+    """
+
+    def __init__(self, tag: str, *, scope: Scope | None = None, prefix: str | None = None) -> None:
         self.tag = tag
         self.operations: list[Operation] = []
+        self._scope = scope
+        self._prefix = prefix if prefix is not None else scope.path if scope else ""
+
+    def within(self, scope: Scope, prefix: str | None = None) -> Self:
+        """The same routes, to which those are added that are declared within a scope."""
+        routes = type(self)(self.tag, scope=scope, prefix=prefix)
+        routes.operations = self.operations
+        return routes
 
     def get(
         self, *paths: str, permits: str, **more: Unpack[LookupDetails]
@@ -284,10 +310,11 @@ class Routes:
         more.setdefault("max_bytes", PROJECT_BODY)
         operation = Operation(
             "POST",
-            tuple(f"{path}/query" for path in paths),
+            tuple(f"{self._prefix}{path}/query" for path in paths),
             permission,
             by_form,
             tag=self.tag,
+            scope=self._scope,
             takes_form=True,
             **more,
         )
@@ -321,8 +348,11 @@ class Routes:
         self, method: str, paths: tuple[str, ...], permits: str, more: Details
     ) -> Callable[[View], View]:
         def declare(view: View) -> View:
+            full = tuple(f"{self._prefix}{path}" for path in paths)
             permission = Permission(permits)
-            self.operations.append(Operation(method, paths, permission, view, tag=self.tag, **more))
+            self.operations.append(
+                Operation(method, full, permission, view, tag=self.tag, scope=self._scope, **more)
+            )
             return view
 
         return declare
