@@ -1,39 +1,44 @@
-"""Users, one's own account, and tokens for scripts."""
+"""Users, the user's own account, and tokens for scripts."""
 
 from typing import Any
 
-from tmclient.resources import Resource, Resources
+from tmclient.resources import Namespace, Resources
+from tmclient.session import Resource
 
 
-class Accounts(Resources):
-    """Methods of the client for users; ``*_user`` and ``get_users`` are for administrators."""
+class Account(Namespace):
+    """``client.account``: the user who is logged in."""
 
-    def get_profile(self) -> Resource:
+    def get(self) -> Resource:
         """Who is logged in: name, email and whether as an administrator."""
-        profile: Resource = self.connection.get("/auth/user")
+        profile: Resource = self._connection.get("/auth/user")
         return profile
 
-    def update_profile(self, email: str) -> None:
+    def update(self, email: str) -> None:
         """Change one's own address."""
-        self.connection.put("/auth/user", {"email": email})
+        self._connection.put("/auth/user", {"email": email})
 
     def change_password(self, old_password: str, new_password: str) -> None:
         """Change one's own password; all other logins and all tokens end."""
-        answer = self.connection.put(
+        answer = self._connection.put(
             "/auth/password", {"old_password": old_password, "new_password": new_password}
         )
-        self.connection.login.replace_password(new_password, answer["access_token"])
+        self._connection.login.replace_password(new_password, answer["access_token"])
 
     def log_out(self) -> None:
         """End the login, or remove the token that the client was given."""
-        self.connection.log_out()
+        self._connection.log_out()
 
-    def get_tokens(self) -> list[Resource]:
+
+class Tokens(Namespace):
+    """``client.tokens``: personal access tokens."""
+
+    def list(self) -> Resources:
         """One's own personal access tokens, also those that have expired."""
-        tokens: list[Resource] = self.connection.get("/auth/tokens")
+        tokens: Resources = self._connection.get("/auth/tokens")
         return tokens
 
-    def create_token(self, name: str, scope: str = "read", days: int | None = None) -> Resource:
+    def create(self, name: str, scope: str = "read", days: int | None = None) -> Resource:
         """Make a token with which scripts log in instead of a password.
 
         Parameters
@@ -53,25 +58,29 @@ class Accounts(Resources):
         content: dict[str, Any] = {"name": name, "scope": scope}
         if days is not None:
             content["days"] = days
-        created: Resource = self.connection.post("/auth/tokens", content)["data"]
+        created: Resource = self._connection.post("/auth/tokens", content)["data"]
         return created
 
-    def delete_token(self, name: str) -> None:
+    def delete(self, name: str) -> None:
         """Remove a token, which stops working at once."""
-        identifier = self._id("token", "/auth/tokens", name)
-        self.connection.delete(f"/auth/tokens/{identifier}")
+        identifier = self._session.find_id("token", "/auth/tokens", name)
+        self._connection.delete(f"/auth/tokens/{identifier}")
 
-    def get_users(self) -> list[Resource]:
+
+class Users(Namespace):
+    """``client.users``: all users, for administrators."""
+
+    def list(self) -> Resources:
         """All users."""
-        return list(self._pages("/api/users"))
+        return list(self._session.pages("/api/users"))
 
-    def create_user(self, name: str, password: str, email: str, is_admin: bool = False) -> Resource:
+    def create(self, name: str, password: str, email: str, is_admin: bool = False) -> Resource:
         """Add a user, who can log in from now on."""
         content = {"name": name, "password": password, "email": email, "is_admin": is_admin}
-        created: Resource = self.connection.post("/api/users", content)["data"]
+        created: Resource = self._connection.post("/api/users", content)["data"]
         return created
 
-    def update_user(
+    def update(
         self,
         name: str,
         *,
@@ -89,14 +98,14 @@ class Accounts(Resources):
             "is_admin": is_admin,
             "is_active": is_active,
         }
-        self.connection.put(
+        self._connection.put(
             f"/api/users/{self._user_id(name)}",
             {key: value for key, value in content.items() if value is not None},
         )
 
-    def delete_user(self, name: str) -> None:
+    def delete(self, name: str) -> None:
         """Lock a user out; the user's experiments stay."""
-        self.connection.delete(f"/api/users/{self._user_id(name)}")
+        self._connection.delete(f"/api/users/{self._user_id(name)}")
 
     def _user_id(self, name: str) -> str:
-        return self._id("user", "/api/users", name)
+        return self._session.find_id("user", "/api/users", name)

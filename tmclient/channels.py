@@ -1,41 +1,120 @@
-"""Channels and the tiles of their layers."""
+"""Channels: their images at sites, and the tiles of their layers."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tmclient.resources import Resource, Resources
+from tmclient.places import Place
+from tmclient.resources import Namespace, Resources
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Channels(Resources):
-    """Methods of the client for channels."""
+class Channels(Namespace):
+    """``client.channels``: channels, their images, and the tiles of their layers."""
 
-    def get_channels(self) -> list[Resource]:
+    def list(self) -> Resources:
         """All channels with their layers; there are none before metaconfig has run."""
-        channels: list[Resource] = self.connection.get(self._path("channels"))
+        channels: Resources = self._connection.get(self._session.path("channels"))
         return channels
 
-    def rename_channel(self, name: str, new_name: str) -> None:
+    def rename(self, name: str, new_name: str) -> None:
         """Give a channel another name."""
-        channel = self._find("channel", self._path("channels"), name)
-        self.connection.put(self._path("channels", channel["id"]), {"name": new_name})
+        channel = self._session.find("channel", self._session.path("channels"), name)
+        self._connection.put(self._session.path("channels", channel["id"]), {"name": new_name})
 
-    def get_illumination(self) -> list[Resource]:
+    def get_illumination(self) -> Resources:
         """How even the light of channels is, before and after correction."""
-        found: list[Resource] = self.connection.get(self._path("illumination"))
+        found: Resources = self._connection.get(self._session.path("illumination"))
         return found
 
-    def get_channel_layers(
+    def get_layers(
         self, channel_name: str | None = None, tpoint: int | None = None, zplane: int | None = None
-    ) -> list[Resource]:
+    ) -> Resources:
         """The layers of the map that show channels."""
-        layers: list[Resource] = self.connection.get(
-            self._path("channel_layers"), channel_name=channel_name, tpoint=tpoint, zplane=zplane
+        layers: Resources = self._connection.get(
+            self._session.path("channel_layers"),
+            channel_name=channel_name,
+            tpoint=tpoint,
+            zplane=zplane,
         )
         return layers
 
-    def download_channel_tile(
+    def download_image(
+        self,
+        channel_name: str,
+        plate_name: str,
+        well_name: str,
+        well_pos_y: int,
+        well_pos_x: int,
+        cycle_index: int = 0,
+        tpoint: int = 0,
+        zplane: int = 0,
+        correct: bool = True,
+        align: bool = False,
+    ) -> "NDArray[Any]":
+        """The image of a channel at a site.
+
+        Parameters
+        ----------
+        channel_name
+            The channel.
+        plate_name, well_name, well_pos_y, well_pos_x
+            The site: row and column within its well, from 0 at the top left.
+        cycle_index, tpoint, zplane
+            Which image of the site, each counted from 0.
+        correct
+            Whether to correct uneven light.
+        align
+            Whether to cut out what the images of all cycles show, shifted onto each other.
+
+        Returns
+        -------
+        numpy.ndarray
+            Intensities (y, x) of the type that they were imaged in, uint8 or uint16.
+        """
+        from tmclient import pixels
+
+        place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane)
+        path, parameters = self._image(channel_name, place, cycle_index, correct, align)
+        return pixels.decode(self._connection.request("GET", path, parameters=parameters).content)
+
+    def download_image_file(
+        self,
+        channel_name: str,
+        plate_name: str,
+        well_name: str,
+        well_pos_y: int,
+        well_pos_x: int,
+        cycle_index: int = 0,
+        tpoint: int = 0,
+        zplane: int = 0,
+        correct: bool = True,
+        align: bool = False,
+        directory: str | Path = ".",
+        image_format: str = "png",
+    ) -> Path:
+        """Write the image of a channel at a site into a folder.
+
+        Parameters
+        ----------
+        directory
+            The folder; it is made if it is not there.
+        image_format
+            ``png`` or ``tiff``.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+        """
+        place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane)
+        path, parameters = self._image(channel_name, place, cycle_index, correct, align)
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        return self._connection.download(path, folder, {**parameters, "format": image_format})
+
+    def download_tile(
         self,
         layer_id: str,
         *,
@@ -61,9 +140,9 @@ class Channels(Resources):
         image_format
             ``png``, ``jpeg`` or ``webp``.
         """
-        return self.connection.request(
+        return self._connection.request(
             "GET",
-            self._path("channel_layers", layer_id, "tiles"),
+            self._session.path("channel_layers", layer_id, "tiles"),
             parameters={
                 "x": x,
                 "y": y,
@@ -74,7 +153,7 @@ class Channels(Resources):
             },
         ).content
 
-    def download_channel_tile_image(
+    def download_tile_image(
         self,
         layer_id: str,
         *,
@@ -88,5 +167,13 @@ class Channels(Resources):
         from tmclient import pixels
 
         return pixels.decode(
-            self.download_channel_tile(layer_id, x=x, y=y, z=z, minimum=minimum, maximum=maximum)
+            self.download_tile(layer_id, x=x, y=y, z=z, minimum=minimum, maximum=maximum)
         )
+
+    def _image(
+        self, channel_name: str, place: Place, cycle_index: int, correct: bool, align: bool
+    ) -> tuple[str, dict[str, Any]]:
+        """Path and query of an image."""
+        identifier = self._session.find_id("channel", self._session.path("channels"), channel_name)
+        how = {"cycle_index": cycle_index, "correct": str(correct), "align": str(align)}
+        return self._session.path("channels", identifier, "image-file"), place.parameters() | how

@@ -4,32 +4,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tmclient.accounts import Accounts
+from tmclient.accounts import Account, Tokens, Users
 from tmclient.channels import Channels
 from tmclient.connection import Connection
-from tmclient.exhibition import Exhibition
 from tmclient.experiments import Experiments
 from tmclient.files import MicroscopeFiles
+from tmclient.former_names import FormerNames
+from tmclient.jterator_project import JteratorProject
 from tmclient.login import Login
 from tmclient.object_files import ObjectFiles
+from tmclient.object_tables import ObjectTables
+from tmclient.objects import Features, Objects, ObjectTypes
+from tmclient.plates import Acquisitions, Plates
+from tmclient.segmentations import Segmentations
+from tmclient.session import Session
 from tmclient.sharing import Sharing
+from tmclient.tool_results import ToolModels, ToolResults
 from tmclient.tools import Tools
-from tmclient.values import Values
-from tmclient.workflow import Workflows
+from tmclient.values import FeatureValues
+from tmclient.wells import Cycles, Sites, Wells
+from tmclient.workflow import Workflow
 
 
-class TmClient(
-    Experiments,
-    MicroscopeFiles,
-    Channels,
-    Exhibition,
-    ObjectFiles,
-    Values,
-    Workflows,
-    Tools,
-    Sharing,
-    Accounts,
-):
+class TmClient(FormerNames):
     """A user on a server, and usually an experiment.
 
     Nothing is sent before the first method is called; then the user is logged in. Used as a
@@ -67,7 +64,52 @@ class TmClient(
         if url is None:
             url = f"https://{host}" if port == 443 else f"http://{host}:{port}"
         login = Login(username, password, token)
-        super().__init__(Connection(url, login, ca_bundle), experiment_name)
+        self.connection = Connection(url, login, ca_bundle)
+        self.session = Session(self.connection, experiment_name)
+        self.experiments = Experiments(self.session)
+        self.sharing = Sharing(self.session)
+        self.plates = Plates(self.session)
+        self.acquisitions = Acquisitions(self.session)
+        self.microscope_files = MicroscopeFiles(self.session)
+        self.wells = Wells(self.session)
+        self.sites = Sites(self.session)
+        self.cycles = Cycles(self.session)
+        self.channels = Channels(self.session)
+        self.object_types = ObjectTypes(self.session)
+        self.features = Features(self.session)
+        self.feature_values = FeatureValues(self.session)
+        self.objects = Objects(self.session)
+        self.object_tables = ObjectTables(self.session)
+        self.object_files = ObjectFiles(self.session)
+        self.segmentations = Segmentations(self.session)
+        self.workflow = Workflow(self.session)
+        self.jterator_project = JteratorProject(self.session)
+        self.tools = Tools(self.session)
+        self.tool_results = ToolResults(self.session)
+        self.tool_models = ToolModels(self.session)
+        self.account = Account(self.session)
+        self.tokens = Tokens(self.session)
+        self.users = Users(self.session)
+
+    @property
+    def experiment_name(self) -> str | None:
+        """Name of the experiment; another one may be set at any time."""
+        return self.session.experiment_name
+
+    @experiment_name.setter
+    def experiment_name(self, name: str | None) -> None:
+        self.session.experiment_name = name
+
+    @property
+    def experiment_id(self) -> str:
+        """Id of the experiment, looked up once.
+
+        Raises
+        ------
+        ResourceError
+            If there is no experiment of this name.
+        """
+        return self.session.experiment_id
 
     def close(self) -> None:
         """Close the connections to the server."""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tmclient.channels import Channels
 from tmclient.errors import ResourceError
-from tmclient.images import SiteImages
 from tmclient.places import Place
 from tmclient.segmentations import Segmentations
+from tmclient.session import Session
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,63 +21,41 @@ PALETTES = {
 _DARKEST, _BRIGHTEST = 0.1, 99.9  # percentiles of a site that become black and white
 
 
-class Exhibition(SiteImages, Segmentations):
-    """Methods of the client for pictures of objects."""
+def exhibit(
+    session: Session,
+    mapobject_id: int,
+    channel_names: Sequence[str],
+    ooi: Sequence[str] | None,
+    extra_margin: int,
+    palette_name: str,
+) -> list["NDArray[np.uint8]"]:
+    """Pictures of an object, as :meth:`tmclient.objects.Objects.exhibit` describes them."""
+    import numpy as np
 
-    def exhibit_mapobject(
-        self,
-        mapobject_id: int,
-        channel_names: Sequence[str],
-        ooi: Sequence[str] | None = None,
-        extra_margin: int = 0,
-        palette_name: str = "colorblind",
-    ) -> list["NDArray[np.uint8]"]:
-        """Pictures of an object, one for each channel, with outlines drawn over it.
-
-        Parameters
-        ----------
-        mapobject_id
-            The object.
-        channel_names
-            The channels to show.
-        ooi
-            Types of objects whose outlines are drawn, each in a colour of its own; the type of
-            the object if not given.
-        extra_margin
-            Pixels to show around the object.
-        palette_name
-            ``colorblind`` or ``bright``.
-
-        Returns
-        -------
-        list of numpy.ndarray
-            Pictures (y, x, 3), red, green and blue, as large as the object and its margin.
-        """
-        import numpy as np
-
-        if palette_name not in PALETTES:
-            raise ResourceError(f"There is no palette {palette_name}: use {', '.join(PALETTES)}.")
-        found: dict[str, Any] = self.connection.get(
-            self._path("mapobjects", str(mapobject_id), "info")
-        )
-        site = (found["plate_name"], found["well_name"], found["well_pos_y"], found["well_pos_x"])
-        if None in site or found["label"] is None:
-            raise ResourceError(f"Object {mapobject_id} is no segmented one: it has no outline.")
-        place = Place(*site, found["tpoint"], found["zplane"]).parameters()
-        own = self.download_segmentation_image(found["type"], **place)
-        window = _window(own == found["label"], extra_margin)
-        outlines = [
-            (_outline(self.download_segmentation_image(name, **place)[window]), color)
-            for name, color in zip(ooi or [found["type"]], PALETTES[palette_name], strict=False)
-        ]
-        pictures = []
-        for name in channel_names:
-            gray = _eight_bit(self.download_channel_image(name, **place, correct=False))[window]
-            picture = np.repeat(gray[..., np.newaxis], 3, axis=2)
-            for outline, color in outlines:
-                picture[outline] = color
-            pictures.append(picture)
-        return pictures
+    if palette_name not in PALETTES:
+        raise ResourceError(f"There is no palette {palette_name}: use {', '.join(PALETTES)}.")
+    found: dict[str, Any] = session.connection.get(
+        session.path("mapobjects", str(mapobject_id), "info")
+    )
+    site = (found["plate_name"], found["well_name"], found["well_pos_y"], found["well_pos_x"])
+    if None in site or found["label"] is None:
+        raise ResourceError(f"Object {mapobject_id} is no segmented one: it has no outline.")
+    segmentations, channels = Segmentations(session), Channels(session)
+    place = Place(*site, found["tpoint"], found["zplane"]).parameters()
+    own = segmentations.download_image(found["type"], **place)
+    window = _window(own == found["label"], extra_margin)
+    outlines = [
+        (_outline(segmentations.download_image(name, **place)[window]), color)
+        for name, color in zip(ooi or [found["type"]], PALETTES[palette_name], strict=False)
+    ]
+    pictures = []
+    for name in channel_names:
+        gray = _eight_bit(channels.download_image(name, **place, correct=False))[window]
+        picture = np.repeat(gray[..., np.newaxis], 3, axis=2)
+        for outline, color in outlines:
+            picture[outline] = color
+        pictures.append(picture)
+    return pictures
 
 
 def _window(mask: "NDArray[np.bool_]", margin: int) -> tuple[slice, slice]:

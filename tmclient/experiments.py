@@ -1,37 +1,18 @@
 """Experiments."""
 
-from tmclient.resources import Resource, Resources
+from tmclient.resources import Namespace, Resources
+from tmclient.session import Resource
 
 
-class Experiments(Resources):
-    """Methods of the client for experiments."""
+class Experiments(Namespace):
+    """``client.experiments``: all experiments, and the one that the client is about."""
 
-    def get_experiments(self) -> list[Resource]:
-        """All experiments that the user may see."""
-        experiments: list[Resource] = self.connection.get("/api/experiments")
-        return experiments
-
-    def get_experiment(self) -> Resource:
+    def get(self) -> Resource:
         """The experiment: id, name, description and the name of its owner."""
-        experiment: Resource = self.connection.get(self._path())
+        experiment: Resource = self._connection.get(self._session.path())
         return experiment
 
-    def get_workflow_types(self) -> list[str]:
-        """The workflow types that an experiment can have."""
-        types: list[str] = self.connection.get("/api/workflow_types")
-        return types
-
-    def get_microscope_types(self) -> list[str]:
-        """The microscope types that an experiment can have."""
-        types: list[str] = self.connection.get("/api/microscope_types")
-        return types
-
-    def get_acquisition_modes(self) -> list[str]:
-        """What several acquisitions of a plate can be: time points or cycles of staining."""
-        modes: list[str] = self.connection.get("/api/acquisition_modes")
-        return modes
-
-    def create_experiment(
+    def create(
         self,
         workflow_type: str = "canonical",
         microscope_type: str = "cellvoyager",
@@ -56,10 +37,10 @@ class Experiments(Resources):
         description
             Free text.
         """
-        answer = self.connection.post(
+        answer = self._connection.post(
             "/api/experiments",
             {
-                "name": self._require_experiment_name(),
+                "name": self._session.require_experiment_name(),
                 "description": description,
                 "workflow_type": workflow_type,
                 "microscope_type": microscope_type,
@@ -68,19 +49,40 @@ class Experiments(Resources):
             },
         )
         experiment: Resource = answer["data"]
-        self._experiment_id = experiment["id"]
+        self._session.select_experiment(experiment["name"], experiment["id"])
         return experiment
 
-    def rename_experiment(self, new_name: str) -> None:
+    def rename(self, new_name: str) -> None:
         """Give the experiment another name."""
-        self.connection.put(self._path(), {"name": new_name})
-        self.experiment_name = new_name
+        self._connection.put(self._session.path(), {"name": new_name})
+        self._session.select_experiment(new_name, self._session.experiment_id)
 
-    def describe_experiment(self, description: str) -> None:
+    def describe(self, description: str) -> None:
         """Replace the description of the experiment."""
-        self.connection.put(self._path(), {"description": description})
+        self._connection.put(self._session.path(), {"description": description})
 
-    def delete_experiment(self) -> None:
+    def delete(self) -> None:
         """Delete the experiment with all its images and objects."""
-        self.connection.delete(self._path())
-        self._experiment_id = None
+        self._connection.delete(self._session.path())
+        self._session.select_experiment(self._session.experiment_name, None)
+
+    def get_workflow_types(self) -> list[str]:
+        """The workflow types that an experiment can have."""
+        types: list[str] = self._connection.get("/api/workflow_types")
+        return types
+
+    def get_microscope_types(self) -> list[str]:
+        """The microscope types that an experiment can have."""
+        types: list[str] = self._connection.get("/api/microscope_types")
+        return types
+
+    def get_acquisition_modes(self) -> list[str]:
+        """What several acquisitions of a plate can be: time points or cycles of staining."""
+        modes: list[str] = self._connection.get("/api/acquisition_modes")
+        return modes
+
+    # last, because the name means the method from here on
+    def list(self) -> Resources:
+        """All experiments that the user may see."""
+        experiments: Resources = self._connection.get("/api/experiments")
+        return experiments

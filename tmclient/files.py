@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tmclient.connection import pause
+from tmclient.connection import Connection, pause
 from tmclient.conversion import convert_image
 from tmclient.errors import (
     RequestError,
@@ -18,8 +18,7 @@ from tmclient.errors import (
     UploadError,
 )
 from tmclient.multipart import FileForm
-from tmclient.plates import Plates
-from tmclient.resources import Resource
+from tmclient.resources import Namespace, Resources
 from tmclient.resumable import ResumableUpload, UploadUrls
 
 Progress = Callable[[int, int], None]
@@ -52,32 +51,25 @@ class Upload:
     skipped: list[str]
 
 
-class MicroscopeFiles(Plates):
-    """Methods of the client for microscope files."""
+class MicroscopeFiles(Namespace):
+    """``client.microscope_files``: the image and metadata files of acquisitions."""
 
-    def get_microscope_files(self, plate_name: str, acquisition_name: str) -> list[Resource]:
-        """Image and metadata files of an acquisition: id, name and status."""
-        acquisition = self._acquisition_path(plate_name, acquisition_name)
-        return [*self._pages(f"{acquisition}/images"), *self._pages(f"{acquisition}/metadata")]
-
-    def count_uploaded_files(self, plate_name: str, acquisition_name: str) -> int:
+    def count_uploaded(self, plate_name: str, acquisition_name: str) -> int:
         """How many files of an acquisition have arrived."""
-        acquisition = self._acquisition_path(plate_name, acquisition_name)
-        count: int = self.connection.get(f"{acquisition}/upload/count")
+        acquisition = self._session.acquisition_path(plate_name, acquisition_name)
+        count: int = self._connection.get(f"{acquisition}/upload/count")
         return count
 
-    def check_file_names(
+    def check_names(
         self, plate_name: str, acquisition_name: str, names: Sequence[str]
     ) -> list[bool]:
         """Whether each file has a name that the experiment's microscope gives."""
-        acquisition = self._acquisition_path(plate_name, acquisition_name)
-        answer = self.connection.post(f"{acquisition}/upload/validity-check", {"files": [*names]})
+        acquisition = self._session.acquisition_path(plate_name, acquisition_name)
+        answer = self._connection.post(f"{acquisition}/upload/validity-check", {"files": [*names]})
         is_valid: list[bool] = answer["is_valid"]
         return is_valid
 
-    def register_microscope_files(
-        self, plate_name: str, acquisition_name: str, path: str | Path
-    ) -> str:
+    def register(self, plate_name: str, acquisition_name: str, path: str | Path) -> str:
         """Use the files of a folder that the server can read itself, without sending them.
 
         Parameters
@@ -90,12 +82,12 @@ class MicroscopeFiles(Plates):
         str
             What the server says.
         """
-        acquisition = self._acquisition_path(plate_name, acquisition_name)
-        answer = self.connection.post(f"{acquisition}/register", {"path": str(path)})
+        acquisition = self._session.acquisition_path(plate_name, acquisition_name)
+        answer = self._connection.post(f"{acquisition}/register", {"path": str(path)})
         message: str = answer["message"]
         return message
 
-    def upload_microscope_files(
+    def upload(
         self,
         plate_name: str,
         acquisition_name: str,
@@ -139,10 +131,10 @@ class MicroscopeFiles(Plates):
         """
         root = Path(path)
         files = {_sent_name(root, file, convert): file for file in list_files(root)}
-        acquisition = self._acquisition_path(plate_name, acquisition_name)
-        answer = self.connection.post(f"{acquisition}/upload/register", {"files": list(files)})
+        acquisition = self._session.acquisition_path(plate_name, acquisition_name)
+        answer = self._connection.post(f"{acquisition}/upload/register", {"files": list(files)})
         waiting = set(answer["data"])
-        known = {file["name"] for file in self.get_microscope_files(plate_name, acquisition_name)}
+        known = {file["name"] for file in self.list(plate_name, acquisition_name)}
         if not known & files.keys():
             raise ResourceError(
                 f"None of the {len(files)} files in {path}, {next(iter(files))} for example, is "
@@ -150,7 +142,7 @@ class MicroscopeFiles(Plates):
             )
         sent = {name: file for name, file in files.items() if name in waiting & known}
         present = [name for name in files if name in known - waiting]
-        sender = _Sender(self, acquisition, retry, delete_after_upload)
+        sender = _Sender(self._connection, acquisition, retry, delete_after_upload)
         sender.send(sent, parallel or 2 * (os.cpu_count() or 1), progress)
         if delete_after_upload:
             for name in present:
@@ -161,18 +153,27 @@ class MicroscopeFiles(Plates):
             skipped=[name for name in files if name not in known],
         )
 
+    # last, because the name means the method from here on
+    def list(self, plate_name: str, acquisition_name: str) -> Resources:
+        """Image and metadata files of an acquisition: id, name and status."""
+        acquisition = self._session.acquisition_path(plate_name, acquisition_name)
+        return [
+            *self._session.pages(f"{acquisition}/images"),
+            *self._session.pages(f"{acquisition}/metadata"),
+        ]
+
 
 class _Sender:
     """Sends files to an acquisition, each until it has arrived."""
 
     def __init__(
-        self, client: MicroscopeFiles, acquisition: str, retry: int, delete_after_upload: bool
+        self, connection: Connection, acquisition: str, retry: int, delete_after_upload: bool
     ) -> None:
-        self._connection = client.connection
+        self._connection = connection
         self._acquisition = acquisition
         self._retry = retry
         self._delete = delete_after_upload
-        self._urls = UploadUrls(client.connection.url + acquisition)
+        self._urls = UploadUrls(connection.url + acquisition)
 
     def send(self, files: dict[str, Path], parallel: int, progress: Progress | None) -> None:
         """Send all, and raise in the end what has gone wrong with some."""

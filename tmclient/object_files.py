@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tmclient.object_tables import ObjectTables, chosen
+from tmclient.object_tables import chosen
 from tmclient.places import Selection
-from tmclient.resources import Resource
+from tmclient.resources import Namespace
+from tmclient.session import Resource
 
 
-class ObjectFiles(ObjectTables):
-    """Methods of the client for files with objects."""
+class ObjectFiles(Namespace):
+    """``client.object_files``: objects in the files of other programs."""
 
-    def download_anndata_file(
+    def download_anndata(
         self,
         mapobject_type_name: str,
         target: str | Path,
@@ -43,10 +44,10 @@ class ObjectFiles(ObjectTables):
             The file.
         """
         query = chosen(selection, filters) | {"columns": _list(columns), "dtype": dtype}
-        path = self._type_path(mapobject_type_name, "anndata")
-        return self.connection.download(path, Path(target), query)
+        path = self._session.type_path(mapobject_type_name, "anndata")
+        return self._connection.download(path, Path(target), query)
 
-    def download_geojson_file(
+    def download_geojson(
         self,
         mapobject_type_name: str,
         target: str | Path,
@@ -82,10 +83,10 @@ class ObjectFiles(ObjectTables):
             "classification": classification,
             "coordinates": coordinates,
         }
-        path = self._type_path(mapobject_type_name, "geojson")
-        return self.connection.download(path, Path(target), query)
+        path = self._session.type_path(mapobject_type_name, "geojson")
+        return self._connection.download(path, Path(target), query)
 
-    def download_ome_zarr_file(
+    def download_ome_zarr(
         self,
         mapobject_type_name: str,
         target: str | Path,
@@ -109,10 +110,10 @@ class ObjectFiles(ObjectTables):
             The file.
         """
         query = {"plate_name": plate_name, "well_name": well_name, "images": str(images)}
-        path = self._type_path(mapobject_type_name, "ome-zarr")
-        return self.connection.download(path, Path(target), query)
+        path = self._session.type_path(mapobject_type_name, "ome-zarr")
+        return self._connection.download(path, Path(target), query)
 
-    def upload_geojson_file(
+    def upload_geojson(
         self,
         mapobject_type_name: str,
         filename: str | Path,
@@ -142,9 +143,9 @@ class ObjectFiles(ObjectTables):
         """
         place = {} if site is None else {**site.parameters(), "coordinates": "site"}
         query = {**place, "tpoint": tpoint, "zplane": zplane, "overlaps": overlaps}
-        answer: Resource = self.connection.request(
+        answer: Resource = self._connection.request(
             "POST",
-            self._type_path(mapobject_type_name, "geojson"),
+            self._session.type_path(mapobject_type_name, "geojson"),
             parameters=query,
             body=Path(filename).read_bytes(),
             headers={"Content-Type": "application/geo+json"},

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tmclient.errors import ServerUnreachable
-from tmclient.objects import Mapobjects
 from tmclient.places import Selection
-from tmclient.resources import Resource
+from tmclient.resources import Namespace, Resources
+from tmclient.session import Resource
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 _GROUPS = 10_000
 
 
-class ObjectTables(Mapobjects):
-    """Methods of the client for tables of objects."""
+class ObjectTables(Namespace):
+    """``client.object_tables``: the table of all objects of a type."""
 
-    def download_values(
+    def get_columns(self, mapobject_type_name: str) -> Resources:
+        """Name, kind (metadata, feature or result) and type of all columns of the table."""
+        columns: Resources = self._connection.get(
+            self._session.type_path(mapobject_type_name, "table", "columns")
+        )
+        return columns
+
+    def download_column(
         self,
         mapobject_type_name: str,
         column: str,
@@ -46,18 +53,11 @@ class ObjectTables(Mapobjects):
         """
         selection = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
         parameters = {**selection.parameters(), "column": column, "dtype": dtype}
-        path = self._type_path(mapobject_type_name, "values")
+        path = self._session.type_path(mapobject_type_name, "values")
         table: DataFrame = self._arrow(path, parameters).to_pandas()
         return table
 
-    def get_table_columns(self, mapobject_type_name: str) -> list[Resource]:
-        """Name, kind (metadata, feature or result) and type of all columns of the table."""
-        columns: list[Resource] = self.connection.get(
-            self._type_path(mapobject_type_name, "table", "columns")
-        )
-        return columns
-
-    def iterate_table(
+    def iterate(
         self,
         mapobject_type_name: str,
         columns: Sequence[str] | None = None,
@@ -89,7 +89,7 @@ class ObjectTables(Mapobjects):
         RequestError
             With status 409 if the values change meanwhile.
         """
-        path = self._type_path(mapobject_type_name, "table")
+        path = self._session.type_path(mapobject_type_name, "table")
         query = chosen(selection, filters) | {
             "columns": None if columns is None else json.dumps(list(columns)),
             "sort": json.dumps(list(sort)) if sort else None,
@@ -133,7 +133,7 @@ class ObjectTables(Mapobjects):
         """
         import pandas as pd
 
-        path = self._type_path(mapobject_type_name, "table", "groups")
+        path = self._session.type_path(mapobject_type_name, "table", "groups")
         query = chosen(selection, filters) | {
             "columns": json.dumps(list(columns)),
             "by": json.dumps(list(by)),
@@ -143,7 +143,7 @@ class ObjectTables(Mapobjects):
         rows: list[dict[str, Any]] = []
         n_groups, offset = 1, 0
         while offset < n_groups:
-            found = self.connection.get(path, **query, offset=offset)
+            found = self._connection.get(path, **query, offset=offset)
             n_groups, offset = found["n_groups"], offset + _GROUPS
             for group in found["groups"]:
                 key = dict(zip(by, group["key"], strict=True)) | {"n_objects": group["n_objects"]}
@@ -163,8 +163,8 @@ class ObjectTables(Mapobjects):
         selection: Selection | None = None,
     ) -> Resource:
         """Statistics of a column with its ``histogram``, or how often each of its texts occurs."""
-        path = self._type_path(mapobject_type_name, "table", "distribution")
-        found: Resource = self.connection.get(
+        path = self._session.type_path(mapobject_type_name, "table", "distribution")
+        found: Resource = self._connection.get(
             path, **chosen(selection, filters), column=column, bins=bins
         )
         return found
@@ -174,12 +174,12 @@ class ObjectTables(Mapobjects):
         import pyarrow as pa
 
         parameters = {**parameters, "format": "arrow"}
-        with self.connection.stream(path, parameters) as response:
+        with self._connection.stream(path, parameters) as response:
             try:
                 return pa.ipc.open_stream(response.raw).read_all()
             except pa.ArrowInvalid as error:
                 raise ServerUnreachable(
-                    f"The answer of {self.connection.url} broke off: {error}"
+                    f"The answer of {self._connection.url} broke off: {error}"
                 ) from error
 
 

@@ -1,111 +1,92 @@
-"""Objects that were found in the images: types, features, outlines."""
+"""Objects that were found in the images: types, features, places."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tmclient.resources import Resource, Resources
+from tmclient.exhibition import exhibit
+from tmclient.resources import Namespace, Resources
+from tmclient.session import Resource
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Region = tuple[float, float, float, float] | Sequence[tuple[float, float]]
 
 
-def _region_query(region: Region) -> dict[str, Any]:
-    first, *others = region
-    if isinstance(first, Sequence):
-        return {"polygon": " ".join(f"{x:.6f},{y:.6f}" for x, y in region)}  # type: ignore[misc] # corners
-    sides = ("min_x", "min_y", "max_x", "max_y")
-    return dict(zip(sides, (first, *others), strict=True))
+class ObjectTypes(Namespace):
+    """``client.object_types``: the types of objects in the experiment."""
 
-
-class Mapobjects(Resources):
-    """Methods of the client for mapobjects."""
-
-    def get_mapobject_types(self) -> list[Resource]:
+    def list(self) -> Resources:
         """All types of objects with their features and layers."""
-        types: list[Resource] = self.connection.get(self._path("mapobject_types"))
+        types: Resources = self._connection.get(self._session.path("mapobject_types"))
         return types
 
-    def create_mapobject_type(self, name: str) -> Resource:
+    def create(self, name: str) -> Resource:
         """Add a type of objects, or get the one that has the name."""
-        answer = self.connection.post(self._path("mapobject_types"), {"name": name})
+        answer = self._connection.post(self._session.path("mapobject_types"), {"name": name})
         created: Resource = answer["data"]
         return created
 
-    def rename_mapobject_type(self, name: str, new_name: str) -> None:
+    def rename(self, name: str, new_name: str) -> None:
         """Give a type of objects another name."""
-        self.connection.put(self._type_path(name), {"name": new_name})
+        self._connection.put(self._session.type_path(name), {"name": new_name})
 
-    def delete_mapobject_type(self, name: str) -> None:
+    def delete(self, name: str) -> None:
         """Delete a type with all its objects and what was measured of them."""
-        self.connection.delete(self._type_path(name))
+        self._connection.delete(self._session.type_path(name))
 
-    def get_features(self, mapobject_type_name: str) -> list[Resource]:
+
+class Features(Namespace):
+    """``client.features``: what is measured of the objects of a type."""
+
+    def list(self, mapobject_type_name: str) -> Resources:
         """The features that were measured of a type of objects, in the order of their names."""
-        features: list[Resource] = self.connection.get(
-            self._type_path(mapobject_type_name, "features")
+        features: Resources = self._connection.get(
+            self._session.type_path(mapobject_type_name, "features")
         )
         return features
 
-    def rename_feature(self, mapobject_type_name: str, name: str, new_name: str) -> None:
+    def rename(self, mapobject_type_name: str, name: str, new_name: str) -> None:
         """Give a feature another name."""
-        self.connection.put(self._feature_path(mapobject_type_name, name), {"name": new_name})
+        self._connection.put(self._feature_path(mapobject_type_name, name), {"name": new_name})
 
-    def delete_feature(self, mapobject_type_name: str, name: str) -> None:
+    def delete(self, mapobject_type_name: str, name: str) -> None:
         """Delete a feature with all its values."""
-        self.connection.delete(self._feature_path(mapobject_type_name, name))
+        self._connection.delete(self._feature_path(mapobject_type_name, name))
 
-    def get_mapobject(
+    def _feature_path(self, mapobject_type_name: str, name: str) -> str:
+        features = self._session.type_path(mapobject_type_name, "features")
+        return self._session.path("features", self._session.find_id("feature", features, name))
+
+
+class Objects(Namespace):
+    """``client.objects``: single objects, by their id or where they lie."""
+
+    def get(
         self, mapobject_id: int, tpoint: int | None = None, zplane: int | None = None
     ) -> Resource:
         """Where an object comes from: its type, place and label.
 
         It is the same object at all time points and planes; without one, where it is seen first.
         """
-        found: Resource = self.connection.get(
-            self._path("mapobjects", str(mapobject_id), "info"), tpoint=tpoint, zplane=zplane
-        )
-        return found
-
-    def get_segmentation_layers(
-        self,
-        mapobject_type_name: str | None = None,
-        tpoint: int | None = None,
-        zplane: int | None = None,
-    ) -> list[Resource]:
-        """The layers of the map that show objects."""
-        layers: list[Resource] = self.connection.get(
-            self._path("segmentation_layers"),
-            mapobject_type_name=mapobject_type_name,
+        found: Resource = self._connection.get(
+            self._session.path("mapobjects", str(mapobject_id), "info"),
             tpoint=tpoint,
             zplane=zplane,
         )
-        return layers
+        return found
 
-    def download_segmentation_tile(
-        self, layer_id: str, *, x: int, y: int, z: int
-    ) -> dict[str, Any]:
-        """The objects of a tile of the map as a GeoJSON feature collection.
-
-        Coordinates are pixels of the map at full resolution, y negative downwards.
-        """
-        return self._tile("segmentation_layers", layer_id, "tiles", x=x, y=y, z=z)
-
-    def download_labeled_tile(
-        self, layer_id: str, *, x: int, y: int, z: int, result_id: str
-    ) -> dict[str, Any]:
-        """The objects of a tile, each with what a tool has said of it as its ``label``."""
-        where = {"x": x, "y": y, "z": z, "result_id": result_id}
-        return self._tile("segmentation_layers", layer_id, "labeled_tiles", **where)
-
-    def find_mapobjects_at(self, layer_id: str, *, x: float, y: float) -> list[Resource]:
+    def find_at(self, layer_id: str, *, x: float, y: float) -> Resources:
         """The objects of a segmentation layer that cover a point of the map.
 
         Coordinates of this and the next methods are pixels of the map, y downwards. Each object
         has its ``id``, ``label``, centroid ``x`` and ``y``, and the ``box`` around its outline.
         """
-        found: list[Resource] = self.connection.get(self._objects_path(layer_id, "at"), x=x, y=y)
+        found: Resources = self._connection.get(self._objects_path(layer_id, "at"), x=x, y=y)
         return found
 
-    def find_nearest_mapobjects(
+    def find_nearest(
         self,
         layer_id: str,
         *,
@@ -113,9 +94,9 @@ class Mapobjects(Resources):
         y: float,
         limit: int = 10,
         max_distance: float | None = None,
-    ) -> list[Resource]:
+    ) -> Resources:
         """The objects that are nearest to a point, the nearest first, with their ``distance``."""
-        found: list[Resource] = self.connection.get(
+        found: Resources = self._connection.get(
             self._objects_path(layer_id, "nearest"),
             x=x,
             y=y,
@@ -124,7 +105,7 @@ class Mapobjects(Resources):
         )
         return found
 
-    def iterate_mapobjects_within(
+    def iterate_within(
         self, layer_id: str, region: Region, *, page_size: int = 1000
     ) -> Iterator[Resource]:
         """The objects that touch a region, fetched page by page.
@@ -135,7 +116,7 @@ class Mapobjects(Resources):
         query = _region_query(region)
         cursor = None
         while True:
-            page = self.connection.get(
+            page = self._connection.get(
                 self._objects_path(layer_id, "within"), **query, limit=page_size, cursor=cursor
             )
             yield from page["objects"]
@@ -143,25 +124,50 @@ class Mapobjects(Resources):
             if cursor is None:
                 return
 
-    def count_mapobjects_within(self, layer_id: str, region: Region) -> int:
+    def count_within(self, layer_id: str, region: Region) -> int:
         """How many objects touch a region."""
         path = self._objects_path(layer_id, "count")
-        count: int = self.connection.get(path, **_region_query(region))["count"]
+        count: int = self._connection.get(path, **_region_query(region))["count"]
         return count
 
+    def exhibit(
+        self,
+        mapobject_id: int,
+        channel_names: Sequence[str],
+        ooi: Sequence[str] | None = None,
+        extra_margin: int = 0,
+        palette_name: str = "colorblind",
+    ) -> list["NDArray[np.uint8]"]:
+        """Pictures of an object, one for each channel, with outlines drawn over it.
+
+        Parameters
+        ----------
+        mapobject_id
+            The object.
+        channel_names
+            The channels to show.
+        ooi
+            Types of objects whose outlines are drawn, each in a colour of its own; the type of
+            the object if not given.
+        extra_margin
+            Pixels to show around the object.
+        palette_name
+            ``colorblind`` or ``bright``.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            Pictures (y, x, 3), red, green and blue, as large as the object and its margin.
+        """
+        return exhibit(self._session, mapobject_id, channel_names, ooi, extra_margin, palette_name)
+
     def _objects_path(self, layer_id: str, question: str) -> str:
-        return self._path("segmentation_layers", layer_id, "mapobjects", question)
+        return self._session.path("segmentation_layers", layer_id, "mapobjects", question)
 
-    def _tile(self, *parts: str, **parameters: Any) -> dict[str, Any]:
-        tile: dict[str, Any] = self.connection.request(
-            "GET", self._path(*parts), parameters=parameters
-        ).json()
-        return tile
 
-    def _type_path(self, name: str, *parts: str) -> str:
-        identifier = self._id("object type", self._path("mapobject_types"), name)
-        return self._path("mapobject_types", identifier, *parts)
-
-    def _feature_path(self, mapobject_type_name: str, name: str) -> str:
-        features = self._type_path(mapobject_type_name, "features")
-        return self._path("features", self._id("feature", features, name))
+def _region_query(region: Region) -> dict[str, Any]:
+    first, *others = region
+    if isinstance(first, Sequence):
+        return {"polygon": " ".join(f"{x:.6f},{y:.6f}" for x, y in region)}  # type: ignore[misc] # corners
+    sides = ("min_x", "min_y", "max_x", "max_y")
+    return dict(zip(sides, (first, *others), strict=True))

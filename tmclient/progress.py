@@ -17,8 +17,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from tmclient.client import TmClient
 from tmclient.errors import ResourceError, ServerUnreachable
-from tmclient.workflow import Workflows
 
 _PATIENCE_SECONDS = 60
 """How long a server may be away, being restarted for example, before that is an error."""
@@ -81,7 +81,7 @@ def step_statuses(status: dict[str, Any]) -> list[StepStatus]:
     ]
 
 
-def watch_workflow(client: Workflows, console: Console, interval: float = 0.5) -> dict[str, Any]:
+def watch_workflow(client: TmClient, console: Console, interval: float = 0.5) -> dict[str, Any]:
     """Show how the workflow proceeds until it has ended.
 
     Parameters
@@ -106,12 +106,12 @@ def watch_workflow(client: Workflows, console: Console, interval: float = 0.5) -
     return status
 
 
-def _poll(client: Workflows, interval: float) -> Iterator[dict[str, Any]]:
+def _poll(client: TmClient, interval: float) -> Iterator[dict[str, Any]]:
     """The status again and again, the last one that of the end."""
     answered = time.monotonic()
     while True:
         try:
-            status = client.get_workflow_status()
+            status = client.workflow.get_status()
         except ServerUnreachable:
             if time.monotonic() - answered > _PATIENCE_SECONDS:
                 raise

@@ -2,11 +2,11 @@
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tmclient.errors import ResourceError
 from tmclient.places import Place
-from tmclient.resources import Resources
+from tmclient.resources import Namespace, Resources
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,10 +20,10 @@ _FILE_TYPES = {
 }
 
 
-class Segmentations(Resources):
-    """Methods of the client for label images."""
+class Segmentations(Namespace):
+    """``client.segmentations``: label images of sites, and the map's layers of objects."""
 
-    def download_segmentation_image(
+    def download_image(
         self,
         mapobject_type_name: str,
         plate_name: str,
@@ -50,13 +50,13 @@ class Segmentations(Resources):
 
         place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane)
         parameters = {**place.parameters(), "align": str(align), "format": "npz"}
-        path = self._segmentations_path(mapobject_type_name)
-        content = self.connection.request("GET", path, parameters=parameters).content
+        path = self._session.type_path(mapobject_type_name, "segmentations")
+        content = self._connection.request("GET", path, parameters=parameters).content
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             labels: NDArray[np.int32] = arrays["segmentation"]
         return labels
 
-    def download_segmentation_image_file(
+    def download_image_file(
         self,
         mapobject_type_name: str,
         plate_name: str,
@@ -87,10 +87,10 @@ class Segmentations(Resources):
         parameters = {**place.parameters(), "align": str(align), "format": image_format}
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        path = self._segmentations_path(mapobject_type_name)
-        return self.connection.download(path, folder, parameters)
+        path = self._session.type_path(mapobject_type_name, "segmentations")
+        return self._connection.download(path, folder, parameters)
 
-    def upload_segmentation_image(
+    def upload_image(
         self,
         mapobject_type_name: str,
         plate_name: str,
@@ -118,7 +118,7 @@ class Segmentations(Resources):
         np.savez_compressed(archive, segmentation=np.asarray(image).astype(np.int32))
         self._send(mapobject_type_name, place, align, archive.getvalue(), _FILE_TYPES[".npz"])
 
-    def upload_segmentation_image_file(
+    def upload_image_file(
         self,
         mapobject_type_name: str,
         plate_name: str,
@@ -152,17 +152,48 @@ class Segmentations(Resources):
         place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane)
         self._send(mapobject_type_name, place, align, file.read_bytes(), file_type)
 
+    def get_layers(
+        self,
+        mapobject_type_name: str | None = None,
+        tpoint: int | None = None,
+        zplane: int | None = None,
+    ) -> Resources:
+        """The layers of the map that show objects."""
+        layers: Resources = self._connection.get(
+            self._session.path("segmentation_layers"),
+            mapobject_type_name=mapobject_type_name,
+            tpoint=tpoint,
+            zplane=zplane,
+        )
+        return layers
+
+    def download_tile(self, layer_id: str, *, x: int, y: int, z: int) -> dict[str, Any]:
+        """The objects of a tile of the map as a GeoJSON feature collection.
+
+        Coordinates are pixels of the map at full resolution, y negative downwards.
+        """
+        return self._tile("segmentation_layers", layer_id, "tiles", x=x, y=y, z=z)
+
+    def download_labeled_tile(
+        self, layer_id: str, *, x: int, y: int, z: int, result_id: str
+    ) -> dict[str, Any]:
+        """The objects of a tile, each with what a tool has said of it as its ``label``."""
+        where = {"x": x, "y": y, "z": z, "result_id": result_id}
+        return self._tile("segmentation_layers", layer_id, "labeled_tiles", **where)
+
+    def _tile(self, *parts: str, **parameters: Any) -> dict[str, Any]:
+        tile: dict[str, Any] = self._connection.request(
+            "GET", self._session.path(*parts), parameters=parameters
+        ).json()
+        return tile
+
     def _send(
         self, mapobject_type_name: str, place: Place, align: bool, content: bytes, file_type: str
     ) -> None:
-        self.connection.request(
+        self._connection.request(
             "POST",
-            self._segmentations_path(mapobject_type_name),
+            self._session.type_path(mapobject_type_name, "segmentations"),
             parameters={**place.parameters(), "align": str(align)},
             body=content,
             headers={"Content-Type": file_type},
         )
-
-    def _segmentations_path(self, mapobject_type_name: str) -> str:
-        identifier = self._id("object type", self._path("mapobject_types"), mapobject_type_name)
-        return self._path("mapobject_types", identifier, "segmentations")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tmclient.errors import ResourceError, ServerUnreachable
 from tmclient.places import Place, Selection
-from tmclient.plates import Plates
+from tmclient.resources import Namespace
+from tmclient.wells import Wells
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 VALUES, METADATA = "feature-values", "metadata"
 
 
-class Values(Plates):
-    """Methods of the client for feature values and metadata of objects."""
+class FeatureValues(Namespace):
+    """``client.feature_values``: what was measured of objects, and where they lie."""
 
-    def download_feature_values(
+    def download(
         self,
         mapobject_type_name: str,
         plate_name: str | None = None,
@@ -38,7 +39,22 @@ class Values(Plates):
         place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
         return self._table(mapobject_type_name, VALUES, place)
 
-    def download_object_metadata(
+    def iterate(
+        self,
+        mapobject_type_name: str,
+        plate_name: str | None = None,
+        well_name: str | None = None,
+        well_pos_y: int | None = None,
+        well_pos_x: int | None = None,
+        tpoint: int | None = None,
+    ) -> Iterator["DataFrame"]:
+        """The measurements of objects, in parts that take little memory however many there are."""
+        place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
+        with self._batches(mapobject_type_name, VALUES, place) as reader:
+            for batch in reader:
+                yield batch.to_pandas()
+
+    def download_metadata(
         self,
         mapobject_type_name: str,
         plate_name: str | None = None,
@@ -59,22 +75,7 @@ class Values(Plates):
         place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
         return self._table(mapobject_type_name, METADATA, place)
 
-    def iterate_feature_values(
-        self,
-        mapobject_type_name: str,
-        plate_name: str | None = None,
-        well_name: str | None = None,
-        well_pos_y: int | None = None,
-        well_pos_x: int | None = None,
-        tpoint: int | None = None,
-    ) -> Iterator["DataFrame"]:
-        """The measurements of objects, in parts that take little memory however many there are."""
-        place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
-        with self._batches(mapobject_type_name, VALUES, place) as reader:
-            for batch in reader:
-                yield batch.to_pandas()
-
-    def iterate_object_metadata(
+    def iterate_metadata(
         self,
         mapobject_type_name: str,
         plate_name: str | None = None,
@@ -89,7 +90,7 @@ class Values(Plates):
             for batch in reader:
                 yield batch.to_pandas()
 
-    def download_table_file(
+    def download_file(
         self,
         mapobject_type_name: str,
         target: str | Path,
@@ -116,12 +117,11 @@ class Values(Plates):
         pathlib.Path
             The file.
         """
-        identifier = self._id("object type", self._path("mapobject_types"), mapobject_type_name)
         parameters = (selection or Selection()).parameters() | {"format": table_format}
-        path = self._path("mapobject_types", identifier, content)
-        return self.connection.download(path, Path(target), parameters)
+        path = self._session.type_path(mapobject_type_name, content)
+        return self._connection.download(path, Path(target), parameters)
 
-    def download_feature_values_and_metadata_files(
+    def download_files(
         self,
         mapobject_type_name: str,
         directory: str | Path,
@@ -149,7 +149,7 @@ class Values(Plates):
 
         def download(task: tuple[Selection, str]) -> Path:
             selection, content = task
-            return self.download_table_file(
+            return self.download_file(
                 mapobject_type_name,
                 folder,
                 content=content,
@@ -157,12 +157,13 @@ class Values(Plates):
                 selection=selection,
             )
 
-        wells = [Selection(well["plate_name"], well["name"]) for well in self.get_wells()]
-        tasks = [(well, content) for well in wells for content in (VALUES, METADATA)]
+        wells = Wells(self._session).list()
+        selections = [Selection(well["plate_name"], well["name"]) for well in wells]
+        tasks = [(selection, content) for selection in selections for content in (VALUES, METADATA)]
         with ThreadPoolExecutor(max_workers=parallel or None) as pool:
             return list(pool.map(download, tasks))
 
-    def upload_feature_values(
+    def upload(
         self,
         mapobject_type_name: str,
         plate_name: str,
@@ -184,9 +185,8 @@ class Values(Plates):
         numbers = data.astype(float)
         # JSON has no number for a value that is missing
         values = numbers.astype(object).where(numbers.notna(), None).to_numpy().tolist()
-        identifier = self._id("object type", self._path("mapobject_types"), mapobject_type_name)
-        self.connection.post(
-            self._path("mapobject_types", identifier, VALUES),
+        self._connection.post(
+            self._session.type_path(mapobject_type_name, VALUES),
             {
                 **place,
                 "names": [str(name) for name in data.columns],
@@ -195,7 +195,7 @@ class Values(Plates):
             },
         )
 
-    def upload_feature_value_file(
+    def upload_file(
         self,
         mapobject_type_name: str,
         plate_name: str,
@@ -226,7 +226,7 @@ class Values(Plates):
             ) from error
         place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint).parameters()
         del place["zplane"]
-        self.upload_feature_values(mapobject_type_name, **place, data=data)
+        self.upload(mapobject_type_name, **place, data=data)
 
     def _table(self, mapobject_type_name: str, content: str, selection: Selection) -> "DataFrame":
         with self._batches(mapobject_type_name, content, selection) as reader:
@@ -240,13 +240,12 @@ class Values(Plates):
         """Reads an Arrow stream (``pyarrow.RecordBatchReader``) while it arrives."""
         import pyarrow as pa
 
-        identifier = self._id("object type", self._path("mapobject_types"), mapobject_type_name)
-        path = self._path("mapobject_types", identifier, content)
+        path = self._session.type_path(mapobject_type_name, content)
         parameters = selection.parameters() | {"format": "arrow"}
-        with self.connection.stream(path, parameters) as response:
+        with self._connection.stream(path, parameters) as response:
             try:
                 yield pa.ipc.open_stream(response.raw)
             except pa.ArrowInvalid as error:
                 raise ServerUnreachable(
-                    f"The answer of {self.connection.url} broke off: {error}"
+                    f"The answer of {self._connection.url} broke off: {error}"
                 ) from error

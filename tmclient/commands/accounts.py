@@ -17,7 +17,7 @@ share = resource_group("share", "Let others see or change an experiment.")
 @pass_session
 def list_shares(session: ClientSession) -> None:
     """List with whom the experiment is shared."""
-    print_resources(session.client.get_shares(), user="user", permission="permission")
+    print_resources(session.client.sharing.list(), user="user", permission="permission")
 
 
 @share.command("add")
@@ -28,7 +28,7 @@ def list_shares(session: ClientSession) -> None:
 @pass_session
 def add_share(session: ClientSession, name: str, permission: str) -> None:
     """Share the experiment with a user."""
-    session.client.share_experiment(name, permission)
+    session.client.sharing.share(name, permission)
 
 
 @share.command("rm")
@@ -36,7 +36,7 @@ def add_share(session: ClientSession, name: str, permission: str) -> None:
 @pass_session
 def delete_share(session: ClientSession, name: str) -> None:
     """Hide the experiment from a user again."""
-    session.client.unshare_experiment(name)
+    session.client.sharing.unshare(name)
 
 
 @share.command("transfer")
@@ -44,7 +44,7 @@ def delete_share(session: ClientSession, name: str) -> None:
 @pass_session
 def transfer(session: ClientSession, name: str) -> None:
     """Make another user the owner of the experiment."""
-    session.client.transfer_experiment(name)
+    session.client.sharing.transfer(name)
 
 
 @click.group()
@@ -57,7 +57,7 @@ def token() -> None:
 def list_tokens(session: ClientSession) -> None:
     """List your tokens."""
     print_resources(
-        session.client.get_tokens(),
+        session.client.tokens.list(),
         id="id",
         name="name",
         scope="scope",
@@ -76,7 +76,7 @@ def list_tokens(session: ClientSession) -> None:
 @pass_session
 def create_token(session: ClientSession, name: str, scope: str, days: int | None) -> None:
     """Make a token and print it, which is possible only now."""
-    click.echo(session.client.create_token(name, scope, days)["token"])
+    click.echo(session.client.tokens.create(name, scope, days)["token"])
 
 
 @token.command("rm")
@@ -84,7 +84,7 @@ def create_token(session: ClientSession, name: str, scope: str, days: int | None
 @pass_session
 def delete_token(session: ClientSession, name: str) -> None:
     """Remove a token, which stops working at once."""
-    session.client.delete_token(name)
+    session.client.tokens.delete(name)
 
 
 @click.group()
@@ -96,7 +96,7 @@ def user() -> None:
 @pass_session
 def show_profile(session: ClientSession) -> None:
     """Tell who you are."""
-    print_resources([session.client.get_profile()], name="name", email="email", admin="is_admin")
+    print_resources([session.client.account.get()], name="name", email="email", admin="is_admin")
 
 
 @user.command("passwd")
@@ -104,7 +104,7 @@ def show_profile(session: ClientSession) -> None:
 def change_password(session: ClientSession) -> None:
     """Change your password; all your other logins and all your tokens end."""
     old = session.password or ask_password("Present password")
-    session.client.change_password(old, ask_password("New password", confirm=True))
+    session.client.account.change_password(old, ask_password("New password", confirm=True))
 
 
 @user.command("ls")
@@ -112,7 +112,7 @@ def change_password(session: ClientSession) -> None:
 def list_users(session: ClientSession) -> None:
     """List all users."""
     print_resources(
-        session.client.get_users(),
+        session.client.users.list(),
         id="id",
         name="name",
         email="email",
@@ -129,7 +129,7 @@ def list_users(session: ClientSession) -> None:
 def create_user(session: ClientSession, name: str, email: str, admin: bool) -> None:
     """Add a user; asks for the password."""
     password = ask_password(f"Password for {name}", confirm=True)
-    session.client.create_user(name, password, email, admin)
+    session.client.users.create(name, password, email, admin)
 
 
 @user.command("rm")
@@ -137,4 +137,4 @@ def create_user(session: ClientSession, name: str, email: str, admin: bool) -> N
 @pass_session
 def delete_user(session: ClientSession, name: str) -> None:
     """Lock a user out; the user's experiments stay."""
-    session.client.delete_user(name)
+    session.client.users.delete(name)

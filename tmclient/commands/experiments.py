@@ -22,7 +22,7 @@ def experiment() -> None:
 def list_experiments(session: ClientSession) -> None:
     """List the experiments that you may see."""
     print_resources(
-        session.client.get_experiments(),
+        session.client.experiments.list(),
         id="id",
         name="name",
         owner="user",
@@ -51,7 +51,7 @@ def create_experiment(
 ) -> None:
     """Create an experiment."""
     session.experiment_name = name
-    session.client.create_experiment(
+    session.client.experiments.create(
         workflow_type, microscope_type, int(plate_format), plate_acquisition_mode, description
     )
 
@@ -63,7 +63,7 @@ def create_experiment(
 def rename_experiment(session: ClientSession, name: str, new_name: str) -> None:
     """Rename an experiment."""
     session.experiment_name = name
-    session.client.rename_experiment(new_name)
+    session.client.experiments.rename(new_name)
 
 
 @experiment.command("rm")
@@ -72,7 +72,7 @@ def rename_experiment(session: ClientSession, name: str, new_name: str) -> None:
 def delete_experiment(session: ClientSession, name: str) -> None:
     """Delete an experiment with all its images and objects."""
     session.experiment_name = name
-    session.client.delete_experiment()
+    session.client.experiments.delete()
 
 
 plate = resource_group("plate", "List, create, rename and delete plates.")
@@ -83,7 +83,7 @@ plate = resource_group("plate", "List, create, rename and delete plates.")
 def list_plates(session: ClientSession) -> None:
     """List the plates of the experiment."""
     print_resources(
-        session.client.get_plates(),
+        session.client.plates.list(),
         id="id",
         name="name",
         status="status",
@@ -97,7 +97,7 @@ def list_plates(session: ClientSession) -> None:
 @pass_session
 def create_plate(session: ClientSession, name: str, description: str) -> None:
     """Add a plate."""
-    session.client.create_plate(name, description)
+    session.client.plates.create(name, description)
 
 
 @plate.command("rename")
@@ -106,7 +106,7 @@ def create_plate(session: ClientSession, name: str, description: str) -> None:
 @pass_session
 def rename_plate(session: ClientSession, name: str, new_name: str) -> None:
     """Rename a plate."""
-    session.client.rename_plate(name, new_name)
+    session.client.plates.rename(name, new_name)
 
 
 @plate.command("rm")
@@ -114,7 +114,7 @@ def rename_plate(session: ClientSession, name: str, new_name: str) -> None:
 @pass_session
 def delete_plate(session: ClientSession, name: str) -> None:
     """Delete a plate with all its images and objects."""
-    session.client.delete_plate(name)
+    session.client.plates.delete(name)
 
 
 acquisition = resource_group("acquisition", "List, create, rename and delete acquisitions.")
@@ -126,7 +126,7 @@ acquisition = resource_group("acquisition", "List, create, rename and delete acq
 def list_acquisitions(session: ClientSession, plate_name: str | None) -> None:
     """List the acquisitions of a plate, or of all."""
     print_resources(
-        session.client.get_acquisitions(plate_name),
+        session.client.acquisitions.list(plate_name),
         id="id",
         name="name",
         plate="plate_name",
@@ -144,7 +144,7 @@ def create_acquisition(
     session: ClientSession, plate_name: str, name: str, description: str
 ) -> None:
     """Add an acquisition to a plate."""
-    session.client.create_acquisition(plate_name, name, description)
+    session.client.acquisitions.create(plate_name, name, description)
 
 
 @acquisition.command("rename")
@@ -154,7 +154,7 @@ def create_acquisition(
 @pass_session
 def rename_acquisition(session: ClientSession, plate_name: str, name: str, new_name: str) -> None:
     """Rename an acquisition."""
-    session.client.rename_acquisition(plate_name, name, new_name)
+    session.client.acquisitions.rename(plate_name, name, new_name)
 
 
 @acquisition.command("rm")
@@ -163,7 +163,7 @@ def rename_acquisition(session: ClientSession, plate_name: str, name: str, new_n
 @pass_session
 def delete_acquisition(session: ClientSession, plate_name: str, name: str) -> None:
     """Delete an acquisition with its files."""
-    session.client.delete_acquisition(plate_name, name)
+    session.client.acquisitions.delete(plate_name, name)
 
 
 channel = resource_group("channel", "List and rename channels.")
@@ -173,7 +173,9 @@ channel = resource_group("channel", "List and rename channels.")
 @pass_session
 def list_channels(session: ClientSession) -> None:
     """List the channels of the experiment."""
-    channels = [{**item, "n_layers": len(item["layers"])} for item in session.client.get_channels()]
+    channels = [
+        {**item, "n_layers": len(item["layers"])} for item in session.client.channels.list()
+    ]
     print_resources(channels, id="id", name="name", bit_depth="bit_depth", layers="n_layers")
 
 
@@ -183,7 +185,7 @@ def list_illumination(session: ClientSession) -> None:
     """List how even the light of channels is: variation in percent, before and after correction."""
     found = [
         {**one, **{key: f"{100 * one[key]:.1f}" for key in ("flatness_before", "flatness_after")}}
-        for one in session.client.get_illumination()
+        for one in session.client.channels.get_illumination()
     ]
     print_resources(
         found,
@@ -201,4 +203,4 @@ def list_illumination(session: ClientSession) -> None:
 @pass_session
 def rename_channel(session: ClientSession, name: str, new_name: str) -> None:
     """Rename a channel."""
-    session.client.rename_channel(name, new_name)
+    session.client.channels.rename(name, new_name)

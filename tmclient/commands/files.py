@@ -36,7 +36,7 @@ microscope_file = resource_group("microscope-file", "List and upload microscope 
 @pass_session
 def list_files(session: ClientSession, plate_name: str, acquisition_name: str) -> None:
     """List the files of an acquisition."""
-    files = session.client.get_microscope_files(plate_name, acquisition_name)
+    files = session.client.microscope_files.list(plate_name, acquisition_name)
     print_resources(files, id="id", status="status", name="name")
 
 
@@ -113,7 +113,7 @@ def register_files(
     session: ClientSession, plate_name: str, acquisition_name: str, directory: str
 ) -> None:
     """Use the files of a folder on the server, where it may read them itself."""
-    message = session.client.register_microscope_files(plate_name, acquisition_name, directory)
+    message = session.client.microscope_files.register(plate_name, acquisition_name, directory)
     if message != "ok":
         raise TmClientError(message)
 
@@ -141,7 +141,7 @@ def upload_with_progress(
         disable=not shown.is_terminal,
     ) as progress:
         bar = progress.add_task("upload", total=None)
-        upload = client.upload_microscope_files(
+        upload = client.microscope_files.upload(
             plate_name,
             acquisition_name,
             path,

@@ -46,7 +46,7 @@ def download_image(
     directory: Path,
 ) -> None:
     """Write the image of a channel at a site into a file."""
-    file = session.client.download_channel_image_file(
+    file = session.client.channels.download_image_file(
         channel_name,
         plate_name,
         well_name,
@@ -93,7 +93,7 @@ def download_segmentation(
     directory: Path,
 ) -> None:
     """Write the objects of a site into a file: 0 outside, n in object n."""
-    file = session.client.download_segmentation_image_file(
+    file = session.client.segmentations.download_image_file(
         type_name,
         plate_name,
         well_name,
@@ -125,7 +125,7 @@ def upload_segmentation(
     filename: Path,
 ) -> None:
     """Store objects of a site that were found elsewhere: 0 outside, n in object n."""
-    session.client.upload_segmentation_image_file(
+    session.client.segmentations.upload_image_file(
         type_name, plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane, filename
     )
 
@@ -169,12 +169,12 @@ def download_image_tile(
     image_format = formats.get(path.suffix.lower())
     if image_format is None:
         raise click.UsageError(f"{path} must end with .png, .jpg or .webp.")
-    layers = session.client.get_channel_layers(channel_name, tpoint, zplane)
+    layers = session.client.channels.get_layers(channel_name, tpoint, zplane)
     if not layers:
         raise ResourceError(
             f'There is no map of channel "{channel_name}" at time point {tpoint}, plane {zplane}.'
         )
-    content = session.client.download_channel_tile(
+    content = session.client.channels.download_tile(
         layers[0]["id"],
         x=x,
         y=y,
@@ -209,12 +209,12 @@ def download_object_tile(
     # plates, wells and sites have one layer, which is of no time point
     layers = [
         layer
-        for layer in session.client.get_segmentation_layers(type_name)
+        for layer in session.client.segmentations.get_layers(type_name)
         if layer["tpoint"] in (tpoint, None) and layer["zplane"] in (zplane, None)
     ]
     if not layers:
         raise ResourceError(
             f'There are no "{type_name}" on the map at time point {tpoint}, plane {zplane}.'
         )
-    found = session.client.download_segmentation_tile(layers[0]["id"], x=x, y=y, z=level)
+    found = session.client.segmentations.download_tile(layers[0]["id"], x=x, y=y, z=level)
     path.write_text(json.dumps(found), encoding="utf-8")

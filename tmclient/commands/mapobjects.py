@@ -34,7 +34,7 @@ _KEYS = (
 @pass_session
 def show_mapobjects(session: ClientSession, ids: tuple[int, ...]) -> None:
     """Tell what objects are and where they lie."""
-    found = [session.client.get_mapobject(number) for number in ids]
+    found = [session.client.objects.get(number) for number in ids]
     titles = ("ID", "Type", "Plate", "Well", "Y", "X", "Time point", "Plane", "Label")
     print_table(titles, [[one.get(key) for key in _KEYS] for one in found])
 
@@ -70,9 +70,9 @@ def exhibit(
     """Make pictures of objects: their channels side by side, outlines drawn over them."""
     from PIL import Image
 
-    names = _split(channels) or [channel["name"] for channel in session.client.get_channels()]
+    names = _split(channels) or [channel["name"] for channel in session.client.channels.list()]
     for number in ids:
-        pictures = session.client.exhibit_mapobject(
+        pictures = session.client.objects.exhibit(
             number, names, _split(object_types) or None, margin
         )
         height, width = pictures[0].shape[:2]
@@ -97,7 +97,7 @@ def _split(text: str | None) -> list[str]:
 
 
 def _file_name(client: TmClient, number: int, file_name_format: str) -> str:
-    found = client.get_mapobject(number)
+    found = client.objects.get(number)
     words = {
         "experiment": client.experiment_name,
         "id": number,

@@ -48,7 +48,7 @@ _filter_option = click.option(
 @pass_session
 def list_columns(session: ClientSession, type_name: str) -> None:
     """List the columns of the table: metadata, features, results of tools."""
-    columns = session.client.get_table_columns(type_name)
+    columns = session.client.object_tables.get_columns(type_name)
     print_resources(columns, name="name", kind="kind", type="type")
 
 
@@ -74,7 +74,7 @@ def download_rows(
     rows: int | None,
 ) -> None:
     """Print rows of the table as CSV."""
-    pages = session.client.iterate_table(
+    pages = session.client.object_tables.iterate(
         type_name,
         columns or None,
         filters=_filters(conditions),
@@ -118,7 +118,7 @@ def download_groups(
     if not columns:
         raise TmClientError("Say with --column which columns are to be described.")
     names = ("plate_name", "well_name", "well_pos_y", "well_pos_x")
-    groups = session.client.get_groups(
+    groups = session.client.object_tables.get_groups(
         type_name,
         columns,
         names[: {"plate": 1, "well": 2, "site": 4}[by]],
@@ -166,15 +166,15 @@ def export_objects(
         "selection": Selection(plate_name, well_name),
     }
     if file_format == "h5ad":
-        file = client.download_anndata_file(type_name, directory, **query)
+        file = client.object_files.download_anndata(type_name, directory, **query)
     elif file_format == "geojson":
-        file = client.download_geojson_file(
+        file = client.object_files.download_geojson(
             type_name, directory, classification=classification, **query
         )
     elif plate_name is None:
         raise TmClientError("Say with --plate whose label images are to be written.")
     else:
-        file = client.download_ome_zarr_file(
+        file = client.object_files.download_ome_zarr(
             type_name, directory, plate_name, well_name, images=images
         )
     click.echo(file)
@@ -211,8 +211,8 @@ def import_objects(
 ) -> None:
     """Store polygons as objects: in pixels of the map, or of the site that is named."""
     site = Selection(plate_name, well_name, well_pos_y, well_pos_x)
-    session.client.create_mapobject_type(type_name)
-    stored = session.client.upload_geojson_file(
+    session.client.object_types.create(type_name)
+    stored = session.client.object_files.upload_geojson(
         type_name,
         filename,
         tpoint=tpoint,

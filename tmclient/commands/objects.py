@@ -29,8 +29,7 @@ object_type = resource_group("object-type", "List, create, rename and delete typ
 def list_types(session: ClientSession) -> None:
     """List the types of objects."""
     types = [
-        {**item, "n_features": len(item["features"])}
-        for item in session.client.get_mapobject_types()
+        {**item, "n_features": len(item["features"])} for item in session.client.object_types.list()
     ]
     print_resources(types, id="id", name="name", features="n_features")
 
@@ -40,7 +39,7 @@ def list_types(session: ClientSession) -> None:
 @pass_session
 def create_type(session: ClientSession, name: str) -> None:
     """Add a type of objects."""
-    session.client.create_mapobject_type(name)
+    session.client.object_types.create(name)
 
 
 @object_type.command("rename")
@@ -49,7 +48,7 @@ def create_type(session: ClientSession, name: str) -> None:
 @pass_session
 def rename_type(session: ClientSession, name: str, new_name: str) -> None:
     """Rename a type of objects."""
-    session.client.rename_mapobject_type(name, new_name)
+    session.client.object_types.rename(name, new_name)
 
 
 @object_type.command("rm")
@@ -57,7 +56,7 @@ def rename_type(session: ClientSession, name: str, new_name: str) -> None:
 @pass_session
 def delete_type(session: ClientSession, name: str) -> None:
     """Delete a type with all its objects and what was measured of them."""
-    session.client.delete_mapobject_type(name)
+    session.client.object_types.delete(name)
 
 
 feature = resource_group("feature", "List, rename and delete features.")
@@ -68,7 +67,7 @@ feature = resource_group("feature", "List, rename and delete features.")
 @pass_session
 def list_features(session: ClientSession, type_name: str) -> None:
     """List the features of a type of objects."""
-    print_resources(session.client.get_features(type_name), id="id", name="name")
+    print_resources(session.client.features.list(type_name), id="id", name="name")
 
 
 @feature.command("rename")
@@ -78,7 +77,7 @@ def list_features(session: ClientSession, type_name: str) -> None:
 @pass_session
 def rename_feature(session: ClientSession, type_name: str, name: str, new_name: str) -> None:
     """Rename a feature."""
-    session.client.rename_feature(type_name, name, new_name)
+    session.client.features.rename(type_name, name, new_name)
 
 
 @feature.command("rm")
@@ -87,7 +86,7 @@ def rename_feature(session: ClientSession, type_name: str, name: str, new_name: 
 @pass_session
 def delete_feature(session: ClientSession, type_name: str, name: str) -> None:
     """Delete a feature with all its values."""
-    session.client.delete_feature(type_name, name)
+    session.client.features.delete(type_name, name)
 
 
 feature_values = resource_group("feature-values", "Download and upload what was measured.")
@@ -120,13 +119,13 @@ def download_values(
 ) -> None:
     """Write the values of all features, and where the objects lie: a row per object."""
     if per_well:
-        files = session.client.download_feature_values_and_metadata_files(
+        files = session.client.feature_values.download_files(
             type_name, directory, parallel, table_format
         )
     else:
         directory.mkdir(parents=True, exist_ok=True)
         files = [
-            session.client.download_table_file(
+            session.client.feature_values.download_file(
                 type_name,
                 directory,
                 content=content,
@@ -160,6 +159,6 @@ def upload_values(
     index_col: str,
 ) -> None:
     """Store what was measured elsewhere: a row per object of the site, a column per feature."""
-    session.client.upload_feature_value_file(
+    session.client.feature_values.upload_file(
         type_name, plate_name, well_name, well_pos_y, well_pos_x, tpoint, filename, index_col
     )

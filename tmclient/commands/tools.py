@@ -21,7 +21,7 @@ tools = resource_group("tools", "Ask tools, watch them, and look at their result
 @pass_session
 def list_tools(session: ClientSession) -> None:
     """List the tools that the server has."""
-    print_resources(session.client.get_tools(), name="name", description="description")
+    print_resources(session.client.tools.list(), name="name", description="description")
 
 
 @tools.command("request")
@@ -52,10 +52,10 @@ def request_tool(
         content["chosen_object_type"] = type_name
     if features:
         content |= _features(session, tool_name, features)
-    submission_id = session.client.request_tool(tool_name, content)
+    submission_id = session.client.tools.request(tool_name, content)
     click.echo(f"Submission {submission_id}")
     if wait:
-        result = session.client.wait_for_tool(submission_id)
+        result = session.client.tools.wait(submission_id)
         click.echo(f"Result {result['name']}")
 
 
@@ -64,7 +64,7 @@ def request_tool(
 def list_results(session: ClientSession) -> None:
     """List the results of tools."""
     print_resources(
-        session.client.get_tool_results(),
+        session.client.tool_results.list(),
         id="id",
         name="name",
         tool="tool_name",
@@ -79,7 +79,7 @@ def list_results(session: ClientSession) -> None:
 @pass_session
 def rename_result(session: ClientSession, name: str, new_name: str) -> None:
     """Rename a result."""
-    session.client.rename_tool_result(name, new_name)
+    session.client.tool_results.rename(name, new_name)
 
 
 @tools.command("rm")
@@ -87,7 +87,7 @@ def rename_result(session: ClientSession, name: str, new_name: str) -> None:
 @pass_session
 def delete_result(session: ClientSession, name: str) -> None:
     """Delete a result."""
-    session.client.delete_tool_result(name)
+    session.client.tool_results.delete(name)
 
 
 @tools.command("status")
@@ -106,7 +106,7 @@ def show_status(session: ClientSession, tool_name: str | None) -> None:
         "CPU Time": "cpu_time",
         "Memory (MB)": "memory",
     }
-    jobs = session.client.get_tools_status(tool_name)
+    jobs = session.client.tools.get_jobs(tool_name)
     rows = [[job.get(key) for key in columns.values()] for job in jobs]
     print_table(list(columns), rows, ("Memory (MB)", "CPU Time", "ID"))
 
@@ -117,12 +117,12 @@ def show_status(session: ClientSession, tool_name: str | None) -> None:
 @pass_session
 def show_log(session: ClientSession, name: str, submission_id: int) -> None:
     """Show what a job of a tool printed."""
-    print_log(session.client.get_tool_job_log(name, submission_id))
+    print_log(session.client.tools.get_job_log(name, submission_id))
 
 
 def _features(session: ClientSession, tool_name: str, features: tuple[str, ...]) -> dict[str, Any]:
     """The features in the form that a tool takes: some look at one alone."""
-    schemas = {tool["name"]: tool["payload_schema"] for tool in session.client.get_tools()}
+    schemas = {tool["name"]: tool["payload_schema"] for tool in session.client.tools.list()}
     if "selected_feature" in schemas.get(tool_name, {}).get("properties", {}):
         return {"selected_feature": features[0]}
     return {"selected_features": list(features)}

@@ -25,7 +25,7 @@ def list_wells(session: ClientSession, plate_name: str | None) -> None:
             "sites": "{} x {}".format(*one["dimensions"]),
             "description": json.dumps(one["description"]) if one["description"] else "",
         }
-        for one in session.client.get_wells(plate_name)
+        for one in session.client.wells.list(plate_name)
     ]
     print_resources(
         wells, id="id", name="name", sites="sites", description="description", plate="plate_name"
@@ -42,7 +42,7 @@ site = resource_group("site", "List sites.")
 def list_sites(session: ClientSession, plate_name: str | None, well_name: str | None) -> None:
     """List the sites of a well, a plate, or all."""
     print_resources(
-        session.client.get_sites(plate_name, well_name),
+        session.client.sites.list(plate_name, well_name),
         id="id",
         y="y",
         x="x",
@@ -61,7 +61,7 @@ def list_shifts(session: ClientSession, plate_name: str | None, well_name: str |
     """List how sites were aligned, a row for each cycle; omitted ones have none."""
     found = [
         {**one, **(shift or {})}
-        for one in session.client.get_site_shifts(plate_name, well_name)
+        for one in session.client.sites.get_shifts(plate_name, well_name)
         for shift in one["shifts"] or [None]
     ]
     print_resources(

@@ -55,7 +55,7 @@ workflow = resource_group("workflow", "Describe, start, watch and stop the workf
 @pass_session
 def download_description(session: ClientSession, path: Path) -> None:
     """Write the description of the next workflow into a file, to be edited."""
-    session.client.download_workflow_description_file(path)
+    session.client.workflow.download_description_file(path)
 
 
 @workflow.command("upload")
@@ -63,7 +63,7 @@ def download_description(session: ClientSession, path: Path) -> None:
 @pass_session
 def upload_description(session: ClientSession, path: Path) -> None:
     """Set the description of the next workflow from a file."""
-    session.client.upload_workflow_description_file(path)
+    session.client.workflow.upload_description_file(path)
 
 
 @workflow.command("submit")
@@ -71,7 +71,7 @@ def upload_description(session: ClientSession, path: Path) -> None:
 @pass_session
 def submit(session: ClientSession, force: bool) -> None:
     """Start the workflow; jobs whose results still stand are skipped."""
-    click.echo(f"Submission {session.client.submit_workflow(force=force)}")
+    click.echo(f"Submission {session.client.workflow.submit(force=force)}")
 
 
 @workflow.command("resubmit")
@@ -80,21 +80,21 @@ def submit(session: ClientSession, force: bool) -> None:
 @pass_session
 def resubmit(session: ClientSession, stage_name: str | None, force: bool) -> None:
     """Run the workflow again, from a stage on; jobs whose results still stand are skipped."""
-    click.echo(f"Submission {session.client.resubmit_workflow(stage_name, force=force)}")
+    click.echo(f"Submission {session.client.workflow.resubmit(stage_name, force=force)}")
 
 
 @workflow.command("retry")
 @pass_session
 def retry(session: ClientSession) -> None:
     """Do again only the jobs that failed or were killed, and go on from there."""
-    click.echo(f"Submission {session.client.retry_workflow()}")
+    click.echo(f"Submission {session.client.workflow.retry()}")
 
 
 @workflow.command("kill")
 @pass_session
 def kill(session: ClientSession) -> None:
     """Stop the workflow."""
-    session.client.kill_workflow()
+    session.client.workflow.kill()
 
 
 @workflow.command("status")
@@ -106,14 +106,14 @@ def status(session: ClientSession, depth: int, watch: bool) -> None:
     if watch:
         found: dict[str, Any] | None = watch_workflow(session.client, console())
     else:
-        found = session.client.get_workflow_status(depth)
+        found = session.client.workflow.get_status(depth)
     if found is None:
         raise ResourceError("No workflow of this experiment was submitted yet.")
     if not watch:
         rows = [[row.get(key) for key in _STATUS.values()] for row in _rows(found, "")]
         print_table(list(_STATUS), rows, _LESS_IMPORTANT)
     if found["failed"]:
-        whole = found if depth >= _STEPS else session.client.get_workflow_status(_STEPS)
+        whole = found if depth >= _STEPS else session.client.workflow.get_status(_STEPS)
         raise WorkflowFailed(describe_failure(whole or found))
 
 
@@ -122,7 +122,7 @@ def status(session: ClientSession, depth: int, watch: bool) -> None:
 @pass_session
 def jobs(session: ClientSession, step_name: str) -> None:
     """List the jobs of a step: which were skipped, and why others were done."""
-    found = session.client.get_workflow_jobs(step_name)
+    found = session.client.workflow.get_jobs(step_name)
     rows = [[job.get(key) for key in _JOB.values()] for job in found]
     print_table(list(_JOB), rows, ("Wall Time", "Exitcode"))
 
@@ -133,7 +133,7 @@ def jobs(session: ClientSession, step_name: str) -> None:
 @pass_session
 def log(session: ClientSession, step_name: str, name: str) -> None:
     """Show what a job printed."""
-    print_log(session.client.get_workflow_job_log(step_name, name))
+    print_log(session.client.workflow.get_job_log(step_name, name))
 
 
 jtproject = resource_group("jtproject", "Download and upload the jterator project.")
@@ -144,7 +144,7 @@ jtproject = resource_group("jtproject", "Download and upload the jterator projec
 @pass_session
 def download_project(session: ClientSession, directory: Path) -> None:
     """Write pipeline.yaml and the handles into a folder."""
-    session.client.download_jterator_project_files(directory)
+    session.client.jterator_project.download_files(directory)
 
 
 @jtproject.command("upload")
@@ -152,7 +152,7 @@ def download_project(session: ClientSession, directory: Path) -> None:
 @pass_session
 def upload_project(session: ClientSession, directory: Path) -> None:
     """Replace the project by the pipeline.yaml and the handles of a folder."""
-    session.client.upload_jterator_project_files(directory)
+    session.client.jterator_project.upload_files(directory)
 
 
 def describe_failure(status: dict[str, Any]) -> str:

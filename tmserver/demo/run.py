@@ -30,22 +30,24 @@ def run(client: TmClient, plate: Plate, project: Project, console: Console) -> d
 def submit(client: TmClient, plate: Plate, project: Project, console: Console) -> None:
     """Upload a plate into a new experiment and start the workflow."""
     client.experiment_name = _free_name(client, plate.folder.resolve().name)
-    client.create_experiment(microscope_type=plate.microscope_type, plate_format=plate.plate_format)
-    client.create_plate(_PLATE)
-    client.create_acquisition(_PLATE, _ACQUISITION)
+    client.experiments.create(
+        microscope_type=plate.microscope_type, plate_format=plate.plate_format
+    )
+    client.plates.create(_PLATE)
+    client.acquisitions.create(_PLATE, _ACQUISITION)
     console.print(f'Experiment "{client.experiment_name}"', highlight=False, markup=False)
     upload = upload_with_progress(client, _PLATE, _ACQUISITION, plate.folder, console)
     console.print(f"  {len(upload.sent)} files uploaded", highlight=False)
     description = project.to_dict()
-    client.upload_jterator_project(
+    client.jterator_project.upload(
         description["pipeline"], description["handles"], description.get("modules")
     )
-    client.submit_workflow(describe_workflow(plate))
+    client.workflow.submit(describe_workflow(plate))
 
 
 def _free_name(client: TmClient, wanted: str) -> str:
     """The wanted name for an experiment, numbered if it is taken."""
-    taken = {experiment["name"] for experiment in client.get_experiments()}
+    taken = {experiment["name"] for experiment in client.experiments.list()}
     name, number = wanted, 2
     while name in taken:
         name, number = f"{wanted} {number}", number + 1
