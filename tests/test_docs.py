@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+from operator import attrgetter
 from pathlib import Path
 
 import click
@@ -107,15 +108,11 @@ def test_the_examples_of_the_demo_can_be_typed(tmp_path: Path) -> None:
         assert pattern.groupindex.keys() <= set("wcszt")
 
 
-def test_the_python_example_calls_what_exists() -> None:
-    text = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    calls = [
-        node.attr
-        for node in ast.walk(ast.parse(example))
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "client"
-    ]
-    assert len(calls) == 6
-    assert all(callable(getattr(TmClient, name)) for name in calls)
+@each_document
+def test_python_examples_call_what_exists(path: Path) -> None:
+    with TmClient() as client:
+        for example in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.S):
+            for node in ast.walk(ast.parse(example)):
+                called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+                if called.startswith("client."):
+                    assert callable(attrgetter(called.removeprefix("client."))(client)), called
