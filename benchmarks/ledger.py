@@ -1,8 +1,9 @@
-"""What the ledger costs for each job, against a Celery task that does nothing; and two hosts.
+"""What the ledger costs for each job, against Celery and pgqueuer; and two hosts.
 
 The jobs do nothing. They go through the real engine with workers and guards in processes of their
-own, a PostgreSQL that syncs to disk, and Redis; the bare task takes the same way through the same
-broker and number of workers, set up alike, without a ledger.
+own, a PostgreSQL that syncs to disk, and Redis. A bare Celery task takes the same way through the
+same broker and number of workers, set up alike, without a ledger. The same number of processes of
+pgqueuer takes jobs from the same PostgreSQL, one by one and ten at a time.
 
 `python -m benchmarks.ledger 1000 10000` measures other numbers of jobs.
 """
@@ -19,8 +20,9 @@ from pathlib import Path
 
 import redis
 from celery import Celery
-from sqlalchemy import func, select
+from sqlalchemy import URL, func, select
 
+from benchmarks import pgqueuer_jobs
 from benchmarks.programs.idle_step import BARE_TASK, SLEEP_SECONDS
 from benchmarks.timing import print_header, print_row
 from tests.services import postgresql
@@ -40,6 +42,7 @@ from workers.queue import CeleryQueue
 
 _SIZES = (1_000, 10_000, 100_000)
 _PROCESSES = 2
+_AT_A_TIME = (1, 10)
 _HOST_JOBS, _HOST_PROCESSES, _HOST_SECONDS = 40, 2, 1.0
 _LOOK_SECONDS = 0.02
 
@@ -129,22 +132,33 @@ def main(sizes: Sequence[int] = _SIZES) -> None:
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url = stack.enter_context(postgresql.private_server(keeps_commits=True)).url
-        postgresql.execute(url, "CREATE DATABASE ledger")
-        named = url.set(database="ledger").render_as_string(hide_password=False)
-        installation = stack.enter_context(cluster(named, folder))
-        _compare_with_celery(installation, sizes)
+        server = stack.enter_context(postgresql.private_server(syncs=True)).url
+        installation = stack.enter_context(cluster(_new_database(server, "ledger"), folder))
+        peer = _new_database(server, "pgqueuer")
+        pgqueuer_jobs.install(peer)
+        _compare_with_others(installation, peer, sizes)
         _compare_hosts(installation)
 
 
-def _compare_with_celery(installation: Cluster, sizes: Sequence[int]) -> None:
-    print_header(["jobs", "Celery no-op, ms per task", "ledger, ms per job", "ratio", "cut, ms"])
-    with workers(installation, _PROCESSES):
-        for size in sizes:
+def _new_database(server: URL, name: str) -> str:
+    postgresql.execute(server, f"CREATE DATABASE {name}")
+    return server.set(database=name).render_as_string(hide_password=False)
+
+
+def _compare_with_others(installation: Cluster, peer: str, sizes: Sequence[int]) -> None:
+    columns = ["Celery no-op", *(f"pgqueuer, {n} at a time" for n in _AT_A_TIME), "ledger"]
+    print_header(["ms per job of", *columns, "ledger / Celery", "cut"])
+    for size in sizes:
+        peers = []
+        for at_a_time in _AT_A_TIME:
+            with pgqueuer_jobs.workers(peer, _PROCESSES, at_a_time):
+                peers.append(pgqueuer_jobs.run(peer, size))
+        with workers(installation, _PROCESSES):
             bare = _run_bare(installation.settings, size)
             cut, run = _run_ledger(installation, size)
-            cells = (1e3 * bare / size, 1e3 * run / size, run / bare, 1e3 * cut / size)
-            print_row([f"{size:,}", *(f"{cell:.2f}" for cell in cells)])
+        cells = [1e3 * seconds / size for seconds in (bare, *peers, run)]
+        cells += [run / bare, 1e3 * cut / size]
+        print_row([f"{size:,}", *(f"{cell:.2f}" for cell in cells)])
 
 
 def _run_bare(settings: Settings, n_tasks: int) -> float:

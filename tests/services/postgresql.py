@@ -17,8 +17,10 @@ from sqlalchemy import URL, make_url
 
 _START_SECONDS = 60
 
+_OPTIONS = "-c max_connections=400"
+
 # A test's database need not survive the machine.
-_OPTIONS = "-c fsync=off -c full_page_writes=off -c max_connections=400"
+_UNSYNCED = "-c fsync=off -c full_page_writes=off"
 
 # It need not even survive the server, unless a test kills that.
 _FORGETFUL = "-c synchronous_commit=off"
@@ -148,14 +150,15 @@ def _is_running(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def private_server(*, keeps_commits: bool = False) -> Iterator[PrivateServer]:
+def private_server(*, keeps_commits: bool = False, syncs: bool = False) -> Iterator[PrivateServer]:
     """Run a server for as long as the context lasts; it and its files are gone afterwards.
 
-    Only one that keeps commits has what was committed when it is started again.
+    Only one that keeps commits has what was committed when it is started again. One that syncs
+    would even have it after the machine's end, as that of an installation.
     """
     binaries = find_binaries()
     # where pytest has its folders, which may be in memory, unless it is to be like a real one
-    place = None if keeps_commits else os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    place = None if keeps_commits or syncs else os.environ.get("PYTEST_DEBUG_TEMPROOT")
     folder = Path(tempfile.mkdtemp(prefix="tm-postgresql-", dir=place))
     account: dict[str, str | list[str]] = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -177,7 +180,11 @@ def private_server(*, keeps_commits: bool = False) -> Iterator[PrivateServer]:
     url = URL.create(
         "postgresql", username="tm", host="127.0.0.1", port=free_port(), database="postgres"
     )
-    options = _OPTIONS if keeps_commits else f"{_OPTIONS} {_FORGETFUL}"
+    options = _OPTIONS
+    if not syncs:
+        options += f" {_UNSYNCED}"
+        if not keeps_commits:
+            options += f" {_FORGETFUL}"
     script = subprocess.Popen(
         ["sh", "-c", _SCRIPT, "sh", folder, str(url.port), options],
         env=environment,
