@@ -112,6 +112,8 @@ def test_the_examples_of_the_demo_can_be_typed(tmp_path: Path) -> None:
 def test_python_examples_call_what_exists(path: Path) -> None:
     with TmClient() as client:
         for example in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.S):
+            if "tusclient" in example:  # another client
+                continue
             for node in ast.walk(ast.parse(example)):
                 called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
                 if called.startswith("client."):
