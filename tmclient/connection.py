@@ -13,6 +13,7 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Retry, parse_url
 
 from tmclient.errors import LoginError, RequestError, ServerUnreachable
+from tmclient.local_files import writing
 from tmclient.login import Login
 
 _CONNECT_SECONDS = 10
@@ -216,14 +217,10 @@ def pause(attempt: int) -> None:
 def _write(response: requests.Response, target: Path) -> Path:
     if target.is_dir():
         target = target / _file_name(response)
-    part = target.with_name(f".{target.name}.part")
-    try:
-        with part.open("wb") as file:
-            for piece in response.iter_content(_PIECE):
-                file.write(piece)
-        return part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(target) as file:
+        for piece in response.iter_content(_PIECE):
+            file.write(piece)
+    return target
 
 
 def _file_name(response: requests.Response) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tmlib import durable_files
 from tmlib.errors import BadInput
 
 MIN_SECRET_LENGTH = 32
@@ -230,18 +231,9 @@ def read_or_create_secret(path: Path) -> str:
     BadInput
         If the file is there, but what it holds is too short.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    durable_files.make_folder(path.parent, mode=0o700)
     if not path.exists():
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        durable_files.create(path, secrets.token_urlsafe(48), mode=0o600)
     secret = path.read_text()
     if len(secret) < MIN_SECRET_LENGTH:
         raise BadInput(

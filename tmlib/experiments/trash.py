@@ -6,6 +6,8 @@ import shutil
 import time
 from pathlib import Path
 
+from tmlib import durable_files
+
 _PREFIX = ".trash-"
 
 
@@ -28,8 +30,9 @@ class Trash:
     def __init__(self, place: Path, folder: Path | None = None) -> None:
         self._place = place
         if folder is not None and folder.exists():
-            place.mkdir(parents=True, exist_ok=True)
-            folder.rename(place / f"{_PREFIX}{folder.name}-{secrets.token_hex(8)}")
+            name = f"{_PREFIX}{folder.name}-{secrets.token_hex(8)}"
+            durable_files.make_folder(place)
+            durable_files.move(folder, place / name)
 
     def empty(self, seconds: float = math.inf) -> None:
         """Remove the files for good, or as many folders of them as there is time for, about."""

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import json
 import os
-import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 import tensorstore as ts
 from numpy.typing import NDArray
 
+from tmlib import durable_files
 from tmlib.errors import Conflict, NotFound, Unavailable
 
 TILE_SIZE = 256
@@ -219,13 +219,9 @@ def write_group(path: Path, ome: Mapping[str, Any] | None = None) -> None:
     with contextlib.suppress(FileNotFoundError):
         if target.read_text(encoding="utf-8") == text:
             return
-    draft = path / f".zarr.json.{secrets.token_hex(8)}"
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(target)
+        durable_files.write(target, text)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise explained(error, path) from error
 
 

@@ -11,8 +11,6 @@ the American Statistical Association 68:117 (1973) for shrinking what is uncerta
 """
 
 import functools
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, cast
@@ -22,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtri
 
+from tmlib import durable_files
 from tmlib.errors import BadInput
 from tmlib.images.arrays import explained
 from tmlib.images.reading import GrayImage
@@ -199,16 +198,10 @@ class IlluminationStatistics:
             "percentiles": self._percentiles,
             "n_histograms": np.array(self._n_histograms),
         }
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as file:
+            with durable_files.writing(path) as file:
                 np.savez(file, allow_pickle=False, **content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise explained(error, path) from error
 
     @classmethod

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tmlib import durable_files
 from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.trash import Trash
 from tmlib.images.arrays import (
@@ -139,7 +140,7 @@ def rename_labels(field_path: Path, name: str, new_name: str) -> None:
     path, new_path = _path(field_path, name), _path(field_path, new_name)
     if path.exists() and path != new_path:
         shutil.rmtree(new_path, ignore_errors=True)
-        path.rename(new_path)
+        durable_files.move(path, new_path)
         _list_labels(field_path)
 
 

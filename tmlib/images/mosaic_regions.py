@@ -6,7 +6,6 @@ same digest are the same file, which mosaics share as hard links. Shards are rep
 changed in place, so nothing that is written into one mosaic shows in another.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from tmlib import durable_files
+from tmlib.digests import digest_of
 from tmlib.images.map_layout import Box
 from tmlib.images.mosaics import SHARD_SIZE, Region, level_shapes, regions_by_cell, shard_path
 from tmlib.storage import Stamp, file_stamp
@@ -79,9 +80,7 @@ def save_digests(path: Path, digests: Digests) -> None:
         }
         for dataset, level in _by_dataset(digests)
     ]
-    draft = path / f"{_FILE}.draft"
-    draft.write_text(json.dumps(texts), encoding="utf-8")
-    draft.replace(path / _FILE)
+    durable_files.write(path / _FILE, json.dumps(texts))
 
 
 class KnownRegions:
@@ -95,6 +94,7 @@ class KnownRegions:
 
     def __init__(self, folder: Path | None) -> None:
         self._shards: dict[str, tuple[Path, Stamp | None]] = {}
+        self._changed: set[Path] = set()
         for file in sorted(folder.glob(f"*/{_FILE}")) if folder else ():
             for dataset, level in _by_dataset(json.loads(file.read_text(encoding="utf-8"))):
                 for cell, noted in level.items():
@@ -132,6 +132,8 @@ class KnownRegions:
                     if not self._link(digest, shard_path(path, dataset, cell))
                 ]
             )
+        durable_files.sync_folders(self._changed)
+        self._changed.clear()
         return missing
 
     def _link(self, digest: str, target: Path) -> bool:
@@ -143,12 +145,12 @@ class KnownRegions:
             return True
         if noted is None or file_stamp(source) != noted:
             return False
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
+        durable_files.make_folder(target.parent)
         try:
             _share(source, target)
         except FileNotFoundError:
             return False  # its mosaic has just been removed
+        self._changed.add(target.parent)
         return True
 
 
@@ -159,11 +161,15 @@ def _by_dataset(levels: Sequence[Level]) -> Iterator[tuple[int, Level]]:
 
 def _share(source: Path, target: Path) -> None:
     try:
-        os.link(source, target)
+        durable_files.link(source, target)
     except FileNotFoundError:
         raise
     except OSError:  # another file system, or one without links
-        shutil.copy2(source, target)
+        with source.open("rb") as pixels, durable_files.writing(target, sync="content") as copy:
+            shutil.copyfileobj(pixels, copy)
+            copy.flush()
+            status = os.fstat(pixels.fileno())
+            os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _digest(shape: Cell, shown: Mapping[Cell, Sequence[object]]) -> dict[Cell, str]:
@@ -175,5 +181,5 @@ def _digest(shape: Cell, shown: Mapping[Cell, Sequence[object]]) -> dict[Cell, s
             min(SHARD_SIZE, shape[1] - column * SHARD_SIZE),
         )
         text = repr((size, *what))
-        found[row, column] = hashlib.sha256(text.encode()).hexdigest()[:32]
+        found[row, column] = digest_of(text, 32)
     return found

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tmlib import durable_files
 from tmlib.errors import NotFound
 from tmlib.images.arrays import (
     TILE_SIZE,
@@ -144,9 +145,10 @@ def put_in_place(draft: Path, path: Path) -> None:
 
     What was there becomes a draft, for :func:`clear_drafts`.
     """
+    durable_files.sync_tree(draft)
     if path.exists():
-        path.rename(draft.with_suffix(".old"))
-    draft.rename(path)
+        durable_files.move(path, draft.with_suffix(".old"), sync="none")
+    durable_files.move(draft, path)
 
 
 def clear_drafts(path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from tmlib import durable_files
 from tmlib.jterator import checks
 from tmlib.jterator.descriptions import HandlesDescription, PipelineDescription
 from tmlib.jterator.errors import PipelineDescriptionError
@@ -108,14 +109,13 @@ class Project:
             check_file_name(f"{name}{_HANDLES_SUFFIX}"): _dump_yaml(handles)
             for name, handles in (self._description.get("handles") or {}).items()
         }
-        folder = directory / "handles"
-        folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            (folder / name).write_text(text)
-        (directory / _PIPELINE_FILE).write_text(_dump_yaml(self._description["pipeline"]))
+            durable_files.write(directory / "handles" / name, text)
         for name, source in self.sources.items():
-            (directory / _MODULES).mkdir(exist_ok=True)
-            (directory / _MODULES / f"{name}.py").write_bytes(source.encode())
+            durable_files.write(directory / _MODULES / f"{name}.py", source)
+        # last: a folder without it is no project
+        pipeline = _dump_yaml(self._description["pipeline"])
+        durable_files.write(directory / _PIPELINE_FILE, pipeline)
 
     def module(self, name: str) -> Module:
         """The module of that name: one that the project brings, or a shipped one.

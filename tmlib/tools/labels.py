@@ -8,7 +8,6 @@ few objects are found without reading the others. Objects without a label have n
 
 import csv
 import io
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tmlib import durable_files
 from tmlib.errors import TmError
 from tmlib.storage import ExperimentStorage
 
@@ -28,7 +28,6 @@ MISSING = "nan"
 
 _FORMAT = {b"tmserver.labels": b"1"}
 _ROWS_PER_GROUP = 65_536
-_TEMPORARY = ".tmp"
 _ID = "mapobject_id"
 
 
@@ -87,28 +86,19 @@ def write(storage: ExperimentStorage, labels: Labels) -> Path:
 def write_table(storage: ExperimentStorage, table: Any) -> Path:
     """Write a table (``pyarrow.Table``) of a result to a new file, complete or not at all."""
     target = folder(storage) / f"{secrets.token_hex(8)}.parquet"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(target.name + _TEMPORARY)
     names = table.schema.names
     differing = {_ID, *(field.name for field in table.schema if pa.types.is_floating(field.type))}
-    try:
-        with draft.open("wb") as file:
-            pq.write_table(
-                table,
-                file,
-                compression="lz4",
-                row_group_size=_ROWS_PER_GROUP,
-                # dictionaries of numbers that hardly repeat take time and save nothing
-                use_dictionary=[name for name in names if name not in differing],
-                # from one object to the next one ids grow by little
-                column_encoding={_ID: "DELTA_BINARY_PACKED"} if _ID in names else None,
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    with durable_files.writing(target) as file:
+        pq.write_table(
+            table,
+            file,
+            compression="lz4",
+            row_group_size=_ROWS_PER_GROUP,
+            # dictionaries of numbers that hardly repeat take time and save nothing
+            use_dictionary=[name for name in names if name not in differing],
+            # from one object to the next one ids grow by little
+            column_encoding={_ID: "DELTA_BINARY_PACKED"} if _ID in names else None,
+        )
     return target
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import bindparam, select, update
 
 from tmlib.db import Database
 from tmlib.db.base import now
+from tmlib.durable_files import sync_folder
 from tmlib.errors import NotFound
-from tmlib.uploads.durable import sync_folder
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile
 
 

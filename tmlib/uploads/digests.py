@@ -2,15 +2,16 @@
 
 import base64
 import binascii
-import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from tmlib import digests
 from tmlib.errors import BadInput, TmError
 
 if TYPE_CHECKING:
-    from hashlib import _Hash
+    from tmlib.digests import Hash
 
 # Names of RFC 9530, best first.
 _FIELD_ALGORITHMS = {"sha-512": "sha512", "sha-256": "sha256"}
@@ -41,12 +42,11 @@ class Digest:
     algorithm: str
     value: bytes
 
-    def start(self) -> "_Hash":
-        """A new object of :mod:`hashlib` that takes the bytes."""
-        # Digests only reveal accidents here, so that the old functions are good enough.
-        return hashlib.new(self.algorithm, usedforsecurity=False)
+    def start(self) -> "Hash":
+        """A new object that takes the bytes."""
+        return digests.start(self.algorithm)
 
-    def check(self, found: "_Hash", what: str) -> None:
+    def check(self, found: "Hash", what: str) -> None:
         """Compare with what the bytes came to.
 
         Raises
@@ -59,6 +59,11 @@ class Digest:
                 f"{what} arrived with other bytes than its {self.algorithm} digest "
                 f"{self.value.hex()} says (they give {found.hexdigest()}): send it again."
             )
+
+    def check_file(self, path: Path, what: str) -> None:
+        """As :meth:`check`, with what is in a file."""
+        with path.open("rb") as file:
+            self.check(digests.of_file(file, self.algorithm), what)
 
 
 def read_content_digest(text: str | None) -> Digest | None:
@@ -120,7 +125,7 @@ def _decode(algorithm: str, text: str, header: str) -> bytes:
         value = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         value = b""
-    if len(value) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
+    if len(value) != digests.start(algorithm).digest_size:
         raise BadInput(
             f'The header {header} has no base64 of a {algorithm} digest: "{text[:100]}".'
         )

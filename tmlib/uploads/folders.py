@@ -4,7 +4,6 @@ An acquisition gets a link to each of them. All links go by way of one to the fo
 them so short that they take no room.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,13 +15,15 @@ from sqlalchemy.orm import Session
 from tmlib import microscopes
 from tmlib.db import Database
 from tmlib.db.base import now
+from tmlib.digests import digest_of
+from tmlib.durable_files import make_folder, point, sync_folders
 from tmlib.errors import BadInput, Forbidden
 from tmlib.experiments.models import Acquisition
 from tmlib.microscopes import Microscope
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads import service
-from tmlib.uploads.durable import make_folder, make_place, sync_folder
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
+from tmlib.uploads.places import make_place
 from tmlib.uploads.receiving import file_folder
 
 
@@ -86,8 +87,8 @@ def register_folder(
         found = {name: sizes[name] for name in missing[kind] if name in sizes}
         if found:
             target = file_folder(storage, acquisition.plate_id, acquisition.id, kind)
-            make_folder(target, storage.data_dir)
-            _link(target, folder, found, storage.data_dir)
+            make_folder(target)
+            _link(target, folder, found)
             with database.transaction() as session:
                 _mark_complete(session, acquisition, kind, found)
     return sum(name in sizes for names in missing.values() for name in names)
@@ -185,30 +186,22 @@ def _missing(session: Session, acquisition_id: int) -> dict[FileKind, list[str]]
     return missing
 
 
-def _link(target: Path, folder: Path, names: dict[str, int], data_dir: Path) -> None:
+def _link(target: Path, folder: Path, names: dict[str, int]) -> None:
     """Give a folder links to files of another one."""
-    way = f".{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
-    _replace_link(target / way, str(folder))
+    way = f".{digest_of(os.fsencode(folder), 8)}"
+    point(target / way, str(folder))
     changed = {target}
     for name in names:
         link = target / name
         if link.parent not in changed:
-            make_place(target, name, data_dir)
+            make_place(target, name)
             changed.add(link.parent)
         destination = f"{'../' * name.count('/')}{way}/{name}"
         try:
             link.symlink_to(destination)
         except FileExistsError:  # of an earlier attempt, or a file that could not be used
-            _replace_link(link, destination)
-    for each in changed:
-        sync_folder(each)
-
-
-def _replace_link(link: Path, destination: str) -> None:
-    draft = link.with_name(f".{hashlib.sha256(os.fsencode(link)).hexdigest()[:16]}.link")
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(destination)
-    draft.replace(link)
+            point(link, destination)
+    sync_folders(changed)
 
 
 def _mark_complete(

@@ -1,6 +1,5 @@
 """One file that arrives in pieces, in the hands of whoever holds its lock."""
 
-import hashlib
 import logging
 import os
 from collections.abc import Iterable
@@ -14,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import Database, clock
 from tmlib.db.base import now
+from tmlib.durable_files import link, sync_file, sync_folder
 from tmlib.errors import NotFound, TooLarge
 from tmlib.uploads.digests import ChecksumMismatch, Digest
-from tmlib.uploads.durable import sync_folder
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile, ResumableUpload
 
 _CHECKPOINT_BYTES = 32 * 1024**2
@@ -97,7 +96,7 @@ class GrowingFile:
             if file.tell() < self.length:
                 self._count(file)
                 return
-            os.fsync(file.fileno())
+            sync_file(file)
         self.finish()
 
     def finish(self) -> None:
@@ -107,11 +106,7 @@ class GrowingFile:
         self._path.touch()  # one without bytes has not been written to
         self._verify()
         # a second name: with either of them gone, a server that ends here has lost nothing
-        link = self._path.with_suffix(".whole")
-        link.unlink(missing_ok=True)
-        link.hardlink_to(self._path)
-        link.replace(self._place)
-        link.unlink(missing_ok=True)  # stays if the name was the same file's already
+        link(self._path, self._place, draft=self._path.with_suffix(".whole"))
         sync_folder(self._place.parent)
         with self._database.transaction() as session:
             session.execute(
@@ -156,18 +151,16 @@ class GrowingFile:
         """Compare the bytes on the disk with the digest of the whole file, if there is one."""
         if self._upload.sha256 is None:
             return
-        with self._path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256")
+        digest = Digest("sha256", bytes.fromhex(self._upload.sha256))
         try:
-            digest = Digest("sha256", bytes.fromhex(self._upload.sha256))
-            digest.check(found, f'File "{self.name}"')
+            digest.check_file(self._path, f'File "{self.name}"')
         except ChecksumMismatch:
             self.discard(FileUploadStatus.FAILED)
             raise
 
     def _count(self, file: FileIO) -> None:
         """Sync what was written, then say that it is there."""
-        os.fsync(file.fileno())
+        sync_file(file)
         if self.offset == 0:
             sync_folder(self._folder)
         with self._database.transaction() as session:

@@ -7,7 +7,6 @@ given up, and sending it again just works.
 
 import enum
 import logging
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,13 @@ from sqlalchemy import select, update
 
 from tmlib.db import Database
 from tmlib.db.base import now
+from tmlib.durable_files import make_folder, move, sync_file
 from tmlib.errors import TmError, TooLarge
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads.arrivals import mark_arrived
 from tmlib.uploads.digests import Digest
-from tmlib.uploads.durable import locked, make_folder, make_place, reporting_full_disk
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
+from tmlib.uploads.places import locked, make_place, reporting_full_disk
 
 # Shorter ones are there before anybody could look; a commit that shows them takes as long.
 _LONG_BYTES = 512 * 1024
@@ -121,13 +121,13 @@ def receive(
     folder = file_folder(storage, plate_id, acquisition_id, row.kind)
     target = _Target(row.id, folder, name)
     with reporting_full_disk(name):
-        make_folder(folder, storage.data_dir)
+        make_folder(folder)
         with locked(lock_path(folder, row.id)) as is_mine:
             if not is_mine:
                 return Received.IN_PROGRESS
             if _status(database, target) is FileUploadStatus.COMPLETE:
                 return Received.COMPLETE_BEFORE
-            make_place(folder, name, storage.data_dir)
+            make_place(folder, name)
             _store(database, target, chunks, max_bytes, digest)
     return Received.LAST if _is_last(database, acquisition_id) else Received.OK
 
@@ -155,7 +155,7 @@ def _store(
 ) -> None:
     try:
         size = _write(database, target, chunks, max_bytes, digest)
-        target.part.replace(target.path)
+        move(target.part, target.path, sync="none")  # the folder is, together with others'
         mark_arrived(database, target.file_id, target.path, size)
     except BaseException:
         try:
@@ -192,8 +192,7 @@ def _write(
             file.write(chunk)
         if digest and hashed:
             digest.check(hashed, f'File "{target.name}"')
-        file.flush()
-        os.fsync(file.fileno())
+        sync_file(file)
     return size
 
 

@@ -18,13 +18,14 @@ from sqlalchemy import select, update
 
 from tmlib.db import Database, clock
 from tmlib.db.base import now
+from tmlib.durable_files import make_folder
 from tmlib.errors import Conflict, NotFound, TmError
 from tmlib.experiments.models import Acquisition
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads.digests import Digest
-from tmlib.uploads.durable import StorageFull, locked, make_folder, make_place, reporting_full_disk
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile, ResumableUpload
 from tmlib.uploads.pieces import GrowingFile
+from tmlib.uploads.places import StorageFull, locked, make_place, reporting_full_disk
 from tmlib.uploads.receiving import file_folder, lock_path
 
 _PATIENCE_SECONDS = 5
@@ -239,7 +240,7 @@ class ResumableUploads:
         folder = file_folder(
             self._storage, self._acquisition.plate_id, self._acquisition.id, file.kind
         )
-        make_folder(folder, self._storage.data_dir)
+        make_folder(folder)
         with (
             reporting_full_disk(file.name),
             locked(lock_path(folder, file.id), patience) as is_mine,
@@ -247,7 +248,7 @@ class ResumableUploads:
             if not is_mine:
                 raise Locked(f'Somebody is sending file "{file.name}" at this moment: wait.')
             upload, file, moment = self._find(token)
-            make_place(folder, file.name, self._storage.data_dir)
+            make_place(folder, file.name)
             is_complete = file.status is FileUploadStatus.COMPLETE
             growing = GrowingFile(
                 self._database, folder, file.name, upload, is_complete, self._lifetime

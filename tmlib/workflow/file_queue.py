@@ -9,6 +9,8 @@ import secrets
 import time
 from pathlib import Path
 
+from tmlib import durable_files
+
 _DRAFT = "."
 
 
@@ -28,14 +30,8 @@ class FileQueue:
         """Add a message at the end."""
         # what two processes put at the same time has no order
         name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
-        draft = self._folder / f"{_DRAFT}{name}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            draft.write_bytes(message)
-            draft.rename(self._folder / name)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
+        durable_files.write(self._folder / name, message, sync="none")
 
     def take(self) -> bytes | None:
         """Remove the first message and give it to this process alone; None if there is none."""

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tmlib import durable_files
 from tmlib.db import Database
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Site
@@ -160,7 +161,8 @@ def _folder(storage: ExperimentStorage, user_id: int, index: int) -> Path:
 
 
 def _save(folder: Path, name: str, figure: str) -> None:
-    (folder / check_file_name(f"{name}.json")).write_text(figure, encoding="utf-8")
+    path = folder / check_file_name(f"{name}.json")
+    durable_files.write(path, figure, sync="content")  # a preview can be run again
 
 
 def figure(storage: ExperimentStorage, user_id: int, index: int, module_name: str) -> str:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import json
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple, Self
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, Json, model_validator
 
+from tmlib.digests import digest_of
 from tmlib.errors import BadInput, Conflict
 from tmlib.objects.selection import Selection
 from tmlib.objects.table import columns
@@ -116,7 +116,7 @@ def version_of(table: ObjectTable, used: Sequence[columns.Column], query: Object
 
 def digest(*texts: str) -> str:
     """A short text that stands for others."""
-    return hashlib.blake2b("/".join(texts).encode(), digest_size=16).hexdigest()
+    return digest_of("/".join(texts), 32)
 
 
 class Cursor(NamedTuple):

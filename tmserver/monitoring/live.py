@@ -1,6 +1,5 @@
 """The present state of things, looked at once a second for all who listen in this process."""
 
-import hashlib
 import json
 import logging
 import threading
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tmlib.digests import digest_of
 from tmlib.errors import Unavailable
 from tmserver.monitoring.merge_patch import merge_patch
 
@@ -45,8 +45,7 @@ class Moment:
     @classmethod
     def of(cls, content: Mapping[str, Any], before: "Moment | None") -> "Moment":
         """The moment with a content, which follows another one."""
-        text = json.dumps(content, sort_keys=True).encode()
-        name = hashlib.sha256(text).hexdigest()[:16]
+        name = digest_of(json.dumps(content, sort_keys=True), 16)
         if before is None:
             return cls(content, name)
         return cls(content, name, before.id, merge_patch(before.content, content))

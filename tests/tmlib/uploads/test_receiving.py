@@ -13,8 +13,8 @@ from tests.tmlib.uploads.conftest import Inbox
 from tmlib.errors import BadInput, NotFound, TooLarge
 from tmlib.uploads import service
 from tmlib.uploads.digests import ChecksumMismatch, Digest
-from tmlib.uploads.durable import StorageFull
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile
+from tmlib.uploads.places import StorageFull
 from tmlib.uploads.receiving import Received, receive
 
 ONE = "plate_A01_T0001F001L01A01Z01C01.tif"

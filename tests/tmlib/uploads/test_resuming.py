@@ -16,8 +16,8 @@ from tmlib.db.base import now
 from tmlib.errors import Conflict, NotFound, TooLarge
 from tmlib.uploads import receiving, service
 from tmlib.uploads.digests import ChecksumMismatch, Digest
-from tmlib.uploads.durable import StorageFull
 from tmlib.uploads.models import FileUploadStatus, ResumableUpload
+from tmlib.uploads.places import StorageFull
 from tmlib.uploads.receiving import Received
 from tmlib.uploads.resuming import (
     Gone,

@@ -24,8 +24,8 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
-from tmlib.uploads.durable import locked
 from tmlib.uploads.models import ResumableUpload
+from tmlib.uploads.places import locked
 from tmlib.uploads.receiving import lock_path
 
 Ask = Callable[[Person, str], TestResponse]

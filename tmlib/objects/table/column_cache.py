@@ -7,23 +7,24 @@ memory they fill only as far as they are read.
 """
 
 import contextlib
-import hashlib
 import json
 import mmap
 import os
-import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tmlib import durable_files
+from tmlib.digests import digest_of
 from tmlib.errors import Unavailable
 
-_TEMPORARY = ".tmp"
+# A column that is gone is made again; one without its last bytes would be read.
+_SYNC: durable_files.Sync = "content"
 _TOUCH_SECONDS = 60  # a use is noted no more often than this
 _EMPTIED = 0.9  # so much of the room stays in use when it had become full
 _MAX_AGE = 30 * 86_400  # seconds; of experiments that are gone nothing stays for ever
@@ -79,24 +80,11 @@ class ColumnCache:
             If the disk is full.
         """
         paths = [self._path(version, name, dtype) for name, dtype in dtypes.items()]
-        drafts = [_draft(path) for path in paths]
-        _make_folder(self.folder / version)
-        try:
-            with ExitStack() as stack:
-                files = [stack.enter_context(draft.open("wb")) for draft in drafts]
-                for part in parts:
-                    for file, column, dtype in zip(files, part, dtypes.values(), strict=True):
-                        file.write(np.ascontiguousarray(column, dtype).data.cast("B"))
-                for file in files:
-                    file.flush()
-                    os.fsync(file.fileno())
-            for draft, path in zip(drafts, paths, strict=True):
-                draft.replace(path)
-        except OSError as error:
-            raise _no_room(error) from error
-        finally:
-            for draft in drafts:
-                draft.unlink(missing_ok=True)
+        with _reporting_no_room(), ExitStack() as stack:
+            files = [stack.enter_context(durable_files.writing(path, sync=_SYNC)) for path in paths]
+            for part in parts:
+                for file, column, dtype in zip(files, part, dtypes.values(), strict=True):
+                    file.write(np.ascontiguousarray(column, dtype).data.cast("B"))
         self._make_room(paths)
 
     def read_texts(self, version: str, name: str) -> tuple[str, ...] | None:
@@ -109,19 +97,11 @@ class ColumnCache:
     def write_texts(self, version: str, name: str, texts: Sequence[str]) -> None:
         """Store what the numbers of a column stand for."""
         path = self._path(version, name, "texts")
-        draft = _draft(path)
-        _make_folder(path.parent)
-        try:
-            draft.write_text(json.dumps(list(texts)))
-            draft.replace(path)
-        except OSError as error:
-            raise _no_room(error) from error
-        finally:
-            draft.unlink(missing_ok=True)
+        with _reporting_no_room():
+            durable_files.write(path, json.dumps(list(texts)), sync=_SYNC)
 
     def _path(self, version: str, name: str, suffix: str) -> Path:
-        digest = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
-        return self.folder / version / f"{digest}.{suffix}"
+        return self.folder / version / f"{digest_of(name, 32)}.{suffix}"
 
     def _make_room(self, new: Sequence[Path]) -> None:
         """Remove what was not used for very long, or longest, but never what has just come."""
@@ -145,19 +125,12 @@ class ColumnCache:
                     path.parent.rmdir()
 
 
-def _draft(path: Path) -> Path:
-    return path.with_name(f"{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
-
-
-def _make_folder(folder: Path) -> None:
+@contextmanager
+def _reporting_no_room() -> Iterator[None]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise _no_room(error) from error
-
-
-def _no_room(error: OSError) -> Unavailable:
-    return Unavailable(
-        f"The server cannot keep columns of the object table ({error.strerror}): ask its "
-        "administrator to look at TM_CACHE_DIR and TM_COLUMN_CACHE_MB."
-    )
+        raise Unavailable(
+            f"The server cannot keep columns of the object table ({error.strerror}): ask its "
+            "administrator to look at TM_CACHE_DIR and TM_COLUMN_CACHE_MB."
+        ) from error

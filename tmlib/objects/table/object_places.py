@@ -1,6 +1,5 @@
 """Where the objects of a table lie: plate, well and site, border and centre."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib.db.spatial import in_box
+from tmlib.digests import digest_of
 from tmlib.errors import Conflict
 from tmlib.experiments.models import Plate, Site, Well
 from tmlib.objects.models import MapobjectSegmentation, MapobjectType, SegmentationLayer
@@ -41,7 +41,7 @@ class Place:
     def digest(self) -> str:
         """A text that changes with any of it."""
         content = self.ref_ids.tobytes() + self.numbers.tobytes() + repr(self.texts).encode()
-        return hashlib.blake2b(content, digest_size=12).hexdigest()
+        return digest_of(content, 24)
 
     def values(self, ref_ids: NDArray[np.int32]) -> ColumnValues:
         """Of objects that lie there; missing where the place was deleted since."""

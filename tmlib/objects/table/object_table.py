@@ -6,7 +6,6 @@ once for each version; see :mod:`tmlib.objects.table.column_cache`.
 """
 
 import difflib
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
+from tmlib.digests import digest_of
 from tmlib.errors import BadInput, Conflict
 from tmlib.objects.models import EmptySite, Mapobject, MapobjectType
 from tmlib.objects.selection import EVERYTHING, Selection, check_selection
@@ -117,7 +117,7 @@ def _columns(
 
 
 def _digest(*texts: str) -> str:
-    return hashlib.blake2b("/".join(texts).encode(), digest_size=12).hexdigest()
+    return digest_of("/".join(texts), 24)
 
 
 def _objects_of_layout(

@@ -12,7 +12,6 @@ The file is Arrow IPC and mapped into memory. Columns are ``code`` (uint64), ``m
 import fcntl
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tmlib import durable_files
 from tmlib.db import Database
 from tmlib.db.bulk_reading import fetch_table
 from tmlib.objects.models import MapobjectSegmentation, SegmentationLayer
@@ -205,21 +205,18 @@ def _read(session: Session, layer: SegmentationLayer) -> Any:
 
 def _write(path: Path, table: Any, seconds: float) -> None:
     """Write an index that appears complete or not at all."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     facts = {
         "version": _FORMAT_VERSION,
         "seconds": seconds,
         "fullest": _fullest(table["code"].to_numpy()),
     }
-    try:
-        with pa.OSFile(str(draft), "wb") as file:
-            named = table.replace_schema_metadata({_FORMAT_KEY: json.dumps(facts)})
-            with pa.ipc.new_file(file, named.schema) as writer:
-                writer.write_table(named)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    named = table.replace_schema_metadata({_FORMAT_KEY: json.dumps(facts)})
+    # it can be made again, but must not be taken for whole when it is not
+    with (
+        durable_files.writing(path, sync="content") as file,
+        pa.ipc.new_file(file, named.schema) as writer,
+    ):
+        writer.write_table(named)
 
 
 def _open(path: Path) -> LayerIndex | None:

@@ -6,7 +6,6 @@ time point and plane, or all sites of one time point and plane when it was compa
 file takes the place of that site's rows in a compacted one.
 """
 
-import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tmlib import durable_files
 from tmlib.db import Database
 from tmlib.errors import TmError
 from tmlib.objects.models import FeatureValueFile
@@ -34,7 +34,6 @@ _FORMAT_VERSION = b"1"
 # a group of a hundred columns in memory.
 _ROWS_PER_GROUP = 65_536
 _CELLS_PER_BATCH = 1_000_000  # of a row group that are decoded at once
-_TEMPORARY = ".tmp"
 # Numbers that were measured differ in most of their bytes, but hardly in the exponent: with the
 # bytes of a column put side by side, fast LZ4 makes smaller files than Zstandard does of whole
 # numbers.
@@ -128,29 +127,19 @@ def write(path: Path, keys: Sequence[str], batches: Iterable[Any]) -> int:
     int
         Number of rows.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + _TEMPORARY)
     n_rows = 0
-    try:
-        with draft.open("wb") as file:
-            writer = pq.ParquetWriter(
-                file,
-                schema(keys),
-                compression="lz4",
-                use_dictionary=["site_id"],
-                column_encoding=_ENCODINGS | dict.fromkeys(keys, "BYTE_STREAM_SPLIT"),
-            )
-            with writer:
-                for group in join_tables(batches, _ROWS_PER_GROUP):
-                    writer.write_table(group, row_group_size=_ROWS_PER_GROUP)
-                    n_rows += group.num_rows
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    with durable_files.writing(path) as file:
+        writer = pq.ParquetWriter(
+            file,
+            schema(keys),
+            compression="lz4",
+            use_dictionary=["site_id"],
+            column_encoding=_ENCODINGS | dict.fromkeys(keys, "BYTE_STREAM_SPLIT"),
+        )
+        with writer:
+            for group in join_tables(batches, _ROWS_PER_GROUP):
+                writer.write_table(group, row_group_size=_ROWS_PER_GROUP)
+                n_rows += group.num_rows
     return n_rows
 
 
@@ -161,14 +150,6 @@ def write_with_ids(
     with _open(source) as parquet:
         table = parquet.read(columns=[*IDENTIFIERS, *keys])
     write(path, keys, [table.set_column(0, schema(keys).field(0), pa.array(mapobject_ids))])
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def merge(

@@ -4,7 +4,6 @@ The description is JSON in the metadata of the file. What does not fit together 
 anything is computed with it, so that a file may come from anybody.
 """
 
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from tmlib import durable_files
 from tmlib.errors import BadInput
 from tmlib.storage import ExperimentStorage
 from tmlib.tools.learning.trained_models import Arrays, ModelDescription, TrainedModel
@@ -21,7 +21,6 @@ from tmlib.tools.learning.trained_models import Arrays, ModelDescription, Traine
 SUFFIX = ".safetensors"
 
 _FORMAT = {"format": "tmserver.model", "version": "1"}
-_TEMPORARY = ".tmp"
 _TRAINING = "training_objects"
 _TYPES = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32}
 
@@ -48,17 +47,7 @@ def write(path: Path, model: TrainedModel) -> None:
 
 def keep(path: Path, content: bytes) -> None:
     """Write bytes to a new file, which appears complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + _TEMPORARY)
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    durable_files.write(path, content)
 
 
 def read(path: Path) -> TrainedModel:

@@ -4,7 +4,6 @@ A step runs in phases: *init* cuts the work into batches and deletes the output 
 any more, *run* does one job per batch, *collect* finishes what needs all of them.
 """
 
-import hashlib
 import json
 import logging
 from abc import ABC, abstractmethod
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
+from tmlib.digests import digest_of
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmlib.workflow.arguments import Argument, Value
@@ -156,7 +156,7 @@ class Step(ABC):
 
 def digest(*things: object) -> str:
     """A short text that is the same only for the same things: numbers, texts, tuples of them."""
-    return hashlib.sha256(repr(things).encode()).hexdigest()[:32]
+    return digest_of(repr(things), 32)
 
 
 def chunks(items: Sequence[Item], size: int) -> list[list[Item]]:

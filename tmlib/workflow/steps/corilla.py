@@ -3,7 +3,6 @@
 The name is the original's: correct illumination.
 """
 
-import hashlib
 import random
 import secrets
 from collections.abc import Sequence
@@ -16,7 +15,9 @@ import numpy as np
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from tmlib import durable_files
 from tmlib.db import Database
+from tmlib.digests import digest_of_file
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Channel, ChannelImageFile, IllumstatsFile, Plate, Site, Well
 from tmlib.images.camera_offset import CameraOffset, averages
@@ -163,8 +164,8 @@ class Corilla(Step):
         folder = context.storage.illumination
         draft = folder / f"channel_{channel.id}_{secrets.token_hex(8)}.npz"
         statistics.save(draft)
-        file_name = f"{_content_of(draft)}_{draft.name}"
-        draft.replace(folder / file_name)
+        file_name = f"{digest_of_file(draft, 16)}_{draft.name}"
+        durable_files.move(draft, folder / file_name)
         row = IllumstatsFile(
             experiment_id=context.experiment_id,
             channel_id=channel.id,
@@ -314,11 +315,6 @@ def _forget_others(
             path = context.storage.root / row.path
             context.afterwards.append(partial(path.unlink, missing_ok=True))
     context.afterwards.append(lambda: sweep(context.database, context.storage))
-
-
-def _content_of(path: Path) -> str:
-    """A digest of a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def sweep(database: Database, storage: ExperimentStorage, *, older_than: float = 86_400) -> int:

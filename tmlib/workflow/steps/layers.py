@@ -1,12 +1,12 @@
 """The layers of the map: one channel at one time point and focal plane, as it is to be shown."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tmlib.digests import digest_of
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Channel, ChannelImageFile
 from tmlib.images.channel_images import field_path, plane_stamp
@@ -73,7 +73,7 @@ def read_layers(session: Session, context: JobContext, plate_map: PlateMap) -> l
         sites = sites_of_layer(session, context, plate_map, channel_id, tpoint, zplane)
         shown = _shown(context, images, sites, channel, tpoint, zplane)
         digests = region_digests(*plate_map.size, pixel_type(channel), shown)
-        version = hashlib.sha256(repr((plate_map.size, digests)).encode()).hexdigest()[:16]
+        version = digest_of(repr((plate_map.size, digests)), 16)
         layers.append(Layer(channel, tpoint, zplane, digests, version, windows[channel.name]))
     return layers
 

@@ -1,4 +1,4 @@
-"""Files that stay as they were told: locks, syncs, and what a full disk is called."""
+"""Where uploaded files go: locks on them, folders in their names, and a disk that is full."""
 
 import errno
 import fcntl
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
+from tmlib.durable_files import make_folder
 from tmlib.errors import BadInput, TmError
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -75,18 +76,7 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
         return False
 
 
-def make_folder(folder: Path, data_dir: Path) -> None:
-    """Create a folder below `data_dir` so that it is there after a power failure, too."""
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for parent in folder.parents:
-        sync_folder(parent)
-        if parent == data_dir:
-            break
-
-
-def make_place(folder: Path, name: str, data_dir: Path) -> Path:
+def make_place(folder: Path, name: str) -> Path:
     """Where a file of this name goes; the folders that are in its name are made.
 
     Raises
@@ -99,7 +89,7 @@ def make_place(folder: Path, name: str, data_dir: Path) -> Path:
     try:
         # a link would lead to where the server only reads
         if not any(parent.is_symlink() for parent in within):
-            make_folder(path.parent, data_dir)
+            make_folder(path.parent)
             if path.is_symlink() or not path.is_dir():
                 return path
     except (FileExistsError, NotADirectoryError):
@@ -108,12 +98,3 @@ def make_place(folder: Path, name: str, data_dir: Path) -> Path:
         f'"{name}" has the same name as a folder of other files, or a folder with that of a file: '
         "rename one of them and register it anew."
     )
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
