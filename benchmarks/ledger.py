@@ -32,10 +32,10 @@ from tests.services.redis import running_redis
 from tmlib import schema
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
+from tmlib.ledger.models import State, Task, TaskKind, WorkerPool
+from tmlib.ledger.queue import JOB_QUEUE
 from tmlib.settings import Settings
 from tmlib.workflow import service
-from tmlib.workflow.models import State, Task, TaskKind, WorkerPool
-from tmlib.workflow.queue import JOB_QUEUE
 from tmserver.supervisor import pools
 from workers.configuration import configure
 from workers.queue import CeleryQueue

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 import tmlib.accounts.models
 import tmlib.db.counters
 import tmlib.experiments.models
+import tmlib.ledger.models
 import tmlib.objects.models
 import tmlib.tools.models
 import tmlib.uploads.models

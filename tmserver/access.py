@@ -11,10 +11,10 @@ from tmlib.accounts.attempts import LoginAttempts
 from tmlib.accounts.models import User
 from tmlib.db import Database, Process
 from tmlib.experiments.models import Experiment
+from tmlib.ledger import queue
 from tmlib.objects.table.column_cache import ColumnCache
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
-from tmlib.workflow import queue
 from tmserver.authentication import Proof
 from tmserver.monitoring import operations
 from tmserver.monitoring.live import Live, Topic

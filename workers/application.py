@@ -25,12 +25,12 @@ from celery.worker.consumer import Consumer
 import tmlib.schema  # noqa: F401 - registers all tables before the first query
 from tmlib import lifeline, logs
 from tmlib.db import Database, Process, revision
+from tmlib.ledger import drain
+from tmlib.ledger.execution import Worker
+from tmlib.ledger.guard import Guard
+from tmlib.ledger.queue import JOB_QUEUE
+from tmlib.ledger.worker_pools import Pool
 from tmlib.settings import Settings
-from tmlib.workflow import drain
-from tmlib.workflow.execution import Worker
-from tmlib.workflow.guard import Guard
-from tmlib.workflow.pools import Pool
-from tmlib.workflow.queue import JOB_QUEUE
 from workers.acknowledgements import LostAcknowledgements
 from workers.configuration import RUN_JOB, configure
 from workers.ending import Ending

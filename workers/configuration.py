@@ -5,8 +5,8 @@ from typing import Any
 
 from celery import Celery
 
+from tmlib.ledger.queue import JOB_QUEUE
 from tmlib.settings import Settings
-from tmlib.workflow.queue import JOB_QUEUE
 from workers import file_transport
 
 RUN_JOB = "workers.run_job"

@@ -7,10 +7,10 @@ import time
 import psutil
 
 from tmlib.db import Database, Process
+from tmlib.ledger import drain
+from tmlib.ledger.queue import INTERACTIVE_QUEUE
+from tmlib.ledger.worker_pools import Pool
 from tmlib.settings import Settings
-from tmlib.workflow import drain
-from tmlib.workflow.pools import Pool
-from tmlib.workflow.queue import INTERACTIVE_QUEUE
 from workers.queue import CeleryQueue
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""A transport for Kombu without a server: :mod:`tmlib.workflow.file_queue`.
+"""A transport for Kombu without a server: :mod:`tmlib.ledger.file_queue`.
 
 Kombu has one of its own for files. It shows others a message that is only half written, takes
 messages by copying them to another file system, and makes Celery's pools do without their loop.
@@ -14,7 +14,7 @@ from typing import Any
 from kombu.asynchronous.hub import Hub
 from kombu.transport import TRANSPORT_ALIASES, virtual
 
-from tmlib.workflow.file_queue import FileQueue
+from tmlib.ledger.file_queue import FileQueue
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import time
 from celery.worker.consumer import Consumer
 
 from tmlib.db import Database, Process, clock, revision
+from tmlib.ledger import dispatch, drain, worker_pools
+from tmlib.ledger.worker_pools import Pool
 from tmlib.settings import Settings
-from tmlib.workflow import dispatch, drain, pools
-from tmlib.workflow.pools import Pool
 from workers.queue import CeleryQueue
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Presence:
         self._queue = CeleryQueue(settings)
         self._pool = pool
         self._consumer = consumer
-        self._may_end = pools.MAY_END in os.environ
+        self._may_end = worker_pools.MAY_END in os.environ
         self._is_draining: bool | None = None
         self._is_ending = threading.Event()
         self._has_left = False
@@ -48,7 +48,7 @@ class Presence:
                 self.report()
             except Exception:
                 logger.exception("The registry could not be told of this pool; it will be.")
-            time.sleep(pools.REPORT_SECONDS)
+            time.sleep(worker_pools.REPORT_SECONDS)
 
     def report(self) -> None:
         """Tell that the pool is there, and see whether it is to take jobs.
@@ -65,11 +65,11 @@ class Presence:
                 return
             if self._is_draining is None:
                 # of an earlier process with the same number
-                pools.leave(session, self._pool)
+                worker_pools.leave(session, self._pool)
             order = drain.order(session, self._pool.host)
             is_draining = order is not None or self._is_ending.is_set() or problem is not None
             moment = clock.read(session)
-            pools.report(session, self._pool, moment, is_draining=is_draining)
+            worker_pools.report(session, self._pool, moment, is_draining=is_draining)
         if is_draining != self._is_draining:
             self._is_draining = is_draining
             if is_draining:
@@ -108,5 +108,5 @@ class Presence:
         """Tell that the pool has ended."""
         with self._lock, self._database.transaction() as session:
             self._has_left = True
-            pools.leave(session, self._pool)
+            worker_pools.leave(session, self._pool)
         self._database.close()

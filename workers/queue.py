@@ -8,8 +8,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from tmlib.ledger.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 from tmlib.settings import Settings
-from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 from workers.configuration import RUN_JOB, configure
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from redis import RedisError
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database, Process, clock, revision
+from tmlib.ledger import dispatch, engine, failures, worker_pools
 from tmlib.settings import Settings
-from tmlib.workflow import dispatch, engine, failures, pools
 from workers.queue import CeleryQueue
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Recovery:
 
     def _adjust(self, database: Database) -> None:
         with database.transaction() as session:
-            pools.forget_silent(session)
+            worker_pools.forget_silent(session)
             job_ids = dispatch.adjust(session)
         self._queue.enqueue(job_ids)
 

@@ -11,11 +11,11 @@ from tmlib.accounts import audit, logins
 from tmlib.db import Database, Process, revision
 from tmlib.experiments import deletion as experiments
 from tmlib.experiments.trash import Trash
+from tmlib.ledger import failures
 from tmlib.objects import deletion as objects
 from tmlib.settings import Settings
 from tmlib.storage import trash_folder
 from tmlib.uploads.resuming import remove_expired
-from tmlib.workflow import failures
 
 logger = logging.getLogger(__name__)
 

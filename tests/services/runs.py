@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from tests.services.ledger import ListQueue
 from tmlib.db import Database
 from tmlib.experiments.models import Acquisition, Experiment, Plate
+from tmlib.ledger.execution import Worker
+from tmlib.ledger.models import Job
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow import service
-from tmlib.workflow.execution import Worker
-from tmlib.workflow.models import Job
 
 CONVERSION = {"metaextract": {}, "metaconfig": {}, "imextract": {}}
 

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from tests.services.ledger import ListQueue
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
+from tmlib.ledger.execution import Worker
+from tmlib.ledger.guard import Guard
 from tmlib.settings import Settings
 from tmlib.workflow import service
-from tmlib.workflow.execution import Worker
-from tmlib.workflow.guard import Guard
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch, JobContext, Step, Work
 

@@ -15,9 +15,9 @@ from sqlalchemy import func, select
 from tests.services.installation import clean_environment, is_running
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
+from tmlib.ledger.models import Job, State
 from tmlib.settings import Settings
 from tmlib.workflow import service
-from tmlib.workflow.models import Job, State
 from workers.queue import CeleryQueue
 
 WAIT_SECONDS = 90

@@ -20,8 +20,9 @@ from tests.services.postgresql import free_port
 from tmlib.accounts.service import create_user
 from tmlib.db import Database
 from tmlib.ids import decode_id
+from tmlib.ledger import engine
 from tmlib.settings import Settings
-from tmlib.workflow import engine, service
+from tmlib.workflow import service
 from tmserver.supervisor import web_server
 
 # what is looked at is tested elsewhere on both databases

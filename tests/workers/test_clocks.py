@@ -7,9 +7,9 @@ import pytest
 from tests.services.clock import shifted_clock
 from tests.services.timed_workers import TimedWorkers
 from tmlib.db import clock
-from tmlib.workflow import overview
-from tmlib.workflow.models import State
-from tmlib.workflow.overview import HostState
+from tmlib.ledger import overview
+from tmlib.ledger.models import State
+from tmlib.ledger.overview import HostState
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -8,9 +8,9 @@ import pytest
 from tests.services.installation import is_running
 from tests.services.timed_workers import WAIT_SECONDS, TimedWorkers
 from tmlib.db.base import now
-from tmlib.workflow import drain, overview
-from tmlib.workflow.models import DrainedHost, State
-from tmlib.workflow.overview import HostLoad, HostState
+from tmlib.ledger import drain, overview
+from tmlib.ledger.models import DrainedHost, State
+from tmlib.ledger.overview import HostLoad, HostState
 
 HOST = socket.gethostname()
 

@@ -6,7 +6,7 @@ from tests.services.experiments import add_experiment
 from tests.services.timed_workers import WAIT_SECONDS, TimedWorkers
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
-from tmlib.workflow.models import Job, State
+from tmlib.ledger.models import Job, State
 
 N_LARGE, N_SMALL = 120, 6
 

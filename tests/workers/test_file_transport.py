@@ -9,7 +9,7 @@ import pytest
 from kombu import Connection
 from kombu.simple import SimpleQueue
 
-from tmlib.workflow.file_queue import FileQueue
+from tmlib.ledger.file_queue import FileQueue
 from workers import file_transport
 
 

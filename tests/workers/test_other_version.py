@@ -6,7 +6,7 @@ from sqlalchemy import text
 from tests.services.installation import is_running
 from tests.services.timed_workers import WAIT_SECONDS, TimedWorkers
 from tmlib.db import Database, revision
-from tmlib.workflow.models import State
+from tmlib.ledger.models import State
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 

@@ -18,10 +18,11 @@ from tests.services.redis import running_redis
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.experiments.models import Experiment
+from tmlib.ledger import interactive, queue
+from tmlib.ledger.file_queue import FileQueue
+from tmlib.ledger.models import Job
 from tmlib.settings import Settings
-from tmlib.workflow import interactive, queue, service
-from tmlib.workflow.file_queue import FileQueue
-from tmlib.workflow.models import Job
+from tmlib.workflow import service
 from workers.queue import CeleryQueue
 from workers.recovery import Recovery
 

@@ -1,1 +1,1 @@
-"""Workflows: their description, the ledger of jobs, the engine that moves them, the steps."""
+"""Workflows: their description, their steps, what users see of them."""

@@ -4,9 +4,9 @@ from sqlalchemy import select
 
 from tmlib.db import Database
 from tmlib.experiments import deletion as experiments
+from tmlib.ledger import submissions, tree
+from tmlib.ledger.models import AT_WORK, Submission, Task
 from tmlib.settings import Settings
-from tmlib.workflow import submissions, tree
-from tmlib.workflow.models import AT_WORK, Submission, Task
 
 
 def delete_experiment(database: Database, settings: Settings, experiment_id: int) -> None:

@@ -20,14 +20,14 @@ from tmlib.experiments.models import Site
 from tmlib.jterator.project import Project
 from tmlib.jterator.runner import run_pipeline
 from tmlib.jterator.user_modules.sandbox import Sandbox, check_allowed
+from tmlib.ledger import interactive, submissions
+from tmlib.ledger.interactive import InteractiveJob
+from tmlib.ledger.models import Job, Submission
+from tmlib.ledger.queue import Queue
 from tmlib.objects.mapobject_types import STATIC_TYPES
 from tmlib.objects.models import MapobjectType
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage, check_file_name
-from tmlib.workflow import interactive, submissions
-from tmlib.workflow.interactive import InteractiveJob
-from tmlib.workflow.models import Job, Submission
-from tmlib.workflow.queue import Queue
 from tmlib.workflow.status import submission_status
 from tmlib.workflow.steps.base import JobContext, logger
 from tmlib.workflow.steps.channels import read_channels

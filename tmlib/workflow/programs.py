@@ -1,7 +1,7 @@
 """What interactive jobs can be for; another program is one more entry."""
 
+from tmlib.ledger.interactive import Program
 from tmlib.workflow import preview_jobs, tool_jobs
-from tmlib.workflow.interactive import Program
 
 PROGRAMS: dict[str, Program] = {
     tool_jobs.PROGRAM: tool_jobs.run,

@@ -9,11 +9,13 @@ from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.jterator.project import Project
 from tmlib.jterator.user_modules.sandbox import check_allowed
+from tmlib.ledger import submissions, tree
+from tmlib.ledger.models import Submission
+from tmlib.ledger.queue import Queue
 from tmlib.settings import Settings
-from tmlib.workflow import foresight, submissions, tree
+from tmlib.workflow import foresight
 from tmlib.workflow.description import WORKFLOW_TYPES, WorkflowDescription
-from tmlib.workflow.models import Submission, WorkflowSettings
-from tmlib.workflow.queue import Queue
+from tmlib.workflow.models import WorkflowSettings
 from tmlib.workflow.status import jobs, latest_submission, status
 
 __all__ = [

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session, defer
 
 from tmlib.errors import BadInput
 from tmlib.ids import encode_id
-from tmlib.workflow.completion import done_ratio
-from tmlib.workflow.models import FAILED, WORKFLOW, Job, State, Submission, Task, TaskKind
+from tmlib.ledger.completion import done_ratio
+from tmlib.ledger.models import FAILED, WORKFLOW, Job, State, Submission, Task, TaskKind
 
 _LIVE = (State.SUBMITTED, State.RUNNING, State.TERMINATING, State.STOPPED)
 _MAX_ERRORS = 20

@@ -5,16 +5,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
+from tmlib.ledger import interactive
+from tmlib.ledger.interactive import InteractiveJob
+from tmlib.ledger.models import State
+from tmlib.ledger.queue import Queue
 from tmlib.storage import ExperimentStorage
 from tmlib.tools import requests
 from tmlib.tools.base import Tool
 from tmlib.tools.payloads import Payload
 from tmlib.tools.registry import get_tool
 from tmlib.tools.sweeping import sweep
-from tmlib.workflow import interactive
-from tmlib.workflow.interactive import InteractiveJob
-from tmlib.workflow.models import State
-from tmlib.workflow.queue import Queue
 from tmlib.workflow.steps.base import JobContext
 
 PROGRAM = "tool"

@@ -9,8 +9,8 @@ from pydantic import Field
 from tmlib.db import clock
 from tmlib.errors import Forbidden
 from tmlib.experiments.service import get_experiment
-from tmlib.workflow import drain, overview
-from tmlib.workflow.overview import Standing
+from tmlib.ledger import drain, overview
+from tmlib.ledger.overview import Standing
 from tmserver.access import Access, ExperimentAccess, UserAccess, current_services
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import IdText, Message, Schema, Text

@@ -8,6 +8,7 @@ from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
+from tmlib.ledger.models import State
 from tmlib.objects.models import MapobjectType
 from tmlib.objects.values.table_streams import TableFormat, stream
 from tmlib.tools import models, service
@@ -16,7 +17,6 @@ from tmlib.tools.labels import LabelTable
 from tmlib.tools.plates.wells import WellTable
 from tmlib.tools.registry import TOOLS, get_tool
 from tmlib.workflow import tool_jobs
-from tmlib.workflow.models import State
 from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.api.channels import map_size
 from tmserver.api.mapobjects import SegmentationLayer

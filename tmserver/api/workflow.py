@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field
 
 from tmlib.errors import BadInput
-from tmlib.workflow import job_log, service
+from tmlib.ledger import job_log
+from tmlib.workflow import service
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import PROJECT_BODY, Routes
 from tmserver.http.schemas import MAX_INT, Bare, Body, Index, Message, Schema, Text

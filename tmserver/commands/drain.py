@@ -7,8 +7,8 @@ import click
 
 from tmlib.db import clock
 from tmlib.errors import NotFound
-from tmlib.workflow import drain as hosts_in_work
-from tmlib.workflow import overview
+from tmlib.ledger import drain as hosts_in_work
+from tmlib.ledger import overview
 from tmserver.commands.auditing import audited
 from tmserver.commands.output import print_hosts, print_json
 from tmserver.commands.user import open_database

@@ -5,9 +5,9 @@ from dataclasses import asdict
 import click
 
 from tmlib.db import clock
-from tmlib.workflow import overview
+from tmlib.ledger import overview
+from tmlib.ledger.overview import JobLine, Standing
 from tmlib.workflow.fingerprints import NOT_DONE_BEFORE
-from tmlib.workflow.overview import JobLine, Standing
 from tmserver.commands.experiments import find_experiments
 from tmserver.commands.output import duration, print_json, print_table
 from tmserver.commands.user import open_database

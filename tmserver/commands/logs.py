@@ -7,9 +7,9 @@ import click
 
 from tmlib.db import Database, clock
 from tmlib.ids import decode_id
-from tmlib.workflow import job_log, overview
-from tmlib.workflow.job_log import JobLog
-from tmlib.workflow.overview import JobLine, Standing
+from tmlib.ledger import job_log, overview
+from tmlib.ledger.job_log import JobLog
+from tmlib.ledger.overview import JobLine, Standing
 from tmserver.commands.output import duration, print_json
 from tmserver.commands.user import open_database
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.cells import cell_len
 
-from tmlib.workflow.overview import HostLoad
+from tmlib.ledger.overview import HostLoad
 
 _INDENT = "    "
 

@@ -4,9 +4,10 @@ import click
 
 from tmlib.db import Database, clock
 from tmlib.errors import BadInput
+from tmlib.ledger import progress, queue
+from tmlib.ledger.progress import Progress
 from tmlib.settings import Settings
-from tmlib.workflow import progress, queue, service
-from tmlib.workflow.progress import Progress
+from tmlib.workflow import service
 from tmserver.commands.auditing import audited, is_about
 from tmserver.commands.experiments import find_experiment
 from tmserver.commands.output import print_json

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import click
 
+from tmlib.ledger.overview import Standing
+from tmlib.ledger.progress import Progress
 from tmlib.settings import Settings
-from tmlib.workflow.overview import Standing
-from tmlib.workflow.progress import Progress
 from tmserver.commands.output import duration, print_hosts, print_json, print_table
 from tmserver.commands.user import open_database
 from tmserver.monitoring import snapshot

@@ -5,9 +5,9 @@ import os
 import click
 
 from tmlib.errors import BadInput
+from tmlib.ledger import worker_pools as registry
+from tmlib.ledger.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 from tmlib.settings import Settings
-from tmlib.workflow import pools as registry
-from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 from tmserver.schema_version import refuse_other_version
 from tmserver.supervisor import pools
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tmlib.workflow.overview import HostState, Standing
+from tmlib.ledger.overview import HostState, Standing
 from tmserver.monitoring.snapshot import Snapshot
 
 _VERSION = version("tmserver")

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import Database, clock
 from tmlib.ids import encode_id
+from tmlib.ledger import overview, progress, step_progress
+from tmlib.ledger.overview import HostState, JobLine, Standing
+from tmlib.ledger.progress import Progress
 from tmlib.settings import Settings
-from tmlib.workflow import overview, progress, step_progress
-from tmlib.workflow.overview import HostState, JobLine, Standing
-from tmlib.workflow.progress import Progress
 from tmserver.http.schemas import Id, Schema
 from tmserver.monitoring import snapshot
 

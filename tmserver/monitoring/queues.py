@@ -5,8 +5,8 @@ from typing import Literal
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from tmlib.ledger import queue
 from tmlib.settings import Settings
-from tmlib.workflow import queue
 
 Carrier = Literal["redis", "files"]
 

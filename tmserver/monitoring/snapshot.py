@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tmlib.db import Database, clock
+from tmlib.ledger import overview, progress
+from tmlib.ledger.overview import HostLoad
+from tmlib.ledger.progress import Progress
 from tmlib.settings import Settings
-from tmlib.workflow import overview, progress
-from tmlib.workflow.overview import HostLoad
-from tmlib.workflow.progress import Progress
 from tmserver.monitoring import queues
 from tmserver.monitoring.queues import Carrier
 

@@ -15,11 +15,11 @@ from typing import IO, Self
 from tmlib import schema
 from tmlib.db import Database, Process
 from tmlib.errors import BadInput
+from tmlib.ledger import file_queue
+from tmlib.ledger.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 from tmlib.lifeline import Lifeline
 from tmlib.settings import Settings
 from tmlib.storage import make_private
-from tmlib.workflow import file_queue
-from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 from tmserver.supervisor import data_folder, pools, web_server
 from tmserver.supervisor.child import Child
 

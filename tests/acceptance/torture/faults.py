@@ -16,7 +16,7 @@ from tests.acceptance.torture.victim import LEASE_SECONDS, Victim, await_that, f
 from tests.services.clock import shifted_clock
 from tests.services.installation import is_running
 from tests.services.postgresql import execute
-from tmlib.workflow.models import Job
+from tmlib.ledger.models import Job
 from workers.queue import CeleryQueue
 
 UNTIL_THE_END = float("inf")

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from tmlib.db import Database
-from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
+from tmlib.ledger.models import Job, State, Submission, Task, TaskKind
 
 UPLOAD = "upload"
 

@@ -16,9 +16,9 @@ from tests.acceptance.torture.fingerprint import Fingerprint
 from tests.acceptance.torture.moments import Clock, Moment, random_moment
 from tests.acceptance.torture.story import Story
 from tests.acceptance.torture.victim import Victim, await_that
+from tmlib.ledger.models import Job
 from tmlib.objects.values import feature_files
 from tmlib.storage import ExperimentStorage
-from tmlib.workflow.models import Job
 from tmlib.workflow.steps import corilla
 from tmserver.demo.plate import Plate
 

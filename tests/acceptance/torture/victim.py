@@ -19,10 +19,10 @@ from tests.services.postgresql import PrivateServer, execute, free_port, private
 from tests.services.redis import PrivateRedis
 from tests.services.small_disk import NoSmallDisk, small_disk
 from tmlib.db import Database
+from tmlib.ledger.file_queue import FileQueue
+from tmlib.ledger.models import Job, State, WorkerPool
+from tmlib.ledger.queue import JOB_QUEUE
 from tmlib.settings import Settings
-from tmlib.workflow.file_queue import FileQueue
-from tmlib.workflow.models import Job, State, WorkerPool
-from tmlib.workflow.queue import JOB_QUEUE
 from workers.queue import CeleryQueue
 
 LEASE_SECONDS = 2

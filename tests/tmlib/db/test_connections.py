@@ -15,8 +15,8 @@ from tests.services import pgbouncer, postgresql
 from tmlib.db import Connections, Database, Process
 from tmlib.db import engine as engines
 from tmlib.errors import DatabaseBusy
+from tmlib.ledger import failures
 from tmlib.settings import Settings
-from tmlib.workflow import failures
 
 BACKEND = text("SELECT pg_backend_pid()")
 

@@ -1,4 +1,4 @@
-"""Fixtures of the ledger's tests."""
+"""Fixtures of the workflow's tests."""
 
 from tests.services.conversion import conversion
 from tests.services.ledger import experiment, queue

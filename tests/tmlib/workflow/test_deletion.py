@@ -23,14 +23,15 @@ from tmlib.errors import NotFound
 from tmlib.experiments import deletion as experiments
 from tmlib.experiments import service
 from tmlib.experiments.models import Experiment
+from tmlib.ledger import tree
+from tmlib.ledger.models import Job, State, Task
 from tmlib.objects import deletion as objects
 from tmlib.objects.mapobject_types import delete_type, ensure_layer, ensure_mapobject_type
 from tmlib.objects.models import Mapobject
 from tmlib.objects.writing.recording import insert_objects
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
-from tmlib.workflow import deletion, tree
-from tmlib.workflow.models import Job, State, Task
+from tmlib.workflow import deletion
 
 
 def owned_tables() -> set[str]:

@@ -12,10 +12,10 @@ from tests.services.ledger import ListQueue
 from tmlib.db import Database
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Experiment
+from tmlib.ledger.execution import Worker
 from tmlib.settings import Settings
 from tmlib.workflow import service
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
-from tmlib.workflow.execution import Worker
 from tmlib.workflow.models import Fingerprint
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch, Inputs, JobContext, Step, Work, chunks, digest

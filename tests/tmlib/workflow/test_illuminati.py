@@ -14,9 +14,9 @@ from tmlib.db import Database
 from tmlib.experiments.models import ChannelLayer, Experiment, IllumstatsFile, Site
 from tmlib.images import mosaic_regions, mosaics
 from tmlib.images.channel_images import field_path, read_plane
+from tmlib.ledger.models import Job
 from tmlib.settings import Settings
 from tmlib.workflow import service
-from tmlib.workflow.models import Job
 from tmlib.workflow.steps.plate_map import read_plate_map
 
 SIZE = 80

@@ -9,7 +9,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from tests.services.ledger import ListQueue
-from tests.tmlib.workflow.test_engine import (
+from tests.tmlib.ledger.test_engine import (
     claim,
     do,
     finish,
@@ -21,9 +21,10 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import Conflict, NotFound
 from tmlib.experiments.models import Experiment
-from tmlib.workflow import engine, service
-from tmlib.workflow.engine import EXIT_STOPPED, Claim, LeaseLost, Outcome
-from tmlib.workflow.models import Job, State, Submission, Task
+from tmlib.ledger import engine
+from tmlib.ledger.engine import EXIT_STOPPED, Claim, LeaseLost, Outcome
+from tmlib.ledger.models import Job, State, Submission, Task
+from tmlib.workflow import service
 
 
 def test_only_failed_jobs_are_done_again_and_the_workflow_goes_on(

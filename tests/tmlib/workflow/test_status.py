@@ -7,8 +7,9 @@ import pytest
 from tests.services.ledger import ListQueue
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
-from tmlib.workflow import engine, service
-from tmlib.workflow.engine import Outcome
+from tmlib.ledger import engine
+from tmlib.ledger.engine import Outcome
+from tmlib.workflow import service
 
 STAGES = {
     "type": "canonical",

@@ -15,13 +15,13 @@ from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment, Plate, Site, Well
 from tmlib.ids import encode_id
+from tmlib.ledger.execution import Worker
 from tmlib.objects.mapobject_types import ensure_mapobject_type
 from tmlib.objects.models import Mapobject
 from tmlib.objects.values.compaction import compact
 from tmlib.objects.writing.recording import prepare_site_objects, record
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
-from tmlib.workflow.execution import Worker
 
 HEIGHT, WIDTH = 60, 80
 PER_SITE = 6

@@ -15,9 +15,10 @@ from tests.services.ledger import ListQueue
 from tests.services.redis import running_redis
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
+from tmlib.ledger import engine
+from tmlib.ledger.engine import Outcome
 from tmlib.settings import Settings
-from tmlib.workflow import engine, service
-from tmlib.workflow.engine import Outcome
+from tmlib.workflow import service
 
 ROOT = Path(__file__).parents[3]
 CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}

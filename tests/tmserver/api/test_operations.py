@@ -11,8 +11,9 @@ from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.ids import decode_id
-from tmlib.workflow import engine, pools, service
-from tmlib.workflow.engine import Outcome
+from tmlib.ledger import engine, worker_pools
+from tmlib.ledger.engine import Outcome
+from tmlib.workflow import service
 
 CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}
 
@@ -130,7 +131,7 @@ def test_hosts_are_drained_by_administrators(
     assert "no host has workers" in administrator.refused("POST", f"{path}/drain", 404)
     assert "node1" in administrator.refused("POST", f"{path}/undrain", 404)
     with database.transaction() as session:
-        pools.report(session, pools.Pool("node1", 7, "jobs", 16), now())
+        worker_pools.report(session, worker_pools.Pool("node1", 7, "jobs", 16), now())
 
     def state() -> str:
         host = administrator.get("/api/operations")["hosts"]["node1"]

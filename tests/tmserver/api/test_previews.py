@@ -12,8 +12,8 @@ from tests.services.ledger import ListQueue
 from tests.tmserver.api.test_jtui import PIPELINE, text
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
+from tmlib.ledger.execution import Worker
 from tmlib.settings import Settings
-from tmlib.workflow.execution import Worker
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from tests.tmlib.jterator.user_modules.projects import project
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.ids import encode_id
-from tmlib.workflow import engine, job_log
-from tmlib.workflow.models import Submission
-from tmlib.workflow.output import Tail
+from tmlib.ledger import engine, job_log
+from tmlib.ledger.models import Submission
+from tmlib.ledger.output import Tail
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from tests.tmserver.commands.conftest import Tm
 from tmlib.db import Database
-from tmlib.workflow.models import DrainedHost, WorkerPool
+from tmlib.ledger.models import DrainedHost, WorkerPool
 
 NODES = ["node1", "node2"]
 

@@ -17,10 +17,11 @@ from tests.tmserver.commands.conftest import Tm
 from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
+from tmlib.ledger import engine, job_log
+from tmlib.ledger.engine import Claim, Outcome
+from tmlib.ledger.output import Tail
 from tmlib.settings import Settings
-from tmlib.workflow import engine, job_log, service
-from tmlib.workflow.engine import Claim, Outcome
-from tmlib.workflow.output import Tail
+from tmlib.workflow import service
 from workers.queue import CeleryQueue
 
 __all__ = ["experiment"]

@@ -15,19 +15,10 @@ from sqlalchemy.orm import Session, aliased
 from tmlib.db import revision
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
-from tmlib.workflow.engine import EXIT_KILLED
-from tmlib.workflow.models import (
-    AT_WORK,
-    FAILED,
-    DrainedHost,
-    Job,
-    State,
-    Task,
-    TaskKind,
-    WorkerPool,
-)
-from tmlib.workflow.pools import SILENT_SECONDS
-from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
+from tmlib.ledger.engine import EXIT_KILLED
+from tmlib.ledger.models import AT_WORK, FAILED, DrainedHost, Job, State, Task, TaskKind, WorkerPool
+from tmlib.ledger.queue import INTERACTIVE_QUEUE, JOB_QUEUE
+from tmlib.ledger.worker_pools import SILENT_SECONDS
 
 _MOST_SEARCHED = 1000
 

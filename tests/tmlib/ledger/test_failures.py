@@ -20,10 +20,11 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import BadInput, Unavailable
 from tmlib.experiments.models import Experiment
+from tmlib.ledger import engine, failures
+from tmlib.ledger.execution import Worker
+from tmlib.ledger.models import Job, State
 from tmlib.settings import Settings
-from tmlib.workflow import engine, failures, service
-from tmlib.workflow.execution import Worker
-from tmlib.workflow.models import Job, State
+from tmlib.workflow import service
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import JobContext
 

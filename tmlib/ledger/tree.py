@@ -15,9 +15,9 @@ from tmlib.db import clock
 from tmlib.db.spatial import bulk_insert
 from tmlib.errors import NotFound
 from tmlib.experiments.models import Experiment
+from tmlib.ledger.models import Job, State, Submission, Task, TaskKind
 from tmlib.workflow.description import StageDescription, WorkflowDescription
 from tmlib.workflow.fingerprints import TO_BE_DONE, Verdict
-from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
 from tmlib.workflow.steps.base import Batch
 
 PARALLEL_STAGE = "ParallelWorkflowStage"

@@ -19,9 +19,10 @@ from tmlib.images import mosaics
 from tmlib.images.channel_images import field_path, read_plane
 from tmlib.images.label_images import read_labels
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
+from tmlib.ledger import engine, execution
 from tmlib.sample import simulate_plate
 from tmlib.settings import Settings
-from tmlib.workflow import engine, execution, service
+from tmlib.workflow import service
 
 SIZE = 128
 CHANNEL = "A01_C01"

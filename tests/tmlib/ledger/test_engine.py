@@ -14,9 +14,10 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import BadInput, Conflict
 from tmlib.experiments.models import Experiment
-from tmlib.workflow import engine, service
-from tmlib.workflow.engine import Claim, LeaseLost, Outcome
-from tmlib.workflow.models import Job, State
+from tmlib.ledger import engine
+from tmlib.ledger.engine import Claim, LeaseLost, Outcome
+from tmlib.ledger.models import Job, State
+from tmlib.workflow import service
 
 CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}
 

@@ -12,9 +12,9 @@ from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from tmlib.experiments.models import Experiment
-from tmlib.workflow.completion import done_ratio
-from tmlib.workflow.models import AT_WORK, WORKFLOW, Job, State, Submission, Task, TaskKind
-from tmlib.workflow.overview import Standing
+from tmlib.ledger.completion import done_ratio
+from tmlib.ledger.models import AT_WORK, WORKFLOW, Job, State, Submission, Task, TaskKind
+from tmlib.ledger.overview import Standing
 
 
 @dataclass(frozen=True)

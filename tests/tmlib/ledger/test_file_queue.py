@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tmlib.workflow.file_queue import FileQueue, remove_drafts
+from tmlib.ledger.file_queue import FileQueue, remove_drafts
 
 N_MESSAGES = 300
 
@@ -18,7 +18,7 @@ N_MESSAGES = 300
 TAKE = """
 import sys
 from pathlib import Path
-from tmlib.workflow.file_queue import FileQueue
+from tmlib.ledger.file_queue import FileQueue
 queue = FileQueue(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -29,7 +29,7 @@ while (message := queue.take()) is not None:
 PUT_FOR_EVER = """
 import itertools, sys
 from pathlib import Path
-from tmlib.workflow.file_queue import FileQueue
+from tmlib.ledger.file_queue import FileQueue
 queue = FileQueue(Path(sys.argv[1]))
 for number in itertools.count():
     queue.put(b"x" * 10_000)

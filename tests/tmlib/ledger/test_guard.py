@@ -14,15 +14,16 @@ import pytest
 from tests.services import scripted
 from tests.services.ledger import ListQueue
 from tests.services.scripted import Script, Scripted
-from tests.tmlib.workflow import misbehaviour
+from tests.tmlib.ledger import misbehaviour
 from tmlib.db import Database, clock
 from tmlib.experiments.models import Experiment
+from tmlib.ledger import engine, job_log
+from tmlib.ledger.engine import EXIT_STOPPED
+from tmlib.ledger.execution import Worker
+from tmlib.ledger.job_log import JobLog
+from tmlib.ledger.models import Job, State
 from tmlib.settings import Settings
-from tmlib.workflow import engine, job_log, service
-from tmlib.workflow.engine import EXIT_STOPPED
-from tmlib.workflow.execution import Worker
-from tmlib.workflow.job_log import JobLog
-from tmlib.workflow.models import Job, State
+from tmlib.workflow import service
 from tmlib.workflow.steps import STEPS
 
 WAIT_SECONDS = 60

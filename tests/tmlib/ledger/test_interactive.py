@@ -13,11 +13,12 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
+from tmlib.ledger import engine, execution, interactive
+from tmlib.ledger.execution import Worker
+from tmlib.ledger.interactive import InteractiveJob
+from tmlib.ledger.models import Job, State
 from tmlib.settings import Settings
-from tmlib.workflow import engine, execution, interactive, service
-from tmlib.workflow.execution import Worker
-from tmlib.workflow.interactive import InteractiveJob
-from tmlib.workflow.models import Job, State
+from tmlib.workflow import service
 from tmlib.workflow.programs import PROGRAMS
 from tmlib.workflow.steps.base import JobContext
 

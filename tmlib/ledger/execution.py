@@ -18,19 +18,20 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
+from tmlib.ledger import engine, failures
+from tmlib.ledger.advance import EXIT_FAILED
+from tmlib.ledger.engine import Claim, LeaseLost, Outcome
+from tmlib.ledger.guard import Guard
+from tmlib.ledger.interactive import InteractiveJob
+from tmlib.ledger.limits import Limits, limited_threads
+from tmlib.ledger.models import WORKFLOW
+from tmlib.ledger.output import Output
+from tmlib.ledger.queue import Queue
 from tmlib.settings import Settings
-from tmlib.workflow import engine, failures, fingerprints
-from tmlib.workflow.advance import EXIT_FAILED
+from tmlib.workflow import fingerprints
 from tmlib.workflow.description import WorkflowDescription
-from tmlib.workflow.engine import Claim, LeaseLost, Outcome
 from tmlib.workflow.fingerprints import Cut
-from tmlib.workflow.guard import Guard
-from tmlib.workflow.interactive import InteractiveJob
-from tmlib.workflow.limits import Limits, limited_threads
-from tmlib.workflow.models import WORKFLOW
-from tmlib.workflow.output import Output
 from tmlib.workflow.programs import PROGRAMS
-from tmlib.workflow.queue import Queue
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Effect, JobContext
 

@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from tmlib.db import clock, revision
-from tmlib.workflow.models import WorkerPool
+from tmlib.ledger.models import WorkerPool
 
 REPORT_SECONDS = 3.0
 """How often a pool tells that it is there."""

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import clock
 from tmlib.errors import NotFound
-from tmlib.workflow import engine
-from tmlib.workflow.models import DrainedHost, Job, State, WorkerPool
+from tmlib.ledger import engine
+from tmlib.ledger.models import DrainedHost, Job, State, WorkerPool
 
 
 def drain(

@@ -17,10 +17,10 @@ from tests.services.scripted import Scripted
 from tmlib.db import Database
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Experiment
+from tmlib.ledger.execution import Worker
+from tmlib.ledger.models import Job
 from tmlib.settings import Settings
 from tmlib.workflow import service
-from tmlib.workflow.execution import Worker
-from tmlib.workflow.models import Job
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import JobContext
 

@@ -6,9 +6,9 @@ from sqlalchemy import BigInteger, Table, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db import clock
-from tmlib.workflow import dispatch, job_log, tree
+from tmlib.ledger import dispatch, job_log, tree
+from tmlib.ledger.models import AT_WORK, FAILED, Job, State, Task, TaskKind
 from tmlib.workflow.fingerprints import Verdicts
-from tmlib.workflow.models import AT_WORK, FAILED, Job, State, Task, TaskKind
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch
 

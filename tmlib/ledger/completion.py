@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tmlib.workflow.models import State, Task, TaskKind
+from tmlib.ledger.models import State, Task, TaskKind
 from tmlib.workflow.steps import STEPS
 
 Children = Mapping[int | None, Sequence[Task]]

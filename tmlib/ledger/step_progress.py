@@ -10,12 +10,12 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tmlib.workflow import tree
-from tmlib.workflow.completion import done_ratio
-from tmlib.workflow.limits import Limits
-from tmlib.workflow.models import AT_WORK, Job, State, Submission, Task
-from tmlib.workflow.overview import Standing
-from tmlib.workflow.progress import Tree, per_minute, phases_of, seconds_left
+from tmlib.ledger import tree
+from tmlib.ledger.completion import done_ratio
+from tmlib.ledger.limits import Limits
+from tmlib.ledger.models import AT_WORK, Job, State, Submission, Task
+from tmlib.ledger.overview import Standing
+from tmlib.ledger.progress import Tree, per_minute, phases_of, seconds_left
 
 _Running = tuple[int, datetime | None]
 

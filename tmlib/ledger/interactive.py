@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import Database, clock
 from tmlib.errors import NotFound
-from tmlib.workflow import submissions
-from tmlib.workflow.models import Job, State, Submission, Task, TaskKind
-from tmlib.workflow.queue import Queue
+from tmlib.ledger import submissions
+from tmlib.ledger.models import Job, State, Submission, Task, TaskKind
+from tmlib.ledger.queue import Queue
 from tmlib.workflow.status import job_status, time_text
 from tmlib.workflow.steps.base import Batch, JobContext
 

@@ -11,11 +11,12 @@ from tests.services.ledger import ListQueue
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.experiments.models import Experiment
-from tmlib.workflow import dispatch, engine, pools, service
-from tmlib.workflow.engine import Claim, LeaseLost, Outcome
-from tmlib.workflow.models import Job, State
-from tmlib.workflow.pools import Pool
-from tmlib.workflow.queue import INTERACTIVE_QUEUE, JOB_QUEUE
+from tmlib.ledger import dispatch, engine, worker_pools
+from tmlib.ledger.engine import Claim, LeaseLost, Outcome
+from tmlib.ledger.models import Job, State
+from tmlib.ledger.queue import INTERACTIVE_QUEUE, JOB_QUEUE
+from tmlib.ledger.worker_pools import Pool
+from tmlib.workflow import service
 
 CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}
 CONVERSION_IN_PARALLEL = {
@@ -33,7 +34,7 @@ def pool(database: Database) -> Pool:
 
 def register(database: Database, pool: Pool, seconds_ago: float = 0.0) -> None:
     with database.transaction() as session:
-        pools.report(session, pool, now() - timedelta(seconds=seconds_ago))
+        worker_pools.report(session, pool, now() - timedelta(seconds=seconds_ago))
 
 
 def start(
@@ -131,7 +132,7 @@ def test_windows_shrink_when_most_workers_leave(
     handed_out = start(database, experiment, queue, 300)
     last = claim(database, handed_out[-1])
     with database.transaction() as session:
-        pools.leave(session, Pool("node2", 7, JOB_QUEUE, processes=100))
+        worker_pools.leave(session, Pool("node2", 7, JOB_QUEUE, processes=100))
     register(database, POOL)
     assert adjust(database) == []
     assert states(database) == {State.RUNNING: 1, State.SUBMITTED: 7, State.NEW: 292}

@@ -23,11 +23,11 @@ from typing import Any, NoReturn, Self
 import psutil
 
 from tmlib.db import Database, Process
+from tmlib.ledger import engine, job_log
+from tmlib.ledger.engine import Claim, LeaseLost, Outcome
+from tmlib.ledger.limits import Limits
+from tmlib.ledger.output import Output
 from tmlib.settings import Settings
-from tmlib.workflow import engine, job_log
-from tmlib.workflow.engine import Claim, LeaseLost, Outcome
-from tmlib.workflow.limits import Limits
-from tmlib.workflow.output import Output
 
 logger = logging.getLogger(__name__)
 

@@ -27,10 +27,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tmlib.db import clock, revision
-from tmlib.workflow import advance, job_log, tree
+from tmlib.ledger import advance, job_log, tree
+from tmlib.ledger.models import AT_WORK, Job, State, Submission, Task
+from tmlib.ledger.output import Tail
 from tmlib.workflow.fingerprints import Verdicts
-from tmlib.workflow.models import AT_WORK, Job, State, Submission, Task
-from tmlib.workflow.output import Tail
 from tmlib.workflow.steps.base import Batch, Effect
 
 EXIT_STOPPED = 137

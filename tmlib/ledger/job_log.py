@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, NotFound
-from tmlib.workflow.models import Job, State
-from tmlib.workflow.output import Tail
+from tmlib.ledger.models import Job, State
+from tmlib.ledger.output import Tail
 
 _CURSOR = re.compile(r"(\d{1,9})-(\d{1,18})-(\d{1,18})", re.ASCII)
 

@@ -14,9 +14,9 @@ from sqlalchemy import Integer, Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db import clock
-from tmlib.workflow import pools
-from tmlib.workflow.models import AT_WORK, Job, State, Task, TaskKind
-from tmlib.workflow.queue import JOB_QUEUE
+from tmlib.ledger import worker_pools
+from tmlib.ledger.models import AT_WORK, Job, State, Task, TaskKind
+from tmlib.ledger.queue import JOB_QUEUE
 
 _PER_PROCESS = 2
 _LEAST = 4
@@ -47,7 +47,7 @@ _HAND_OUT = (
 
 def window(session: Session) -> int:
     """How many jobs of a submission are to be on the queue or in work at a time."""
-    return max(_LEAST, _PER_PROCESS * pools.count_processes(session, JOB_QUEUE))
+    return max(_LEAST, _PER_PROCESS * worker_pools.count_processes(session, JOB_QUEUE))
 
 
 def hand_out(session: Session, phase_id: int, count: int, *, after: int = 0) -> list[int]:

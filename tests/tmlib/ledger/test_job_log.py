@@ -8,10 +8,11 @@ from tests.services.ledger import ListQueue
 from tmlib.db import Database
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
-from tmlib.workflow import engine, job_log, service
-from tmlib.workflow.engine import Outcome
-from tmlib.workflow.job_log import JobLog
-from tmlib.workflow.output import KEPT_BYTES, Output, Tail
+from tmlib.ledger import engine, job_log
+from tmlib.ledger.engine import Outcome
+from tmlib.ledger.job_log import JobLog
+from tmlib.ledger.output import KEPT_BYTES, Output, Tail
+from tmlib.workflow import service
 
 CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}
 

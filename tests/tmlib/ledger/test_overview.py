@@ -11,11 +11,12 @@ from tmlib.db import Database, clock
 from tmlib.db.base import now
 from tmlib.errors import NotFound
 from tmlib.experiments.models import Experiment
-from tmlib.workflow import engine, interactive, overview, pools, progress, service
-from tmlib.workflow.engine import Outcome
-from tmlib.workflow.models import Job, Task, WorkerPool
-from tmlib.workflow.overview import HostLoad, HostState, JobLine, QueueLoad, Standing
-from tmlib.workflow.progress import Progress
+from tmlib.ledger import engine, interactive, overview, progress, worker_pools
+from tmlib.ledger.engine import Outcome
+from tmlib.ledger.models import Job, Task, WorkerPool
+from tmlib.ledger.overview import HostLoad, HostState, JobLine, QueueLoad, Standing
+from tmlib.ledger.progress import Progress
+from tmlib.workflow import service
 
 CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}
 
@@ -119,13 +120,15 @@ def test_hosts_count_workers_jobs_and_leases_that_have_ended(
 def test_hosts_whose_workers_are_of_another_version_are_told_of(database: Database) -> None:
     with database.transaction() as session:
         for host in ("node1", "node2"):
-            pools.report(session, pools.Pool(host, 7, "jobs", 16), clock.read(session))
+            worker_pools.report(
+                session, worker_pools.Pool(host, 7, "jobs", 16), clock.read(session)
+            )
         of_one = update(WorkerPool).where(WorkerPool.host == "node1")
         session.execute(of_one.values(revision="0001"))
     with database.session() as session:
         loads = overview.host_loads(session, clock.read(session))
         assert [load.state for load in loads] == [HostState.OUTDATED, HostState.IDLE]
-        assert pools.count_processes(session, "jobs") == 16
+        assert worker_pools.count_processes(session, "jobs") == 16
 
 
 def test_a_workflow_gets_done_and_never_undone(

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import clock
 from tmlib.errors import Conflict
-from tmlib.workflow import advance, engine, tree
+from tmlib.ledger import advance, engine, tree
+from tmlib.ledger.models import AT_WORK, Job, State, Submission, Task, TaskKind
 from tmlib.workflow.description import WorkflowDescription
-from tmlib.workflow.models import AT_WORK, Job, State, Submission, Task, TaskKind
 
 
 def submit(

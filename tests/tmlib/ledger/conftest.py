@@ -1,0 +1,6 @@
+"""Fixtures of the ledger's tests."""
+
+from tests.services.conversion import conversion
+from tests.services.ledger import experiment, queue
+
+__all__ = ["conversion", "experiment", "queue"]
