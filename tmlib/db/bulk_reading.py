@@ -8,6 +8,8 @@ import pyarrow.csv
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
+from tmlib.db import postgresql
+
 
 def fetch_table(session: Session, query: Select[*tuple[Any, ...]], schema: Any) -> Any:
     """Run a query that gives numbers.
@@ -29,7 +31,7 @@ def fetch_table(session: Session, query: Select[*tuple[Any, ...]], schema: Any) 
     connection = session.connection()
     text = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
     if connection.dialect.name == "postgresql":
-        return _copy(connection.connection.cursor(), text, schema)
+        return _copy(postgresql.driver_cursor(connection), text, schema)
     rows = connection.exec_driver_sql(text).cursor.fetchall()
     if not rows:
         return schema.empty_table()

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
 
-from sqlalchemy import URL, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
-from tmlib.db import clock
+from tmlib.db import clock, postgresql
 from tmlib.db.connections import Connections, Process
 from tmlib.db.failures import explain
 from tmlib.db.forks import Forks
@@ -41,7 +41,7 @@ class Database:
     def __init__(self, url: str, connections: Connections | None = None) -> None:
         parsed = make_url(url)
         if parsed.get_backend_name() == "postgresql":
-            self.engine = _create_postgresql(parsed, connections or Connections())
+            self.engine = postgresql.create(parsed, connections or Connections())
         else:
             if parsed.database:
                 Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -89,32 +89,10 @@ class Database:
         self.engine.dispose()
 
 
-def _create_postgresql(url: URL, connections: Connections) -> Engine:
-    """An engine that connects again when the server was away, and limits every transaction."""
-    arguments = connections.driver_arguments
-    engine = create_engine(
-        url.set(drivername="postgresql+psycopg2"),
-        # what the URL says counts more
-        connect_args={name: arguments[name] for name in arguments.keys() - url.query.keys()},
-        pool_pre_ping=True,
-        pool_size=connections.kept,
-        max_overflow=connections.more,
-        pool_timeout=connections.connect_seconds,
-    )
-    limits = [connections.transaction_limits(writes=writes) for writes in (False, True)]
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        if chosen := limits[_writes(connection)]:
-            connection.exec_driver_sql(chosen)
-
-    return engine
-
-
 def _writes(connection: Connection) -> bool:
     """Whether a transaction is one in which something is to be written."""
     options: dict[str, Any] = dict(connection.get_execution_options())
-    return bool(options.get("write"))
+    return bool(options.get(postgresql.WRITES))
 
 
 def _forget_connections() -> None:

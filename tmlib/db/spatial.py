@@ -34,6 +34,8 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.expression import table as sql_table
 from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 
+from tmlib.db.postgresql import driver_cursor
+
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 RTREE = "mapobject_segmentation_boxes"
@@ -255,7 +257,7 @@ def index_boxes(
 def _copy(session: Session, statement: str, rows: Iterable[Sequence[Any]]) -> None:
     lines = ("\t".join(map(_copy_text, row)) for row in rows)
     buffer = io.StringIO("\n".join(lines) + "\n")
-    cursor: Any = session.connection().connection.cursor()
+    cursor = driver_cursor(session.connection())
     cursor.copy_expert(statement, buffer)
     cursor.close()
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from sqlalchemy import URL, text
+from psycopg2.extensions import cursor
+from sqlalchemy import URL, literal, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from tests.services import pgbouncer, postgresql
-from tmlib.db import Connections, Database, Process
+from tmlib.db import Connections, Database, Process, bulk_reading
 from tmlib.db import engine as engines
 from tmlib.errors import DatabaseBusy
 from tmlib.ledger import failures
@@ -47,6 +49,43 @@ def test_processes_are_limited_as_the_settings_say(postgresql_url: str) -> None:
     assert found[Process.WEB] == ("1min", "10s", "tm web")
     assert found[Process.WORKER] == ("2h", "0", "tm worker")
     assert found[Process.GUARD] == ("2h", "0", "tm guard")
+
+
+@pytest.mark.parametrize("way", ["many rows", "in parts", "copy"])
+def test_so_is_a_transaction_whose_first_statement_is_of_another_kind(
+    postgresql_url: str, way: str
+) -> None:
+    database = Database(postgresql_url, Connections(lock_seconds=7))
+    with database.transaction() as session:
+        if way == "many rows":
+            session.execute(text("DELETE FROM users WHERE id = :id"), [{"id": -1}, {"id": -2}])
+        elif way == "in parts":
+            numbers = text("SELECT * FROM generate_series(1, 5)").execution_options(yield_per=2)
+            assert session.scalars(numbers).all() == [1, 2, 3, 4, 5]
+        else:
+            schema = pa.schema([("number", pa.int64())])
+            assert bulk_reading.fetch_table(session, select(literal(3)), schema)[
+                "number"
+            ].to_pylist() == [3]
+        assert session.scalar(text("SELECT current_setting('lock_timeout')")) == "7s"
+    database.close()
+
+
+def test_a_transaction_of_one_statement_sends_nothing_else(postgresql_url: str) -> None:
+    database = Database(postgresql_url, Connections(kept=1, more=0, lock_seconds=7))
+    sent: list[str] = []
+
+    class Recording(cursor):
+        def execute(self, query: str, parameters: object = None) -> None:
+            sent.append(query)
+            super().execute(query, parameters)
+
+    with database.engine.connect() as connection:
+        connection.connection.driver_connection.cursor_factory = Recording
+    with database.session() as session:
+        session.scalar(BACKEND)
+    assert sent == ["SET LOCAL lock_timeout = 7000; SELECT pg_backend_pid()"]
+    database.close()
 
 
 def test_a_statement_that_takes_too_long_is_given_up(busy: Database) -> None:
