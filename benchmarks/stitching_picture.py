@@ -4,10 +4,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 
 from benchmarks.stitching import Places, stitch
@@ -68,7 +68,7 @@ def main(path: Path = Path(__file__).parent.parent / "docs" / "images" / "stitch
     low, high = np.percentile(picture[picture > 0], (1, 99.7))
     gray = np.clip((picture - low) / (high - low), 0, 1) ** 0.7
     # noise in the last bits would make most of the file
-    iio.imwrite(path, (255 * gray).astype(np.uint8) & 0xF8)
+    Image.fromarray((255 * gray).astype(np.uint8) & 0xF8).save(path)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def checkout(tmp_path: Path) -> Path:
     """A folder that is set up with the extra development, as far as make can tell."""
     if shutil.which("make") is None:
         pytest.skip("there is no make on this machine")
-    for name in ("Makefile", "setup.py", "pyproject.toml"):
+    for name in ("Makefile", "setup.py", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     viewer = tmp_path / "tmserver" / "viewer"
     made = (
