@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from flask import current_app
 
 from tmlib.accounts.attempts import LoginAttempts
-from tmlib.accounts.models import User
+from tmlib.accounts.identity import Account
 from tmlib.db import Database, Process
-from tmlib.experiments.models import Experiment
+from tmlib.experiments.sharing import ExperimentRow
 from tmlib.ledger import queue
 from tmlib.objects.table.column_cache import ColumnCache
 from tmlib.settings import Settings
@@ -78,19 +78,42 @@ class Access:
         return self.services.settings
 
 
+class Resource(NamedTuple):
+    """What somebody has access to: its kind, its number and its name at the moment."""
+
+    kind: str
+    id: int
+    name: str
+
+
 @dataclass(frozen=True)
 class UserAccess(Access):
     """A request of somebody who is known."""
 
-    user: User
     proof: Proof
+
+    @property
+    def user(self) -> Account:
+        """Who it is."""
+        return self.proof.user
+
+    @property
+    def resource(self) -> Resource | None:
+        """What the access is to, if not to the whole installation."""
+        return None
 
 
 @dataclass(frozen=True)
 class ExperimentAccess(UserAccess):
     """A request of a user who has the permission that it needs for the experiment."""
 
-    experiment: Experiment
+    experiment: ExperimentRow
+    may_write: bool
+
+    @property
+    def resource(self) -> Resource:
+        """The experiment."""
+        return Resource("experiment", self.experiment.id, self.experiment.name)
 
     @property
     def experiment_id(self) -> int:

@@ -4,7 +4,7 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tmlib.settings import Settings
-from tmserver import audit, authentication, pages, schema_version
+from tmserver import audit_trail, authentication, pages, schema_version
 from tmserver.access import Services
 from tmserver.api import RESOURCES
 from tmserver.http import errors
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     requests.register(app, settings)
     schema_version.register(app, services.database)
-    audit.register(app, services.database)
+    audit_trail.register(app, services.database)
     for routes in (*RESOURCES, pages.routes):
         routes.register(app)
     refuse_undeclared(app)

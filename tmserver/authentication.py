@@ -9,27 +9,23 @@
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from secrets import compare_digest
+from typing import Any, ClassVar
 
+import jwt
 from flask import Flask, Response, after_this_request, current_app, request
-from flask_jwt_extended import (
-    JWTManager,
-    create_access_token,
-    decode_token,
-    get_csrf_token,
-    get_jwt,
-    get_jwt_request_location,
-    verify_jwt_in_request,
-)
-from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException, NoAuthorizationError
+from flask_jwt_extended import JWTManager, create_access_token, get_csrf_token
 from itsdangerous import BadData, URLSafeSerializer
-from jwt import ExpiredSignatureError, PyJWTError
-from sqlalchemy.orm import Session
+from jwt import ExpiredSignatureError, InvalidTokenError, PyJWTError
+from sqlalchemy import Select
 
 from tmlib.accounts import logins, tokens
-from tmlib.accounts.models import PersonalToken, User
+from tmlib.accounts.identity import Account
+from tmlib.accounts.models import User
+from tmlib.accounts.tokens import Token
 from tmlib.db.base import now
 from tmlib.errors import Forbidden, NotLoggedIn
 from tmlib.settings import Settings
@@ -41,7 +37,12 @@ SIGNATURE = "signature"
 
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 
+_ALGORITHM = "HS256"
 _SCHEMES = {"jwt", "bearer"}
+_FROM_ELSEWHERE = (
+    f"A request with a cookie must repeat the value of the cookie {CSRF_COOKIE} in the header "
+    f"{CSRF_HEADER}."
+)
 _BY_LOGIN, _BY_TOKEN = "login", "token"  # what has signed a URL
 _LOGIN_CAN_BE_REFRESHED_FOR = timedelta(days=30)
 
@@ -66,9 +67,9 @@ class Login:
 class Proof:
     """Whose request it is, and what shows it: a login, a personal token or else a signed URL."""
 
-    user: User
+    user: Account
     login: Login | None = None
-    token: PersonalToken | None = None
+    token: Token | None = None
 
     @property
     def expires_at(self) -> datetime | None:
@@ -91,7 +92,7 @@ def configure(app: Flask, settings: Settings) -> None:
     """Let the application issue and accept tokens."""
     app.config.update(
         JWT_SECRET_KEY=settings.signing_key,
-        JWT_ALGORITHM="HS256",
+        JWT_ALGORITHM=_ALGORITHM,
         JWT_ACCESS_TOKEN_EXPIRES=timedelta(hours=settings.token_hours),
         JWT_TOKEN_LOCATION=["headers", "cookies"],
         JWT_HEADER_TYPE="Bearer",
@@ -103,7 +104,7 @@ def configure(app: Flask, settings: Settings) -> None:
     JWTManager(app)
 
 
-def issue_token(user: User, started_at: datetime | None = None) -> str:
+def issue_token(user: User | Account, started_at: datetime | None = None) -> str:
     """A token for a user; ``uid`` and ``uname`` are what the original's viewer reads.
 
     Parameters
@@ -123,7 +124,7 @@ def issue_token(user: User, started_at: datetime | None = None) -> str:
     return token
 
 
-def refresh_token(user: User, login: Login) -> str:
+def refresh_token(user: Account, login: Login) -> str:
     """A token that goes on where another one will end.
 
     Raises
@@ -170,8 +171,8 @@ def unset_cookies() -> None:
 def login_of_cookie() -> Login | None:
     """The login that the request's cookie holds, if there is one that could still be used."""
     try:
-        return _login(decode_token(request.cookies.get(TOKEN_COOKIE, "")), in_cookie=True)
-    except (JWTExtendedException, PyJWTError, KeyError):
+        return _login(_read_token(request.cookies.get(TOKEN_COOKIE, "")), in_cookie=True)
+    except (PyJWTError, ValueError, KeyError):
         return None
 
 
@@ -191,8 +192,73 @@ def sign(path: str, proof: Proof, expires_at: datetime) -> str:
     return str(_signer(path).dumps(claims))
 
 
-def identify() -> Callable[[Session], Proof]:
-    """Check what the request carries; what is returned asks the database, once, whose it is.
+@dataclass(frozen=True)
+class LoginClaim:
+    """A login, or a URL that was signed with it."""
+
+    user_id: int
+    generation: int
+    login_id: str
+    login: Login | None
+    statement: ClassVar[Select[Any]] = logins.STATEMENT
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Of the statement."""
+        return {"user_id": self.user_id, "login_id": self.login_id}
+
+    def check(self, row: Sequence[Any] | None) -> tuple[Proof, Sequence[Any]]:
+        """The proof, if the row that was found shows that this holds; the rest of the row."""
+        account, rest = logins.check(row, self.generation)
+        return Proof(account, self.login), rest
+
+
+@dataclass(frozen=True)
+class TokenClaim:
+    """A personal token."""
+
+    token_hash: str
+    statement: ClassVar[Select[Any]] = tokens.STATEMENT
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Of the statement."""
+        return {"token_hash": self.token_hash}
+
+    def check(self, row: Sequence[Any] | None) -> tuple[Proof, Sequence[Any]]:
+        """The proof, if the row that was found shows that this holds; the rest of the row."""
+        account, token, rest = tokens.check(row)
+        return Proof(account, token=token), rest
+
+
+@dataclass(frozen=True)
+class SignedByToken:
+    """A URL that was signed with a personal token."""
+
+    user_id: int
+    token_id: int
+    statement: ClassVar[Select[Any]] = tokens.STATEMENT_OF_SIGNED
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Of the statement."""
+        return {"user_id": self.user_id, "token_id": self.token_id}
+
+    def check(self, row: Sequence[Any] | None) -> tuple[Proof, Sequence[Any]]:
+        """The proof, if the row that was found shows that this holds; the rest of the row."""
+        account, rest = tokens.check_signed(row)
+        return Proof(account), rest
+
+
+Claim = LoginClaim | TokenClaim | SignedByToken
+"""What a request says about who sent it: well formed and signed, but it may hold no more.
+
+Its ``statement`` asks the database.
+"""
+
+
+def identify() -> Claim:
+    """What the present request says about who sent it, as far as that is seen without a database.
 
     Raises
     ------
@@ -201,39 +267,61 @@ def identify() -> Callable[[Session], Proof]:
     Forbidden
         If the token is in a cookie and the header that proves the page's origin is missing.
     """
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    header = request.headers.get("Authorization", "")
+    scheme, _, secret = header.partition(" ")
     if scheme.lower() in _SCHEMES:
         if secret.startswith(tokens.PREFIX):
-            return lambda session: _prove_token(session, secret)
-        request.environ["HTTP_AUTHORIZATION"] = f"Bearer {secret}"
-    elif SIGNATURE in request.args:
-        return _identify_by_signature(request.args[SIGNATURE])
-    return _identify_by_login()
+            return TokenClaim(tokens.hash_secret(secret))
+        return _claim_of_login(secret.partition(",")[0].strip(), in_cookie=False)
+    if SIGNATURE in request.args:
+        return _claim_of_signature(request.args[SIGNATURE])
+    if token := _second_scheme(header):
+        return _claim_of_login(token, in_cookie=False)
+    if cookie := request.cookies.get(TOKEN_COOKIE):
+        return _claim_of_login(cookie, in_cookie=True)
+    raise NotLoggedIn("You are not logged in: send a token, or log in again.")
 
 
-def _identify_by_login() -> Callable[[Session], Proof]:
+def _second_scheme(header: str) -> str | None:
+    """The token in a header to which a proxy has added a scheme: ``Basic x, Bearer y``."""
+    parts = [part.split() for part in header.split(",")]
+    found = [part[1] for part in parts if len(part) == 2 and part[0] == "Bearer"]
+    return found[0] if len(found) == 1 else None
+
+
+def _claim_of_login(token: str, *, in_cookie: bool) -> LoginClaim:
+    # a page of another site cannot set the header, but the browser adds the cookie to its requests
+    proves_origin = in_cookie and request.method not in READING_METHODS
+    repeated = request.headers.get(CSRF_HEADER, "").encode()
+    if proves_origin and not repeated:
+        raise Forbidden(_FROM_ELSEWHERE)
     try:
-        verify_jwt_in_request()
-        claims = get_jwt()
-        login = _login(claims, in_cookie=get_jwt_request_location() == "cookies")
-        user_id, generation = int(claims["sub"]), int(claims["generation"])
-    except NoAuthorizationError:
-        raise NotLoggedIn("You are not logged in: send a token, or log in again.") from None
-    except CSRFError:
-        raise Forbidden(
-            f"A request with a cookie must repeat the value of the cookie {CSRF_COOKIE} in the "
-            f"header {CSRF_HEADER}."
-        ) from None
+        claims = _read_token(token)
+        if proves_origin and not compare_digest(claims["csrf"].encode(), repeated):
+            raise Forbidden(_FROM_ELSEWHERE)
+        login = _login(claims, in_cookie=in_cookie)
+        return LoginClaim(int(claims["sub"]), int(claims["generation"]), login.id, login)
     except ExpiredSignatureError:
         raise NotLoggedIn("Your login has expired: log in again.") from None
-    except (JWTExtendedException, PyJWTError, ValueError, KeyError):
+    except (PyJWTError, ValueError, KeyError):
         raise NotLoggedIn("The token is not valid: log in again.") from None
-    return lambda session: Proof(
-        logins.find_user(session, user_id, generation, login.id), login=login
+
+
+def _read_token(token: str) -> dict[str, Any]:
+    """What a token says, which must be signed and not have expired."""
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        current_app.config["JWT_SECRET_KEY"],
+        algorithms=[_ALGORITHM],
+        leeway=_CLOCKS_DIFFER_BY,
+        options={"require": ["exp", "sub", "jti"]},
     )
+    if claims.get("type", "access") != "access":
+        raise InvalidTokenError("It is a token of another type.")
+    return claims
 
 
-def _identify_by_signature(signature: str) -> Callable[[Session], Proof]:
+def _claim_of_signature(signature: str) -> Claim:
     try:
         user_id, generation, expires, kind, number = _signer(request.path).loads(signature)
     except (BadData, ValueError):  # signed by another version
@@ -241,18 +329,13 @@ def _identify_by_signature(signature: str) -> Callable[[Session], Proof]:
     if expires <= now().timestamp():
         raise NotLoggedIn("The signed URL has expired: ask for a new one.")
     if kind == _BY_TOKEN:
-        return lambda session: Proof(tokens.find_user_of_token(session, user_id, number))
-    return lambda session: Proof(logins.find_user(session, user_id, generation, number))
+        return SignedByToken(user_id, number)
+    return LoginClaim(user_id, generation, number, login=None)
 
 
-def _prove_token(session: Session, secret: str) -> Proof:
-    user, token = tokens.find_token(session, secret)
-    return Proof(user, token=token)
-
-
-def _login(claims: dict[str, object], *, in_cookie: bool) -> Login:
+def _login(claims: Mapping[str, Any], *, in_cookie: bool) -> Login:
     started_at, expires_at = (
-        datetime.fromtimestamp(int(str(claims[key])), UTC) for key in ("auth_time", "exp")
+        datetime.fromtimestamp(int(claims[key]), UTC) for key in ("auth_time", "exp")
     )
     return Login(str(claims["jti"]), started_at, expires_at, in_cookie)
 

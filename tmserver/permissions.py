@@ -1,54 +1,84 @@
 """Permissions: what a request must prove before the view that it asks for is called."""
 
-import enum
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from secrets import compare_digest
+from typing import Any, Self
 
 from flask import request
+from sqlalchemy import Select
 
 from tmlib import logs
 from tmlib.accounts import tokens
-from tmlib.errors import Forbidden
-from tmlib.experiments.service import get_experiment
+from tmlib.errors import Forbidden, TmError
 from tmlib.ids import decode_id
 from tmlib.settings import Settings
-from tmserver.access import Access, ExperimentAccess, Services, UserAccess
-from tmserver.audit import deed
+from tmserver.access import Access, Services, UserAccess
+from tmserver.audit_trail import audit_entry
 from tmserver.authentication import Proof, identify
+from tmserver.scopes import INSTALLATION, Scope
 
 
-class Permission(enum.StrEnum):
-    """What somebody must be allowed to do before a view is called.
+@dataclass(frozen=True)
+class Permission:
+    """What somebody must be allowed to do before a view is called: an action on a resource."""
 
-    ``LOGIN`` is of somebody who has given the password: a personal token does not do. ``MONITOR``
-    is of administrators, also with a personal token, and of whoever has the token for monitoring.
-    """
+    scope: Scope
+    action: str
 
-    PUBLIC = "public"
-    USER = "user"
-    LOGIN = "login"
-    ADMIN = "admin"
-    MONITOR = "monitor"
-    READ = "read"
-    WRITE = "write"
-    OWNER = "owner"
+    @classmethod
+    def of(cls, action: str, scope: Scope | None = None) -> Self:
+        """That for an action on the installation, or on a resource of a scope.
 
-    @property
-    def is_of_experiment(self) -> bool:
-        """Whether it is a permission for one experiment."""
-        return self in (Permission.READ, Permission.WRITE, Permission.OWNER)
+        Raises
+        ------
+        ValueError
+            If there is no such action.
+        """
+        scopes = (INSTALLATION,) if scope is None else (INSTALLATION, scope)
+        for one in scopes:
+            if action in one.actions:
+                return cls(one, action)
+        known = ", ".join(action for one in scopes for action in one.actions)
+        raise ValueError(f'There is no action "{action}" here: use one of {known}.')
+
+    def __str__(self) -> str:
+        return f"{self.action} ({self.scope.kind})"
 
     @property
     def access(self) -> type[Access]:
         """What the view gets."""
-        if self in (Permission.PUBLIC, Permission.MONITOR):
-            return Access
-        return ExperimentAccess if self.is_of_experiment else UserAccess
+        return self.scope.actions[self.action]
+
+    @property
+    def is_of_resource(self) -> bool:
+        """Whether it is for one resource, which the path names."""
+        return self.scope.variable is not None
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it is to look at a resource and no more."""
+        return self.is_of_resource and self.action == "read"
+
+
+PUBLIC = Permission.of("public")
+ADMIN = Permission.of("admin")
+MONITOR = Permission.of("monitor")
 
 
 def authorize(
-    services: Services, permission: Permission, experiment_id: str | None, *, reads: bool
+    services: Services,
+    permission: Permission,
+    resource_id: str | None,
+    *,
+    reads: bool,
+    decode: Callable[[str], Any] = decode_id,
 ) -> Access:
     """Make sure that whoever sent the present request has a permission.
+
+    The database is asked once, with each request: what was disabled, ended or is not shared any
+    more a moment ago counts at once, whichever process is asked.
 
     Parameters
     ----------
@@ -56,59 +86,63 @@ def authorize(
         Of the application.
     permission
         What is needed.
-    experiment_id
-        The experiment in question, as the path has it.
+    resource_id
+        The resource in question, as the path has it.
     reads
         Whether the request changes nothing, which is all that some proofs are good for.
+    decode
+        Gives the key of the resource in the database.
 
     Raises
     ------
     NotLoggedIn
         If the request does not prove who sent it.
     NotFound
-        If the user may not know of the experiment.
+        If the user may not know of the resource.
     Forbidden
         If the user, or what proves who it is, may not do this.
     """
-    if permission is Permission.PUBLIC:
+    if permission == PUBLIC:
         return Access(services)
-    if permission is Permission.MONITOR and _has_metrics_token(services.settings):
+    if permission == MONITOR and _has_metrics_token(services.settings):
         return Access(services)
-    prove = identify()
-    with services.database.session() as session:
-        proof = prove(session)
-        logs.note(user_id=proof.user.id)
-        deed().is_by(proof.user)
-        _check(proof, permission, reads=reads)
-        access = UserAccess(services, proof.user, proof)
-        if experiment_id is not None:
-            experiment = get_experiment(
-                session,
-                proof.user.id,
-                decode_id(experiment_id),
-                permission.value,  # type: ignore[arg-type] # one that is of an experiment
-                is_admin=proof.is_admin,
-            )
-            deed().is_done_to(experiment)
-            access = ExperimentAccess(services, proof.user, proof, experiment)
+    claim = identify()
+    scope, key, problem = permission.scope, None, None
+    if resource_id is not None:
+        try:
+            key = decode(resource_id)
+        except TmError as error:  # who asks is told only when it is known who that is
+            scope, problem = INSTALLATION, error
+    with services.database.connection() as connection:
+        parameters = {**claim.parameters, "resource_id": key}
+        row = connection.execute(_statement(claim.statement, scope), parameters).one_or_none()
+    proof, found = claim.check(row)
+    logs.note(user_id=proof.user.id)
+    audit_entry().is_by(proof.user)
+    _check(proof, permission, reads=reads)
+    if problem is not None:
+        raise problem
+    access = scope.admit(UserAccess(services, proof), found, permission.action)
+    if (resource := access.resource) is not None:
+        audit_entry().is_done_to(resource)
     _note_use(services, proof)
     return access
 
 
+@functools.cache
+def _statement(of_claim: Select[Any], scope: Scope) -> Select[Any]:
+    """What finds out who asks, whether that still holds, and what may be done with a resource."""
+    return scope.look_up(of_claim)
+
+
 def _check(proof: Proof, permission: Permission, *, reads: bool) -> None:
     """Refuse what a proof is not good for, whoever's it is."""
-    if proof.is_signed_url and not (reads and permission is Permission.READ):
+    if proof.is_signed_url and not (reads and permission.only_reads):
         raise Forbidden("A signed URL can only be read: send a token instead.")
     if proof.token is not None and not (reads or proof.token.write_access):
         raise Forbidden(
             "This token may only read: use one with the scope write, or log in with your password."
         )
-    if permission in (Permission.LOGIN, Permission.ADMIN) and proof.login is None:
-        raise Forbidden("A token is not enough for this: log in with your password.")
-    if permission is Permission.MONITOR and not proof.user.is_admin:
-        raise Forbidden("Only an administrator, or who has the token for monitoring, may do this.")
-    if permission is Permission.ADMIN and not proof.is_admin:
-        raise Forbidden("Only an administrator may do this: ask one.")
 
 
 def _has_metrics_token(settings: Settings) -> bool:

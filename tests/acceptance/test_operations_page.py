@@ -15,7 +15,7 @@ from tmlib.accounts.models import User
 from tmlib.accounts.service import create_user
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
-from tmlib.experiments.service import share_experiment
+from tmlib.experiments.sharing import share_experiment
 from tmlib.sample import simulate_plate
 
 # what is looked at is tested elsewhere on both databases

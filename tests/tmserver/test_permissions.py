@@ -8,11 +8,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from tests.tmserver import notebooks
 from tests.tmserver.conftest import Person
-from tmlib.accounts.models import AuditEvent, User
+from tmlib.accounts.identity import Account
+from tmlib.accounts.models import AuditEvent
 from tmlib.db import Base, Database
 from tmlib.db.base import now
-from tmlib.experiments.service import share_experiment
+from tmlib.experiments.sharing import share_experiment
 from tmlib.ids import encode_id
 from tmlib.settings import Settings
 from tmserver.access import Access, ExperimentAccess, UserAccess
@@ -25,24 +27,46 @@ from tmserver.http.routing import (
     refuse_undeclared,
 )
 from tmserver.http.schemas import Message
-from tmserver.permissions import Permission
+from tmserver.permissions import PUBLIC, Permission
 
 MISSING = "OTk5OTk5"
-EXPERIMENT = (Permission.READ, Permission.WRITE, Permission.OWNER)
-LOGGED_IN = (Permission.USER, Permission.LOGIN)
 
-ALLOWED = {
+READER, WRITER, OWNER = "reader", "writer", "owner"
+
+# what somebody may do with the installation
+OF_INSTALLATION = {
     "anonymous": (),
-    "stranger": LOGGED_IN,
-    "reader": (*LOGGED_IN, Permission.READ),
-    "writer": (*LOGGED_IN, Permission.READ, Permission.WRITE),
-    "owner": (*LOGGED_IN, *EXPERIMENT),
-    "administrator": (*LOGGED_IN, *EXPERIMENT, Permission.ADMIN, Permission.MONITOR),
-    "reading token": (Permission.USER, Permission.READ),  # of the owner, with methods that read
-    "writing token": (Permission.USER, *EXPERIMENT),
-    "signed URL": (Permission.READ,),  # likewise
+    "stranger": ("user", "login"),
+    READER: ("user", "login"),
+    WRITER: ("user", "login"),
+    OWNER: ("user", "login"),
+    "administrator": ("user", "login", "admin", "monitor"),
+    "reading token": ("user",),  # of the owner, with methods that read
+    "writing token": ("user",),
+    "signed URL": (),
 }
 ONLY_READ = ("reading token", "signed URL")
+
+# by scope, what a reader, a writer and an owner may do with a resource
+ROLES = {
+    "experiment": {
+        READER: ("read",),
+        WRITER: ("read", "write"),
+        OWNER: ("read", "write", "owner"),
+    },
+    "notebook": {READER: ("read",), WRITER: ("read", "edit"), OWNER: ("read", "edit", "burn")},
+}
+LIKE_OWNER = ("administrator", "reading token", "writing token")
+
+
+def allowed(who: str, permission: Permission) -> bool:
+    """Whether somebody has a permission."""
+    if not permission.is_of_resource:
+        return permission == PUBLIC or permission.action in OF_INSTALLATION[who]
+    if who == "signed URL":
+        return permission.action == "read"
+    roles = ROLES[permission.scope.kind]
+    return permission.action in roles.get(OWNER if who in LIKE_OWNER else who, ())
 
 
 @dataclass(frozen=True)
@@ -50,12 +74,13 @@ class Call:
     """A request to one route.
 
     In ``path`` all ids are of things that exist, as far as there are any; in ``path_to_nothing``
-    only that of the experiment is.
+    only that of the scope's resource is, and in ``nowhere`` that one is not.
     """
 
     operation: Operation
     path: str
     path_to_nothing: str
+    nowhere: str
     query: dict[str, Any]
     body: dict[str, Any]
 
@@ -72,12 +97,36 @@ class Call:
 
     def allows(self, who: str) -> bool:
         """Whether somebody may send this."""
-        if self.permission is Permission.PUBLIC:
+        if self.permission == PUBLIC:
             return True
         reads = self.method in READING_METHODS or self.operation.takes_form
         if who in ONLY_READ and not reads:
             return False
-        return self.permission in ALLOWED[who]
+        return allowed(who, self.permission)
+
+
+@pytest.fixture
+def app(app: Flask) -> Flask:
+    """The application, with routes of one more scope."""
+    notebooks.routes.register(app)
+    refuse_undeclared(app)
+    return app
+
+
+def number(people: dict[str, Person], name: str) -> int:
+    user_id = people[name].user_id
+    assert user_id is not None
+    return user_id
+
+
+@pytest.fixture
+def resources(
+    database: Database, experiment_id: int, everybody: dict[str, Person]
+) -> dict[str, str]:
+    """The resource of each scope that the readers, writers and owners of the matrix belong to."""
+    editors = {number(everybody, name): name == WRITER for name in (READER, WRITER)}
+    notebook_id = notebooks.add_notebook(database, number(everybody, OWNER), editors)
+    return {"experiment_id": encode_id(experiment_id), "notebook_id": encode_id(notebook_id)}
 
 
 @pytest.fixture
@@ -86,10 +135,10 @@ def everybody(
 ) -> dict[str, Person]:
     """All who are in the matrix, with an experiment that has a plate and an acquisition."""
     with database.transaction() as session:
-        for name in ("reader", "writer"):
-            user_id = people[name].user_id
-            assert user_id is not None
-            share_experiment(session, experiment_id, user_id, write_access=name == "writer")
+        for name in (READER, WRITER):
+            share_experiment(
+                session, experiment_id, number(people, name), write_access=name == WRITER
+            )
     for scope, name in (("read", "reading token"), ("write", "writing token")):
         made = people["owner"].post("/auth/tokens", name=name, scope=scope)
         people[name] = Person(app, authorization=f"Bearer {made['token']}")
@@ -97,19 +146,18 @@ def everybody(
 
 
 @pytest.fixture
-def calls(app: Flask, everybody: dict[str, Person], acquisition: str) -> list[Call]:
+def calls(
+    app: Flask, everybody: dict[str, Person], acquisition: str, resources: dict[str, str]
+) -> list[Call]:
     """A request to every route, with the examples of the OpenAPI document for what it takes."""
     document = everybody["anonymous"].get("/api/openapi.json")
-    _, _, _, experiment, _, run = acquisition.split("/")
-    [plate] = everybody["owner"].get(f"/api/experiments/{experiment}/plates")
-    stranger_id = everybody["stranger"].user_id
-    assert stranger_id is not None
+    experiment, _, run = acquisition.rsplit("/", 2)
+    [plate] = everybody["owner"].get(f"{experiment}/plates")
     [token, _] = everybody["owner"].get("/auth/tokens")
-    nothing = {"experiment_id": experiment}
-    known = nothing | {
+    known = resources | {
         "plate_id": plate["id"],
         "acquisition_id": run,
-        "user_id": encode_id(stranger_id),
+        "user_id": encode_id(number(everybody, "stranger")),
         "user_name": "reader",
         "token_id": token["id"],
     }
@@ -125,7 +173,8 @@ def calls(app: Flask, everybody: dict[str, Person], acquisition: str) -> list[Ca
             Call(
                 operation,
                 fill(rule.rule, known),
-                fill(rule.rule, nothing),
+                fill(rule.rule, resources),
+                fill(rule.rule, known | dict.fromkeys(resources, MISSING)),
                 query={p["name"]: p["example"] for p in parameters if p["in"] == "query"},
                 body=content.get("application/json", {}).get("example", {}),
             )
@@ -145,7 +194,7 @@ def send(everybody: dict[str, Person], who: str, call: Call, path: str, body: An
     query = {name: value for name, value in call.query.items() if value is not None}
     person = everybody["anonymous" if who == "signed URL" else who]
     if who == "signed URL":
-        owner = User(id=everybody["owner"].user_id, login_generation=0)
+        owner = Account(number(everybody, OWNER), OWNER)
         login = Login("a login", now(), now(), in_cookie=False)
         with person.app.app_context():
             query[SIGNATURE] = sign(path, Proof(owner, login), now().replace(year=9999))
@@ -161,7 +210,7 @@ def refusal(who: str, permission: Permission) -> int:
     """The status with which somebody is refused."""
     if who == "anonymous":
         return 401
-    return 404 if who == "stranger" and permission in EXPERIMENT else 403
+    return 404 if who == "stranger" and permission.is_of_resource else 403
 
 
 def state(app: Flask, database: Database, settings: Settings) -> dict[str, Any]:
@@ -189,7 +238,7 @@ def test_who_may_not_is_refused_and_changes_nothing(
     calls: list[Call],
 ) -> None:
     before = state(app, database, settings)
-    for who in ALLOWED:
+    for who in OF_INSTALLATION:
         refused = [call for call in calls if not call.allows(who)]
         assert refused or who == "administrator"
         for call in refused:
@@ -201,13 +250,13 @@ def test_who_may_not_is_refused_and_changes_nothing(
 def test_who_may_is_let_through(
     everybody: dict[str, Person], calls: list[Call], experiment: str
 ) -> None:
-    for who in ALLOWED:
+    for who in OF_INSTALLATION:
         allowed = [
             call
             for call in calls
             if call.allows(who)
             # what is for everybody asks nobody who they are
-            and (call.permission is not Permission.PUBLIC or who == "anonymous")
+            and (call.permission != PUBLIC or who == "anonymous")
         ]
         for call in sorted(allowed, key=lambda call: call.path == "/auth/logout"):  # the last one
             if (call.method, call.path) == ("DELETE", experiment):
@@ -215,20 +264,18 @@ def test_who_may_is_let_through(
             body = None if call.method in READING_METHODS else []  # which nothing takes
             status = send(everybody, who, call, call.path_to_nothing, body)
             expected = {200, 204, 400, 404, 409, 412, 415}
-            if call.permission is Permission.PUBLIC:
+            if call.permission == PUBLIC:
                 expected.add(503)  # the viewer is not built
             assert status in expected, f"{who}: {call}: {status}"
 
 
-def test_a_stranger_learns_of_no_experiment(
-    everybody: dict[str, Person], calls: list[Call], experiment: str
-) -> None:
+def test_a_stranger_learns_of_no_resource(everybody: dict[str, Person], calls: list[Call]) -> None:
     stranger = everybody["stranger"]
     for call in calls:
-        if call.permission in EXPERIMENT and call.method != "HEAD":
+        if call.permission.is_of_resource and call.method != "HEAD":
             there = stranger.refused(call.method, call.path, 404)
-            nowhere = call.path.replace(experiment, f"/api/experiments/{MISSING}")
-            assert stranger.refused(call.method, nowhere, 404) == there
+            assert call.nowhere != call.path
+            assert stranger.refused(call.method, call.nowhere, 404) == there
 
 
 def operations(app: Flask) -> Iterator[Operation]:
@@ -244,15 +291,28 @@ def test_what_changes_something_needs_more_than_to_read(app: Flask) -> None:
         for operation in operations(app)
         if operation.method not in READING_METHODS
         and not operation.takes_form
-        and operation.permission in (Permission.PUBLIC, Permission.READ)
+        and (operation.permission == PUBLIC or operation.permission.only_reads)
     }
     assert exceptions == {"log_in", "log_in_with_cookie", "log_out_of_cookie", "sign_urls"}
 
 
 def test_there_are_routes_of_every_permission(app: Flask) -> None:
     found = list(operations(app))
-    assert {operation.permission for operation in found} == set(Permission)
     assert len(found) > 80
+    permissions = {operation.permission for operation in found}
+    assert permissions == {
+        Permission(scope, action)
+        for scope in {permission.scope for permission in permissions}
+        for action in scope.actions
+    }
+
+
+def test_the_matrix_knows_every_scope(app: Flask) -> None:
+    permissions = {operation.permission for operation in operations(app)}
+    assert {one.scope.kind for one in permissions if one.is_of_resource} == set(ROLES)
+    for kind, roles in ROLES.items():
+        actions = [one.action for one in permissions if one.scope.kind == kind]
+        assert sorted(roles[OWNER]) == sorted(actions)
 
 
 def test_a_route_without_permission_is_refused(app: Flask) -> None:

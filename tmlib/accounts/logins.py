@@ -1,11 +1,14 @@
 """Logins: what a password has opened, until it expires or is ended."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, exists, select
 from sqlalchemy.orm import Session
 
-from tmlib.accounts.models import RevokedLogin, User
+from tmlib.accounts.identity import COLUMNS, USERS, Account, read
+from tmlib.accounts.models import RevokedLogin
 from tmlib.db import Database, clock
 from tmlib.errors import NotLoggedIn
 
@@ -14,34 +17,37 @@ _REMOVED_AT_ONCE = 1000
 # tokens end by the clocks of web servers, which may be late
 _KEPT_SECONDS = 3600.0
 
+_REVOKED = RevokedLogin.__table__
 
-def find_user(session: Session, user_id: int, generation: int, login_id: str | None = None) -> User:
-    """The user who logged in, from one query.
+STATEMENT = (
+    select(*COLUMNS, exists().where(_REVOKED.c.login_id == bindparam("login_id")))
+    .select_from(USERS)
+    .where(USERS.c.id == bindparam("user_id"))
+)
+"""Asks whose a login is, and whether it was ended."""
+
+
+def check(row: Sequence[Any] | None, generation: int) -> tuple[Account, Sequence[Any]]:
+    """The account of a login, from what `STATEMENT` has found, and the rest of the row.
 
     Parameters
     ----------
-    session
-        Of the database.
-    user_id
-        Who logged in.
+    row
+        What the statement has found, if anything.
     generation
-        The user's `login_generation` of then.
-    login_id
-        The login, if it can be ended on its own.
+        The user's `login_generation` when the password was given.
 
     Raises
     ------
     NotLoggedIn
         If the login was ended or its user disabled.
     """
-    revoked = select(RevokedLogin).where(RevokedLogin.login_id == login_id).exists()
-    found = session.execute(select(User, revoked).where(User.id == user_id)).one_or_none()
-    if found is None or not found[0].is_active:
+    account, (is_revoked, *rest) = read(row) if row is not None else (None, (True,))
+    if account is None or not account.is_active:
         raise NotLoggedIn("The user of this token cannot log in any more.")
-    user, is_revoked = found
-    if is_revoked or user.login_generation != generation:
+    if is_revoked or account.login_generation != generation:
         raise NotLoggedIn("This login has ended: log in again.")
-    return user
+    return account, rest
 
 
 def revoke(session: Session, login_id: str, expires_at: datetime) -> None:

@@ -2,13 +2,17 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tmlib.accounts.models import PersonalToken, User
+from tmlib.accounts import identity
+from tmlib.accounts.identity import USERS, Account, read
+from tmlib.accounts.models import PersonalToken
 from tmlib.db import clock
 from tmlib.db.base import now
 from tmlib.errors import Conflict, NotFound, NotLoggedIn
@@ -17,6 +21,36 @@ PREFIX = "tm_"
 
 _SHOWN_LENGTH = 10
 _USE_IS_NOTED_EVERY = timedelta(hours=1)
+
+_TOKENS = PersonalToken.__table__
+_COLUMNS = (
+    _TOKENS.c.id,
+    _TOKENS.c.name,
+    _TOKENS.c.write_access,
+    _TOKENS.c.expires_at,
+    _TOKENS.c.last_used_at,
+)
+_WITH_USER = select(*identity.COLUMNS, *_COLUMNS, clock.present()).select_from(
+    USERS.join(_TOKENS, _TOKENS.c.user_id == USERS.c.id)
+)
+
+STATEMENT = _WITH_USER.where(_TOKENS.c.token_hash == bindparam("token_hash"))
+"""Asks for a token, and whose it is."""
+
+STATEMENT_OF_SIGNED = _WITH_USER.where(
+    _TOKENS.c.id == bindparam("token_id"), USERS.c.id == bindparam("user_id")
+)
+"""Asks for the token that has signed a URL, and whose it is."""
+
+
+class Token(NamedTuple):
+    """A personal token, see :class:`tmlib.accounts.models.PersonalToken`."""
+
+    id: int
+    name: str
+    write_access: bool
+    expires_at: datetime | None
+    last_used_at: datetime | None
 
 
 def create_token(
@@ -38,7 +72,7 @@ def create_token(
     token = PersonalToken(
         user_id=user_id,
         name=name,
-        token_hash=_hash(secret),
+        token_hash=hash_secret(secret),
         prefix=secret[:_SHOWN_LENGTH],
         write_access=write_access,
         expires_at=None if days is None else clock.read(session) + timedelta(days=days),
@@ -73,49 +107,43 @@ def delete_token(session: Session, user_id: int, token_id: int) -> None:
     session.delete(token)
 
 
-def find_token(session: Session, secret: str) -> tuple[User, PersonalToken]:
-    """A token that works, and whose it is, from one query.
+def check(row: Sequence[Any] | None) -> tuple[Account, Token, Sequence[Any]]:
+    """A token that works and whose it is, from what `STATEMENT` has found; the rest of the row.
 
     Raises
     ------
     NotLoggedIn
-        If it is none, has expired or its user was disabled.
+        If there is no such token, it has expired or its user was disabled.
     """
-    query = select(User, PersonalToken, clock.present()).join(
-        PersonalToken, PersonalToken.user_id == User.id
-    )
-    found = session.execute(query.where(PersonalToken.token_hash == _hash(secret))).one_or_none()
-    if found is None:
+    if row is None:
         raise NotLoggedIn("There is no such token (any more): make a new one.")
-    user, token, moment = found
-    if not user.is_active:
+    account, rest = read(row)
+    token, (moment, *rest) = Token(*rest[: len(_COLUMNS)]), rest[len(_COLUMNS) :]
+    if not account.is_active:
         raise NotLoggedIn("The user of this token cannot log in any more.")
     if token.expires_at is not None and token.expires_at <= moment:
         raise NotLoggedIn(f'The token "{token.name}" has expired: make a new one.')
-    return user, token
+    return account, token, rest
 
 
-def find_user_of_token(session: Session, user_id: int, token_id: int) -> User:
-    """The user who has this token, which must still work, from one query.
+def check_signed(row: Sequence[Any] | None) -> tuple[Account, Sequence[Any]]:
+    """Whose a signed URL is, from what `STATEMENT_OF_SIGNED` has found; the rest of the row.
 
     Raises
     ------
     NotLoggedIn
-        If the token was removed, has expired or its user was disabled.
+        If the token that signed it was removed, has expired or its user was disabled.
     """
-    query = select(User).join(PersonalToken, PersonalToken.user_id == User.id)
-    works = or_(PersonalToken.expires_at.is_(None), PersonalToken.expires_at > clock.present())
-    user = session.scalar(
-        query.where(PersonalToken.id == token_id, User.id == user_id, User.is_active, works)
-    )
-    if user is None:
-        raise NotLoggedIn("The token that signed this URL does not work any more.")
-    return user
+    try:
+        account, _, rest = check(row)
+    except NotLoggedIn:
+        raise NotLoggedIn("The token that signed this URL does not work any more.") from None
+    return account, rest
 
 
-def use_is_noted(token: PersonalToken) -> bool:
+def use_is_noted(token: Token) -> bool:
     """Whether `last_used_at` is recent enough to say when a token was used."""
-    last: datetime | None = token.last_used_at
+    last = token.last_used_at
     return last is not None and now() - last < _USE_IS_NOTED_EVERY
 
 
@@ -126,6 +154,7 @@ def note_use(session: Session, token_id: int) -> None:
         token.last_used_at = now()
 
 
-def _hash(secret: str) -> str:
+def hash_secret(secret: str) -> str:
+    """What is kept of a token."""
     # the secret is random and long: nothing is won by a slow hash, which passwords need
     return hashlib.sha256(secret.encode()).hexdigest()

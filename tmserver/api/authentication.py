@@ -6,10 +6,11 @@ from flask import request
 from pydantic import Field
 
 from tmlib.accounts import logins, service, tokens
+from tmlib.accounts.identity import Account
 from tmlib.accounts.models import User
 from tmlib.errors import BadInput, NotLoggedIn
 from tmserver.access import Access, UserAccess
-from tmserver.audit import deed
+from tmserver.audit_trail import audit_entry
 from tmserver.authentication import (
     issue_token,
     login_of_cookie,
@@ -148,13 +149,13 @@ def change_password(access: UserAccess, body: PasswordChange) -> NewToken:
 
 
 def _authenticate(access: Access, name: str, password: str) -> User:
-    deed().user_name = name
+    audit_entry().user_name = name
     with (
         access.services.login_attempts.attempt(name, request.remote_addr or ""),
         access.database.session() as session,
     ):
         user = service.authenticate(session, name, password)
-    deed().is_by(user)
+    audit_entry().is_by(Account.of(user))
     return user
 
 

@@ -1,6 +1,7 @@
 """Channels and their layers."""
 
 from tmlib.experiments import channels, models, quality
+from tmlib.experiments.sharing import ExperimentRow
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import (
@@ -134,12 +135,12 @@ def get_channel_layers(access: ExperimentAccess, query: ChannelLayerQuery) -> li
         return [_layer(access.experiment, layer) for layer in layers]
 
 
-def map_size(experiment: models.Experiment) -> ImageSize:
+def map_size(experiment: ExperimentRow) -> ImageSize:
     """Size of an experiment's map; nothing before the map was made."""
     return ImageSize(width=experiment.map_width or 0, height=experiment.map_height or 0)
 
 
-def _channel(experiment: models.Experiment, channel: models.Channel) -> Channel:
+def _channel(experiment: ExperimentRow, channel: models.Channel) -> Channel:
     return Channel(
         id=channel.id,
         name=channel.name,
@@ -149,7 +150,7 @@ def _channel(experiment: models.Experiment, channel: models.Channel) -> Channel:
     )
 
 
-def _layer(experiment: models.Experiment, layer: models.ChannelLayer) -> ChannelLayer:
+def _layer(experiment: ExperimentRow, layer: models.ChannelLayer) -> ChannelLayer:
     return ChannelLayer(
         id=layer.id,
         max_zoom=(experiment.map_levels or 1) - 1,

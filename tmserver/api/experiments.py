@@ -4,10 +4,11 @@ from typing import Literal
 
 from tmlib.errors import BadInput, Forbidden
 from tmlib.experiments import models, service
+from tmlib.experiments.sharing import ExperimentRow
 from tmlib.workflow import deletion
 from tmlib.workflow import service as workflow
-from tmserver.access import ExperimentAccess, UserAccess
-from tmserver.audit import deed
+from tmserver.access import ExperimentAccess, Resource, UserAccess
+from tmserver.audit_trail import audit_entry
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import (
     Body,
@@ -79,7 +80,7 @@ def get_experiments(access: UserAccess, query: WhichExperiments) -> list[Experim
             limit=query.limit,
             offset=query.offset,
         )
-        return [_experiment(experiment) for experiment in experiments]
+    return [_experiment(experiment, experiment.user_name) for experiment in experiments]
 
 
 @routes.post("/api/experiments", permits="user", raises=(409,))
@@ -92,15 +93,14 @@ def create_experiment(access: UserAccess, body: NewExperiment) -> Experiment:
         )
     with access.database.transaction() as session:
         experiment = service.create_experiment(session, access.user.id, **body.model_dump())
-        deed().is_done_to(experiment)
-        return _experiment(experiment)
+        audit_entry().is_done_to(Resource(EXPERIMENT.kind, experiment.id, experiment.name))
+        return _experiment(experiment, access.user.name)
 
 
 @in_experiment.get("", permits="read")
 def get_experiment(access: ExperimentAccess) -> Experiment:
     """Get an experiment."""
-    with access.database.session() as session:
-        return _experiment(session.merge(access.experiment, load=False))
+    return _experiment(access.experiment, access.experiment.user_name)
 
 
 @in_experiment.put("", permits="write", raises=(409,))
@@ -123,12 +123,12 @@ def delete_experiment(access: ExperimentAccess) -> Message:
     return Message()
 
 
-def _experiment(experiment: models.Experiment) -> Experiment:
+def _experiment(experiment: models.Experiment | ExperimentRow, owner: str) -> Experiment:
     return Experiment(
         id=experiment.id,
         name=experiment.name,
         description=experiment.description,
-        user=experiment.user.name,
+        user=owner,
         microscope_type=experiment.microscope_type,
         workflow_type=experiment.workflow_type,
         plate_format=experiment.plate_format,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, Conflict
 from tmlib.experiments import layout
-from tmlib.experiments import models as experiments
+from tmlib.experiments.sharing import ExperimentRow
 from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import delete_labels, rename_labels
 from tmlib.objects import deletion, mapobject_types, models, service
@@ -226,7 +226,7 @@ def _segmented_type(
     return found
 
 
-def _type(experiment: experiments.Experiment, found: models.MapobjectType) -> MapobjectType:
+def _type(experiment: ExperimentRow, found: models.MapobjectType) -> MapobjectType:
     return MapobjectType(
         id=found.id,
         name=found.name,
@@ -235,9 +235,7 @@ def _type(experiment: experiments.Experiment, found: models.MapobjectType) -> Ma
     )
 
 
-def _layer(
-    experiment: experiments.Experiment, layer: models.SegmentationLayer
-) -> SegmentationLayer:
+def _layer(experiment: ExperimentRow, layer: models.SegmentationLayer) -> SegmentationLayer:
     return SegmentationLayer(
         id=layer.id, tpoint=layer.tpoint, zplane=layer.zplane, image_size=map_size(experiment)
     )

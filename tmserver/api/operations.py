@@ -1,14 +1,11 @@
 """What operators see and do: the state of installation and workflows, live, and lists of jobs."""
 
-from contextlib import suppress
 from typing import Annotated
 
 from flask import Response, request
 from pydantic import Field
 
 from tmlib.db import clock
-from tmlib.errors import Forbidden
-from tmlib.experiments.service import get_experiment
 from tmlib.ledger import drain, overview
 from tmlib.ledger.overview import Standing
 from tmserver.access import Access, ExperimentAccess, UserAccess, current_services
@@ -17,7 +14,7 @@ from tmserver.http.schemas import IdText, Message, Schema, Text
 from tmserver.monitoring import event_stream, operations
 from tmserver.monitoring.live import Topic
 from tmserver.monitoring.operations import ExperimentState, Installation, JobEntry
-from tmserver.permissions import Permission, authorize
+from tmserver.permissions import ADMIN, Permission, authorize
 from tmserver.scopes import EXPERIMENT
 
 routes = Routes("operations")
@@ -77,7 +74,7 @@ def listen_to_operations(
     The event `state` has all of it, `change` what has changed since as JSON Merge Patch (RFC
     7396), without the fields that are null. `end` says why no more will come.
     """
-    return _events(access, None, Permission.ADMIN, query, headers)
+    return _events(access, None, ADMIN, query, headers)
 
 
 @routes.get(f"{_INSTALLATION}/jobs", permits="admin")
@@ -104,7 +101,7 @@ def undrain_host(access: UserAccess, host: str) -> Message:
 def get_workflow_operations(access: ExperimentAccess) -> ExperimentState:
     """Get the state of the latest workflow: its steps, what they use, and what failed."""
     state = operations.experiment(access.database, access.experiment_id)
-    return state.model_copy(update={"may_write": _may_write(access)})
+    return state.model_copy(update={"may_write": access.may_write})
 
 
 @in_experiment.get(
@@ -119,7 +116,7 @@ def listen_to_workflow(
 
     They are those of the installation: `state`, `change` and `end`.
     """
-    return _events(access, access.experiment_id, Permission.READ, query, headers)
+    return _events(access, access.experiment_id, Permission.of("read", EXPERIMENT), query, headers)
 
 
 @in_experiment.get(f"{_WORKFLOW}/operations/jobs", permits="read")
@@ -131,14 +128,6 @@ def get_workflow_job_list(access: ExperimentAccess, query: JobPageQuery) -> JobP
 def _drain(access: UserAccess, host: str, *, draining: bool) -> None:
     with access.database.transaction() as session:
         drain.drain(session, [host], draining)
-
-
-def _may_write(access: ExperimentAccess) -> bool:
-    is_admin = access.proof.is_admin
-    with access.database.session() as session, suppress(Forbidden):
-        get_experiment(session, access.user.id, access.experiment_id, "write", is_admin=is_admin)
-        return True
-    return False
 
 
 def _jobs(access: Access, query: JobPageQuery, experiment_id: int | None = None) -> JobPage:

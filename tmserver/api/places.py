@@ -9,7 +9,8 @@ from werkzeug.utils import secure_filename
 
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments import layout
-from tmlib.experiments.models import Experiment, Site
+from tmlib.experiments.models import Site
+from tmlib.experiments.sharing import ExperimentRow
 from tmserver.http.schemas import Index, Schema, Text
 
 Align = Annotated[bool, Field(description="Whether to cut out what the images of all cycles show.")]
@@ -74,7 +75,7 @@ def check_alignment(site: Site) -> None:
         )
 
 
-def file_name(experiment: Experiment, site: Site, tpoint: int, zplane: int, content: str) -> str:
+def file_name(experiment: ExperimentRow, site: Site, tpoint: int, zplane: int, content: str) -> str:
     """Name of a file with one plane of a site; `content` is the end of the name."""
     return secure_filename(
         f"{experiment.name}_{site.well.plate.name}_{site.well.name}"

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from tmlib.accounts.service import find_user
-from tmlib.experiments import service
+from tmlib.experiments import sharing
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Body, Message, Page, Text
@@ -36,7 +36,7 @@ class NewOwner(Body):
 def get_shares(access: ExperimentAccess, query: Page) -> list[Share]:
     """List with whom an experiment is shared."""
     with access.database.session() as session:
-        shares = service.list_shares(session, access.experiment_id)
+        shares = sharing.list_shares(session, access.experiment_id)
     return [
         Share(user=name, permission="write" if write_access else "read")
         for name, write_access in query.of(shares)
@@ -47,7 +47,7 @@ def get_shares(access: ExperimentAccess, query: Page) -> list[Share]:
 def share_experiment(access: ExperimentAccess, user_name: str, body: SharePermission) -> Message:
     """Share an experiment with a user, or change what that user may do with it."""
     with access.database.transaction() as session:
-        service.share_experiment(
+        sharing.share_experiment(
             session,
             access.experiment_id,
             find_user(session, user_name).id,
@@ -61,7 +61,7 @@ def unshare_experiment(access: ExperimentAccess, user_name: str) -> Message:
     """Hide an experiment from a user again."""
     with access.database.transaction() as session:
         user = find_user(session, user_name)
-        service.unshare_experiment(session, access.experiment_id, user.id)
+        sharing.unshare_experiment(session, access.experiment_id, user.id)
     return Message()
 
 
@@ -70,5 +70,5 @@ def transfer_experiment(access: ExperimentAccess, body: NewOwner) -> Message:
     """Give an experiment to another user; its old owner may still read and change it."""
     with access.database.transaction() as session:
         new_owner = find_user(session, body.user)
-        service.transfer_experiment(session, access.experiment_id, new_owner.id)
+        sharing.transfer_experiment(session, access.experiment_id, new_owner.id)
     return Message()

@@ -20,6 +20,7 @@ from tmserver.scopes import EXPERIMENT
 
 routes = Routes("signed_url", scope=EXPERIMENT)
 
+_READ = Permission.of("read", EXPERIMENT)
 _EXAMPLE = "/api/experiments/MQ==/channel_layers/MQ==/tiles"
 
 
@@ -69,6 +70,6 @@ def _check(path: str, experiment_id: int) -> None:
     except HTTPException:
         raise BadInput(f'There is nothing to be read at "{path[:200]}".') from None
     operation = current_app.view_functions[endpoint]
-    is_readable = isinstance(operation, Operation) and operation.permission is Permission.READ
+    is_readable = isinstance(operation, Operation) and operation.permission == _READ
     if not is_readable or decode_id(variables["experiment_id"]) != experiment_id:
         raise BadInput(f'"{path[:200]}" does not belong to this experiment.')

@@ -7,7 +7,7 @@ from flask import Response, request
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tmlib.experiments import models as experiments
+from tmlib.experiments.sharing import ExperimentRow
 from tmlib.ids import encode_id
 from tmlib.objects.models import MapobjectType, SegmentationLayer
 from tmlib.objects.service import get_segmentation_layer
@@ -244,6 +244,6 @@ def _vector_layers(levels: list[Level]) -> list[VectorLayer]:
     return found
 
 
-def _address(experiment: experiments.Experiment, layer: SegmentationLayer, version: str) -> str:
+def _address(experiment: ExperimentRow, layer: SegmentationLayer, version: str) -> str:
     path = f"api/experiments/{encode_id(experiment.id)}/segmentation_layers/{encode_id(layer.id)}"
     return f"{request.url_root}{path}/vector_tiles?x={{x}}&y={{y}}&z={{z}}&version={version}"

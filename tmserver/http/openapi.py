@@ -14,7 +14,7 @@ from tmserver.authentication import READING_METHODS, SIGNATURE, TOKEN_COOKIE
 from tmserver.http.examples import answer_example, example, field_example
 from tmserver.http.routing import FORM, Operation, path_variables
 from tmserver.http.schemas import Error
-from tmserver.permissions import Permission
+from tmserver.permissions import PUBLIC
 
 _REFERENCE = "#/components/schemas/{model}"
 _JSON = "application/json"
@@ -130,11 +130,11 @@ def _describe(
         described["requestBody"] = _FILE_BODY
     elif operation.takes_bytes:
         described["requestBody"] = {"content": {operation.takes_bytes: _BYTES}}
-    if operation.permission is not Permission.PUBLIC:
+    if operation.permission != PUBLIC:
         described["security"] = [{"token": []}, {"cookie": []}]
-        if operation.method == "GET" and operation.permission.is_of_experiment:
+        if operation.method == "GET" and operation.permission.only_reads:
             described["security"].append({"signature": []})
-    described["x-permission"] = operation.permission.value
+    described["x-permission"] = operation.permission.action
     return described
 
 
@@ -189,11 +189,11 @@ def _statuses(operation: Operation) -> set[int]:
         statuses.add(400)
     if operation.body is not None or operation.takes_form:
         statuses |= {400, 413, 415}
-    if operation.permission is not Permission.PUBLIC:
+    if operation.permission != PUBLIC:
         statuses |= {401, 503}
         # a cookie without proof of its origin, a token that may only read, a signed URL
-        if operation.method not in READING_METHODS or operation.permission is not Permission.READ:
+        if operation.method not in READING_METHODS or not operation.permission.only_reads:
             statuses.add(403)
-    if operation.permission.is_of_experiment:
+    if operation.permission.is_of_resource:
         statuses.add(404)
     return statuses

@@ -23,13 +23,13 @@ from werkzeug.routing import Map, Rule
 from tmlib.errors import BadInput
 from tmlib.ids import decode_id
 from tmserver.access import current_services
-from tmserver.audit import deed
+from tmserver.audit_trail import audit_entry
 from tmserver.authentication import READING_METHODS, SIGNATURE
 from tmserver.http.json_bodies import check_json
 from tmserver.http.multipart import whole_body
 from tmserver.http.schemas import Bare
 from tmserver.http.validation import cut, describe
-from tmserver.permissions import Permission, authorize
+from tmserver.permissions import PUBLIC, Permission, authorize
 from tmserver.scopes import Scope
 from tmserver.serving.limits import SMALL_BODY
 
@@ -151,6 +151,7 @@ class Operation:
         self.view = view
         self.tag = tag
         self.scope = scope
+        self._variable = (scope and scope.variable) or ""
         self.raises = raises
         self.media = media
         hints = get_type_hints(view, include_extras=True)
@@ -167,7 +168,7 @@ class Operation:
         self.takes_bytes = takes_bytes
         self.file_types = file_types
         self.success = success
-        may_change = method not in READING_METHODS and permission is not Permission.READ
+        may_change = method not in READING_METHODS and not permission.only_reads
         self.is_event = is_event and may_change
         brings_files = takes_file or takes_bytes or file_types
         self.max_items = max_items
@@ -176,11 +177,11 @@ class Operation:
 
     def _check(self, hints: Mapping[str, Any]) -> None:
         # what a path can do is told to anybody: browsers ask that before they log in
-        is_told = self.method == "OPTIONS" and self.permission is Permission.PUBLIC
-        is_scoped = self.scope is not None
-        of_scope = set(self.scope.variables) if self.scope else set()
+        is_told = self.method == "OPTIONS" and self.permission == PUBLIC
+        variable = self.scope.variable if self.scope else None
+        of_scope = set() if variable is None else {variable}
         for path in self.paths:
-            if is_scoped != self.permission.is_of_experiment and not is_told:
+            if bool(of_scope) != self.permission.is_of_resource and not is_told:
                 raise RouteError(f"{path}: permission {self.permission} does not fit the path")
             variables = set(path_variables(path))
             if not of_scope <= variables:
@@ -194,11 +195,11 @@ class Operation:
     def __call__(self, **variables: str) -> Response:
         """Answer the present request: who may, what is asked, the view, its answer."""
         if self.is_event:
-            deed().begin(self.view.__name__, variables)
+            audit_entry().begin(self.view.__name__, variables)
         access = authorize(
             current_services(),
             self.permission,
-            variables.pop("experiment_id", None),
+            variables.pop(self._variable, None),
             reads=self.method in READING_METHODS or self.takes_form,
         )
         request.max_content_length = self.max_bytes
@@ -215,7 +216,7 @@ class Operation:
             is_file = request.mimetype in self.file_types
             arguments["body"] = None if is_file else self._parse_body(self.body)
             if self.is_event:
-                deed().takes(arguments["body"])
+                audit_entry().takes(arguments["body"])
         result = self.view(access, **arguments)
         if self.answer is None or isinstance(result, Response):
             return result  # type: ignore[no-any-return] # the view returns a response itself
@@ -292,7 +293,7 @@ class Routes:
 
         def declare_both(view: View) -> View:
             if by_form:
-                self._declare_form(paths, Permission(permits), view, details)
+                self._declare_form(paths, self._permission(permits), view, details)
             return declare(view)
 
         return declare_both
@@ -349,13 +350,19 @@ class Routes:
     ) -> Callable[[View], View]:
         def declare(view: View) -> View:
             full = tuple(f"{self._prefix}{path}" for path in paths)
-            permission = Permission(permits)
+            permission = self._permission(permits)
             self.operations.append(
                 Operation(method, full, permission, view, tag=self.tag, scope=self._scope, **more)
             )
             return view
 
         return declare
+
+    def _permission(self, action: str) -> Permission:
+        try:
+            return Permission.of(action, self._scope)
+        except ValueError as error:
+            raise RouteError(f"{self.tag}: {error}") from None
 
     def register(self, app: Flask) -> None:
         """Serve the operations."""

@@ -1,8 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy.orm import Session
 
 from tmlib.accounts import logins, service
+from tmlib.accounts.identity import Account
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, NotFound, NotLoggedIn
 
@@ -15,10 +17,16 @@ def user_id(database: Database) -> int:
         return service.create_user(session, "mara", PASSWORD, "mara@lab.example").id
 
 
+def find_login(session: Session, user_id: int) -> Account:
+    which = {"user_id": user_id, "login_id": "a login"}
+    account, _ = logins.check(session.execute(logins.STATEMENT, which).one_or_none(), 0)
+    return account
+
+
 def test_the_password_proves_who_somebody_is(database: Database, user_id: int) -> None:
     with database.session() as session:
         assert service.authenticate(session, "mara", PASSWORD).id == user_id
-        assert logins.find_user(session, user_id, 0).name == "mara"
+        assert find_login(session, user_id).name == "mara"
 
 
 @pytest.mark.parametrize(
@@ -36,7 +44,7 @@ def test_a_wrong_name_and_a_wrong_password_are_answered_alike(
 
 def test_the_password_is_not_stored(database: Database, user_id: int) -> None:
     with database.session() as session:
-        stored = logins.find_user(session, user_id, 0).password_hash
+        stored = service.get_user(session, user_id).password_hash
     assert stored.startswith("$argon2id$")
     assert PASSWORD not in stored
 
@@ -48,7 +56,7 @@ def test_a_disabled_user_is_refused_everywhere(database: Database, user_id: int)
         with pytest.raises(NotLoggedIn):
             service.authenticate(session, "mara", PASSWORD)
         with pytest.raises(NotLoggedIn):
-            logins.find_user(session, user_id, 0)
+            find_login(session, user_id)
 
 
 def test_a_new_password_replaces_the_old_one(database: Database, user_id: int) -> None:

@@ -70,7 +70,7 @@ def test_what_the_first_version_has_left_is_read_by_this_one(
     schema.upgrade(empty)
     with empty.session() as session:
         (experiment,) = service.list_experiments(session, None)
-        assert (experiment.name, experiment.user.name) == ("Färbung 3", "mara")
+        assert (experiment.name, experiment.user_name) == ("Färbung 3", "mara")
         assert count_objects(session, experiment.id) == {"Plates": 1, "Cells": 2}
         info = get_mapobject_info(session, experiment.id, 12)
         assert (info.type, info.plate_name, info.well_name, info.label) == ("Cells", "P1", "B03", 2)

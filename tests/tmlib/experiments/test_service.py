@@ -6,7 +6,7 @@ import pytest
 from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
-from tmlib.experiments import plates, service
+from tmlib.experiments import plates, service, sharing
 from tmlib.experiments.trash import Trash
 from tmlib.storage import ExperimentStorage, trash_folder
 
@@ -49,14 +49,14 @@ def test_sharing_lets_others_read_and_then_write(
 ) -> None:
     experiment_id = add_experiment(database, owner)
     with database.transaction() as session:
-        service.share_experiment(session, experiment_id, friend, write_access=False)
+        sharing.share_experiment(session, experiment_id, friend, write_access=False)
     with database.session() as session:
         service.get_experiment(session, friend, experiment_id, "read")
         assert [one.id for one in service.list_experiments(session, friend)] == [experiment_id]
         with pytest.raises(Forbidden, match='ask "owner"'):
             service.get_experiment(session, friend, experiment_id, "write")
     with database.transaction() as session:
-        service.share_experiment(session, experiment_id, friend, write_access=True)
+        sharing.share_experiment(session, experiment_id, friend, write_access=True)
     with database.session() as session:
         service.get_experiment(session, friend, experiment_id, "write")
 

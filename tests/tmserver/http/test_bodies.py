@@ -11,7 +11,7 @@ from flask import Flask
 
 from tests.tmserver.conftest import Person
 from tmserver.http.routing import Operation, path_variables
-from tmserver.permissions import Permission
+from tmserver.permissions import ADMIN
 
 MISSING = "OTk5OTk5"
 JSON = "application/json"
@@ -57,7 +57,7 @@ def requests(
         path = rule.rule.replace("<experiment_id>", experiment.rpartition("/")[2])
         for variable in path_variables(path):
             path = path.replace(f"<{variable}>", MISSING)
-        role = "administrator" if operation.permission is Permission.ADMIN else "owner"
+        role = "administrator" if operation.permission == ADMIN else "owner"
         schema = {**content["schema"], "components": document["components"]}
         found.append(Request(operation, people[role], path, schema, content["example"]))
     return found
@@ -131,7 +131,7 @@ def test_a_parameter_that_nobody_reads_is_refused(
     for rule in app.url_map.iter_rules():
         operation = app.view_functions[rule.endpoint]
         assert isinstance(operation, Operation)
-        is_asked = operation.method == "GET" and operation.permission is Permission.READ
+        is_asked = operation.method == "GET" and operation.permission.only_reads
         if is_asked and operation.query is not None:
             path = rule.rule.replace("<experiment_id>", experiment.rpartition("/")[2])
             for variable in path_variables(path):

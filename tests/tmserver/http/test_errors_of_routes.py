@@ -14,7 +14,7 @@ from tests.tmserver.conftest import PASSWORD, Person
 from tmlib.db import Database
 from tmserver.authentication import TOKEN_COOKIE
 from tmserver.http.routing import Operation, path_variables
-from tmserver.permissions import Permission
+from tmserver.permissions import ADMIN
 
 MISSING = "OTk5OTk5"
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -114,7 +114,7 @@ def test_a_database_that_does_not_answer(
 
 def may(operation: Operation) -> str:
     """Somebody who may do it."""
-    return "administrator" if operation.permission is Permission.ADMIN else "owner"
+    return "administrator" if operation.permission == ADMIN else "owner"
 
 
 def check(response: TestResponse, operation: Operation, documented: dict[str, set[int]]) -> None:

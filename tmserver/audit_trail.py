@@ -1,7 +1,7 @@
-"""Writes the audit trail: one event for each request that changes something, in one place.
+"""Writes the audit trail: one entry for each request that changes something, in one place.
 
 Which requests those are follows from their route, see
-:attr:`tmserver.http.routing.Operation.is_event`. What nobody known has sent leaves no event, but
+:attr:`tmserver.http.routing.Operation.is_event`. What nobody known has sent leaves no entry, but
 for logins: it changes nothing, and anybody could fill the table.
 """
 
@@ -15,10 +15,10 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from tmlib.accounts import audit
-from tmlib.accounts.models import User
+from tmlib.accounts.identity import Account
 from tmlib.db import Database
 from tmlib.errors import DatabaseBusy
-from tmlib.experiments.models import Experiment
+from tmserver.access import Resource
 
 _logger = logging.getLogger(__name__)
 
@@ -26,15 +26,14 @@ _TOO_MANY_REQUESTS = 429
 
 
 @dataclass
-class Deed:
-    """What is known so far of what the present request does."""
+class PendingEntry:
+    """What is known so far of what the present request does, for the audit trail."""
 
     action: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
     user_id: int | None = None
     user_name: str | None = None
-    experiment_id: int | None = None
-    experiment_name: str | None = None
+    resource: Resource | None = None
 
     def begin(self, action: str, variables: Mapping[str, str]) -> None:
         """Tell what is asked for: an operation, and the variables of its path."""
@@ -46,13 +45,13 @@ class Deed:
         if body is not None:
             self.details |= {name: getattr(body, name) for name in body.model_fields_set}
 
-    def is_by(self, user: User) -> None:
+    def is_by(self, user: Account) -> None:
         """Tell whose request it is."""
         self.user_id, self.user_name = user.id, user.name
 
-    def is_done_to(self, experiment: Experiment) -> None:
+    def is_done_to(self, resource: Resource) -> None:
         """Tell what it changes."""
-        self.experiment_id, self.experiment_name = experiment.id, experiment.name
+        self.resource = resource
 
 
 def register(app: Flask, database: Database) -> None:
@@ -60,29 +59,29 @@ def register(app: Flask, database: Database) -> None:
 
     @app.after_request
     def record(response: Response) -> Response:
-        if "deed" in g and response.status_code != _TOO_MANY_REQUESTS:
-            _record(database, deed(), response.status_code)
+        if "audit_entry" in g and response.status_code != _TOO_MANY_REQUESTS:
+            _record(database, audit_entry(), response.status_code)
         return response
 
 
-def deed() -> Deed:
-    """What the present request does."""
-    if "deed" not in g:
-        g.deed = Deed()
-    return cast(Deed, g.deed)
+def audit_entry() -> PendingEntry:
+    """The entry that the present request will leave."""
+    if "audit_entry" not in g:
+        g.audit_entry = PendingEntry()
+    return cast(PendingEntry, g.audit_entry)
 
 
-def _record(database: Database, deed: Deed, status: int) -> None:
-    if deed.action is None or deed.user_name is None:
+def _record(database: Database, entry: PendingEntry, status: int) -> None:
+    if entry.action is None or entry.user_name is None:
         return
     event = audit.Event(
-        action=deed.action,
+        action=entry.action,
         status=status,
-        user_id=deed.user_id,
-        user_name=deed.user_name,
-        experiment_id=deed.experiment_id,
-        experiment_name=deed.experiment_name,
-        details=deed.details,
+        user_id=entry.user_id,
+        user_name=entry.user_name,
+        experiment_id=None if entry.resource is None else entry.resource.id,
+        experiment_name=None if entry.resource is None else entry.resource.name,
+        details=entry.details,
         address=request.remote_addr,
         request_id=g.request_id,
     )

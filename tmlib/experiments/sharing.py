@@ -1,0 +1,191 @@
+"""Who may do what with an experiment: its owner, those it is shared with, administrators."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tmlib.accounts.identity import USERS
+from tmlib.accounts.models import User
+from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
+from tmlib.experiments.models import Experiment, ExperimentShare
+
+Action = Literal["read", "write", "owner"]
+
+_LEVELS = {"read": 1, "write": 2, "owner": 3}
+
+_EXPERIMENTS = Experiment.__table__
+_SHARES = ExperimentShare.__table__
+_OWNERS = USERS.alias("owners")
+
+
+class ExperimentRow(NamedTuple):
+    """An experiment and the name of its owner, see :class:`tmlib.experiments.models.Experiment`."""
+
+    id: int
+    name: str
+    description: str
+    user_id: int
+    microscope_type: str
+    workflow_type: str
+    plate_format: int
+    plate_acquisition_mode: str
+    pixel_size: float | None
+    map_height: int | None
+    map_width: int | None
+    map_levels: int | None
+    created_at: datetime
+    user_name: str
+
+
+COLUMNS = (
+    *(_EXPERIMENTS.c[name] for name in ExperimentRow._fields if name != "user_name"),
+    _OWNERS.c.name,
+)
+IS_PRESENT = _EXPERIMENTS.c.deletion_due.is_(None)
+
+
+def with_owner(statement: Select[Any]) -> Select[Any]:
+    """Join the owners whose names `COLUMNS` ask for."""
+    return statement.outerjoin(_OWNERS, _OWNERS.c.id == _EXPERIMENTS.c.user_id)
+
+
+def level_of(user_id: ColumnElement[int]) -> ColumnElement[int | None]:
+    """What a user may do with an experiment: read (1), write (2) or all (3); null if nothing."""
+    shared = select(func.max(case((_SHARES.c.write_access, 2), else_=1))).where(
+        _SHARES.c.experiment_id == _EXPERIMENTS.c.id, _SHARES.c.user_id == user_id
+    )
+    return case((_EXPERIMENTS.c.user_id == user_id, 3), else_=shared.scalar_subquery())
+
+
+def with_experiment(statement: Select[Any]) -> Select[Any]:
+    """Let a statement that asks for a user find the experiment ``resource_id`` too.
+
+    Its rows end with what `permit` takes then.
+    """
+    is_meant = and_(_EXPERIMENTS.c.id == bindparam("resource_id"), IS_PRESENT)
+    joined = with_owner(statement.outerjoin(_EXPERIMENTS, is_meant))
+    return joined.add_columns(*COLUMNS, level_of(USERS.c.id))
+
+
+def allows(found: Sequence[Any], action: str, *, is_admin: bool) -> bool:
+    """Whether the user may do something with the experiment that `with_experiment` has found."""
+    level = found[-1]
+    return is_admin or (level is not None and level >= _LEVELS[action])
+
+
+def permit(found: Sequence[Any] | None, action: str, *, is_admin: bool) -> ExperimentRow:
+    """The experiment that was found, if the user may do this with it.
+
+    Administrators may do with every experiment what its owner may.
+
+    Parameters
+    ----------
+    found
+        What `with_experiment` has added to the row of the user, if there is one.
+    action
+        What the user wants to do: one of `Action`.
+    is_admin
+        Whether the user acts as administrator.
+
+    Raises
+    ------
+    NotFound
+        If it does not exist or the user may not know that it does.
+    Forbidden
+        If the user may do less with it than this.
+    """
+    if found is None or found[0] is None or not allows(found, "read", is_admin=is_admin):
+        raise NotFound("There is no such experiment, or it is not shared with you.")
+    experiment = ExperimentRow(*found[:-1])
+    if allows(found, action, is_admin=is_admin):
+        return experiment
+    if action == "owner":
+        raise Forbidden(
+            f'Experiment "{experiment.name}" is not yours: ask "{experiment.user_name}", '
+            "its owner, to do this."
+        )
+    raise Forbidden(
+        f'You may look at experiment "{experiment.name}" but not change it: '
+        f'ask "{experiment.user_name}" for write access.'
+    )
+
+
+def list_shares(session: Session, experiment_id: int) -> list[tuple[str, bool]]:
+    """With whom an experiment is shared: user names, and whether they may also change it."""
+    query = (
+        select(User.name, ExperimentShare.write_access)
+        .join(ExperimentShare, ExperimentShare.user_id == User.id)
+        .where(ExperimentShare.experiment_id == experiment_id)
+        .order_by(User.name)
+    )
+    return [(name, write_access) for name, write_access in session.execute(query)]
+
+
+def share_experiment(
+    session: Session, experiment_id: int, user_id: int, *, write_access: bool
+) -> None:
+    """Let another user read an experiment, or also change it.
+
+    Raises
+    ------
+    BadInput
+        If it is the user's own.
+    """
+    if session.get_one(Experiment, experiment_id).user_id == user_id:
+        raise BadInput("Its owner may do everything with an experiment: name somebody else.")
+    share = session.get(ExperimentShare, (experiment_id, user_id))
+    if share is None:
+        share = ExperimentShare(experiment_id=experiment_id, user_id=user_id)
+        session.add(share)
+    share.write_access = write_access
+    session.flush()
+
+
+def unshare_experiment(session: Session, experiment_id: int, user_id: int) -> None:
+    """Hide an experiment from a user again.
+
+    Raises
+    ------
+    NotFound
+        If it is not shared with that user.
+    """
+    share = session.get(ExperimentShare, (experiment_id, user_id))
+    if share is None:
+        raise NotFound("The experiment is not shared with that user.")
+    session.delete(share)
+
+
+def transfer_experiment(session: Session, experiment_id: int, user_id: int) -> None:
+    """Give an experiment to another user; the old owner may still read and change it.
+
+    Raises
+    ------
+    BadInput
+        If the new owner cannot log in.
+    Conflict
+        If the new owner has an experiment of this name.
+    """
+    experiment = session.get_one(Experiment, experiment_id)
+    new_owner = session.get_one(User, user_id)
+    old_owner_id = experiment.user_id
+    if not new_owner.is_active:
+        raise BadInput(f'"{new_owner.name}" cannot log in: give the experiment to somebody else.')
+    if new_owner.id == old_owner_id:
+        return
+    with suppress(NotFound):
+        unshare_experiment(session, experiment_id, new_owner.id)
+    experiment.user_id = new_owner.id
+    names = f'"{new_owner.name}" has an experiment "{experiment.name}" already'
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"{names}: rename this one first.") from error
+    session.add(
+        ExperimentShare(experiment_id=experiment_id, user_id=old_owner_id, write_access=True)
+    )
+    session.flush()
