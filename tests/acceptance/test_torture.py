@@ -40,6 +40,16 @@ def test_no_run_is_lost_and_none_is_no_success() -> None:
         assert CliRunner().invoke(main, arguments).exit_code == 2
 
 
+def test_a_cluster_is_not_tried_where_it_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    outcome = CliRunner().invoke(main, ["--runs", "1", "--profile", "cluster"])
+    assert outcome.exit_code == 1
+    assert "install" in outcome.output
+    assert "--profile embedded" in outcome.output
+
+
 RUNS = [(profile, faults) for profile, runs in choose().items() for faults in runs]
 
 

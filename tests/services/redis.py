@@ -20,6 +20,20 @@ class RedisMissing(Exception):  # noqa: N818 - reads as what it is
     """This machine has no Redis; the message says how to get one."""
 
 
+def find_program() -> str:
+    """The ``redis-server`` of this machine.
+
+    Raises
+    ------
+    RedisMissing
+        If there is none.
+    """
+    program = shutil.which("redis-server")
+    if program is None:
+        raise RedisMissing("there is no redis-server on this machine: install Redis")
+    return program
+
+
 class PrivateRedis:
     """A Redis that can be killed and started again.
 
@@ -37,9 +51,7 @@ class PrivateRedis:
     """
 
     def __init__(self, folder: Path, *, keeps_data: bool = False) -> None:
-        program = shutil.which("redis-server")
-        if program is None:
-            raise RedisMissing("there is no redis-server on this machine: install Redis")
+        program = find_program()
         port, password = free_port(), secrets.token_urlsafe(24)
         self._folder = folder
         self._command = [

@@ -10,7 +10,10 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Self
 
+from tmlib.db.hung_servers import WatchedConnection, watched
 from tmlib.settings import Settings
+
+_GRACE_SECONDS = 5  # for the server's own limits, which come with a better message
 
 
 class Process(enum.StrEnum):
@@ -79,9 +82,12 @@ class Connections:
         )
 
     @property
-    def driver_arguments(self) -> dict[str, str | int]:
-        """For psycopg2: who this is, and to notice within a minute that the server is gone."""
+    def driver_arguments(self) -> dict[str, str | int | type[WatchedConnection]]:
+        """For psycopg2: who this is, and to notice that the server is gone or stands still."""
+        seconds = self.statement_seconds
+        watch = {"connection_factory": watched(seconds + _GRACE_SECONDS)} if seconds else {}
         return {
+            **watch,
             "application_name": self.name,
             "connect_timeout": max(2, round(self.connect_seconds)),  # libpq's least
             "keepalives_idle": 30,

@@ -19,6 +19,7 @@ from tests.acceptance.torture.faults import FAULTS
 from tests.acceptance.torture.runs import Laboratory, Outcome, Plan, faults_for, plan
 from tests.acceptance.torture.story import make_plate
 from tests.acceptance.torture.victim import running_victim
+from tests.services import postgresql, redis
 
 PROFILES = ("embedded", "cluster")
 
@@ -65,6 +66,8 @@ def main(runs: int, seed: int, profiles: tuple[str, ...], fault: str, only: str 
     if not profiles:
         names = ", ".join(one.name for one in FAULTS)
         raise click.UsageError(f'There is no fault with "{fault}" in its name here, but {names}.')
+    if "cluster" in profiles:
+        look_for_services()
     started = time.monotonic()
     outcomes: dict[str, list[Outcome]] = {}
     for profile, seeds in distribute(runs, seed, profiles, only).items():
@@ -78,6 +81,16 @@ def main(runs: int, seed: int, profiles: tuple[str, ...], fault: str, only: str 
     if not any(outcome.n_hits for outcome in every):
         console.print("Nothing was broken, so that nothing was tried.")
     sys.exit(0 if any(outcome.n_hits for outcome in every) and not n_bad else 1)
+
+
+def look_for_services() -> None:
+    """Make sure, before anything is tried, that this machine has what a cluster stands on."""
+    try:
+        postgresql.find_binaries()
+        redis.find_program()
+    except (postgresql.PostgresqlMissing, redis.RedisMissing) as reason:
+        advice = 'or leave the cluster out: make torture ARGS="--profile embedded"'
+        raise click.ClickException(f"For the profile of a cluster {reason}, {advice}") from None
 
 
 def distribute(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pytest
 from psycopg2.extensions import cursor
@@ -14,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from tests.services import pgbouncer, postgresql
-from tmlib.db import Connections, Database, Process, bulk_reading
+from tmlib.db import Connections, Database, Process, bulk_reading, connections
 from tmlib.db import engine as engines
 from tmlib.errors import DatabaseBusy
 from tmlib.ledger import failures
@@ -26,10 +27,10 @@ BACKEND = text("SELECT pg_backend_pid()")
 @pytest.fixture
 def busy(postgresql_url: str) -> Iterator[Database]:
     """A database whose users wait for a moment only."""
-    connections = Connections(
+    limits = Connections(
         kept=1, more=0, connect_seconds=0.2, statement_seconds=0.3, lock_seconds=0.2
     )
-    database = Database(postgresql_url, connections)
+    database = Database(postgresql_url, limits)
     yield database
     database.close()
 
@@ -222,3 +223,78 @@ def test_an_embedded_database_is_for_its_owner_alone(tmp_path: Path) -> None:
     database.close()
     assert files == {f"tmserver.db{ending}": 0o600 for ending in ("", "-shm", "-wal")}
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[URL]:
+    """A server whose processes can be stopped."""
+    try:
+        with postgresql.private_server() as server:
+            yield server.url
+    except postgresql.PostgresqlMissing as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def stopped(
+    own_server: URL, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Database, psutil.Process]]:
+    """A database of limited patience, and the server's process that it speaks with."""
+    monkeypatch.setattr(connections, "_GRACE_SECONDS", 0.5)
+    limits = Connections(kept=1, more=0, connect_seconds=2, statement_seconds=0.2)
+    database = Database(own_server.render_as_string(hide_password=False), limits)
+    with database.session() as session:
+        backend = psutil.Process(session.scalar(BACKEND))
+    yield database, backend
+    backend.resume()
+    database.close()
+
+
+def test_nobody_waits_for_ever_for_a_server_that_stands_still(
+    stopped: tuple[Database, psutil.Process],
+) -> None:
+    database, backend = stopped
+    with database.session() as session:
+        session.scalar(BACKEND)
+        backend.suspend()
+        with pytest.raises(SQLAlchemyError) as caught:
+            session.scalar(BACKEND)
+    assert failures.may_pass(caught.value)
+    with database.session() as session:
+        assert session.scalar(BACKEND) != backend.pid
+
+
+def test_nobody_waits_for_ever_for_further_rows(
+    stopped: tuple[Database, psutil.Process],
+) -> None:
+    database, backend = stopped
+    numbers = text("SELECT generate_series(1, 1000)").execution_options(yield_per=10)
+    with database.session() as session:
+        rows = session.execute(numbers).partitions()
+        assert len(next(rows)) == 10
+        backend.suspend()
+        with pytest.raises(SQLAlchemyError):
+            list(rows)
+
+
+def test_nobody_waits_for_ever_for_a_commit(stopped: tuple[Database, psutil.Process]) -> None:
+    database, backend = stopped
+    with ExitStack() as stack:
+        session = stack.enter_context(database.transaction())
+        session.execute(text("CREATE TABLE one (id INTEGER)"))
+        backend.suspend()
+        with pytest.raises(SQLAlchemyError) as caught:
+            stack.close()
+    assert failures.may_pass(caught.value)
+    with database.session() as session:
+        assert session.scalar(BACKEND) != backend.pid
+
+
+def test_a_connection_that_stands_still_is_replaced(
+    stopped: tuple[Database, psutil.Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tmlib.db.postgresql._ASKED_AFTER_SECONDS", 0)
+    database, backend = stopped
+    backend.suspend()
+    with database.session() as session:
+        assert session.scalar(BACKEND) != backend.pid
