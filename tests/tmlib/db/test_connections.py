@@ -268,9 +268,9 @@ def test_nobody_waits_for_ever_for_further_rows(
     stopped: tuple[Database, psutil.Process],
 ) -> None:
     database, backend = stopped
-    numbers = text("SELECT generate_series(1, 1000)").execution_options(yield_per=10)
+    numbers = text("SELECT generate_series(1, 1000)").execution_options(stream_results=True)
     with database.session() as session:
-        rows = session.execute(numbers).partitions()
+        rows = session.execute(numbers).partitions(10)
         assert len(next(rows)) == 10
         backend.suspend()
         with pytest.raises(SQLAlchemyError):
