@@ -25,7 +25,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 EACH_CORE := --numprocesses auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup viewer demo serve test test-fast torture fresh lint lock hooks bench clean
+.PHONY: help setup viewer types demo serve test test-fast torture fresh lint lock hooks bench clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ help: ## show this text
 setup: $(INSTALLED) $(VIEWER)/dist/index.html ## install everything into .venv and build the viewer
 
 viewer: $(VIEWER)/dist/index.html ## build the browser viewer alone
+
+types: setup ## write the viewer's types of the HTTP API, after changes of what is sent or answered
+	@$(BIN)/python scripts/api_types.py
 
 demo: setup ## run a sample plate, or your images, from files to a map: make demo ARGS="--help"
 	@$(BIN)/tm demo $(ARGS)

@@ -1,85 +1,16 @@
 /** The server's HTTP interface, as far as the viewer uses it. */
 
+import type {
+  Acquisition,
+  Channel,
+  Experiment,
+  MapobjectType,
+  Plate,
+  Profile,
+  TileJson,
+  Validity,
+} from './api_types';
 import { cookie } from './cookies';
-
-export interface User {
-  readonly name: string;
-  readonly is_admin: boolean;
-}
-
-export interface Experiment {
-  readonly id: string;
-  readonly name: string;
-  readonly description: string | null;
-  readonly user: string;
-  readonly microscope_type: string;
-}
-
-/** A recording of a plate, to which microscope files are uploaded. */
-export interface Acquisition {
-  readonly id: string;
-  readonly name: string;
-}
-
-export interface Plate {
-  readonly id: string;
-  readonly name: string;
-  readonly acquisitions: readonly Acquisition[];
-}
-
-export interface ImageSize {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** One pyramid: a channel at one time point and z-plane. */
-export interface ChannelLayer {
-  readonly id: string;
-  /** Index of the innermost zoom level, at which one tile pixel is one image pixel. */
-  readonly max_zoom: number;
-  readonly tpoint: number;
-  readonly zplane: number;
-  readonly min_intensity: number;
-  readonly max_intensity: number;
-  readonly image_size: ImageSize;
-  /** Width of a pixel in micrometres, if the microscope has told. */
-  readonly pixel_size: number | null;
-}
-
-export interface Channel {
-  readonly id: string;
-  readonly name: string;
-  readonly bit_depth: number;
-  readonly layers: readonly ChannelLayer[];
-}
-
-/** The outlines of one mapobject type; without tpoint and zplane they hold for all of them. */
-export interface SegmentationLayer {
-  readonly id: string;
-  readonly tpoint: number | null;
-  readonly zplane: number | null;
-}
-
-/** What the vector tiles of a segmentation layer show at a zoom level. */
-export interface TileLevel {
-  readonly zoom: number;
-  readonly kind: 'outlines' | 'centroids' | 'density';
-  /** Number of objects in the fullest cell. */
-  readonly largest_cell: number;
-}
-
-/** The vector tiles of a segmentation layer as it is now. */
-export interface TileJson {
-  readonly layer_version: string;
-  readonly n_objects: number;
-  readonly levels: readonly TileLevel[];
-}
-
-export interface MapobjectType {
-  readonly id: string;
-  readonly name: string;
-  readonly layers: readonly SegmentationLayer[];
-}
 
 /** What the server answered, or why no answer came (status 0), in words for the user. */
 export class ApiError extends Error {
@@ -125,10 +56,10 @@ export class Api {
   onUnauthorized: (() => void) | undefined;
 
   /** Asks who is logged in; null if nobody is. */
-  async currentUser(): Promise<User | null> {
+  async currentUser(): Promise<Profile | null> {
     try {
       const response = await send('auth/user', {});
-      return ((await response.json()) as { data: User }).data;
+      return ((await response.json()) as { data: Profile }).data;
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) return null;
       throw error;
@@ -184,9 +115,9 @@ export class Api {
     experimentId: string,
     acquisitionId: string,
     names: readonly string[],
-  ): Promise<boolean[]> {
+  ): Promise<readonly boolean[]> {
     const path = `${acquisitionPath(experimentId, acquisitionId)}/upload/validity-check`;
-    return ((await this.post(path, { files: names })) as { is_valid: boolean[] }).is_valid;
+    return ((await this.post(path, { files: names })) as Validity).is_valid;
   }
 
   /** Announces files; the answer names all of the experiment that are still to be sent. */

@@ -1,6 +1,6 @@
 /** The page on which an experiment is chosen. */
 
-import type { Experiment, User } from './api';
+import type { Experiment, Profile } from './api_types';
 import { element } from './page/dom';
 import { workflowAddress } from './operations/workflow_page';
 
@@ -15,7 +15,7 @@ function entry(experiment: Experiment, goTo: (address: string) => void): HTMLEle
     'a',
     { href: experimentAddress(id), class: 'plate', 'data-testid': `experiment-${name}` },
     element('strong', {}, name),
-    element('span', { class: 'description' }, experiment.description ?? ''),
+    element('span', { class: 'description' }, experiment.description),
     element('span', { class: 'owner' }, experiment.user),
   );
   const workflow = element(
@@ -57,7 +57,7 @@ function emptyState(): HTMLElement {
 }
 
 export function experimentListPage(
-  user: User,
+  user: Profile,
   experiments: readonly Experiment[],
   goTo: (address: string) => void,
   links: readonly HTMLElement[],

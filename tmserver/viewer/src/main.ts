@@ -3,7 +3,7 @@
 import 'ol/ol.css';
 import './style.css';
 import './operations/operations.css';
-import type { User } from './api';
+import type { Profile } from './api_types';
 import { Api, ApiError, messageOf } from './api';
 import { element } from './page/dom';
 import { experimentAddress, experimentListPage } from './experiment_list';
@@ -16,7 +16,7 @@ import { workflowAddress, WorkflowPage } from './operations/workflow_page';
 const api = new Api();
 const app = document.querySelector<HTMLElement>('#app') ?? document.body;
 
-let user: User | null = null;
+let user: Profile | null = null;
 let current: { dispose(): void } | undefined;
 /** Tells late answers for a page that was left from those for the one on show. */
 let visit = 0;
@@ -199,7 +199,7 @@ function operationsLink(): HTMLElement[] {
   return user?.is_admin === true ? [link(OPERATIONS_ADDRESS, 'operations-link', 'Operations')] : [];
 }
 
-async function showExperiments(loggedIn: User): Promise<void> {
+async function showExperiments(loggedIn: Profile): Promise<void> {
   const number = visit;
   const experiments = await api.experiments();
   if (number !== visit) return;

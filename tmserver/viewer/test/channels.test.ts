@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Channel } from '../src/api';
+import type { Channel } from '../src/api_types';
 import { bandsServe, paintOf, tilePath, wantedBands } from '../src/pixels/bands';
 import { channelDisplays, defaultColours, planes, rgb } from '../src/pixels/channels';
 
@@ -7,9 +7,11 @@ function channel(name: string, nLayers = 1): Channel {
   return {
     id: `id of ${name}`,
     name,
+    wavelength: name,
     bit_depth: 16,
     layers: Array.from({ length: nLayers }, (_, zplane) => ({
       id: `${name}${zplane}=`,
+      experiment_id: 'MQ==',
       max_zoom: 4,
       tpoint: 0,
       zplane,

@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { MapobjectType } from '../src/api';
+import type { MapobjectType } from '../src/api_types';
 import { objectDisplays, segmentationLayerAt } from '../src/objects/objects';
 
 function type(name: string, ...layers: [number | null, number | null][]): MapobjectType {
   return {
     id: name,
     name,
-    layers: layers.map(([tpoint, zplane]) => ({ id: `${tpoint} ${zplane}`, tpoint, zplane })),
+    features: [],
+    layers: layers.map(([tpoint, zplane]) => ({
+      id: `${tpoint} ${zplane}`,
+      tpoint,
+      zplane,
+      image_size: { width: 3000, height: 2000 },
+    })),
   };
 }
 

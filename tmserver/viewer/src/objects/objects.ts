@@ -1,6 +1,6 @@
 /** The mapobject types of an experiment as the user has set them. */
 
-import type { MapobjectType, SegmentationLayer } from '../api';
+import type { MapobjectType, SegmentationLayer } from '../api_types';
 import type { Plane } from '../pixels/channels';
 
 /** A mapobject type and its display settings. */

@@ -1,8 +1,9 @@
 /** What a job has printed, as it comes, with a search. */
 
 import { messageOf } from '../api';
+import type { JobLog } from '../api_types';
 import { element } from '../page/dom';
-import type { Job, JobLog, OperationsApi } from './operations_api';
+import type { Job, OperationsApi } from './operations_api';
 import { Pill } from './progress_parts';
 import { TextSearch } from '../page/text_search';
 

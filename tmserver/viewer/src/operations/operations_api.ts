@@ -2,118 +2,51 @@
 
 import type { Api } from '../api';
 import { experimentPath } from '../api';
+import type {
+  ExperimentState,
+  HostEntry,
+  Installation as InstallationState,
+  JobEntry,
+  JobLog,
+  JobPage,
+  QueueEntry,
+  Standing,
+  StepEntry,
+  WorkflowEntry,
+} from '../api_types';
 
-export const STANDINGS = ['new', 'waiting', 'running', 'done', 'failed', 'killed'] as const;
-export type Standing = (typeof STANDINGS)[number];
+export const STANDINGS = [
+  'new',
+  'waiting',
+  'running',
+  'done',
+  'failed',
+  'killed',
+] as const satisfies readonly Standing[];
 
-/** What is unknown is null, or left out by events. */
-type Unknown<T> = T | null | undefined;
+/** The same as events tell it: what is not known is left out. */
+type Told<T> = T extends readonly (infer Item)[]
+  ? readonly Told<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T as null extends T[Key] ? never : Key]: Told<T[Key]> } & {
+        readonly [Key in keyof T as null extends T[Key] ? Key : never]?: Told<T[Key]> | undefined;
+      }
+    : T;
 
-export interface Queue {
-  readonly messages?: Unknown<number>;
-  readonly waiting: number;
-  readonly running: number;
-}
-
-export interface Host {
-  readonly state: 'working' | 'idle' | 'draining' | 'drained' | 'silent' | 'outdated';
-  readonly processes: number;
-  readonly busy: number;
-  readonly running: number;
-  readonly overdue: number;
-}
-
-/** Jobs by where they stand, and how fast they go. */
-export interface Counts {
-  readonly state: Standing;
-  readonly waiting: number;
-  readonly running: number;
-  readonly done: number;
-  /** Of those that are done: what they had made still stood. */
-  readonly skipped: number;
-  readonly failed: number;
-  readonly percent_done: number;
-  readonly per_minute?: Unknown<number>;
-  readonly seconds_left?: Unknown<number>;
-  readonly finished_at?: Unknown<string>;
-}
-
-export interface Workflow extends Counts {
-  readonly experiment_id: string;
-  readonly experiment: string;
-  readonly submission_id: number;
-  readonly steps: readonly string[];
-  readonly submitted_at: string;
-}
-
-export interface Step extends Counts {
-  readonly position: number;
-  readonly stage: string;
-  readonly jobs: number;
-  readonly started_at?: Unknown<string>;
-  /** Since when that job runs which began first. */
-  readonly oldest_started_at?: Unknown<string>;
-  readonly cpu_seconds?: Unknown<number>;
-  readonly memory_mb?: Unknown<number>;
-  readonly limits: {
-    readonly seconds: number;
-    readonly memory_mb: number;
-    readonly cores: number;
-  };
-}
-
-export interface Job {
-  readonly id: string;
-  readonly experiment_id: string;
-  readonly experiment: string;
-  readonly step: string;
-  readonly name: string;
-  readonly state: Standing;
-  readonly attempt: number;
-  readonly host?: Unknown<string>;
-  readonly started_at?: Unknown<string>;
-  readonly finished_at?: Unknown<string>;
-  readonly seconds?: Unknown<number>;
-  readonly memory_mb?: Unknown<number>;
-  readonly skipped: boolean;
-  readonly reason?: Unknown<string>;
-  readonly error?: Unknown<string>;
-}
-
-export interface Installation {
-  readonly queues: Readonly<Record<string, Queue>>;
-  readonly hosts: Readonly<Record<string, Host>>;
-  readonly workflows: Readonly<Record<string, Workflow>>;
-  readonly failures: readonly Job[];
-}
-
-export interface WorkflowState {
-  readonly workflow?: Unknown<Workflow>;
-  readonly steps: Readonly<Record<string, Step>>;
-  readonly failures: readonly Job[];
-}
-
-export interface JobPage {
-  readonly jobs: readonly Job[];
-  readonly has_more: boolean;
-}
+export type Queue = Told<QueueEntry>;
+export type Host = HostEntry;
+export type Workflow = Told<WorkflowEntry>;
+export type Step = Told<StepEntry>;
+export type Job = Told<JobEntry>;
+export type Installation = Told<InstallationState>;
+export type WorkflowState = Told<ExperimentState>;
+/** Jobs by where they are, and how fast they go. */
+export type Counts = Pick<Workflow, keyof Workflow & keyof Step>;
 
 export interface JobFilter {
   readonly state?: string;
   readonly step?: string;
   readonly text?: string;
-}
-
-/** What a job has printed, from the cursor on if it `continues` what that had come to. */
-export interface JobLog {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly stdout_start: number;
-  readonly stderr_start: number;
-  readonly attempt: number;
-  readonly live: boolean;
-  readonly continues: boolean;
-  readonly cursor: string;
 }
 
 export const INSTALLATION = 'api/operations';
@@ -133,7 +66,7 @@ export class OperationsApi {
   /** Whether the user may do something about the workflow. */
   async mayWrite(experimentId: string): Promise<boolean> {
     const path = operationsPath(experimentId);
-    return ((await this.api.json(path)) as { data: { may_write: boolean } }).data.may_write;
+    return (await this.api.data<ExperimentState>(path)).may_write === true;
   }
 
   /** A page of the jobs of the installation or of an experiment, that after the job `before`. */
@@ -142,13 +75,13 @@ export class OperationsApi {
     for (const [name, value] of Object.entries({ ...filter, before })) {
       if (value !== undefined && value !== '') query.set(name, value);
     }
-    return ((await this.api.json(`${path}/jobs?${query}`)) as { data: JobPage }).data;
+    return this.api.data(`${path}/jobs?${query}`);
   }
 
   async log(job: Job, cursor?: string): Promise<JobLog> {
     const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`;
     const path = `${workflowPath(job.experiment_id)}/jobs/${encodeURIComponent(job.id)}/log`;
-    return ((await this.api.json(`${path}${query}`)) as { data: JobLog }).data;
+    return this.api.data(`${path}${query}`);
   }
 
   async kill(experimentId: string): Promise<void> {

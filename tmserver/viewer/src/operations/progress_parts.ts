@@ -2,7 +2,8 @@
 
 import { element } from '../page/dom';
 import { counted, formatCount, formatDuration } from '../page/format';
-import type { Counts, Standing } from './operations_api';
+import type { Standing } from '../api_types';
+import type { Counts } from './operations_api';
 
 /** A state in a word, with a colour that says whether to worry. */
 export class Pill {

@@ -1,6 +1,7 @@
 /** The page of one workflow: how far it is, what failed and why, and what can be done about it. */
 
-import type { Api, Experiment } from '../api';
+import type { Api } from '../api';
+import type { Experiment } from '../api_types';
 import { messageOf } from '../api';
 import { element } from '../page/dom';
 import { FailureList } from './failure_list';

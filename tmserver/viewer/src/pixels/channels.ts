@@ -1,6 +1,6 @@
 /** The channels of an experiment as the user has set them: on or off, colour, contrast. */
 
-import type { Channel, ChannelLayer } from '../api';
+import type { Channel, ChannelLayer } from '../api_types';
 import type { IntensityWindow } from './contrast';
 import { tidyWindow } from './contrast';
 

@@ -8,7 +8,7 @@ import type { Coordinate } from 'ol/coordinate';
 import type { Extent } from 'ol/extent';
 import Projection from 'ol/proj/Projection';
 import TileGrid from 'ol/tilegrid/TileGrid';
-import type { ImageSize } from '../api';
+import type { ImageSize } from '../api_types';
 import { TILE_SIZE } from '../pixels/gray_tiles';
 
 /** Screen pixels per image pixel when zoomed in as far as possible. */

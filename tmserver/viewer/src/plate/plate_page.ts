@@ -1,6 +1,7 @@
 /** The page of one experiment: the map, filling the window, and the panel beside it. */
 
-import type { Api, Channel, Experiment, MapobjectType } from '../api';
+import type { Api } from '../api';
+import type { Channel, Experiment, MapobjectType } from '../api_types';
 import { messageOf } from '../api';
 import { autoContrast } from '../pixels/auto_contrast';
 import { channelPanel } from '../pixels/channel_panel';

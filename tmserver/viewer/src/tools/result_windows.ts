@@ -1,10 +1,11 @@
 /** What is shown of a result in windows of their own: its plots, and how it agrees with others. */
 
 import { messageOf } from '../api';
+import type { Agreement } from '../api_types';
 import { openDialog } from '../page/dialog';
 import { element } from '../page/dom';
 import { drawFigure, plotly } from './plots';
-import type { Agreement, LabelClass, ToolRequests, ToolResult } from './tool_requests';
+import type { LabelClass, ToolRequests, ToolResult } from './tool_requests';
 
 export function openPlots(result: ToolResult): void {
   const places = result.plots.map((figure) =>

@@ -1,13 +1,13 @@
 /** The form of one tool for the objects of one type. */
 
-import type { MapobjectType } from '../api';
+import type { MapobjectType, ToolModel } from '../api_types';
 import { element } from '../page/dom';
 import { featureField, featuresField } from './feature_picker';
 import type { FetchFeature } from './gates';
 import { GatesField } from './gates';
 import type { Field, Widgets } from './schema_form';
 import { SchemaForm } from './schema_form';
-import type { Tool, ToolModel } from './tool_requests';
+import type { Tool } from './tool_requests';
 import type { Picking } from './training_classes';
 import { TrainingClassesField } from './training_classes';
 

@@ -1,8 +1,9 @@
 /** The jobs of tools that are at work, and those that have failed since the page was opened. */
 
 import { messageOf } from '../api';
+import type { ToolJob } from '../api_types';
 import { element } from '../page/dom';
-import type { ToolJob, ToolRequests } from './tool_requests';
+import type { ToolRequests } from './tool_requests';
 
 const LOOK_MILLISECONDS = 700;
 /** Jobs that are looked at when the page is opened. */

@@ -1,6 +1,7 @@
 /** The part of the panel in which tools are run and their results are looked at. */
 
-import type { Api, MapobjectType } from '../api';
+import type { Api } from '../api';
+import type { MapobjectType } from '../api_types';
 import { messageOf } from '../api';
 import type { Plane } from '../pixels/channels';
 import { element } from '../page/dom';

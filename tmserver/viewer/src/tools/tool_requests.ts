@@ -2,70 +2,40 @@
 
 import type { Api } from '../api';
 import { experimentPath } from '../api';
+import type {
+  Agreement,
+  Feature,
+  Plot,
+  ToolDescription,
+  ToolJob,
+  ToolModel,
+  ToolResult as StoredResult,
+  ToolSubmission,
+} from '../api_types';
 import type { Schema } from './schemas';
 
-export interface Tool {
-  readonly name: string;
-  readonly description: string;
-  readonly payload_schema: Schema;
-}
-
-export interface ToolJob {
-  readonly id: string;
-  readonly name: string;
-  readonly submission_id: number;
-  readonly state: string;
-  readonly done: boolean;
-  readonly failed: boolean;
-  readonly error: string | null;
-  readonly percent_done: number;
-}
+export type Tool = Omit<ToolDescription, 'payload_schema'> & { readonly payload_schema: Schema };
 
 /** A figure as Plotly takes it. */
-export interface Figure {
-  readonly id: string;
-  readonly type: string;
+export type Figure = Omit<Plot, 'attributes'> & {
   readonly attributes: { readonly data: readonly object[]; readonly layout: object };
-}
+};
 
 export interface LabelClass {
   readonly name: string;
   readonly color: string | null;
 }
 
-export interface ToolResult {
-  readonly id: string;
-  readonly name: string;
-  readonly submission_id: number;
-  readonly tool_name: string;
-  readonly mapobject_type_name: string;
-  readonly attributes: Readonly<Record<string, unknown>> & {
+/** A result with those of its attributes that are shown; which there are depends on the tool. */
+export type ToolResult = Omit<StoredResult, 'attributes' | 'plots'> & {
+  readonly attributes: StoredResult['attributes'] & {
     readonly unique_labels?: readonly number[];
     readonly label_map?: Readonly<Record<string, LabelClass>>;
     readonly n_objects?: number;
     readonly n_missing?: number;
   };
   readonly plots: readonly Figure[];
-  readonly has_wells: boolean;
-}
-
-export interface ToolModel {
-  readonly id: string;
-  readonly name: string;
-  readonly experiment_name: string;
-  readonly features: readonly string[];
-}
-
-/** How many objects have one label in a result and the other one in another result. */
-export interface Agreement {
-  readonly label: string;
-  readonly other_label: string;
-  readonly n_objects: number;
-}
-
-export interface Feature {
-  readonly name: string;
-}
+};
 
 export class ToolRequests {
   private readonly path: string;
@@ -93,7 +63,7 @@ export class ToolRequests {
   async start(tool: string, payload: unknown): Promise<number> {
     const body = { tool_name: tool, payload };
     const answer = await this.api.send('POST', `${this.path}/tools/request`, body);
-    return (answer as { data: { submission_id: number } }).data.submission_id;
+    return (answer as { data: ToolSubmission }).data.submission_id;
   }
 
   /** The jobs that were started last, the latest first. */

@@ -1,6 +1,7 @@
 /** The page on which images are uploaded to an experiment. */
 
-import type { Api, Experiment, Plate } from '../api';
+import type { Api } from '../api';
+import type { Experiment, Plate } from '../api_types';
 import { acquisitionPath, messageOf } from '../api';
 import { element } from '../page/dom';
 import { formatBytes, listed } from '../page/format';
