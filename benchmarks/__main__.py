@@ -13,12 +13,14 @@ from pathlib import Path
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
+_NO_BENCHMARKS = ("__main__", "generated", "maps", "serving", "stitching_picture", "timing")
+
 
 def main() -> None:
     known = [
         module.name
         for module in pkgutil.iter_modules([str(Path(__file__).parent)])
-        if module.name not in ("__main__", "generated", "serving", "stitching_picture", "timing")
+        if module.name not in _NO_BENCHMARKS
     ]
     names = sys.argv[1:] or known
     unknown = sorted(set(names) - set(known))

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, send_from_directory
 
 from benchmarks.databases import new_database
 from tests.services.experiments import add_experiment
@@ -26,6 +26,9 @@ from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmserver.access import Services
 
+FILES = "TM_BENCH_FILES"
+"""Environment variable: the folder of the files that the bare application sends."""
+
 _PATIENCE = 30
 _WORKER = "tmserver.serving.worker.Worker"
 _RUNS = 3
@@ -33,7 +36,7 @@ _PASSWORD = "a password for a moment"  # noqa: S105 - of an installation that is
 
 
 def bare() -> Flask:
-    """An application with one view that does next to nothing."""
+    """An application with one view that does next to nothing, and one that sends files."""
     app = Flask("bare", static_folder=None)
     # the web server asks them for its limits
     app.extensions["tmserver"] = Services(Settings())
@@ -41,6 +44,10 @@ def bare() -> Flask:
     @app.get("/")
     def hello() -> Response:
         return jsonify({"data": {"id": "MQ==", "name": "Screen"}})
+
+    @app.get("/files/<name>")
+    def file(name: str) -> Response:
+        return send_from_directory(os.environ[FILES], name)
 
     return app
 

@@ -14,19 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import psutil
 
+from benchmarks.maps import add_map, noise
 from benchmarks.serving import Laboratory, Server, laboratory, wait
 from benchmarks.timing import print_header, print_row
-from tmlib.experiments.models import Channel, ChannelLayer, Experiment
-from tmlib.ids import encode_id
-from tmlib.images.mosaics import (
-    PlacedImage,
-    base_regions,
-    create_mosaic,
-    level_regions,
-    level_shapes,
-    write_base,
-    write_level,
-)
+from tmlib.images.mosaics import level_shapes
 from tmserver.supervisor import web_server
 from tmserver.supervisor.supervisor import free_port
 
@@ -57,7 +48,7 @@ def main() -> None:
     )
     try:
         with laboratory() as installation:
-            path = _add_mosaic(installation)
+            path = add_map(installation, noise(_SIZE)).address
             with _served(installation) as server:
                 token = server.log_in()["Authorization"]
                 for n_slow in (0, _N_SLOW):
@@ -101,33 +92,6 @@ def _served(installation: Laboratory) -> Iterator[Server]:
     finally:
         child.terminate()
         child.wait()
-
-
-def _add_mosaic(installation: Laboratory) -> str:
-    """Path of the tiles of a layer, of a noisy image."""
-    with installation.database.transaction() as session:
-        owner = {"experiment_id": installation.experiment_id}
-        experiment = session.get_one(Experiment, installation.experiment_id)
-        experiment.map_height = experiment.map_width = _SIZE
-        experiment.map_levels = len(level_shapes(_SIZE, _SIZE))
-        channel = Channel(**owner, name="DNA", wavelength="1", bit_depth=16, index=0)
-        layer = ChannelLayer(
-            **owner, tpoint=0, zplane=0, min_intensity=0, max_intensity=4000, version="v1"
-        )
-        channel.layers.append(layer)
-        session.add(channel)
-        session.flush()
-        path = installation.storage.mosaic(channel.id, 0, 0, "v1")
-        layer_id = layer.id
-    create_mosaic(path, height=_SIZE, width=_SIZE, dtype="uint16", name="DNA")
-    pixels = np.random.default_rng(1).poisson(800, (_SIZE, _SIZE)).astype(np.uint16)
-    for region in base_regions(_SIZE, _SIZE):
-        write_base(path, region, [PlacedImage(0, 0, _SIZE, _SIZE, lambda: pixels)])
-    for level in range(len(level_shapes(_SIZE, _SIZE)) - 1):
-        for region in level_regions(_SIZE, _SIZE, level):
-            write_level(path, level, region)
-    experiment_id = encode_id(installation.experiment_id)
-    return f"/api/experiments/{experiment_id}/channel_layers/{encode_id(layer_id)}/tiles"
 
 
 async def _measure(server: Server, path: str, token: str, n_slow: int) -> tuple[Waits, float]:
