@@ -138,7 +138,8 @@ class Channels(Namespace):
         minimum, maximum
             Intensities that become black and white; those of the layer if not given.
         image_format
-            ``png``, ``jpeg`` or ``webp``.
+            ``png``, ``jpeg`` or ``webp``; ``png16``, without `minimum` and `maximum`, has all
+            intensities as they are, with 16 bits.
         """
         return self._connection.request(
             "GET",

@@ -10,6 +10,7 @@ from flask import current_app
 from tmlib.accounts.attempts import LoginAttempts
 from tmlib.accounts.identity import Account
 from tmlib.db import Database, Process
+from tmlib.experiments.channels import ShownLayers
 from tmlib.experiments.sharing import ExperimentRow
 from tmlib.ledger import queue
 from tmlib.objects.table.column_cache import ColumnCache
@@ -27,6 +28,7 @@ class Services:
         self.settings = settings
         self.database = Database.of(settings, Process.WEB)
         self.login_attempts = LoginAttempts(self.database)
+        self.shown_layers = ShownLayers(self.database)
 
     @cached_property
     def columns(self) -> ColumnCache:

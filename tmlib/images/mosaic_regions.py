@@ -83,6 +83,11 @@ def save_digests(path: Path, digests: Digests) -> None:
     durable_files.write(path / _FILE, json.dumps(texts))
 
 
+def is_complete(path: Path) -> bool:
+    """Whether the mosaic in this folder is finished, so that what is black in it stays black."""
+    return (path / _FILE).exists()
+
+
 class KnownRegions:
     """The regions of all complete mosaics in a folder.
 

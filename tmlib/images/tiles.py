@@ -1,4 +1,4 @@
-"""Tiles: 256 x 256 pixels of a mosaic as a browser wants them, 8-bit gray and encoded."""
+"""Tiles: 256 x 256 pixels of a mosaic, encoded: 8-bit gray in a window, or all that is stored."""
 
 import functools
 from collections.abc import Callable
@@ -16,7 +16,6 @@ ImageFormat = Literal["jpeg", "png", "webp"]
 
 _JPEG_QUALITY = 95
 _WEBP_QUALITY = 90
-_PNG_LEVEL = 1
 
 
 def render_tile(
@@ -43,18 +42,41 @@ def render_tile(
         raise BadInput(
             f"The intensity window from {minimum} to {maximum} is empty: min must be below max."
         )
-    tile = _lookup_table(pixels.dtype.itemsize, minimum, maximum)[pixels]
-    if tile.shape != (TILE_SIZE, TILE_SIZE):
-        padded = np.zeros((TILE_SIZE, TILE_SIZE), np.uint8)
-        padded[: tile.shape[0], : tile.shape[1]] = tile
-        tile = padded
-    return _encode(tile, image_format)
+    return _encode(
+        _whole(_lookup_table(pixels.dtype.itemsize, minimum, maximum)[pixels]), image_format
+    )
+
+
+def lossless_tile(pixels: GrayImage) -> bytes:
+    """Encode pixels as they are: a gray PNG of 256 x 256 with 16 bits per pixel.
+
+    Parameters
+    ----------
+    pixels
+        uint8 or uint16 (y, x), at most 256 x 256; zeros are added below and on the right.
+    """
+    return _encode_png(_whole(pixels.astype(np.uint16, copy=False)))
 
 
 @functools.cache
 def empty_tile(image_format: ImageFormat = "jpeg") -> bytes:
     """An encoded black tile."""
     return _encode(np.zeros((TILE_SIZE, TILE_SIZE), np.uint8), image_format)
+
+
+@functools.cache
+def empty_lossless_tile() -> bytes:
+    """A tile of zeros with 16 bits per pixel."""
+    return lossless_tile(np.zeros((TILE_SIZE, TILE_SIZE), np.uint16))
+
+
+def _whole(pixels: GrayImage) -> GrayImage:
+    """Pixels of a whole tile."""
+    if pixels.shape == (TILE_SIZE, TILE_SIZE):
+        return pixels
+    tile = np.zeros((TILE_SIZE, TILE_SIZE), pixels.dtype)
+    tile[: pixels.shape[0], : pixels.shape[1]] = pixels
+    return tile
 
 
 @functools.lru_cache(maxsize=256)
@@ -66,7 +88,7 @@ def _lookup_table(itemsize: int, minimum: int, maximum: int) -> NDArray[np.uint8
     return table
 
 
-def _encode(tile: NDArray[np.uint8], image_format: ImageFormat) -> bytes:
+def _encode(tile: GrayImage, image_format: ImageFormat) -> bytes:
     """Encode an 8-bit gray image."""
     if image_format not in _ENCODERS:
         raise BadInput(
@@ -75,11 +97,20 @@ def _encode(tile: NDArray[np.uint8], image_format: ImageFormat) -> bytes:
     return bytes(_ENCODERS[image_format](tile))
 
 
+def _encode_png(tile: GrayImage) -> bytes:
+    # noise has no repetitions: to look for any, and other filters, take time and make it no smaller
+    return bytes(
+        imagecodecs.png_encode(
+            tile, level=1, strategy=imagecodecs.PNG.STRATEGY.RLE, filter=imagecodecs.PNG.FILTER.SUB
+        )
+    )
+
+
 # WebP knows no gray images
-_ENCODERS: dict[ImageFormat, Callable[[NDArray[np.uint8]], bytes | bytearray]] = {
+_ENCODERS: dict[ImageFormat, Callable[[GrayImage], bytes | bytearray]] = {
     "jpeg": lambda tile: imagecodecs.jpeg8_encode(tile, level=_JPEG_QUALITY),
-    "png": lambda tile: imagecodecs.png_encode(tile, level=_PNG_LEVEL),
+    "png": _encode_png,
     "webp": lambda tile: imagecodecs.webp_encode(
-        np.repeat(tile[..., None], 3, axis=-1), level=_WEBP_QUALITY, method=0
+        np.repeat(tile[..., None], 3, axis=-1), level=_WEBP_QUALITY, method=0, lossless=False
     ),
 }

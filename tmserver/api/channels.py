@@ -1,7 +1,13 @@
 """Channels and their layers."""
 
+from typing import Annotated
+
+from flask import request
+from pydantic import Field
+
 from tmlib.experiments import channels, models, quality
 from tmlib.experiments.sharing import ExperimentRow
+from tmlib.ids import encode_id
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import (
@@ -20,11 +26,19 @@ from tmserver.scopes import EXPERIMENT
 routes = Routes("channel", scope=EXPERIMENT)
 
 
+_TEMPLATE = (
+    "https://tmserver.lab.example/api/experiments/MQ==/channel_layers/MQ==/tiles"
+    "?x={x}&y={y}&z={z}&version=0123456789abcdef-0-4095"
+)
+
+
 class ChannelLayer(Schema):
     """A channel at one time point and plane: a pyramid whose zoom levels are 0 to max_zoom.
 
     The intensities are the window of brightness that is shown when no other is asked for; the
-    size of a pixel is its width in micrometres, if the microscope has told.
+    size of a pixel is its width in micrometres, if the microscope has told. The version changes
+    whenever the pixels or these intensities do; the address of the tiles has it, and places for
+    column, row and zoom level. What comes from it can be kept for good.
     """
 
     id: Id
@@ -36,6 +50,8 @@ class ChannelLayer(Schema):
     experiment_id: Id
     image_size: ImageSize
     pixel_size: float | None
+    version: Annotated[str, Field(examples=["0123456789abcdef-0-4095"])]
+    tiles: Annotated[str, Field(examples=[_TEMPLATE])]
 
 
 class Channel(Schema):
@@ -151,6 +167,8 @@ def _channel(experiment: ExperimentRow, channel: models.Channel) -> Channel:
 
 
 def _layer(experiment: ExperimentRow, layer: models.ChannelLayer) -> ChannelLayer:
+    version = channels.ShownLayer.of(layer).version
+    path = f"api/experiments/{encode_id(experiment.id)}/channel_layers/{encode_id(layer.id)}/tiles"
     return ChannelLayer(
         id=layer.id,
         max_zoom=(experiment.map_levels or 1) - 1,
@@ -161,4 +179,6 @@ def _layer(experiment: ExperimentRow, layer: models.ChannelLayer) -> ChannelLaye
         experiment_id=experiment.id,
         image_size=map_size(experiment),
         pixel_size=experiment.pixel_size,
+        version=version,
+        tiles=f"{request.url_root}{path}?x={{x}}&y={{y}}&z={{z}}&version={version}",
     )

@@ -1,6 +1,7 @@
 """Tiles of the map: pixels of a channel layer, objects of a segmentation layer."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from flask import Response, request
 from pydantic import Field
@@ -8,9 +9,17 @@ from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, NotFound
-from tmlib.experiments import channels
+from tmlib.experiments.channels import ShownLayer
+from tmlib.images.mosaic_regions import is_complete
 from tmlib.images.mosaics import read_tile
-from tmlib.images.tiles import ImageFormat, empty_tile, render_tile
+from tmlib.images.reading import GrayImage
+from tmlib.images.tiles import (
+    ImageFormat,
+    empty_lossless_tile,
+    empty_tile,
+    lossless_tile,
+    render_tile,
+)
 from tmlib.objects.models import SegmentationLayer
 from tmlib.objects.service import get_segmentation_layer
 from tmlib.objects.tiles.geojson_tiles import segmentation_tile
@@ -23,6 +32,15 @@ from tmserver.http.schemas import IdText, Index, Schema, Text
 from tmserver.scopes import EXPERIMENT
 
 routes = Routes("tile", scope=EXPERIMENT)
+
+TileFormat = Literal["png16", ImageFormat]
+
+_MEDIA_TYPES: dict[TileFormat, str] = {
+    "png16": "image/png",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+}
 
 _Intensity = Annotated[int, Field(ge=0, le=2**16)]
 
@@ -43,11 +61,16 @@ class LabeledTileQuery(TileQuery):
 
 
 class ChannelTileQuery(TileQuery):
-    """Which tile, and how it looks: the intensities that become black and white, the format."""
+    """Which tile, and how it looks: the intensities that become black and white, the format.
+
+    ``png16`` has all intensities as they are, with 16 bits for each pixel; other formats have 8.
+    ``version`` is the version of the layer: a tile that is asked for by it can be kept for good.
+    """
 
     minimum: _Intensity | None = Field(default=None, alias="min")
     maximum: _Intensity | None = Field(default=None, alias="max")
-    image_format: ImageFormat = Field(default="jpeg", alias="format")
+    image_format: TileFormat = Field(default="jpeg", alias="format")
+    version: Annotated[Text | None, Field(examples=["0123456789abcdef-0-4095"])] = None
 
 
 @routes.get(
@@ -60,24 +83,64 @@ class ChannelTileQuery(TileQuery):
 def get_channel_layer_tile(
     access: ExperimentAccess, channel_layer_id: int, query: ChannelTileQuery
 ) -> Response:
-    """Get an 8-bit gray image of a part of a channel; black where nothing was imaged."""
-    with access.database.session() as session:
-        layer = channels.get_layer(session, access.experiment_id, channel_layer_id)
-    minimum = layer.min_intensity if query.minimum is None else query.minimum
-    maximum = layer.max_intensity if query.maximum is None else query.maximum
-    etag = f"{layer.version}-{minimum}-{maximum}-{query.image_format}"
-    response = Response(mimetype=f"image/{query.image_format}")
-    response.set_etag(etag)
-    response.headers["Cache-Control"] = "private, no-cache"
-    if not request.if_none_match.contains_weak(etag):
-        path = access.storage.mosaic(layer.channel_id, layer.tpoint, layer.zplane, layer.version)
-        pixels = read_tile(path, z=query.z, y=query.y, x=query.x)
-        response.data = (
-            empty_tile(query.image_format)
-            if pixels is None
-            else render_tile(pixels, minimum, maximum, query.image_format)
-        )
-    response.make_conditional(request)
+    """Get a gray image of a part of a channel; black where nothing was imaged."""
+    if query.image_format == "png16" and (query.minimum, query.maximum) != (None, None):
+        raise BadInput('"png16" has the intensities as they are: leave "min" and "max" out.')
+    layers = access.services.shown_layers
+    layer = layers.find(access.experiment_id, channel_layer_id, query.version)
+    if request.if_none_match.contains_weak(_tag(layer, query)):
+        return _kept(Response(status=304), layer, query)
+    pixels = _read(access, layer, query)
+    if pixels is None:
+        # the layer may have been replaced, or is being made again
+        layer = layers.find_current(access.experiment_id, channel_layer_id)
+        pixels = _read(access, layer, query)
+        if pixels is None and not is_complete(_mosaic(access, layer)):
+            return Response(_encode(None, layer, query), mimetype=_MEDIA_TYPES[query.image_format])
+    response = Response(_encode(pixels, layer, query), mimetype=_MEDIA_TYPES[query.image_format])
+    return _kept(response, layer, query)
+
+
+def _mosaic(access: ExperimentAccess, layer: ShownLayer) -> Path:
+    return access.storage.mosaic(layer.channel_id, layer.tpoint, layer.zplane, layer.pixels)
+
+
+def _read(access: ExperimentAccess, layer: ShownLayer, query: TileQuery) -> GrayImage | None:
+    return read_tile(_mosaic(access, layer), z=query.z, y=query.y, x=query.x)
+
+
+def _window(layer: ShownLayer, query: ChannelTileQuery) -> tuple[int, int]:
+    """The intensities that become black and white."""
+    return (
+        layer.minimum if query.minimum is None else query.minimum,
+        layer.maximum if query.maximum is None else query.maximum,
+    )
+
+
+def _encode(pixels: GrayImage | None, layer: ShownLayer, query: ChannelTileQuery) -> bytes:
+    if query.image_format == "png16":
+        return empty_lossless_tile() if pixels is None else lossless_tile(pixels)
+    if pixels is None:
+        return empty_tile(query.image_format)
+    return render_tile(pixels, *_window(layer, query), query.image_format)
+
+
+def _tag(layer: ShownLayer, query: ChannelTileQuery) -> str:
+    """What tells a tile from others at the same place."""
+    if query.image_format == "png16":
+        return f"{layer.pixels}-png16"
+    minimum, maximum = _window(layer, query)
+    return f"{layer.pixels}-{minimum}-{maximum}-{query.image_format}"
+
+
+def _kept(response: Response, layer: ShownLayer, query: ChannelTileQuery) -> Response:
+    """The answer, with how long it may be kept: for good if it was asked for by its version."""
+    response.set_etag(_tag(layer, query))
+    response.headers["Cache-Control"] = (
+        "private, max-age=31536000, immutable"
+        if query.version == layer.version
+        else "private, no-cache"
+    )
     return response
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tmlib.errors import BadInput
-from tmlib.images.tiles import empty_tile, render_tile
+from tmlib.images.tiles import empty_lossless_tile, empty_tile, lossless_tile, render_tile
 
 
 def decode(tile):
@@ -54,6 +54,22 @@ def test_all_formats_show_the_same(image_format, mode):
     empty = np.asarray(decode(empty_tile(image_format)).convert("L"))
     assert empty.shape == (256, 256)
     assert not empty.any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(256, 256), (10, 20), (1, 256)])
+def test_nothing_is_lost_without_a_window(dtype, shape):
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
+    image = decode(lossless_tile(pixels))
+    assert (image.format, image.mode, image.size) == ("PNG", "I;16", (256, 256))
+    expected = np.zeros((256, 256), np.uint16)
+    expected[: shape[0], : shape[1]] = pixels
+    assert np.array_equal(np.asarray(image), expected)
+
+
+def test_a_lossless_tile_may_be_empty():
+    image = decode(empty_lossless_tile())
+    assert (image.mode, image.size, image.getextrema()) == ("I;16", (256, 256), (0, 0))
 
 
 def test_bad_requests_are_named():
