@@ -15,11 +15,11 @@ class Account(Namespace):
         return profile
 
     def update(self, email: str) -> None:
-        """Change one's own address."""
+        """Change the user's own e-mail address."""
         self._connection.put("/auth/user", {"email": email})
 
     def change_password(self, old_password: str, new_password: str) -> None:
-        """Change one's own password; all other logins and all tokens end."""
+        """Change the user's own password, which ends all other logins and all tokens."""
         answer = self._connection.put(
             "/auth/password", {"old_password": old_password, "new_password": new_password}
         )
@@ -34,12 +34,12 @@ class Tokens(Namespace):
     """``client.tokens``: personal access tokens."""
 
     def list(self) -> Resources:
-        """One's own personal access tokens, also those that have expired."""
+        """The user's personal access tokens, including expired ones."""
         tokens: Resources = self._connection.get("/auth/tokens")
         return tokens
 
     def create(self, name: str, scope: str = "read", days: int | None = None) -> Resource:
-        """Make a token with which scripts log in instead of a password.
+        """Create a token, with which scripts can log in without a password.
 
         Parameters
         ----------
@@ -48,12 +48,12 @@ class Tokens(Namespace):
         scope
             ``read`` or ``write``.
         days
-            How long it works; for ever if not given.
+            How long it is valid; without a limit if not given.
 
         Returns
         -------
         dict
-            The token with its secret, ``token``, which is told only now.
+            The token with its secret, ``token``, which cannot be retrieved later.
         """
         content: dict[str, Any] = {"name": name, "scope": scope}
         if days is not None:
@@ -90,7 +90,7 @@ class Users(Namespace):
         is_admin: bool | None = None,
         is_active: bool | None = None,
     ) -> None:
-        """Change what is given of a user."""
+        """Change those properties of a user that are given."""
         content = {
             "name": new_name,
             "email": email,

@@ -24,7 +24,7 @@ class Channels(Namespace):
         self._connection.put(self._session.path("channels", channel["id"]), {"name": new_name})
 
     def get_illumination(self) -> Resources:
-        """How even the light of channels is, before and after correction."""
+        """How even the illumination of each channel is, before and after correction."""
         found: Resources = self._connection.get(self._session.path("illumination"))
         return found
 
@@ -62,16 +62,17 @@ class Channels(Namespace):
         plate_name, well_name, well_pos_y, well_pos_x
             The site: row and column within its well, from 0 at the top left.
         cycle_index, tpoint, zplane
-            Which image of the site, each counted from 0.
+            Which image of the site; all are counted from 0.
         correct
-            Whether to correct uneven light.
+            Whether to correct uneven illumination.
         align
-            Whether to cut out what the images of all cycles show, shifted onto each other.
+            Whether to shift the image onto those of the other cycles and crop it to the area that
+            all of them show.
 
         Returns
         -------
         numpy.ndarray
-            Intensities (y, x) of the type that they were imaged in, uint8 or uint16.
+            Intensities (y, x) in their original type, uint8 or uint16.
         """
         from tmclient import pixels
 
@@ -136,7 +137,7 @@ class Channels(Namespace):
         z
             Zoom level, from 0 for the whole map.
         minimum, maximum
-            Intensities that become black and white; those of the layer if not given.
+            Intensities shown as black and as white; the layer's own if not given.
         image_format
             ``png``, ``jpeg`` or ``webp``; ``png16``, without `minimum` and `maximum`, has all
             intensities as they are, with 16 bits.

@@ -27,10 +27,10 @@ from tmclient.workflow import Workflow
 
 
 class TmClient(FormerNames):
-    """A user on a server, and usually an experiment.
+    """A client of one server, as one user, usually for one experiment.
 
-    Nothing is sent before the first method is called; then the user is logged in. Used as a
-    context manager it closes its connections at the end.
+    The user is logged in by the first request. Used as a context manager, the client closes its
+    connections at the end.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ class TmClient(FormerNames):
     username, password
         The user.
     experiment_name
-        The experiment that all methods are about.
+        The experiment that requests are about.
     ca_bundle
-        File with the certificates to trust, where those of the system do not do.
+        File of certificates to trust instead of the system's.
     url
         Address of the server instead of host and port, for example
         ``https://microscopy.example.org/tm``.

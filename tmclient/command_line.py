@@ -76,13 +76,13 @@ def _default_user() -> str | None:
     "--token-file",
     envvar="TM_TOKEN_FILE",
     type=EXISTING_FILE,
-    help="File with a token, yours alone, to use instead of a password. [TM_TOKEN_FILE, TM_TOKEN]",
+    help="File with a token, readable by you alone, to log in with. [TM_TOKEN_FILE, TM_TOKEN]",
 )
 @click.option(
     "--ca-bundle",
     envvar="TM_CA_BUNDLE",
     type=EXISTING_FILE,
-    help="Certificates to trust, where those of the system do not do. [TM_CA_BUNDLE]",
+    help="File of certificates to trust instead of the system's. [TM_CA_BUNDLE]",
 )
 @click.option("-v", "--verbosity", count=True, help="-vvvv shows tracebacks.")
 @click.pass_context
@@ -96,7 +96,7 @@ def cli(
     ca_bundle: Path | None,
     verbosity: int,
 ) -> None:
-    """Work with the experiments on a tmserver from the command line."""
+    """Work with the experiments of a tmserver from the command line."""
     found = os.environ.get("TM_TOKEN")
     ctx.obj = ClientSession(host, port, username, password, found, token_file, ca_bundle)
     ctx.call_on_close(ctx.obj.close)

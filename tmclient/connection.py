@@ -24,10 +24,10 @@ _ATTEMPTS = 4
 
 
 class Connection:
-    """A session on a server.
+    """HTTP requests to one server.
 
-    Requests that change nothing when they are repeated are sent again, with growing pauses, when
-    the connection breaks or the server is busy. The connection may be shared by threads.
+    Idempotent requests are retried, with growing pauses, when the connection breaks or the server
+    is busy. Threads may share a connection.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ class Connection:
     login
         Used at the first request, and again when a login has expired.
     ca_bundle
-        File with the certificates to trust, where those of the system do not do.
+        File of certificates to trust instead of the system's.
     """
 
     def __init__(self, url: str, login: Login, ca_bundle: str | Path | None = None) -> None:
         self.url = url.rstrip("/")
         self.login = login
         self._session = requests.Session()
-        # a proxy that leads out of the house does not know this machine's servers
+        # a proxy to the outside cannot reach servers on this machine
         self._session.trust_env = not _is_this_machine(self.url)
         if ca_bundle is not None:
             self._session.verify = str(ca_bundle)
@@ -63,7 +63,7 @@ class Connection:
         self._session.close()
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """The ``data`` of an answer; parameters that are None are not sent."""
+        """Send a GET request without parameters that are None; return the answer's ``data``."""
         return self.request("GET", path, parameters=parameters).json()["data"]
 
     def post(self, path: str, content: Mapping[str, Any] | None = None) -> Any:
@@ -75,7 +75,7 @@ class Connection:
         return self.request("PUT", path, json=content).json()
 
     def delete(self, path: str) -> None:
-        """Remove what is at a path."""
+        """Delete the resource at a path."""
         self.request("DELETE", path)
 
     def request(
@@ -96,15 +96,15 @@ class Connection:
         method, path
             For example ``"GET"`` and ``"/api/experiments"``; also a whole address on this server.
         parameters
-            Of the query; those that are None are left out.
+            Query parameters; those that are None are left out.
         json
-            Object to send.
+            Object to send as JSON.
         body
-            Bytes to send instead; iterated again if the request has to be repeated.
+            Bytes to send instead; an iterable is iterated again for each retry.
         headers
             Further headers.
         stream
-            Whether to leave the content of the answer to be read by the caller, who closes it.
+            Whether to return before the content of the answer is read; the caller closes it then.
 
         Raises
         ------
@@ -139,7 +139,7 @@ class Connection:
     def stream(
         self, path: str, parameters: Mapping[str, Any] | None = None
     ) -> Iterator[requests.Response]:
-        """The answer to a GET, whose content is read piece by piece.
+        """Send a GET request and read its answer piece by piece.
 
         Raises
         ------
@@ -158,12 +158,12 @@ class Connection:
     def download(
         self, path: str, target: Path, parameters: Mapping[str, Any] | None = None
     ) -> Path:
-        """Write the answer to a GET into a file, which is complete as soon as it is there.
+        """Write the answer to a GET request into a file, which appears only once it is complete.
 
         Parameters
         ----------
         target
-            The file; or an existing folder, in which the file gets the name that the server says.
+            The file; or an existing folder, in which the server chooses the file's name.
 
         Returns
         -------
@@ -182,7 +182,7 @@ class Connection:
             attempt += 1
 
     def log_out(self) -> None:
-        """End the login, or remove the personal token, that requests are sent with."""
+        """End the login, or delete the personal token, that requests are sent with."""
         self.request("POST", "/auth/logout", json={})
         self.login.forget()
 
@@ -202,7 +202,7 @@ class Connection:
                 )
             except requests.exceptions.RequestException as error:
                 broke_off = isinstance(error, requests.exceptions.ChunkedEncodingError)
-                # what broke before an answer began was repeated already
+                # failures before the answer began have been retried already
                 if not (broke_off and method == "GET") or attempt == _ATTEMPTS:
                     raise ServerUnreachable(_explain(error, self.url)) from error
             pause(attempt)
@@ -224,12 +224,12 @@ def _write(response: requests.Response, target: Path) -> Path:
 
 
 def _file_name(response: requests.Response) -> str:
-    """The last part of the name that the server gives to what it sends."""
+    """The file name that the server suggests, without any folders."""
     message = Message()
     message["Content-Disposition"] = response.headers.get("Content-Disposition", "attachment")
     name = Path(message.get_filename("")).name
     if not name or name.startswith("."):
-        raise ServerUnreachable(f"{response.url} does not say how the file is called.")
+        raise ServerUnreachable(f"{response.url} does not name the file that it sends.")
     return name
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and its server, each one a sentence for the user."""
+"""The errors of the client; each message is one sentence for the user."""
 
 
 class TmClientError(Exception):
@@ -16,7 +16,7 @@ class TmClientError(Exception):
 
 
 class ServerUnreachable(TmClientError):  # noqa: N818 - reads as what it is
-    """No answer came from the server, or it broke off."""
+    """The server did not answer, or its answer broke off."""
 
 
 class RequestError(TmClientError):
@@ -41,11 +41,11 @@ class LoginError(RequestError):
 
 
 class ResourceError(TmClientError):
-    """A name that was given belongs to nothing on the server, or to more than one thing."""
+    """A name belongs to nothing on the server, or to more than one thing."""
 
 
 class WorkflowFailed(TmClientError):  # noqa: N818 - reads as what it is
-    """A workflow that was asked about has failed; the message says which steps, and why."""
+    """The workflow has failed; the message says which steps, and why."""
 
 
 class UploadError(TmClientError):
@@ -54,7 +54,7 @@ class UploadError(TmClientError):
     Attributes
     ----------
     failed
-        Why, by file name. All others have arrived.
+        The reasons by file name; all other files were sent.
     """
 
     def __init__(self, failed: dict[str, str], n_total: int) -> None:

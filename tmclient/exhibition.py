@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PALETTES = {
-    # Okabe and Ito (2008): can be told apart by everybody
+    # Okabe and Ito (2008): distinguishable with colour blindness
     "colorblind": ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178)),
     "bright": ((255, 60, 60), (60, 255, 60), (80, 120, 255), (255, 255, 60), (255, 60, 255)),
 }
@@ -39,7 +39,7 @@ def exhibit(
     )
     site = (found["plate_name"], found["well_name"], found["well_pos_y"], found["well_pos_x"])
     if None in site or found["label"] is None:
-        raise ResourceError(f"Object {mapobject_id} is no segmented one: it has no outline.")
+        raise ResourceError(f"Object {mapobject_id} was not segmented: it has no outline.")
     segmentations, channels = Segmentations(session), Channels(session)
     place = Place(*site, found["tpoint"], found["zplane"]).parameters()
     own = segmentations.download_image(found["type"], **place)
@@ -59,7 +59,7 @@ def exhibit(
 
 
 def _window(mask: "NDArray[np.bool_]", margin: int) -> tuple[slice, slice]:
-    """The rows and columns that hold an object, and some more."""
+    """The rows and columns of an object with a margin around it."""
     import numpy as np
 
     if not mask.any():
@@ -72,7 +72,7 @@ def _window(mask: "NDArray[np.bool_]", margin: int) -> tuple[slice, slice]:
 
 
 def _outline(labels: "NDArray[np.int32]") -> "NDArray[np.bool_]":
-    """The pixels of objects that touch something else."""
+    """The pixels of objects that touch the background or another object."""
     import numpy as np
 
     differs = np.zeros(labels.shape, bool)
@@ -88,7 +88,7 @@ def _outline(labels: "NDArray[np.int32]") -> "NDArray[np.bool_]":
 
 
 def _eight_bit(pixels: "NDArray[Any]") -> "NDArray[np.uint8]":
-    """Intensities of a site from black to white."""
+    """Intensities of a site as 8-bit gray, stretched from black to white."""
     import numpy as np
 
     low, high = np.percentile(pixels, (_DARKEST, _BRIGHTEST))

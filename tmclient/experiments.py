@@ -5,7 +5,7 @@ from tmclient.session import Resource
 
 
 class Experiments(Namespace):
-    """``client.experiments``: all experiments, and the one that the client is about."""
+    """``client.experiments``: all experiments, and the client's own one."""
 
     def get(self) -> Resource:
         """The experiment: id, name, description and the name of its owner."""
@@ -20,15 +20,15 @@ class Experiments(Namespace):
         plate_acquisition_mode: str = "basic",
         description: str = "",
     ) -> Resource:
-        """Create the experiment whose name the client was given.
+        """Create an experiment with the name that the client was given.
 
         Parameters
         ----------
         workflow_type
             The stages and steps that its images go through.
         microscope_type
-            Decides which files are images and what their names mean; ``generic`` for those whose
-            pattern the user gives.
+            Determines which files are images and what their names mean; with ``generic``, the user
+            provides a pattern.
         plate_format
             Number of wells of a plate: 1, 6, 12, 24, 48, 96, 384 or 1536.
         plate_acquisition_mode
@@ -77,7 +77,7 @@ class Experiments(Namespace):
         return types
 
     def get_acquisition_modes(self) -> list[str]:
-        """What several acquisitions of a plate can be: time points or cycles of staining."""
+        """What several acquisitions of a plate can mean: time points or staining cycles."""
         modes: list[str] = self._connection.get("/api/acquisition_modes")
         return modes
 

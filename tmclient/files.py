@@ -1,4 +1,4 @@
-"""Microscope files: which there are, and sending them."""
+"""Listing and uploading microscope files."""
 
 import os
 import threading
@@ -22,28 +22,28 @@ from tmclient.resources import Namespace, Resources
 from tmclient.resumable import ResumableUpload, UploadUrls
 
 Progress = Callable[[int, int], None]
-"""Called with the number of bytes that have been dealt with and the number of all."""
+"""Called with the number of bytes sent so far and the total number."""
 
 LARGE_FILE = 16 * 1024 * 1024
-"""Files of this size or more are sent in pieces, and go on where they broke off."""
+"""Files of this size or more are sent in pieces, so that they can be resumed."""
 
 _ALREADY_SENDING = "File upload already in progress"
-# held by somebody else, too many requests, arrived with other bytes
+# locked by another request, too many requests, checksum mismatch
 _PASSING = (408, 409, 423, 429, 460)
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What became of the files of a folder.
+    """What was done with each file of a folder.
 
     Attributes
     ----------
     sent
-        Names of the files that were sent now.
+        Names of the files that were sent.
     present
-        Those that the server had already.
+        Names of those that the server had already.
     skipped
-        Those that are neither images nor metadata of the experiment's microscope type.
+        Names of those that are neither images nor metadata of the experiment's microscope type.
     """
 
     sent: list[str]
@@ -63,7 +63,7 @@ class MicroscopeFiles(Namespace):
     def check_names(
         self, plate_name: str, acquisition_name: str, names: Sequence[str]
     ) -> list[bool]:
-        """Whether each file has a name that the experiment's microscope gives."""
+        """Whether each file is named as the experiment's microscope type names its files."""
         acquisition = self._session.acquisition_path(plate_name, acquisition_name)
         answer = self._connection.post(f"{acquisition}/upload/validity-check", {"files": [*names]})
         is_valid: list[bool] = answer["is_valid"]
@@ -80,7 +80,7 @@ class MicroscopeFiles(Namespace):
         Returns
         -------
         str
-            What the server says.
+            The server's message.
         """
         acquisition = self._session.acquisition_path(plate_name, acquisition_name)
         answer = self._connection.post(f"{acquisition}/register", {"path": str(path)})
@@ -101,31 +101,31 @@ class MicroscopeFiles(Namespace):
     ) -> Upload:
         """Send the files of a folder; those that the server already has are not sent again.
 
-        A large file goes on where it broke off, also when the program was ended meanwhile. The
-        server compares each file with its SHA-256 digest.
+        The upload of a large file resumes where it broke off, even if the program was restarted.
+        The server verifies the SHA-256 digest of each file.
 
         Parameters
         ----------
         plate_name, acquisition_name
             Where the files belong.
         path
-            A folder with all of its sub-folders, or a single file. Files in sub-folders have names
-            with these, parted by slashes; hidden ones are left out.
+            A folder with all of its subfolders, or a single file. The names of files in subfolders
+            begin with these, separated by slashes; hidden files are left out.
         parallel
-            How many files are sent at the same time; 0 for twice the number of processors.
+            How many files to send at the same time; 0 for twice the number of processors.
         retry
-            How often a file is sent again when that fails.
+            How often to retry a file.
         progress
-            Called when bytes have arrived.
+            Called whenever bytes have arrived.
         convert
-            Whether to send images as PNG, which is often smaller and loses nothing.
+            Whether to send images as PNG, which is lossless and often smaller.
         delete_after_upload
-            Whether to delete files here when the server has them.
+            Whether to delete local files once the server has them.
 
         Raises
         ------
         ResourceError
-            If there are no files, or none of a kind that the server knows.
+            If there are no files, or none that the microscope type recognizes.
         UploadError
             If some could not be sent; all others have arrived.
         """
@@ -164,7 +164,7 @@ class MicroscopeFiles(Namespace):
 
 
 class _Sender:
-    """Sends files to an acquisition, each until it has arrived."""
+    """Sends files to an acquisition and retries those that fail."""
 
     def __init__(
         self, connection: Connection, acquisition: str, retry: int, delete_after_upload: bool
@@ -176,7 +176,7 @@ class _Sender:
         self._urls = UploadUrls(connection.url + acquisition)
 
     def send(self, files: dict[str, Path], parallel: int, progress: Progress | None) -> None:
-        """Send all, and raise in the end what has gone wrong with some."""
+        """Send all files, then raise an error if some could not be sent."""
         failed: dict[str, str] = {}
         count = _Count(sum(file.stat().st_size for file in files.values()), progress)
         with ThreadPoolExecutor(max_workers=max(parallel, 1)) as pool:
@@ -189,7 +189,7 @@ class _Sender:
                     error = future.exception()
                     if error is not None:
                         failed[running[future]] = _reason(error)
-            except BaseException:  # the user has had enough, for example
+            except BaseException:  # a keyboard interrupt, for example
                 count.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -210,7 +210,7 @@ class _Sender:
             file.unlink()
 
     def _until_there(self, name: str, file: Path, count: "_Count") -> None:
-        """Send one file until the server has it, or it is clear that it will not take it."""
+        """Send one file until the server has it, or refuses it for good."""
         size = file.stat().st_size
         is_large = size >= LARGE_FILE
         url = f"{self._acquisition}/tus"
@@ -250,11 +250,11 @@ class _Count:
         self._is_stopped = False
 
     def stop(self) -> None:
-        """Let all end that count here."""
+        """Make all threads that count here stop."""
         self._is_stopped = True
 
     def add(self, n: int) -> None:
-        """Some more have arrived, or fewer than was believed."""
+        """Count bytes that have arrived; a negative number corrects the count."""
         if self._is_stopped:
             raise TmClientError("The upload was stopped.")
         if self._progress is not None:
@@ -264,14 +264,14 @@ class _Count:
 
 
 def _reason(error: BaseException) -> str:
-    """Why a file could not be sent; what is no fault of files or connections is raised."""
+    """Why a file could not be sent; other errors than of files and connections are raised."""
     if not isinstance(error, TmClientError | OSError):
         raise error
     return str(error)
 
 
 def _is_refused(error: TmClientError) -> bool:
-    """Whether it is no use to send a file again."""
+    """Whether it is pointless to send a file again."""
     if not isinstance(error, RequestError):
         return False
     may_change = error.status_code in _PASSING or error.type == "UploadInterrupted"
@@ -279,19 +279,19 @@ def _is_refused(error: TmClientError) -> bool:
 
 
 def _sent_name(root: Path, file: Path, convert: bool) -> str:
-    """What a file is called on the server: with the folders below the one that is sent."""
+    """Name of a file on the server, relative to the folder that is sent."""
     is_converted = convert and file.suffix.lower() in (".tif", ".tiff")
     sent = file.with_suffix(".png") if is_converted else file
     return sent.name if root.is_file() else sent.relative_to(root).as_posix()
 
 
 def list_files(path: Path) -> list[Path]:
-    """The files of a folder and its sub-folders, by name; hidden ones are left out.
+    """The files of a folder and its subfolders, sorted by name, without hidden ones.
 
     Raises
     ------
     ResourceError
-        If there is no such folder, or no file in it.
+        If there is no such folder, or it has no files.
     """
     if path.is_file():
         return [path]
@@ -306,7 +306,7 @@ def list_files(path: Path) -> list[Path]:
     if not files and zarrs:
         zarr = min(zarrs).name
         raise ResourceError(
-            f"{path} has OME-Zarr folders, which are uploaded as one ZIP archive each: "
+            f"{path} contains OME-Zarr folders: upload each of them as one ZIP archive: "
             f"zip -0 -r {zarr}.zip {zarr}"
         )
     if not files:
@@ -319,5 +319,5 @@ def _fail(error: OSError) -> None:
 
 
 def _is_zarr(name: str) -> bool:
-    """Whether a folder is an OME-Zarr, whose many files belong together."""
+    """Whether a folder is an OME-Zarr image, whose files belong together."""
     return name.lower().endswith(".zarr")

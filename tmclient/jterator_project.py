@@ -14,7 +14,7 @@ class JteratorProject(Namespace):
     """``client.jterator_project``: the pipeline that finds and measures objects."""
 
     def download(self) -> dict[str, Any]:
-        """The pipeline, the handles of its modules, and the modules that it brings, if any."""
+        """The pipeline, the handles of its modules, and the project's own modules, if any."""
         project: dict[str, Any] = self._connection.get(self._session.path("workflow", "jtproject"))
         return project
 
@@ -24,7 +24,7 @@ class JteratorProject(Namespace):
         handles: dict[str, dict[str, Any]],
         modules: dict[str, str] | None = None,
     ) -> None:
-        """Replace the pipeline, all handles, and the sources of modules that come with them."""
+        """Replace the pipeline, all handles, and the sources of the project's own modules."""
         project = {"pipeline": pipeline, "handles": handles}
         self._connection.put(
             self._session.path("workflow", "jtproject"),
@@ -45,7 +45,7 @@ class JteratorProject(Namespace):
             file.write_bytes(source.encode())
 
     def upload_files(self, directory: str | Path) -> None:
-        """Replace the project by the files of a folder, laid out as they are downloaded."""
+        """Replace the project with the files of a folder, in the layout of a download."""
         project = read_jterator_project(Path(directory))
         self.upload(**project)
 
@@ -56,7 +56,7 @@ def read_jterator_project(directory: Path) -> dict[str, Any]:
     Raises
     ------
     ResourceError
-        If a file is not there or is no YAML.
+        If a file is missing or not YAML.
     """
     handles = sorted((directory / "handles").glob(f"*{_HANDLES}"))
     return {

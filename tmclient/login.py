@@ -1,4 +1,4 @@
-"""Who somebody is on a server: a user with a password, or a token."""
+"""How a client logs in: with a user name and password, or with a token."""
 
 import threading
 from collections.abc import Callable
@@ -25,12 +25,12 @@ class Token(AuthBase):
 
 
 class Login:
-    """Logs in when it must, once for all threads.
+    """Logs in when needed, once for all threads.
 
     Parameters
     ----------
     username, password
-        Of a user; not needed with a token.
+        The user's; not needed with a token.
     token
         A personal access token, which is used as it is.
     """
@@ -44,16 +44,16 @@ class Login:
 
     @property
     def can_be_renewed(self) -> bool:
-        """Whether there is a password, with which to log in again."""
+        """Whether there is a password to log in with again."""
         return not self._is_personal
 
     def token(self, request_token: RequestToken) -> Token:
-        """The token to send, after a new login if there is none.
+        """The token to send; logs in first if there is none.
 
         Raises
         ------
         LoginError
-            If nothing is known to log in with, or the server does not accept it.
+            If there are no credentials, or the server does not accept them.
         """
         with self._lock:
             if self._token is None:
@@ -63,13 +63,13 @@ class Login:
             return self._token
 
     def forget(self, token: Token | None = None) -> None:
-        """Do not use a token any more, or any if none is given."""
+        """Stop using a token; whichever is in use if none is given."""
         with self._lock:
             if token is None or self._token is token:
                 self._token = None
 
     def replace_password(self, password: str, token: str) -> None:
-        """Go on with a new password, and the token that came for it."""
+        """Use a new password, and the token that was issued with it."""
         with self._lock:
             self._password = password
             self._token = Token(token)

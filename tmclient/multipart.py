@@ -1,4 +1,4 @@
-"""A file as the body of a form, with its digest, read while it is sent."""
+"""A file as the body of a form, with its digest, read as it is sent."""
 
 import base64
 import hashlib
@@ -12,16 +12,16 @@ _PIECE = 1024 * 1024
 
 
 class FileForm:
-    """A ``multipart/form-data`` body with one file; every iteration reads the file anew.
+    """A ``multipart/form-data`` body with one file, which is read by each iteration.
 
     Parameters
     ----------
     path
-        The file; its size and its digest are taken now.
+        The file; its size and digest are determined at once.
     field
         Name of the form's field.
     name
-        What the file is called there; its own name if not given.
+        Name of the file in the form; its own name if not given.
     """
 
     def __init__(self, path: Path, field: str = "file", name: str | None = None) -> None:

@@ -29,14 +29,14 @@ class ObjectFiles(Namespace):
         Parameters
         ----------
         target
-            The file; or an existing folder, in which it gets the name that the server says.
+            The file; or an existing folder, in which the server chooses the file's name.
         columns
             Names of features for ``X``; all if not given. All other columns are in ``obs``, and
             the centres (x, y) in pixels of the map in ``obsm["spatial"]``.
         dtype
             Type of ``X``: ``float64`` or ``float32``.
         filters, selection
-            As those of :meth:`iterate_table`.
+            As for :meth:`tmclient.object_tables.ObjectTables.iterate`.
 
         Returns
         -------
@@ -67,11 +67,11 @@ class ObjectFiles(Namespace):
         columns
             Names of columns with numbers, which become measurements; all features if not given.
         classification
-            Column of texts that says of which class an object is, the result of a tool for example.
+            Text column with the class of each object, a tool's result for example.
         coordinates
-            Pixels of the ``map``, or of the ``site`` that an object lies in.
+            ``map`` for pixels of the map, ``site`` for pixels of the object's site.
         filters, selection
-            As those of :meth:`iterate_table`.
+            As for :meth:`tmclient.object_tables.ObjectTables.iterate`.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class ObjectFiles(Namespace):
         target
             The file; or an existing folder.
         images
-            Whether the channel images are in it too.
+            Whether to include the channel images.
 
         Returns
         -------
@@ -130,16 +130,16 @@ class ObjectFiles(Namespace):
         filename
             GeoJSON with polygons in pixels, y down.
         site
-            The site whose pixels they are given in; they are those of the map if not given.
+            The site, if coordinates are in its pixels; they are in pixels of the map if not given.
         overlaps
-            ``first`` gives pixels of several objects to the first of them; ``refuse`` takes no
-            objects that share many.
+            ``first`` assigns shared pixels to the first object; ``refuse`` rejects the file if
+            objects share many.
 
         Returns
         -------
         dict
-            ``n_objects``, ``n_sites``, and ``n_cut``, of how many the border of the site cut a
-            part off.
+            ``n_objects``, ``n_sites``, and ``n_cut``, the number of objects that were clipped at
+            the border of their site.
         """
         place = {} if site is None else {**site.parameters(), "coordinates": "site"}
         query = {**place, "tpoint": tpoint, "zplane": zplane, "overlaps": overlaps}

@@ -1,4 +1,4 @@
-"""The table of all objects of a type: columns, rows and statistics of it."""
+"""The table of all objects of a type: its columns, rows and statistics."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,12 +82,12 @@ class ObjectTables(Namespace):
         selection
             Objects in a part of the experiment; all if not given.
         page_size
-            Rows of a page, up to 10,000; with many columns as many as make a million values.
+            Rows per page, up to 10,000; fewer if a page would have more than a million values.
 
         Raises
         ------
         RequestError
-            With status 409 if the values change meanwhile.
+            With status 409 if the values change between two pages.
         """
         path = self._session.type_path(mapobject_type_name, "table")
         query = chosen(selection, filters) | {
@@ -111,16 +111,16 @@ class ObjectTables(Namespace):
         selection: Selection | None = None,
         quantiles: Sequence[float] = (),
     ) -> "DataFrame":
-        """Statistics of columns by plate, well, site, or what a tool has said of the objects.
+        """Statistics of columns by plate, well, site, or the objects' label in a tool result.
 
         Parameters
         ----------
         columns
             Names of columns with numbers.
         by
-            Names of columns with texts or whole numbers.
+            Names of columns with text or integers.
         filters, selection
-            As those of :meth:`iterate_table`.
+            As for :meth:`tmclient.object_tables.ObjectTables.iterate`.
         quantiles
             Between 0 and 1.
 
@@ -162,7 +162,7 @@ class ObjectTables(Namespace):
         filters: Sequence[Mapping[str, Any]] = (),
         selection: Selection | None = None,
     ) -> Resource:
-        """Statistics of a column with its ``histogram``, or how often each of its texts occurs."""
+        """Statistics of a column with a ``histogram``, or with counts of each text."""
         path = self._session.type_path(mapobject_type_name, "table", "distribution")
         found: Resource = self._connection.get(
             path, **chosen(selection, filters), column=column, bins=bins
@@ -170,7 +170,7 @@ class ObjectTables(Namespace):
         return found
 
     def _arrow(self, path: str, parameters: dict[str, Any]) -> Any:
-        """An Arrow stream that is not long, as ``pyarrow.Table``."""
+        """Read a whole Arrow stream as ``pyarrow.Table``."""
         import pyarrow as pa
 
         parameters = {**parameters, "format": "arrow"}
@@ -184,6 +184,6 @@ class ObjectTables(Namespace):
 
 
 def chosen(selection: Selection | None, filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What is sent to say which objects are meant."""
+    """Query parameters that select objects."""
     chosen = json.dumps(list(filters)) if filters else None
     return (selection or Selection()).parameters() | {"filter": chosen}

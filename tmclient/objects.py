@@ -23,7 +23,7 @@ class ObjectTypes(Namespace):
         return types
 
     def create(self, name: str) -> Resource:
-        """Add a type of objects, or get the one that has the name."""
+        """Add a type of objects, or return the existing one of this name."""
         answer = self._connection.post(self._session.path("mapobject_types"), {"name": name})
         created: Resource = answer["data"]
         return created
@@ -33,15 +33,15 @@ class ObjectTypes(Namespace):
         self._connection.put(self._session.type_path(name), {"name": new_name})
 
     def delete(self, name: str) -> None:
-        """Delete a type with all its objects and what was measured of them."""
+        """Delete a type with all its objects and their features."""
         self._connection.delete(self._session.type_path(name))
 
 
 class Features(Namespace):
-    """``client.features``: what is measured of the objects of a type."""
+    """``client.features``: the measured features of a type of objects."""
 
     def list(self, mapobject_type_name: str) -> Resources:
-        """The features that were measured of a type of objects, in the order of their names."""
+        """The features of a type of objects, sorted by name."""
         features: Resources = self._connection.get(
             self._session.type_path(mapobject_type_name, "features")
         )
@@ -61,14 +61,14 @@ class Features(Namespace):
 
 
 class Objects(Namespace):
-    """``client.objects``: single objects, by their id or where they lie."""
+    """``client.objects``: single objects, by id or position."""
 
     def get(
         self, mapobject_id: int, tpoint: int | None = None, zplane: int | None = None
     ) -> Resource:
-        """Where an object comes from: its type, place and label.
+        """Where an object comes from: its type, site, time point, plane and label.
 
-        It is the same object at all time points and planes; without one, where it is seen first.
+        An object may be seen at several time points and planes: without them, the first is told.
         """
         found: Resource = self._connection.get(
             self._session.path("mapobjects", str(mapobject_id), "info"),
@@ -147,8 +147,8 @@ class Objects(Namespace):
         channel_names
             The channels to show.
         ooi
-            Types of objects whose outlines are drawn, each in a colour of its own; the type of
-            the object if not given.
+            Types of objects whose outlines are drawn, each in its own colour; the type of the
+            object if not given.
         extra_margin
             Pixels to show around the object.
         palette_name
@@ -157,7 +157,7 @@ class Objects(Namespace):
         Returns
         -------
         list of numpy.ndarray
-            Pictures (y, x, 3), red, green and blue, as large as the object and its margin.
+            RGB pictures (y, x, 3) as large as the object with its margin.
         """
         return exhibit(self._session, mapobject_id, channel_names, ooi, extra_margin, palette_name)
 

@@ -1,4 +1,4 @@
-"""Images as they are sent: files in memory."""
+"""Decoding of images that the server sends."""
 
 import io
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where images and objects are asked for."""
+"""Which images and which objects a request is for."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Selection:
-    """Objects in a part of an experiment; of those that are None, all."""
+    """Objects in a part of an experiment; fields that are None select everything."""
 
     plate_name: str | None = None
     well_name: str | None = None
@@ -15,7 +15,7 @@ class Selection:
     tpoint: int | None = None
 
     def parameters(self) -> dict[str, Any]:
-        """What is sent in a query."""
+        """The query parameters."""
         return asdict(self)
 
 
@@ -31,5 +31,5 @@ class Place:
     zplane: int = 0
 
     def parameters(self) -> dict[str, Any]:
-        """What is sent in a query or a body."""
+        """The query parameters, or the fields of a body."""
         return asdict(self)

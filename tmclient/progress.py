@@ -21,22 +21,22 @@ from tmclient.client import TmClient
 from tmclient.errors import ResourceError, ServerUnreachable
 
 _PATIENCE_SECONDS = 60
-"""How long a server may be away, being restarted for example, before that is an error."""
+"""How many seconds a server may be unreachable, during a restart for example."""
 
 
 @dataclass(frozen=True)
 class StepStatus:
-    """Where a step stands.
+    """Status of a step.
 
     Attributes
     ----------
     name, state
         As the server calls them.
     n_jobs, n_done, n_failed, n_skipped
-        Jobs that are known by now, those that have ended, those that have ended badly, and those
-        that were not done because their results stood already.
+        Number of jobs so far, of those that have ended, that have failed, and that were skipped
+        because their results are current.
     time
-        How long the step took, as text; None before its end.
+        Duration of the step, as text; None before its end.
     errors
         Why jobs failed.
     """
@@ -66,7 +66,7 @@ class StepStatus:
 
     @property
     def outcome(self) -> str:
-        """The state in a word that users expect."""
+        """The state in one word for users."""
         if self.n_failed:
             return "failed"
         words = {"NEW": "waiting", "SUBMITTED": "waiting", "TERMINATED": "done"}
@@ -91,7 +91,7 @@ def watch_workflow(client: TmClient, console: Console, interval: float = 0.5) ->
     console
         Where the progress is shown.
     interval
-        Seconds between two questions.
+        Seconds between two requests.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def watch_workflow(client: TmClient, console: Console, interval: float = 0.5) ->
 
 
 def _poll(client: TmClient, interval: float) -> Iterator[dict[str, Any]]:
-    """The status again and again, the last one that of the end."""
+    """Request the status repeatedly, until the workflow has ended."""
     answered = time.monotonic()
     while True:
         try:
@@ -126,7 +126,7 @@ def _poll(client: TmClient, interval: float) -> Iterator[dict[str, Any]]:
 
 
 class _TimeColumn(TimeElapsedColumn):
-    """How long a step took; while it runs, since when it is watched."""
+    """Duration of a step; while it runs, how long it has been watched."""
 
     def render(self, task: Task) -> Text:
         taken = task.fields["time"]
@@ -155,7 +155,7 @@ class _Bars:
         self._progress.stop()
 
     def update(self, step: StepStatus) -> None:
-        """Bring the bar of a step to where it stands."""
+        """Update the bar of a step."""
         if step.name not in self._bars:
             self._bars[step.name] = self._progress.add_task(
                 step.name, start=False, total=None, outcome="", time=None
@@ -175,7 +175,7 @@ class _Bars:
 
 
 class _Lines:
-    """A line whenever a step has begun, moved on or ended."""
+    """Prints a line whenever a step has started, progressed or ended."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -188,7 +188,7 @@ class _Lines:
         return None
 
     def update(self, step: StepStatus) -> None:
-        """Print where a step stands, if that has changed."""
+        """Print the status of a step if it has changed."""
         if step.outcome == "waiting":
             return
         line = f"  {step.name:12} {step.n_done:>5}/{step.n_jobs} jobs  {step.outcome}"

@@ -34,7 +34,7 @@ class UploadUrls:
         self._folder = folder or cache / "tmclient" / "uploads"
 
     def get(self, file: Path) -> str | None:
-        """The id of the upload of a file, if it was begun and the file is still the same."""
+        """Id of an upload of a file, if one was begun and the file has not changed since."""
         try:
             return self._note(file).read_text(encoding="utf-8")
         except OSError:
@@ -42,7 +42,7 @@ class UploadUrls:
 
     def set(self, file: Path, upload_id: str) -> None:
         """Remember the id of an upload."""
-        # where nothing can be remembered, a file is sent again from its beginning
+        # if nothing can be stored, the file is sent again from the beginning
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._note(file).write_text(upload_id, encoding="utf-8")
@@ -70,7 +70,7 @@ class ResumableUpload:
     file
         The file.
     urls
-        Remembers where it goes on.
+        Where the addresses of unfinished uploads are stored.
     name
         What the server calls the file; its own name if not given.
     """
@@ -98,24 +98,24 @@ class ResumableUpload:
         Parameters
         ----------
         arrived
-            Called with the number of further bytes that the server has.
+            Called with the number of bytes that have arrived since the last call.
 
         Returns
         -------
         str
-            What the server says of the file.
+            The server's message about the file.
 
         Raises
         ------
         RequestError, ServerUnreachable
-            If that broke off; sending goes on where it did.
+            If the upload broke off; another call resumes it.
         """
         try:
             upload_id, offset = self._find() or (self._create(), 0)
         except RequestError as error:
             if error.status_code != _CONFLICT:
                 raise
-            # the last answer got lost: all has arrived
+            # only the last answer was lost: everything has arrived
             arrived(self._size - self._n_reported)
             self._urls.remove(self._file)
             return error.message
@@ -135,7 +135,7 @@ class ResumableUpload:
         return "ok"
 
     def _find(self) -> tuple[str, int] | None:
-        """An upload that was begun, and how much of it has arrived."""
+        """Find an unfinished upload, and how many bytes of it have arrived."""
         if self._upload_id is None:
             return None
         path = self._path(self._upload_id)
@@ -163,7 +163,7 @@ class ResumableUpload:
                 ),
             },
         )
-        # only the id: a proxy may have another idea of the server's address than the user has
+        # only the id: behind a proxy, the server's address may differ from the user's
         upload_id = urlsplit(response.headers["Location"]).path.rstrip("/").rpartition("/")[2]
         self._upload_id = upload_id
         self._urls.set(self._file, upload_id)

@@ -1,4 +1,4 @@
-"""Label images: the objects of a site as numbers of their pixels."""
+"""Label images, in which each pixel has the label of its object."""
 
 import io
 from pathlib import Path
@@ -39,12 +39,12 @@ class Segmentations(Namespace):
         Parameters
         ----------
         align
-            Whether to cut out what the images of all cycles show.
+            Whether to crop the image to the area that all cycles show.
 
         Returns
         -------
         numpy.ndarray
-            Labels (y, x): 0 outside, n in the object with label n.
+            Labels (y, x): 0 for the background, n for the object with label n.
         """
         import numpy as np
 
@@ -107,9 +107,9 @@ class Segmentations(Namespace):
         Parameters
         ----------
         image
-            Labels (y, x): 0 outside, n in the object with label n; as large as the site.
+            Labels (y, x) of the whole site: 0 for the background, n for the object with label n.
         align
-            Whether the image shows only what the images of all cycles show.
+            Whether the image was cropped to the area that all cycles show.
         """
         import numpy as np
 
@@ -177,7 +177,7 @@ class Segmentations(Namespace):
     def download_labeled_tile(
         self, layer_id: str, *, x: int, y: int, z: int, result_id: str
     ) -> dict[str, Any]:
-        """The objects of a tile, each with what a tool has said of it as its ``label``."""
+        """The objects of a tile, each with its value in a tool result as ``label``."""
         where = {"x": x, "y": y, "z": z, "result_id": result_id}
         return self._tile("segmentation_layers", layer_id, "labeled_tiles", **where)
 

@@ -8,13 +8,13 @@ from tmclient.connection import Connection
 from tmclient.errors import ResourceError
 
 Resource = dict[str, Any]
-"""Something on the server as JSON: ``id``, usually ``name``, and what else it has."""
+"""A resource of the server as JSON: ``id``, usually ``name``, and other fields."""
 
 _PAGE = 10_000
 
 
 class Session:
-    """A connection and an experiment, and how things in it are found by their names.
+    """A connection and an experiment, whose resources are looked up by name.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ class Session:
         return self._experiment_name
 
     def select_experiment(self, name: str | None, identifier: str | None) -> None:
-        """Use an experiment whose id is known, or none any more, without a look-up."""
+        """Use an experiment whose id is known already, or unknown again if None."""
         self._experiment_name = name
         self._experiment_id = identifier
 
     def path(self, *parts: str) -> str:
-        """Path of something in the experiment."""
+        """Path of a resource of the experiment."""
         tail = "".join(f"/{quote(part, safe='=')}" for part in parts)
         return f"/api/experiments/{quote(self.experiment_id, safe='=')}{tail}"
 
@@ -98,12 +98,12 @@ class Session:
             offset += _PAGE
 
     def find(self, kind: str, path: str, name: str, **parameters: Any) -> Resource:
-        """The one thing of this name in a list.
+        """The one resource of this name in a list.
 
         Raises
         ------
         ResourceError
-            If there is none, or several.
+            If there are none or several.
         """
         answer = self.connection.get(path, name=name, **parameters)
         found: list[Resource] = [item for item in answer if item["name"] == name]
@@ -113,6 +113,6 @@ class Session:
         return found[0]
 
     def find_id(self, kind: str, path: str, name: str, **parameters: Any) -> str:
-        """Id of the one thing of this name in a list, as :meth:`find` finds it."""
+        """Id of the one resource of this name in a list; raises like :meth:`find`."""
         identifier: str = self.find(kind, path, name, **parameters)["id"]
         return identifier

@@ -22,19 +22,19 @@ class Sharing(Namespace):
         self._connection.put(self._session.path("owner"), {"user": user_name})
 
     def sign_urls(self, paths: Sequence[str], seconds: int | None = None) -> list[str]:
-        """Addresses that anybody can read for a short time, without logging in.
+        """Create URLs that anybody can read for a short time, without logging in.
 
         Parameters
         ----------
         paths
             Paths of images, tiles and downloads of the experiment, with or without a query.
         seconds
-            How long they can be read.
+            How long the URLs are valid.
 
         Returns
         -------
         list of str
-            An address for each path; further parameters are added with ``&``.
+            A URL for each path; further parameters may be added with ``&``.
         """
         content = {"paths": list(paths)} | ({} if seconds is None else {"seconds": seconds})
         signed = self._connection.post(self._session.path("signed-urls"), content)["data"]

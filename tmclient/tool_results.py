@@ -25,7 +25,7 @@ class ToolResults(Namespace):
         self._connection.delete(self._result_path(name))
 
     def compare(self, name: str, other_name: str) -> Resources:
-        """How many objects have which label in one result and which in another one."""
+        """Count objects by their labels in one result and in another."""
         results = self._session.path("tools", "results")
         other_id = self._session.find_id("tool result", results, other_name)
         pairs: Resources = self._connection.get(
@@ -39,7 +39,7 @@ class ToolResults(Namespace):
         Parameters
         ----------
         name
-            Of the result.
+            Name of the result.
         path
             The file, or an existing folder.
         form
@@ -48,7 +48,7 @@ class ToolResults(Namespace):
         return self._download(f"{self._result_path(name)}/labels", path, form)
 
     def download_wells(self, name: str, path: str | Path, form: str = "csv") -> Path:
-        """Write what a tool has found out about wells into a file, as for labels."""
+        """Write the result of each well into a file; arguments as for labels."""
         return self._download(f"{self._result_path(name)}/wells", path, form)
 
     def _download(self, address: str, path: str | Path, form: str) -> Path:
@@ -63,17 +63,17 @@ class ToolModels(Namespace):
     """``client.tool_models``: models that tools have trained."""
 
     def list(self, *, of_all_experiments: bool = False) -> Resources:
-        """Trained models, of the experiment or of all that you may see."""
+        """Trained models of the experiment, or of all experiments that the user may see."""
         path = "/api/tools/models" if of_all_experiments else self._session.path("tools", "models")
         models: Resources = self._connection.get(path)
         return models
 
     def download(self, name: str, path: str | Path) -> Path:
-        """Write a trained model into a file or folder, to be brought in elsewhere."""
+        """Write a trained model into a file or folder, to be uploaded elsewhere."""
         return self._connection.download(f"{self._model_path(name)}/file", Path(path))
 
     def upload(self, name: str, path: str | Path) -> Resource:
-        """Bring a trained model into the experiment, from a file that was exported."""
+        """Add a trained model to the experiment, from a downloaded file."""
         answer = self._connection.request(
             "POST",
             self._session.path("tools", "models"),

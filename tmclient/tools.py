@@ -40,7 +40,7 @@ class Tools(Namespace):
         return submission_id
 
     def wait(self, submission_id: int, interval: float = 0.5) -> Resource:
-        """The result of a tool, as soon as it is there.
+        """Wait until a tool has finished, and return its result.
 
         Raises
         ------
@@ -54,7 +54,9 @@ class Tools(Namespace):
             time.sleep(interval)
         if job["exitcode"]:
             log = self.get_job_log(job["name"], submission_id)["stderr"].strip()
-            raise TmClientError(f"The tool failed: {log.splitlines()[-1] if log else 'no reason'}")
+            raise TmClientError(
+                f"The tool failed: {log.splitlines()[-1] if log else 'no reason is known'}"
+            )
         results = ToolResults(self._session).list(submission_id=submission_id)
         if not results:
             raise TmClientError("The result of the tool was deleted meanwhile: run the tool again.")
@@ -66,7 +68,7 @@ class Tools(Namespace):
         submission_id: int | None = None,
         state: str | None = None,
     ) -> Resources:
-        """Jobs of tools: how far they are."""
+        """The jobs of tools with their status."""
         jobs: Resources = self._connection.get(
             self._session.path("tools", "jobs"),
             tool_name=tool_name,

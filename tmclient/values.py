@@ -1,4 +1,4 @@
-"""What was measured of objects and where they lie: tables of any length."""
+"""Feature values of objects and their positions: tables of any length."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ VALUES, METADATA = "feature-values", "metadata"
 
 
 class FeatureValues(Namespace):
-    """``client.feature_values``: what was measured of objects, and where they lie."""
+    """``client.feature_values``: feature values of objects, and their positions."""
 
     def download(
         self,
@@ -29,7 +29,7 @@ class FeatureValues(Namespace):
         well_pos_x: int | None = None,
         tpoint: int | None = None,
     ) -> "DataFrame":
-        """The measurements of all objects of a type, or of those in a part of the experiment.
+        """Feature values of all objects of a type, or of those in a part of the experiment.
 
         Returns
         -------
@@ -48,7 +48,7 @@ class FeatureValues(Namespace):
         well_pos_x: int | None = None,
         tpoint: int | None = None,
     ) -> Iterator["DataFrame"]:
-        """The measurements of objects, in parts that take little memory however many there are."""
+        """Feature values of objects, in parts that fit into memory."""
         place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
         with self._batches(mapobject_type_name, VALUES, place) as reader:
             for batch in reader:
@@ -63,14 +63,14 @@ class FeatureValues(Namespace):
         well_pos_x: int | None = None,
         tpoint: int | None = None,
     ) -> "DataFrame":
-        """Where all objects of a type lie, or those in a part of the experiment.
+        """Positions of all objects of a type, or of those in a part of the experiment.
 
         Returns
         -------
         pandas.DataFrame
-            A row per object, time point and plane: ``mapobject_id``, as in the measurements, then
-            the names and positions of plate, well and site, the object's label there, and what
-            tools have said of it.
+            A row per object, time point and plane: ``mapobject_id``, as in the feature values, then
+            the names and positions of plate, well and site, the object's label there, and its
+            values in tool results.
         """
         place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
         return self._table(mapobject_type_name, METADATA, place)
@@ -84,7 +84,7 @@ class FeatureValues(Namespace):
         well_pos_x: int | None = None,
         tpoint: int | None = None,
     ) -> Iterator["DataFrame"]:
-        """Where objects lie, in parts that take little memory however many there are."""
+        """Positions of objects, in parts that fit into memory."""
         place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
         with self._batches(mapobject_type_name, METADATA, place) as reader:
             for batch in reader:
@@ -99,12 +99,12 @@ class FeatureValues(Namespace):
         table_format: str = "csv",
         selection: Selection | None = None,
     ) -> Path:
-        """Write the measurements of objects, or where they lie, into a file.
+        """Write feature values or positions of objects into a file.
 
         Parameters
         ----------
         target
-            The file; or an existing folder, in which it gets the name that the server says.
+            The file; or an existing folder, in which the server chooses the file's name.
         content
             ``feature-values`` or ``metadata``.
         table_format
@@ -128,14 +128,14 @@ class FeatureValues(Namespace):
         parallel: int = 1,
         table_format: str = "csv",
     ) -> list[Path]:
-        """Write the measurements of objects and where they lie, two files for each well.
+        """Write feature values and positions of objects, into two files for each well.
 
         Parameters
         ----------
         directory
             The folder; it is made if it is not there.
         parallel
-            How many files are asked for at the same time; 0 for as many as there is use for.
+            How many files to download at the same time; 0 for a suitable number.
         table_format
             ``csv``, ``parquet`` or ``arrow``.
 
@@ -173,7 +173,7 @@ class FeatureValues(Namespace):
         tpoint: int,
         data: "DataFrame",
     ) -> None:
-        """Store what was measured elsewhere of the objects of a site.
+        """Store feature values of the objects of a site.
 
         Parameters
         ----------
@@ -206,7 +206,7 @@ class FeatureValues(Namespace):
         filename: str | Path,
         index_col: str = "object_number",
     ) -> None:
-        """Store what was measured elsewhere of the objects of a site, from a CSV file.
+        """Store feature values of the objects of a site from a CSV file.
 
         Parameters
         ----------
@@ -222,7 +222,7 @@ class FeatureValues(Namespace):
             data = data.set_index(data.index.astype(int)).astype(float)
         except (ValueError, TypeError) as error:
             raise ResourceError(
-                f"{filename} is no table of numbers with a column {index_col}: {error}"
+                f"{filename} is not a table of numbers with a column {index_col}: {error}"
             ) from error
         place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint).parameters()
         del place["zplane"]
@@ -237,7 +237,7 @@ class FeatureValues(Namespace):
     def _batches(
         self, mapobject_type_name: str, content: str, selection: Selection
     ) -> Iterator[Any]:
-        """Reads an Arrow stream (``pyarrow.RecordBatchReader``) while it arrives."""
+        """Open an Arrow stream (``pyarrow.RecordBatchReader``), which is read as it arrives."""
         import pyarrow as pa
 
         path = self._session.type_path(mapobject_type_name, content)

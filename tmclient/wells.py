@@ -1,4 +1,4 @@
-"""What metaconfig finds in the files: wells, sites and cycles."""
+"""Wells, sites and cycles, which metaconfig reads from the files."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class Wells(Namespace):
         return wells
 
     def describe(self, plate_name: str, name: str, description: dict[str, Any]) -> None:
-        """Replace what is noted about a well, its treatment for example."""
+        """Replace the notes on a well, its treatment for example."""
         identifier = self._session.find_id(
             "well", self._session.path("wells"), name, plate_name=plate_name
         )
@@ -38,7 +38,7 @@ class Sites(Namespace):
         well_name: str | None = None,
         omitted: bool | None = None,
     ) -> Resources:
-        """How the cycles of sites were aligned; there are none before the step align has run."""
+        """How the cycles of sites were aligned; there is nothing before the step align has run."""
         only = None if omitted is None else str(omitted).lower()
         path = self._session.path("site-shifts")
         return list(
@@ -48,7 +48,7 @@ class Sites(Namespace):
     def get_overlaps(
         self, plate_name: str | None = None, well_name: str | None = None
     ) -> Resources:
-        """How neighbouring sites lie to each other; there are none where none overlap enough."""
+        """How neighbouring sites are placed relative to each other, where they overlap enough."""
         path = self._session.path("site-overlaps")
         return list(self._session.pages(path, plate_name=plate_name, well_name=well_name))
 

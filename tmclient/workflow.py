@@ -9,7 +9,7 @@ from tmclient.yaml_files import read_yaml, write_yaml
 
 
 class Workflow(Namespace):
-    """``client.workflow``: what is done with the images of the experiment."""
+    """``client.workflow``: the processing of the experiment's images."""
 
     def download_description(self) -> dict[str, Any]:
         """The stages, steps and arguments of the next workflow, with their meanings."""
@@ -23,7 +23,7 @@ class Workflow(Namespace):
         write_yaml(Path(filename), self.download_description())
 
     def upload_description(self, description: dict[str, Any]) -> None:
-        """Set the arguments of the next workflow; names and values are enough."""
+        """Set the arguments of the next workflow; their names and values suffice."""
         self._connection.post(
             self._session.path("workflow", "description"), {"description": description}
         )
@@ -33,7 +33,7 @@ class Workflow(Namespace):
         self.upload_description(read_yaml(Path(filename)))
 
     def submit(self, description: dict[str, Any] | None = None, *, force: bool = False) -> int:
-        """Start the workflow; jobs whose results still stand are skipped, unless `force` is set.
+        """Start the workflow; jobs whose results are current are skipped, unless `force` is set.
 
         Returns
         -------
@@ -56,7 +56,7 @@ class Workflow(Namespace):
     ) -> int:
         """Run the workflow again, from a stage on if one is named.
 
-        Jobs whose results still stand are skipped, unless `force` has everything done again.
+        Jobs whose results are current are skipped, unless `force` is set.
         """
         content = {"stage_name": stage_name, "description": description, "force": force or None}
         answer = self._connection.post(
@@ -67,7 +67,7 @@ class Workflow(Namespace):
         return submission_id
 
     def retry(self) -> int:
-        """Do again only what failed or was killed in the latest workflow, and go on from there."""
+        """Repeat only jobs of the latest workflow that failed or were killed, then continue."""
         submission_id: int = self._connection.post(self._session.path("workflow", "retry"))[
             "submission_id"
         ]
@@ -78,7 +78,7 @@ class Workflow(Namespace):
         self._connection.post(self._session.path("workflow", "kill"))
 
     def get_status(self, depth: int = 2) -> dict[str, Any] | None:
-        """How far the workflow is, a tree of tasks; None if none was ever submitted.
+        """Status of the workflow as a tree of tasks; None if none was submitted yet.
 
         With depth 2 the tree holds the workflow, its stages and their steps.
         """
@@ -90,7 +90,7 @@ class Workflow(Namespace):
     def get_jobs(
         self, step_name: str, step_phase: str | None = None, name: str | None = None
     ) -> Resources:
-        """The jobs of a step in the order of their names."""
+        """The jobs of a step, sorted by name."""
         jobs: Resources = self._connection.get(
             self._session.path("workflow", "jobs"),
             step_name=step_name,

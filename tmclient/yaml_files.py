@@ -14,7 +14,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises
     ------
     ResourceError
-        If there is no such file, or it holds something else.
+        If there is no such file, or it contains something else.
     """
     if not path.is_file():
         raise ResourceError(f"There is no file {path}.")

@@ -49,7 +49,7 @@ def transfer(session: ClientSession, name: str) -> None:
 
 @click.group()
 def token() -> None:
-    """Make and remove tokens, with which scripts log in."""
+    """Create and delete tokens for scripts to log in with."""
 
 
 @token.command("ls")
@@ -71,11 +71,11 @@ def list_tokens(session: ClientSession) -> None:
 @click.option("-n", "--name", required=True, help="What it is for.")
 @click.option("--scope", type=click.Choice(["read", "write"]), default="read", show_default=True)
 @click.option(
-    "--days", type=click.IntRange(min=1), help="How long it works; for ever if not given."
+    "--days", type=click.IntRange(min=1), help="How long it is valid; without a limit if not given."
 )
 @pass_session
 def create_token(session: ClientSession, name: str, scope: str, days: int | None) -> None:
-    """Make a token and print it, which is possible only now."""
+    """Create a token and print it; it cannot be shown again."""
     click.echo(session.client.tokens.create(name, scope, days)["token"])
 
 
@@ -89,13 +89,13 @@ def delete_token(session: ClientSession, name: str) -> None:
 
 @click.group()
 def user() -> None:
-    """Look at your account; as administrator, manage all."""
+    """Show your account; as administrator, manage all users."""
 
 
 @user.command("show")
 @pass_session
 def show_profile(session: ClientSession) -> None:
-    """Tell who you are."""
+    """Show who is logged in."""
     print_resources([session.client.account.get()], name="name", email="email", admin="is_admin")
 
 

@@ -182,7 +182,7 @@ def list_channels(session: ClientSession) -> None:
 @channel.command("illumination")
 @pass_session
 def list_illumination(session: ClientSession) -> None:
-    """List how even the light of channels is: variation in percent, before and after correction."""
+    """List how even the illumination is: variation in percent, before and after correction."""
     found = [
         {**one, **{key: f"{100 * one[key]:.1f}" for key in ("flatness_before", "flatness_after")}}
         for one in session.client.channels.get_illumination()

@@ -51,7 +51,7 @@ def list_files(session: ClientSession, plate_name: str, acquisition_name: str) -
     metavar="[png]",
     help="Send TIFF images as PNG, which may be smaller; the pixels stay the same.",
 )
-@click.option("--delete", is_flag=True, help="Delete files here when the server has them.")
+@click.option("--delete", is_flag=True, help="Delete local files once the server has them.")
 @parallel_option
 @click.option("--retries", type=click.IntRange(min=0), default=5, show_default=True)
 @click.option("--no-retry", "retries", flag_value=0, type=int, help="The same as --retries 0.")
@@ -69,7 +69,7 @@ def upload_files(
     directory: Path | None,
     path: Path | None,
 ) -> None:
-    """Send the files of a folder; what the server has already is not sent again.
+    """Upload the files of a folder; those that the server has already are not sent again.
 
     PATH is the folder, or a single file.
     """
@@ -97,7 +97,7 @@ def upload_files(
     if upload.skipped:
         more = ", ..." if len(upload.skipped) > _SHOWN else ""
         shown.print(
-            f"Skipped, since the microscope type does not know their names: "
+            f"Skipped, because the microscope type does not recognize their names: "
             f"{', '.join(upload.skipped[:_SHOWN])}{more}",
             highlight=False,
             markup=False,
@@ -112,7 +112,7 @@ def upload_files(
 def register_files(
     session: ClientSession, plate_name: str, acquisition_name: str, directory: str
 ) -> None:
-    """Use the files of a folder on the server, where it may read them itself."""
+    """Use the files of a folder that the server can read itself."""
     message = session.client.microscope_files.register(plate_name, acquisition_name, directory)
     if message != "ok":
         raise TmClientError(message)
@@ -130,7 +130,7 @@ def upload_with_progress(
     convert: bool = False,
     delete_after_upload: bool = False,
 ) -> Upload:
-    """Send the files of a folder under a progress bar, which only a terminal shows."""
+    """Upload the files of a folder, with a progress bar in a terminal."""
     with Progress(
         TextColumn("  {task.description:12}"),
         BarColumn(bar_width=40),

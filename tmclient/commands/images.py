@@ -24,7 +24,7 @@ channel_image = resource_group("channel-image", "Download images of sites.")
 @click.option("-c", "--channel", "channel_name", required=True, help="Name of the channel.")
 @click.option("-i", "--cycle-index", type=INDEX, default=0, show_default=True)
 @click.option("--correct", is_flag=True, help="Correct uneven light.")
-@click.option("--align", is_flag=True, help="Cut out what the images of all cycles show.")
+@click.option("--align", is_flag=True, help="Crop the image to the area that all cycles show.")
 @click.option(
     "--format", "image_format", type=click.Choice(["png", "tiff"]), default="png", show_default=True
 )
@@ -69,7 +69,7 @@ segmentation = resource_group("segmentation", "Download and upload label images 
 @segmentation.command("download")
 @image_options
 @object_type_option
-@click.option("--align", is_flag=True, help="Cut out what the images of all cycles show.")
+@click.option("--align", is_flag=True, help="Crop the image to the area that all cycles show.")
 @click.option(
     "--format",
     "image_format",
@@ -92,7 +92,7 @@ def download_segmentation(
     image_format: str,
     directory: Path,
 ) -> None:
-    """Write the objects of a site into a file: 0 outside, n in object n."""
+    """Write the label image of a site into a file: 0 is background, n is object n."""
     file = session.client.segmentations.download_image_file(
         type_name,
         plate_name,
@@ -124,7 +124,7 @@ def upload_segmentation(
     type_name: str,
     filename: Path,
 ) -> None:
-    """Store objects of a site that were found elsewhere: 0 outside, n in object n."""
+    """Upload a label image of a site: 0 is background, n is object n."""
     session.client.segmentations.upload_image_file(
         type_name, plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane, filename
     )
@@ -164,7 +164,7 @@ def download_image_tile(
     maximum: int | None,
     path: Path,
 ) -> None:
-    """Write what a channel shows in a tile of 256 x 256 pixels."""
+    """Write a tile of a channel, 256 x 256 pixels."""
     formats = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
     image_format = formats.get(path.suffix.lower())
     if image_format is None:
@@ -205,8 +205,8 @@ def download_object_tile(
     type_name: str,
     path: Path,
 ) -> None:
-    """Write the outlines of objects in a tile; y is negative downwards."""
-    # plates, wells and sites have one layer, which is of no time point
+    """Write the outlines of the objects in a tile; y is negative downwards."""
+    # plates, wells and sites have one layer for all time points
     layers = [
         layer
         for layer in session.client.segmentations.get_layers(type_name)

@@ -13,7 +13,7 @@ from tmclient.commands.session import (
 )
 from tmclient.errors import ResourceError
 
-mapobject = resource_group("mapobject", "Tell where single objects come from, and show them.")
+mapobject = resource_group("mapobject", "Show single objects and where they come from.")
 
 _GAP = 4
 _KEYS = (
@@ -33,7 +33,7 @@ _KEYS = (
 @click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
 @pass_session
 def show_mapobjects(session: ClientSession, ids: tuple[int, ...]) -> None:
-    """Tell what objects are and where they lie."""
+    """Show the type, position and label of objects."""
     found = [session.client.objects.get(number) for number in ids]
     titles = ("ID", "Type", "Plate", "Well", "Y", "X", "Time point", "Plane", "Label")
     print_table(titles, [[one.get(key) for key in _KEYS] for one in found])
@@ -67,7 +67,7 @@ def exhibit(
     file_name_format: str,
     columns: int | None,
 ) -> None:
-    """Make pictures of objects: their channels side by side, outlines drawn over them."""
+    """Write pictures of objects: their channels side by side, with outlines."""
     from PIL import Image
 
     names = _split(channels) or [channel["name"] for channel in session.client.channels.list()]
@@ -110,6 +110,6 @@ def _file_name(client: TmClient, number: int, file_name_format: str) -> str:
         return file_name_format.format_map(words)
     except (KeyError, ValueError, IndexError) as error:
         raise ResourceError(
-            f"{file_name_format} is no format for names: it knows "
+            f"{file_name_format} is not a valid file name format: it may contain "
             f"{', '.join('{' + word + '}' for word in words)}."
         ) from error

@@ -102,7 +102,7 @@ def download_rows(
     type=click.Choice(["plate", "well", "site"]),
     default="well",
     show_default=True,
-    help="Which objects are one group.",
+    help="What to group objects by.",
 )
 @pass_session
 def download_groups(
@@ -116,7 +116,7 @@ def download_groups(
 ) -> None:
     """Print statistics of columns by plate, well or site as CSV."""
     if not columns:
-        raise TmClientError("Say with --column which columns are to be described.")
+        raise TmClientError("Name the columns to describe with --column.")
     names = ("plate_name", "well_name", "well_pos_y", "well_pos_x")
     groups = session.client.object_tables.get_groups(
         type_name,
@@ -157,7 +157,7 @@ def export_objects(
     images: bool,
     directory: Path,
 ) -> None:
-    """Write objects into a file of another program: all features, or the columns that are named."""
+    """Export objects for another program: with all features, or the given columns."""
     directory.mkdir(parents=True, exist_ok=True)
     client = session.client
     query: dict[str, Any] = {
@@ -172,7 +172,7 @@ def export_objects(
             type_name, directory, classification=classification, **query
         )
     elif plate_name is None:
-        raise TmClientError("Say with --plate whose label images are to be written.")
+        raise TmClientError("Name the plate with --plate.")
     else:
         file = client.object_files.download_ome_zarr(
             type_name, directory, plate_name, well_name, images=images
@@ -194,7 +194,7 @@ def export_objects(
     type=click.Choice(["refuse", "first"]),
     default="refuse",
     show_default=True,
-    help="Whether the first of several objects gets the pixels that they share.",
+    help="Whether pixels that objects share go to the first of them.",
 )
 @pass_session
 def import_objects(
@@ -209,7 +209,7 @@ def import_objects(
     well_pos_x: int | None,
     overlaps: str,
 ) -> None:
-    """Store polygons as objects: in pixels of the map, or of the site that is named."""
+    """Import polygons as objects: in pixels of the map, or of the given site."""
     site = Selection(plate_name, well_name, well_pos_y, well_pos_x)
     session.client.object_types.create(type_name)
     stored = session.client.object_files.upload_geojson(

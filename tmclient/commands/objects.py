@@ -55,7 +55,7 @@ def rename_type(session: ClientSession, name: str, new_name: str) -> None:
 @click.option("-n", "--name", required=True, help="Its name.")
 @pass_session
 def delete_type(session: ClientSession, name: str) -> None:
-    """Delete a type with all its objects and what was measured of them."""
+    """Delete a type with all its objects and their features."""
     session.client.object_types.delete(name)
 
 
@@ -89,7 +89,7 @@ def delete_feature(session: ClientSession, type_name: str, name: str) -> None:
     session.client.features.delete(type_name, name)
 
 
-feature_values = resource_group("feature-values", "Download and upload what was measured.")
+feature_values = resource_group("feature-values", "Download and upload feature values.")
 
 
 @feature_values.command("download")
@@ -117,7 +117,7 @@ def download_values(
     parallel: int,
     directory: Path,
 ) -> None:
-    """Write the values of all features, and where the objects lie: a row per object."""
+    """Write the values of all features, and the positions of the objects: a row per object."""
     if per_well:
         files = session.client.feature_values.download_files(
             type_name, directory, parallel, table_format
@@ -158,7 +158,7 @@ def upload_values(
     filename: Path,
     index_col: str,
 ) -> None:
-    """Store what was measured elsewhere: a row per object of the site, a column per feature."""
+    """Upload feature values of a site: a row per object, a column per feature."""
     session.client.feature_values.upload_file(
         type_name, plate_name, well_name, well_pos_y, well_pos_x, tpoint, filename, index_col
     )

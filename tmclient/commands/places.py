@@ -1,4 +1,4 @@
-"""Options that say which images and objects a command is about."""
+"""Options that select images and objects."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ directory_option = click.option(
     "--directory",
     type=FOLDER,
     default=Path(),
-    help="Folder to write into; the present one if not given.",
+    help="Folder to write into; the current one if not given.",
 )
 parallel_option = click.option(
     "--parallel",
@@ -30,12 +30,12 @@ parallel_option = click.option(
     default=1,
     show_default=True,
     metavar="[N]",
-    help="How many at the same time; without a number as many as the machine can.",
+    help="How many to transfer at the same time; without a number, a suitable one.",
 )
 
 
 def site_options(command: Command) -> Command:
-    """Which site, as arguments ``plate_name``, ``well_name``, ``well_pos_y``, ``well_pos_x``."""
+    """Add options for a site: ``plate_name``, ``well_name``, ``well_pos_y``, ``well_pos_x``."""
     for option in (
         click.option("-x", "--well-pos-x", type=INDEX, required=True, help="Column in the well."),
         click.option("-y", "--well-pos-y", type=INDEX, required=True, help="Row in the well."),
@@ -47,17 +47,17 @@ def site_options(command: Command) -> Command:
 
 
 def tpoint_option(command: Command) -> Command:
-    """Which time point, as argument ``tpoint``."""
+    """Add an option for a time point: ``tpoint``."""
     option = click.option("-t", "--tpoint", type=INDEX, default=0, show_default=True)
     return option(command)
 
 
 def zplane_option(command: Command) -> Command:
-    """Which focal plane, as argument ``zplane``."""
+    """Add an option for a focal plane: ``zplane``."""
     option = click.option("-z", "--zplane", type=INDEX, default=0, show_default=True)
     return option(command)
 
 
 def image_options(command: Command) -> Command:
-    """Which image of which site."""
+    """Add options for an image of a site."""
     return site_options(tpoint_option(zplane_option(command)))

@@ -1,4 +1,4 @@
-"""What all commands share: who talks to which server, and how answers are shown."""
+"""What all commands share: the session with the server, and printing."""
 
 import getpass
 import os
@@ -91,7 +91,7 @@ def resource_group(name: str, help_text: str) -> click.Group:
 
 
 def console() -> Console:
-    """Standard output; wide where it is not a terminal, so that no cell is cut."""
+    """Standard output, wide if it is not a terminal, so that no cell is truncated."""
     found = Console()
     return found if found.is_terminal else Console(width=_WIDE)
 
@@ -108,7 +108,7 @@ def print_table(
     rows
         A value for each column.
     optional
-        Columns that are left out, one after the other, where the terminal is too narrow.
+        Columns to leave out, one after the other, if the terminal is too narrow.
     """
     shown = console()
     content = [tuple("" if value is None else str(value) for value in row) for row in rows]
@@ -134,7 +134,7 @@ def print_resources(resources: Iterable[dict[str, Any]], **columns: str) -> None
 
 
 def print_log(log: dict[str, str]) -> None:
-    """Show what a job printed, each part where it belongs."""
+    """Print the output of a job to standard output and standard error."""
     click.echo(log["stdout"], nl=False)
     click.echo(log["stderr"], nl=False, err=True)
 
@@ -149,7 +149,7 @@ def ask_password(question: str, confirm: bool = False) -> str:
     """
     try:
         with warnings.catch_warnings():
-            # Python would ask where nobody sees it, or where all see the answer
+            # without a terminal, Python would show the question or the answer in the wrong place
             warnings.simplefilter("error", getpass.GetPassWarning)
             answer: str = click.prompt(
                 question, hide_input=True, err=True, confirmation_prompt=confirm
@@ -163,7 +163,7 @@ def ask_password(question: str, confirm: bool = False) -> str:
 
 
 def read_private(path: Path) -> str:
-    """The content of a file that must be its owner's alone.
+    """The content of a file that only its owner may be able to read.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def read_private(path: Path) -> str:
         If others can read it, or it cannot be read.
     """
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise TmClientError(f"Others can read {path}: make it yours alone with chmod 600 {path}.")
+        raise TmClientError(f"Others can read {path}: restrict it with chmod 600 {path}.")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

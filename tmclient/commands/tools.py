@@ -14,7 +14,7 @@ from tmclient.commands.session import (
     resource_group,
 )
 
-tools = resource_group("tools", "Ask tools, watch them, and look at their results.")
+tools = resource_group("tools", "Start tools, watch them, and look at their results.")
 
 
 @tools.command("available")
@@ -26,11 +26,9 @@ def list_tools(session: ClientSession) -> None:
 
 @tools.command("request")
 @click.option("--tool", "tool_name", required=True, help="Name of the tool.")
-@click.option("-o", "--object-type", "type_name", help="Type of the objects that it looks at.")
-@click.option(
-    "-f", "--feature", "features", multiple=True, help="Feature to look at; may be repeated."
-)
-@click.option("--payload", help="All that the tool needs to know, as JSON.")
+@click.option("-o", "--object-type", "type_name", help="Type of the objects to analyse.")
+@click.option("-f", "--feature", "features", multiple=True, help="Feature to use; may be repeated.")
+@click.option("--payload", help="The tool's whole payload, as JSON.")
 @click.option("--wait", is_flag=True, help="Wait for the result.")
 @pass_session
 def request_tool(
@@ -94,7 +92,7 @@ def delete_result(session: ClientSession, name: str) -> None:
 @click.option("--tool", "tool_name", help="Only jobs of this tool.")
 @pass_session
 def show_status(session: ClientSession, tool_name: str | None) -> None:
-    """Show how far tools are."""
+    """Show the jobs of tools and their status."""
     columns = {
         "ID": "id",
         "Name": "name",
@@ -121,7 +119,7 @@ def show_log(session: ClientSession, name: str, submission_id: int) -> None:
 
 
 def _features(session: ClientSession, tool_name: str, features: tuple[str, ...]) -> dict[str, Any]:
-    """The features in the form that a tool takes: some look at one alone."""
+    """The features as the tool expects them: some tools take a single one."""
     schemas = {tool["name"]: tool["payload_schema"] for tool in session.client.tools.list()}
     if "selected_feature" in schemas.get(tool_name, {}).get("properties", {}):
         return {"selected_feature": features[0]}

@@ -19,7 +19,7 @@ from tmclient.errors import ResourceError, WorkflowFailed
 from tmclient.progress import step_statuses, watch_workflow
 
 _STEPS = 2
-"""How deep in a status the steps are, which say why they failed."""
+"""Depth of the steps in a status tree; steps say why they failed."""
 
 _STATUS = {
     "ID": "id",
@@ -45,7 +45,9 @@ _JOB = {
     "Wall Time": "time",
     "Error": "error",
 }
-_FORCE = click.option("--force", is_flag=True, help="Do everything again, also what still stands.")
+_FORCE = click.option(
+    "--force", is_flag=True, help="Repeat everything, even jobs whose results are current."
+)
 
 workflow = resource_group("workflow", "Describe, start, watch and stop the workflow.")
 
@@ -70,23 +72,25 @@ def upload_description(session: ClientSession, path: Path) -> None:
 @_FORCE
 @pass_session
 def submit(session: ClientSession, force: bool) -> None:
-    """Start the workflow; jobs whose results still stand are skipped."""
+    """Start the workflow; jobs whose results are current are skipped."""
     click.echo(f"Submission {session.client.workflow.submit(force=force)}")
 
 
 @workflow.command("resubmit")
-@click.option("-s", "--stage", "stage_name", help="The stage to begin with; the first if none.")
+@click.option(
+    "-s", "--stage", "stage_name", help="The stage to begin with; the first one if not given."
+)
 @_FORCE
 @pass_session
 def resubmit(session: ClientSession, stage_name: str | None, force: bool) -> None:
-    """Run the workflow again, from a stage on; jobs whose results still stand are skipped."""
+    """Run the workflow again from a stage on; jobs whose results are current are skipped."""
     click.echo(f"Submission {session.client.workflow.resubmit(stage_name, force=force)}")
 
 
 @workflow.command("retry")
 @pass_session
 def retry(session: ClientSession) -> None:
-    """Do again only the jobs that failed or were killed, and go on from there."""
+    """Repeat only the jobs that failed or were killed, and continue from there."""
     click.echo(f"Submission {session.client.workflow.retry()}")
 
 
@@ -102,7 +106,7 @@ def kill(session: ClientSession) -> None:
 @click.option("--watch", is_flag=True, help="Show bars until the workflow has ended.")
 @pass_session
 def status(session: ClientSession, depth: int, watch: bool) -> None:
-    """Show how far the workflow is, and why it failed; the exit code is 3 if it did."""
+    """Show the status of the workflow, and why it failed; the exit code is 3 if it did."""
     if watch:
         found: dict[str, Any] | None = watch_workflow(session.client, console())
     else:
@@ -121,7 +125,7 @@ def status(session: ClientSession, depth: int, watch: bool) -> None:
 @click.option("-s", "--step", "step_name", required=True)
 @pass_session
 def jobs(session: ClientSession, step_name: str) -> None:
-    """List the jobs of a step: which were skipped, and why others were done."""
+    """List the jobs of a step: which were skipped, and why others had to run."""
     found = session.client.workflow.get_jobs(step_name)
     rows = [[job.get(key) for key in _JOB.values()] for job in found]
     print_table(list(_JOB), rows, ("Wall Time", "Exitcode"))
@@ -129,7 +133,9 @@ def jobs(session: ClientSession, step_name: str) -> None:
 
 @workflow.command("log")
 @click.option("-s", "--step", "step_name", required=True)
-@click.option("-n", "--name", required=True, help="Name of the job, imextract_run_0000001 say.")
+@click.option(
+    "-n", "--name", required=True, help="Name of the job, for example imextract_run_0000001."
+)
 @pass_session
 def log(session: ClientSession, step_name: str, name: str) -> None:
     """Show what a job printed."""
@@ -151,12 +157,12 @@ def download_project(session: ClientSession, directory: Path) -> None:
 @click.option("--directory", type=FOLDER, required=True)
 @pass_session
 def upload_project(session: ClientSession, directory: Path) -> None:
-    """Replace the project by the pipeline.yaml and the handles of a folder."""
+    """Replace the project with the pipeline.yaml and the handles of a folder."""
     session.client.jterator_project.upload_files(directory)
 
 
 def describe_failure(status: dict[str, Any]) -> str:
-    """Which steps failed and why, of the status of a workflow that ended badly."""
+    """Describe which steps of a failed workflow failed, and why."""
     lines = ["The workflow failed."]
     for step in step_statuses(status):
         if step.n_failed:
@@ -166,7 +172,7 @@ def describe_failure(status: dict[str, Any]) -> str:
 
 
 def _rows(task: dict[str, Any] | None, indent: str) -> Iterator[dict[str, Any]]:
-    """A task and all below it, indented as deep as they are."""
+    """A task and all tasks below it, indented by their depth."""
     if task is None:
         return
     percent = f"{task['percent_done']:.2f}"
