@@ -1,4 +1,4 @@
-"""What is run on objects and their feature values: one module per tool.
+"""Tools, which analyse objects and their feature values: one module per tool.
 
-Tools that learn are in ``learning``, those about plates and wells in ``plates``.
+Tools that learn are in ``learning``, those for plates and wells in ``plates``.
 """

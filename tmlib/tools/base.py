@@ -1,4 +1,4 @@
-"""What a tool is: what it takes, what can be wrong with that, and what it finds out."""
+"""The interface of tools: their input, its validation, and their results."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,22 +20,22 @@ from tmlib.tools.plots import Figure
 from tmlib.tools.values import Values
 
 SEED = 0
-"""Where chance begins, so that a tool finds the same every time."""
+"""Seed of random numbers, which makes results reproducible."""
 
 UNKNOWN_MODEL = "There is no such model, or it is not shared with you: choose another one."
 
 MAX_COUNTED = 10_000
-"""No tool asks for more objects, so no more are counted before the work starts."""
+"""No tool needs more objects than this, so counting stops here before the work starts."""
 
 PayloadT = TypeVar("PayloadT", bound=Payload)
 
 Progress = Callable[[float], None]
-"""Told how much of the work is done, from 0 to 1."""
+"""Called with the fraction of the work that is done."""
 
 
 @dataclass(frozen=True)
 class ChosenObjects:
-    """What is known about the objects before any value is read.
+    """The objects that a tool is applied to, before any values are read.
 
     Attributes
     ----------
@@ -44,11 +44,11 @@ class ChosenObjects:
     feature_ids
         Numbers of the features that are needed, by name.
     n_objects
-        How many there are, counted up to `MAX_COUNTED`.
+        Their number, counted up to `MAX_COUNTED`.
     layout
-        Wells of their sites, for a tool that ``needs_wells``.
+        The wells of their sites, for a tool that ``needs_wells``.
     model_file
-        Of the model that is applied, if one is.
+        File of the model that is applied, if any.
     """
 
     experiment_id: int
@@ -62,22 +62,22 @@ class ChosenObjects:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a tool has found out.
+    """The result of a tool.
 
     Attributes
     ----------
     type
-        Says how it is to be shown.
+        Determines how the result is displayed.
     attributes
-        Whatever there is to know: JSON.
+        Everything else about the result, as JSON.
     labels
-        Of the objects.
+        A label for each object.
     plots
         Figures.
     wells
-        A table with a row per well (``pyarrow.Table``), of a tool that looks at wells.
+        A table with a row per well (``pyarrow.Table``), if the tool analyses wells.
     model
-        What was trained.
+        The model that was trained, if any.
     """
 
     type: str
@@ -89,11 +89,11 @@ class Finding:
 
 
 class Tool(ABC, Generic[PayloadT]):
-    """A tool; subclasses say what it does.
+    """A tool; subclasses implement it.
 
-    ``version`` counts changes of what it finds out. ``needs_wells`` says that it must be told where
-    the objects are on the plates, ``takes_incomplete`` that it is given objects that lack a value
-    of some feature; other tools are told only how many these are.
+    ``version`` is incremented when results change. A tool that ``needs_wells`` is given the
+    position of objects on the plates. One that ``takes_incomplete`` is also given objects that lack
+    the value of a feature; others are told only the number of these.
     """
 
     name: ClassVar[str]
@@ -106,7 +106,7 @@ class Tool(ABC, Generic[PayloadT]):
     payload_type: type[PayloadT]
 
     def model(self, session: Session, payload: PayloadT) -> ToolModel | None:
-        """The trained model that is applied; its features are needed then.
+        """The trained model to apply, whose features are needed then.
 
         Raises
         ------
@@ -116,41 +116,41 @@ class Tool(ABC, Generic[PayloadT]):
         return None
 
     def check(self, session: Session, payload: PayloadT, objects: ChosenObjects) -> None:
-        """Find out what must go wrong, before any work starts.
+        """Validate a request before any work starts.
 
-        That type and features exist has been checked.
+        The type and the features are known to exist.
 
         Raises
         ------
         BadInput
-            If it cannot work.
+            If the tool cannot work.
         """
 
     def dtype(self, payload: PayloadT) -> DTypeLike:
-        """Type of the values that it wants: smaller than float64 if it would round them anyway."""
+        """Type of the values: smaller than float64 if the tool would round them anyway."""
         return np.float64
 
     @abstractmethod
     def compute(
         self, payload: PayloadT, objects: ChosenObjects, values: Values, progress: Progress
     ) -> Finding:
-        """Do the work; the same request gives the same result.
+        """Compute the result, which is the same for the same request.
 
         Parameters
         ----------
         payload
-            What is asked for.
+            The request.
         objects
-            Which objects are meant.
+            The objects.
         values
-            Of the payload's features, in their order.
+            Values of the payload's features, in their order.
         progress
-            To be told how much is done.
+            Called as the work progresses.
 
         Raises
         ------
         BadInput
-            If the values do not allow it.
+            If the result cannot be computed from the values.
         """
 
 
@@ -158,7 +158,7 @@ class Tool(ABC, Generic[PayloadT]):
 def one_thread() -> Iterator[None]:
     """Let scikit-learn compute in one thread.
 
-    Sums come out the same every time then, and workflows keep the other cores.
+    Sums are reproducible then, and workflows keep the other cores.
     """
     import sklearn  # noqa: F401 - it must be loaded before it can be limited
     from threadpoolctl import threadpool_limits
@@ -174,7 +174,7 @@ def in_batches(
     *,
     size: int = 100_000,
 ) -> NDArray[Any]:
-    """Predict so many objects at a time that memory does not matter; the result has n rows."""
+    """Predict objects in batches that need little memory; the result has n rows."""
     found = []
     for start in range(0, len(matrix), size):
         found.append(predict(matrix[start : start + size]))
@@ -183,12 +183,12 @@ def in_batches(
 
 
 def part_of(progress: Progress, start: float, end: float) -> Progress:
-    """Tells `progress` of a part of the work, which goes from `start` to `end`."""
+    """Report the progress of a part of the work, from `start` to `end` of the whole."""
     return lambda done: progress(start + done * (end - start))
 
 
 def some_of(matrix: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-    """At most so many rows, chosen by chance and in their order."""
+    """Choose at most this many rows at random, in their order."""
     if len(matrix) <= most:
         return matrix
     random = np.random.default_rng(SEED)

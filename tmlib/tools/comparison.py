@@ -1,4 +1,4 @@
-"""Comparing results: which labels the same objects have in two of them."""
+"""Comparing two results by the labels of the same objects."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from tmlib.tools.models import ToolResult
 
 
 class Agreement(NamedTuple):
-    """How many objects have this pair of labels."""
+    """Number of objects with this pair of labels."""
 
     label: str
     other_label: str
@@ -21,7 +21,7 @@ class Agreement(NamedTuple):
 def compare(storage: ExperimentStorage, one: ToolResult, other: ToolResult) -> list[Agreement]:
     """Count the pairs of labels that objects have in two results, by time point.
 
-    Objects that have a label in only one of them do not count.
+    Objects that have a label in only one of them are not counted.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Density tiles of a tool result: how many objects of each cell have which label."""
+"""Density tiles of a tool result: numbers of objects in each cell, by label."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,7 +27,7 @@ from tmlib.storage import ExperimentStorage
 from tmlib.tools import labels
 from tmlib.tools.models import ToolResult
 
-_KEPT = 8  # results whose labels a process keeps in the order of tiles
+_KEPT = 8  # number of results whose labels a process caches in the order of tiles
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class IndexedLabels:
 
 
 def check_result(layer: SegmentationLayer, result: ToolResult) -> None:
-    """Make sure that a result is about the objects of a layer.
+    """Check that a result is about the objects of a layer.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def encode_labeled_density(
     result: ToolResult,
     place: TilePlace,
 ) -> bytes:
-    """Encode the number of objects in each cell of a tile, and what a tool has found of them.
+    """Encode the number of objects in each cell of a tile, with their labels.
 
     Squares have the property ``count``. Where labels are classes, ``label:1`` is the number of
     objects of class 1, and so on; where they are numbers, ``mean`` is their mean, and ``missing``

@@ -41,7 +41,7 @@ class Rectangle(Part):
         return np.array([(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])])
 
     def contains(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which points (n,) lie within."""
+        """Which points (n,) lie inside."""
         return (x >= self.x_min) & (x <= self.x_max) & (y >= self.y_min) & (y <= self.y_max)
 
 
@@ -81,7 +81,7 @@ class Gate(Part):
     is_inverted: bool = Field(default=False, description="Takes what lies outside.")
 
     def contains(self, values: Values) -> NDArray[np.bool_]:
-        """Which objects (n,) it takes."""
+        """Which objects (n,) lie inside the gate."""
         x, y = (
             values.matrix[:, values.features.index(name)]
             for name in (self.x_feature, self.y_feature)
@@ -116,7 +116,7 @@ class GatingPayload(Payload):
 
 
 class Gating(Tool[GatingPayload]):
-    """Labels objects with 1 that the gates take, all others with 0."""
+    """Labels objects that the gates select with 1, all others with 0."""
 
     name = "Gating"
     icon = "GAT"
@@ -126,7 +126,7 @@ class Gating(Tool[GatingPayload]):
     def compute(
         self, payload: GatingPayload, objects: ChosenObjects, values: Values, progress: Progress
     ) -> Finding:
-        """Ask each gate, and combine what they say."""
+        """Evaluate each gate and combine the results."""
         complete = values.complete()
         taken = np.array([gate.contains(complete) for gate in payload.gates])
         chosen = taken.all(axis=0) if payload.combination == "and" else taken.any(axis=0)

@@ -1,4 +1,4 @@
-"""Heatmap: objects in the colour of a feature's value."""
+"""Heatmap: objects coloured by the value of a feature."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Heatmap(Tool[HeatmapPayload]):
     def compute(
         self, payload: HeatmapPayload, objects: ChosenObjects, values: Values, progress: Progress
     ) -> Finding:
-        """Take the values as they are."""
+        """Use the values as labels."""
         complete = values.complete()
         labels = complete.matrix[:, 0]
         return Finding(

@@ -24,7 +24,7 @@ def label_sources(
 ) -> list[LabelSource]:
     """The results about objects of a type, in the order of their ids.
 
-    Further numbers that a tool has found of each object follow its labels, as ``RESULT.NAME``.
+    Further numbers that a tool has computed for each object follow its labels, as ``RESULT.NAME``.
     """
     query = (
         select(ToolResult.name, ToolResult.path)
@@ -40,7 +40,7 @@ def label_sources(
 
 
 def _sources(name: str, path: Path, key: str) -> Iterator[LabelSource]:
-    """The labels of a result, and the further numbers that some tools find."""
+    """The labels of a result, and further numbers that some tools compute."""
     for field in pq.read_schema(path):
         read = partial(_read, path, field.name)
         if field.name == _LABEL:

@@ -1,9 +1,9 @@
-"""Labels of objects on disk: one Parquet file per result, never changed once it is there.
+"""Labels of objects on disk: one Parquet file per result, which is never changed.
 
 Columns are ``tpoint`` (int32), ``mapobject_id`` (int64) and ``label``: text from a small dictionary
-for classes, float64 for continuous values. Tools that find several numbers of an object have a
-further float64 column for each. Rows are sorted by time point and object, so that the labels of a
-few objects are found without reading the others. Objects without a label have no row.
+for classes, float64 for continuous values. Tools that compute several numbers for an object have a
+float64 column for each of the others. Rows are sorted by time point and object, so that the labels
+of a few objects are found without reading the others. Objects without a label have no row.
 """
 
 import csv
@@ -24,7 +24,7 @@ from tmlib.errors import TmError
 from tmlib.storage import ExperimentStorage
 
 MISSING = "nan"
-"""What is sent for objects without a label."""
+"""Stands for the label of objects that have none."""
 
 _FORMAT = {b"tmserver.labels": b"1"}
 _ROWS_PER_GROUP = 65_536
@@ -32,7 +32,7 @@ _ID = "mapobject_id"
 
 
 class UnknownFormat(TmError):  # noqa: N818 - reads as what it is, like the other errors
-    """A file was not written by this version of the product."""
+    """The file was not written by this version of the product."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Labels:
     values
         Shape (n,): float64, or positions in `texts` as integers.
     texts
-        What the classes are called; None if the labels are numbers.
+        Names of the classes; None if the labels are numbers.
     columns
         Further numbers by their names, each of shape (n,).
     """
@@ -74,7 +74,7 @@ class Labels:
 
 
 def folder(storage: ExperimentStorage) -> Path:
-    """Where the files of all results of an experiment are."""
+    """The folder with the files of all results of an experiment."""
     return storage.root / "tool_results"
 
 
@@ -181,7 +181,7 @@ def _open(path: Path) -> Any:
 
 @dataclass(frozen=True)
 class LabelTable:
-    """All labels of a file, as a table that streams."""
+    """All labels of a file, as a table that can be streamed."""
 
     path: Path
 

@@ -1,4 +1,4 @@
-"""Tables of what tools have found out, and of the models that they have trained."""
+"""Tables of tool results and of trained models."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from tmlib.experiments.models import OWNED
 
 
 class ToolResult(Timestamps, Base):
-    """What a tool has found out about the objects of a type.
+    """The result of a tool for the objects of a type.
 
-    ``type`` says how the labels are to be shown, ``attributes`` whatever else there is to know.
-    The labels are in the Parquet file ``path``, relative to the experiment's folder, and what was
-    found out about wells in ``wells_path``.
+    ``type`` determines how the labels are displayed; ``attributes`` is everything else. The labels
+    are in the Parquet file ``path``, relative to the experiment's folder, and results for wells in
+    ``wells_path``.
     """
 
     __tablename__ = "tool_results"
@@ -60,9 +60,9 @@ class Plot(Base):
 class ToolModel(Timestamps, Base):
     """A trained model, which can be applied to objects with the same features.
 
-    What it was trained on is in ``description``, see
-    :class:`tmlib.tools.learning.trained_models.ModelDescription`, what it has learned in the file
-    ``path``, relative to the experiment's folder. ``submission_id`` is None if the model was
+    How it was trained is in ``description``, see
+    :class:`tmlib.tools.learning.trained_models.ModelDescription`; what it has learned is in the
+    file ``path``, relative to the experiment's folder. ``submission_id`` is None if the model was
     imported.
     """
 

@@ -1,7 +1,7 @@
-"""What the payloads of tools are made of.
+"""Base classes and field types of the payloads of tools.
 
-The JSON schema of a payload is all that a form is drawn from: ``format`` says what a text stands
-for where its type does not.
+Forms are generated from the JSON schema of a payload alone: ``format`` says what a text means where
+its type does not.
 """
 
 from typing import Annotated
@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_LISTED = 10_000
-"""How many features, gates or wells a payload may name."""
+"""Largest number of features, gates or wells in a payload."""
 
 FeatureName = Annotated[
     str,
@@ -21,7 +21,7 @@ WellName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z]{1,2}[0-9]{1,2}$", json_schema_extra={"format": "well"}),
 ]
-"""Name of a well, ``B03`` for example; it stands for the wells of this name on all plates."""
+"""Name of a well, ``B03`` for example, which means the wells of this name on all plates."""
 
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", json_schema_extra={"format": "color"})]
 """A colour, #rrggbb."""
@@ -45,7 +45,7 @@ class Payload(Part):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Names of the features whose values are needed, each once; none where a model has them."""
+        """Names of the features whose values are needed, once each; none if a model has them."""
         return ()
 
 
@@ -72,5 +72,5 @@ class FeaturesPayload(Payload):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The selected features, each once."""
+        """The selected features, without duplicates."""
         return tuple(dict.fromkeys(self.selected_features))

@@ -1,4 +1,4 @@
-"""Figures as Plotly draws them: data and layout as JSON, small whatever the number of objects."""
+"""Figures for Plotly: data and layout as JSON, small for any number of objects."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from tmlib.images.layout import well_name
 from tmlib.tools.plates.wells import Well
 
 MAX_PLATES = 8
-"""How many plates are drawn."""
+"""Largest number of plates that are drawn."""
 
 _BINS = 60
 _GRID = 80
@@ -22,14 +22,14 @@ Array = NDArray[np.float64]
 
 
 class Figure(NamedTuple):
-    """What it shows, and the ``data`` and ``layout`` of the figure."""
+    """What a figure shows, and its ``data`` and ``layout``."""
 
     type: str
     attributes: dict[str, Any]
 
 
 def histogram(values: Array, name: str, of_what: str = "number of objects") -> Figure:
-    """How often values occur; `values` are finite, shape (n,)."""
+    """Histogram of finite values, shape (n,)."""
     counts, edges = np.histogram(values, bins=_BINS)
     bars = {
         "type": "bar",
@@ -41,7 +41,7 @@ def histogram(values: Array, name: str, of_what: str = "number of objects") -> F
 
 
 def sizes(counts: Mapping[str, int]) -> Figure:
-    """How many objects have each label."""
+    """Number of objects with each label."""
     bars = {"type": "bar", "x": list(counts), "y": list(counts.values())}
     figure = _figure("sizes", [bars], "Sizes", "label", "number of objects")
     figure.attributes["layout"]["xaxis"]["type"] = "category"
@@ -49,7 +49,7 @@ def sizes(counts: Mapping[str, int]) -> Figure:
 
 
 def confusion_matrix(counts: NDArray[np.int64], names: Sequence[str]) -> Figure:
-    """What training objects were taken for; `counts` has a row per true class."""
+    """True and predicted classes of training objects; `counts` has a row per true class."""
     matrix = {
         "type": "heatmap",
         "z": counts.tolist(),
@@ -67,7 +67,7 @@ def confusion_matrix(counts: NDArray[np.int64], names: Sequence[str]) -> Figure:
 
 
 def importances(values: Mapping[str, float]) -> Figure:
-    """How much features matter; of many, those that matter most."""
+    """Importances of features; only the most important ones if there are many."""
     ordered = sorted(values.items(), key=lambda item: item[1], reverse=True)[:_MAX_FEATURES]
     bars = {
         "type": "bar",
@@ -81,9 +81,9 @@ def importances(values: Mapping[str, float]) -> Figure:
 
 
 def profiles(centers: Array, labels: Sequence[str], features: Sequence[str]) -> Figure:
-    """What distinguishes clusters: scaled feature values at their centres, a row per cluster.
+    """Profiles of clusters: scaled feature values at their centres, a row per cluster.
 
-    Of many features those are shown in which the clusters differ most.
+    Of many features, those in which the clusters differ most are shown.
     """
     chosen = np.sort(np.argsort(-centers.std(axis=0), kind="stable")[:_MAX_FEATURES])
     matrix = {
@@ -106,9 +106,9 @@ def density(
     kind: str = "embedding",
     title: str = "Embedding",
 ) -> Figure:
-    """How many objects there are where; `x` and `y` are finite, both of shape (n,).
+    """Density of objects in a scatter plot; `x` and `y` are finite, both of shape (n,).
 
-    All objects are counted. Colours are of the logarithm, so that few are seen beside many.
+    All objects are counted. Colours are logarithmic, so that single objects are visible.
     """
     counts, x_edges, y_edges = np.histogram2d(x, y, bins=_GRID)
     found = counts.T.astype(np.int64)
@@ -131,7 +131,7 @@ def gates(
     names: tuple[str, str],
     outlines: Mapping[str, Array],
 ) -> Figure:
-    """Where objects are in a scatter plot, and gates (v, 2) by their names over them."""
+    """Density of objects in a scatter plot, with outlines of gates (v, 2) by their names."""
     figure = density(x, y, names, "gates", "Gates")
     for name, outline in outlines.items():
         closed = np.concatenate([outline, outline[:1]])
@@ -149,7 +149,7 @@ def gates(
 
 
 def plate(values: Array, wells: Sequence[Well], name: str) -> Figure:
-    """A number of each well of one plate, where the well is; `values` has shape (w,)."""
+    """A value for each well of a plate, at the well's position; `values` has shape (w,)."""
     rows = 1 + max(well.row for well in wells)
     columns = 1 + max(well.column for well in wells)
     grid: list[list[float | None]] = [[None] * columns for _ in range(rows)]
@@ -181,7 +181,7 @@ def plates(values: Array, wells: Sequence[Well], name: str) -> list[Figure]:
 
 
 def loadings(values: Array, components: Sequence[str], features: Sequence[str]) -> Figure:
-    """How much features count in each component, a row per component."""
+    """Loadings of features, a row per component."""
     figure = profiles(values, components, features)
     figure.attributes["layout"]["title"]["text"] = "Loadings"
     figure.attributes["layout"]["yaxis"]["title"]["text"] = ""
@@ -189,12 +189,12 @@ def loadings(values: Array, components: Sequence[str], features: Sequence[str]) 
 
 
 def numbers(values: Array) -> list[float]:
-    """Numbers with as many digits as somebody might read."""
+    """Numbers rounded to a readable number of digits."""
     return [float(f"{value:.6g}") for value in values]
 
 
 def number(value: float) -> float | None:
-    """A number as somebody might read it, None where there is none."""
+    """A number rounded to a readable number of digits; None if it is not finite."""
     return float(f"{value:.6g}") if np.isfinite(value) else None
 
 

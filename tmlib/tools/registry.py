@@ -1,4 +1,4 @@
-"""All tools by name; another one is one more module and one more entry."""
+"""All tools by name; to add one, add a module and an entry here."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Asking tools: what is wrong with a request, the work on it, and what becomes of it."""
+"""Tool requests: their validation, the work on them, and their results."""
 
 import difflib
 import logging
@@ -36,7 +36,7 @@ from tmlib.tools.values import read
 logger = logging.getLogger("tmlib.job")
 
 _READ = 0.1
-"""How much of the work is done when the values are read."""
+"""Fraction of the work that is done once the values have been read."""
 _COMPUTED = 0.95
 
 
@@ -57,23 +57,23 @@ class PreparedResult:
 def check(
     session: Session, storage: ExperimentStorage, user_id: int, tool: Tool[Any], payload: Payload
 ) -> ChosenObjects:
-    """Find out what must go wrong with a request, before any value is read.
+    """Validate a request before any value is read.
 
     Parameters
     ----------
     session
-        To read with.
+        Database session.
     storage
-        Of the experiment.
+        Storage of the experiment.
     user_id
-        Who asks; a model that is applied must be of an experiment that they may read.
+        The user, who must be allowed to read the experiment of a model that is applied.
     tool, payload
-        What is asked.
+        The request.
 
     Raises
     ------
     BadInput
-        If the tool cannot do what it is asked to.
+        If the request cannot be fulfilled.
     """
     experiment_id = storage.experiment_id
     name = payload.chosen_object_type
@@ -108,7 +108,7 @@ def _check_values(
     mapobject_type: MapobjectType,
     features: tuple[str, ...],
 ) -> None:
-    """Every feature must have a value, as far as the statistics of the files tell."""
+    """Check that every feature has a value, as far as the statistics of the files tell."""
     files = feature_files.list_files(session, storage, mapobject_type.id)
     if not any(file.n_rows for file in files):
         raise BadInput(
@@ -142,7 +142,7 @@ def _check_access(session: Session, model: ToolModel, user_id: int) -> None:
     try:
         get_experiment(session, user_id, model.experiment_id, "read", is_admin=user.is_admin)
     except NotFound:
-        # the same words as for a model that does not exist: strangers learn of nothing
+        # the same message as for a model that does not exist, so that nothing is disclosed
         raise BadInput(UNKNOWN_MODEL) from None
 
 
@@ -190,14 +190,14 @@ def prepare(
     payload: Payload,
     progress: Progress,
 ) -> PreparedResult:
-    """Let a tool do its work and write what it finds; takes long and changes nothing anybody sees.
+    """Run a tool and write its result to files; takes long, and nothing is visible yet.
 
     Raises
     ------
     BadInput
-        If the tool cannot do what it is asked to.
+        If the request cannot be fulfilled.
     Conflict
-        If the objects are replaced meanwhile.
+        If the objects were replaced in the meantime.
     """
     with database.session() as session:
         objects = check(session, storage, user_id, tool, payload)
@@ -227,7 +227,7 @@ def record(session: Session, prepared: PreparedResult) -> None:
     Raises
     ------
     Conflict
-        If the type of the objects was deleted meanwhile.
+        If the type of the objects was deleted in the meantime.
     """
     found = session.get(MapobjectType, prepared.mapobject_type_id)
     if found is None:
@@ -270,7 +270,7 @@ def _relative(storage: ExperimentStorage, path: Path) -> str:
 def _free_name(
     session: Session, where: ColumnElement[bool], column: InstrumentedAttribute[str], name: str
 ) -> str:
-    """A name, with a star if somebody has given it to another one."""
+    """A name, with a star added if another result has it already."""
     if session.scalar(select(column).where(where, column == name)) is None:
         return name
     return _free_name(session, where, column, f"{name}*")

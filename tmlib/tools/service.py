@@ -1,4 +1,4 @@
-"""Results of tools: which there are, their names and labels."""
+"""Listing, renaming and deleting results of tools, and reading their labels."""
 
 import functools
 from pathlib import Path
@@ -23,7 +23,7 @@ def get_results(
     name: str | None = None,
     mapobject_type_id: int | None = None,
 ) -> list[ToolResult]:
-    """Results of an experiment in the order of their ids, with their plots."""
+    """Results of an experiment, ordered by id, with their plots."""
     query = (
         select(ToolResult)
         .where(ToolResult.experiment_id == experiment_id)
@@ -56,9 +56,9 @@ def get_result(session: Session, experiment_id: int, result_id: int) -> ToolResu
 def labels_of(
     database: Database, storage: ExperimentStorage, mapobject_type_id: int
 ) -> list[TextColumn]:
-    """The labels of all objects of a type, a column per result in the order of their ids.
+    """The labels of all objects of a type, a column per result, ordered by id.
 
-    Objects that a tool has given none have ``nan``.
+    Objects without a label have ``nan``.
     """
     with database.session() as session:
         results = get_results(session, storage.experiment_id, mapobject_type_id=mapobject_type_id)
@@ -78,12 +78,12 @@ def label_files(session: Session, storage: ExperimentStorage, mapobject_type_id:
 
 
 def wells_file(storage: ExperimentStorage, result: ToolResult) -> Path:
-    """The file of what a result says about wells.
+    """The file with the results for wells.
 
     Raises
     ------
     NotFound
-        If it says nothing about them.
+        If the result has none.
     """
     if result.wells_path is None:
         raise NotFound(f'The result "{result.name}" is about objects alone, not about wells.')
@@ -110,7 +110,7 @@ def rename_result(session: Session, experiment_id: int, result_id: int, name: st
 
 
 def delete_result(session: Session, storage: ExperimentStorage, result_id: int) -> list[Path]:
-    """Delete a result; a model that was trained for it stays.
+    """Delete a result; a model that was trained for it remains.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Removes files that belong to nothing: of jobs that were killed, of types that are gone."""
+"""Removes orphaned files: those of killed jobs and of deleted types."""
 
 from sqlalchemy import select
 
@@ -10,7 +10,7 @@ from tmlib.tools.models import ToolModel, ToolResult
 
 
 def sweep(database: Database, storage: ExperimentStorage, *, older_than: float = 86_400) -> int:
-    """Remove files of results and models that no row lists; gives their number.
+    """Remove files of results and models that no row lists, and return their number.
 
     See :func:`tmlib.storage.remove_orphans`.
     """

@@ -1,4 +1,4 @@
-"""Segmentation tiles with the labels that a tool has given to the objects."""
+"""Segmentation tiles with the objects' labels from a tool result."""
 
 from typing import Any
 
@@ -25,13 +25,13 @@ def labeled_tile(
 ) -> dict[str, Any]:
     """Objects of a tile, as :func:`tmlib.objects.tiles.geojson_tiles.segmentation_tile` gives them.
 
-    Each feature has the property ``label`` instead of the type, always as text; objects that the
-    tool has given none have ``nan``. Sites, which have no time point, have the labels of the first.
+    Each feature has the property ``label`` instead of the type, always as text; it is ``nan`` for
+    objects without a label. Sites, which have no time point, have the labels of the first.
 
     Raises
     ------
     BadInput
-        If the result is about other objects than those of the layer, or there is no such tile.
+        If the result is about other objects than the layer's, or there is no such tile.
     """
     check_result(layer, result)
     tile = segmentation_tile(session, layer, x, y, z, map_levels)

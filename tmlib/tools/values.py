@@ -1,4 +1,4 @@
-"""Feature values as tools take them: one matrix, and what is missing in it."""
+"""Feature values for tools: one matrix, and how many values are missing."""
 
 import logging
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from tmlib.objects.values.feature_values import FeatureValues
 logger = logging.getLogger("tmlib.job")
 
 _ROWS_AT_ONCE = 1024
-"""Rows of the matrix that are filled together: all their columns stay in the processor's cache."""
+"""Rows of the matrix that are filled together, few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Values:
     mapobject_ids, tpoints
         Which objects, shape (n,); no pair occurs twice.
     site_ids
-        Where they are, shape (n,).
+        Their sites, shape (n,).
     features
         Names of the p features.
     matrix
-        Shape (n, p), float64 unless other was asked for; nan where a value is missing.
+        Shape (n, p), float64 unless another type was requested; nan where a value is missing.
     n_left_out
-        How many further objects there are that lack a value; these have all of them then. None
-        if nobody has looked.
+        Number of objects that were left out because they lack a value; all others are complete
+        then. None if incomplete objects were not left out.
     """
 
     mapobject_ids: NDArray[np.int64]
@@ -79,7 +79,7 @@ class Values:
         )
 
     def counts(self) -> dict[str, int]:
-        """How many objects there are, and how many of them lack a value."""
+        """Number of objects, and of those that lack a value."""
         n_left_out = self.n_left_out or 0
         n_missing = n_left_out + int(np.count_nonzero(~self.is_complete))
         return {"n_objects": n_left_out + len(self.matrix), "n_missing": n_missing}
@@ -96,23 +96,23 @@ def read(
 ) -> Values:
     """Read feature values, only the columns that were selected.
 
-    Of an object that was measured in several planes at a time point, the first plane counts.
+    For an object that was measured in several planes at a time point, the first plane is used.
 
     Parameters
     ----------
     stored
-        What to read.
+        The stored feature values.
     only_complete
-        Leave out objects that lack a value, unless there are no others. That costs nothing while
-        they are read; :meth:`Values.complete` needs a second matrix. Objects that were measured in
-        several planes are all read.
+        Leave out objects that lack a value, unless all do. That costs nothing during reading, but
+        :meth:`Values.complete` needs a second matrix. Objects that were measured in several planes
+        are all read.
     dtype
-        Of the matrix.
+        Type of the matrix.
 
     Raises
     ------
     Conflict
-        If the objects are replaced by others while they are read.
+        If the objects are replaced while they are read.
     """
     planes = {(file.tpoint, file.zplane) for file in stored.files}
     has_several = len(planes) > len({tpoint for tpoint, _ in planes})
@@ -136,7 +136,7 @@ def read(
         return read(stored, dtype=dtype)
     if leaves_out and end < n_read:
         _tell_left_out(n_read - end, n_read)
-    # a file that a site's own one has replaced in part has fewer rows than it says
+    # a file that another one has replaced in part has fewer rows than it claims
     values = Values(
         mapobject_ids[:end],
         tpoints[:end],
@@ -149,7 +149,7 @@ def read(
 
 
 def _columns(table: Any, *, only_complete: bool) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-    """Mapobjects, time points and sites of a part of the rows, and the columns of the features."""
+    """Objects, time points and sites of a part of the rows, and the columns of the features."""
     numbers = [table[name].to_numpy() for name in ("mapobject_id", "tpoint", "site_id")]
     features = [column.to_numpy() for column in table.columns[5:]]
     if only_complete:

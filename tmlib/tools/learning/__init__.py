@@ -1,1 +1,1 @@
-"""Tools that learn from objects, and the models that they leave."""
+"""Tools that learn from objects, and the models that they train."""

@@ -1,4 +1,4 @@
-"""Classification: objects are sorted into classes that somebody has given examples of."""
+"""Classification: objects are assigned to classes of which the user has given examples."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ _IDS_PER_QUERY = 10_000  # SQLite limits the number of parameters
 
 
 class TrainingClass(Part):
-    """A class and the objects that are examples of it."""
+    """A class with example objects."""
 
     name: str = Field(min_length=1, max_length=255)
     object_ids: tuple[Annotated[int, Field(ge=1, le=2**63 - 1)], ...] = Field(
@@ -95,7 +95,7 @@ class Classification(Tool[ClassificationPayload]):
     def check(
         self, session: Session, payload: ClassificationPayload, objects: ChosenObjects
     ) -> None:
-        """Classes must differ, and have enough examples of the right type."""
+        """Check that classes differ and have enough examples of the right type."""
         classes = payload.training_classes
         if len(classes) < 2:
             raise BadInput("Give examples of at least two classes.")
@@ -108,7 +108,7 @@ class Classification(Tool[ClassificationPayload]):
         _check_objects(session, objects, {i for one in classes for i in one.object_ids})
 
     def dtype(self, payload: ClassificationPayload) -> DTypeLike:
-        """Forests of scikit-learn round all values to float32 before they look at them."""
+        """The random forests of scikit-learn round all values to float32."""
         return np.float32 if payload.options.method == "randomforest" else np.float64
 
     def compute(
@@ -118,7 +118,7 @@ class Classification(Tool[ClassificationPayload]):
         values: Values,
         progress: Progress,
     ) -> Finding:
-        """Train with the examples, test by cross-validation, sort all objects."""
+        """Train with the examples, test by cross-validation, classify all objects."""
         complete = values.complete()
         classes = payload.training_classes
         is_example, truth = _examples(complete, classes)
@@ -171,7 +171,7 @@ class Classification(Tool[ClassificationPayload]):
 def _quality(
     payload: ClassificationPayload, trained: estimators.Trained, n_examples: dict[str, int]
 ) -> dict[str, Any]:
-    """What the classifier was made of, and how well it does."""
+    """Parameters and accuracy of the classifier."""
     importances = plots.numbers(trained.importances)
     return {
         "method": payload.options.method,
@@ -199,7 +199,7 @@ def _model(
     mapobject_ids: NDArray[np.int64],
     truth: NDArray[np.int64],
 ) -> TrainedModel:
-    """What is kept of the classifier, to be applied to other objects."""
+    """The model to store, which can be applied to other objects."""
     from tmlib.tools.learning import extraction
 
     kind, arrays = extraction.arrays_of(trained.estimator)
@@ -237,7 +237,7 @@ def _check_size(name: str, n_objects: int, n_folds: int, which: str) -> None:
 
 
 def _check_objects(session: Session, objects: ChosenObjects, numbers: set[int]) -> None:
-    """All training objects must be there, and of the chosen type."""
+    """Check that all training objects exist and are of the chosen type."""
     wanted = sorted(numbers)
     found: dict[int, int] = {}
     for start in range(0, len(wanted), _IDS_PER_QUERY):
@@ -261,7 +261,7 @@ def _check_objects(session: Session, objects: ChosenObjects, numbers: set[int]) 
 def _examples(
     values: Values, classes: Sequence[TrainingClass]
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which of the objects (n,) are examples, and the class of each of these."""
+    """Which of the objects (n,) are examples, and the class of each example."""
     ids = np.concatenate([np.array(one.object_ids, dtype=np.int64) for one in classes])
     codes = np.repeat(np.arange(len(classes)), [len(one.object_ids) for one in classes])
     ids, first = np.unique(ids, return_index=True)

@@ -1,4 +1,4 @@
-"""Clustering: groups of objects that resemble each other."""
+"""Clustering: groups of similar objects."""
 
 import warnings
 from typing import Any, Literal
@@ -27,7 +27,7 @@ from tmlib.tools.payloads import FeaturesPayload, Part
 from tmlib.tools.values import Values
 
 MAX_FITTED = 100_000
-"""On how many objects, chosen by chance, the centres are found; all are assigned to them."""
+"""Number of random objects from which centres are computed; all are assigned to these."""
 
 NOISE = "-1"
 """Label of objects that belong to no cluster."""
@@ -78,13 +78,13 @@ class Clustering(Tool[ClusteringPayload]):
     payload_type = ClusteringPayload
 
     def check(self, session: Session, payload: ClusteringPayload, objects: ChosenObjects) -> None:
-        """There must be at least as many objects as clusters, or as one of them must have."""
+        """Check that there are enough objects for all clusters, or for one of the smallest size."""
         _check_size(payload, objects.n_objects, "")
 
     def compute(
         self, payload: ClusteringPayload, objects: ChosenObjects, values: Values, progress: Progress
     ) -> Finding:
-        """Scale the values, find the clusters, assign all objects."""
+        """Scale the values, find clusters, and assign all objects to them."""
         complete = values.complete()
         _check_size(payload, len(complete.matrix), " with values of all features")
         with one_thread():
@@ -151,7 +151,7 @@ def _finding(
     centers: NDArray[np.float64],
     model: TrainedModel | None = None,
 ) -> Finding:
-    """What is told of clusters; `centers` has a row for each of them, but not for noise."""
+    """The result; `centers` has a row for each cluster, but none for noise."""
     texts = labels.texts or ()
     sizes = np.bincount(labels.values, minlength=len(texts)).tolist()
     counts = dict(zip(texts, sizes, strict=True))
@@ -175,7 +175,7 @@ def _finding(
 
 
 def _fit(matrix: NDArray[np.float64], k: int) -> Any:
-    """A pipeline of scikit-learn that scales values and knows the centres."""
+    """Fit a scikit-learn pipeline that scales values and assigns them to centres."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.pipeline import make_pipeline

@@ -1,4 +1,4 @@
-"""HDBSCAN: clusters are where objects lie densely, the others are noise."""
+"""HDBSCAN: clusters are dense groups of objects, all others are noise."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from sklearn.preprocessing import RobustScaler
 from tmlib.tools.base import Progress, in_batches, part_of, some_of
 
 MAX_FITTED = 20_000
-"""In how many objects, chosen by chance, clusters are looked for; time grows with the square."""
+"""Number of random objects that are clustered; time grows with its square."""
 
 
 def find(
@@ -19,8 +19,8 @@ def find(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Clusters of objects (Campello, Moulavi and Sander 2013), as scikit-learn finds them.
 
-    Objects beyond the first :data:`MAX_FITTED` take the cluster of the nearest of these, which may
-    be noise. `min_cluster_size` counts objects among those that clusters are looked for in.
+    Beyond :data:`MAX_FITTED`, objects are assigned to the cluster of the nearest clustered object,
+    which may be noise. `min_cluster_size` counts only objects that are clustered themselves.
 
     Parameters
     ----------
@@ -29,12 +29,12 @@ def find(
     min_cluster_size, min_samples
         See scikit-learn.
     progress
-        To be told how much is done.
+        Called as the work progresses.
 
     Returns
     -------
     clusters
-        Of each object, shape (n,); -1 is noise.
+        Cluster of each object, shape (n,); -1 is noise.
     means
         Mean of the scaled values of each cluster, noise excluded, shape (k, p).
     """

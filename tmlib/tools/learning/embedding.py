@@ -1,4 +1,4 @@
-"""Embedding: a map of the objects on which those with similar values lie close together."""
+"""Embedding: a map on which objects with similar values lie close together."""
 
 import importlib.util
 from typing import Any, Literal
@@ -26,10 +26,10 @@ from tmlib.tools.payloads import FeaturesPayload, Part
 from tmlib.tools.values import Values
 
 MAX_FITTED = 100_000
-"""On how many objects, chosen by chance, principal components are found."""
+"""Number of random objects from which principal components are computed."""
 
 MAX_LEARNED = 20_000
-"""From how many objects UMAP learns its map; the others are placed on it."""
+"""Number of objects from which UMAP learns its map; all others are placed on it."""
 
 _MAX_LOADINGS = 40
 
@@ -84,7 +84,7 @@ class Embedding(Tool[EmbeddingPayload]):
     payload_type = EmbeddingPayload
 
     def check(self, session: Session, payload: EmbeddingPayload, objects: ChosenObjects) -> None:
-        """There must be enough features and objects, and the library that is asked for."""
+        """Check that there are enough features and objects, and that the library is installed."""
         n_features, n_components = len(payload.features), payload.options.n_components
         if n_features < n_components:
             raise BadInput(
@@ -147,7 +147,7 @@ def _check_size(payload: EmbeddingPayload, n_objects: int, which: str) -> None:
 
 
 def _pca(values: Values, options: PcaOptions) -> tuple[Any, dict[str, Any], list[plots.Figure]]:
-    """Principal components of standardised values, and what they are made of."""
+    """Principal components of standardised values, and their loadings."""
     from sklearn.decomposition import PCA
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

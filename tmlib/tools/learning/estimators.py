@@ -1,4 +1,4 @@
-"""Classifiers of scikit-learn: chosen, trained and tested; only workers need the library."""
+"""Choosing, training and testing classifiers of scikit-learn; only workers need the library."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,22 +10,21 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained classifier of k classes and p features, and how well it does.
+    """A trained classifier of k classes and p features, and its accuracy.
 
     Attributes
     ----------
     estimator
         scikit-learn's, which predicts classes (n,) of values (n, p).
     parameters
-        What the estimator was made with, or what the search for it has found.
+        Parameters of the estimator, given or found by the search.
     accuracies
-        Part of the held-out objects that were recognised, one number per fold.
+        Fraction of the held-out objects that were classified correctly, per fold.
     confusion
-        Shape (k, k): how many objects of each class (row) were taken for which (column) when
-        they were held out.
+        Shape (k, k): number of held-out objects by true class (row) and predicted class (column).
     importances
-        Shape (p,). Of a forest the decrease of impurity, otherwise how much accuracy is lost on
-        the training objects when the values of the feature are shuffled.
+        Shape (p,). For a forest the decrease of impurity, otherwise the loss of accuracy on the
+        training objects when the values of the feature are permuted.
     """
 
     estimator: Any
@@ -51,14 +50,14 @@ def train(
     method
         ``randomforest``, ``svm`` or ``logisticregression``.
     values, classes
-        Of the n examples, shapes (n, p) and (n,).
+        Values and classes of the n examples, shapes (n, p) and (n,).
     groups
         Shape (n,): examples of the same group, one object at several time points, are held out
         together.
     n_folds
-        Of the cross-validation that tests it and, where there are parameters, finds them.
+        Number of folds of the cross-validation that tests the classifier and tunes its parameters.
     seed
-        Where chance begins.
+        Seed of random numbers.
     """
     from sklearn.base import clone
     from sklearn.metrics import accuracy_score, confusion_matrix
@@ -139,5 +138,5 @@ def _importances(
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters without the name of the part of the pipeline that they are for."""
+    """Parameters without the prefix that names their step of the pipeline."""
     return {name.rpartition("__")[2]: value for name, value in parameters.items()}

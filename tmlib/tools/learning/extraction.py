@@ -1,4 +1,4 @@
-"""Takes what scikit-learn's estimators have learned out of them, as plain arrays."""
+"""Extracts what scikit-learn's estimators have learned, as plain arrays."""
 
 from importlib.metadata import version
 from typing import Any, Literal
@@ -15,7 +15,7 @@ UNSCALED: Literal["none"] = "none"
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that train models."""
+    """Versions of the libraries that train models."""
     return {name: version(name) for name in ("scikit-learn", "numpy")}
 
 
@@ -49,7 +49,7 @@ def _forest(forest: Any) -> dict[str, NDArray[Any]]:
 
 
 def _svm(svm: Any) -> dict[str, NDArray[Any]]:
-    # of two classes scikit-learn turns the sign of what LIBSVM has learned
+    # with two classes, scikit-learn inverts the sign of LIBSVM's coefficients
     sign = -1.0 if len(svm.classes_) == 2 else 1.0
     return {
         "support_vectors": svm.support_vectors_,

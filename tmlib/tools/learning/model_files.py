@@ -1,7 +1,7 @@
-"""Models on disk and from elsewhere: safetensors, which hold arrays and text and no code.
+"""Model files in the safetensors format, which holds arrays and text but no code.
 
-The description is JSON in the metadata of the file. What does not fit together is refused before
-anything is computed with it, so that a file may come from anybody.
+The description is JSON in the metadata of the file. An inconsistent file is refused before anything
+is computed with it, so files from untrusted sources are safe.
 """
 
 import secrets
@@ -26,12 +26,12 @@ _TYPES = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32
 
 
 def folder(storage: ExperimentStorage) -> Path:
-    """Where the models of an experiment are."""
+    """The folder with the models of an experiment."""
     return storage.root / "tool_models"
 
 
 def new_path(storage: ExperimentStorage) -> Path:
-    """Path for a new file, which no other file ever had."""
+    """A path for a new file that no other file has ever had."""
     return folder(storage) / f"{secrets.token_hex(8)}{SUFFIX}"
 
 
@@ -51,12 +51,12 @@ def keep(path: Path, content: bytes) -> None:
 
 
 def read(path: Path) -> TrainedModel:
-    """Read a model and check that everything in it fits together.
+    """Read a model and check that it is consistent.
 
     Raises
     ------
     BadInput
-        If it is not a model, or does not fit together.
+        If it is not a model, or is inconsistent.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -132,7 +132,7 @@ def _check_forest(arrays: Arrays, n_features: int, n_classes: int) -> None:
     number = np.arange(n_nodes) - np.repeat(bounds[:-1], sizes)
     is_leaf = arrays["left"] == -1
     for name in ("left", "right"):
-        # children come after their parents, so that no way through a tree is endless
+        # children come after their parents, so that no path through a tree is endless
         child: NDArray[np.int32] = arrays[name]
         is_later = (child > number) & (child < np.repeat(sizes, sizes))
         _refuse_unless(np.where(is_leaf, child == -1, is_later).all(), name)

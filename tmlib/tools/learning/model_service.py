@@ -1,4 +1,4 @@
-"""Trained models: which there are, their names, and those that come from elsewhere."""
+"""Listing, renaming, importing and deleting trained models."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from tmlib.tools.learning.trained_models import TrainedModel
 from tmlib.tools.models import ToolModel
 
 MAX_BYTES = 128 * 2**20
-"""Size of a file of a model that may come from elsewhere."""
+"""Largest file of a model that may be imported, in bytes."""
 
 
 def get_models(
@@ -26,7 +26,7 @@ def get_models(
     name: str | None = None,
     submission_id: int | None = None,
 ) -> list[tuple[ToolModel, str]]:
-    """Models of experiments in the order of their ids, each with the name of its experiment."""
+    """Models of experiments, ordered by id, each with the name of its experiment."""
     query = (
         select(ToolModel, Experiment.name)
         .join(Experiment, Experiment.id == ToolModel.experiment_id)
@@ -61,7 +61,7 @@ def row_of(
     name: str,
     submission_id: int | None = None,
 ) -> ToolModel:
-    """The row that makes a model visible, whose file is written."""
+    """The row for a model whose file has been written."""
     return ToolModel(
         experiment_id=storage.experiment_id,
         submission_id=submission_id,
@@ -74,28 +74,28 @@ def row_of(
 def import_model(
     storage: ExperimentStorage, path: Path, name: str
 ) -> tuple[ToolModel, Callable[[], Any]]:
-    """Take a model from a file that somebody has sent.
+    """Import a model from an uploaded file.
 
     Parameters
     ----------
     storage
-        Of the experiment that it is to belong to.
+        Storage of the experiment that the model will belong to.
     path
-        The file, which stays where it is.
+        The file, which is copied.
     name
-        Of the model.
+        Name of the model.
 
     Returns
     -------
     model
-        To be added to a session.
+        Row to be added to a session.
     undo
-        What to do if that fails.
+        Call this if adding the row fails.
 
     Raises
     ------
     BadInput
-        If the file is not a model, or does not fit together.
+        If the file is not a model, or is inconsistent.
     """
     model = model_files.read(path)
     kept = model_files.new_path(storage)
@@ -134,7 +134,7 @@ def flush_name(session: Session, name: str) -> None:
 
 
 def delete_model(session: Session, storage: ExperimentStorage, model_id: int) -> Path:
-    """Delete a model; results that it has given stay.
+    """Delete a model; results that were computed with it remain.
 
     Returns
     -------

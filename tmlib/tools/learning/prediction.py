@@ -1,4 +1,4 @@
-"""Prediction: a model that was trained before, on these objects or others, is applied."""
+"""Prediction: a trained model is applied to these objects or others."""
 
 import numpy as np
 from pydantic import Field

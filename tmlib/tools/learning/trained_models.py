@@ -1,8 +1,8 @@
 """Trained models as plain arrays, which predict what scikit-learn predicts.
 
-A model is arrays and a description, never code: it can be kept for years, read by any version of
-scikit-learn or none, and taken from strangers. What it predicts is computed here, with the formulas
-that scikit-learn uses; that both give the same is tested.
+A model is arrays and a description, never code: it can be kept for years, does not depend on the
+version of scikit-learn, and is safe to import. Predictions are computed here with the formulas of
+scikit-learn; tests compare the two.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,11 +23,11 @@ Kind = Literal["forest", "svm", "logistic", "centres"]
 MAX_CLASSES = 1000
 
 _CELLS_PER_BATCH = 20_000_000
-"""Numbers that are held at once while distances are computed."""
+"""How many distances are in memory at once."""
 
 
 class ModelClass(BaseModel):
-    """A class that a model tells from others: the label of its objects, its name and colour."""
+    """A class of a model: the label of its objects, its name and colour."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,11 +37,11 @@ class ModelClass(BaseModel):
 
 
 class ModelDescription(BaseModel):
-    """What a model was trained on, and with what.
+    """How and on what a model was trained.
 
-    ``parameters`` are those of the method, ``versions`` of the libraries that trained it by their
-    name, ``n_training_objects`` how many objects of each class were given, or of all classes
-    together where none were told apart.
+    ``parameters`` are those of the method, ``versions`` are versions of libraries by their name,
+    ``n_training_objects`` is the number of training objects per class, or of all if there are no
+    classes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,7 +66,7 @@ class TrainedModel:
     Attributes
     ----------
     description
-        What it was trained on.
+        How and on what it was trained.
     arrays
         What it has learned. All but a forest have ``center`` and ``scale`` (p,), which values are
         brought to first. Further:
@@ -170,6 +170,6 @@ _PREDICT: dict[str, Callable[[Arrays, NDArray[np.float64]], NDArray[np.int64]]] 
 
 
 def rows_per_batch(model: TrainedModel) -> int:
-    """How many rows can be predicted at once without much memory."""
+    """Number of rows to predict at once in limited memory."""
     widest = max(len(model.description.features), len(model.arrays.get("support_vectors", ())))
     return max(1, min(100_000, _CELLS_PER_BATCH // widest))

@@ -1,1 +1,1 @@
-"""Tools that look at plates and wells."""
+"""Tools for plates and wells."""

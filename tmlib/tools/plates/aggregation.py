@@ -1,4 +1,4 @@
-"""Aggregation: feature values of all objects of a well as one number."""
+"""Aggregation: feature values of all objects of a well are reduced to one number."""
 
 from typing import Literal
 
@@ -45,7 +45,7 @@ class Aggregation(Tool[AggregationPayload]):
         values: Values,
         progress: Progress,
     ) -> Finding:
-        """Compute each statistic of the values that there are, whatever other features lack."""
+        """Compute each statistic from all values of a feature, even if other features lack some."""
         finite = np.where(np.isfinite(values.matrix), values.matrix, np.nan)
         groups = WellGroups.of(objects.layout, values.site_ids, values.tpoints)
         columns = {}
@@ -81,7 +81,7 @@ class Aggregation(Tool[AggregationPayload]):
 
 
 def _figures(groups: WellGroups, shown: plots.Array, name: str) -> list[plots.Figure]:
-    """The plates at the first time point, and how the wells are distributed."""
+    """The plates at the first time point, and the distribution over wells."""
     is_first = groups.tpoints == groups.tpoints.min()
     wells = [groups.layout.wells[position] for position in groups.wells[is_first]]
     return [

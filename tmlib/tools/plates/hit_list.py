@@ -1,4 +1,4 @@
-"""Hit list: wells that differ from the negative controls, and how far the assay can be trusted."""
+"""Hit list: wells that differ from the negative controls, and the quality of the assay."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +17,7 @@ from tmlib.tools.plates.wells import WellGroups
 from tmlib.tools.values import Values
 
 LEAST_CONTROLS = 2
-"""Wells of each kind on each plate, without which nothing is known of how they vary."""
+"""Least number of wells of each kind per plate, from which their variation is estimated."""
 
 _MAX_HITS = 100
 
@@ -57,7 +57,7 @@ class HitList(Tool[HitListPayload]):
     payload_type = HitListPayload
 
     def check(self, session: Session, payload: HitListPayload, objects: ChosenObjects) -> None:
-        """Every plate must have enough controls of each kind, and none may be both."""
+        """Check that every plate has enough controls of each kind, and that none is both."""
         layout = objects.layout
         both = layout.are_named(payload.negative_controls) & layout.are_named(
             payload.positive_controls
@@ -112,7 +112,7 @@ class HitList(Tool[HitListPayload]):
 
 
 class _Comparison(NamedTuple):
-    """What was found out about the g wells, and about each plate at each time point."""
+    """Results for the g wells, and for each plate at each time point."""
 
     z_score: Array
     ssmd: Array
@@ -158,7 +158,7 @@ def _compare(payload: HitListPayload, groups: WellGroups, wells: Array) -> _Comp
 
 
 def _strongest(groups: WellGroups, found: _Comparison) -> list[dict[str, Any]]:
-    """The first hits; the table of wells has all of them."""
+    """The strongest hits; the table of wells has all of them."""
     hits = np.flatnonzero(found.is_hit)
     hits = hits[np.argsort(-np.abs(found.ssmd[hits]), kind="stable")][:_MAX_HITS]
     wells = groups.layout.wells

@@ -74,7 +74,7 @@ class Normalisation(Tool[NormalisationPayload]):
     def check(
         self, session: Session, payload: NormalisationPayload, objects: ChosenObjects
     ) -> None:
-        """Every plate must have control wells, if there are to be some."""
+        """Check that every plate has control wells, if any are given."""
         options = payload.options
         if options.method != "bscore" and options.control_wells:
             objects.layout.check_controls(options.control_wells, 1)
@@ -128,14 +128,14 @@ def z_scores(
     groups
         Wells of the objects.
     is_standard
-        Objects (n,) whose centre and spread count.
+        Objects (n,) that define the centre and spread.
     is_robust
-        Take median and median absolute deviation instead of mean and standard deviation.
+        Use median and median absolute deviation instead of mean and standard deviation.
 
     Returns
     -------
     ndarray
-        nan where the standard does not vary, or a plate has none.
+        nan where the standard does not vary, or where a plate has none.
     """
     plate_of_object = groups.plates[groups.of_object]
     n_plates = int(groups.plates.max()) + 1
@@ -150,10 +150,10 @@ def z_scores(
 def b_scores(matrix: Array, groups: WellGroups) -> tuple[Array, Array]:
     """B-scores of objects (n, p) and of wells (g, p).
 
-    A well's score is what the median polish of the plate leaves of the median of its objects,
-    divided by the median absolute deviation of what it leaves of all wells of the plate. Objects
-    are corrected for the same effects, and divided by the deviation among the plate's objects.
-    nan where nothing varies.
+    A well's score is the residual of the median of its objects after median polish of the plate,
+    divided by the median absolute deviation of all residuals of the plate. Objects are corrected
+    for the same effects, and divided by the deviation among the plate's objects. nan where nothing
+    varies.
     """
     medians = aggregate(matrix, groups.of_object, len(groups), "median")
     fitted = np.empty_like(medians)
@@ -178,7 +178,7 @@ def b_scores(matrix: Array, groups: WellGroups) -> tuple[Array, Array]:
 
 
 def _varying(spread: Array, center: Array | float) -> Array:
-    """The spread, nan where it is no more than what rounding leaves of equal values."""
+    """The spread, or nan where it is only the rounding error of equal values."""
     return np.where(spread > _ROUNDING * np.abs(center), spread, np.nan)
 
 

@@ -1,4 +1,4 @@
-"""Statistics of plates and wells, as screens are judged by them."""
+"""Statistics of plates and wells that are used in screens."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 MAD_TO_SD = 1.482602218505602
-"""Times the median absolute deviation of a normal distribution is its standard deviation."""
+"""Standard deviation of a normal distribution divided by its median absolute deviation."""
 
 _MAX_SWEEPS = 10
 _TOLERANCE = 0.01
@@ -26,8 +26,8 @@ def aggregate(matrix: Array, groups: NDArray[np.int64], n_groups: int, statistic
         How many groups there are.
     statistic
         One that pandas knows, ``mean`` for example, or ``mad``: the median absolute deviation,
-        scaled to be a standard deviation where values are normally distributed. ``count`` counts
-        the values that there are.
+        scaled to equal the standard deviation of normally distributed values. ``count`` counts
+        values that are not missing.
 
     Returns
     -------
@@ -44,9 +44,9 @@ def aggregate(matrix: Array, groups: NDArray[np.int64], n_groups: int, statistic
 
 
 def median_polish(plate: Array) -> tuple[float, Array, Array]:
-    """What is common to a plate, its rows and its columns (Tukey 1977, Exploratory Data Analysis).
+    """Effects of a plate, its rows and its columns (Tukey 1977, Exploratory Data Analysis).
 
-    Medians of rows and columns are taken away in turn until what is left hardly changes any more.
+    Medians of rows and columns are subtracted in turn until the residuals hardly change any more.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def median_polish(plate: Array) -> tuple[float, Array, Array]:
     Returns
     -------
     overall, rows, columns
-        What each well's value is the sum of, beside its residual.
+        The effects; each well's value is their sum plus its residual.
     """
     residuals = plate.copy()
     overall, rows, columns = 0.0, np.zeros(plate.shape[0]), np.zeros(plate.shape[1])
@@ -80,7 +80,7 @@ def median_polish(plate: Array) -> tuple[float, Array, Array]:
 
 
 def _medians(values: Array, axis: int) -> Array:
-    """Medians of what there is, 0 of nothing."""
+    """Medians of the values that are not missing; 0 if all are."""
     is_there = np.asarray(np.isfinite(values).any(axis=axis))
     found = np.zeros(len(is_there))
     lines = values if axis == 1 else values.T
@@ -89,7 +89,7 @@ def _medians(values: Array, axis: int) -> Array:
 
 
 def z_prime(positive: Array, negative: Array) -> float:
-    """How well two groups of control wells are told apart: 1 is ideal, below 0 they overlap.
+    """Z'-factor, the separation of two groups of control wells: 1 is ideal, below 0 they overlap.
 
     ``1 - 3 (s_p + s_n) / |m_p - m_n|`` with means and standard deviations of the wells (Zhang,
     Chung and Oldenburg 1999, Journal of Biomolecular Screening 4, 67-73). nan if the means are the
@@ -114,8 +114,8 @@ def ssmd_of_wells(wells: Array, negative: Array) -> Array:
     """Strictly standardised mean difference of single wells from negative controls.
 
     ``(x - m_n) / (sqrt(2) s_n)``: the estimate by the method of moments for a screen without
-    replicates, which takes a well to vary as the controls do (Zhang 2007). nan if these are all
-    alike.
+    replicates, which assumes that wells vary as the controls do (Zhang 2007). nan if the controls
+    are all equal.
     """
     spread = np.sqrt(2) * negative.std(ddof=1)
     return np.asarray((wells - negative.mean()) / (spread if spread > 0 else np.nan))

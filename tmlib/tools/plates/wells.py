@@ -1,4 +1,4 @@
-"""Where objects are on the plates, for tools that look at wells."""
+"""Positions of objects on the plates, for tools that analyse wells."""
 
 import difflib
 import io
@@ -36,8 +36,8 @@ class Well(NamedTuple):
 class Layout:
     """The wells of an experiment, by plate and name, and those that its sites are in.
 
-    ``empty_site_ids`` and ``empty_tpoints``, of shape (e,), say where objects were looked for and
-    none were found.
+    ``empty_site_ids`` and ``empty_tpoints``, of shape (e,), are the sites and time points that were
+    analysed but have no objects.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Layout:
     empty_tpoints: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     def wells_of(self, site_ids: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Positions of the wells that sites are in; of n sites the shape is (n,)."""
+        """Index of the well of each of n sites, shape (n,)."""
         return self.well_of_site[np.searchsorted(self.site_ids, site_ids)]
 
     @cached_property
@@ -71,7 +71,7 @@ class Layout:
         return np.array([positions[well.plate] for well in self.wells], dtype=np.int64)
 
     def are_named(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Which wells have one of these names, on whatever plate; shape (w,)."""
+        """Which wells have one of these names, on any plate; shape (w,)."""
         places = {well_position(name.upper()) for name in names}
         return np.array([(well.row, well.column) in places for well in self.wells], dtype=bool)
 
@@ -81,7 +81,7 @@ class Layout:
         Raises
         ------
         BadInput
-            If there is none of one of them on any plate.
+            If no plate has a well of one of these names.
         """
         known = {(well.row, well.column): well.name for well in self.wells}
         for name in names:
@@ -91,7 +91,7 @@ class Layout:
                 raise BadInput(f'No plate has a well "{name}": {hint}')
 
     def check_controls(self, names: Sequence[str], least: int) -> None:
-        """Check that every plate has at least so many control wells of these names.
+        """Check that every plate has a least number of control wells of these names.
 
         Raises
         ------
@@ -140,9 +140,9 @@ def read_layout(session: Session, experiment_id: int, mapobject_type_id: int) ->
 
 @dataclass(frozen=True)
 class WellGroups:
-    """Objects by the well and time point that they are at.
+    """Objects grouped by well and time point.
 
-    Wells where objects were looked for are there, too, if none were found: no cells are a result.
+    Wells that were analysed but have no objects are included: zero cells is a result, too.
 
     Attributes
     ----------
@@ -192,7 +192,7 @@ class WellGroups:
         return [self.layout.wells[position] for position in self.wells]
 
     def table(self, columns: Mapping[str, NDArray[Any]]) -> Any:
-        """A row per group (``pyarrow.Table``): where it is, how many objects, and `columns` (g,).
+        """A row per group (``pyarrow.Table``): its well, its number of objects, and `columns` (g,).
 
         Numbers that are not finite become null.
         """
@@ -211,7 +211,7 @@ class WellGroups:
 
 @dataclass(frozen=True)
 class WellTable:
-    """What a result says about wells, as a table that streams; it is small."""
+    """The results for wells as a table that can be streamed; it is small."""
 
     path: Path
 
@@ -229,7 +229,7 @@ class WellTable:
         yield self._table
 
     def csv(self) -> Iterator[bytes]:
-        """CSV in parts; what is missing is empty."""
+        """CSV in parts; missing values are empty."""
         buffer = io.BytesIO()
         pyarrow.csv.write_csv(self._table, buffer)
         yield buffer.getvalue()
