@@ -1,14 +1,16 @@
 """The web application."""
 
+from collections.abc import Sequence
+
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tmlib.settings import Settings
-from tmserver import audit_trail, authentication, pages, schema_version
+from tmserver import audit_trail, authentication, schema_version
 from tmserver.access import Services
-from tmserver.api import RESOURCES
-from tmserver.http import errors
-from tmserver.http.routing import refuse_undeclared
+from tmserver.api import TISSUEMAPS
+from tmserver.http.api import Api
+from tmserver.http.registration import serve
 from tmserver.monitoring import requests
 from tmserver.serving.limits import SMALL_BODY
 
@@ -23,13 +25,19 @@ SECURITY_HEADERS = {
 }
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+INTERFACES = (TISSUEMAPS,)
+"""What the server offers; the first one answers for what is no other's."""
+
+
+def create_app(settings: Settings | None = None, interfaces: Sequence[Api] = INTERFACES) -> Flask:
     """Build the application; tables must exist already.
 
     Parameters
     ----------
     settings
         The configuration; read from the environment if not given.
+    interfaces
+        What it offers.
 
     Raises
     ------
@@ -44,13 +52,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider has it
     app.extensions["tmserver"] = services = Services(settings)
     authentication.configure(app, settings)
-    errors.register(app)
     requests.register(app, settings)
     schema_version.register(app, services.database)
     audit_trail.register(app, services.database)
-    for routes in (*RESOURCES, pages.routes):
-        routes.register(app)
-    refuse_undeclared(app)
+    serve(app, interfaces)
     app.after_request(_add_headers)
     if settings.proxies:
         # without them, what these headers say would be whatever the sender wants

@@ -16,7 +16,7 @@ from tmlib.ids import decode_id
 from tmlib.settings import Settings
 from tmserver.access import Access, Services, UserAccess
 from tmserver.audit_trail import audit_entry
-from tmserver.authentication import Proof, identify
+from tmserver.authentication import Claim, Proof, identify
 from tmserver.scopes import INSTALLATION, Scope
 
 
@@ -74,6 +74,7 @@ def authorize(
     *,
     reads: bool,
     decode: Callable[[str], Any] = decode_id,
+    identify: Callable[[], Claim] = identify,
 ) -> Access:
     """Make sure that whoever sent the present request has a permission.
 
@@ -92,6 +93,8 @@ def authorize(
         Whether the request changes nothing, which is all that some proofs are good for.
     decode
         Gives the key of the resource in the database.
+    identify
+        Says what the request claims about who has sent it.
 
     Raises
     ------

@@ -7,15 +7,18 @@ of them. Where only some of the tests of the web application were run, nothing i
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask, Response, request
 
+if TYPE_CHECKING:
+    from tmserver.http.operations import Operation
+
 Statuses = defaultdict[str, set[int]]
 
 SEEN: Statuses = defaultdict(set)
-"""Statuses by the name of the view."""
+"""Statuses by the names of interface and view."""
 
 DOCUMENTED: Statuses = defaultdict(set)
 """What the document tells of."""
@@ -32,16 +35,21 @@ _IS_COMPLETE = pytest.StashKey[bool]()
 _PROBLEMS = pytest.StashKey[list[str]]()
 
 
+def name_of(operation: "Operation") -> str:
+    """What an operation is called, among those of all interfaces."""
+    return f"{operation.api.name}.{operation.view.__name__}"
+
+
 def watch(app: Flask) -> None:
     """Note from now on what an application answers."""
     # every run of tests has this plugin, and few the web application
-    from tmserver.http.routing import Operation
+    from tmserver.http.operations import Operation
 
     @app.after_request
     def note(response: Response) -> Response:
         view = app.view_functions.get(request.endpoint or "")
         if isinstance(view, Operation):
-            SEEN[view.view.__name__].add(response.status_code)
+            SEEN[name_of(view)].add(response.status_code)
         return response
 
 

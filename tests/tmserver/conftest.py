@@ -14,8 +14,9 @@ from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.ids import decode_id
 from tmlib.settings import Settings
-from tmserver.application import create_app
+from tmserver.application import INTERFACES, create_app
 from tmserver.authentication import issue_token
+from tmserver.http.api import Api
 
 PASSWORD = "a long password"
 
@@ -84,14 +85,26 @@ class Person:
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database) -> Iterator[Flask]:
+def interfaces() -> Sequence[Api]:
+    """What the application serves."""
+    return INTERFACES
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database, interfaces: Sequence[Api]) -> Iterator[Flask]:
     settings = settings.model_copy(update={"queue": "tests.tmserver.conftest:ListQueue"})
-    application = create_app(settings)
+    application = create_app(settings, interfaces)
     answers.watch(application)
     # what is buffered must end: streams do so after their first line
     application.extensions["tmserver"].live.close()
     yield application
     application.extensions["tmserver"].database.close()
+
+
+@pytest.fixture
+def documents(app: Flask, interfaces: Sequence[Api]) -> dict[Api, dict[str, Any]]:
+    """The OpenAPI document of each interface."""
+    return {api: Person(app).get(api.document_path) for api in interfaces}
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from tests.tmserver.conftest import Person
 from tmlib import schema
 from tmlib.db import Database, revision
 from tmserver import pages, schema_version
-from tmserver.http.routing import Operation
+from tmserver.http.operations import Operation
 
 
 def test_every_answer_has_the_headers_that_protect_browsers(anonymous: Person) -> None:

@@ -1,7 +1,7 @@
 """Every route of the application, as everybody: who may, and that a refusal changes nothing."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -18,14 +18,14 @@ from tmlib.experiments.sharing import share_experiment
 from tmlib.ids import encode_id
 from tmlib.settings import Settings
 from tmserver.access import Access, ExperimentAccess, UserAccess
+from tmserver.api import TISSUEMAPS
+from tmserver.api.error_objects import Error
+from tmserver.application import INTERFACES
 from tmserver.authentication import READING_METHODS, SIGNATURE, Login, Proof, sign
-from tmserver.http.routing import (
-    Operation,
-    RouteError,
-    Routes,
-    path_variables,
-    refuse_undeclared,
-)
+from tmserver.http.api import Api
+from tmserver.http.operations import Operation
+from tmserver.http.registration import refuse_undeclared
+from tmserver.http.routing import RouteError, Routes, path_variables
 from tmserver.http.schemas import Message
 from tmserver.permissions import PUBLIC, Permission
 
@@ -105,12 +105,13 @@ class Call:
         return allowed(who, self.permission)
 
 
+WITH_NOTEBOOKS = replace(TISSUEMAPS, resources=[*TISSUEMAPS.resources, notebooks.routes])
+
+
 @pytest.fixture
-def app(app: Flask) -> Flask:
-    """The application, with routes of one more scope."""
-    notebooks.routes.register(app)
-    refuse_undeclared(app)
-    return app
+def interfaces() -> Sequence[Api]:
+    """All that the product serves, with routes of one more scope."""
+    return [WITH_NOTEBOOKS if api is TISSUEMAPS else api for api in INTERFACES]
 
 
 def number(people: dict[str, Person], name: str) -> int:
@@ -147,10 +148,13 @@ def everybody(
 
 @pytest.fixture
 def calls(
-    app: Flask, everybody: dict[str, Person], acquisition: str, resources: dict[str, str]
+    app: Flask,
+    everybody: dict[str, Person],
+    acquisition: str,
+    resources: dict[str, str],
+    documents: dict[Api, dict[str, Any]],
 ) -> list[Call]:
     """A request to every route, with the examples of the OpenAPI document for what it takes."""
-    document = everybody["anonymous"].get("/api/openapi.json")
     experiment, _, run = acquisition.rsplit("/", 2)
     [plate] = everybody["owner"].get(f"{experiment}/plates")
     [token, _] = everybody["owner"].get("/auth/tokens")
@@ -166,7 +170,7 @@ def calls(
         operation = app.view_functions[rule.endpoint]
         assert isinstance(operation, Operation)
         path = rule.rule.replace("<", "{").replace(">", "}")
-        described = document["paths"][path][operation.method.lower()]
+        described = documents[operation.api]["paths"][path][operation.method.lower()]
         content = described.get("requestBody", {}).get("content", {})
         parameters = described["parameters"]
         found.append(
@@ -200,9 +204,11 @@ def send(everybody: dict[str, Person], who: str, call: Call, path: str, body: An
             query[SIGNATURE] = sign(path, Proof(owner, login), now().replace(year=9999))
     response = person.request(call.method, path, query_string=query, json=body)
     if response.status_code >= 400 and call.method != "HEAD":
-        assert response.json is not None
-        assert response.json["error"]["status_code"] == response.status_code
-        assert len(response.json["error"]["message"]) > 10
+        form = call.operation.api.errors
+        told = form.model(response.status_code).model_validate(response.json)
+        if isinstance(told, Error):
+            assert told.error.status_code == response.status_code
+            assert len(told.error.message) > 10
     return response.status_code
 
 

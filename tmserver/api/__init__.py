@@ -1,5 +1,6 @@
-"""The resources, one module each: what is asked, what is answered, and the views."""
+"""TissueMAPS' interface: its resources, one module each, and the forms in which it speaks."""
 
+from tmserver import pages
 from tmserver.api import (
     acquisitions,
     audit,
@@ -36,8 +37,12 @@ from tmserver.api import (
     wells,
     workflow,
 )
+from tmserver.api.error_objects import ErrorObjects
+from tmserver.api.examples import EXAMPLES
+from tmserver.http.api import Api
+from tmserver.http.id_forms import OpaqueIds
 
-RESOURCES = (
+_RESOURCES = (
     authentication.routes,
     tokens.routes,
     users.routes,
@@ -72,4 +77,17 @@ RESOURCES = (
     previews.routes,
     tools.routes,
     tool_models.routes,
+    pages.routes,
+)
+
+TISSUEMAPS = Api(
+    name="tissuemaps",
+    title="tmserver",
+    description="Upload, correct, segment, measure and explore microscope images.",
+    resources=_RESOURCES,
+    document_path="/api/openapi.json",
+    envelope="data",
+    ids=OpaqueIds(),
+    errors=ErrorObjects(),
+    examples=EXAMPLES,
 )

@@ -1,9 +1,5 @@
 """What this server can do, and whether it can do it now."""
 
-import json
-import threading
-
-from flask import Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from tmlib import microscopes
@@ -12,13 +8,11 @@ from tmlib.errors import Unavailable
 from tmlib.experiments.service import ACQUISITION_MODES
 from tmlib.workflow.service import WORKFLOW_TYPES
 from tmserver.access import Access, UserAccess
-from tmserver.http.openapi import document
-from tmserver.http.routing import Operation, Routes
+from tmserver.http.documentation import declare_document
+from tmserver.http.routing import Routes
 from tmserver.http.schemas import Message
 
 routes = Routes("information")
-
-_making_document = threading.Lock()
 
 
 @routes.get("/healthz", permits="public")
@@ -57,22 +51,4 @@ def get_acquisition_modes(access: UserAccess) -> list[str]:
     return list(ACQUISITION_MODES)
 
 
-@routes.get("/api/openapi.json", permits="public")
-def get_document(access: Access) -> Response:
-    """Describe all routes, in the form of OpenAPI 3.1."""
-    # it takes a second to make, which nobody shall have the server do at will
-    with _making_document:
-        content: bytes | None = current_app.extensions.get("tmserver.http.openapi")
-        if content is None:
-            content = _document()
-            current_app.extensions["tmserver.http.openapi"] = content
-    return Response(content, mimetype="application/json")
-
-
-def _document() -> bytes:
-    operations = {
-        id(view): view
-        for view in current_app.view_functions.values()
-        if isinstance(view, Operation)
-    }
-    return json.dumps(document(list(operations.values()))).encode()
+declare_document(routes, "/api/openapi.json")

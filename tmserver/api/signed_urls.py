@@ -13,7 +13,8 @@ from tmlib.errors import BadInput
 from tmlib.ids import decode_id
 from tmserver.access import ExperimentAccess
 from tmserver.authentication import SIGNATURE, sign
-from tmserver.http.routing import PROJECT_BODY, Operation, Routes
+from tmserver.http.operations import Operation
+from tmserver.http.routing import PROJECT_BODY, Routes
 from tmserver.http.schemas import Body, Schema, Text
 from tmserver.permissions import Permission
 from tmserver.scopes import EXPERIMENT

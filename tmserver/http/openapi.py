@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from collections.abc import Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from tmserver.authentication import READING_METHODS, SIGNATURE, TOKEN_COOKIE
-from tmserver.http.examples import answer_example, example, field_example
-from tmserver.http.routing import FORM, Operation, path_variables
-from tmserver.http.schemas import Error
+from tmserver.authentication import READING_METHODS
+from tmserver.http.api import Api
+from tmserver.http.examples import Examples
+from tmserver.http.operations import Operation, operations_of
+from tmserver.http.parameters import FORM
+from tmserver.http.routing import path_variables
 from tmserver.permissions import PUBLIC
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -37,11 +38,11 @@ _PHRASES = {460: "Checksum Mismatch"}  # of the tus protocol, which Python does 
 _Key = tuple[Any, JsonSchemaMode]
 
 
-def document(operations: Sequence[Operation]) -> dict[str, Any]:
-    """Describe operations with everything that they take and answer."""
-    schemas, definitions = _schemas(operations)
+def document(api: Api) -> dict[str, Any]:
+    """Describe an interface with everything that it takes and answers."""
+    schemas, definitions = _schemas(api)
     paths: dict[str, Any] = {}
-    for operation in operations:
+    for operation in operations_of(api):
         for number, path in enumerate(operation.paths):
             paths.setdefault(_FLASK_VARIABLE.sub(r"{\1}", path), {})[operation.method.lower()] = (
                 _describe(operation, path, number, schemas, definitions)
@@ -49,29 +50,30 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "tmserver",
+            "title": api.title,
             "version": version("tmserver"),
-            "description": "Upload, correct, segment, measure and explore microscope images.",
+            "description": api.description,
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
         "components": {
             "schemas": definitions,
-            "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-                "cookie": {"type": "apiKey", "in": "cookie", "name": TOKEN_COOKIE},
-                "signature": {"type": "apiKey", "in": "query", "name": SIGNATURE},
-            },
+            "securitySchemes": {**api.credentials.schemes, **api.credentials.for_reading},
         },
     }
 
 
-def _schemas(operations: Sequence[Operation]) -> tuple[dict[Any, Any], dict[str, Any]]:
+def _schemas(api: Api) -> tuple[dict[Any, Any], dict[str, Any]]:
     """Schemas by (what they describe, mode), and the definitions that they refer to."""
+    errors = {
+        api.errors.model(status)
+        for operation in operations_of(api)
+        for status in _statuses(operation)
+    }
     inputs: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [
-        (Error, "serialization", TypeAdapter(Error))
+        (model, "serialization", TypeAdapter(model)) for model in sorted(errors, key=str)
     ]
-    for operation in operations:
+    for operation in operations_of(api):
         for model in (operation.query, operation.body):
             if model is not None:
                 inputs.append((model, "validation", TypeAdapter(model)))
@@ -90,20 +92,24 @@ def _describe(
 ) -> dict[str, Any]:
     text = inspect.getdoc(operation.view) or ""
     summary, _, description = text.partition("\n")
+    ids, examples = operation.api.ids, operation.api.examples
     parameters = [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string"},
-            **({"example": "MQ=="} if name.endswith("_id") else {}),
+            **(
+                {"schema": ids.schema, "example": ids.example}
+                if name in operation.ids
+                else {"schema": {"type": "string"}}
+            ),
         }
         for name in path_variables(path)
     ]
     in_address = None if operation.takes_form else operation.query
     for model, place in ((in_address, "query"), (operation.headers, "header")):
         if model is not None:
-            parameters += _parameters(model, place, definitions)
+            parameters += _parameters(model, place, examples, definitions)
     name = operation.view.__name__
     described: dict[str, Any] = {
         "operationId": name if number == 0 else f"{name}_{number}",
@@ -119,7 +125,7 @@ def _describe(
         described["requestBody"] = {
             "required": any(field.is_required() for field in operation.body.model_fields.values()),
             "content": {
-                _JSON: {"schema": body, "example": example(body, definitions)},
+                _JSON: {"schema": body, "example": examples.of_schema(body, definitions)},
                 **{media: _FILE_CONTENT.get(media, {}) for media in operation.file_types},
             },
         }
@@ -131,15 +137,16 @@ def _describe(
     elif operation.takes_bytes:
         described["requestBody"] = {"content": {operation.takes_bytes: _BYTES}}
     if operation.permission != PUBLIC:
-        described["security"] = [{"token": []}, {"cookie": []}]
+        credentials = operation.api.credentials
+        described["security"] = [{name: []} for name in credentials.schemes]
         if operation.method == "GET" and operation.permission.only_reads:
-            described["security"].append({"signature": []})
+            described["security"] += [{name: []} for name in credentials.for_reading]
     described["x-permission"] = operation.permission.action
     return described
 
 
 def _parameters(
-    model: type[BaseModel], place: str, definitions: dict[str, Any]
+    model: type[BaseModel], place: str, examples: Examples, definitions: dict[str, Any]
 ) -> list[dict[str, Any]]:
     schema = model.model_json_schema(mode="validation", ref_template=_REFERENCE)
     required = schema.get("required", [])
@@ -149,7 +156,7 @@ def _parameters(
             "in": place,
             "required": name in required,
             "schema": content,
-            "example": field_example(name, content, definitions),
+            "example": examples.of_field(name, content, definitions),
         }
         for name, content in schema.get("properties", {}).items()
     ]
@@ -162,10 +169,11 @@ def _responses(
     has_content = 200 in operation.success and operation.method not in ("HEAD", "OPTIONS")
     if operation.answer is not None:
         schema = schemas[operation.view, "serialization"]
-        answer = answer_example(operation.view.__name__, schema, definitions)
+        answer = operation.api.examples.of_answer(operation.view.__name__, schema, definitions)
         if not operation.is_bare:
-            schema = {"type": "object", "properties": {"data": schema}, "required": ["data"]}
-            answer = {"data": answer}
+            key = str(operation.api.envelope)
+            schema = {"type": "object", "properties": {key: schema}, "required": [key]}
+            answer = {key: answer}
         others: dict[str, Any] = {media: {} for media in operation.media}
         success["content"] = {_JSON: {"schema": schema, "example": answer}, **others}
     elif has_content:
@@ -173,22 +181,34 @@ def _responses(
     responses = {str(status): success for status in operation.success}
     if 304 in operation.success:
         responses["304"] = {"description": "What the sender has still holds."}
+    form = operation.api.errors
     for status in sorted(_statuses(operation)):
         responses[str(status)] = {
             "description": _PHRASES.get(status) or HTTPStatus(status).phrase,
-            "content": {_JSON: {"schema": schemas[Error, "serialization"]}},
+            "content": {form.media_type: {"schema": schemas[form.model(status), "serialization"]}},
         }
     return responses
 
 
 def _statuses(operation: Operation) -> set[int]:
     """Status codes of the errors that an operation can answer."""
+    form = operation.api.errors
+    statuses = {form.statuses.get(status, status) for status in _usual_statuses(operation)}
+    has_parameters = operation.query or operation.headers or operation.ids
+    if has_parameters or operation.body is not None:
+        statuses.add(form.invalid_status)
+    return statuses
+
+
+def _usual_statuses(operation: Operation) -> set[int]:
+    """The same, but for requests that do not fit the description, whatever the interface."""
     statuses = set(operation.raises)
-    is_parsed = operation.query or operation.headers or operation.takes_file
-    if is_parsed or "_id>" in operation.paths[0]:
+    if operation.takes_file or operation.body is not None or operation.takes_form:
         statuses.add(400)
     if operation.body is not None or operation.takes_form:
-        statuses |= {400, 413, 415}
+        statuses.add(413)
+        if operation.takes_form or not operation.api.any_content_type:
+            statuses.add(415)
     if operation.permission != PUBLIC:
         statuses |= {401, 503}
         # a cookie without proof of its origin, a token that may only read, a signed URL

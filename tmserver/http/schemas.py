@@ -131,18 +131,3 @@ class ImageSize(Schema):
 
     width: int
     height: int
-
-
-class ErrorDescription(Schema):
-    """What went wrong, in one sentence."""
-
-    error: bool = True
-    message: str
-    status_code: int
-    type: str
-
-
-class Error(Bare):
-    """The form of every response that reports an error."""
-
-    error: ErrorDescription

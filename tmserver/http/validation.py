@@ -1,12 +1,56 @@
-"""Says in one sentence what is wrong with a request."""
+"""Says what is wrong with a request, in one sentence and in detail."""
 
 import json
+from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from tmlib.errors import BadInput
+
 _MOST_NAMES = 20
 _MOST_CHARACTERS = 80
+
+Place = Literal["path", "query", "header", "body"]
+"""A part of a request."""
+
+
+class InvalidRequestError(BadInput):
+    """A request does not fit its description.
+
+    Attributes
+    ----------
+    problems
+        What is wrong with it, as pydantic has it; each ``loc`` begins with a `Place`.
+    """
+
+    def __init__(self, message: str, problems: Sequence[ErrorDetails]) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+    @classmethod
+    def at(
+        cls, place: Place, name: str, message: str, *, kind: str, given: object
+    ) -> "InvalidRequestError":
+        """One value cannot be used."""
+        problem: ErrorDetails = {
+            "type": kind,
+            "loc": (place, name),
+            "msg": message,
+            "input": given,
+        }
+        return cls(message, (problem,))
+
+    @classmethod
+    def of(cls, error: ValidationError, method: str, place: Place) -> "InvalidRequestError":
+        """A model did not take what came in a part of a request."""
+        message = describe(error, method, in_query=place == "query", in_headers=place == "header")
+        problems = [
+            ErrorDetails(**{**problem, "loc": (place, *problem["loc"])})
+            for problem in error.errors(include_url=False)
+        ]
+        return cls(message, problems)
 
 
 def describe(

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
 
+from tmserver.http.api import Api
 from tmserver.serving.answers import Answer, Application
 from tmserver.serving.bodies import ArrivingBody, Body, Receive, SenderGoneError
 from tmserver.serving.connections import IS_GONE
@@ -42,6 +43,8 @@ class Bridge:
         How many event streams are sent besides.
     is_stream
         Tells of a request whether the application reads its body as it arrives.
+    api_at
+        Gives the interface that answers for a path.
     """
 
     def __init__(
@@ -51,10 +54,12 @@ class Bridge:
         threads: int,
         live_listeners: int,
         is_stream: Callable[[dict[str, Any]], bool],
+        api_at: Callable[[str], Api],
     ) -> None:
         self._application = application
         self._limits = limits
         self._is_stream = is_stream
+        self.api_at = api_at
         self._threads = ThreadPoolExecutor(threads, "request")
         self._live = ThreadPoolExecutor(live_listeners + _TURNED_AWAY, "live")
         self._uploads = ThreadPoolExecutor(UPLOADS, "upload")
@@ -71,7 +76,7 @@ class Bridge:
         except SenderGoneError:
             return
         except RefusedError as refused:
-            await self._refuse(refused.refusal, body, send)
+            await self._refuse(refused.refusal, self.api_at(scope["path"]), body, send)
 
     async def _begin(
         self, environ: dict[str, Any], body: Body, is_gone: Callable[[], bool]
@@ -106,10 +111,10 @@ class Bridge:
         if not answer.is_broken:
             await self._end(body, send)
 
-    async def _refuse(self, refusal: Refusal, body: Body, send: Send) -> None:
-        await send(_start(refusal.status, refusal.headers, closes=False))
-        content = {"type": "http.response.body", "body": refusal.content, "more_body": True}
-        await send(content)
+    async def _refuse(self, refusal: Refusal, api: Api, body: Body, send: Send) -> None:
+        status, headers, content = refusal.answer(api)
+        await send(_start(status, headers, closes=False))
+        await send({"type": "http.response.body", "body": content, "more_body": True})
         await self._end(body, send)
 
     async def _end(self, body: Body, send: Send) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from tmserver.http.api import Api
 from tmserver.serving.limits import SMALL_BODY, Limits
 from tmserver.serving.refusals import (
     HEAD_TOO_LARGE,
@@ -33,13 +35,16 @@ class Crowd:
     ----------
     limits
         What they are allowed.
+    api_at
+        Gives the interface that answers for a path.
     waiting
         Those that have sent no whole head yet, the longest first. When there are too many
         connections, these have to go: so whoever opens them by the thousand keeps nobody out.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, api_at: Callable[[str], Api]) -> None:
         self.limits = limits
+        self.api_at = api_at
         self.waiting: dict[Connection, None] = {}
 
     def make_room(self, n_connections: int) -> bool:
@@ -80,7 +85,8 @@ class Connection(HttpToolsProtocol):
         self._refusal: Refusal | None = None
         self._is_ending = False
         self._has_begun = False
-        # of the present head: address and headers, and how many of these
+        # of the present head: its address, its bytes, and how many headers they are
+        self._target = b""
         self._n_head = 0
         self._n_fields = 0
         # since the parser has last come upon something whole
@@ -140,11 +146,13 @@ class Connection(HttpToolsProtocol):
         """Count the bytes of a new head."""
         super().on_message_begin()
         self._has_begun = True
+        self._target = b""
         self._n_head = self._n_fields = 0
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the address."""
         super().on_url(url)
+        self._target = self.url
         if len(self.url) > self._limits.target_bytes:
             self._give_up(TARGET_TOO_LONG)
         self._count(len(url))
@@ -269,7 +277,8 @@ class Connection(HttpToolsProtocol):
             # an answer is under way, into which another cannot be put
             self.transport.abort()
             return
-        self.transport.write(refusal.as_http)
+        path = self._target.partition(b"?")[0].decode("latin-1")
+        self.transport.write(refusal.as_http(self._crowd.api_at(path)))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(self._limits.linger_seconds, self.transport.close)

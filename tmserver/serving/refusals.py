@@ -1,11 +1,10 @@
-"""What the web server itself answers, in the form of all errors of the product."""
+"""What the web server itself answers, in the form of the interface that was asked."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from tmserver.http.errors import error_content
-
-_MEDIA_TYPE = b"application/json"
+from tmserver.http.api import Api
+from tmserver.http.error_forms import Failure
 
 
 @dataclass(frozen=True)
@@ -17,39 +16,35 @@ class Refusal:
     status
         Of the answer.
     kind, message
-        What went wrong, as `tmserver.http.errors` says it.
+        What went wrong, as `tmserver.http.errors` says it. ``{document}`` is the address of the
+        interface's OpenAPI document.
     """
 
     status: int
     kind: str
     message: str
 
-    @property
-    def content(self) -> bytes:
-        """The body of the answer."""
-        return error_content(self.status, self.kind, self.message)
-
-    @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers of the answer, after which the connection is closed."""
+    def answer(self, api: Api) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Status, headers and body of the answer, after which the connection is closed."""
+        failure = Failure(self.status, self.kind, self.message.format(document=api.document_path))
+        status, content = api.errors.status(failure), api.errors.content(failure)
         headers = [
-            (b"content-type", _MEDIA_TYPE),
-            (b"content-length", str(len(self.content)).encode()),
+            (b"content-type", api.errors.media_type.encode()),
+            (b"content-length", str(len(content)).encode()),
             (b"cache-control", b"no-store"),
             (b"x-content-type-options", b"nosniff"),
             (b"connection", b"close"),
         ]
-        if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers.append((b"retry-after", b"2"))
-        return headers
+        return status, headers, content
 
-    @property
-    def as_http(self) -> bytes:
+    def as_http(self, api: Api) -> bytes:
         """The whole answer as it goes over a connection."""
-        phrase = HTTPStatus(self.status).phrase
-        head = [f"HTTP/1.1 {self.status} {phrase}".encode()]
-        head += [name + b": " + value for name, value in self.headers]
-        return b"\r\n".join([*head, b"", self.content])
+        status, headers, content = self.answer(api)
+        head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
+        head += [name + b": " + value for name, value in headers]
+        return b"\r\n".join([*head, b"", content])
 
 
 class RefusedError(Exception):
@@ -71,7 +66,7 @@ TARGET_TOO_LONG = Refusal(
     414,
     "RequestURITooLong",
     "The address of the request is too long: ask for less at once, or send the query as the body "
-    "of a POST request where the document at /api/openapi.json has one.",
+    "of a POST request where the document at {document} has one.",
 )
 HEAD_TOO_LARGE = Refusal(
     431, "RequestHeaderFieldsTooLarge", "The headers of the request are too many or too large."

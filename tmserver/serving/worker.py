@@ -17,7 +17,8 @@ from uvicorn.server import Server
 
 from tmlib import lifeline
 from tmserver.access import Services
-from tmserver.http.routing import reads_body_itself
+from tmserver.http.api import Apis
+from tmserver.http.registration import reads_body_itself
 from tmserver.serving.bridge import Bridge
 from tmserver.serving.connections import Connection, Crowd
 from tmserver.serving.limits import Limits
@@ -41,6 +42,7 @@ class Worker(GunicornWorker):  # type: ignore[misc] # gunicorn has no types
             self.cfg.threads,
             services.settings.live_listeners,
             partial(reads_body_itself, self.wsgi),
+            Apis.of_application(self.wsgi).at,
         )
         config = configure(
             bridge,
@@ -83,7 +85,7 @@ def configure(bridge: Bridge, limits: Limits, **more: Any) -> Config:
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return Config(
         cast(Any, bridge),
-        http=cast(Any, partial(Connection, crowd=Crowd(limits))),
+        http=cast(Any, partial(Connection, crowd=Crowd(limits, bridge.api_at))),
         interface="asgi3",
         loop="asyncio",
         ws="none",

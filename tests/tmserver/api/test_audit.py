@@ -14,7 +14,7 @@ from tmlib.accounts.models import AuditEvent
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmserver.authentication import READING_METHODS
-from tmserver.http.routing import Operation
+from tmserver.http.operations import Operation
 
 # what changes nothing that lasts, or is repeated for each file of thousands
 NO_EVENTS = {

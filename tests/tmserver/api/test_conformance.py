@@ -1,5 +1,6 @@
 """Requests made up from the document, and answers held against it, by an independent program."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.tmserver.api.conftest import LABELS, PLACE
 from tests.tmserver.conftest import Person
 from tmlib.accounts.models import User
 from tmserver.authentication import issue_token
+from tmserver.http.api import Api
 
 CHECKS = [
     not_a_server_error,
@@ -34,12 +36,14 @@ FIRST = "MQ=="  # whatever there is in the experiment, it has a first one
 
 # the program does not close the files that answers are sent from
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_no_request_surprises_the_server(app: Flask, cells: str, owner: Person) -> None:
+def test_no_request_surprises_the_server(
+    app: Flask, interfaces: Sequence[Api], cells: str, owner: Person
+) -> None:
     owner.post(f"{cells}/segmentations", **PLACE, image=LABELS.tolist())
-    schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
+    schemas = [schemathesis.openapi.from_wsgi(api.document_path, app) for api in interfaces]
     with app.app_context():
         token = issue_token(User(id=owner.user_id, name="-", login_generation=0))
-    operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [found.ok() for schema in schemas for found in schema.get_all_operations()]
     assert len(operations) > 50
     # what is removed is missing for the others
     operations.sort(key=lambda operation: operation.method.lower() == "delete")

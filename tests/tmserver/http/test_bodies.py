@@ -10,7 +10,9 @@ import pytest
 from flask import Flask
 
 from tests.tmserver.conftest import Person
-from tmserver.http.routing import Operation, path_variables
+from tmserver.http.api import Api
+from tmserver.http.operations import Operation
+from tmserver.http.routing import path_variables
 from tmserver.permissions import ADMIN
 
 MISSING = "OTk5OTk5"
@@ -42,16 +44,16 @@ class Request(NamedTuple):
 
 @pytest.fixture
 def requests(
-    app: Flask, experiment: str, people: dict[str, Person], anonymous: Person
+    app: Flask, experiment: str, people: dict[str, Person], documents: dict[Api, dict[str, Any]]
 ) -> list[Request]:
     """One for each operation that takes JSON."""
-    document = anonymous.get("/api/openapi.json")
     found = []
     for rule in app.url_map.iter_rules():
         operation = app.view_functions[rule.endpoint]
         assert isinstance(operation, Operation)
         if operation.body is None:
             continue
+        document = documents[operation.api]
         described = document["paths"][rule.rule.replace("<", "{").replace(">", "}")]
         content = described[operation.method.lower()]["requestBody"]["content"][JSON]
         path = rule.rule.replace("<experiment_id>", experiment.rpartition("/")[2])

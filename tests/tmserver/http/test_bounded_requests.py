@@ -12,7 +12,8 @@ from tests.services.web_server import WebServer, running_web_server
 from tests.tmserver.conftest import Person
 from tmlib.errors import BadInput, TmError, TooLarge
 from tmserver.http.json_bodies import MAX_DEPTH, MAX_DIGITS, check_json
-from tmserver.http.routing import LARGE_BODY, Operation
+from tmserver.http.operations import Operation
+from tmserver.http.routing import LARGE_BODY
 from tmserver.serving.limits import SMALL_BODY
 
 JSON = "application/json"

@@ -1,15 +1,15 @@
 import logging
+from dataclasses import replace
 
 import pytest
-from flask import Flask
 from sqlalchemy import text
 
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.settings import Settings
-from tmserver.access import Access, Services
+from tmserver.access import Access
+from tmserver.api import TISSUEMAPS
 from tmserver.application import create_app
-from tmserver.http import errors
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Message
 from tmserver.serving.limits import SMALL_BODY
@@ -92,13 +92,10 @@ def test_a_mistake_of_the_server_tells_nothing_but_a_number_of_the_log(
     def fail(access: Access) -> Message:
         raise RuntimeError("the secret is 42")
 
-    app = Flask("broken", static_folder=None)
-    services = app.extensions["tmserver"] = Services(settings)
-    errors.register(app)
-    routes.register(app)
+    app = create_app(settings, [replace(TISSUEMAPS, resources=[routes])])
     with caplog.at_level(logging.ERROR):
         message = Person(app).refused("GET", "/broken", 500)
-    services.database.close()
+    app.extensions["tmserver"].database.close()
     assert "secret" not in message
     number = caplog.records[0].getMessage().split()[1]
     assert number in message

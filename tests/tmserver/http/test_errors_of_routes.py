@@ -13,7 +13,9 @@ from tests.tmserver import answers
 from tests.tmserver.conftest import PASSWORD, Person
 from tmlib.db import Database
 from tmserver.authentication import TOKEN_COOKIE
-from tmserver.http.routing import Operation, path_variables
+from tmserver.http.api import Api
+from tmserver.http.operations import Operation
+from tmserver.http.routing import path_variables
 from tmserver.permissions import ADMIN
 
 MISSING = "OTk5OTk5"
@@ -38,14 +40,15 @@ def calls(app: Flask, experiment: str) -> list[Call]:
 
 
 @pytest.fixture
-def documented(anonymous: Person) -> dict[str, set[int]]:
-    """The statuses that the document tells of, by the name of the view."""
+def documented(documents: dict[Api, dict[str, Any]]) -> dict[str, set[int]]:
+    """The statuses that the documents tell of, by the names of interface and view."""
     found: dict[str, set[int]] = {}
-    for path, methods in anonymous.get("/api/openapi.json")["paths"].items():
-        for operation in methods.values():
-            name = operation["operationId"].rstrip("_0123456789")
-            statuses = {int(status) for status in operation["responses"]}
-            assert found.setdefault(name, statuses) == statuses, path
+    for api, document in documents.items():
+        for path, methods in document["paths"].items():
+            for operation in methods.values():
+                name = f"{api.name}.{operation['operationId'].rstrip('_0123456789')}"
+                statuses = {int(status) for status in operation["responses"]}
+                assert found.setdefault(name, statuses) == statuses, path
     answers.DOCUMENTED.update(found)
     return found
 
@@ -118,10 +121,11 @@ def may(operation: Operation) -> str:
 
 
 def check(response: TestResponse, operation: Operation, documented: dict[str, set[int]]) -> None:
-    name = operation.view.__name__
+    name = answers.name_of(operation)
     assert response.status_code in documented[name], f"{name}: {response.text[:300]}"
     if response.status_code >= 400 and operation.method != "HEAD":
-        assert response.json["error"]["message"], name
+        model = operation.api.errors.model(response.status_code)
+        assert model.model_validate(response.json), name
 
 
 def test_statuses_that_were_not_seen_or_not_documented_are_told() -> None:

@@ -1,44 +1,37 @@
-"""What the document at /api/openapi.json tells."""
+"""What the OpenAPI documents tell."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
-import pytest
 from flask import Flask
 
-from tests.tmserver.conftest import Person
-from tmserver.http.routing import Operation
+from tmserver.http.api import Api
+from tmserver.http.operations import Operation
 
 JSON = "application/json"
 
-
-@pytest.fixture
-def document(anonymous: Person) -> dict[str, Any]:
-    described: dict[str, Any] = anonymous.get("/api/openapi.json")
-    return described
+Documents = dict[Api, dict[str, Any]]
 
 
-def test_every_answer_has_an_example_of_its_form(document: dict[str, Any]) -> None:
+def test_every_answer_has_an_example_of_its_form(documents: Documents) -> None:
     n_examples = 0
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            answer = operation["responses"].get("200", {}).get("content", {}).get(JSON)
-            if answer:
-                check(document, answer["schema"], answer["example"], f"{method} {path}")
-                n_examples += 1
+    for document, what, operation in described(documents):
+        answer = operation["responses"].get("200", {}).get("content", {}).get(JSON)
+        if answer:
+            check(document, answer["schema"], answer["example"], what)
+            n_examples += 1
     assert n_examples > 50
 
 
-def test_every_request_has_an_example_that_is_accepted(
-    app: Flask, document: dict[str, Any]
-) -> None:
+def test_every_request_has_an_example_that_is_accepted(app: Flask, documents: Documents) -> None:
     bodies = set()
     for rule in app.url_map.iter_rules():
         operation = app.view_functions[rule.endpoint]
         assert isinstance(operation, Operation)
         path = rule.rule.replace("<", "{").replace(">", "}")
-        described = document["paths"][path][operation.method.lower()]
+        described = documents[operation.api]["paths"][path][operation.method.lower()]
         if operation.body is not None:
             example = described["requestBody"]["content"][JSON]["example"]
             operation.body.model_validate_json(json.dumps(example))
@@ -55,12 +48,19 @@ def test_every_request_has_an_example_that_is_accepted(
     assert len(bodies) > 10
 
 
-def test_examples_say_more_than_their_type(document: dict[str, Any]) -> None:
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            for content in (operation.get("requestBody", {}), *operation["responses"].values()):
-                example = content.get("content", {}).get(JSON, {}).get("example")
-                assert "'text'" not in str(example), f"{method} {path}: {example}"
+def test_examples_say_more_than_their_type(documents: Documents) -> None:
+    for _, what, operation in described(documents):
+        for content in (operation.get("requestBody", {}), *operation["responses"].values()):
+            example = content.get("content", {}).get(JSON, {}).get("example")
+            assert "'text'" not in str(example), f"{what}: {example}"
+
+
+def described(documents: Documents) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
+    """Every operation: the document that it is in, what it is called, what is told of it."""
+    for document in documents.values():
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                yield document, f"{method} {path}", operation
 
 
 def check(document: dict[str, Any], schema: dict[str, Any], example: Any, what: str) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from uvicorn.server import Server
 
+from tmserver.api import TISSUEMAPS
+from tmserver.http.api import Api
 from tmserver.serving.bridge import Bridge
 from tmserver.serving.limits import Limits
 from tmserver.serving.worker import configure
@@ -59,11 +61,14 @@ def serving(
     limits: Limits | None = None,
     threads: int = 1,
     is_stream: Callable[[dict[str, Any]], bool] = lambda environ: False,
+    api_at: Callable[[str], Api] = lambda path: TISSUEMAPS,
 ) -> Iterator[Door]:
     """Serve an application with one thread."""
     limits = limits or Limits()
     listener = socket.create_server(("127.0.0.1", 0))
-    bridge = Bridge(application, limits, threads, live_listeners=1, is_stream=is_stream)
+    bridge = Bridge(
+        application, limits, threads, live_listeners=1, is_stream=is_stream, api_at=api_at
+    )
     server = Server(configure(bridge, limits, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()

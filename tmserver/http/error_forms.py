@@ -1,0 +1,80 @@
+"""What is told of an error, and the form that an interface gives it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from tmserver.http.validation import cut
+
+_MOST_CHARACTERS = 2000
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a request was not carried out.
+
+    Attributes
+    ----------
+    status
+        The status of HTTP that fits best.
+    kind
+        The name of the error.
+    message
+        One sentence for the sender.
+    problems
+        What is wrong with which part of the request, if it does not fit its description: as
+        pydantic has it, and each ``loc`` begins with ``path``, ``query``, ``header`` or ``body``.
+    headers
+        What the answer has to have besides.
+    """
+
+    status: int
+    kind: str
+    message: str
+    problems: Sequence[ErrorDetails] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class ErrorForm(ABC):
+    """How an interface tells of errors.
+
+    Attributes
+    ----------
+    media_type
+        Of all answers that do.
+    invalid_status
+        Status of the answer to a request that does not fit its description.
+    statuses
+        Statuses that stand for others here.
+    """
+
+    media_type: ClassVar[str] = "application/json"
+    invalid_status: ClassVar[int] = 400
+    statuses: ClassVar[Mapping[int, int]] = {}
+
+    @abstractmethod
+    def model(self, status: int) -> type[BaseModel]:
+        """What answers with a status consist of, for the OpenAPI document."""
+
+    @abstractmethod
+    def describe(self, failure: Failure) -> BaseModel:
+        """An error as one of these models."""
+
+    def content(self, failure: Failure) -> bytes:
+        """The body of the answer."""
+        return self.describe(failure).model_dump_json().encode()
+
+    def status(self, failure: Failure) -> int:
+        """The status of the answer."""
+        if failure.problems:
+            return self.invalid_status
+        return self.statuses.get(failure.status, failure.status)
+
+
+def told(message: str) -> str:
+    """A message, not more of it than anybody can read."""
+    return cut(message, _MOST_CHARACTERS)

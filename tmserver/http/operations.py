@@ -1,0 +1,143 @@
+"""Operations: what is declared, as one interface serves it."""
+
+import functools
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from flask import Response, request
+from pydantic import BaseModel, TypeAdapter
+
+from tmlib.errors import BadInput
+from tmserver.access import current_services
+from tmserver.audit_trail import audit_entry
+from tmserver.authentication import READING_METHODS
+from tmserver.http.api import Api
+from tmserver.http.paging import Part
+from tmserver.http.parameters import Sent, parse_body, parse_headers, parse_query, read_form
+from tmserver.http.routing import LARGE_BODY, Declaration
+from tmserver.http.schemas import Bare
+from tmserver.http.validation import InvalidRequestError, cut
+from tmserver.permissions import authorize
+
+
+@dataclass(eq=False, kw_only=True)
+class Operation(Declaration):
+    """Something that an interface offers; Flask's view function.
+
+    Attributes
+    ----------
+    api
+        The interface, in whose forms everything is read and answered.
+    query, headers, body
+        Models of what is taken, if anything is.
+    answer
+        Writes what the view returns; None if that is a response.
+    is_bare
+        Whether the answer stands for itself instead of below the key of the interface.
+    is_event
+        Whether the audit trail tells of it: otherwise all that may change something.
+    """
+
+    api: Api
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.paths = tuple(f"{self.api.prefix}{path}" for path in self.paths)
+        self._variable = (self.scope and self.scope.variable) or ""
+        hints = get_type_hints(self.view, include_extras=True)
+        self.query: type[BaseModel] | None = hints.get("query")
+        self.headers: type[BaseModel] | None = hints.get("headers")
+        self.body: type[BaseModel] | None = _without(hints.get("body"), NoneType)
+        returned = _without(hints["return"], Response)
+        self._is_part = get_origin(returned) is Part
+        if self._is_part:
+            returned = self.api.paging.answer_type(*get_args(returned))
+        is_class = inspect.isclass(returned)
+        is_raw = is_class and issubclass(returned, Response)
+        self.answer: TypeAdapter[Any] | None = None if is_raw else TypeAdapter(returned)
+        self.is_bare = self.api.envelope is None or (is_class and issubclass(returned, Bare))
+        self.reads = self.method in READING_METHODS or self.takes_form or self.only_reads
+        may_change = self.method not in READING_METHODS and not (
+            self.only_reads or self.permission.only_reads
+        )
+        self.is_event = self.is_event and may_change
+        brings_files = self.takes_file or self.takes_bytes or self.file_types
+        self.max_bytes = self.max_bytes or (LARGE_BODY if brings_files else self.api.max_bytes)
+        self.max_items = self.max_items or self.api.max_items
+
+    def __call__(self, **variables: str) -> Response:
+        """Answer the present request: who may, what is asked, the view, its answer."""
+        if self.is_event:
+            audit_entry().begin(self.view.__name__, variables)
+        access = authorize(
+            current_services(),
+            self.permission,
+            variables.pop(self._variable, None),
+            reads=self.reads,
+            decode=self._decode_resource,
+            identify=self.api.credentials.identify,
+        )
+        request.max_content_length = self.max_bytes
+        arguments: dict[str, Any] = {
+            name: self._decode(name, value) if name in self.ids else value
+            for name, value in variables.items()
+        }
+        if self.query is not None:
+            arguments["query"] = parse_query(self.query, self._sent(), self.api.parameters)
+        if self.headers is not None:
+            arguments["headers"] = parse_headers(self.headers)
+        if self.body is not None:
+            arguments["body"] = self._read_body(self.body)
+            if self.is_event:
+                audit_entry().takes(arguments["body"])
+        result = self.view(access, **arguments)
+        if self.answer is None or isinstance(result, Response):
+            return result  # type: ignore[no-any-return] # the view returns a response itself
+        if self._is_part:
+            result = self.api.paging.answer(result, arguments.get("query"))
+        content = self.answer.dump_json(result)
+        if not self.is_bare:
+            content = b'{"%b":%b}' % (str(self.api.envelope).encode(), content)
+        return Response(content, self.success[0], mimetype="application/json")
+
+    def _sent(self) -> Sent:
+        return read_form(self.max_items) if self.takes_form else request.args.to_dict(flat=False)
+
+    def _read_body(self, model: type[BaseModel]) -> BaseModel | None:
+        if request.mimetype in self.file_types:
+            return None
+        return parse_body(model, self.max_items, any_content_type=self.api.any_content_type)
+
+    def _decode_resource(self, text: str) -> int:
+        return self._decode(self._variable, text)
+
+    def _decode(self, name: str, text: str) -> int:
+        try:
+            return self.api.ids.decode(text)
+        except BadInput as error:
+            raise InvalidRequestError.at(
+                "path", name, error.message, kind="int_parsing", given=cut(text)
+            ) from None
+
+
+@functools.cache
+def operations_of(api: Api) -> Sequence[Operation]:
+    """What an interface offers, in the order in which it is declared."""
+    return tuple(
+        Operation(api=api, **{field.name: getattr(declaration, field.name) for field in _FIELDS})
+        for routes in api.resources
+        for declaration in routes.declarations
+    )
+
+
+_FIELDS = fields(Declaration)
+
+
+def _without(hint: Any, alternative: type) -> Any:
+    """The rest of a union that has this alternative, else the annotation as it is."""
+    options = get_args(hint) if isinstance(hint, UnionType) else ()
+    rest = [option for option in options if option is not alternative]
+    return rest[0] if len(rest) == 1 and len(options) == 2 else hint

@@ -1,0 +1,114 @@
+"""Lets an application serve interfaces, and nothing that declares no permission."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Flask, Response
+from flask.globals import request_ctx
+from werkzeug.exceptions import HTTPException
+
+from tmserver.http import errors
+from tmserver.http.api import Api, Apis, current_api
+from tmserver.http.cors import is_preflight
+from tmserver.http.operations import Operation, operations_of
+from tmserver.http.routing import RouteError, path_variables
+from tmserver.permissions import PUBLIC
+from tmserver.serving.limits import SMALL_BODY
+
+
+def serve(app: Flask, interfaces: Sequence[Api]) -> None:
+    """Serve interfaces.
+
+    Parameters
+    ----------
+    app
+        The application; it serves nothing else afterwards.
+    interfaces
+        The first one also answers for what is no other's.
+
+    Raises
+    ------
+    RouteError
+        If a route declares no permission, or could be reached without it.
+    """
+    apis = Apis(interfaces)
+    apis.add_to(app)
+    errors.register(app)
+    if any(api.cors for api in apis.all):
+        app.before_request(_answer_preflight)
+        app.after_request(_tell_other_sites)
+    offered = [operation for api in apis.all for operation in operations_of(api)]
+    _refuse_ambiguous(apis, offered)
+    tell_options = {
+        path for operation in offered if operation.method == "OPTIONS" for path in operation.paths
+    }
+    for operation in offered:
+        for number, path in enumerate(operation.paths):
+            app.add_url_rule(
+                path,
+                endpoint=f"{operation.api.name}.{operation.tag}.{operation.view.__name__}.{number}",
+                view_func=operation,
+                methods=[operation.method],
+                provide_automatic_options=False if path in tell_options else None,
+            )
+    refuse_undeclared(app)
+
+
+def refuse_undeclared(app: Flask) -> None:
+    """Make sure that all that an application answers declares its permission.
+
+    Raises
+    ------
+    RouteError
+        If something does not.
+    """
+    for rule in app.url_map.iter_rules():
+        if not isinstance(app.view_functions[rule.endpoint], Operation):
+            raise RouteError(f"{rule.rule}: the route declares no permission")
+    if getattr(app.wsgi_app, "__self__", None) is not app:
+        # its paths are not among the rules
+        raise RouteError("Something is mounted that declares no permission: use Routes.mount.")
+
+
+def _refuse_ambiguous(apis: Apis, offered: Sequence[Operation]) -> None:
+    """Refuse what another route, or another interface, would answer as well or in its place."""
+    scoped = {operation.scope.variable for operation in offered if operation.scope}
+    taken: set[tuple[str, str]] = set()
+    for operation in offered:
+        for path in operation.paths:
+            if apis.at(path) is not operation.api:
+                raise RouteError(f"{path}: another interface answers for this path")
+            if (operation.method, path) in taken:
+                raise RouteError(f"{operation.method} {path} is declared twice")
+            taken.add((operation.method, path))
+            is_told = operation.method == "OPTIONS" and operation.permission == PUBLIC
+            if not (operation.permission.is_of_resource or is_told) and (
+                scoped & set(path_variables(path))
+            ):
+                raise RouteError(f"{path}: the permission is not for what the path names")
+
+
+def _answer_preflight() -> Response | None:
+    cors = current_api().cors
+    adapter = request_ctx.url_adapter
+    if cors is None or adapter is None or not is_preflight():
+        return None
+    methods = adapter.allowed_methods()
+    return cors.preflight(methods) if methods else None
+
+
+def _tell_other_sites(response: Response) -> Response:
+    cors = current_api().cors
+    if cors is not None:
+        cors.add_to(response)
+    return response
+
+
+def reads_body_itself(app: Flask, environ: dict[str, Any]) -> bool:
+    """Whether what a request asks for reads a large body, when it knows who sends it."""
+    try:
+        endpoint, _ = app.url_map.bind_to_environ(environ).match()
+    except HTTPException:
+        return False
+    operation = app.view_functions[endpoint]
+    return isinstance(operation, Operation) and operation.max_bytes > SMALL_BODY
