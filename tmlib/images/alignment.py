@@ -1,10 +1,10 @@
-"""Alignment of images that show the same cells at different times: cycles of a multiplexing plate.
+"""Alignment of images of the same cells in different cycles of a multiplexing plate.
 
-Between two rounds the plate leaves the stage, and comes back some pixels beside its old place. A
-*shift* is what an image must be moved by, (y, x) downwards and to the right, to lie on the image
-of the reference cycle. It is where the cross-correlation of both is highest, found between pixels
-by the upsampled Fourier transform of Guizar-Sicairos et al., Optics Letters 33:156 (2008), and
-applied in whole pixels, so that no intensity is changed.
+Between two cycles the plate leaves the stage and returns displaced by some pixels. A *shift* is the
+distance, (y, x) downwards and to the right, by which an image must be moved to lie on the image of
+the reference cycle. It is the maximum of their cross-correlation, located with subpixel accuracy by
+the upsampled Fourier transform of Guizar-Sicairos et al., Optics Letters 33:156 (2008), and applied
+in whole pixels, so that no intensity is changed.
 """
 
 from collections.abc import Iterable
@@ -29,14 +29,14 @@ _WINDOW_POWER = 0.25
 
 @dataclass(frozen=True)
 class Shift:
-    """What moves an image onto its reference, in whole pixels."""
+    """The displacement of an image onto its reference, in whole pixels."""
 
     y: int
     x: int
 
     @property
     def size(self) -> int:
-        """The longer of both ways."""
+        """The larger of both distances."""
         return max(abs(self.y), abs(self.x))
 
 
@@ -47,10 +47,10 @@ class MeasuredShift:
     Attributes
     ----------
     y, x
-        In pixels, to a tenth.
+        In pixels, accurate to a tenth.
     quality
-        Correlation of both images where they overlap after they were aligned: 1 for the same
-        image, around 0 for images that have nothing in common.
+        Correlation of the overlap of both images after alignment: 1 for identical images, around 0
+        for images that have nothing in common.
     """
 
     y: float
@@ -65,7 +65,7 @@ class MeasuredShift:
 
 @dataclass(frozen=True)
 class Residues:
-    """Rows and columns at each side of the reference image that some other image does not show."""
+    """Rows and columns at each side of the reference image that not all other images show."""
 
     top: int = 0
     bottom: int = 0
@@ -74,7 +74,7 @@ class Residues:
 
     @classmethod
     def of(cls, shifts: Iterable[Shift]) -> "Residues":
-        """What is lost at each side when images with these shifts are cut to what all show."""
+        """What each side loses when images with these shifts are cropped to their common area."""
         known = [Shift(0, 0), *shifts]
         return cls(
             top=max(shift.y for shift in known),
@@ -87,21 +87,21 @@ class Residues:
 def measure_shift(
     reference: GrayImage, image: GrayImage, *, clip_percentile: float | None = None
 ) -> MeasuredShift:
-    """Measure by what an image must be moved to lie on its reference.
+    """Measure the shift of an image relative to its reference.
 
-    The logarithm takes stain and brightness out, a band-pass the uneven light and the noise, a
-    window the borders, which would otherwise be found to match each other without any shift.
+    The logarithm removes differences of stain and brightness, a band-pass filter removes uneven
+    illumination and noise, and a window the borders, which would otherwise match each other.
 
     Parameters
     ----------
     reference, image
-        (y, x), of one size, of the same structures.
+        Images (y, x) of the same size and the same structures.
     clip_percentile
-        Make what is brighter than this percentile, dirt for example, as bright as that.
+        Clip intensities, of dirt for example, at this percentile.
 
     Returns
     -------
-    The shift; none, of quality 0, if there is nothing to be seen in one of them.
+    The shift; zero with quality 0 if one of the images is empty.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def measure_shift(
     if not (seen[0].any() and seen[1].any()):
         return MeasuredShift(0.0, 0.0, 0.0)
     window = _window(reference.shape)
-    # Phases alone would weigh noise like signal: on dim images of few cells they mislead.
+    # Phase correlation would weight noise like signal, which misleads on dim images of few cells.
     (y, x), _, _ = phase_cross_correlation(  # type: ignore[no-untyped-call] # it has no types
         *(pixels * window for pixels in seen),
         upsample_factor=_UPSAMPLING,
@@ -130,7 +130,7 @@ def measure_shift(
 
 
 def crop(pixels: Image, shift: Shift, residues: Residues) -> Image:
-    """The part of an image (y, x) that all aligned images of its site show."""
+    """Crop an image (y, x) to the area that all aligned images of its site show."""
     height, width = pixels.shape
     rows = slice(residues.top - shift.y, height - residues.bottom - shift.y)
     columns = slice(residues.left - shift.x, width - residues.right - shift.x)
@@ -138,13 +138,13 @@ def crop(pixels: Image, shift: Shift, residues: Residues) -> Image:
 
 
 def pad(pixels: Image, residues: Residues) -> Image:
-    """Put a cropped image back in its place; the residues become 0."""
+    """Undo `crop`; the residues become 0."""
     sides = (residues.top, residues.bottom), (residues.left, residues.right)
     return cast("Image", np.pad(pixels, sides))
 
 
 def structures(pixels: GrayImage, clip_percentile: float | None = None) -> NDArray[np.float32]:
-    """What of an image (y, x) is between noise and light in size, whatever its brightness."""
+    """Structures of an image (y, x) larger than noise and smaller than illumination, normalized."""
     if clip_percentile is not None:
         pixels = np.minimum(pixels, np.percentile(pixels, clip_percentile))
     logarithms = _logarithms(pixels)
@@ -153,7 +153,7 @@ def structures(pixels: GrayImage, clip_percentile: float | None = None) -> NDArr
 
 
 def smooth_logarithms(pixels: GrayImage) -> NDArray[np.float32]:
-    """Logarithms of an image (y, x), free of noise: what light multiplies is added there."""
+    """Smoothed logarithm of an image (y, x), in which illumination is additive."""
     return np.asarray(ndimage.gaussian_filter(_logarithms(pixels), _NOISE_SCALE))
 
 
@@ -162,7 +162,7 @@ def _logarithms(pixels: GrayImage) -> NDArray[np.float32]:
 
 
 def _window(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """A Hann window, flattened so that cells near the border still count."""
+    """A Hann window with a flat centre, so that cells near the border still contribute."""
     rows, columns = (np.hanning(size).astype(np.float32) ** _WINDOW_POWER for size in shape)
     return np.asarray(rows[:, np.newaxis] * columns)
 
@@ -178,7 +178,7 @@ def _overlap(
 
 
 def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Pearson's, and 0 where an image shows nothing."""
+    """Pearson's correlation; 0 if an image is constant."""
     one, other = one - one.mean(), other - other.mean()
     scale = float(np.sqrt((one**2).sum() * (other**2).sum()))
     return float((one * other).sum()) / scale if scale > 0 else 0.0

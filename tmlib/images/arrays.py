@@ -3,8 +3,8 @@
 A shard is one file that appears complete or not at all, so several processes may write different
 shards of an array at once, and a writer that was killed is simply run again.
 
-A process that has used an array must not fork: the threads that do the reading would be missing
-in the child. A child that is forked before is fine.
+A process that has used an array must not fork, because the child lacks the threads that read. A
+child that was forked before is fine.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def create_array(
     *,
     keep_zeros: bool,
 ) -> None:
-    """Create an array, or do nothing if just that array exists.
+    """Create an array, or do nothing if the same array exists.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def create_array(
     dimension_names
         One name for each dimension.
     keep_zeros
-        Whether a shard of zeros is stored. If not, it reads like one that was never written.
+        Whether to store shards of zeros; otherwise they look as if they were never written.
 
     Raises
     ------
@@ -98,9 +98,9 @@ def create_array(
 
 
 def open_array(path: Path, *, keep_zeros: bool = True) -> Any:
-    """Open an array; quick when it was opened before and has not been replaced since.
+    """Open an array; quick if it was opened before and has not been replaced since.
 
-    Reading what was never written raises ValueError.
+    Reading a part that was never written raises ValueError.
 
     Raises
     ------
@@ -136,9 +136,9 @@ def write_stored(view: Any, pixels: NDArray[Any], path: Path) -> None:
 
 
 def explained(error: Exception, path: Path) -> Exception:
-    """What an error of the array library or the file system means for the user.
+    """Translate an error of the array library or the file system into one for the user.
 
-    The error itself if that is not known.
+    Returns the error itself if it is not known.
     """
     if "RESOURCE_EXHAUSTED" in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
         return Unavailable(
@@ -155,7 +155,7 @@ def _no_images(path: Path) -> NotFound:
 
 
 class _OpenArrays:
-    """The arrays this process used last, by path and what the file system says about it."""
+    """Cache of recently used arrays, by path and the file system's stamp of it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -190,7 +190,7 @@ _opened = _OpenArrays()
 
 
 def _forget() -> None:
-    """Start anew in a forked child, whose copy of the lock may be held by nobody."""
+    """Start with a new lock in a forked child, whose copy may be locked for ever."""
     global _opened
     _opened = _OpenArrays()
 
@@ -199,7 +199,7 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def _label(path: Path) -> str:
-    """As much of the path as tells a user which images are meant."""
+    """The part of the path that tells users which images are meant."""
     return "/".join(path.parts[-5:])
 
 
@@ -210,7 +210,7 @@ def _spec(path: Path) -> dict[str, Any]:
 def write_group(path: Path, ome: Mapping[str, Any] | None = None) -> None:
     """Write the metadata of a Zarr group, with the given OME-NGFF metadata if there is any.
 
-    The file is replaced in one step, and left alone when it says the same already.
+    The file is replaced atomically, and left alone if its content is the same.
     """
     attributes = {"ome": {"version": "0.5", **ome}} if ome is not None else {}
     group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
@@ -233,7 +233,7 @@ def read_group(path: Path) -> dict[str, Any]:
 
 
 def round_up(size: int, multiple: int = TILE_SIZE) -> int:
-    """The smallest multiple that is not below `size`."""
+    """`size`, rounded up to a multiple."""
     return -(-size // multiple) * multiple
 
 

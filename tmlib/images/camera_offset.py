@@ -1,8 +1,8 @@
-"""What a camera reads without light, estimated from images in uneven light.
+"""The camera offset, the intensity without light, estimated from unevenly illuminated images.
 
-Uneven light makes every intensity above the camera offset uneven by the same factor, be it of the
-medium or of cells, and leaves the offset as it is. So the unevenness of dark and of bright
-intensities lie on a line, and the intensity at which nothing would be uneven is the offset.
+Uneven illumination multiplies all intensities above the camera offset, of the medium as of cells,
+and does not change the offset. Therefore unevenness is a linear function of intensity, and the
+offset is the intensity at which it would be zero.
 """
 
 from typing import NamedTuple
@@ -20,40 +20,40 @@ _MIN_AGREEMENT = 0.7
 
 
 class CameraOffset:
-    """Takes up images of a channel, of cells that lie anywhere, and estimates the offset.
+    """Collects images of a channel, with cells at random positions, and estimates the offset.
 
-    The order of the images does not matter; one that is given twice counts once.
+    The order of the images does not matter, and duplicates are ignored.
     """
 
     def __init__(self) -> None:
         self._images: list[Field] = []
 
     def add(self, pixels: GrayImage) -> None:
-        """Take up one image (y, x) of the same size as the others; 64 x 64 averages are kept."""
+        """Add an image (y, x) of the same size as the others, reduced to 64 x 64 averages."""
         self.add_averages(averages(pixels))
 
     def add_averages(self, image: Field) -> None:
-        """Take up the :func:`averages` of an image."""
+        """Add the :func:`averages` of an image."""
         self._images.append(image)
 
     def estimate(self) -> int:
-        """The camera offset; rather too little than too much, and 0 if it cannot be told.
+        """The camera offset, a cautious estimate; 0 if it cannot be estimated.
 
         Notes
         -----
-        In every place the images are ranked by their intensity. The lower and the upper half of
-        the ranks are averaged, which gives a dark and a bright image, and each of these is
-        described by its quadratic surface. How strong it is, is measured along the shape that
-        another half of the images shows, since along its own chance would count as light.
+        At every position the images are ranked by intensity. Averages of the lower and of the upper
+        half of the ranks give a dark and a bright image, to each of which a quadratic surface is
+        fitted. Its strength is measured along the shape found in the other half of the images,
+        because along its own shape noise would count as illumination.
 
-        The standard error comes from leaving out one eighth of the images at a time (the
-        jackknife: Efron B, Stein C (1981), Annals of Statistics 9, 586-596) and is taken off the
-        estimate. Nothing can be told if it is more than 30 % of the dark intensities, or if two
-        halves of the images do not show the same shape.
+        The standard error is found by leaving out one eighth of the images at a time (the
+        jackknife: Efron B, Stein C (1981), Annals of Statistics 9, 586-596) and is subtracted from
+        the estimate. There is no estimate if the error exceeds 30 % of the dark intensities, or if
+        two halves of the images do not show the same shape.
         """
         if not self._images:
             return 0
-        # an order that depends on the content alone
+        # an order that depends only on the content
         images = np.unique(self._images, axis=0)
         if len(images) < _MIN_IMAGES:
             return 0
@@ -68,7 +68,7 @@ class CameraOffset:
 
 
 def averages(pixels: GrayImage) -> Field:
-    """An image (y, x) in 64 x 64 averages, fewer if it is smaller; float64."""
+    """Averages of 64 x 64 parts of an image (y, x), fewer if it is smaller; float64."""
     rows, columns = (_starts(side) for side in pixels.shape)
     sums = np.add.reduceat(np.add.reduceat(pixels, rows, 0, np.float64), columns, 1)
     heights, widths = (
@@ -97,23 +97,23 @@ class _Halves(NamedTuple):
 
     @property
     def shape(self) -> Field:
-        """Of the unevenness, with unit length."""
-        # relative to the intensities, so that the many cells among the bright ones count less
+        """Shape of the unevenness, with unit length."""
+        # relative to the intensities, so that the many cells in the bright image weigh less
         surface = self.dark_surface / self.dark + self.bright_surface / self.bright
         return np.asarray(surface / np.linalg.norm(surface))
 
 
 class _Line(NamedTuple):
-    """How strong the unevenness of dark and bright intensities is.
+    """The unevenness of dark and bright intensities.
 
     Attributes
     ----------
     dark
         Average of the dark intensities.
     zero
-        The intensity that would not be uneven.
+        The intensity at which unevenness would be zero.
     agreement
-        Cosine between the shapes that two halves of the images show.
+        Cosine between the shapes found in two halves of the images.
     """
 
     dark: float

@@ -1,6 +1,7 @@
 """Channel images of a plate: an OME-NGFF 0.5 plate whose fields are arrays (t, c, z, y, x).
 
-Each plane is one file, written whole. A plane that was never written is told from a black one.
+Each plane is one file, which is written as a whole. Planes that were never written differ from
+black ones.
 """
 
 import contextlib
@@ -39,7 +40,7 @@ class FieldShape:
     Attributes
     ----------
     n_tpoints, n_channels, n_zplanes
-        How many there are of each.
+        Number of each.
     height, width
         Size of a plane in pixels.
     dtype
@@ -83,21 +84,21 @@ def write_plane(
 ) -> None:
     """Write one plane of a field; the field is created when it does not exist.
 
-    Several processes may write planes of the same field at once, and any plane again. A plane
-    whose pixels are there already is left as it is, with its :func:`plane_stamp`.
+    Several processes may write planes of the same field at once, also the same plane. A plane that
+    has these pixels already is left alone, with its :func:`plane_stamp`.
 
     Parameters
     ----------
     field_path
         From :func:`field_path`.
     shape
-        The same for all planes of the field.
+        Shape of the field, the same for all of its planes.
     channel_names
         Labels for viewers, in the order of `c`.
     t, c, z
         Which plane.
     pixels
-        (y, x) of the type and size that `shape` says.
+        Pixels (y, x) of the type and size of `shape`.
     pixel_size
         Width and height of a pixel in micrometres, if known.
 
@@ -125,7 +126,7 @@ def write_plane(
     size = pixel_size or 1.0
     scales = [(1.0, 1.0, 1.0, size, size)]
     image = multiscale(field_path.name, _AXES, scales, in_micrometres=pixel_size is not None)
-    # the distance of focal planes is not known: no unit is better than a wrong one
+    # the distance of focal planes is unknown: no unit is better than a wrong one
     image["axes"][2].pop("unit", None)
     write_group(field_path, {"multiscales": [image], "omero": display(channel_names, shape.dtype)})
     view = open_array(path)[t, c, z]
@@ -154,7 +155,7 @@ def read_plane(field_path: Path, *, t: int, c: int, z: int) -> GrayImage:
 
 
 def plane_stamp(field_path: Path, *, t: int, c: int, z: int) -> Stamp | None:
-    """What a plane is known by, which changes whenever it is written again.
+    """A stamp of a plane, which changes whenever it is written again.
 
     None if it was never written. No pixel is read.
     """
@@ -162,27 +163,27 @@ def plane_stamp(field_path: Path, *, t: int, c: int, z: int) -> Stamp | None:
 
 
 def field_stamp(field_path: Path) -> Stamp | None:
-    """What the array that holds all planes of a field is known by; None if there is none."""
+    """A stamp of the array of a field; None if there is none."""
     return file_stamp(f"{field_path}/0/zarr.json")
 
 
 def plate_metadata_stamps(plate_store: Path, wells: Collection[str]) -> list[Stamp | None]:
-    """What the files of :func:`write_plate_metadata` are known by."""
+    """Stamps of the files of :func:`write_plate_metadata`."""
     folders = [plate_store, *(_well_path(plate_store, well) for well in sorted(wells))]
     return [file_stamp(folder / "zarr.json") for folder in folders]
 
 
 def outdated_fields(plate_store: Path, shape: FieldShape, wells: Mapping[str, int]) -> list[Path]:
-    """Fields that are stored with another shape than this, or that the plate no longer has.
+    """Stored fields that have another shape, or that the plate does not have any more.
 
     Parameters
     ----------
     plate_store
         Folder of the plate, which need not exist.
     shape
-        The present shape of all fields.
+        Current shape of all fields.
     wells
-        Present number of fields by name of the well.
+        Current number of fields by name of the well.
     """
     known = {field_path(plate_store, well, i) for well, n in wells.items() for i in range(n)}
     present = [

@@ -1,6 +1,6 @@
-"""Files that hold many images: what each image is, and how its planes are counted.
+"""Files that contain many images, and the numbering of their planes.
 
-Planes are counted from 0 within each image: focal planes first, then channels, then time points.
+Planes are numbered from 0 within each image: focal planes first, then channels, then time points.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,15 @@ class ContainedImage:
     Attributes
     ----------
     name
-        What its software calls it.
+        Its name in the vendor's software.
     n_tpoints, n_channels, n_zplanes
-        How many there are of each.
+        Number of each.
     height, width
         Size of a plane in pixels.
     bit_depth
         8 or 16.
     channels
-        Names of the channels; "" where there is none.
+        Names of the channels; "" if there is none.
     pixel_size
         Width and height of a pixel in micrometres, if known.
     well
@@ -35,12 +35,12 @@ class ContainedImage:
     stage
         Position of the stage (y, x) in micrometres, if known.
     site
-        Number of the site in its well, from 0, where images of one site are several.
+        Number of the site in its well, from 0, if a site has several images.
     first_tpoint, n_all_tpoints
-        Which time point of the file its first one is, and how many the file has, 0 for its own:
-        acquisitions of a plate follow each other.
+        Index of its first time point in the file, and number of time points in the file, 0 if the
+        same as its own: acquisitions of a plate follow each other.
     times
-        When planes were taken, by (z, c, t), as far as that is known.
+        Times of acquisition of planes, by (z, c, t), where known.
     """
 
     name: str
@@ -70,10 +70,10 @@ class Container(Protocol):
 
     @property
     def warnings(self) -> Sequence[str]:
-        """Sentences for the user about what was found odd but does no harm."""
+        """Sentences for the user about harmless oddities of the file."""
 
     def images(self) -> list[ContainedImage]:
-        """All images; none of their pixels is read.
+        """All images, whose pixels are not read.
 
         Raises
         ------
@@ -99,7 +99,7 @@ def split_plane(plane: int, n_zplanes: int, n_channels: int) -> tuple[int, int, 
 
 
 def common_properties(path: Path, images: list[ContainedImage]) -> ImageProperties:
-    """What all images of a file have in common; `n_planes` counts the planes of all.
+    """Properties that all images of a file share; `n_planes` counts the planes of all.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""Objects that several overlapping sites show: found, and one of each kept.
+"""Duplicate objects in overlapping sites: they are found, and one of each is kept.
 
-Two objects of neighbouring sites are the same where their pixels cover each other in the part of
-the map that both sites show. Those that belong together, also where one site shows as two what
-another shows as one, are kept as the site shows them that shows them whole; if several do, the one
-whose centre is nearest; if none does, the one that shows most of them.
+Two objects of neighbouring sites are the same if their pixels coincide in the area that both sites
+show. Of a group of such objects, even if one site splits what another shows as one, the view of the
+site that shows them completely is kept; of several such sites, that with the nearest centre; if
+there is none, that which shows most of the group.
 """
 
 from collections import defaultdict
@@ -23,23 +23,23 @@ from tmlib.images.label_images import LabelImage
 from tmlib.images.map_layout import Box, overlapping
 
 _COVERED = 0.4
-"""Share of the smaller one that two have to have in common in the overlap to be the same."""
+"""Fraction of the smaller object that two must share in the overlap to be the same."""
 
 _REACH = 2
-"""Pixels by which the rest of an object that a border cuts may lie beside the object."""
+"""Pixels by which an object may be displaced from its part that a border has clipped."""
 
 _INSIDE = 0.5
-"""Share of an object that has to be in the overlap if the other site shows it whole."""
+"""Fraction of an object that must be in the overlap if the other site shows it completely."""
 
 _FRAGMENT = 0.5
-"""Share of the largest view of an object below which another is only a part of it."""
+"""Fraction of the largest view of an object below which another view is a mere part of it."""
 
 _LINKED = 0.9
-"""Share of the pixels of two types that have the same label in both, if labels mean the same."""
+"""Fraction of pixels with equal labels above which labels of two types mean the same objects."""
 
 
 class Node(NamedTuple):
-    """An object as one site shows it, by number of the site."""
+    """An object in one site, by the number of the site."""
 
     site: int
     label: int
@@ -47,7 +47,7 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True)
 class Duplicate:
-    """An object to be dropped, and the one that is kept in its place."""
+    """An object to be dropped, and the one that is kept instead."""
 
     dropped: Node
     kept: Node
@@ -55,7 +55,7 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class _View:
-    """What a site shows of an object: its pixels, how far from its centre, whether it is cut."""
+    """A site's view of an object: its pixels, distance from the site's centre, whether clipped."""
 
     area: int
     distance: float
@@ -64,16 +64,16 @@ class _View:
 
 @dataclass(frozen=True)
 class _Strip:
-    """What a site shows of the part of the map that it shares with another.
+    """The labels of a site in the area that it shares with another site.
 
-    ``around`` has some pixels more on each side, 0 where the site shows nothing.
+    ``around`` has some more pixels on each side, 0 outside of the site.
     """
 
     around: LabelImage
 
     @classmethod
     def of(cls, labels: LabelImage, box: Box, other: Box) -> "_Strip":
-        """The strip of a label image, as large as its box."""
+        """The strip of a label image, of the size of its box."""
         top, left = max(box.y, other.y) - box.y, max(box.x, other.x) - box.x
         bottom = min(box.y + box.height, other.y + other.height) - box.y
         right = min(box.x + box.width, other.x + other.width) - box.x
@@ -86,11 +86,11 @@ class _Strip:
 
     @property
     def labels(self) -> LabelImage:
-        """Of the shared part alone."""
+        """Labels of the shared area alone."""
         return self.around[_REACH:-_REACH, _REACH:-_REACH]
 
     def grown(self) -> LabelImage:
-        """With objects that are larger by as many pixels as there are more on each side."""
+        """Labels of the shared area, with objects dilated by the width of the margin."""
         # scikit-image has no types for this function
         return np.asarray(expand_labels(self.around, _REACH))  # type: ignore[no-untyped-call]
 
@@ -98,13 +98,13 @@ class _Strip:
 class OverlappingLabels:
     """The label images of overlapping sites of a well, at one time point.
 
-    Images are added one site after the other; of each only the strips are kept that sites share
-    that were not added yet.
+    Images are added site by site; only the strips that are shared with sites still to come are
+    kept.
 
     Parameters
     ----------
     boxes
-        Where the sites lie on the map.
+        Positions of the sites on the map.
     n_types
         Number of types of objects.
     """
@@ -123,7 +123,7 @@ class OverlappingLabels:
         self._alike = np.zeros((n_types, n_types, 2), np.int64)
 
     def add(self, site: int, labels: Sequence[LabelImage]) -> None:
-        """Add the label images (y, x) of a site, one for each type, as large as its box."""
+        """Add the label images (y, x) of a site, one for each type, of the size of its box."""
         seen = [self._look(site, one) for one in labels]
         near = {node for views in seen for node in views}
         for kind, one in enumerate(labels):
@@ -144,9 +144,9 @@ class OverlappingLabels:
                 self._match(kind, (site, strips[kind]), (other, known[kind]))
 
     def duplicates(self) -> list[list[Duplicate]]:
-        """What is to be dropped of each type.
+        """The objects of each type to be dropped.
 
-        Types whose objects have the same labels, cells and their nuclei, are kept or dropped
+        Objects of types that share labels, such as cells and their nuclei, are kept or dropped
         together.
         """
         found: list[list[Duplicate]] = [[] for _ in range(self._n_types)]
@@ -161,7 +161,7 @@ class OverlappingLabels:
         return found
 
     def _look(self, site: int, labels: LabelImage) -> dict[Node, _View]:
-        """The objects of a site that reach into another."""
+        """The objects of a site that extend into another."""
         box = self._boxes[site]
         near = np.zeros(0, np.int32)
         for other in self._pairs[site]:
@@ -183,7 +183,7 @@ class OverlappingLabels:
         }
 
     def _match(self, kind: int, one: tuple[int, _Strip], other: tuple[int, _Strip]) -> None:
-        """Note which objects of two sites are the same."""
+        """Record which objects of two sites are the same."""
         views = self._views[kind]
         found = same_objects(one[1].labels, other[1].labels)
         matched = {Node(one[0], i) for i, _ in found} | {Node(other[0], j) for _, j in found}
@@ -192,7 +192,7 @@ class OverlappingLabels:
             node = Node(site, label)
             return node not in matched and views[node].is_cut
 
-        # of what a border cuts there may be so little that outlines just miss it
+        # the part of a clipped object may be so small that outlines just miss it
         rests = same_objects(one[1].grown(), other[1].around)
         found += [(i, j) for i, j in rests if is_rest(other[0], j)]
         rests = same_objects(one[1].around, other[1].grown())
@@ -205,16 +205,16 @@ class OverlappingLabels:
         ]
 
     def _may_be(self, kind: int, node: Node, other: Node, strip: _Strip) -> bool:
-        """Whether another site can show an object so, as its strip tells.
+        """Whether another site's strip is compatible with a view of an object.
 
-        Of an object that is not cut, it can show nothing beyond the overlap.
+        If the object is not clipped, the other site cannot show it beyond the overlap.
         """
         views = self._views[kind]
         n_inside = np.count_nonzero(strip.around == other.label)
         return views[node].is_cut or bool(n_inside >= _INSIDE * views[other].area)
 
     def _families(self) -> list[list[int]]:
-        """Types whose labels mean the same."""
+        """Groups of types whose labels mean the same objects."""
         linked = self._alike[..., 1] > _LINKED * self._alike[..., 0]
         _, codes = connected_components(linked, directed=False)
         families = defaultdict(list)
@@ -223,9 +223,9 @@ class OverlappingLabels:
         return list(families.values())
 
     def _matches_of(self, family: list[int]) -> list[tuple[Node, Node]]:
-        """Which are the same: the smaller the objects of a type, the more they tell.
+        """Which objects are the same; types with smaller objects are more reliable.
 
-        Cells grow into each other's place where a site does not show a nucleus.
+        Cells grow into each other where a site does not show a nucleus.
         """
         known: set[Node] = set()
         found: set[tuple[Node, Node]] = set()
@@ -243,7 +243,7 @@ class OverlappingLabels:
         return sum(view.area for view in views) / max(len(views), 1)
 
     def _choose(self, family: list[int], matches: list[tuple[Node, Node]]) -> list[Duplicate]:
-        """Keep one site's view of each group of objects that are the same."""
+        """Choose one site's view of each group of identical objects."""
         partners: dict[Node, set[Node]] = defaultdict(set)
         for one, other in matches:
             partners[one].add(other)
@@ -260,7 +260,7 @@ class OverlappingLabels:
         return duplicates
 
     def _best_site(self, family: list[int], group: list[Node]) -> int:
-        """The site that shows the objects of a group best."""
+        """The site with the best view of the objects of a group."""
         areas: dict[int, int] = defaultdict(int)
         n_cut: dict[int, int] = defaultdict(int)
         distances: dict[int, float] = defaultdict(float)
@@ -280,9 +280,9 @@ class OverlappingLabels:
 
 
 def same_objects(one: LabelImage, other: LabelImage) -> list[tuple[int, int]]:
-    """Which labels of two images of the same place are the same object.
+    """Which labels of two images of the same area belong to the same object.
 
-    Each object is compared with the one that it shares most pixels with.
+    Each object is compared with the one with which it shares most pixels.
     """
     both = (one > 0) & (other > 0)
     pairs, shared = np.unique(np.column_stack((one[both], other[both])), axis=0, return_counts=True)
@@ -295,13 +295,13 @@ def same_objects(one: LabelImage, other: LabelImage) -> list[tuple[int, int]]:
 
 
 def _sizes(labels: LabelImage, wanted: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Pixels of some labels of an image."""
+    """Number of pixels of some labels of an image."""
     numbers, counts = np.unique(labels, return_counts=True)
     return counts[np.searchsorted(numbers, wanted)]
 
 
 def _is_largest(groups: NDArray[np.integer], values: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Which value is the first of the largest ones of its group."""
+    """Marks the first of the largest values of each group."""
     order = np.lexsort((-values, groups))
     first = np.r_[True, np.diff(groups[order]) != 0]
     found = np.zeros(len(groups), bool)
@@ -310,7 +310,7 @@ def _is_largest(groups: NDArray[np.integer], values: NDArray[np.integer]) -> NDA
 
 
 def _groups(matches: list[tuple[Node, Node]]) -> list[list[Node]]:
-    """Objects that are the same, directly or through others."""
+    """Groups of objects that are the same, directly or through others."""
     nodes = sorted({node for match in matches for node in match})
     number = {node: i for i, node in enumerate(nodes)}
     ends = np.array([(number[one], number[other]) for one, other in matches])

@@ -1,7 +1,7 @@
-"""Which images of a channel tell nothing about its light: black, saturated and blank ones.
+"""Images that are useless for illumination statistics: black, saturated and blank ones.
 
-A well that was not lit, an image that is white all over and one that was never written show no
-light at all. Among good images they would make it look more even than it is.
+A well that was not lit, an image that is completely white and one that was never written do not
+show the illumination. Among good images they would make it look more even than it is.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from tmlib.images.reading import GrayImage
 
 MAX_SAMPLE = 256
-"""From how many images it is worth while to find out what is usual in a channel."""
+"""Least number of images for estimating what is usual in a channel."""
 
 _DARK_PERCENT = 5
 _USUAL_PERCENT = 75
@@ -21,16 +21,16 @@ _SATURATED_SHARE = 0.1
 
 
 class Levels(NamedTuple):
-    """What is looked at of an image.
+    """Intensity levels of an image.
 
     Attributes
     ----------
     dark
-        Intensity below which 5 % of its pixels lie: its background.
+        The 5th percentile of its pixels: its background.
     lowest, highest
         Its darkest and its brightest pixel.
     share_of_highest
-        Share of its pixels that are as bright as the brightest one.
+        Fraction of its pixels that are as bright as the brightest one.
     """
 
     dark: float
@@ -40,7 +40,7 @@ class Levels(NamedTuple):
 
     @classmethod
     def of(cls, pixels: GrayImage) -> "Levels":
-        """Of an image (y, x), uint8 or uint16."""
+        """Levels of an image (y, x), uint8 or uint16."""
         counts = np.bincount(pixels.ravel())
         dark = np.searchsorted(np.cumsum(counts), pixels.size * _DARK_PERCENT / 100)
         lowest = int(np.flatnonzero(counts)[0])
@@ -53,15 +53,15 @@ class Levels(NamedTuple):
 
 
 class Exposures:
-    """What is usual among the images of a channel, and what is not an image of its light.
+    """The usual levels of the images of a channel, and which images deviate from them.
 
     Parameters
     ----------
     sample
-        Of some images that are spread over all of them. A quarter of those that are not blank
-        must be good ones.
+        Levels of some images, spread over all of them. A quarter of those that are not blank must
+        be good ones.
     camera_offset
-        What the camera reads without light, 0 if that is not known.
+        Intensity without light, 0 if it is unknown.
     """
 
     def __init__(self, sample: Sequence[Levels], camera_offset: int = 0) -> None:
@@ -73,10 +73,10 @@ class Exposures:
         self._darkest = camera_offset + _BLACK_SHARE * max(0.0, float(usual) - camera_offset)
 
     def fault(self, levels: Levels) -> str | None:
-        """Why an image tells nothing about the light: ``black``, ``saturated`` or ``blank``.
+        """Why an image is useless: ``black``, ``saturated`` or ``blank``; None if it is useful.
 
-        Black is one whose background is less than a quarter of what is usual, saturated one of
-        which more than a tenth is as bright as the brightest pixels of all. None of one that tells.
+        A black image has a background of less than a quarter of the usual one. In a saturated
+        image, more than a tenth of the pixels is as bright as the brightest pixels of all images.
         """
         if levels.highest == 0 or levels.dark < self._darkest:
             return "black"

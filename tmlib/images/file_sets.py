@@ -1,6 +1,6 @@
-"""Files of one set, of which each holds the OME-XML of all: it is read once, not once per file.
+"""Sets of files that all contain the OME-XML of the whole set, which is read only once.
 
-All that differs between the texts is the UUID of the file that holds them.
+The texts differ only in the UUID of the file that contains them.
 """
 
 import re
@@ -24,12 +24,12 @@ _UUID = re.compile(r'\sUUID\s*=\s*"([^"]*)"')
 
 
 class FileSet:
-    """The OME-XML of a set, with an index of what it says about each file.
+    """The OME-XML of a set, with an index of its parts for each file.
 
     Parameters
     ----------
     text
-        The OME-XML without the UUID of the file that holds it.
+        The OME-XML without the UUID of the file that contains it.
 
     Raises
     ------
@@ -54,11 +54,11 @@ class FileSet:
                         self._wells[reference or ""].append((number, well))
 
     def knows(self, name: str, uuid: str) -> bool:
-        """Whether the file that has this UUID is listed with this name, and with no other."""
+        """Whether the file with this UUID is listed with this name and no other."""
         return self._files.get(uuid) == {name} and self.ome.assigns_all
 
     def excerpt(self, name: str, uuid: str) -> "Element":
-        """What is said about one file: a tree of its own, which may be changed at its top."""
+        """The part about one file: a new tree, whose top elements may be changed."""
         root = ElementTree.Element(self._root.tag, {**self._root.attrib, "UUID": uuid})
         plates: dict[int, Element] = {}
         added = set()
@@ -105,9 +105,9 @@ class FileSet:
 
 
 def find_set(text: str, name: str) -> tuple[FileSet, str] | None:
-    """The set of a file that holds this OME-XML, and the file's UUID.
+    """The set of a file that contains this OME-XML, and the file's UUID.
 
-    None if the text is about this file alone, or does not say which of its files it is.
+    None if the text is about this file alone, or does not say which of the files it is in.
 
     Raises
     ------

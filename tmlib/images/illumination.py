@@ -1,13 +1,13 @@
 """Illumination statistics of a channel, and the correction of uneven light with them.
 
-Light that falls off towards the corners multiplies every image by the same field. In the logarithm
-it is added, and shows in the mean over many images: of the same microscope, the same channel and
-cells that lie anywhere.
+Uneven illumination multiplies every image by the same field. In the logarithm it is additive, and
+visible in the mean of many images of the same microscope and channel, with cells at random
+positions.
 
 Sources: Snijder et al., Nature 461:520 (2009), whose correction by pixelwise mean and standard
 deviation of log10 intensities this is; Welford, Technometrics 4:419 (1962) and Chan et al.,
 The American Statistician 37:242 (1983) for the running statistics; Efron and Morris, Journal of
-the American Statistical Association 68:117 (1973) for shrinking what is uncertain.
+the American Statistical Association 68:117 (1973) for shrinkage of uncertain estimates.
 """
 
 import functools
@@ -46,21 +46,21 @@ _CERTAINTY = 0.95
 class IlluminationStatistics:
     """Pixelwise mean and standard deviation of log10 intensities, and intensity percentiles.
 
-    Images are taken up one at a time; statistics of separate batches can be merged. An intensity
-    of 0 has no logarithm and counts as 1.
+    Images are added one at a time; statistics of separate batches can be merged. An intensity of 0
+    has no logarithm and counts as 1.
 
     Parameters
     ----------
     height, width
         Size of all images in pixels.
     camera_offset
-        What the camera reads without light. It is taken off before the logarithm, since uneven
-        light does not change it; percentiles are of the intensities as they are.
+        Intensity without light. It is subtracted before the logarithm, because illumination does
+        not change it; percentiles are of the original intensities.
 
     Attributes
     ----------
     n_images
-        How many images were taken up.
+        Number of images.
     mean
         float64 (y, x).
     """
@@ -79,20 +79,20 @@ class IlluminationStatistics:
 
     @property
     def std(self) -> Field:
-        """Standard deviation (y, x), float64; 0 as long as there are fewer than two images."""
+        """Standard deviation (y, x), float64; 0 if there are fewer than two images."""
         return np.sqrt(self._squares / max(self.n_images - 1, 1))
 
     @property
     def noise(self) -> Field:
-        """An example (y, x) of how far the mean is off by chance, float64.
+        """An estimate (y, x) of the random error of the mean, float64.
 
-        It is half the difference between the means of every other image and of the rest, in
-        which all that images have in common cancels out.
+        It is half the difference between the means of two halves of the images, in which everything
+        that they have in common cancels out.
         """
         n_even = self.n_images - self._n_odd
         if not n_even:
             return np.zeros_like(self.mean)
-        # the rest's mean follows from the two others
+        # the mean of the other half follows from the two
         difference = (self._odd_mean - self.mean) * (self.n_images / n_even)
         return np.asarray(difference * (np.sqrt(self._n_odd * n_even) / self.n_images))
 
@@ -100,14 +100,14 @@ class IlluminationStatistics:
     def surface_by_chance(self) -> float:
         """Mean square of the quadratic surface that the mean is expected to have by chance.
 
-        From how much the surfaces of single images differ from each other.
+        It follows from the differences between the surfaces of single images.
         """
         if self.n_images < 2:
             return np.inf
         return float(self._surface_squares.sum() / (self.n_images - 1) / self.n_images)
 
     def update(self, pixels: GrayImage) -> None:
-        """Take up one image (y, x), uint8 or uint16.
+        """Add one image (y, x), uint8 or uint16.
 
         Raises
         ------
@@ -130,12 +130,12 @@ class IlluminationStatistics:
         self.update_percentiles(pixels)
 
     def update_percentiles(self, pixels: GrayImage) -> None:
-        """Take up only the intensities of an image, whose cells another one has shown already."""
+        """Add only the histogram of an image, whose cells another image has shown already."""
         self._n_histograms += 1
         self._percentiles += (_percentiles(pixels) - self._percentiles) / self._n_histograms
 
     def merge(self, other: "IlluminationStatistics") -> None:
-        """Take up all images of another batch.
+        """Add all images of another batch.
 
         Raises
         ------
@@ -162,7 +162,7 @@ class IlluminationStatistics:
         self.n_images = n_images
 
     def percentile(self, percent: float) -> int:
-        """Intensity below which this share of the pixels lies, averaged over the images.
+        """Percentile of the intensities, averaged over the images.
 
         Parameters
         ----------
@@ -246,19 +246,19 @@ class IlluminationStatistics:
 
 @dataclass(frozen=True)
 class IlluminationCorrection:
-    """Makes images look as if the light had been the same everywhere.
+    """Corrects images for uneven illumination.
 
-    An intensity I becomes 10 ** (contrast * log10(I) + offset), which is
-    (log10(I) - mean) / std * average std + average mean in the form that is quick. A camera
-    offset is taken off before and put on again.
+    An intensity I becomes 10 ** (contrast * log10(I) + offset), a fast form of
+    (log10(I) - mean) / std * average std + average mean. The camera offset is subtracted before and
+    added again afterwards.
 
     Attributes
     ----------
     camera_offset
-        What the camera reads without light.
+        Intensity without light.
     offset, contrast
-        float32 (y, x); `contrast` is None where it is 1 everywhere, and both are None if
-        there is nothing that could be corrected.
+        float32 (y, x); `contrast` is None if it is 1 everywhere, and both are None if there is
+        nothing to correct.
     """
 
     offset: NDArray[np.float32] | None = None
@@ -267,23 +267,20 @@ class IlluminationCorrection:
 
     @classmethod
     def from_statistics(cls, statistics: IlluminationStatistics) -> Self:
-        """Work out what to correct, and correct no more than the statistics can tell.
+        """Determine the correction, limited to what the statistics support.
 
-        The mean of few images shows the cells that happened to lie there, and dividing by it
-        would print them on every image. What is used of it is
+        The mean of few images still shows their cells, and dividing by it would imprint these on
+        every image. Therefore only these parts of it are used:
 
-        1. a quadratic surface, shrunk by the share of it that chance may have made (the 95th
-           percentile of the F distribution): how much the surfaces of single images differ tells
-           that;
-        2. what is left around the surface, smoothed with a Gaussian of at least 5 pixels that is
-           wide enough to bring chance below 0.003 decades (0.7 %), and left out if that would
-           take one wider than an eighth of the image: how much the means of two halves of the
-           images differ tells that.
+        1. a quadratic surface, shrunk by the part of it that may be random (the 95th percentile of
+           the F distribution), estimated from the differences between the surfaces of images;
+        2. the residuals, smoothed with a Gaussian of at least 5 pixels that is wide enough to
+           reduce random errors below 0.003 decades (0.7 %), and ignored if it had to be wider than
+           an eighth of the image; these errors are estimated from two halves of the images.
 
-        The standard deviation is used likewise from 200 images on, unless the camera offset is
-        known: without it there is nothing but a factor to correct. With fewer than four images
-        nothing is corrected. No two images should show the same cells: take those of one time
-        point.
+        The standard deviation is used in the same way from 200 images on, unless the camera offset
+        is known: then only a factor has to be corrected. With fewer than four images nothing is
+        corrected. No two images should show the same cells: use those of one time point.
         """
         if statistics.n_images < _MIN_IMAGES:
             return cls()
@@ -293,7 +290,7 @@ class IlluminationCorrection:
         known = statistics.camera_offset
         if known or statistics.n_images < _MIN_IMAGES_FOR_STD:
             return cls((average - mean).astype(np.float32), camera_offset=known)
-        # chance moves the logarithm of the deviation about as far as the mean
+        # the random error of the deviation's logarithm is about that of the mean
         spread = 10 ** filtered.apply(np.log10(np.maximum(statistics.std, 1e-3)))
         contrast = spread.mean() / spread
         return cls((average - mean * contrast).astype(np.float32), contrast.astype(np.float32))
@@ -334,12 +331,12 @@ class IlluminationCorrection:
         return cast("GrayImage", corrected.astype(pixels.dtype))
 
     def flatness(self, statistics: IlluminationStatistics) -> tuple[float, float]:
-        """How uneven the average image is, without and with the correction.
+        """Unevenness of the average image, without and with the correction.
 
         Returns
         -------
         Coefficients of variation of the geometric mean of all images, averaged over 8 x 8 parts:
-        0 if it is flat. With few images part of it is the cells that happened to lie there.
+        0 if it is flat. With few images, part of it is due to their cells.
         """
         before = unevenness(10**statistics.mean)
         if self.offset is None:
@@ -349,7 +346,7 @@ class IlluminationCorrection:
 
     @functools.cached_property
     def _gain(self) -> NDArray[np.float32] | None:
-        """What intensities are multiplied with."""
+        """The factor by which intensities are multiplied."""
         if self.offset is None:
             return None
         return np.asarray(10**self.offset, dtype=np.float32)
@@ -357,13 +354,13 @@ class IlluminationCorrection:
 
 @functools.cache
 def _log_table(itemsize: int, camera_offset: int = 0) -> Field:
-    """log10 of what every intensity is above the camera offset, 0 for those that are not."""
+    """log10 of intensities minus the camera offset, 0 for those below it."""
     intensities = np.arange(256**itemsize, dtype=np.float64) - camera_offset
     return np.asarray(np.log10(np.maximum(intensities, 1)))
 
 
 def _percentiles(pixels: GrayImage) -> Field:
-    """Intensities at all percentiles, linear between ranks, from the histogram: no sorting."""
+    """Intensities at all percentiles, interpolated linearly, from the histogram."""
     cumulated = np.cumsum(np.bincount(pixels.ravel()))
     ranks = np.linspace(0, pixels.size - 1, _N_PERCENTILES)
     lower = np.searchsorted(cumulated, np.floor(ranks), side="right")
@@ -373,14 +370,14 @@ def _percentiles(pixels: GrayImage) -> Field:
 
 @dataclass(frozen=True)
 class _Filter:
-    """Keeps of a field (y, x) what chance does not explain.
+    """Keeps the part of a field (y, x) that is not random.
 
     Attributes
     ----------
     by_chance
         Mean square that a quadratic surface may have by chance.
     sigma
-        Gaussian for what is left around the surface, None if all of that may be chance.
+        Width of the Gaussian for the residuals, None if all of them may be random.
     """
 
     by_chance: float
@@ -388,12 +385,12 @@ class _Filter:
 
     @classmethod
     def for_statistics(cls, statistics: IlluminationStatistics) -> Self:
-        """The filter that fits what chance contributes to the mean of these statistics."""
+        """The filter that fits the random error of the mean of these statistics."""
         noise = split(statistics.noise)[1]
         largest = max(_MIN_SIGMA, min(noise.shape) / 8)
         sigmas = _MIN_SIGMA * 2 ** np.arange(0, np.log2(largest / _MIN_SIGMA) + 0.01, 0.5)
         enough = (float(s) for s in sigmas if smooth(noise, s).std() <= _TOLERANCE)
-        # how much larger than expected a surface may be that is nothing but chance
+        # how much larger than expected a random surface may be
         doubt = fdtri(np.count_nonzero(QUADRATIC), statistics.n_images - 1, _CERTAINTY)
         return cls(float(doubt) * statistics.surface_by_chance, next(enough, None))
 

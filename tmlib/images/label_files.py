@@ -1,6 +1,6 @@
 """Label images as files: NPZ, PNG, TIFF, and OME-Zarr in an archive.
 
-What comes in is from outside: the size of the image is read and checked before anything is decoded.
+Files are not trusted: the size of the image is read and checked before anything is decoded.
 """
 
 import io
@@ -40,13 +40,13 @@ _TIFF_COMPRESSIONS = (
     tifffile.COMPRESSION.LZMA,
     tifffile.COMPRESSION.ZSTD,
 )
-_MAX_PADDING = 4  # times that the tiles of a TIFF may be larger than the image
+_MAX_PADDING = 4  # how many times larger than the image the tiles of a TIFF may be
 _TILE = 1024**2
 _MAX_LABEL = np.iinfo(np.int32).max
 
 
 class LabelFormat(StrEnum):
-    """The forms that a label image can be sent in."""
+    """The file formats of label images."""
 
     NPZ = "npz"
     PNG = "png"
@@ -55,12 +55,12 @@ class LabelFormat(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """What the content is called over HTTP."""
+        """The media type."""
         return _MEDIA_TYPES[self]
 
     @property
     def suffix(self) -> str:
-        """How names of files end."""
+        """The suffix of file names."""
         return ".ome.zarr.zip" if self is LabelFormat.ZARR else f".{self}"
 
 
@@ -75,7 +75,7 @@ _MEDIA_TYPES = {
 def encode_labels(
     labels: LabelImage, label_format: LabelFormat, *, name: str, pixel_size: float | None = None
 ) -> bytes:
-    """A label image as a file that holds exactly the same numbers.
+    """Encode a label image without loss.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def encode_labels(
     name
         Name of the objects.
     pixel_size
-        Width and height of a pixel in micrometres, if known; TIFF and Zarr tell of it.
+        Width and height of a pixel in micrometres, if known; stored in TIFF and Zarr.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _write_archive(
         root = Path(folder) / "labels"
         write_label_image(root, name, labels, pixel_size)
         paths = [path for path in root.rglob("*") if path.is_file()]
-        # uncompressed, as its chunks are compressed already, and the metadata first, for readers
+        # uncompressed, because chunks are compressed already, and the metadata first, for readers
         # that take the archive as it is
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for path in sorted(paths, key=lambda path: (path.name != "zarr.json", len(path.parts))):
@@ -132,9 +132,9 @@ def decode_labels(content: bytes, height: int, width: int) -> LabelImage:
     Parameters
     ----------
     content
-        The file; what it is, its first bytes tell.
+        The file, whose format is detected from its first bytes.
     height, width
-        Size that the image must have.
+        Required size of the image.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def decode_labels(content: bytes, height: int, width: int) -> LabelImage:
     Raises
     ------
     BadInput
-        If the file cannot be read, or its image is no label image of this size.
+        If the file cannot be read, or is not a label image of this size.
     """
     decode: Callable[[bytes, int, int], NDArray[Any]]
     if content.startswith(_ZIP_MAGIC):
@@ -168,12 +168,12 @@ def decode_labels(content: bytes, height: int, width: int) -> LabelImage:
 
 
 def check_labels(labels: NDArray[Any], height: int, width: int) -> LabelImage:
-    """An array of any integer type as a label image of this size.
+    """Convert an array of any integer type into a label image.
 
     Raises
     ------
     BadInput
-        If it is none.
+        If it is not a label image of this size.
     """
     _check_form(labels.shape, labels.dtype, height, width)
     if labels.size and int(labels.min()) < 0:
@@ -217,12 +217,12 @@ def _decode_npz(content: bytes, height: int, width: int) -> NDArray[Any]:
             )
         info = archive.getinfo(members[_ARRAY_NAME])
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            # the others are unpacked whole, however large that is
+            # other methods are unpacked as a whole, however large the result is
             raise BadInput(
                 "The NPZ file is compressed in an unusual way: write it with "
                 "numpy.savez_compressed."
             )
-        # no more is read than the header says, which is checked first and bounded itself
+        # no more is read than the header says, which is checked first and limited itself
         with archive.open(info) as file:
             start = io.BytesIO(file.read(_MAX_HEADER_BYTES))
             version = npy.read_magic(start)
@@ -268,7 +268,7 @@ def _decode_tiff(content: bytes, height: int, width: int) -> NDArray[Any]:
 
 
 def _check_tiles(page: Any, height: int, width: int) -> None:
-    """Refuse what would be decoded to much more than the image."""
+    """Refuse tiles that decode to much more than the image."""
     if page.compression not in _TIFF_COMPRESSIONS:
         raise BadInput(
             "The label image is a TIFF with a compression that is not for labels "

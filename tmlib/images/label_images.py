@@ -1,7 +1,7 @@
 """Label images of a field: which pixel belongs to which object, as OME-NGFF labels.
 
-They lie in the field's image, ``<field>/labels/<name>``, as arrays (t, z, y, x), so that viewers
-draw them over it. A plane of them is one file, written whole, and comes back just as it was.
+They are stored in the field's image, ``<field>/labels/<name>``, as arrays (t, z, y, x), so that
+viewers overlay them. Each plane is one file, written as a whole and without loss.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ def write_labels(
     n_zplanes: int,
     pixel_size: float | None = None,
 ) -> None:
-    """Write one plane of labels, in place of what was there; writing it again is harmless.
+    """Write one plane of labels, replacing any other; writing it again is harmless.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def write_labels(
     Raises
     ------
     BadInput
-        If the name cannot be that of a folder, or the labels are no label image.
+        If the name cannot be a folder's, or the labels are not a label image.
     Unavailable
         If the disk is full.
     """
@@ -83,7 +83,7 @@ def write_labels(
     shard = (1, 1, round_up(height), round_up(width))
     try:
         create_array(path / "0", shape, shard, "int32", _AXES, keep_zeros=True)
-    except Conflict:  # of images that have been replaced since
+    except Conflict:  # left from images that have been replaced since
         shutil.rmtree(path)
         create_array(path / "0", shape, shard, "int32", _AXES, keep_zeros=True)
     _describe(path, name, _AXES, pixel_size, {"source": {"image": "../../"}})
@@ -94,7 +94,7 @@ def write_labels(
 def write_label_image(
     path: Path, name: str, labels: LabelImage, pixel_size: float | None = None
 ) -> None:
-    """Write a label image (y, x) that stands for itself into a folder that does not exist yet."""
+    """Write a standalone label image (y, x) into a folder that does not exist yet."""
     axes = _AXES[-2:]
     shard = [round_up(size) for size in labels.shape]
     create_array(path / "0", labels.shape, shard, "int32", axes, keep_zeros=True)
@@ -103,7 +103,7 @@ def write_label_image(
 
 
 def read_labels(field_path: Path, name: str, *, t: int, z: int) -> LabelImage:
-    """Read one plane of labels (y, x), int32, just as it was written.
+    """Read one plane of labels (y, x), int32.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def read_labels(field_path: Path, name: str, *, t: int, z: int) -> LabelImage:
 
 
 def labels_stamp(field_path: Path, name: str, *, t: int, z: int) -> Stamp | None:
-    """What a plane of labels is known by, which changes whenever it is written again.
+    """A stamp of a plane of labels, which changes whenever it is written again.
 
     None if it was never written. No pixel is read.
     """
@@ -130,12 +130,12 @@ def labels_stamp(field_path: Path, name: str, *, t: int, z: int) -> Stamp | None
 
 
 def rename_labels(field_path: Path, name: str, new_name: str) -> None:
-    """Give labels of a name, if there are any, another one; doing it again is harmless.
+    """Rename labels, if there are any; doing it again is harmless.
 
     Raises
     ------
     BadInput
-        If the new name cannot be that of a folder.
+        If the new name cannot be a folder's.
     """
     path, new_path = _path(field_path, name), _path(field_path, new_name)
     if path.exists() and path != new_path:
@@ -145,7 +145,7 @@ def rename_labels(field_path: Path, name: str, new_name: str) -> None:
 
 
 def delete_labels(field_path: Path, name: str) -> None:
-    """Remove all planes of labels of a name, if there are any."""
+    """Remove all planes of the labels of this name, if there are any."""
     path = _path(field_path, name)
     if path.exists():
         shutil.rmtree(path, ignore_errors=True)
@@ -153,7 +153,7 @@ def delete_labels(field_path: Path, name: str) -> None:
 
 
 def set_labels_aside(field_path: Path, name: str, place: Path) -> None:
-    """Move labels of a name, if there are any, into the trash of a place, which is emptied later.
+    """Move the labels of this name, if there are any, into a trash that is emptied later.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def set_labels_aside(field_path: Path, name: str, place: Path) -> None:
     name
         Name of the objects.
     place
-        Where the trash is.
+        The folder with the trash.
     """
     path = _path(field_path, name)
     if path.exists():
@@ -183,7 +183,7 @@ def _describe(
     image = multiscale(name, axes, [scale], in_micrometres=pixel_size is not None)
     for axis in image["axes"]:
         if axis["name"] == "z":
-            # the distance of focal planes is not known: no unit is better than a wrong one
+            # the distance of focal planes is unknown: no unit is better than a wrong one
             axis.pop("unit", None)
     write_group(path, {"multiscales": [image], "image-label": label})
 
@@ -193,7 +193,7 @@ def _path(field_path: Path, name: str) -> Path:
 
 
 def _list_labels(field_path: Path) -> None:
-    """Tell readers of the field which labels it has."""
+    """Write the list of a field's labels, for readers."""
     folder = field_path / "labels"
     names = sorted(path.parent.name for path in folder.glob("*/zarr.json"))
     write_group(folder, {"labels": names})

@@ -1,7 +1,6 @@
-"""Where things lie: wells on a plate, sites in the grid of a well.
+"""Positions of wells on a plate and of sites in the grid of a well.
 
-Everything here is arithmetic on numbers; nothing is read or stored. Rows and columns count from 0
-at the top left.
+This is pure arithmetic; nothing is read or stored. Rows and columns count from 0 at the top left.
 """
 
 import math
@@ -17,14 +16,14 @@ from tmlib.errors import BadInput
 from tmlib.experiments.plate_formats import PLATE_FORMATS
 
 StitchLayout = Literal["horizontal", "zigzag_horizontal", "vertical", "zigzag_vertical"]
-"""In which order the sites of a well were imaged, always starting at the top left."""
+"""Orders in which the sites of a well are imaged, always starting at the top left."""
 
 _WELL_NAME = re.compile(r"([A-Z]|A[A-F])([0-9]{1,2})")
 _LONGEST_RATIO = 3
 
 
 class LayoutError(BadInput):
-    """Sites or wells cannot be laid out as asked."""
+    """Sites or wells cannot be laid out as requested."""
 
 
 def well_name(row: int, column: int) -> str:
@@ -46,7 +45,7 @@ def well_position(name: str, plate_format: int = 1536) -> tuple[int, int]:
     Raises
     ------
     LayoutError
-        If that is no well of such a plate, or there are no such plates.
+        If there is no such well on such a plate, or no such plate format.
     """
     if plate_format not in PLATE_FORMATS:
         known = ", ".join(map(str, PLATE_FORMATS))
@@ -69,10 +68,10 @@ def well_position(name: str, plate_format: int = 1536) -> tuple[int, int]:
 def guess_stitch_dimensions(
     n: int, axis: Literal["vertical", "horizontal"] = "vertical"
 ) -> tuple[int, int]:
-    """Rows and columns of a compact rectangle with room for `n` things.
+    """Rows and columns of a compact rectangle with room for `n` sites.
 
-    The rectangle is at most three times as long as wide; among those it is the one with the
-    fewest free cells, and then the longest. `axis` says along which direction it is longer.
+    The rectangle is at most three times as long as wide. Among these, the one with the fewest empty
+    cells is chosen, and then the longest. `axis` is the direction in which it is longer.
     """
     candidates = (
         (rows * columns, columns, rows)
@@ -96,10 +95,10 @@ def site_grid(
     layout
         Order of imaging: rows or columns, each from the same side or back and forth.
     n_horizontal
-        Number of columns; follows from the number of rows if None.
+        Number of columns; derived from the number of rows if None.
     n_vertical
-        Number of rows; follows from the number of columns if None. If both are None the grid is
-        :func:`guess_stitch_dimensions`, whose last cells may stay free.
+        Number of rows; derived from the number of columns if None. If both are None the grid is
+        :func:`guess_stitch_dimensions`, whose last cells may be empty.
 
     Returns
     -------
@@ -146,11 +145,11 @@ def _grid_dimensions(
 
 
 def grid_from_stage_positions(positions: Sequence[tuple[float, float]]) -> list[tuple[int, int]]:
-    """Rows and columns of the sites of a well from where the stage stood.
+    """Rows and columns of the sites of a well, from the positions of the stage.
 
-    Coordinates that differ by less than half the distance between neighbouring sites are the
-    same row or column, so a stage that does not return exactly does no harm. Rows and columns
-    that have no site at all are left out.
+    Coordinates that differ by less than half the distance between neighbouring sites belong to the
+    same row or column, so the stage need not return exactly. Rows and columns without any site are
+    left out.
 
     Parameters
     ----------
@@ -159,7 +158,7 @@ def grid_from_stage_positions(positions: Sequence[tuple[float, float]]) -> list[
 
     Returns
     -------
-    (row, column) of each site, from zero at the top left, no two the same.
+    (row, column) of each site, from zero at the top left, all different.
 
     Raises
     ------
@@ -190,7 +189,7 @@ def grid_from_stage_positions(positions: Sequence[tuple[float, float]]) -> list[
 
 
 def _group(coordinates: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
-    """Number the groups that coordinates form when gaps up to `tolerance` do not count."""
+    """Number the groups of coordinates that are separated by more than `tolerance`."""
     order = np.argsort(coordinates)
     numbers = np.empty(len(coordinates), np.intp)
     numbers[order] = np.cumsum(np.diff(coordinates[order], prepend=coordinates.min()) > tolerance)

@@ -1,7 +1,7 @@
-"""Where plates, wells and sites lie on the map of an experiment.
+"""Positions of plates, wells and sites on the map of an experiment.
 
-Everything here is arithmetic on numbers; nothing is read or stored. Coordinates are (y, x), y
-pointing down, in pixels of the map at full resolution.
+This is pure arithmetic; nothing is read or stored. Coordinates are (y, x), y pointing down, in
+pixels of the map at full resolution.
 """
 
 from collections.abc import Sequence
@@ -44,8 +44,8 @@ class WellLayout:
     sites
         (row, column) of each of its sites.
     offsets
-        (y, x) of the upper left corner of each, from that of the well; None where sites lie side
-        by side.
+        (y, x) of the upper left corner of each, relative to that of the well; None if sites lie
+        side by side.
     """
 
     name: str
@@ -59,7 +59,7 @@ class WellLayout:
 
     @cached_property
     def offset_of(self) -> dict[Cell, tuple[int, int]]:
-        """Offset by row and column; empty where sites lie side by side."""
+        """Offset by row and column; empty if sites lie side by side."""
         return dict(zip(self.sites, self.offsets, strict=True)) if self.offsets else {}
 
 
@@ -92,17 +92,17 @@ class MapLayout:
     Attributes
     ----------
     plates
-        In the order in which they fill the grid of plates, column by column.
+        In the order in which they fill the grid, column by column.
     site_height, site_width
         Size of every site in pixels.
     vertical_displacement, horizontal_displacement
-        Gap between neighbouring sites in pixels, negative if they overlap; of wells whose sites
+        Gap between neighbouring sites in pixels, negative if they overlap; for wells whose sites
         have no offsets.
 
     Raises
     ------
     LayoutError
-        If the sites would lie on each other.
+        If sites would coincide.
     """
 
     plates: tuple[PlateLayout, ...]
@@ -121,14 +121,14 @@ class MapLayout:
 
     @property
     def _pitch(self) -> tuple[int, int]:
-        """Distance of the corners of neighbouring sites."""
+        """Distance between the corners of neighbouring sites."""
         return (
             self.site_height + self.vertical_displacement,
             self.site_width + self.horizontal_displacement,
         )
 
     def _size_of(self, well: WellLayout) -> tuple[int, int]:
-        """Height and width of what the sites of a well cover."""
+        """Height and width of the area that the sites of a well cover."""
         if well.offsets:
             return (
                 max(y for y, _ in well.offsets) + self.site_height,
@@ -170,7 +170,7 @@ class MapLayout:
         return _span(rows, height, PLATE_SPACER), _span(columns, width, PLATE_SPACER)
 
     def plate(self, index: int) -> Box:
-        """Where the plate with this index lies."""
+        """Box of the plate with this index."""
         rows, _ = guess_stitch_dimensions(len(self.plates))
         height, width = self._plate_size
         x, y = divmod(index, rows)
@@ -179,7 +179,7 @@ class MapLayout:
         return Box(y * (height + PLATE_SPACER), x * (width + PLATE_SPACER), own_height, own_width)
 
     def well(self, plate: int, name: str) -> Box:
-        """Where a well lies."""
+        """Box of a well."""
         layout = self.plates[plate]
         origin = self.plate(plate)
         height, width = self._well_size
@@ -191,7 +191,7 @@ class MapLayout:
         )
 
     def site(self, plate: int, well: str, y: int, x: int) -> Box:
-        """Where the site in row `y` and column `x` of a well lies."""
+        """Box of the site in row `y` and column `x` of a well."""
         origin = self.well(plate, well)
         regular = y * self._pitch[0], x * self._pitch[1]
         offset = self.plates[plate].by_name[well].offset_of.get((y, x), regular)
@@ -204,7 +204,7 @@ class MapLayout:
 
 
 def overlapping(boxes: Sequence[Box]) -> list[tuple[int, int]]:
-    """Which rectangles share pixels: pairs of their numbers, the smaller first, in order."""
+    """Pairs of rectangles that share pixels, by their numbers, the smaller one first, sorted."""
     if len(boxes) < 2:
         return []
     corners = np.array([(box.y, box.x) for box in boxes])
@@ -224,5 +224,5 @@ def map_size(plates: Sequence[PlateLayout], site_height: int, site_width: int) -
 
 
 def _span(n: int, size: int, spacer: int) -> int:
-    """Length of `n` things in a row with gaps between them."""
+    """Length of `n` items in a row with gaps between them."""
     return n * size + max(n - 1, 0) * spacer

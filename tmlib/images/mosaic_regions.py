@@ -1,9 +1,9 @@
-"""Which regions of a mosaic have to be made: only those that no complete mosaic has already.
+"""Which regions of a mosaic have to be made: only those that no complete mosaic has yet.
 
-What a region of the base shows is told by a digest of the images in it and of their places; what
-a region of another level shows, by those of the four regions that it is made of. Regions with the
-same digest are the same file, which mosaics share as hard links. Shards are replaced and never
-changed in place, so nothing that is written into one mosaic shows in another.
+The content of a region of the base is identified by a digest of its images and their positions;
+that of a region of another level by the digests of the four regions that it is made of. Regions
+with the same digest are the same file, which mosaics share as hard links. Shards are replaced and
+never changed in place, so a write to one mosaic does not affect another.
 """
 
 import json
@@ -25,7 +25,7 @@ Cell = tuple[int, int]
 """Row and column of a region in its level."""
 
 Digests = list[dict[Cell, str]]
-"""By level, outermost first, what each region shows. Regions without images are left out."""
+"""Digest of each region by level, outermost first; regions without images are left out."""
 
 _FILE = "regions.json"
 
@@ -33,7 +33,7 @@ _FILE = "regions.json"
 def region_digests(
     height: int, width: int, dtype: str, images: Sequence[tuple[Box, object]]
 ) -> Digests:
-    """What the regions of a mosaic show.
+    """Digests of the regions of a mosaic.
 
     Parameters
     ----------
@@ -42,8 +42,7 @@ def region_digests(
     dtype
         Type of its pixels.
     images
-        Place of each image, and whatever else decides about its pixels, in the order in which
-        they are drawn.
+        Position of each image, and whatever else determines its pixels, in the order of drawing.
     """
     shown: dict[Cell, list[object]] = {}
     for box, source in images:
@@ -68,10 +67,10 @@ def region_digests(
 
 
 def save_digests(path: Path, digests: Digests) -> None:
-    """Note what the regions of a complete mosaic show, so that others may take them over.
+    """Store the digests of the regions of a complete mosaic, so that others can reuse them.
 
-    With each goes what its file is known by, null where there is none because all is black: a
-    file that was changed or removed since is not taken for what it was.
+    Each digest is stored with a stamp of the region's file, null if there is none because the
+    region is black, so that a file that was changed or removed since is not reused.
     """
     texts = [
         {
@@ -94,7 +93,7 @@ class KnownRegions:
     Parameters
     ----------
     folder
-        Holds one folder per mosaic, if it exists; with None nothing is known.
+        Contains one folder per mosaic, if it exists; with None no region is known.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -104,13 +103,13 @@ class KnownRegions:
             for dataset, level in _by_dataset(json.loads(file.read_text(encoding="utf-8"))):
                 for cell, noted in level.items():
                     if isinstance(noted, str):
-                        continue  # earlier versions did not note what the files are known by
+                        continue  # earlier versions did not store stamps of the files
                     row, _, column = cell.partition("/")
                     shard = shard_path(file.parent, dataset, (int(row), int(column)))
                     self._shards[noted[0]] = shard, noted[1] and tuple(noted[1])
 
     def take(self, path: Path, height: int, width: int, digests: Digests) -> list[list[Region]]:
-        """Put all regions that are known into a mosaic, where they are not already.
+        """Add all known regions to a mosaic that does not have them yet.
 
         Parameters
         ----------
@@ -119,7 +118,7 @@ class KnownRegions:
         height, width
             Size of the map in pixels.
         digests
-            What its regions are to show.
+            Digests of its regions.
 
         Returns
         -------
@@ -142,7 +141,7 @@ class KnownRegions:
         return missing
 
     def _link(self, digest: str, target: Path) -> bool:
-        """Whether a region is known; then its file is in the mosaic too."""
+        """Link the file of a region into the mosaic; False if the region is not known."""
         if digest not in self._shards:
             return False
         source, noted = self._shards[digest]
@@ -160,7 +159,7 @@ class KnownRegions:
 
 
 def _by_dataset(levels: Sequence[Level]) -> Iterator[tuple[int, Level]]:
-    """The levels, outermost first, with the numbers of their data sets; that of the base is 0."""
+    """The levels, outermost first, with the numbers of their datasets; the base is 0."""
     return zip(reversed(range(len(levels))), levels, strict=True)
 
 
@@ -178,7 +177,7 @@ def _share(source: Path, target: Path) -> None:
 
 
 def _digest(shape: Cell, shown: Mapping[Cell, Sequence[object]]) -> dict[Cell, str]:
-    """Digest of what each region shows; those at the end of a level are smaller than others."""
+    """Digest of a region; those at the end of a level are smaller than others."""
     found = {}
     for (row, column), what in sorted(shown.items()):
         size = (

@@ -1,9 +1,9 @@
 """Mosaics: the whole map of one channel as a pyramid of arrays (y, x) in an OME-NGFF 0.5 image.
 
-The zoom level of a tile counts from the outermost, 0, whose image fits one tile, to the
-full-resolution base. Regions of 2048 x 2048 pixels are written one at a time, each a file of its
-own, by as many processes as there are; a level is begun when the next larger one is complete.
-Memory is needed for one region. Pixels that no image covers are 0, and cost no space.
+Zoom levels count from the outermost, 0, whose image fits into one tile, to the base at full
+resolution. Regions of 2048 x 2048 pixels are separate files, written by any number of processes; a
+level is started when the next larger one is complete. A process needs memory for one region. Pixels
+that no image covers are 0 and take no space.
 """
 
 import secrets
@@ -33,7 +33,7 @@ from tmlib.images.reading import GrayImage
 from tmlib.storage import Stamp, file_stamp
 
 SHARD_SIZE = 2048
-"""Height and width of the regions that are written in one piece."""
+"""Height and width of the regions that are written as one file."""
 
 
 @dataclass(frozen=True, order=True)
@@ -48,7 +48,7 @@ class Region:
 
 @dataclass(frozen=True)
 class PlacedImage:
-    """An image and its place on the map.
+    """An image and its position on the map.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class PlacedImage:
     height, width
         Size in pixels.
     read
-        Gives the pixels (y, x); called only when they are needed.
+        Returns the pixels (y, x); called only when they are needed.
     """
 
     y: int
@@ -70,8 +70,8 @@ class PlacedImage:
 def level_shapes(height: int, width: int) -> list[tuple[int, int]]:
     """Height and width of every level, outermost first.
 
-    Each level is half the next one, rounded up. There are at least two, and as many as it takes
-    for the outermost to fit one tile.
+    Each level is half the size of the next one, rounded up. There are at least two, and the
+    outermost fits into one tile.
     """
     shapes = [(height, width)]
     while len(shapes) < 2 or max(shapes[-1]) > TILE_SIZE:
@@ -89,10 +89,10 @@ def create_mosaic(
     name: str,
     pixel_size: float | None = None,
 ) -> None:
-    """Create an empty mosaic in place of what may be there.
+    """Create an empty mosaic, replacing any other.
 
-    Readers see the old mosaic or the new one, or for a moment none. One process at a time may
-    create the same mosaic; what a killed one left is cleared away.
+    Readers see the old mosaic or the new one, or for a moment none. Only one process at a time may
+    create the same mosaic; leftovers of killed processes are removed.
 
     Parameters
     ----------
@@ -123,9 +123,9 @@ def draft_mosaic(
     name: str,
     pixel_size: float | None = None,
 ) -> Path:
-    """Create an empty mosaic that nobody sees until :func:`put_in_place`; gives its folder.
+    """Create an empty mosaic that is invisible until :func:`put_in_place`; returns its folder.
 
-    Takes what :func:`create_mosaic` takes. Any number of processes may do so at once.
+    Arguments are those of :func:`create_mosaic`. Any number of processes may do this at once.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     shapes = level_shapes(height, width)[::-1]
@@ -141,9 +141,9 @@ def draft_mosaic(
 
 
 def put_in_place(draft: Path, path: Path) -> None:
-    """Let a draft take the place of the mosaic that may be there; it takes no time.
+    """Replace a mosaic, if there is one, with a draft, at once.
 
-    What was there becomes a draft, for :func:`clear_drafts`.
+    The old mosaic becomes a draft, for :func:`clear_drafts`.
     """
     durable_files.sync_tree(draft)
     if path.exists():
@@ -152,13 +152,13 @@ def put_in_place(draft: Path, path: Path) -> None:
 
 
 def clear_drafts(path: Path) -> None:
-    """Remove the drafts of a mosaic, also those of processes that were killed."""
+    """Remove the drafts of a mosaic, including those of killed processes."""
     for draft in path.parent.glob(f".{path.name}.*"):
         shutil.rmtree(draft, ignore_errors=True)
 
 
 def set_window(path: Path, minimum: int, maximum: int) -> None:
-    """Tell other viewers which intensities to show as darkest and brightest."""
+    """Write the intensities that other viewers show as black and white."""
     ome = read_group(path)
     ome["omero"]["channels"][0]["window"] |= {"start": minimum, "end": maximum}
     write_group(path, ome)
@@ -184,7 +184,7 @@ def regions_by_cell(height: int, width: int) -> dict[tuple[int, int], Region]:
 
 
 def is_mosaic(path: Path, height: int, width: int) -> bool:
-    """Whether there is a mosaic with all its levels, whatever is in it."""
+    """Whether there is a mosaic with all its levels, regardless of its content."""
     datasets = range(len(level_shapes(height, width)))
     files = [path / "zarr.json", *(path / str(i) / "zarr.json" for i in datasets)]
     return all(file.exists() for file in files)
@@ -193,7 +193,7 @@ def is_mosaic(path: Path, height: int, width: int) -> bool:
 def region_stamps(
     path: Path, level: int | None, regions: Sequence[Region]
 ) -> list[tuple[Region, Stamp | None]]:
-    """What the files of some regions of a level are known by; a black region has none.
+    """Stamps of the files of some regions of a level; a black region has none.
 
     The level is that of :func:`write_level`, None for the base.
 
@@ -213,7 +213,7 @@ def region_stamps(
 
 
 def shard_path(path: Path, dataset: int, cell: tuple[int, int]) -> Path:
-    """File of the region in this row and column of regions; data set 0 is the base."""
+    """File of the region in this row and column of regions; dataset 0 is the base."""
     return path / str(dataset) / "c" / str(cell[0]) / str(cell[1])
 
 
@@ -227,8 +227,8 @@ def write_base(path: Path, region: Region, images: Sequence[PlacedImage]) -> Non
     region
         One of :func:`base_regions`.
     images
-        All images that may reach into the region. Where they overlap, the one is seen whose centre
-        is nearer, so that of two neighbours each shows its half.
+        All images that may extend into the region. Where images overlap, the one with the nearer
+        centre is shown, so that each of two neighbours shows its half.
     """
     array = open_array(path / "0", keep_zeros=False)
     canvas = np.zeros((region.height, region.width), array.dtype.numpy_dtype)
@@ -269,8 +269,8 @@ def _centre_distances(height: int, width: int) -> NDArray[np.int64]:
 def write_level(path: Path, level: int, region: Region) -> None:
     """Write one region of a level from the next larger level, each pixel the mean of four.
 
-    Where the larger level ends in the middle of four, its last row or column counts twice. Means
-    are rounded to the nearest number, halves up.
+    If the larger level has an odd size, its last row or column counts twice. Means are rounded to
+    the nearest integer, halves up.
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ def write_level(path: Path, level: int, region: Region) -> None:
     depth = _depth(path)
     larger = open_array(path / str(depth - 2 - level), keep_zeros=False)
     small = np.zeros((region.height, region.width), larger.dtype.numpy_dtype)
-    # strips of chunks keep the memory low and skip what was never imaged
+    # strips of chunks save memory and skip areas without images
     for y in range(0, region.height, TILE_SIZE):
         strip = small[y : y + TILE_SIZE]
         top, left = 2 * (region.y + y), 2 * region.x
@@ -300,7 +300,7 @@ def read_tile(path: Path, *, z: int, y: int, x: int) -> GrayImage | None:
     Returns
     -------
     At most 256 x 256 pixels, fewer on the lower and right edge of the level; None outside of the
-    mosaic, where nothing was imaged, and if there is no mosaic (yet).
+    mosaic, in areas without images, and if there is no mosaic (yet).
     """
     try:
         dataset = _depth(path) - 1 - z
@@ -335,7 +335,7 @@ def _halve(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _read_or_zero(array: Any, region: Region) -> NDArray[Any]:
-    """Read a region, 0 where nothing was written."""
+    """Read a region; pixels that were never written are 0."""
     view = array[region.y : region.y + region.height, region.x : region.x + region.width]
     pixels = read_stored(view)
     if pixels is not None:

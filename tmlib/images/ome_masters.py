@@ -1,4 +1,4 @@
-"""OME-TIFF files that hold only pixels, and leave the OME-XML to one file of their set."""
+"""OME-TIFF files that contain only pixels and refer to another file for their OME-XML."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,14 +13,14 @@ from tmlib.microscopes.ome_model import OmeXml, OmeXmlError, read_ome_xml
 
 @dataclass(frozen=True)
 class FollowedSet:
-    """The files of an acquisition, with what their masters say about them.
+    """The files of an acquisition, with the metadata from their master files.
 
     Attributes
     ----------
     files
         By name of the file.
     warnings
-        Sentences for the user about files whose master does not help.
+        Sentences for the user about files whose master is of no use.
     """
 
     files: dict[str, DescribedFile]
@@ -34,26 +34,25 @@ def follow_masters(
     *,
     names_tell: bool,
 ) -> FollowedSet:
-    """Let files that have only pixels say what their master says of them.
+    """Complete files that contain only pixels with the metadata from their master.
 
-    The master is the file that they name, or the one that has its UUID, if it was renamed.
+    The master is the file that they name, or the one with its UUID, if it was renamed.
 
     Parameters
     ----------
     described
-        What each image file says about itself, by its name.
+        The description of each image file, by its name.
     folder
-        Where the files are.
+        The folder with the files.
     metadata_names
         Names of metadata files, which the microscope type reads: masters among them are left to it.
     names_tell
-        Whether the names of files tell what they show, so that a master that is missing does no
-        harm.
+        Whether file names tell enough, so that a missing master is harmless.
 
     Raises
     ------
     BadInput
-        If a master is missing, cannot be used or does not know a file, unless names tell.
+        If a master is missing, unusable or does not list a file, unless names tell enough.
     """
     by_uuid = {file.uuid: name for name, file in described.items() if file.uuid is not None}
     bare_metadata = set(map(bare_name, metadata_names))
@@ -96,7 +95,7 @@ def _not_there(name: str, master: str) -> str:
 
 
 def _open(path: Path, name: str) -> OmeXml:
-    """The OME-XML of all files that a master has."""
+    """The OME-XML that a master has for all files."""
     try:
         return read_ome_xml(inspect_image(path).omexml or "")
     except OmeXmlError as error:
@@ -107,7 +106,7 @@ def _open(path: Path, name: str) -> OmeXml:
 
 
 def _follow(name: str, file: DescribedFile, ome: OmeXml) -> DescribedFile | None:
-    """What a master says about a file, None if it says nothing that can be."""
+    """A master's description of a file; None if there is none that fits."""
     listed = ome.names_by_uuid.get(file.uuid or "", bare_name(name))
     planes = [replace(plane, file_name=name) for plane in ome.planes(listed)]
     if not planes or max(plane.plane or 0 for plane in planes) >= file.properties.n_planes:

@@ -1,7 +1,6 @@
-"""OME-XML: the field's common form of an image's metadata, kept per file.
+"""OME-XML, the common form of image metadata, which is stored for each file.
 
-Reference: the OME data model, schema 2016-06. How it is read is in
-:mod:`tmlib.microscopes.ome_model`.
+Reference: the OME data model, schema 2016-06. It is parsed in :mod:`tmlib.microscopes.ome_model`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,20 +36,20 @@ _KEPT = {
 
 @dataclass(frozen=True)
 class DescribedFile:
-    """What the OME-XML of a file says.
+    """The description of a file in OME-XML.
 
     Attributes
     ----------
     properties
         Size, bit depth and number of planes.
     planes
-        Each plane of the file and what it says about it.
+        The planes of the file with their metadata.
     pixel_size
         Width and height of a pixel in micrometres, if known.
     uuid
-        What other files know it by, if it says so.
+        The identifier by which other files refer to it, if given.
     master
-        The other file that has its metadata, if it says that it only has pixels.
+        The other file with its metadata, if it contains only pixels.
     """
 
     properties: ImageProperties
@@ -61,11 +60,11 @@ class DescribedFile:
 
 
 def describe(properties: ImageProperties, name: str) -> str:
-    """The OME-XML of an image file: what its own says about it, else the least there is.
+    """The OME-XML of an image file: the relevant part of its own, or a minimal one.
 
-    Files of one set often hold the OME-XML of all of them, of which only the file's part is kept.
-    Size and bit depth are those of the file, whatever its OME-XML says. The planes of a file that
-    does not say what they are count as focal planes.
+    Files of a set often contain the OME-XML of the whole set, of which only the file's part is
+    kept. Size and bit depth are those of the file, whatever its OME-XML says. Planes without
+    metadata count as focal planes.
 
     Raises
     ------
@@ -92,7 +91,7 @@ def describe(properties: ImageProperties, name: str) -> str:
 
 
 def _least(properties: ImageProperties, name: str, only: OmeXml | None) -> str:
-    """The least there is to say of a file, and which file says more."""
+    """A minimal description of a file, and the file with the full one."""
     root = ElementTree.Element("OME", {"xmlns": _NAMESPACE})
     if only is not None and only.master is not None:
         if only.uuid is not None:
@@ -121,7 +120,7 @@ def _least(properties: ImageProperties, name: str, only: OmeXml | None) -> str:
 
 
 def describe_images(properties: ImageProperties, images: Sequence[ContainedImage]) -> str:
-    """The OME-XML of a file that holds many images; the planes of each are counted from 0."""
+    """The OME-XML of a file with many images; the planes of each are counted from 0."""
     root = ElementTree.Element("OME", {"xmlns": _NAMESPACE})
     wells: dict[str, Element] = {}
     samples: dict[tuple[str, int], Element] = {}
@@ -182,7 +181,7 @@ def _describe_image(
 
 
 def read(omexml: str, name: str) -> DescribedFile:
-    """Read what :func:`describe` wrote about the file of this name, which may have folders."""
+    """Read the description that :func:`describe` wrote; the file name may include folders."""
     ome = read_ome_xml(omexml)
     bare = bare_name(name)
     planes = [replace(plane, file_name=name) for plane in ome.planes(bare, holder=True)]
@@ -214,7 +213,7 @@ def _all_pixels(root: "Element") -> Iterator["Element"]:
 
 
 def _excerpt(properties: ImageProperties, name: str, indices: Mapping[int, set[Index]]) -> str:
-    """A file's own OME-XML without other files and without what is not needed."""
+    """A file's own OME-XML without the parts about other files and unused elements."""
     root = fromstring(properties.omexml or "")
     uuid = root.get("UUID")
     _prune(root)
@@ -241,7 +240,7 @@ def _excerpt(properties: ImageProperties, name: str, indices: Mapping[int, set[I
 
 
 def _prune(element: "Element") -> None:
-    """Remove the descendants that nobody reads."""
+    """Remove descendants that are not used."""
     for child in list(element):
         if local_name(child) in _KEPT.get(local_name(element), set()):
             _prune(child)
@@ -250,7 +249,7 @@ def _prune(element: "Element") -> None:
 
 
 def _is_of(element: "Element", name: str, uuid: str | None, stored: set[Index]) -> bool:
-    """Whether an element of Pixels is about the file of this name, which holds it."""
+    """Whether an element of Pixels is about the file of this name, which contains it."""
     if local_name(element) == "Plane":
         return tuple(int(element.get(f"The{axis}", "0")) for axis in "ZCT") in stored
     identifiers = list(element)

@@ -1,7 +1,7 @@
-"""Reads what microscopes write: gray images of 8 or 16 bits in TIFF and PNG files.
+"""Reads microscope images: gray images of 8 or 16 bits in TIFF and PNG files.
 
-Files come from outside. They are measured before they are decoded: how large the image is, and
-whether all of its bytes are there.
+Files are not trusted. Before they are decoded, the size of the image is checked, and whether the
+file is complete.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from tmlib.errors import BadInput
 from tmlib.images.tiff_directories import MAX_DIRECTORIES, EndlessTiffError, check_directories
 
 MAX_PIXELS = 400_000_000
-"""Largest image plane that is decoded if the caller sets no other limit."""
+"""Pixels of the largest image plane that is decoded, unless the caller sets another limit."""
 
 _TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -53,9 +53,9 @@ class ImageFileError(BadInput):
     Parameters
     ----------
     path
-        The file; users know it by its bare name.
+        The file; users know its name without folders.
     reason
-        What is wrong, and the way out.
+        What is wrong, and what to do about it.
     """
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -63,13 +63,13 @@ class ImageFileError(BadInput):
         self.reason = reason
 
     def about(self, name: str) -> str:
-        """The sentence with another name for the file, one with folders for example."""
+        """The message with another name for the file, one with folders for example."""
         return f'The image file "{name}" {self.reason}'
 
 
 @dataclass(frozen=True)
 class ImageProperties:
-    """What is known of an image file without decoding it.
+    """Properties of an image file that are known without decoding it.
 
     Attributes
     ----------
@@ -80,11 +80,11 @@ class ImageProperties:
     n_planes
         Number of planes of this size in the file.
     omexml
-        The OME-XML description, if the file carries one.
+        The OME-XML description, if the file has one.
     pixel_size
-        Width of a pixel in micrometres, if MetaMorph, a relative or ImageJ wrote it into the file.
+        Width of a pixel in micrometres, if MetaMorph, MetaXpress or ImageJ wrote it into the file.
     n_channels, n_tpoints
-        What ImageJ says about the planes: channels change fastest, then focal planes.
+        Dimensions from ImageJ: among the planes, channels change fastest, then focal planes.
     """
 
     height: int
@@ -98,13 +98,13 @@ class ImageProperties:
 
 
 def inspect_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> ImageProperties:
-    """Measure an image file and check that it is whole, without decoding any pixel.
+    """Read the properties of an image file and check that it is complete, without decoding pixels.
 
     Raises
     ------
     ImageFileError
-        If the file is truncated, no TIFF or PNG, of an unsupported pixel type, or if a plane has
-        more than `max_pixels` pixels.
+        If the file is truncated, neither TIFF nor PNG, of an unsupported pixel type, or if a plane
+        has more than `max_pixels` pixels.
     """
     if _is_tiff(path):
         with _tiff_planes(path, max_pixels) as (tiff, planes):
@@ -125,8 +125,8 @@ def inspect_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> ImagePropertie
 def read_image(path: Path, *, plane: int = 0, max_pixels: int = MAX_PIXELS) -> GrayImage:
     """Read one plane of an image file as gray values.
 
-    Palette images become the gray values of their palette, and true-colour images whose channels
-    are equal the value of these channels.
+    Palette images are converted to the gray values of their palette, and true-colour images with
+    equal channels to the value of these.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def read_image(path: Path, *, plane: int = 0, max_pixels: int = MAX_PIXELS) -> G
 
 @contextmanager
 def _decoding(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder stumbles over into one sentence."""
+    """Turn any error of a decoder into a sentence for the user."""
     try:
         yield
     except (ImageFileError, OSError, MemoryError):
@@ -175,7 +175,7 @@ def _decoding(path: Path) -> Iterator[None]:
 
 
 def _is_tiff(path: Path) -> bool:
-    """Whether the file is a TIFF; an error if it is neither that nor a PNG."""
+    """Whether the file is a TIFF; raises an error if it is neither TIFF nor PNG."""
     with path.open("rb") as file:
         start = file.read(8)
     if not start:
@@ -208,7 +208,7 @@ def _check_size(path: Path, height: int, width: int, max_pixels: int) -> None:
 
 @dataclass(frozen=True)
 class _TiffPlane:
-    """A plane of a TIFF: `page` describes it, its pixels follow `skipped` bytes after the page's.
+    """A plane of a TIFF: `page` describes it; its pixels are `skipped` bytes behind the page's own.
 
     MetaMorph and ImageJ write stacks with one directory, which describes the first plane.
     """
@@ -233,7 +233,7 @@ class _TiffPlane:
 def _tiff_planes(
     path: Path, max_pixels: int
 ) -> Iterator[tuple[tifffile.TiffFile, list[_TiffPlane]]]:
-    """Open a TIFF and give its full-size planes, each checked."""
+    """Open a TIFF and check its full-size planes."""
     size = path.stat().st_size
     with _decoding(path), path.open("rb") as file:
         _check_chain(path, file, size)
@@ -271,7 +271,7 @@ def _chain_is_broken(tiff: tifffile.TiffFile, file: BinaryIO) -> bool:
 
 
 def _with_undescribed(path: Path, pages: list[Any], n_declared: int) -> list[_TiffPlane]:
-    """The planes of these pages, and those behind the only one that have no page of their own."""
+    """The planes of these pages, and those behind a single page that have no pages themselves."""
     if n_declared <= len(pages):
         return [_TiffPlane(page) for page in pages]
     if n_declared > MAX_DIRECTORIES:
@@ -291,7 +291,7 @@ def _with_undescribed(path: Path, pages: list[Any], n_declared: int) -> list[_Ti
 
 
 def _n_declared(tiff: tifffile.TiffFile) -> int:
-    """How many planes ImageJ or MetaMorph say there are: they may omit the directories."""
+    """Number of planes according to ImageJ or MetaMorph, which may omit directories."""
     for metadata, key in ((tiff.imagej_metadata, "images"), (tiff.stk_metadata, "NumberPlanes")):
         if metadata and key in metadata:
             return int(metadata[key])
@@ -322,7 +322,7 @@ def _pixel_size(tiff: tifffile.TiffFile) -> float | None:
 
 
 def _hyperstack(tiff: tifffile.TiffFile, n_planes: int) -> tuple[int, int]:
-    """How many channels and time points ImageJ says there are."""
+    """Number of channels and time points according to ImageJ."""
     metadata = tiff.imagej_metadata or {}
     n_channels, n_tpoints = (int(metadata.get(key, 1)) for key in ("channels", "frames"))
     is_possible = min(n_channels, n_tpoints) > 0 and n_planes % (n_channels * n_tpoints) == 0
@@ -330,7 +330,7 @@ def _hyperstack(tiff: tifffile.TiffFile, n_planes: int) -> tuple[int, int]:
 
 
 def _bytes_are_missing(page: Any, file_size: int) -> bool:
-    """Whether strips or tiles of a page lie beyond the end of the file, or are not there."""
+    """Whether strips or tiles of a page are missing or lie beyond the end of the file."""
     offsets, counts = page.dataoffsets, page.databytecounts
     if len(offsets) != len(counts) or not offsets or min(counts) <= 0:
         return True
@@ -341,7 +341,7 @@ def _bytes_are_missing(page: Any, file_size: int) -> bool:
 
 
 def _tiff_bit_depth(path: Path, page: Any) -> int:
-    """8 or 16, an error for anything else."""
+    """8 or 16; raises an error for anything else."""
     is_unsigned = page.sampleformat in (None, tifffile.SAMPLEFORMAT.UINT)
     if not is_unsigned or page.bitspersample not in (8, 10, 12, 14, 16) or page.imagedepth > 1:
         kind = f"{page.bitspersample}-bit {tifffile.SAMPLEFORMAT(page.sampleformat or 1).name}"
@@ -353,7 +353,7 @@ def _tiff_bit_depth(path: Path, page: Any) -> int:
 
 
 def _tiff_gray(path: Path, plane: _TiffPlane) -> GrayImage:
-    """Decode a plane and make it gray."""
+    """Decode a plane as gray values."""
     page, pixels = plane.page, plane.pixels()
     if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
         return _through_palette(path, pixels, np.asarray(page.colormap))
@@ -370,17 +370,17 @@ def _tiff_gray(path: Path, plane: _TiffPlane) -> GrayImage:
 
 
 def _through_palette(path: Path, pixels: NDArray[Any], palette: NDArray[Any]) -> GrayImage:
-    """The gray values that a palette of shape (3, n) gives to the indices in an image."""
+    """Look up an image's gray values in a palette of shape (3, n)."""
     if not (palette == palette[0]).all():
         raise _in_colour(path)
-    # the standard wants 16 bits per entry, some writers fill only the lower 8
+    # the standard requires 16 bits per entry, but some writers fill only the lower 8
     ramp = palette[0] >> 8 if palette.max() > 255 else palette[0]
     gray: NDArray[np.uint8] = ramp.astype(np.uint8)[pixels]
     return gray
 
 
 def _one_channel(path: Path, pixels: NDArray[Any], n_colours: int) -> GrayImage:
-    """The one gray value that the first `n_colours` samples of each pixel (y, x, sample) repeat."""
+    """The gray values of an image (y, x, sample) whose first `n_colours` samples are equal."""
     if pixels.ndim == 2:
         return pixels
     if not (pixels[..., 1:n_colours] == pixels[..., :1]).all():
@@ -402,7 +402,7 @@ class _PngHeader:
 
 
 def _png_header(path: Path, max_pixels: int) -> _PngHeader:
-    """Read the header of a PNG and walk over its chunks to see that the last one is there."""
+    """Read the header of a PNG and go through its chunks to check that the last one is there."""
     with path.open("rb") as file:
         file.seek(len(_PNG_MAGIC))
         header = file.read(25)

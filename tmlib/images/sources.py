@@ -1,6 +1,6 @@
-"""Everything that microscopes write: files of one image, and containers of many.
+"""Images in all supported formats: files with one image, and containers with many.
 
-Formats are told by the suffix of the file's name.
+The format is determined by the suffix of the file's name.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,12 +25,12 @@ _OPENERS: dict[str, Callable[[Path, int], Container]] = {
 
 
 def inspect(path: Path, *, max_pixels: int = MAX_PIXELS) -> str:
-    """Check a microscope's file without decoding pixels; what it says about itself, as OME-XML.
+    """Check a microscope's file without decoding pixels, and return its description as OME-XML.
 
     Raises
     ------
     ImageFileError
-        If it cannot be used.
+        If the file cannot be used.
     """
     container = _container(path, max_pixels)
     if container is None:
@@ -57,8 +57,8 @@ def read_plane(
     path
         The file.
     series, plane
-        Which image, and which of its planes, as :func:`inspect` counts them. The planes of a
-        TIFF are counted through all of its images.
+        Index of the image and of its plane, as in :func:`inspect`. The planes of a TIFF are counted
+        across all of its images.
     max_pixels
         Refuse larger planes.
 
@@ -74,18 +74,18 @@ def read_plane(
 
 
 def warnings_about(path: Path, *, max_pixels: int = MAX_PIXELS) -> Sequence[str]:
-    """What is odd about a file that can be used, as sentences for the user."""
+    """Sentences for the user about oddities of a usable file."""
     container = _container(path, max_pixels)
     return () if container is None else container.warnings
 
 
 def is_container(path: Path) -> bool:
-    """Whether a file of this name holds many images and says what they are."""
+    """Whether a file of this name contains many images with their metadata."""
     return path.suffix.lower() in _OPENERS
 
 
 def _container(path: Path, max_pixels: int) -> Container | None:
-    """The open container, None if the file holds one image."""
+    """The open container; None if the file is a single image."""
     if not path.exists():
         raise ImageFileError(
             path, "is not there any more: upload it again, or register the folder that it is in."

@@ -1,11 +1,11 @@
-"""Where overlapping images lie to each other: measured in what they share, solved for all of them.
+"""Stitching: displacements are measured in overlaps, and positions are solved for all images.
 
-Two neighbours show the same structures in their overlap. Where these fit best, by the normalised
-cross-correlation of what both show there, tells their displacement to a fraction of a pixel. All
-displacements of a well then give the places of its sites by least squares, in which outliers lose
-their weight (iteratively reweighted, Cauchy's function), anchored to where the stage stood. What
-displacements have in common, a camera that is turned against the stage or a pixel size that is
-slightly wrong, also corrects sites whose overlaps show nothing.
+Neighbours show the same structures in their overlap. The maximum of the normalised
+cross-correlation of these gives their displacement to a fraction of a pixel. The positions of all
+sites of a well are then found from all displacements by least squares, robust against outliers
+(iteratively reweighted with Cauchy's function) and anchored to the positions of the stage. Common
+errors, a rotation between camera and stage or an inaccurate pixel size, are corrected for sites
+with empty overlaps as well.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 Structures = NDArray[np.float32]
 
 MIN_OVERLAP = 8
-"""Pixels that two images have to share along each axis to be compared."""
+"""Pixels that two images must share along each axis to be compared."""
 
 _LEAST_CORRELATION = 0.15
 _LEAST_SIGNIFICANCE = 4.0
@@ -41,18 +41,17 @@ _FARTHEST_WAY = 3.0
 
 @dataclass(frozen=True)
 class Displacement:
-    """How far the corner of an image lies from that of another, as their overlap shows.
+    """The displacement between the corners of two images, measured in their overlap.
 
     Attributes
     ----------
     y, x
         In pixels, with fractions.
     quality
-        Correlation of both images where they overlap then: 1 for the same image, around 0 for
-        images that have nothing in common.
+        Correlation of both images in their overlap: 1 for identical images, around 0 for images
+        that have nothing in common.
     is_reliable
-        Whether it stands out from what images that have nothing in common would show, and from
-        all other displacements.
+        Whether the correlation is significant, and higher than for all other displacements.
     """
 
     y: float
@@ -63,14 +62,14 @@ class Displacement:
 
 @dataclass(frozen=True)
 class Seen:
-    """An image as it is compared, or a part of it.
+    """An image prepared for comparison, or a part of it.
 
     Attributes
     ----------
     structures
-        What is between noise and light in size.
+        Structures larger than noise and smaller than illumination.
     logarithms
-        Of its intensities, free of noise.
+        Smoothed logarithms of its intensities.
     y, x
         The upper left corner of the part.
     """
@@ -82,11 +81,11 @@ class Seen:
 
     @classmethod
     def of(cls, pixels: GrayImage) -> "Seen":
-        """A whole image (y, x)."""
+        """Prepare a whole image (y, x)."""
         return cls(structures(pixels), smooth_logarithms(pixels))
 
     def cut(self, where: tuple[slice, slice]) -> "Seen":
-        """A part of a whole image, which does not keep the rest in memory."""
+        """A copy of a part of the image, so that the rest can be released."""
         return Seen(
             self.structures[where].copy(),
             self.logarithms[where].copy(),
@@ -96,7 +95,7 @@ class Seen:
 
 
 def may_be_compared(displacement: Array, shape: tuple[int, int]) -> bool:
-    """Whether two images share enough: a border of at least half their length."""
+    """Whether two images share enough: at least half the length of a border."""
     shared = np.array(shape) - np.abs(displacement)
     return bool(shared.min() >= MIN_OVERLAP and (shared / shape).max() >= 0.5)
 
@@ -104,16 +103,16 @@ def may_be_compared(displacement: Array, shape: tuple[int, int]) -> bool:
 def cut_strips(
     shape: tuple[int, int], displacement: Array, limit: int
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Which parts of two images may show the same.
+    """Which parts of two images may show the same area.
 
     Parameters
     ----------
     shape
-        Of both images.
+        Shape of both images.
     displacement
-        Where the second lies from the first, about.
+        Approximate position of the second image relative to the first.
     limit
-        Pixels by which that may be wrong.
+        Largest error of that in pixels.
     """
     slices = []
     for sign in (1, -1):
@@ -131,13 +130,13 @@ def measure_displacement(
     Parameters
     ----------
     first, second
-        Their strips as :func:`cut_strips` says, of structures without uneven light.
+        Their strips from :func:`cut_strips`.
     shape
-        Of both images.
+        Shape of both images.
     displacement
-        Where the second lies from the first, about.
+        Approximate position of the second image relative to the first.
     limit
-        Pixels by which that may be wrong.
+        Largest error of that in pixels.
     """
     expected = np.rint(displacement).astype(int)
     steps = np.arange(-limit, limit + 1)
@@ -154,7 +153,7 @@ def measure_displacement(
         for axis, one in enumerate(shared)
     ]
     surface[~np.logical_and.outer(*enough)] = 0
-    # what nothing but chance correlates does so the more the fewer pixels are compared
+    # the fewer pixels are compared, the higher the correlation by chance
     top = np.unravel_index(np.argmax(surface * np.sqrt(counts)), surface.shape)
     peak, offset, is_inside = _peak(surface, (int(top[0]), int(top[1])))
     chance = _chance(first.structures, second.structures, float(counts[peak]))
@@ -176,7 +175,7 @@ def measure_displacement(
 def _correlations(
     first: Structures, second: Structures, lags: list[NDArray[np.int_]]
 ) -> tuple[Array, Array]:
-    """Pearson's correlation of what overlaps, and its pixels, at each lag of the second strip."""
+    """Pearson's correlation of the overlap, and its size, at each lag of the second strip."""
     size = [fft.next_fast_len(first.shape[axis] + second.shape[axis], real=True) for axis in (0, 1)]
     product = fft.rfft2(first, size) * np.conj(fft.rfft2(second, size))
     crossed = fft.irfft2(product, size)[np.ix_(lags[0] % size[0], lags[1] % size[1])]
@@ -195,7 +194,7 @@ def _correlations(
     covariance = crossed - sums[0] * sums[1] / n
     variances = [np.maximum(squares[i] - sums[i] ** 2 / n, 0) for i in (0, 1)]
     scale = np.sqrt(variances[0] * variances[1])
-    # rounding errors of the transform must not look like structures where there are none
+    # rounding errors of the transform must not look like structures
     floor = 1e-6 * float(np.sqrt((first**2).sum() * (second**2).sum()))
     return np.where(scale > floor, covariance / np.maximum(scale, floor or 1), 0), counts
 
@@ -203,7 +202,7 @@ def _correlations(
 def _window_sums(
     image: Structures, where: list[tuple[NDArray[np.int_], NDArray[np.int_]]]
 ) -> Array:
-    """Sums over rectangles: those of rows by those of columns."""
+    """Sums over rectangles, for all combinations of rows and columns."""
     total = np.zeros((image.shape[0] + 1, image.shape[1] + 1))
     total[1:, 1:] = image.astype(np.float64).cumsum(axis=0).cumsum(axis=1)
     (top, bottom), (left, right) = where
@@ -218,7 +217,7 @@ def _window_sums(
 def _peak(
     surface: Array, near: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[float, float], bool]:
-    """The summit near a place: its pixel, what parabolas add to it, whether it is no edge."""
+    """The peak near a position: its pixel, its subpixel offset, whether it is not at an edge."""
     y, x = near
     while True:
         part = surface[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
@@ -238,10 +237,10 @@ def _peak(
 
 
 def _refined(first: Seen, second: Seen, whole: NDArray[np.int_]) -> Array | None:
-    """A displacement that was found in whole pixels, with fractions; None if it has no end.
+    """Refine a displacement in whole pixels to fractions; None if that does not converge.
 
-    The difference of two images that lie a little beside each other is the gradient times the
-    way (Lucas and Kanade, IJCAI 1981), and light that is different in both, which is smooth.
+    The difference of two slightly displaced images is the gradient times the displacement (Lucas
+    and Kanade, IJCAI 1981), plus a smooth difference of their illumination.
     """
     nearest = whole
     for _ in range(_REFINEMENTS):
@@ -280,24 +279,24 @@ def _way(first: Seen, second: Seen, whole: NDArray[np.int_]) -> Array | None:
 
 
 def _smooth_surfaces(shape: tuple[int, ...]) -> Array:
-    """Products of powers of y and x up to squares, a column for each."""
+    """Monomials of y and x up to squares, one per column."""
     y, x = (np.linspace(-1, 1, size) for size in shape)
     powers = [np.multiply.outer(y**i, x**j).ravel() for i in range(3) for j in range(3)]
     return np.column_stack(powers)
 
 
 def _beside(surface: Array, peak: tuple[int, int]) -> float:
-    """The highest correlation that does not belong to the slope of the summit."""
+    """The highest correlation that is not on the slope of the peak."""
     lobes, _ = ndimage.label(surface > 0.5 * surface[peak])
     outside = surface[(lobes != lobes[peak]) & (lobes > 0)]
     return float(outside.max()) if outside.size else 0.0
 
 
 def _chance(first: Structures, second: Structures, n_pixels: float) -> float:
-    """Standard deviation of the correlation of structures like these by chance.
+    """Standard deviation of the random correlation of such structures.
 
-    Of correlated pixels there are fewer independent ones: those of both images divided by the sum
-    of the products of their autocorrelations (Bartlett's formula).
+    The number of independent pixels is that of all pixels divided by the sum of the products of
+    both images' autocorrelations (Bartlett's formula).
     """
     size = [
         fft.next_fast_len(2 * max(first.shape[axis], second.shape[axis]), real=True)
@@ -314,7 +313,7 @@ def _chance(first: Structures, second: Structures, n_pixels: float) -> float:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two neighbouring sites, by their numbers, and what their overlap shows."""
+    """Two neighbouring sites, by their numbers, and their displacement."""
 
     first: int
     second: int
@@ -322,14 +321,14 @@ class Pair:
 
 
 def solve_places(stages: Array, pairs: Sequence[Pair]) -> Array:
-    """Places of all sites of a well that fit their overlaps best.
+    """Positions of all sites of a well that fit their displacements best.
 
     Parameters
     ----------
     stages
-        Where the stage put the sites, shape (n, 2): (y, x) in pixels.
+        Positions of the stage, shape (n, 2): (y, x) in pixels.
     pairs
-        All that were compared. Of those that are not reliable, the stage tells.
+        All pairs that were compared. For unreliable ones, the position of the stage is used.
 
     Returns
     -------
@@ -357,7 +356,7 @@ def solve_places(stages: Array, pairs: Sequence[Pair]) -> Array:
 
 
 def _model(steps: Array, measured: Array, weights: Array) -> Array:
-    """How stage and images are related: a matrix near one, by which steps are multiplied."""
+    """The transformation from stage to image coordinates: a matrix close to identity."""
     deviation: Array = np.zeros((2, 2))
     robust = weights
     for _ in range(_ITERATIONS):
@@ -377,7 +376,7 @@ def _least_squares(
     weights: Array,
     others: NDArray[np.int_],
 ) -> Array:
-    """Places between springs: measured ones, weak ones of the stage, and weaker anchors."""
+    """Positions from weighted constraints: measured, weak ones of the stage, and weaker anchors."""
     all_ends = np.concatenate([ends, others])
     lengths = np.concatenate([measured, stages[others[:, 1]] - stages[others[:, 0]]])
     strengths = np.concatenate([weights, np.full(len(others), _SPRING)])

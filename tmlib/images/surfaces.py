@@ -1,4 +1,4 @@
-"""Quadratic surfaces and smoothing: what varies slowly across an image, told from what does not."""
+"""Quadratic surfaces and smoothing, which separate slow variations across an image."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ def orthonormal(n: int) -> Field:
 
 
 QUADRATIC = np.array([[0, 1, 1], [1, 1, 0], [1, 0, 0]])
-"""Products of polynomials in y and x that a quadratic surface has besides its average."""
+"""The products of polynomials in y and x that make a quadratic surface without its average."""
 
 
 def project(field: Field, basis: tuple[Field, Field]) -> Field:
@@ -27,14 +27,14 @@ def project(field: Field, basis: tuple[Field, Field]) -> Field:
 
 
 def split(field: Field) -> tuple[Field, Field]:
-    """Quadratic surface around 0 that fits best, and what it leaves of the deviations."""
+    """The best-fitting quadratic surface around 0, and the residuals."""
     basis = orthonormal(field.shape[0]), orthonormal(field.shape[1])
     surface = basis[0].T @ project(field, basis) @ basis[1]
     return surface, field - field.mean() - surface
 
 
 def smooth(field: Field, sigma: float) -> Field:
-    """Gaussian smoothing; wide ones on a coarser grid, where they cost little."""
+    """Gaussian smoothing; wide Gaussians are applied on a coarser grid, which is fast."""
     step = max(1, int(sigma / 4))
     if step == 1:
         return np.asarray(ndimage.gaussian_filter(field, sigma, mode="reflect"))

@@ -1,23 +1,23 @@
-"""The chain of directories of a TIFF file, walked before a reader that trusts it is let in.
+"""Checks the chain of directories of a TIFF file, before a reader that trusts it is used.
 
-A file of a hundred bytes can point from its last directory back to its first, and then has planes
-without end; or let many directories share one long list of values.
+A file of a hundred bytes can have endless planes, if its last directory points back to the first
+one, or many directories that share one long list of values.
 """
 
 import struct
 from typing import BinaryIO
 
 MAX_DIRECTORIES = 200_000
-"""Planes, with those that only show a plane smaller."""
+"""Largest number of planes, including those that are reductions of others."""
 
 _MAX_TAGS = 4096
 _TYPE_SIZES = dict(enumerate((0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)))
-_MAX_SHARING = 16  # times that values may stand in more than one directory
+_MAX_SHARING = 16  # how many times larger than the file its directories' values may be
 _SLACK = 2**20
 
 
 class EndlessTiffError(Exception):
-    """The directories cannot be gone through; the message says why, as the rest of a sentence."""
+    """The directories cannot be read; the message says why, as the end of a sentence."""
 
 
 def check_directories(file: BinaryIO, size: int) -> None:
@@ -35,8 +35,8 @@ def check_directories(file: BinaryIO, size: int) -> None:
     Raises
     ------
     EndlessTiffError
-        If the chain comes back to a directory that it has been to, is longer than
-        `MAX_DIRECTORIES`, or its directories hold many times more than the file.
+        If the chain returns to an earlier directory, is longer than `MAX_DIRECTORIES`, or its
+        directories contain many times more than the file.
     """
     directories = _Directories(file)
     seen: set[int] = set()
@@ -73,7 +73,7 @@ class _Directories:
         return self._offset(self._start[position : position + self._pointer.size])
 
     def read(self, offset: int) -> tuple[int, int | None]:
-        """How many bytes a directory's values have, and where the next one is, if any."""
+        """Number of bytes of a directory's values, and offset of the next one, if any."""
         self._file.seek(offset)
         counted = self._file.read(self._count.size)
         n_tags = self._count.unpack(counted)[0] if len(counted) == self._count.size else 0

@@ -1,4 +1,4 @@
-"""Gray images and label images as TIFF files, for programs that look at them elsewhere."""
+"""Gray images and label images as TIFF files, for other programs."""
 
 from typing import Any, BinaryIO
 
@@ -14,7 +14,7 @@ def write_tiff(file: BinaryIO, pixels: NDArray[Any], pixel_size: float | None) -
     Parameters
     ----------
     file
-        Where to.
+        The file to write.
     pixels
         The image.
     pixel_size

@@ -28,8 +28,8 @@ def render_tile(
     pixels
         uint8 or uint16 (y, x), at most 256 x 256; black is added below and on the right.
     minimum, maximum
-        Intensities that become 0 and 255; what lies between is scaled linearly and rounded down,
-        what lies outside is clipped.
+        Intensities that become 0 and 255; those between are scaled linearly and rounded down, those
+        outside are clipped.
     image_format
         How to encode.
 
@@ -106,7 +106,7 @@ def _encode_png(tile: GrayImage) -> bytes:
     )
 
 
-# WebP knows no gray images
+# WebP has no gray images
 _ENCODERS: dict[ImageFormat, Callable[[GrayImage], bytes | bytearray]] = {
     "jpeg": lambda tile: imagecodecs.jpeg8_encode(tile, level=_JPEG_QUALITY),
     "png": _encode_png,

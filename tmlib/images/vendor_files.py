@@ -1,6 +1,6 @@
-"""The vendors' own formats, read with bioio's readers, which are an optional extra.
+"""Vendors' own formats, read with bioio's readers, which are an optional extra.
 
-Only what all of bioio's readers have in common is used, and one plane is read at a time.
+Only the common interface of bioio's readers is used, and one plane is read at a time.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from tmlib.images.reading import GrayImage, ImageFileError
 from tmlib.images.vendor_places import ScenePlace, scene_places
 
 READERS = {".nd2": "bioio_nd2", ".czi": "bioio_czi", ".lif": "bioio_lif"}
-"""The package that reads each format, by suffix in lower case."""
+"""The package that reads each format, by lower-case suffix."""
 
 _PLANE_BY_PLANE = {".czi": {"chunk_dims": ["Y", "X"]}, ".lif": {"chunk_dims": ["Y", "X"]}}
 _UNDERSTOOD = set("TCZYXM")
@@ -113,13 +113,13 @@ class VendorFile:
         ]
 
     def _scenes(self) -> Iterator[int]:
-        """The number of each scene, while it is the reader's present one."""
+        """The number of each scene, which is the reader's current one meanwhile."""
         for scene in range(len(self._reader.scenes)):
             self._reader.set_scene(scene)
             yield scene
 
     def _sizes(self) -> dict[str, int]:
-        """Length of each dimension of the present scene."""
+        """Length of each dimension of the current scene."""
         dims = self._reader.dims
         return {name: int(dims[name][0]) for name in dims.order}
 
@@ -128,7 +128,7 @@ class VendorFile:
         return list(range(sizes["M"])) if sizes.get("M", 1) > 1 else [None]
 
     def _describe(self, scene: int) -> Iterator[ContainedImage]:
-        """The images of the present scene."""
+        """The images of the current scene."""
         reader, sizes = self._reader, self._sizes()
         name = str(reader.scenes[scene])
         self._check(name, sizes)
@@ -153,7 +153,7 @@ class VendorFile:
             )
 
     def _check(self, name: str, sizes: dict[str, int]) -> None:
-        """Refuse scenes that are no stacks of gray planes."""
+        """Refuse scenes that are not stacks of gray planes."""
         if sizes.get("S", 1) > 1:
             raise ImageFileError(
                 self._path, f'is in colour in "{name}": export each channel as a gray image.'
@@ -181,7 +181,7 @@ class VendorFile:
     def _stage(
         self, place: ScenePlace, tile: int | None, pixel_size: float | None
     ) -> tuple[float, float] | None:
-        """Where the present scene, or a tile of it, lies (y, x)."""
+        """Position (y, x) of the current scene, or of a tile of it."""
         if tile is None:
             return place.stage
         if tile < len(place.tiles):
@@ -191,7 +191,7 @@ class VendorFile:
 
 
 def _times(reader: Any) -> dict[tuple[int, int, int], datetime]:
-    """When the planes of the present scene were taken, by (z, c, t)."""
+    """Acquisition times of the planes of the current scene, by (z, c, t)."""
     times = {}
     for one in getattr(reader, "acquisition_times", None) or ():
         z, c, t = (int(one.get(axis, 0)) for axis in "ZCT")

@@ -1,4 +1,4 @@
-"""Where the scenes of a vendor's file lie: bioio's readers tell that slowly, or only in part."""
+"""Positions of the scenes of a vendor's file, which bioio's readers give slowly or in part only."""
 
 import importlib
 import re
@@ -21,16 +21,16 @@ _REGION = re.compile(r"/R[0-9]+$")
 
 @dataclass(frozen=True)
 class ScenePlace:
-    """Where a scene lies.
+    """The position of a scene.
 
     Attributes
     ----------
     well
         Name of the well, if known.
     stage
-        Position (y, x) in micrometres, y and x growing as the rows and columns of images do.
+        Position (y, x) in micrometres; y increases with the rows of images, x with the columns.
     tiles
-        The same of each tile of the scene; absent where the reader's positions do.
+        The position of each tile of the scene; absent if those of the reader suffice.
     """
 
     well: str | None = None
@@ -39,20 +39,20 @@ class ScenePlace:
 
 
 def scene_places(path: Path, reader: Any) -> list[ScenePlace]:
-    """The place of each scene of a file that a reader of bioio has open."""
+    """The position of each scene of a file that is open in a reader of bioio."""
     names = [str(name) for name in reader.scenes]
     find = {".czi": _zeiss, ".lif": _leica, ".nd2": _nikon}[path.suffix.lower()]
     return find(path, reader, names)
 
 
 def well_of(name: str) -> str | None:
-    """The well that a scene is called after, as in "B3_0001", "plate/B3/R1" and "plate/B/3/R1"."""
+    """The well in the name of a scene, as in "B3_0001", "plate/B3/R1" and "plate/B/3/R1"."""
     found = {letters + number for letters, number in _WELL.findall(_REGION.sub("", name))}
     return normalise_well(found.pop()) if len(found) == 1 else None
 
 
 def _zeiss(path: Path, reader: Any, names: list[str]) -> list[ScenePlace]:
-    """ZEN lists scenes with well and position; its stage's y grows downwards."""
+    """ZEN lists scenes with well and position; its stage's y increases downwards."""
     listed = reader.metadata.findall("./Metadata/Information/Image/Dimensions/S/Scenes/Scene")
     scenes = sorted(listed, key=lambda scene: int(scene.get("Index", "0")))
     if len(scenes) != len(names):
@@ -67,14 +67,14 @@ def _zeiss(path: Path, reader: Any, names: list[str]) -> list[ScenePlace]:
 
 
 def _x_and_y(text: str) -> Stage | None:
-    """(y, x) of two numbers with a comma between, x first."""
+    """(y, x) from two numbers separated by a comma, x first."""
     x, _, y = text.partition(",")
     position = number(y), number(x)
     return None if position[0] is None or position[1] is None else (position[0], position[1])
 
 
 def _leica(path: Path, reader: Any, names: list[str]) -> list[ScenePlace]:
-    """LAS X tells where the tiles of a scan lie."""
+    """LAS X stores the positions of the tiles of a scan."""
     with importlib.import_module("liffile").LifFile(path) as file:
         size = path.stat().st_size
         if any(block.offset + block.size > size for block in file.memory_blocks.values()):
@@ -92,14 +92,14 @@ def _leica(path: Path, reader: Any, names: list[str]) -> list[ScenePlace]:
 
 
 def _turn(y: float, x: float, scan: Any) -> Stage:
-    """Micrometres (y, x) in the directions of the image's rows and columns."""
+    """Convert (y, x) in micrometres into the directions of the image's rows and columns."""
     if scan.swap_xy:
         y, x = x, y
     return 1e6 * (-y if scan.flip_y else y), 1e6 * (-x if scan.flip_x else x)
 
 
 def _nikon(path: Path, reader: Any, names: list[str]) -> list[ScenePlace]:
-    """NIS-Elements tells where the stage stood, and how the camera is turned against it."""
+    """NIS-Elements stores positions of the stage, and the rotation of the camera against it."""
     with importlib.import_module("nd2").ND2File(path) as file:
         loops = [loop for loop in file.experiment if loop.type == "XYPosLoop"]
         points = [point.stagePositionUm for point in loops[0].parameters.points] if loops else []
@@ -108,7 +108,7 @@ def _nikon(path: Path, reader: Any, names: list[str]) -> list[ScenePlace]:
     turn = np.eye(2) if matrix is None else np.asarray(matrix, dtype=float).reshape(2, 2)
     if len(points) != len(names) or abs(np.linalg.det(turn)) < 0.5:
         return [ScenePlace(well_of(name)) for name in names]
-    # the matrix leads from columns and rows of the image to x and y of the stage
+    # the matrix maps columns and rows of the image to x and y of the stage
     positions = np.linalg.solve(turn, np.array([[point.x, point.y] for point in points]).T).T
     return [
         ScenePlace(well_of(name), (float(y), float(x)))

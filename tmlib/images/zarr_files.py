@@ -1,7 +1,7 @@
-"""OME-Zarr that others wrote: a folder, or the same folder in a ZIP archive, read in place.
+"""OME-Zarr from other software: a folder, or a folder in a ZIP archive, read in place.
 
 Versions 0.4 (Zarr 2) and 0.5 (Zarr 3) of OME-NGFF: plates, wells, collections of
-bioformats2raw, and single images. Archives are never unpacked: what is needed is read from them.
+bioformats2raw, and single images. Archives are never unpacked: only what is needed is read.
 """
 
 import json
@@ -19,16 +19,16 @@ _GROUP_FILES = ("zarr.json", ".zgroup", ".zattrs")
 
 
 class ZarrFiles(Protocol):
-    """Where the files of a Zarr hierarchy are."""
+    """Access to the files of a Zarr hierarchy."""
 
     def json(self, key: str) -> dict[str, Any] | None:
-        """A file of metadata, None if there is none."""
+        """A file of metadata; None if there is none."""
 
     def has_group(self, key: str) -> bool:
         """Whether there is a group, "" for the outermost."""
 
     def kvstore(self, key: str) -> dict[str, Any]:
-        """The folder of an array, as tensorstore takes it."""
+        """The folder of an array, as tensorstore expects it."""
 
 
 def open_files(path: Path) -> ZarrFiles:
@@ -37,7 +37,7 @@ def open_files(path: Path) -> ZarrFiles:
     Raises
     ------
     ImageFileError
-        If it is neither, or an archive that could do harm.
+        If it is neither, or a harmful archive.
     """
     if path.is_dir():
         return _Folder(path)
@@ -51,7 +51,7 @@ def open_files(path: Path) -> ZarrFiles:
 
 
 def check_key(path: Path, key: str) -> str:
-    """A path within the hierarchy that stays there, without superfluous parts."""
+    """Normalize a path and check that it stays within the hierarchy."""
     parts = PurePosixPath(key).parts
     if not parts or key.startswith("/") or ".." in parts or "\\" in key:
         raise ImageFileError(path, f'refers to "{key[:80]}", which is no path in it.')
@@ -81,7 +81,7 @@ class _Folder:
         return {"driver": "file", "path": f"{self._inside(key)}/"}
 
     def _inside(self, key: str) -> Path:
-        """The file, which no link may put elsewhere."""
+        """The file, which must not be a link out of the folder."""
         root = self._path.resolve()
         file = (root / key).resolve()
         if not file.is_relative_to(root):
@@ -106,7 +106,7 @@ class _Archive:
 
     @cached_property
     def _root(self) -> str:
-        """Folder of the outermost group, with a slash behind, "" if there is none."""
+        """Folder of the outermost group, followed by a slash; "" if there is none."""
         groups = {name.rpartition("/")[0] for name in self._names if name.endswith(_GROUP_FILES)}
         depths = [group.count("/") + 1 if group else 0 for group in groups]
         outermost = [
@@ -148,7 +148,7 @@ class _Archive:
 
 
 def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
-    """Refuse archives whose entries lead elsewhere, are secret, or swell when they are read."""
+    """Refuse archives whose entries lead elsewhere, are encrypted, or expand when they are read."""
     if len(entries) > _MAX_ENTRIES:
         raise ImageFileError(
             path,

@@ -1,4 +1,4 @@
-"""Images of OME-Zarr that others wrote: see :mod:`tmlib.images.zarr_files`.
+"""Images of OME-Zarr from other software: see :mod:`tmlib.images.zarr_files`.
 
 Reference: OME-NGFF 0.4 and 0.5, and bioformats2raw.layout 3.
 """
@@ -31,7 +31,7 @@ _DEPTHS = {"uint8": 8, "uint16": 16}
 
 @dataclass(frozen=True)
 class _Field:
-    """An opened image: what its metadata says, and the array of full resolution."""
+    """An open image: its metadata, and the array of full resolution."""
 
     multiscale: dict[str, Any]
     channels: tuple[str, ...]
@@ -49,7 +49,7 @@ class _Field:
     def transform(self, kind: str) -> tuple[float, float] | None:
         """Scale or translation (y, x) in micrometres, None if it is not given.
 
-        A translation counts without a unit too: what it tells is where images lie to each other.
+        A translation is used even without a unit, for relative positions.
         """
         units = [axis.get("unit") for axis in self.multiscale["axes"][-2:]]
         steps = [
@@ -84,14 +84,14 @@ class ZarrImages:
     def __init__(self, path: Path, max_pixels: int) -> None:
         self._path, self._max_pixels = path, max_pixels
         self._files = open_files(path)
-        # the list of an archive's files, which would be read anew for every array
+        # the list of an archive's files would be read again for every array
         self._context = ts.Context({"cache_pool": {"total_bytes_limit": _CACHED_BYTES}})
         self._listed = Places(path, self._files)
         self._places = self._listed.found
 
     @property
     def warnings(self) -> list[str]:
-        """What the metadata lists and that is not there."""
+        """Sentences about images that the metadata lists but that are missing."""
         return self._listed.warnings
 
     def images(self) -> list[ContainedImage]:
@@ -103,7 +103,7 @@ class ZarrImages:
             for place, stage in zip(self._places, stages, strict=True)
         ]
         if None in stages or len(set(found)) < len(found) or stages == [(0.0, 0.0)]:
-            # writers that know no positions put everything at the same place
+            # writers that do not know positions give the same one to all images
             stages = [None] * len(fields)
         n_tpoints: dict[int, int] = {}
         for place, field in zip(self._places, fields, strict=True):
@@ -129,7 +129,7 @@ class ZarrImages:
         ]
 
     def read(self, series: int, plane: int) -> GrayImage:
-        """Read one plane (y, x) of an image; what was never written is black."""
+        """Read one plane (y, x) of an image; chunks that were never written are black."""
         field = self._open(self._places[series])
         z, c, t = split_plane(plane, field.size("z"), field.size("c"))
         index = {"t": t, "c": c, "z": z}
@@ -206,7 +206,7 @@ class ZarrImages:
 
 
 def _square(scale: tuple[float, float] | None) -> float | None:
-    """Size of a pixel if it is square."""
+    """Size of a pixel, if it is square."""
     if scale is None or not scale[0] > 0 or not np.isclose(*scale, rtol=0.01):
         return None
     return round(scale[0], 9)

@@ -1,4 +1,4 @@
-"""Where the images of an OME-Zarr are: what its groups list, and what of that is there."""
+"""The images that an OME-Zarr lists, and which of them are present."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Place:
-    """Where an image is.
+    """The place of an image in the hierarchy.
 
     Attributes
     ----------
     path
-        In the hierarchy.
+        Path in the hierarchy.
     well
-        Name of the well that it shows.
+        Name of its well.
     run
         Number of its acquisition, from 0 in the plate's order.
     field
-        Which image of its well and acquisition it is, from 0, if there are several acquisitions.
+        Number of the image in its well and acquisition, from 0, if there are several acquisitions.
     """
 
     path: str
@@ -44,14 +44,14 @@ class Places:
     path, files
         The folder or archive.
     found
-        All images that are there; those of a plate in the order of its wells and their fields.
+        All images that are present; those of a plate in the order of its wells and their fields.
     missing
-        Groups that others list and that are not there.
+        Groups that are listed but missing.
 
     Raises
     ------
     ImageFileError
-        If it is no OME-Zarr that can be used, or nothing of it is there.
+        If it is not a usable OME-Zarr, or none of its images is present.
     """
 
     path: Path
@@ -72,7 +72,7 @@ class Places:
 
     @property
     def warnings(self) -> list[str]:
-        """What is left out because it is missing."""
+        """Sentences about images that are left out because they are missing."""
         if not self.missing:
             return []
         return [
@@ -81,7 +81,7 @@ class Places:
         ]
 
     def attributes(self, group: str) -> dict[str, Any] | None:
-        """The OME-NGFF metadata of a group, of whichever version; None if there is no group."""
+        """The OME-NGFF metadata of a group, of any version; None if there is no group."""
         prefix = f"{group}/" if group else ""
         node = self.files.json(f"{prefix}zarr.json")
         if node is not None:
@@ -94,7 +94,7 @@ class Places:
         return ome
 
     def incomplete(self, group: str, error: Exception) -> ImageFileError:
-        """Metadata lack what OME-NGFF demands, as somebody found who tried to read them."""
+        """The error for metadata that is not OME-NGFF, from the exception raised by reading it."""
         where = f'in "{group}" ' if group else ""
         what = "a part of them has another form"
         if isinstance(error, KeyError):
@@ -112,7 +112,7 @@ class Places:
         return f"{which}, which {'are' if len(self.missing) > 1 else 'is'} not there"
 
     def _find(self) -> Iterator[Place]:
-        """The places of all images that are listed."""
+        """The places of all listed images."""
         ome = self.attributes("")
         if ome is None:
             raise ImageFileError(self.path, "is no OME-Zarr: it has no metadata at its top.")
@@ -195,7 +195,7 @@ class Places:
 
 
 def _well_name(plate: Any, well: Any) -> str:
-    """Name of a well by its row and column, which early versions leave to its path."""
+    """Name of a well from its row and column, or from its path in early versions."""
     if "rowIndex" not in well and "columnIndex" not in well:
         return str(well["path"]).strip("/").replace("/", "")
     row, column = plate["rows"][well["rowIndex"]], plate["columns"][well["columnIndex"]]
