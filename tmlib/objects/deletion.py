@@ -1,7 +1,7 @@
-"""Removing the objects of deleted types: a type is gone at once, its objects in portions.
+"""Removing the objects of deleted types: a type is deleted at once, its objects in portions.
 
-Objects whose type is not there are seen by nobody. A million of them would keep the database
-busy for long in one transaction, on SQLite everybody who wants to write.
+Objects whose type is missing are invisible. Deleting a million of them in one transaction would
+keep the database busy for long, and block all writers on SQLite.
 """
 
 import time
@@ -14,14 +14,14 @@ from tmlib.objects.models import DeletedMapobjectType, Mapobject
 
 
 def finish(database: Database, seconds: float) -> None:
-    """Remove objects without a type for a while; what is left is for the next who does this."""
+    """Remove objects without a type for a while; the next call continues."""
     end = time.monotonic() + seconds
     while _remove_portion(database) and time.monotonic() < end:
         portions.give_way(database)
 
 
 def _remove_portion(database: Database) -> bool:
-    """Remove some objects; False if there are none, or none that nobody else removes now."""
+    """Remove some objects; False if there are none, or others are removing all of them."""
     query = select(DeletedMapobjectType).order_by(DeletedMapobjectType.mapobject_type_id).limit(1)
     with database.session() as session:
         if session.scalar(query) is None:

@@ -36,14 +36,14 @@ class ZoomThresholds(NamedTuple):
 def zoom_thresholds(
     ref_type: str, *, is_static: bool, as_polygons: bool, map_levels: int
 ) -> ZoomThresholds:
-    """From which zoom level on the objects of a type are shown, and as what.
+    """The zoom levels from which the objects of a type are shown as points and as polygons.
 
     Parameters
     ----------
     ref_type
-        What the objects lie in: ``Plate``, ``Well`` or ``Site``.
+        What contains the objects: ``Plate``, ``Well`` or ``Site``.
     is_static
-        Whether the objects are plates, wells or sites themselves; these are never points.
+        Whether the objects are plates, wells or sites themselves, which are never points.
     as_polygons
         False for objects that are only ever shown as points.
     map_levels
@@ -60,18 +60,18 @@ def zoom_thresholds(
 def ensure_mapobject_type(
     session: Session, experiment_id: int, name: str, ref_type: str, *, is_static: bool = False
 ) -> int:
-    """Id of the type with a name, which is created when there is none.
+    """Id of the type with a name, which is created if there is none.
 
     Parameters
     ----------
     session
-        Of a write transaction.
+        Session of a write transaction.
     experiment_id
         Experiment that the type belongs to.
     name
         Name as users see it, ``Cells`` for example.
     ref_type
-        What its objects lie in: ``Plate``, ``Well`` or ``Site``.
+        What contains its objects: ``Plate``, ``Well`` or ``Site``.
     is_static
         Whether its objects are made from the plate's layout.
 
@@ -107,10 +107,11 @@ def ensure_layer(
     *,
     as_polygons: bool,
 ) -> int:
-    """Id of the segmentation layer of a type, which is created when there is none.
+    """Id of the segmentation layer of a type, which is created if there is none.
 
-    A new layer gets its zoom thresholds from the experiment's map, as far as that is known. The
-    type cannot be deleted until the transaction ends; no foreign key of its objects does that.
+    A new layer gets its zoom thresholds from the experiment's map, if that is known. The type is
+    locked until the transaction ends, because its objects have no foreign key that prevents its
+    deletion.
 
     Raises
     ------
@@ -194,18 +195,18 @@ def ensure_features(
 def set_zoom_thresholds(
     session: Session, experiment_id: int, map_levels: int, as_polygons: Mapping[str, bool]
 ) -> None:
-    """Set from which zoom level on objects are shown, for all layers of an experiment.
+    """Set the zoom levels from which objects are shown, for all layers of an experiment.
 
     Parameters
     ----------
     session
-        Of a write transaction.
+        Session of a write transaction.
     experiment_id
         Experiment whose layers are set.
     map_levels
         Number of zoom levels of the experiment's map.
     as_polygons
-        By name of type, whether its objects have polygons; types without an entry do.
+        Whether the objects of a type have polygons, by its name; those of other types do.
     """
     types = session.scalars(
         select(MapobjectType)
@@ -227,7 +228,7 @@ def set_zoom_thresholds(
 
 
 def delete_types(session: Session, storage: ExperimentStorage, *, static: bool) -> list[Path]:
-    """Delete all static or all segmented types of an experiment with everything they own.
+    """Delete all static or all segmented types of an experiment with all that belongs to them.
 
     Returns
     -------
@@ -249,7 +250,7 @@ def delete_types(session: Session, storage: ExperimentStorage, *, static: bool) 
 
 
 def delete_type(session: Session, storage: ExperimentStorage, type_id: int) -> list[Path]:
-    """Delete a type with everything it owns; its objects are removed in portions afterwards."""
+    """Delete a type with all that belongs to it; its objects are removed in portions afterwards."""
     session.add(
         DeletedMapobjectType(mapobject_type_id=type_id, experiment_id=storage.experiment_id)
     )
@@ -290,10 +291,10 @@ def insert_missing(
     model: type[MapobjectType | SegmentationLayer | Feature],
     rows: Iterable[dict[str, Any]],
 ) -> None:
-    """Insert rows in their order, without those that exist.
+    """Insert rows in their order, except those that exist.
 
-    Two transactions that insert the same rows in the same order wait for each other and end
-    with one set of them.
+    Two transactions that insert the same rows in the same order wait for each other and do not
+    duplicate them.
     """
     table = model.__table__
     assert isinstance(table, Table)  # noqa: S101 - narrows the type for the checker

@@ -1,4 +1,4 @@
-"""Tables of mapobjects: what was found on the map, its outlines and its feature values.
+"""Tables of mapobjects, their outlines and their feature values.
 
 A *mapobject* is anything with an outline on the map: a nucleus, a cell, and also a site, a well
 or a plate. A *segmentation layer* holds the outlines of one type at one time point and plane.
@@ -27,8 +27,8 @@ from tmlib.experiments.models import NEVER_REUSED, OWNED
 class MapobjectType(Base):
     """A kind of mapobject, ``Cells`` for example.
 
-    ``ref_type`` says what its objects lie in: ``Plate``, ``Well`` or ``Site``; segmented types
-    have ``Site``. ``is_static`` marks the types that are made from the plate's layout.
+    ``ref_type`` is what contains its objects: ``Plate``, ``Well`` or ``Site``, which is that of
+    segmented types. ``is_static`` marks types that are made from the plate's layout.
     """
 
     __tablename__ = "mapobject_types"
@@ -53,7 +53,7 @@ class MapobjectType(Base):
 
 
 class DeletedMapobjectType(Base):
-    """A type that is gone, but whose objects are still to be removed."""
+    """A deleted type whose objects are still to be removed."""
 
     __tablename__ = "deleted_mapobject_types"
 
@@ -104,15 +104,15 @@ class SegmentationChange(Base):
 
 
 class Mapobject(Base):
-    """One object; ``ref_id`` is the site, well or plate that it lies in.
+    """One object; ``ref_id`` is the site, well or plate that contains it.
 
-    What has the same ``label`` in the label images of a site is one object at all time points and
-    planes. Plates, wells and sites have no label, nor have objects that an earlier version of the
-    product gave ids of their own at later time points.
+    The same ``label`` in the label images of a site is the same object at all time points and
+    planes. Plates, wells and sites have no label, and neither have objects to which an earlier
+    version of the product gave separate ids at later time points.
 
-    Foreign keys to tables that experiments share would keep the objects of one from being
-    removed at once, see :mod:`tmlib.db.partitions`. So objects outlive their type until they
-    are removed, which is why its number is not given away again.
+    With foreign keys to tables that experiments share, the objects of an experiment could not be
+    removed at once, see :mod:`tmlib.db.partitions`. Objects may therefore outlive their type for a
+    while, which is why the ids of types are not reused.
     """
 
     __tablename__ = "mapobjects"
@@ -135,8 +135,8 @@ class Mapobject(Base):
 class MapobjectSegmentation(Base):
     """Outline of an object in one layer, in map pixels, y pointing down.
 
-    ``label`` is its number in the site's label image, ``is_border`` says that it touches the
-    border of its site and is probably cut.
+    ``label`` is its number in the site's label image; ``is_border`` says whether it touches the
+    border of its site and is probably clipped.
     """
 
     __tablename__ = "mapobject_segmentations"
@@ -167,9 +167,9 @@ class MapobjectSegmentation(Base):
 
 
 class Feature(Base):
-    """Something that was measured.
+    """A feature, a measured property of objects.
 
-    ``key`` names its column in the Parquet files and never changes; ``name`` may.
+    ``key`` is the name of its column in the Parquet files and never changes; ``name`` may.
     """
 
     __tablename__ = "features"
@@ -191,11 +191,11 @@ class Feature(Base):
 
 
 class FeatureValueFile(Base):
-    """A Parquet file of feature values, visible from the moment this row is committed.
+    """A Parquet file of feature values, visible as soon as this row is committed.
 
-    A file belongs to one site, time point and plane; when an analysis ends the files of a type
-    are compacted into large ones, which have no ``site_id``. A site's own file takes the place of
-    that site's rows in a compacted one. ``path`` is relative to the experiment's folder.
+    A file belongs to one site, time point and plane. When an analysis ends, the files of a type are
+    compacted into large ones, which have no ``site_id``. A file of a single site replaces that
+    site's rows in a compacted one. ``path`` is relative to the experiment's folder.
     """
 
     __tablename__ = "feature_value_files"
@@ -225,10 +225,9 @@ class FeatureValueFile(Base):
 
 
 class EmptySite(Base):
-    """A site where objects of a type were looked for, and none were found.
+    """A site that was analysed, but has no objects of a type.
 
-    Without it, a well in which all cells are dead could not be told from one that nobody has
-    looked at.
+    It distinguishes a well in which all cells are dead from one that was not analysed.
     """
 
     __tablename__ = "empty_sites"

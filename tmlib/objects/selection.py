@@ -1,4 +1,4 @@
-"""Choosing objects by where they lie: plate, well, site and time point, by name."""
+"""Selecting objects by plate, well, site and time point."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from tmlib.objects.models import MapobjectType, SegmentationLayer
 
 @dataclass(frozen=True)
 class Selection:
-    """Part of an experiment; what is None is not restricted."""
+    """A part of an experiment; fields that are None do not restrict it."""
 
     plate_name: str | None = None
     well_name: str | None = None
@@ -32,14 +32,14 @@ EVERYTHING = Selection()
 def check_selection(
     session: Session, mapobject_type: MapobjectType, selection: Selection
 ) -> frozenset[int] | None:
-    """Sites that are selected, or None when all of them are.
+    """The selected sites, or None if all are selected.
 
     Raises
     ------
     NotFound
         If the experiment has no such plate, well, site or time point.
     BadInput
-        If something smaller is chosen than what the objects of the type lie in.
+        If the selection is smaller than what contains the objects of the type.
     """
     _check_ref_type(mapobject_type.ref_type, selection)
     if selection.tpoint is not None and not mapobject_type.is_static:
@@ -60,7 +60,7 @@ def check_selection(
 
 
 def selected_sites(experiment_id: int, selection: Selection) -> Select[int]:
-    """Query for the ids of the sites that are selected."""
+    """Query for the ids of the selected sites."""
     return (
         select(Site.id)
         .join(Well, Well.id == Site.well_id)
@@ -70,7 +70,7 @@ def selected_sites(experiment_id: int, selection: Selection) -> Select[int]:
 
 
 def conditions(selection: Selection) -> list[ColumnElement[bool]]:
-    """Conditions on plate, well and site, for a query that joins what is selected by."""
+    """Conditions on plate, well and site, for a query that joins these."""
     wanted = {
         Plate.name: selection.plate_name,
         Well.name: selection.well_name,
@@ -83,7 +83,7 @@ def conditions(selection: Selection) -> list[ColumnElement[bool]]:
 def file_name(
     session: Session, mapobject_type: MapobjectType, selection: Selection, content: str
 ) -> str:
-    """Name of a file for a selection; it ends with what it holds: ``feature-values.csv``."""
+    """Name of a file for a selection, which ends with its content: ``feature-values.csv``."""
     experiment = session.scalars(
         select(Experiment.name).where(Experiment.id == mapobject_type.experiment_id)
     ).one()

@@ -1,4 +1,4 @@
-"""Reading mapobject types, layers and objects, for whoever shows them."""
+"""Reading mapobject types, layers and objects."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from tmlib.objects.models import (
 
 @dataclass(frozen=True)
 class MapobjectInfo:
-    """Where an object comes from; what does not apply to its type is None."""
+    """Where an object comes from; fields that do not apply to its type are None."""
 
     id: int
     type: str
@@ -34,7 +34,7 @@ class MapobjectInfo:
 def get_mapobject_types(
     session: Session, experiment_id: int, name: str | None = None
 ) -> list[MapobjectType]:
-    """Types of an experiment in order of their names, with layers and features loaded."""
+    """Types of an experiment, sorted by name, with layers and features loaded."""
     query = (
         select(MapobjectType)
         .where(MapobjectType.experiment_id == experiment_id)
@@ -107,7 +107,7 @@ def get_segmentation_layer(
 
 
 def count_objects(session: Session, experiment_id: int) -> dict[str, int]:
-    """Number of objects by name of type, also of types that have none, in order of creation."""
+    """Number of objects by name of type, including types without any, in order of creation."""
     counts = dict(
         session.execute(
             select(Mapobject.mapobject_type_id, func.count())
@@ -130,9 +130,9 @@ def get_mapobject_info(
     tpoint: int | None = None,
     zplane: int | None = None,
 ) -> MapobjectInfo:
-    """What an object is and where it lies.
+    """The type and position of an object.
 
-    Without a time point it is the first one at which the object is seen, and likewise the plane.
+    Without a time point, the first one with the object is used, and likewise for the plane.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def get_mapobject_info(
     asked = {"time point": (layers.tpoint, tpoint), "plane": (layers.zplane, zplane)}
     given = {name: one for name, one in asked.items() if one[1] is not None}
     for column, number in given.values():
-        # plates, wells and sites are the same at all of them
+        # plates, wells and sites are the same at all time points
         query = query.where((column == number) | column.is_(None))
     found = session.execute(query).first()
     if found is None:

@@ -1,8 +1,8 @@
-"""Versions of segmentation layers: what changes whenever the objects of a layer do.
+"""Versions of segmentation layers, which change whenever the objects of a layer do.
 
-Every transaction that changes a layer adds a row with a random number; the version is made of
-their sum. So transactions that record different sites of a layer do not wait for each other, as
-they would for a counter, and it does not matter in which order they end.
+Every transaction that changes a layer adds a row with a random number, and the version is derived
+from their sum. Unlike with a counter, transactions that record different sites of a layer do not
+wait for each other, and their order does not matter.
 """
 
 import secrets
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from tmlib.objects.models import SegmentationChange, SegmentationLayer
 
 _CHANGES = SegmentationChange.__table__.c
-# asked for with every tile, therefore put together once, and of the table rather than the class
+# used for every tile, therefore built once, and from the table rather than the class
 _STAMPS = select(func.sum(_CHANGES.stamp)).where(
     _CHANGES.segmentation_layer_id == bindparam("layer_id")
 )
@@ -29,12 +29,12 @@ def note_change(session: Session, layer_id: int) -> None:
 
 
 def layer_version(session: Session, layer_id: int) -> str:
-    """The version of a layer: the same as long as nobody changes its objects."""
+    """The version of a layer, which is the same as long as its objects do not change."""
     return version_of(session.scalar(_STAMPS, {"layer_id": layer_id}))
 
 
 def version_of(stamps: int | None) -> str:
-    """The version of a layer by the sum of its stamps; it has none if nobody ever changed it."""
+    """The version of a layer from the sum of its stamps; a layer that never changed has none."""
     return f"{int(stamps or 0) % _RANGE:010x}"
 
 

@@ -1,1 +1,1 @@
-"""Objects in files that other programs read and write."""
+"""Import and export of objects in files of other programs."""

@@ -1,9 +1,9 @@
 """Tables of objects in the form of AnnData, in HDF5 files and Zarr groups.
 
-``X`` has the features, ``obs`` all else that is known of each object, ``obsm["spatial"]`` the
-centres (x, y) in pixels of the map. Written as the AnnData specification 0.1.0 says
-(https://anndata.readthedocs.io/en/stable/fileformat-prose.html), part by part, so that memory does
-not depend on the number of features.
+``X`` contains the features, ``obs`` all other columns of each object, ``obsm["spatial"]`` the
+centres (x, y) in pixels of the map. Files follow the AnnData specification 0.1.0
+(https://anndata.readthedocs.io/en/stable/fileformat-prose.html) and are written part by part, so
+that memory does not depend on the number of features.
 """
 
 from collections.abc import Iterator, Sequence
@@ -101,7 +101,7 @@ def _dashed(name: str) -> str:
 
 
 def _chunks(shape: Sequence[int], dtype: Any) -> tuple[int, ...]:
-    """Chunks of about a megabyte that have whole rows."""
+    """Chunks of about a megabyte that consist of whole rows."""
     row_bytes = np.dtype(dtype).itemsize * int(np.prod(shape[1:], initial=1))
     n_rows = max(1, min(shape[0], _CHUNK_BYTES // max(1, row_bytes)))
     return (n_rows, *(max(1, size) for size in shape[1:]))
@@ -109,7 +109,7 @@ def _chunks(shape: Sequence[int], dtype: Any) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class AnnDataContent:
-    """What is written: ascending rows of a table, features for ``X``, other columns for ``obs``."""
+    """The content of a file: ascending rows of a table, features for ``X``, columns for ``obs``."""
 
     table: ObjectTable
     rows: Rows
@@ -126,7 +126,7 @@ def write_h5ad(file: IO[bytes], content: AnnDataContent) -> None:
 
 def write_zarr(folder: Path, content: AnnDataContent, **attributes: Any) -> None:
     """Write a Zarr group into a folder that does not exist; further attributes describe it."""
-    import zarr  # takes long, and most processes never need it
+    import zarr  # importing it takes long, and most processes never need it
 
     root = zarr.open_group(folder, mode="w-", zarr_format=3)
     _write(_ZarrGroup(root), content)

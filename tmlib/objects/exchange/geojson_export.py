@@ -1,7 +1,7 @@
-"""Outlines of objects with what was measured of them as GeoJSON, in the form that QuPath opens.
+"""Outlines of objects with their measurements as GeoJSON, as QuPath reads it.
 
-Coordinates are pixels, x to the right and y down, as in an image. The id of a feature has time
-point, plane and the mapobject's id in the form of a UUID, which QuPath asks for.
+Coordinates are pixels, x to the right and y down, as in an image. The id of a feature encodes time
+point, plane and the mapobject's id as a UUID, which QuPath requires.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,19 +33,19 @@ _COLOURS = (
 
 @dataclass(frozen=True)
 class GeoJsonContent:
-    """What is written of each object.
+    """What to write for each object.
 
     Attributes
     ----------
     measurements
         Columns with numbers.
     metadata
-        Columns that are written as texts.
+        Columns that are written as text.
     classification
-        Column of texts that says of which class an object is, and gives its colour.
+        Text column with the class of each object, which determines its colour.
     origins
-        (y, x) of the upper left corner of each site in map pixels, by its number: coordinates
-        are pixels of the site then. None leaves them pixels of the map.
+        (y, x) of the upper left corner of each site in map pixels, by its number, for coordinates
+        in pixels of the site. None for coordinates in pixels of the map.
     """
 
     measurements: Sequence[Column]
@@ -62,14 +62,14 @@ def geojson(table: ObjectTable, rows: NDArray[np.intp], content: GeoJsonContent)
     table
         Table of the objects.
     rows
-        Positions of the rows that are wanted.
+        Positions of the rows to write.
     content
-        What is wanted of each.
+        What to write for each.
 
     Raises
     ------
     Conflict
-        If the objects are replaced by others meanwhile.
+        If the objects are replaced in the meantime.
     """
     with table.database.session() as session:
         mapobject_type = get_mapobject_type(

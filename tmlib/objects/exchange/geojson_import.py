@@ -1,7 +1,7 @@
-"""Polygons from elsewhere as objects: read from GeoJSON, assigned to sites, drawn as label images.
+"""Importing polygons as objects: read from GeoJSON, assigned to sites, drawn as label images.
 
-An object belongs to the site that has its centre, and is cut at the border of that. It has the
-pixels whose centres lie in its polygon.
+An object belongs to the site that contains its centre, and is clipped at the border of that site.
+It consists of the pixels whose centres lie in its polygon.
 """
 
 import json
@@ -25,12 +25,12 @@ MAX_VERTICES = 20_000_000
 MAX_VERTICES_OF_OBJECT = 20_000
 MAX_RINGS_OF_OBJECT = 1_000
 MAX_CHECK_SECONDS = 60.0
-"""Processor time for finding out whether polygons are valid, which can grow with the square of
-their vertices and rings."""
+"""Limit of the processor time for validating polygons, which can grow with the square of their
+vertices and rings."""
 
 MAX_MEASUREMENTS = 2_000
 _NAMED = 5  # features that a message lists
-_MAX_COVERAGE = 50  # times that the boxes of all polygons may cover a site
+_MAX_COVERAGE = 50  # how many times the boxes of all polygons may cover a site
 _MAX_LOSS = 0.1  # of its pixels, which edges that run through their centres cost an object
 
 Overlaps = Literal["refuse", "first"]
@@ -38,7 +38,7 @@ Overlaps = Literal["refuse", "first"]
 
 @dataclass(frozen=True)
 class SiteArea:
-    """A site, or what all cycles show of it: (y, x) in map pixels, and size in pixels."""
+    """A site, or the area of it that all cycles show: (y, x) in map pixels, and size in pixels."""
 
     site_id: int
     y: int
@@ -49,7 +49,7 @@ class SiteArea:
 
 @dataclass(frozen=True)
 class DrawnSite:
-    """Objects of a site: labels are those of the polygons in their order, from 1.
+    """Objects of a site, labelled from 1 in the order of the polygons.
 
     Attributes
     ----------
@@ -58,9 +58,9 @@ class DrawnSite:
     labels
         (y, x), int32.
     measurements
-        A row for each label, a column for each measurement; nan where one is missing.
+        A row for each label, a column for each measurement; nan if one is missing.
     n_cut
-        How many of the objects reach beyond the site.
+        Number of objects that extend beyond the site.
     """
 
     area: SiteArea
@@ -78,12 +78,12 @@ class Polygons:
 
 
 def read_polygons(content: bytes) -> Polygons:
-    """Read the polygons of a GeoJSON feature collection, or of an array of features as of QuPath.
+    """Read the polygons of a GeoJSON feature collection, or of an array of features from QuPath.
 
     Raises
     ------
     BadInput
-        If something in it is no polygon, or no valid one; the message has its number.
+        If a feature is not a valid polygon; the message has its number.
     TooLarge
         If there are too many.
     """
@@ -149,13 +149,13 @@ def _polygon(feature: Any, number: int) -> BaseGeometry:
 
 
 def _n_rings(shape: BaseGeometry) -> int:
-    """How many outlines and holes a polygon or multipolygon has."""
+    """Number of outlines and holes of a polygon or multipolygon."""
     parts = shapely.get_parts(shape)
     return len(parts) + int(shapely.get_num_interior_rings(parts).sum())
 
 
 def _measurements(feature: Mapping[str, Any], number: int) -> dict[str, float]:
-    """Measurements in the form of QuPath: an object, or a list of names and values."""
+    """Measurements as QuPath writes them: an object, or a list of names and values."""
     properties = feature.get("properties")
     found = properties.get("measurements") if isinstance(properties, dict) else None
     if isinstance(found, list):
@@ -176,23 +176,23 @@ def _measurements(feature: Mapping[str, Any], number: int) -> dict[str, float]:
 def draw_sites(
     polygons: Polygons, areas: Sequence[SiteArea], overlaps: Overlaps = "refuse"
 ) -> list[DrawnSite]:
-    """Assign polygons to sites and draw a label image of each site that gets some.
+    """Assign polygons to sites and draw a label image of each site that has any.
 
     Parameters
     ----------
     polygons
-        In pixels of the map.
+        Polygons in pixels of the map.
     areas
         Sites that objects may belong to.
     overlaps
-        Pixels of several polygons belong to the first of them. ``refuse`` lets no object lose more
-        than a tenth of its pixels by that.
+        Shared pixels belong to the first of several polygons. With ``refuse``, no object may lose
+        more than a tenth of its pixels by that.
 
     Raises
     ------
     BadInput
-        If a polygon lies outside all sites, has no pixel or overlaps with others, or a measurement
-        has a name that no feature can have.
+        If a polygon lies outside all sites, has no pixel or overlaps with others, or the name of a
+        measurement cannot be a feature's.
     """
     shapes = np.array(polygons.shapes, dtype=object)
     site_of = _assign(shapes, areas)
@@ -226,7 +226,7 @@ def draw_sites(
 
 
 def shift(polygons: Polygons, area: SiteArea) -> Polygons:
-    """Polygons in pixels of a site as such of the map."""
+    """Convert polygons from pixels of a site into pixels of the map."""
     origin = np.array([area.x, area.y], np.float64)
     moved = shapely.transform(
         np.array(polygons.shapes, dtype=object), lambda points: points + origin
@@ -235,7 +235,7 @@ def shift(polygons: Polygons, area: SiteArea) -> Polygons:
 
 
 def _assign(shapes: NDArray[Any], areas: Sequence[SiteArea]) -> NDArray[np.intp]:
-    """Position of the site that has the centre of each shape, -1 where there is none."""
+    """Index of the site that contains the centre of each shape, -1 if there is none."""
     boxes = shapely.box(*np.array([(a.x, a.y, a.x + a.width, a.y + a.height) for a in areas]).T)
     points, sites = shapely.STRtree(boxes).query(shapely.centroid(shapes), predicate="intersects")
     site_of = np.full(len(shapes), len(areas))
@@ -279,7 +279,7 @@ def _draw(
 
 
 def _pixel_bounds(shapes: NDArray[Any], area: SiteArea) -> NDArray[np.int64]:
-    """Pixels (left, top, right, bottom) that shapes may have, shape (n, 4)."""
+    """Bounds (left, top, right, bottom) of the pixels of shapes, shape (n, 4)."""
     bounds = shapely.bounds(shapes)
     bounds[:, :2], bounds[:, 2:] = np.floor(bounds[:, :2]), np.ceil(bounds[:, 2:])
     return np.clip(bounds, 0, (area.width, area.height) * 2).astype(np.int64)
@@ -288,9 +288,9 @@ def _pixel_bounds(shapes: NDArray[Any], area: SiteArea) -> NDArray[np.int64]:
 def _mask(shape: BaseGeometry, box: Sequence[int]) -> NDArray[np.bool_]:
     """Which pixels of a box have their centres in a polygon.
 
-    Along each row of pixel centres a pixel is inside if an odd number of edges lies to its left.
-    One whose centre lies on an edge belongs to what is below or to the right of it, so that
-    polygons that share an edge share no pixel.
+    Along each row of pixel centres, a pixel is inside if an odd number of edges lies to its left. A
+    pixel whose centre lies on an edge belongs to the polygon below or to the right of the edge, so
+    that polygons that share an edge share no pixel.
     """
     left, top, right, bottom = box
     height, width = bottom - top, right - left
@@ -309,7 +309,7 @@ def _mask(shape: BaseGeometry, box: Sequence[int]) -> NDArray[np.bool_]:
 
 
 def _edges(shapes: BaseGeometry | NDArray[Any]) -> NDArray[np.float64]:
-    """Where all edges of polygons begin and end, shape (2, n, 2), coordinates (x, y)."""
+    """Start and end points of all edges of polygons, shape (2, n, 2), coordinates (x, y)."""
     rings = shapely.get_rings(shapely.get_parts(shapes))
     points, ring = shapely.get_coordinates(rings, return_index=True)
     is_edge = ring[1:] == ring[:-1]
@@ -319,7 +319,7 @@ def _edges(shapes: BaseGeometry | NDArray[Any]) -> NDArray[np.float64]:
 def _rows(
     begin: NDArray[np.float64], end: NDArray[np.float64], height: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of pixel centres at whole numbers that edges cross: the first, and that behind the last.
+    """Range of rows of pixel centres, at integers, that each edge crosses, without the end.
 
     A row through the upper end of an edge counts, one through its lower end does not.
     """

@@ -1,9 +1,9 @@
-"""Label images with the table of their objects as OME-Zarr, in an archive that streams.
+"""Label images with the table of their objects as OME-Zarr, in a streamed archive.
 
 Below each site's field, ``labels/<type>`` is the label image and ``tables/<type>`` an AnnData table
-(see :mod:`tmlib.objects.exchange.anndata_files`) with a row per object, in the form of the feature
-tables that NGFF's proposal for tables and Fractal have: ``region`` leads to the label image, and
-the column ``label`` of ``obs`` to the object in it.
+(see :mod:`tmlib.objects.exchange.anndata_files`) with a row per object, in the form of feature
+tables in NGFF's proposal for tables and in Fractal: ``region`` refers to the label image, and the
+column ``label`` of ``obs`` to the object in it.
 """
 
 import tempfile
@@ -49,13 +49,13 @@ def ome_zarr_archive(
     table
         Table of the objects.
     type_name, plate_name
-        What they are called.
+        Their names.
     plate_store
         Folder of the plate's images.
     fields
-        Sites that are wanted.
+        Sites to include.
     with_images
-        Whether the channel images are in it too, which makes it a plate that every reader opens.
+        Whether to include the channel images, which makes it a plate that every reader can open.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def _files(
     fields: Sequence[Field],
     with_images: bool,
 ) -> Iterator[tuple[Path, str]]:
-    """Files of the archive with their names in it; what was made for it is removed afterwards."""
+    """Files of the archive with their names in it; temporary files are removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="tmserver-") as folder:
         root = Path(folder) / "plate"
         _write_groups(root, plate_name, plate_store, fields, with_images)
@@ -136,7 +136,7 @@ def _write_groups(
 
 
 def _write_table(folder: Path, table: ObjectTable, type_name: str, site_id: int) -> None:
-    import zarr  # takes long, and most processes never need it
+    import zarr  # importing it takes long, and most processes never need it
 
     zarr.open_group(folder, mode="w", zarr_format=3, attributes={"tables": [type_name]})
     columns: dict[bool, list[Column]] = {True: [], False: []}
@@ -155,7 +155,7 @@ def _write_table(folder: Path, table: ObjectTable, type_name: str, site_id: int)
 
 
 def _below(folder: Path, root: Path) -> Iterator[tuple[Path, str]]:
-    """All files of a folder with their names in it, metadata before what they describe."""
+    """All files of a folder with their names in it, metadata before the data."""
     paths = [path for path in folder.rglob("*") if path.is_file() and path.name[0] != "."]
     for path in sorted(paths, key=lambda path: (path.name != "zarr.json", path.parts)):
         yield path, path.relative_to(root).as_posix()

@@ -1,9 +1,9 @@
-"""Columns of object tables in the form that they are read fastest in: arrays mapped into memory.
+"""A cache of columns of object tables, as memory-mapped arrays, which are fastest to read.
 
-Everything here can be made again from the Parquet files and the database, so it may be deleted at
-any time. A column belongs to one version of its table and never changes; what was not used for the
-longest time makes room for what is new. The files are shared by all processes of a machine, whose
-memory they fill only as far as they are read.
+Everything here can be restored from the Parquet files and the database, so it may be deleted at any
+time. A column belongs to one version of its table and never changes; the least recently used ones
+make room for new ones. All processes of a machine share the files, which take up memory only as far
+as they are read.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ from tmlib import durable_files
 from tmlib.digests import digest_of
 from tmlib.errors import Unavailable
 
-# A column that is gone is made again; one without its last bytes would be read.
+# A missing column is made again, but a truncated one would be used.
 _SYNC: durable_files.Sync = "content"
-_TOUCH_SECONDS = 60  # a use is noted no more often than this
-_EMPTIED = 0.9  # so much of the room stays in use when it had become full
-_MAX_AGE = 30 * 86_400  # seconds; of experiments that are gone nothing stays for ever
+_TOUCH_SECONDS = 60  # a use is recorded no more often than this
+_EMPTIED = 0.9  # fraction of the room that stays in use when it was full
+_MAX_AGE = 30 * 86_400  # seconds; so nothing of deleted experiments stays for ever
 
 
 class ColumnCache:
@@ -36,9 +36,9 @@ class ColumnCache:
     Parameters
     ----------
     folder
-        Where they are kept, best on a disk of the machine itself.
+        Folder of the cache, preferably on a local disk.
     max_bytes
-        Room for all of them together.
+        Size of the cache.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -46,7 +46,7 @@ class ColumnCache:
         self.max_bytes = max_bytes
 
     def read(self, version: str, name: str, dtype: str) -> NDArray[Any] | None:
-        """A column, read only and mapped into memory; None if it is not there."""
+        """A column, read-only and memory-mapped; None if it is not in the cache."""
         path = self._path(version, name, dtype)
         try:
             found = path.stat()
@@ -68,9 +68,9 @@ class ColumnCache:
         Parameters
         ----------
         version
-            Of the table.
+            Version of the table.
         dtypes
-            NumPy's name of the type of each column, by name.
+            NumPy's name of the type of each column, by its name.
         parts
             Rows of all columns, in the order of `dtypes`.
 
@@ -88,14 +88,14 @@ class ColumnCache:
         self._make_room(paths)
 
     def read_texts(self, version: str, name: str) -> tuple[str, ...] | None:
-        """What the numbers of a column stand for; None if it is not there."""
+        """The texts that the numbers of a column stand for; None if they are not in the cache."""
         try:
             return tuple(json.loads(self._path(version, name, "texts").read_text()))
         except FileNotFoundError:
             return None
 
     def write_texts(self, version: str, name: str, texts: Sequence[str]) -> None:
-        """Store what the numbers of a column stand for."""
+        """Store the texts that the numbers of a column stand for."""
         path = self._path(version, name, "texts")
         with _reporting_no_room():
             durable_files.write(path, json.dumps(list(texts)), sync=_SYNC)
@@ -104,7 +104,7 @@ class ColumnCache:
         return self.folder / version / f"{digest_of(name, 32)}.{suffix}"
 
     def _make_room(self, new: Sequence[Path]) -> None:
-        """Remove what was not used for very long, or longest, but never what has just come."""
+        """Remove files that are old or least recently used, but never new ones."""
         used = []
         for path in self.folder.glob("*/*"):
             with contextlib.suppress(OSError):
@@ -118,7 +118,7 @@ class ColumnCache:
             if last_use > latest and not (is_full and total > _EMPTIED * self.max_bytes):
                 break
             if path not in keep:
-                # the columns are there, whatever cannot be removed; others may be in the folder
+                # the columns are stored even if other files cannot be removed
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
                     total -= size

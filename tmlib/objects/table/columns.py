@@ -1,4 +1,4 @@
-"""What a column of an object table is, and values of it."""
+"""Columns of object tables and their values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ ValueType = Literal["float", "integer", "boolean", "text"]
 
 
 class GivenLabels(NamedTuple):
-    """What a tool has said of objects; see :class:`tmlib.tools.labels.Labels`."""
+    """Labels of objects from a tool; see :class:`tmlib.tools.labels.Labels`."""
 
     mapobject_ids: NDArray[np.int64]
     tpoints: NDArray[np.int32]
@@ -21,7 +21,7 @@ class GivenLabels(NamedTuple):
 
 
 class LabelSource(NamedTuple):
-    """A tool result: its name, what identifies it for ever, and how its labels are read."""
+    """A tool result: its name, a permanent identifier, and a function that reads its labels."""
 
     name: str
     key: str
@@ -31,7 +31,7 @@ class LabelSource(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """A column; ``key`` says within a version of the table which content it has."""
+    """A column; ``key`` identifies its content within a version of the table."""
 
     name: str
     kind: Kind
@@ -46,9 +46,9 @@ class ColumnValues:
     Attributes
     ----------
     numbers
-        Shape (n,). What is not finite, or negative in columns of whole numbers, is missing.
+        Shape (n,). Values that are not finite, or negative in integer columns, are missing.
     texts
-        What the numbers stand for, sorted; None if they stand for themselves.
+        The texts that the numbers stand for, sorted; None if the column is numeric.
     """
 
     numbers: NDArray[Any]
@@ -62,11 +62,11 @@ class ColumnValues:
         return np.asarray(missing, np.bool_)
 
     def of(self, rows: NDArray[np.intp]) -> "ColumnValues":
-        """Those of some rows."""
+        """The values of some rows."""
         return ColumnValues(self.numbers[rows], self.texts)
 
     def plain(self) -> list[Any]:
-        """Numbers, truth values or texts; None for what is missing."""
+        """Numbers, booleans or texts; None for missing values."""
         if self.texts is not None:
             return [None if code < 0 else self.texts[code] for code in self.numbers.tolist()]
         if self.numbers.dtype == np.uint8:
@@ -106,7 +106,7 @@ def join_labels(
 
 
 def _rank(text: str) -> tuple[float, str]:
-    """Classes with numbers for names come in the order of these, before all others."""
+    """Sort key: classes with numeric names come first, in numeric order."""
     try:
         return float(text), text
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is known about objects beside their feature values, as tables that stream."""
+"""Metadata of objects, everything but their feature values, as streamed tables."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ _TYPES: dict[str, Any] = {
 _FORMAT_KEY = b"tmserver.metadata"
 
 TextColumn = tuple[str, Callable[[NDArray[np.int64], NDArray[np.int32]], Iterable[str]]]
-"""Name of a further column, and its texts for the ids and time points of n objects."""
+"""Name of another column, and its texts for the ids and time points of n objects."""
 
 
 def select_metadata(
@@ -60,18 +60,18 @@ def select_metadata(
     selection: Selection = EVERYTHING,
     more: Sequence[TextColumn] = (),
 ) -> "Metadata":
-    """Choose objects whose places are to be read; whatever is wrong is reported now.
+    """Select objects whose metadata will be read; errors are reported now.
 
     Parameters
     ----------
     database
-        Where the objects are.
+        Database of the objects.
     experiment_id, mapobject_type_id
         Type of the objects.
     selection
-        Which of them, all by default.
+        Which objects, all by default.
     more
-        What others know of the objects, columns after those of the places.
+        Additional columns, after those of the metadata.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def select_metadata(
 
 @dataclass(frozen=True)
 class Metadata:
-    """Where objects lie, one row per object and segmentation layer; see :func:`select_metadata`.
+    """Metadata with one row per object and segmentation layer; see :func:`select_metadata`.
 
     Rows are in the order of :class:`tmlib.objects.values.feature_values.FeatureValues`. Static
     types have no columns ``tpoint``, ``zplane``, ``label`` and ``is_border``.
@@ -139,7 +139,7 @@ class Metadata:
             return [()] * len(rows)
         tpoint = self.names.index("tpoint") if "tpoint" in self.names else None
         ids = np.array([row[0] for row in rows], dtype=np.int64)
-        # what lies on the map without a time point counts as of the first
+        # objects without a time point count as belonging to the first
         tpoints = np.array([0 if tpoint is None else row[tpoint] for row in rows], dtype=np.int32)
         return zip(*(column(ids, tpoints) for _, column in self.more), strict=True)
 

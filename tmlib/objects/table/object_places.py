@@ -1,4 +1,4 @@
-"""Where the objects of a table lie: plate, well and site, border and centre."""
+"""Positions of the objects of a table: plate, well and site, border and centre."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ _ROWS = 100_000
 
 @dataclass(frozen=True)
 class Place:
-    """One fact about plates, wells or sites, the name of its well for example.
+    """One property of plates, wells or sites, the name of the well for example.
 
     Attributes
     ----------
     ref_ids
         Numbers of the m plates, wells or sites in ascending order, shape (m,).
     numbers
-        What is known of each, shape (m,), int32: a number, or a position in `texts`.
+        The property of each, shape (m,), int32: a number, or an index into `texts`.
     texts
         In alphabetical order.
     """
@@ -39,22 +39,22 @@ class Place:
 
     @property
     def digest(self) -> str:
-        """A text that changes with any of it."""
+        """A digest of all properties."""
         content = self.ref_ids.tobytes() + self.numbers.tobytes() + repr(self.texts).encode()
         return digest_of(content, 24)
 
     def values(self, ref_ids: NDArray[np.int32]) -> ColumnValues:
-        """Of objects that lie there; missing where the place was deleted since."""
+        """Values for objects; missing if the place was deleted since."""
         if not len(self.ref_ids):
             return ColumnValues(np.full(len(ref_ids), -1, np.int32), self.texts)
-        # numbers of sites in one experiment lie close together: a table of them is small
+        # ids of sites in one experiment are close together, so a look-up table of them is small
         first = self.ref_ids[0] - 1
         known = np.full(self.ref_ids[-1] - first + 2, -1, np.int32)
         known[self.ref_ids - first] = self.numbers
         return ColumnValues(known[np.clip(ref_ids - first, 0, len(known) - 1)], self.texts)
 
     def equals(self, ref_ids: NDArray[np.int32], wanted: int | str) -> NDArray[np.bool_]:
-        """Of which objects it has this value."""
+        """Which objects have this value."""
         number = wanted
         if self.texts is not None:
             number = self.texts.index(str(wanted)) if wanted in self.texts else -2
@@ -62,7 +62,7 @@ class Place:
 
 
 def places_of(session: Session, mapobject_type: MapobjectType) -> dict[str, Place]:
-    """What is known of the plates, wells or sites that objects of a type lie in, by column."""
+    """Properties of the plates, wells or sites that contain objects of a type, by column."""
     columns: dict[str, Any] = {"plate_name": Plate.name}
     match mapobject_type.ref_type:
         case "Plate":
@@ -97,30 +97,30 @@ def _place(ref_ids: NDArray[np.int32], values: Sequence[Any], *, is_text: bool) 
 def read_outlined(
     session: Session, mapobject_type: MapobjectType, rows: Mapping[str, NDArray[Any]]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
-    """Which objects touch the border of their site, and where their centres are.
+    """Which objects touch the border of their site, and their centres.
 
     Parameters
     ----------
     session, mapobject_type
-        Where their outlines are.
+        Session and type to read outlines of.
     rows
         ``mapobject_id``, ``tpoint`` and ``zplane`` of n objects.
 
     Returns
     -------
     tuple
-        Whether the border is touched, y and x of the centre in map pixels; each of shape (n,).
+        Whether objects touch the border, y and x of their centres in map pixels; shapes (n,).
 
     Raises
     ------
     Conflict
-        If there are no outlines of these objects any more.
+        If the outlines of these objects do not exist any more.
     """
     n = len(rows["mapobject_id"])
     is_border, y, x = np.zeros(n, bool), np.full(n, np.nan), np.full(n, np.nan)
     for layer in mapobject_type.layers:
         at = np.arange(n)
-        if layer.tpoint is not None:  # plates, wells and sites are the same all the time
+        if layer.tpoint is not None:  # plates, wells and sites are the same at all times
             in_layer = (rows["tpoint"] == layer.tpoint) & (rows["zplane"] == layer.zplane)
             at = np.flatnonzero(in_layer)
         wanted = rows["mapobject_id"][at]
@@ -138,7 +138,7 @@ def read_outlined(
 
 
 def _parts(session: Session, layer: SegmentationLayer) -> Any:
-    """Ids in ascending order, border, y and x of the outlines in a layer, part by part."""
+    """Ids in ascending order, border flag, y and x of the outlines in a layer, part by part."""
     found = MapobjectSegmentation
     columns = (found.mapobject_id, found.is_border, found.centroid_y, found.centroid_x)
     query = (
@@ -158,12 +158,12 @@ def rows_in_box(
     box: tuple[float, float, float, float],
     tpoint: int | None = None,
 ) -> NDArray[np.bool_]:
-    """In which rows an object's bounding box touches a box of the map, at its time and plane.
+    """Rows whose object has a bounding box that touches a box of the map, at its time and plane.
 
     Parameters
     ----------
     session, mapobject_type
-        Where the outlines are.
+        Session and type to read outlines of.
     rows
         ``mapobject_id``, ``tpoint`` and ``zplane`` of n objects.
     box

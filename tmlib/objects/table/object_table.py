@@ -1,8 +1,8 @@
-"""The table of all objects of a type: a column per feature, per tool result and per fact.
+"""The table of all objects of a type: columns of features, tool results and metadata.
 
-A table is of one version of the values: the list of Parquet files that was read first says which.
-Rows are in order of time point, plane, site and label. Columns are read when they are asked for,
-once for each version; see :mod:`tmlib.objects.table.column_cache`.
+A table shows one version of the values, which is defined by the list of Parquet files that is read
+first. Rows are in order of time point, plane, site and label. Columns are read on demand, once for
+each version; see :mod:`tmlib.objects.table.column_cache`.
 """
 
 import difflib
@@ -43,25 +43,25 @@ def open_table(
     mapobject_type_id: int,
     results: Sequence[LabelSource] = (),
 ) -> "ObjectTable":
-    """The table of a type as it is now.
+    """The current table of a type.
 
     Parameters
     ----------
     database, storage
-        Of the experiment.
+        Database and storage of the experiment.
     cache
-        Where columns are kept.
+        Cache of columns.
     mapobject_type_id
         Type of the objects.
     results
-        What tools have said of them.
+        Tool results about them.
 
     Raises
     ------
     NotFound
         If there is no such type.
     Conflict
-        If the objects are replaced by others at this moment.
+        If the objects are being replaced.
     """
     with database.session() as session:
         found = get_mapobject_type(session, storage.experiment_id, mapobject_type_id)
@@ -123,7 +123,7 @@ def _digest(*texts: str) -> str:
 def _objects_of_layout(
     session: Session, experiment_id: int, type_id: int
 ) -> dict[str, NDArray[Any]]:
-    """Rows of a type that has no values: plates, wells or sites, or nothing yet."""
+    """Rows of a type without values: plates, wells or sites, or no rows yet."""
     found = session.execute(
         select(Mapobject.id, Mapobject.ref_id)
         .where(Mapobject.experiment_id == experiment_id, Mapobject.mapobject_type_id == type_id)
@@ -175,7 +175,7 @@ class ObjectTable:
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are: one per object, time point and plane."""
+        """Number of rows: one per object, time point and plane."""
         return len(self.rows["mapobject_id"])
 
     @cached_property
@@ -188,7 +188,7 @@ class ObjectTable:
     def find(self, name: str) -> Column:
         """The column with a name.
 
-        Where columns of several kinds have the name, ``feature:Area`` says which one is meant.
+        If columns of several kinds have the name, ``feature:Area`` tells them apart.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class ObjectTable:
     ) -> list[ColumnValues]:
         """Values of columns, for all rows or some of them.
 
-        Features that were never asked for are read in one go.
+        Features that are not in the cache are read together.
         """
         keys = {column.key: "f8" for column in columns if column.kind == "feature"}
         features = self._cached("feature", keys, lambda missing: self._read_features(missing))
@@ -237,7 +237,7 @@ class ObjectTable:
     def stream_features(
         self, columns: Sequence[Column], rows: NDArray[np.intp]
     ) -> Iterator[tuple[slice, list[NDArray[np.float64]]]]:
-        """Values of features part by part, as they are stored and without keeping them.
+        """Values of features part by part, as they are stored and without caching them.
 
         Parameters
         ----------
@@ -249,12 +249,12 @@ class ObjectTable:
         Yields
         ------
         tuple
-            Which of `rows` they are of, and the values of each column.
+            Indices into `rows`, and the values of each column.
 
         Raises
         ------
         Conflict
-            If the objects are replaced by others meanwhile.
+            If the objects are replaced in the meantime.
         """
         sites = np.unique(self.rows["ref_id"][rows])
         is_stored = self.layout is None
@@ -274,19 +274,19 @@ class ObjectTable:
             raise Conflict(_REPLACED) from None
 
     def tells_place(self, column: Column) -> bool:
-        """Whether a column says where something is, which is known of empty sites as well."""
+        """Whether a column is a position, which empty sites have as well."""
         return column.kind == "metadata" and column.name in (*self.places, "tpoint", "zplane")
 
     @property
     def empty_sites(self) -> "ObjectTable":
-        """A table of sites where objects were looked for and none found, a row for each plane.
+        """A table of analysed sites without objects, a row for each plane.
 
-        It has values of those columns only that tell a place.
+        It has values only in columns of positions.
         """
         return replace(self, rows=dict(self.empty))
 
     def version_of(self, column: Column) -> str:
-        """Changes when a value of a column does."""
+        """A version that changes whenever a value of a column does."""
         if self._is_drawn(column):
             return _digest(self.version, column.key, str(self.values(column).numbers.tolist()))
         return _digest(self.version, column.kind, column.key)
@@ -316,7 +316,7 @@ class ObjectTable:
         return chosen
 
     def read_rows(self) -> None:
-        """Read what identifies the rows; called once."""
+        """Read the columns that identify rows; called once."""
         if self.layout is not None:
             self.rows.update(self.layout)
             return
@@ -334,7 +334,7 @@ class ObjectTable:
         return ColumnValues(found[column.name])
 
     def _is_drawn(self, column: Column) -> bool:
-        """Whether it tells of outlines from the layout: few, and drawn anew while they keep ids."""
+        """Whether it is about outlines from the layout: few, and they change but keep their ids."""
         return self.is_static and column.kind == "metadata" and column.name in _OUTLINED
 
     def _cached(
@@ -343,7 +343,7 @@ class ObjectTable:
         dtypes: Mapping[str, str],
         read: Callable[[list[str]], Iterator[Sequence[NDArray[Any]]]],
     ) -> dict[str, NDArray[Any]]:
-        """Columns from the cache, into which those that are missing are read first."""
+        """Columns from the cache, after missing ones have been added to it."""
         found: dict[str, NDArray[Any]] = {}
         for _ in range(2):
             missing = {}

@@ -1,7 +1,6 @@
-"""Rows of an object table: those that meet conditions, in some order, a page at a time.
+"""Rows of an object table: filtered, sorted, and divided into pages.
 
-What is missing meets no range and no set, and comes last in every order. Rows that are equal in all
-that is sorted by keep the order of the table.
+Missing values are in no range and no set, and come last in every order. Sorting is stable.
 """
 
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ _FEW = 2**16 - 1
 
 @dataclass(frozen=True)
 class Condition:
-    """What the value of a column must be; all that is not None must hold.
+    """A condition for the value of a column; all fields that are not None must hold.
 
     Attributes
     ----------
@@ -34,7 +33,7 @@ class Condition:
     values
         The value must be one of these.
     is_missing
-        Whether there must be no value.
+        Whether the value must be missing.
     """
 
     column: Column
@@ -44,12 +43,12 @@ class Condition:
     is_missing: bool | None = None
 
     def holds(self, found: ColumnValues) -> NDArray[np.bool_]:
-        """Which rows meet it, shape (n,).
+        """Which rows meet the condition, shape (n,).
 
         Raises
         ------
         BadInput
-            If it does not fit the column's type.
+            If the condition does not fit the column's type.
         """
         missing = found.is_missing
         chosen = np.ones(len(missing), bool)
@@ -71,7 +70,7 @@ class Condition:
         return chosen
 
     def _numbers(self, found: ColumnValues, values: Sequence[Value]) -> NDArray[Any]:
-        """What stands for the values in the column; -1 for texts that do not occur in it."""
+        """The numbers of the values in the column; -1 for texts that do not occur in it."""
         for value in values:
             is_text = isinstance(value, str)
             is_boolean = isinstance(value, bool)
@@ -109,9 +108,9 @@ def matching(
 
 
 def in_order(table: ObjectTable, keys: Sequence[SortKey]) -> NDArray[np.int32] | None:
-    """Positions of all rows in an order; None if it is that of the table.
+    """Positions of all rows in sorted order; None if it is the order of the table.
 
-    The order by one column is kept with the columns: it costs much more than all else.
+    The order by one column is cached with the columns, because sorting is the most expensive part.
     """
     if not keys:
         return None
@@ -126,7 +125,7 @@ def in_order(table: ObjectTable, keys: Sequence[SortKey]) -> NDArray[np.int32] |
 def page(
     chosen: NDArray[np.bool_], order: NDArray[np.int32] | None, offset: int, limit: int
 ) -> Rows:
-    """Positions of the rows on a page of the chosen ones."""
+    """Positions of the rows on a page."""
     end = offset + limit
     if chosen.all():
         return (
@@ -151,13 +150,13 @@ def _order(table: ObjectTable, key: SortKey) -> NDArray[np.int32]:
 
 
 def _sortable(values: ColumnValues, descending: bool) -> NDArray[Any]:
-    """Numbers that ascend in the order that is wanted, with what is missing at the end."""
+    """Numbers that ascend in the requested order, with missing values at the end."""
     numbers, missing = values.numbers, values.is_missing
     if numbers.dtype.kind != "f" and len(numbers):
         lowest, highest = int(numbers.min()), int(numbers.max())
         if highest - lowest < _FEW:
             numbers = highest - numbers if descending else numbers - lowest
-            # numbers of 16 bits are sorted by counting, ten times faster than others
+            # 16-bit integers are sorted by radix sort, ten times faster than others
             return np.where(missing, _FEW, numbers).astype(np.uint16)
     numbers = numbers.astype(np.float64)
     numbers[missing] = np.nan

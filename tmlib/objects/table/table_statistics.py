@@ -1,7 +1,7 @@
 """Statistics of columns of an object table: of groups of objects, and of all of them.
 
-What is missing is counted and left out of everything else. Quantiles are interpolated between the
-two nearest values, the standard deviation is that of a sample (n - 1).
+Missing values are counted and left out of everything else. Quantiles are interpolated between the
+two nearest values, and the standard deviation is that of a sample (n - 1).
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ class Groups:
     Attributes
     ----------
     codes
-        Number of the group of each of the n rows, shape (n,); rows outside all groups have
-        the number of groups.
+        Group of each of the n rows, shape (n,); the number of groups for rows outside all groups.
     sizes
-        How many rows each of the g groups has, shape (g,).
+        Number of rows of each of the g groups, shape (g,).
     n_objects
-        How many objects these are, shape (g,): one at several time points or planes counts once.
+        Number of objects of each group, shape (g,): an object at several time points or planes
+        counts once.
     keys
-        For each column that was grouped by, its values in the groups, shape (g,) each.
+        For each grouping column, its values in the groups, shape (g,) each.
     """
 
     codes: NDArray[np.int64]
@@ -46,7 +46,7 @@ class Groups:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Statistics of a column in g groups; arrays have shape (g,), nan where there is none.
+    """Statistics of a column in g groups; arrays have shape (g,), with nan if there is no value.
 
     ``quantiles`` has shape (g, q).
     """
@@ -62,9 +62,9 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many values lie between b + 1 edges; the last bin has both of its edges.
+    """Counts of values between b + 1 edges; the last bin includes both of its edges.
 
-    ``below`` and ``above`` are outside of all bins.
+    ``below`` and ``above`` count values outside of all bins.
     """
 
     edges: list[float]
@@ -75,14 +75,14 @@ class Histogram:
 
 @dataclass(frozen=True)
 class AskedPlaces:
-    """Where objects are asked for, whether there are some or not.
+    """Requested places, with or without objects.
 
     Attributes
     ----------
     rows
-        Objects of the table that are there, shape (n,).
+        Which rows of the table are requested, shape (n,).
     empty
-        Sites without objects, of :attr:`ObjectTable.empty_sites`, that are asked for; shape (e,).
+        Which sites without objects, of :attr:`ObjectTable.empty_sites`, are requested; shape (e,).
     """
 
     rows: NDArray[np.bool_]
@@ -95,9 +95,9 @@ def group(
     chosen: NDArray[np.bool_],
     places: AskedPlaces | None = None,
 ) -> Groups:
-    """Group the chosen rows by the values of columns, in the order of these.
+    """Group the chosen rows by the values of columns, in the order of the columns.
 
-    If all columns tell a place, each of the `places` has a group, though it may have no rows.
+    If all columns are positions, each of the `places` has a group, even without rows.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def group(
 def _count_different(
     codes: NDArray[np.int64], ids: NDArray[np.int64], n_groups: int
 ) -> NDArray[np.int64]:
-    """How many different ids there are in each group."""
+    """Number of different ids in each group."""
     order = np.lexsort((ids, codes))
     codes, ids = codes[order], ids[order]
     is_first = np.ones(len(ids), bool)
@@ -153,7 +153,7 @@ def _check_groups(by: Sequence[Column]) -> None:
 
 
 def _codes(columns: Sequence[ColumnValues], n: int) -> tuple[NDArray[np.int64], int]:
-    """A number without gaps for each combination of values in n rows, and how many there are."""
+    """Consecutive numbers of the combinations of values in n rows, and how many there are."""
     codes = np.zeros(n, np.int64)
     n_codes = 1
     for values in columns:
@@ -171,7 +171,7 @@ def _codes(columns: Sequence[ColumnValues], n: int) -> tuple[NDArray[np.int64], 
 
 
 def _dense(codes: NDArray[np.int64], n_codes: int) -> tuple[int, NDArray[np.int64]]:
-    """Codes without gaps, in the same order, and how many there are."""
+    """Consecutive codes in the same order, and how many there are."""
     if n_codes > _MAX_CODES:
         found, dense = np.unique(codes, return_inverse=True)
         return len(found), dense.astype(np.int64)
@@ -210,7 +210,7 @@ def _describe_sorted(
     missing: NDArray[np.int64],
     quantiles: Sequence[float],
 ) -> Statistics:
-    """Statistics of groups whose numbers follow each other, ascending within each."""
+    """Statistics of groups whose numbers are contiguous and ascending within each."""
     present = count > 0
     starts = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.intp)[present]
     sizes = count[present]

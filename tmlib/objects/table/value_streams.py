@@ -1,10 +1,10 @@
-"""Values of one column, keyed by the ids of their objects, in forms that are read without parsing.
+"""Values of one column, with the ids of their objects, in binary formats.
 
-The plain form, for browsers, is: the length of a header as 32 bits, little-endian; the header, JSON
-in UTF-8, padded with spaces; then each column as a little-endian array that begins at a multiple of
-8 bytes. The header tells ``n_rows``, the ``version`` of the values, and of each column ``name``,
-``type`` (of JavaScript's typed arrays), ``offset`` from the end of the header and, where numbers
-stand for texts, ``texts``; -1 is what is missing then.
+The plain format, for browsers, is: the length of a header as 32-bit little-endian integer; the
+header, JSON in UTF-8, padded with spaces; then each column as a little-endian array that begins at
+a multiple of 8 bytes. The header contains ``n_rows``, the ``version`` of the values, and for each
+column its ``name``, ``type`` (of JavaScript's typed arrays), ``offset`` from the end of the header
+and, if numbers stand for texts, ``texts``; -1 is a missing value then.
 """
 
 import json
@@ -27,14 +27,14 @@ _VERSION_KEY = b"tmserver.version"
 
 
 class ValueFormat(StrEnum):
-    """The forms that values can be sent in."""
+    """The formats of values."""
 
     ARROW = "arrow"
     BINARY = "binary"
 
     @property
     def media_type(self) -> str:
-        """What the content is called over HTTP."""
+        """The media type."""
         return _MEDIA_TYPES[self]
 
 
@@ -51,15 +51,15 @@ class KeyedValues:
     Attributes
     ----------
     version
-        Of the table that they are from.
+        Version of the table.
     name
-        Of the column.
+        Name of the column.
     mapobject_ids
         Shape (n,).
     tpoints, zplanes
-        Shape (n,); None if all are of the time point or plane that was asked for.
+        Shape (n,); None if all are of the requested time point or plane.
     values
-        Floating-point numbers as float32 or float64, whichever they are to be sent as.
+        The values; floating-point numbers are sent in the type that they have here.
     """
 
     version: str
@@ -71,7 +71,7 @@ class KeyedValues:
 
     @property
     def _plane(self) -> dict[str, NDArray[np.int32]]:
-        """Time points and planes, where they vary."""
+        """Time points and planes, if they vary."""
         known = {"tpoint": self.tpoints, "zplane": self.zplanes}
         return {name: numbers for name, numbers in known.items() if numbers is not None}
 
@@ -92,11 +92,11 @@ class KeyedValues:
         return arrow_stream(table.schema, (table.slice(start, _ROWS) for start in starts))
 
     def binary(self) -> Iterator[bytes]:
-        """The plain form."""
+        """The plain format."""
         columns: dict[str, NDArray[Any]] = {"mapobject_id": self.mapobject_ids.astype("<f8")}
         columns |= self._plane
         numbers = self.values.numbers
-        # JavaScript has no array of whole numbers with 64 bits that could be counted with
+        # JavaScript has no array of 64-bit integers that are ordinary numbers
         columns["value"] = numbers.astype("<f8") if numbers.dtype == np.int64 else numbers
         return plain_form(self.version, columns, self.values.texts)
 
@@ -104,7 +104,7 @@ class KeyedValues:
 def plain_form(
     version: str, columns: Mapping[str, NDArray[Any]], texts: Sequence[str] | None = None
 ) -> Iterator[bytes]:
-    """Columns of the same length in the plain form; `texts` are what the last one stands for."""
+    """Columns of the same length in the plain format; `texts` are those of the last one."""
     described, offset = [], 0
     for name, column in columns.items():
         described.append({"name": name, "type": column.dtype.name, "offset": offset})
@@ -122,7 +122,7 @@ def plain_form(
 
 
 def arrow_array(values: ColumnValues) -> Any:
-    """Values as an Arrow array of the type that is right for them."""
+    """Values as an Arrow array of a suitable type."""
     numbers = values.numbers
     if numbers.dtype.kind == "f":
         return pa.array(numbers)

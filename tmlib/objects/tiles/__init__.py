@@ -1,1 +1,1 @@
-"""Objects on the map: tiles of outlines, centroids and densities, and what lies where."""
+"""Objects on the map: tiles of outlines, centroids and densities, and spatial queries."""

@@ -1,7 +1,7 @@
 """Segmentation tiles: the objects that one tile of the map shows, as GeoJSON.
 
-Tiles have 256 pixels and are counted from the upper left corner; zoom level 0 is the outermost.
-Coordinates are pixels of the map at full resolution with y *negative* downwards.
+Tiles have 256 x 256 pixels and are counted from the upper left corner; zoom level 0 is the
+outermost. Coordinates are pixels of the map at full resolution with y *negative* downwards.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ _Box = tuple[int, int, int, int]
 def segmentation_tile(
     session: Session, layer: SegmentationLayer, x: int, y: int, z: int, map_levels: int
 ) -> dict[str, Any]:
-    """Objects of a tile: none far out, then centroids, then outlines.
+    """Objects of a tile: none at low zoom levels, then centroids, then outlines.
 
-    Outlines are sent whole with every tile that they touch, centroids with the one tile that
-    they lie in. Outlines are exact at the innermost zoom level and simplified by less than a
-    pixel of the screen at the others.
+    Every tile that an outline touches contains the whole outline; centroids are in one tile only.
+    Outlines are exact at the innermost zoom level and simplified by less than a screen pixel at the
+    others.
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ def segmentation_tile(
 
 
 def simplification_tolerance(zoomed_out: int) -> float:
-    """How far a simplified outline may be from the exact one, in map pixels.
+    """Largest distance of a simplified outline from the exact one, in map pixels.
 
-    Follows the original's square law far out; nearer it is half a pixel of the screen.
+    Far out it follows the original's square law; further in it is half a screen pixel.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def _polygons(
 
 
 def _simplify(outlines: NDArray[Any], tolerance: float) -> NDArray[Any]:
-    """Simplify outlines so that each stays recognisable."""
+    """Simplify outlines so that each remains recognisable."""
     if not tolerance:
         return outlines
     return simplify(outlines, np.minimum(tolerance, np.sqrt(shapely.area(outlines)) / 10))
@@ -140,8 +140,8 @@ def _simplify(outlines: NDArray[Any], tolerance: float) -> NDArray[Any]:
 def simplify(outlines: NDArray[Any], tolerances: float | NDArray[np.float64]) -> NDArray[Any]:
     """Simplify outlines so that each keeps its parts and holes.
 
-    The plain algorithm of Douglas and Peucker is ten times faster than its variant that preserves
-    topology, which therefore gets those outlines only that the plain one damages.
+    The plain Douglas-Peucker algorithm is ten times faster than its variant that preserves
+    topology, which is therefore used only for outlines that the plain one damages.
     """
     simplified = np.asarray(shapely.simplify(outlines, tolerances, preserve_topology=False))
     damaged = _structure(simplified) != _structure(outlines)
@@ -152,7 +152,7 @@ def simplify(outlines: NDArray[Any], tolerances: float | NDArray[np.float64]) ->
 
 
 def _structure(outlines: NDArray[Any]) -> NDArray[np.int64]:
-    """A number per outline that tells how many parts and rings it has."""
+    """A number per outline that encodes how many parts and rings it has."""
     parts, owners = parts_of(outlines)
     rings = np.bincount(
         owners, weights=1 + shapely.get_num_interior_rings(parts), minlength=len(outlines)
@@ -163,9 +163,9 @@ def _structure(outlines: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def parts_of(geometries: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Parts of geometries, with the place of the geometry of each.
+    """Parts of geometries, with the index of the geometry of each.
 
-    Most have one part and are taken as they are, for shapely would copy them.
+    Geometries with a single part, as most are, are not passed to shapely, which would copy them.
     """
     is_simple = np.isin(
         shapely.get_type_id(geometries), (shapely.GeometryType.POINT, shapely.GeometryType.POLYGON)
@@ -183,11 +183,11 @@ def parts_of(geometries: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]
 def _geojson(geometries: NDArray[Any]) -> list[dict[str, Any]]:
     """GeoJSON geometries of points, polygons and multipolygons.
 
-    Turning y around turns the rings as well, so they are reversed: GeoJSON has outer rings
-    counterclockwise.
+    Negating y changes the orientation of rings, so they are reversed: outer rings are
+    counterclockwise in GeoJSON.
 
-    Takes all coordinates out of shapely in one go and then only slices lists, which is many
-    times faster than asking each geometry for them.
+    All coordinates are extracted from shapely at once and then sliced as lists, which is many times
+    faster than for each geometry.
     """
     parts, part_owners = parts_of(np.asarray(shapely.reverse(geometries)))
     rings, ring_owners = _rings(parts)
@@ -203,7 +203,7 @@ def _geojson(geometries: NDArray[Any]) -> list[dict[str, Any]]:
 
 
 def _rings(parts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Rings of polygons, with the place of the polygon of each; a point counts as its own ring."""
+    """Rings of polygons, with the index of the polygon of each; a point counts as a ring."""
     is_point = shapely.get_type_id(parts) == shapely.GeometryType.POINT
     rings, owners = shapely.get_rings(parts, return_index=True)
     owners = np.concatenate([owners, np.flatnonzero(is_point)])
@@ -212,7 +212,7 @@ def _rings(parts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 
 def _split(values: list[Any], owners: NDArray[np.int64], n_owners: int) -> list[list[Any]]:
-    """Cut a list into one list per owner; owners are ascending."""
+    """Split a list into one list per owner; owners are ascending."""
     ends = np.searchsorted(owners, np.arange(n_owners), side="right").tolist()
     return [values[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 

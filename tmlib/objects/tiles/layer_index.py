@@ -1,11 +1,11 @@
-"""Where the objects of a segmentation layer lie, in the order of its tiles.
+"""An index of the objects of a segmentation layer, in the order of its tiles.
 
 A file for each version of a layer lists its objects by the Morton code of their centroid: the bits
-of column and row in turn. So the objects of a tile follow each other at every zoom level, and
-those of a cell of a tile do. Whatever is shown of many objects at once, centroids and densities,
-is read from there and the same on both databases.
+of column and row interleaved. Therefore the objects of a tile are contiguous at every zoom level,
+and so are those of a cell of a tile. Centroids and densities, which show many objects at once, are
+read from there and are the same on both databases.
 
-The file is Arrow IPC and mapped into memory. Columns are ``code`` (uint64), ``mapobject_id``
+The file is Arrow IPC and memory-mapped. Columns are ``code`` (uint64), ``mapobject_id``
 (int64), ``label`` (int32, -1 for none), ``x`` and ``y`` (float32, map pixels).
 """
 
@@ -42,7 +42,7 @@ _FORMAT_KEY = b"tmserver.layer_index"
 _FORMAT_VERSION = 1
 _SUFFIX = ".arrow"
 _MAPPED = 32  # files that a process keeps open
-# An index that took so long to make is used for so many times longer when objects are recorded.
+# An index that takes this long to make remains in use for this many times longer during changes.
 _SLOW_SECONDS = 1.0
 _PATIENCE = 10
 
@@ -71,12 +71,12 @@ class LayerIndex:
     codes
         Morton codes of the smallest cells, ascending, uint64.
     mapobject_ids, labels
-        Of each object; the label is -1 where it has none.
+        Id and label of each object; -1 if it has no label.
     x, y
         Centroids in map pixels.
     fullest
-        Largest number of objects in any smallest cell, in any square of twice its size, and so on
-        until one square has all of them.
+        Largest number of objects in any of the smallest cells, in any square of twice their size,
+        and so on until one square contains all objects.
     """
 
     version: str
@@ -88,7 +88,7 @@ class LayerIndex:
     fullest: list[int]
 
     def tile(self, x: int, y: int, zoomed_out: int) -> slice:
-        """Which objects have their centroid in a tile, so many levels out from the innermost."""
+        """Which objects have their centroid in a tile, at a level out from the innermost."""
         if _is_beyond(x, y, zoomed_out):
             return slice(0, 0)
         bits = 2 * (_CELL_BITS + zoomed_out)
@@ -123,10 +123,10 @@ class LayerIndex:
 def layer_index(
     session: Session, storage: ExperimentStorage, layer: SegmentationLayer, version: str
 ) -> LayerIndex:
-    """The index of a version of a layer; it is made if there is none yet.
+    """The index of a version of a layer, which is made if there is none yet.
 
-    Of a layer of so many objects that this takes seconds an earlier version may be given for a
-    short while, so that an analysis in progress does not have it made over and over.
+    If that takes seconds because there are many objects, an earlier version may be returned for a
+    short while, so that the index is not remade all the time during an analysis.
 
     Parameters
     ----------
@@ -135,9 +135,9 @@ def layer_index(
     storage
         Folders of the experiment.
     layer
-        Whose objects.
+        The layer.
     version
-        Its version as it is now, asked for before.
+        Its current version.
     """
     folder = storage.layer_tiles(layer.id)
     path = folder / f"{version}{_SUFFIX}"
@@ -156,9 +156,9 @@ def layer_index(
 
 
 def latest_index(storage: ExperimentStorage, layer: SegmentationLayer) -> LayerIndex | None:
-    """The index of a layer that is there, of the version that was asked for last, if there is one.
+    """The existing index of the most recently requested version of a layer, if there is one.
 
-    Others may have changed the layer since.
+    The layer may have changed since.
     """
     for path in index_files(storage.layer_tiles(layer.id)):
         if found := _open(path):
@@ -167,7 +167,7 @@ def latest_index(storage: ExperimentStorage, layer: SegmentationLayer) -> LayerI
 
 
 def prepare_tiles(database: Database, storage: ExperimentStorage, mapobject_type_id: int) -> None:
-    """Make the indices of a type's layers, so that who looks at it first need not wait for them."""
+    """Make the indices of a type's layers in advance, so that the first viewer need not wait."""
     with database.session() as session:
         layers = session.scalars(
             select(SegmentationLayer)
@@ -211,7 +211,7 @@ def _write(path: Path, table: Any, seconds: float) -> None:
         "fullest": _fullest(table["code"].to_numpy()),
     }
     named = table.replace_schema_metadata({_FORMAT_KEY: json.dumps(facts)})
-    # it can be made again, but must not be taken for whole when it is not
+    # it can be made again, but a truncated one must not be used
     with (
         durable_files.writing(path, sync="content") as file,
         pa.ipc.new_file(file, named.schema) as writer,
@@ -228,7 +228,7 @@ def _open(path: Path) -> LayerIndex | None:
 
 @lru_cache(_MAPPED)
 def _map(path: Path) -> LayerIndex:
-    """Map a file into memory; what was removed in the meantime stays readable."""
+    """Map a file into memory; it stays readable even if it is removed."""
     with pa.memory_map(str(path)) as source:
         table = pa.ipc.open_file(source).read_all().combine_chunks()
     codes, ids, labels, x, y = (column.to_numpy() for column in table.columns)
@@ -243,7 +243,7 @@ def _facts(path: Path) -> dict[str, Any]:
 
 
 def _recent(folder: Path) -> LayerIndex | None:
-    """An earlier version that was made a moment ago and took long."""
+    """A recent earlier version that took long to make."""
     for path in index_files(folder):
         try:
             seconds = _facts(path)["seconds"]
@@ -268,12 +268,12 @@ def _lock(folder: Path) -> Iterator[None]:
 
 
 def _is_beyond(x: int, y: int, zoomed_out: int) -> bool:
-    """Whether a tile lies where no map reaches, for its cells cannot be numbered."""
+    """Whether a tile is beyond any map, so that its cells cannot be numbered."""
     return (max(x, y) + 1) << (_CELL_BITS + zoomed_out) >= 2**31
 
 
 def _interleave(x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Morton codes: the bits of x and y in turn, the lowest of x first."""
+    """Morton codes: the bits of x and y interleaved, the lowest of x first."""
     return _spread(x) | (_spread(y) << np.uint64(1))
 
 

@@ -1,8 +1,8 @@
 """Vector tiles of outlines: encoded by PostGIS, or from the R*Tree with shapely and NumPy.
 
-Outlines lie in pixels of the map already, so that an affine transform brings them into the units
-of a tile. They are simplified by half a pixel of the screen, rounded to whole units, and sent with
-every tile that they touch; none vanishes, for what becomes too small is a point.
+Outlines are stored in pixels of the map, and an affine transform converts them into the units of a
+tile. They are simplified by half a screen pixel, rounded to integer units, and sent with every tile
+that they touch. None vanishes: outlines that become too small are replaced by points.
 """
 
 from typing import Any, Protocol
@@ -33,15 +33,15 @@ from tmlib.objects.versions import layer_version, version_of
 
 LAYER_NAME = "outlines"
 TOLERANCE = 2
-"""How far a simplified outline may be from the exact one, in units."""
+"""Largest distance of a simplified outline from the exact one, in units."""
 
 MARGIN = 64
-"""How far beyond the tile outlines with very many vertices are cut, in units."""
+"""Margin around the tile at which outlines with very many vertices are clipped, in units."""
 
 MANY_VERTICES = 1_000
 
-# Of several forms of a function that is the one which PostGIS has in C: the others are queries
-# that are planned with this one. CASE keeps the planner from looking into the index three times.
+# These forms of the functions are implemented in C; PostGIS implements others as queries that are
+# planned with this one. CASE keeps the planner from using the index three times.
 _POSTGIS = text("""
     SELECT
         ST_AsMVT(tile, :name, :extent, 'geometry', 'id'),
@@ -114,7 +114,7 @@ class Square(Protocol):
 
 
 def encode_outlines(session: Session, layer: SegmentationLayer, place: Square) -> tuple[bytes, str]:
-    """Encode the outlines that touch a tile, and tell of which version of the layer they are."""
+    """Encode the outlines that touch a tile; returns also the version of the layer."""
     if session.get_bind().dialect.name == "postgresql":
         return _encode_in_database(session, layer, place)
     version = layer_version(session, layer.id)
@@ -196,7 +196,7 @@ def _draw(
 def _rings(
     outlines: NDArray[Any], scale: float, corner: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Vertices in whole units of all rings that are left, as `ring_geometry` wants them."""
+    """Vertices in integer units of all remaining rings, as `ring_geometry` expects them."""
     parts, part_owners = parts_of(outlines)
     rings, ring_parts = shapely.get_rings(parts, return_index=True)
     coordinates, owners = shapely.get_coordinates(rings, return_index=True)
@@ -204,7 +204,7 @@ def _rings(
     is_first = np.diff(owners, prepend=-1) > 0
     is_new = is_first | (np.diff(points, axis=0, prepend=0) != 0).any(axis=1)
     points, owners = points[is_new], owners[is_new]
-    # what ends a ring is where it began
+    # the last vertex of a ring is its first one
     is_last = np.diff(owners, append=-1) != 0
     points, owners = points[~is_last], owners[~is_last]
     is_ring = np.bincount(owners, minlength=len(rings)) >= 3
@@ -220,7 +220,7 @@ def _rings(
 def _oriented(
     points: NDArray[np.int64], rings: NDArray[np.int64], is_shell: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """The same rings, those around parts clockwise on the screen and those around holes not."""
+    """Orient rings: outer ones clockwise on the screen, those of holes counterclockwise."""
     lengths = np.bincount(rings, minlength=len(is_shell))
     starts = np.cumsum(lengths) - lengths
     following = np.arange(1, len(points) + 1)

@@ -1,7 +1,7 @@
 """Outlines in a box of the map: the query behind vector tiles and the object under the cursor.
 
-It is asked whenever a map or a mouse moves. To put it together takes longer than to answer it where
-few objects are meant, so that is done once for each kind of database.
+It is executed whenever a map or a mouse moves. Building it takes longer than executing it for few
+objects, so it is built once for each kind of database.
 """
 
 from collections.abc import Sequence
@@ -30,13 +30,13 @@ def outlines_in_box(
     Parameters
     ----------
     session, layer
-        Where to look.
+        Session and layer to query.
     box
         ``(min_x, min_y, max_x, max_y)`` in map pixels.
     after
         Only objects with a larger id.
     limit
-        How many at most.
+        Largest number of objects.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def outlines_in_box(
         "after": after,
         "most": limit,
     }
-    # past the session, which would look at every row
+    # bypass the session, which would process every row
     return session.connection().execute(_query(session), values).all()
 
 

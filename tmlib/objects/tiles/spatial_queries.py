@@ -1,8 +1,8 @@
-"""Questions about places: which objects are at a point, in a region, or nearest to a point.
+"""Spatial queries: which objects are at a point, in a region, or nearest to a point.
 
 An object is in a region if its outline touches it. Coordinates are pixels of the map at full
-resolution, x to the right and y downwards. The database finds what may be meant by its index;
-what is really meant is decided by PostGIS or by shapely.
+resolution, x to the right and y downwards. The database finds candidates with its index, which are
+checked by PostGIS or by shapely.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class FoundObject:
     Attributes
     ----------
     id
-        Of the mapobject.
+        Id of the mapobject.
     label
         Number in its site's label image; None if it has none.
     x, y
@@ -43,7 +43,7 @@ class FoundObject:
     box
         (min_x, min_y, max_x, max_y) around its outline.
     distance
-        From the point that was asked about to its outline; 0 inside.
+        Distance from the requested point to its outline; 0 inside.
     """
 
     id: int
@@ -55,12 +55,12 @@ class FoundObject:
 
 
 def region_of(corners: list[tuple[float, float]]) -> shapely.Polygon:
-    """The region that a line around it encloses.
+    """The region that a closed line encloses.
 
     Parameters
     ----------
     corners
-        (x, y) of each corner, from 3 to `MAX_CORNERS`; the last one is joined to the first.
+        (x, y) of each corner, from 3 to `MAX_CORNERS`; the last one is connected to the first.
 
     Raises
     ------
@@ -97,13 +97,13 @@ def objects_in(
     Parameters
     ----------
     session, layer
-        Where to look.
+        Session and layer to query.
     region
         Polygon or point.
     limit
-        How many at most.
+        Largest number of objects.
     after
-        Only those with a larger id: the last one of the page before.
+        Only objects with a larger id than this, the last one of the previous page.
     """
     found: list[FoundObject] = []
     for rows, outlines in _candidates(session, layer, region, after, limit):
@@ -125,7 +125,7 @@ def count_in(session: Session, layer: SegmentationLayer, region: shapely.Polygon
     shape = func.ST_GeomFromWKB(region.wkb)
     touches: ColumnElement[bool] = func.ST_Intersects(outline, shape)
     if _is_box(region):
-        # what lies within needs no closer look
+        # objects inside need no further check
         touches = or_(outline.bool_op("@")(shape), touches)
     count = select(func.count()).select_from(MapobjectSegmentation)
     return session.scalar(count.where(_near(session, layer, region.bounds), touches)) or 0
@@ -144,13 +144,13 @@ def nearest_objects(
     Parameters
     ----------
     session, layer
-        Where to look.
+        Session and layer to query.
     x, y
         The point.
     limit
-        How many at most.
+        Largest number of objects.
     max_distance
-        Those further away are left out.
+        Objects further away are left out.
     """
     point = shapely.Point(x, y)
     furthest = _EVERYTHING if max_distance is None else max_distance
@@ -160,7 +160,7 @@ def nearest_objects(
         rows = outlines_in_box(session, layer, box)
         outlines = decode([row.outline for row in rows])
         distances = shapely.distance(outlines, point)
-        # beyond the radius there may be others that are nearer
+        # there may be others that are nearer beyond the radius
         within = np.flatnonzero(distances <= radius)
         if len(within) >= limit or radius >= furthest:
             ids = np.array([row.mapobject_id for row in rows], np.int64)
@@ -181,7 +181,7 @@ def _radius(session: Session, layer: SegmentationLayer, point: shapely.Point, li
         .order_by(distance)
         .limit(limit)
     ).all()
-    # a little more, for the two programs may round differently
+    # a little more, because both programs may round differently
     return max(distances) * (1 + 1e-9) + 1e-6 if len(distances) == limit else _EVERYTHING
 
 

@@ -1,8 +1,8 @@
 """Mapbox Vector Tiles (specification 2.1): whole layers encoded at once.
 
-Everything in a feature is a varint: tags of fields, lengths, ids and coordinates. So the features
-of a layer are one long array of numbers, put together with array arithmetic and turned into bytes
-in one pass.
+Everything in a feature is a varint: tags of fields, lengths, ids and coordinates. The features of a
+layer are therefore built as one long array of numbers with array arithmetic, and converted into
+bytes in one pass.
 
 https://github.com/mapbox/vector-tile-spec/tree/master/2.1
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXTENT = 1024
-"""Width and height of a tile in units of its coordinates: four to a pixel of the screen."""
+"""Width and height of a tile in units of its coordinates: four per screen pixel."""
 
 POINT, POLYGON = 1, 3
 """Geometry types of features."""
@@ -30,14 +30,14 @@ _MOVE_TO, _LINE_TO, _CLOSE_PATH = 9, 2, 15  # of one point; without a count; of 
 
 
 class Ragged(NamedTuple):
-    """Numbers of n features, those of a feature one after the other.
+    """A variable number of numbers for each of n features, concatenated.
 
     Attributes
     ----------
     numbers
         All of them.
     counts
-        How many each feature has, shape (n,).
+        Number of numbers of each feature, shape (n,).
     """
 
     numbers: Numbers
@@ -54,9 +54,9 @@ class Features(NamedTuple):
     geometry
         Commands and parameters of each.
     tags
-        Positions of keys and values, in turn.
+        Indices of keys and values, alternating.
     ids
-        Number of each; None if they have none.
+        Id of each; None if they have none.
     """
 
     kinds: Integers
@@ -72,14 +72,14 @@ def encode_layer(
     values: bytes = b"",
     extent: int = EXTENT,
 ) -> bytes:
-    """Encode a tile of one layer; nothing if it has no features.
+    """Encode a tile of one layer; empty if it has no features.
 
     Parameters
     ----------
     name
-        Of the layer.
+        Name of the layer.
     features, keys, values
-        What is in it, names of properties, and their values as :func:`uint_values` encodes them.
+        Its features, names of properties, and their values as :func:`uint_values` encodes them.
     extent
         Width and height of the tile in units of its coordinates.
     """
@@ -115,7 +115,7 @@ def _columns(n: int, *columns: int | Numbers | Integers) -> Ragged:
 
 
 def _packed(field: int, content: Ragged) -> list[Ragged]:
-    """A packed field: its tag, its size in bytes, and its numbers; left out where it is empty."""
+    """A packed field: its tag, its size in bytes, and its numbers; left out if it is empty."""
     n = len(content.counts)
     owners = np.repeat(np.arange(n), content.counts)
     sizes = np.bincount(owners, varint_sizes(content.numbers), n).astype(np.int64)
@@ -125,7 +125,7 @@ def _packed(field: int, content: Ragged) -> list[Ragged]:
 
 
 def join(parts: Sequence[Ragged]) -> Ragged:
-    """Put the numbers of each feature one after the other, part by part."""
+    """Concatenate the numbers of each feature, part by part."""
     counts: Integers = np.sum([part.counts for part in parts], axis=0, dtype=np.int64)
     joined = np.empty(int(counts.sum()), np.uint64)
     places = np.cumsum(counts) - counts
@@ -136,7 +136,7 @@ def join(parts: Sequence[Ragged]) -> Ragged:
 
 
 def _positions(starts: Integers, counts: Integers) -> Integers:
-    """Indices of runs that start here and are so long."""
+    """Indices of runs with these starts and lengths."""
     before = np.cumsum(counts) - counts
     positions: Integers = np.arange(int(counts.sum())) + np.repeat(starts - before, counts)
     return positions
@@ -180,7 +180,7 @@ def ring_geometry(points: Integers, rings: Integers, owners: Integers, n_feature
     lengths = np.bincount(rings, minlength=len(owners))
     starts = np.cumsum(lengths) - lengths
     deltas = np.diff(points, axis=0, prepend=0)
-    # a feature starts from the origin, its further rings where the last one ended
+    # a feature starts at the origin, each further ring where the last one ended
     first_of_feature = starts[np.flatnonzero(np.diff(owners, prepend=-1))]
     deltas[first_of_feature] = points[first_of_feature]
     n_numbers = 2 * lengths + 3
@@ -197,25 +197,25 @@ def ring_geometry(points: Integers, rings: Integers, owners: Integers, n_feature
 
 
 def uint_values(numbers: NDArray[np.integer[Any]]) -> bytes:
-    """Values of properties that are whole numbers, not negative."""
+    """Encode values of properties that are non-negative integers."""
     contents = numbers.astype(np.uint64)
     sizes = varint_sizes(contents) + 1
     return varints(_columns(len(contents), _VALUE, sizes, _UINT, contents).numbers)
 
 
 def double_values(numbers: NDArray[np.float64]) -> bytes:
-    """Values of properties that are numbers."""
+    """Encode values of properties that are floating-point numbers."""
     return b"".join(_field(_VALUE, bytes([_DOUBLE]) + number.tobytes()) for number in numbers)
 
 
 def zigzag(numbers: Integers) -> Numbers:
-    """Signed numbers in the order 0, -1, 1, -2, ..., so that small ones stay short."""
+    """Signed numbers in zigzag order 0, -1, 1, -2, ..., so that small ones stay short."""
     mixed: Numbers = ((numbers << 1) ^ (numbers >> 63)).astype(np.uint64)
     return mixed
 
 
 def varint_sizes(numbers: Numbers) -> Integers:
-    """How many bytes each number takes."""
+    """Number of bytes that each number takes."""
     sizes = np.ones(len(numbers), np.int64)
     largest = int(numbers.max(initial=0))
     for shift in range(7, 64, 7):
@@ -226,7 +226,7 @@ def varint_sizes(numbers: Numbers) -> Integers:
 
 
 def varints(numbers: Numbers) -> bytes:
-    """Numbers as protobuf has them: seven bits in each byte, the lowest first."""
+    """Encode numbers as in protobuf: seven bits per byte, the lowest first."""
     sizes = varint_sizes(numbers)
     starts = np.cumsum(sizes) - sizes
     content = np.empty(int(sizes.sum()), np.uint8)

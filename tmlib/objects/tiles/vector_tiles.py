@@ -1,9 +1,9 @@
 """Vector tiles: the objects of one tile of the map as a Mapbox Vector Tile.
 
-Tiles have 256 pixels and are counted from the upper left corner, y downwards; zoom level 0 is the
-outermost. What a level shows depends on its fullest tile: outlines of objects, their centroids
-where there are too many for that, and the number of objects per cell where there are too many for
-centroids. So every object is seen at every level, and no tile is large.
+Tiles have 256 x 256 pixels and are counted from the upper left corner, y downwards; zoom level 0 is
+the outermost. What a level shows depends on its fullest tile: outlines of objects, their centroids
+if there are too many outlines, and the number of objects per cell if there are too many centroids.
+Thus every object is visible at every level, and no tile is large.
 """
 
 from collections.abc import Callable
@@ -41,20 +41,20 @@ from tmlib.storage import ExperimentStorage
 TILE_SIZE = 256
 
 FORMAT = 1
-"""Another number whenever tiles of the same objects look different than before."""
+"""Incremented whenever tiles of the same objects change."""
 
 MAX_BYTES = 500_000
-"""No tile is larger."""
+"""Largest size of a tile in bytes."""
 
 MAX_OUTLINES = 1_000
-"""Objects of a tile up to which a level shows outlines: they are some pixels wide then."""
+"""Most objects in a tile for which a level shows outlines, which are some pixels wide then."""
 
 MAX_CENTROIDS = 5_000
-"""Objects of a tile up to which a level shows centroids."""
+"""Most objects in a tile for which a level shows centroids."""
 
 
 class TileKind(StrEnum):
-    """What a tile shows; also the name of its layer."""
+    """Content of a tile; also the name of its layer."""
 
     OUTLINES = "outlines"
     CENTROIDS = "centroids"
@@ -86,7 +86,7 @@ class TilePlace(NamedTuple):
 
 
 class VectorTile(NamedTuple):
-    """An encoded tile, what it shows, and the version of the layer that it was made from."""
+    """An encoded tile, its content, and the version of the layer that it was made from."""
 
     content: bytes
     kind: TileKind
@@ -120,8 +120,7 @@ def vector_tile(
 ) -> VectorTile:
     """Encode a tile of a layer.
 
-    Outlines come with every tile that they touch, centroids and counts with the one that they
-    lie in.
+    Every tile that an outline touches contains it; centroids and counts are in one tile only.
 
     Parameters
     ----------
@@ -130,15 +129,15 @@ def vector_tile(
     storage
         Folders of the experiment.
     layer
-        What is shown.
+        The layer.
     place
-        Which tile.
+        The tile.
     version
-        Version of the layer as it is now, if it was asked for before.
+        Current version of the layer, if it is known already.
     has_outlines
         False if objects are only ever shown as points.
     density
-        Encodes a tile far out in place of :func:`encode_density`.
+        Encodes density tiles instead of :func:`encode_density`.
 
     Returns
     -------
@@ -151,7 +150,7 @@ def vector_tile(
     if version is None:
         before = latest_index(storage, layer)
         if before and level_kind(before, place.zoomed_out, has_outlines=has_outlines) is _OUTLINES:
-            # most likely they are shown now as well: then one query tells all
+            # most likely they are still shown: then one query is enough
             outlines, version = encode_outlines(session, layer, place)
         else:
             version = layer_version(session, layer.id)
@@ -162,19 +161,19 @@ def vector_tile(
             outlines, version = encode_outlines(session, layer, place)
         if len(outlines) <= MAX_BYTES:
             return VectorTile(outlines, kind, version)
-        # a few objects with very many vertices: they are seen elsewhere, or further in
+        # a few objects with very many vertices: they are visible elsewhere, or further in
         kind = TileKind.CENTROIDS
     encode = encode_centroids if kind is TileKind.CENTROIDS else density or encode_density
     return VectorTile(encode(index, place), kind, index.version)
 
 
 def shows_outlines(layer: SegmentationLayer, map_levels: int) -> bool:
-    """Whether the objects of a layer are more than points at any zoom level."""
+    """Whether the objects of a layer are shown as outlines at any zoom level."""
     return layer.polygon_thresh < map_levels
 
 
 def level_kind(index: LayerIndex, zoomed_out: int, *, has_outlines: bool = True) -> TileKind:
-    """What all tiles of a level show, unless outlines are too large for one of them."""
+    """Content of all tiles of a level, unless the outlines are too large for one of them."""
     largest = index.largest_tile(zoomed_out)
     if has_outlines and largest <= MAX_OUTLINES:
         return TileKind.OUTLINES

@@ -1,6 +1,6 @@
-"""Merging the many small files of feature values that an analysis leaves into few large ones.
+"""Merging the many small files of feature values from an analysis into few large ones.
 
-One column of a million objects is read a hundred times faster from one file than from thousands.
+A column of a million objects is read a hundred times faster from one file than from thousands.
 """
 
 from itertools import groupby
@@ -33,14 +33,14 @@ class _Changed(Exception):  # noqa: N818 - a signal, no fault
 def compact(database: Database, storage: ExperimentStorage, mapobject_type_id: int) -> None:
     """Merge the files of a type into one per time point and plane, sorted by site and label.
 
-    The new file takes the place of the old ones in one transaction; those are removed afterwards.
-    Readers that have them open are not disturbed, and repeating it changes nothing. Values of
-    features that were deleted are left behind. So are the single changes of layers.
+    The new file replaces the old ones in one transaction; these are removed afterwards. Readers
+    that have them open are not disturbed, and repeating the merge changes nothing. Values of
+    deleted features are dropped, and the changes of layers are merged as well.
 
     Parameters
     ----------
     database
-        Where the files are listed. Must not be called inside a transaction.
+        Database that lists the files; must not be inside a transaction.
     storage
         Folders of the experiment.
     mapobject_type_id
@@ -49,7 +49,7 @@ def compact(database: Database, storage: ExperimentStorage, mapobject_type_id: i
     Raises
     ------
     Conflict
-        If the type's objects are being recorded at the same time, again and again.
+        If the type's objects are recorded at the same time, again and again.
     """
     for _ in range(_ATTEMPTS):
         with database.session() as session:
@@ -112,9 +112,9 @@ def _compact_plane(
 
 
 def _check_out(session: Session, storage: ExperimentStorage, files: list[FeatureFile]) -> None:
-    """Take files off the list; none may have been replaced since it was read.
+    """Remove files from the list; none may have been replaced since it was read.
 
-    They are known by their paths, which are never used again; SQLite uses row ids again.
+    They are identified by their paths, which are never reused, while SQLite reuses row ids.
     """
     paths = [file.path.relative_to(storage.root).as_posix() for file in files]
     n_deleted = 0

@@ -1,8 +1,8 @@
-r"""Numbers as CSV, many at once: what ``"%d,%.6f,%.6f\r\n"`` makes of every row.
+r"""Fast conversion of numbers to CSV, as ``"%d,%.6f,%.6f\r\n"`` formats every row.
 
-A number is cut into groups of digits, and a table has the text of each group in the four bytes of
-one uint32. What is not needed (zeros in front, a sign that is not there) is NUL in those tables
-and removed from all rows in one go.
+A number is split into groups of digits, and a table contains the text of each group in the four
+bytes of one uint32. Unused characters (leading zeros, an absent sign) are NUL in the tables and
+removed from all rows at once.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 _DECIMALS = 6
 _ROWS = 500  # as many as stay in the processor's cache
 _LARGEST = 1e16  # larger numbers have more digits than four groups
-# By so much the product of a fraction with 10 ** 6 may lie beside the truth, generously.
+# A generous bound for the rounding error of the product of a fraction with 10 ** 6.
 _UNSURE = 1e-9
 
 
@@ -29,7 +29,7 @@ def csv_rows(numbers: NDArray[np.int64], values: NDArray[np.float64], constant: 
     values
         Other columns, shape (n, p).
     constant
-        What follows the first column in every row, with the comma before it.
+        Text after the first column of every row, with the comma before it.
     """
     return b"".join(
         _rows(numbers[start : start + _ROWS], values[start : start + _ROWS], constant)
@@ -40,7 +40,7 @@ def csv_rows(numbers: NDArray[np.int64], values: NDArray[np.float64], constant: 
 def plain_rows(
     numbers: NDArray[np.int64], values: NDArray[np.float64], constant: str = ""
 ) -> bytes:
-    """The same as :func:`csv_rows`, for all numbers, number by number."""
+    """The same as :func:`csv_rows`, for all numbers, formatted one by one."""
     row = f"%d{constant}" + f",%.{_DECIMALS}f" * values.shape[1] + "\r\n"
     rounded = np.where(np.abs(values) <= 5e-7, 0.0, values)  # not "-0.000000"
     lines = zip(numbers.tolist(), rounded.tolist(), strict=True)
@@ -81,10 +81,10 @@ def _rows(numbers: NDArray[np.int64], values: NDArray[np.float64], constant: str
 def _is_unsure(
     fraction: NDArray[np.float64], scaled: NDArray[np.float64], decimals: NDArray[np.float64]
 ) -> bool:
-    """Whether for some number it cannot be told which way its last digit is rounded.
+    """Whether the rounding of some number's last digit is uncertain.
 
-    Halves go to the even digit. A true half is a multiple of 1/128, and its product is exact;
-    what only looks like one is left to the slow way.
+    Halves are rounded to even. A true half is a multiple of 1/128, and its product is exact;
+    numbers that only look like halves are formatted by the slow method.
     """
     is_near = np.abs(scaled - decimals) > 0.5 - _UNSURE
     return bool(is_near.any() and (fraction[is_near] * 128 % 1 != 0).any())
@@ -93,7 +93,7 @@ def _is_unsure(
 def _cells(
     is_negative: NDArray[np.bool_], whole: NDArray[np.int64], decimals: NDArray[np.int32]
 ) -> NDArray[np.uint32]:
-    """Words of all values, shape (n, p, words): separator and sign, whole part, decimals."""
+    """Words of all values, shape (n, p, words): separator and sign, integer part, decimals."""
     groups = _whole_words(whole)
     cells = np.empty((*whole.shape, groups.shape[-1] + 3), np.uint32)
     cells[..., 0] = _SEPARATOR[is_negative.astype(np.int8)]
@@ -105,14 +105,14 @@ def _cells(
 
 
 def _whole_words(whole: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Words of whole numbers, four digits each, as many as the largest of them needs."""
+    """Words of integers, four digits each, as many as the largest of them needs."""
     digits = len(str(whole.max(initial=0)))
     words = np.empty((*whole.shape, -(-digits // 4)), np.uint32)
     rest = whole.astype(np.int32) if digits < 9 else whole
     for position in range(words.shape[-1] - 1, -1, -1):
         higher = rest // 10_000
         group = rest - higher * 10_000
-        group += (higher > 0) * 10_000  # with its zeros if there are digits before it
+        group += (higher > 0) * 10_000  # with leading zeros if there are digits before it
         words[..., position] = (_LAST if position == words.shape[-1] - 1 else _OTHER).take(group)
         rest = higher
     return words

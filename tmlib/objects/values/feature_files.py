@@ -1,9 +1,9 @@
-"""Feature values on disk: Parquet files, which a table lists and thereby makes visible.
+"""Feature values on disk: Parquet files, which become visible by being listed in a table.
 
 Columns are ``mapobject_id`` (int64), ``label`` (int32), ``site_id`` (int32) and one of float64 per
-feature, named by the feature's key. Rows are sorted by site and label. A file holds one site,
-time point and plane, or all sites of one time point and plane when it was compacted; a site's own
-file takes the place of that site's rows in a compacted one.
+feature, named by the feature's key. Rows are sorted by site and label. A file contains one site,
+time point and plane, or, if it was compacted, all sites of one time point and plane. A file of a
+single site replaces that site's rows in a compacted one.
 """
 
 import secrets
@@ -30,18 +30,17 @@ IDENTIFIERS = ("mapobject_id", "label", "site_id")
 
 _FORMAT_KEY = b"tmserver.feature_values"
 _FORMAT_VERSION = b"1"
-# One column of a row group is half a megabyte: large enough for the disk, small enough to hold
-# a group of a hundred columns in memory.
+# One column of a row group is half a megabyte: large enough for the disk, and small enough for a
+# group of a hundred columns in memory.
 _ROWS_PER_GROUP = 65_536
 _CELLS_PER_BATCH = 1_000_000  # of a row group that are decoded at once
-# Numbers that were measured differ in most of their bytes, but hardly in the exponent: with the
-# bytes of a column put side by side, fast LZ4 makes smaller files than Zstandard does of whole
-# numbers.
+# Measured numbers differ in most of their bytes, but hardly in the exponent: with the bytes of a
+# column split into streams, fast LZ4 compresses better than Zstandard does without.
 _ENCODINGS = dict.fromkeys(("mapobject_id", "label"), "DELTA_BINARY_PACKED")
 
 
 class UnknownFormat(TmError):  # noqa: N818 - reads as what it is, like the other errors
-    """A file was not written by this version of the product."""
+    """The file was not written by this version of the product."""
 
 
 class Vanished(Exception):  # noqa: N818 - a signal between reader and caller, no fault
@@ -54,7 +53,7 @@ class Vanished(Exception):  # noqa: N818 - a signal between reader and caller, n
 
 @dataclass(frozen=True)
 class FeatureFile:
-    """A file as listed in the table; ``site_id`` is None when it holds all sites."""
+    """A file as listed in the table; ``site_id`` is None if it contains all sites."""
 
     path: Path
     site_id: int | None
@@ -70,9 +69,9 @@ def list_files(
     *,
     site_id: int | None = None,
 ) -> list[FeatureFile]:
-    """Files of a type that are visible now, in order of time point, plane and site.
+    """Currently visible files of a type, in order of time point, plane and site.
 
-    With `site_id` only those that may hold values of this site.
+    With `site_id`, only those that may contain values of this site.
     """
     files = FeatureValueFile
     query = (
@@ -104,7 +103,7 @@ def new_path(
     zplane: int,
     site_id: int | None = None,
 ) -> Path:
-    """Path for a new file, which no other file ever had."""
+    """A path for a new file that no other file has ever had."""
     content = f"t{tpoint}_z{zplane}" if site_id is None else f"site{site_id}_t{tpoint}_z{zplane}"
     name = f"{content}_{secrets.token_hex(8)}.parquet"
     return storage.features(mapobject_type_id) / name
@@ -116,7 +115,7 @@ def write(path: Path, keys: Sequence[str], batches: Iterable[Any]) -> int:
     Parameters
     ----------
     path
-        Where it appears.
+        Path of the file.
     keys
         Columns of the features.
     batches
@@ -146,7 +145,7 @@ def write(path: Path, keys: Sequence[str], batches: Iterable[Any]) -> int:
 def write_with_ids(
     source: Path, path: Path, keys: Sequence[str], mapobject_ids: NDArray[np.int64]
 ) -> None:
-    """Write the rows of a site's file into a new one, with other ids of the objects."""
+    """Write the rows of a site's file into a new one, with other object ids."""
     with _open(source) as parquet:
         table = parquet.read(columns=[*IDENTIFIERS, *keys])
     write(path, keys, [table.set_column(0, schema(keys).field(0), pa.array(mapobject_ids))])
@@ -180,7 +179,7 @@ def merge(
     Raises
     ------
     Vanished
-        If a file does not exist any more; all sites before the one that it names were given.
+        If a file does not exist any more; all sites before the one that it names were yielded.
     """
     own = {
         file.site_id: file
@@ -208,10 +207,10 @@ def merge(
 
 
 def without_values(files: Sequence[FeatureFile], keys: Collection[str]) -> set[str]:
-    """Features of which no object has a finite value, as the statistics of the files tell.
+    """Features of which no object has a finite value, according to the statistics of the files.
 
-    Reads no values, and no more files than it takes to see one value of each. Files that were
-    replaced meanwhile tell nothing.
+    Reads no values, and only as many files as are needed to find a value of each. Files that were
+    replaced in the meantime are ignored.
     """
     left = set(keys)
     for file in files:
@@ -232,7 +231,7 @@ def _has_values(parquet: Any, key: str) -> bool:
     column = names.index(key)
     for number in range(parquet.num_row_groups):
         bounds = parquet.metadata.row_group(number).column(column).statistics
-        # missing values have no part in the bounds; of nothing else there are none
+        # missing values are not in the bounds; if there is nothing else, there are no bounds
         is_there = bounds is not None and bounds.has_min_max
         if is_there and np.isfinite([bounds.min, bounds.max]).any():
             return True
@@ -307,7 +306,7 @@ def _present(parquet: Any, keys: Sequence[str]) -> list[str]:
 
 
 def _complete(table: Any, keys: Sequence[str]) -> Any:
-    """Bring columns into the order of the keys, with missing values where a key is not there."""
+    """Bring columns into the order of the keys, with missing values for absent keys."""
     names = set(table.column_names)
     missing = np.full(table.num_rows, np.nan)
     columns = [
@@ -318,13 +317,13 @@ def _complete(table: Any, keys: Sequence[str]) -> Any:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Remove files that no table lists any more; those that are gone already do not matter."""
+    """Remove files that are not listed any more; missing ones are ignored."""
     for path in paths:
         path.unlink(missing_ok=True)
 
 
 def sweep(database: Database, storage: ExperimentStorage, *, older_than: float = 86_400) -> int:
-    """Remove files of an experiment that no table lists; gives their number.
+    """Remove files of an experiment that no table lists, and return their number.
 
     See :func:`tmlib.storage.remove_orphans`.
     """

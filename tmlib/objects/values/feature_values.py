@@ -1,4 +1,4 @@
-"""Reading feature values: as Arrow tables, and as tables that stream."""
+"""Reading feature values, as Arrow tables and as streamed tables."""
 
 import csv
 import io
@@ -32,12 +32,12 @@ def select_feature_values(
     *,
     features: Sequence[str] | None = None,
 ) -> "FeatureValues":
-    """Choose feature values to be read; whatever is wrong is reported now, not while reading.
+    """Select feature values to be read; errors are reported now, not during reading.
 
     Parameters
     ----------
     database
-        Where the files are listed; asked for a moment only, not for as long as reading takes.
+        Database that lists the files; used only briefly, not while reading.
     storage
         Folders of the experiment.
     mapobject_type_id
@@ -79,8 +79,8 @@ def select_feature_values(
 class FeatureValues:
     """Values of the selected objects, made by :func:`select_feature_values`.
 
-    Rows are in order of time point, plane, site and label. Reading takes little memory however
-    many there are, and goes on when the files are compacted in the meantime.
+    Rows are in order of time point, plane, site and label. Reading needs little memory for any
+    number of rows, and continues if the files are compacted in the meantime.
     """
 
     database: Database
@@ -99,12 +99,12 @@ class FeatureValues:
         return pa.schema([*numbers, *(pa.field(name, pa.float64()) for name in self.names)])
 
     def tables(self) -> Iterator[Any]:
-        """Arrow tables (``pyarrow.Table``) of the :attr:`schema`, a part of the rows each.
+        """Arrow tables (``pyarrow.Table``) of the :attr:`schema`, each with a part of the rows.
 
         Raises
         ------
         Conflict
-            If the objects are replaced by others while they are read.
+            If the objects are replaced while they are read.
         """
         for tpoint, zplane in sorted({(file.tpoint, file.zplane) for file in self.files}):
             for table in self._read_plane(tpoint, zplane):
@@ -121,7 +121,7 @@ class FeatureValues:
 
     @property
     def values(self) -> "ValueTable":
-        """The table that users get: which objects, and the features."""
+        """The table for users: ids of the objects, and the features."""
         return ValueTable(self)
 
     def _read_plane(self, tpoint: int, zplane: int) -> Iterator[Any]:
@@ -145,17 +145,17 @@ class FeatureValues:
 
 @dataclass(frozen=True)
 class ValueTable:
-    """Feature values as users get them: a row per object, time point and plane.
+    """Feature values for users: a row per object, time point and plane.
 
-    An object is the same at all of them, so that ``tpoint`` follows ``mapobject_id`` where there
-    are values of several, and ``zplane`` likewise.
+    An object has the same id at all of them, so ``tpoint`` follows ``mapobject_id`` if there are
+    values of several, and likewise ``zplane``.
     """
 
     source: FeatureValues
 
     @property
     def _varying(self) -> list[str]:
-        """Names of what rows of one object differ in."""
+        """Names of the columns in which rows of one object differ."""
         tpoints = {file.tpoint for file in self.source.files}
         zplanes = {file.zplane for file in self.source.files}
         several = {"tpoint": len(tpoints) > 1, "zplane": len(zplanes) > 1}
@@ -163,7 +163,7 @@ class ValueTable:
 
     @property
     def schema(self) -> Any:
-        """Arrow schema: ``mapobject_id``, what its rows differ in, then the features."""
+        """Arrow schema: ``mapobject_id``, varying ``tpoint`` and ``zplane``, then the features."""
         full = self.source.schema
         fields = [full[0], *map(full.field, self._varying), *list(full)[1 + len(_NUMBERS) :]]
         return pa.schema(fields, metadata={_FORMAT_KEY: b"1"})
@@ -180,12 +180,12 @@ class ValueTable:
     def csv(self) -> Iterator[bytes]:
         r"""CSV in parts.
 
-        The header is ``mapobject_id``, what its rows differ in, and the names of the features;
-        values have 6 decimals, missing ones are ``nan``; lines end with ``\r\n``.
+        The header is ``mapobject_id``, varying ``tpoint`` and ``zplane``, and the names of the
+        features; values have 6 decimals, missing ones are ``nan``; lines end with ``\r\n``.
         """
         header = io.StringIO(newline="")
         csv.writer(header).writerow(self.schema.names)
-        # sent with the first rows, so that what goes wrong with these is reported in time
+        # sent with the first rows, so that errors of these are reported in time
         text = header.getvalue().encode()
         n_varying = len(self._varying)
         for table in self.tables():

@@ -1,4 +1,4 @@
-"""Tables of any length as Parquet files and Arrow streams, made part by part."""
+"""Tables of any length as Parquet files and Arrow streams, written part by part."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ _MAX_ROWS = 65_536
 
 
 class TableFormat(StrEnum):
-    """The forms that a table can be sent in; the values are the suffixes of file names."""
+    """The formats of tables; the values are the suffixes of file names."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -21,7 +21,7 @@ class TableFormat(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """What the content is called over HTTP."""
+        """The media type."""
         return _MEDIA_TYPES[self]
 
 
@@ -47,7 +47,7 @@ class StreamedTable(Protocol):
 
 
 def stream(table: StreamedTable, table_format: TableFormat) -> Iterator[bytes]:
-    """A table in some form, in parts that take little memory however many rows there are."""
+    """A table in a format, in parts, with little memory for any number of rows."""
     match table_format:
         case TableFormat.CSV:
             return table.csv()
@@ -58,7 +58,7 @@ def stream(table: StreamedTable, table_format: TableFormat) -> Iterator[bytes]:
 
 
 def join_tables(tables: Iterable[Any], n_rows: int) -> Iterator[Any]:
-    """Join small ``pyarrow.Table`` to larger ones of at least so many rows, but for the last."""
+    """Join small ``pyarrow.Table`` into ones with a least number of rows, except the last."""
     waiting: list[Any] = []
     n_waiting = 0
     for table in tables:
@@ -83,7 +83,7 @@ def parquet_stream(schema: Any, tables: Iterable[Any]) -> Iterator[bytes]:
     """
     outbox = Outbox()
     n_rows = max(1, min(_MAX_ROWS, _CELLS // len(schema)))
-    # numbers that were measured hardly repeat: dictionaries of them cost time and save nothing
+    # measured numbers hardly repeat: dictionaries of them cost time and save nothing
     repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
     writer = pq.ParquetWriter(
         pa.PythonFile(outbox, "w"), schema, compression="snappy", use_dictionary=repeated
@@ -110,7 +110,7 @@ def arrow_stream(schema: Any, tables: Iterable[Any]) -> Iterator[bytes]:
 
 
 class Outbox(io.RawIOBase):
-    """A file that is written to, and emptied by whoever sends it on."""
+    """A buffer that is written like a file, and emptied by its sender."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -121,17 +121,17 @@ class Outbox(io.RawIOBase):
         return True
 
     def write(self, content: Any, /) -> int:
-        """Keep a copy of what is written."""
+        """Add a copy of the data."""
         self._parts.append(bytes(content))
         self._position += len(self._parts[-1])
         return len(self._parts[-1])
 
     def tell(self) -> int:
-        """How much was written in all."""
+        """Total number of bytes written."""
         return self._position
 
     def take(self) -> bytes:
-        """What was written since the last time."""
+        """Return and remove everything written since the last call."""
         content = b"".join(self._parts)
         self._parts.clear()
         return content

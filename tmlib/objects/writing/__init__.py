@@ -1,1 +1,1 @@
-"""What was found on the map enters here: label images, outlines, values, in a transaction."""
+"""Recording objects: label images, outlines and values, in a transaction."""

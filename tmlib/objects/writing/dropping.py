@@ -1,7 +1,7 @@
 """Dropping some of the objects that an analysis found at a site, with their values.
 
-They are prepared outside a transaction, and gone when it ends: outlines, values, and the objects
-themselves if they have no outline at another time point or plane.
+This is prepared outside a transaction, which then removes their outlines and values, and the
+objects themselves if they have no outline at another time point or plane.
 """
 
 from collections.abc import Collection
@@ -25,7 +25,7 @@ from tmlib.storage import ExperimentStorage
 
 @dataclass(frozen=True)
 class DroppedObjects:
-    """Objects of a site that :func:`drop` makes go, and a file with the values of the others."""
+    """Objects of a site to be removed by :func:`drop`, and a file with the values of the others."""
 
     storage: ExperimentStorage
     place: Place
@@ -75,7 +75,7 @@ def prepare_dropped(
 
 
 def drop(session: Session, dropped: DroppedObjects) -> list[Path]:
-    """Make prepared objects go.
+    """Remove prepared objects.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def _segmentations(experiment_id: int, mapobject_type_id: int, tpoint: int) -> S
 def _delete(
     session: Session, experiment_id: int, segmentation_ids: list[int], object_ids: list[int]
 ) -> None:
-    """Delete outlines, and the objects that have no other."""
+    """Delete outlines, and the objects that have no other outlines."""
     session.execute(
         delete(MapobjectSegmentation)
         .where(

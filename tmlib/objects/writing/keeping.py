@@ -1,7 +1,7 @@
-"""Keeping what an analysis found at some sites, and forgetting what it found at all others.
+"""Keeping the results of an analysis at some sites, and deleting those at all others.
 
-Values of both may be in one compacted file: it is written anew before the transaction in which
-everything else is forgotten.
+Values of both may be in one compacted file, which is rewritten before the transaction that deletes
+everything else.
 """
 
 from collections.abc import Collection
@@ -31,7 +31,7 @@ from tmlib.storage import ExperimentStorage
 
 @dataclass(frozen=True)
 class KeptValues:
-    """The values of some sites: files that go, and those that take the place of compacted ones."""
+    """The values of some sites: files to be removed, and those that replace compacted ones."""
 
     storage: ExperimentStorage
     mapobject_type_id: int
@@ -47,7 +47,7 @@ def prepare_kept_values(
 ) -> KeptValues:
     """Write the values of some sites from compacted files into new ones, outside a transaction.
 
-    Compacted files of no other sites stay as they are.
+    Compacted files that contain no other sites are left alone.
     """
     with database.session() as session:
         files = feature_files.list_files(session, storage, mapobject_type_id)
@@ -68,7 +68,7 @@ def prepare_kept_values(
 
 
 def _is_about(files: list[FeatureFile], site_ids: Collection[int]) -> bool:
-    """Whether files hold values of these sites and of no other."""
+    """Whether files contain values of these sites and of no other."""
     wanted = list(site_ids)
     return all(
         np.isin(table["site_id"].to_numpy(), wanted).all()
@@ -77,7 +77,7 @@ def _is_about(files: list[FeatureFile], site_ids: Collection[int]) -> bool:
 
 
 def keep_values(session: Session, kept: KeptValues) -> list[Path]:
-    """Make the prepared files visible in place of the others.
+    """Replace all files with the prepared ones.
 
     Returns
     -------
@@ -105,9 +105,9 @@ def keep_values(session: Session, kept: KeptValues) -> list[Path]:
 def keep_objects(
     session: Session, experiment_id: int, mapobject_type_id: int, site_ids: Collection[int]
 ) -> None:
-    """Delete the objects of a type at all other sites, and what is known of those without any.
+    """Delete the objects of a type at all other sites, and the records of empty sites.
 
-    This goes from the leaves up, so that no cascade has to look for single rows.
+    Deletion goes from the leaves up, so that no cascade has to look for single rows.
     """
     of_type = select(Mapobject.id).where(
         Mapobject.experiment_id == experiment_id, Mapobject.mapobject_type_id == mapobject_type_id

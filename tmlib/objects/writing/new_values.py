@@ -1,7 +1,7 @@
-"""Values that an analysis measures of objects that are there already.
+"""Recording new values of existing objects.
 
 These are the sites themselves, objects of the static type ``Sites`` whose outlines come from the
-layout, and stored objects that a pipeline takes as input: only the values are new.
+layout, and stored objects that a pipeline uses as input: only the values are new.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _LABEL = 1
 
 @dataclass(frozen=True)
 class PreparedValues:
-    """Values in a file that is written; :func:`record_values` makes it visible."""
+    """Values in a file; :func:`record_values` makes it visible."""
 
     storage: ExperimentStorage
     place: Place
@@ -55,7 +55,7 @@ def prepare_site_values(
     Parameters
     ----------
     database, storage
-        Of the experiment.
+        Database and storage of the experiment.
     place
         The type ``Sites``, the site, time point and plane.
     measurements
@@ -64,7 +64,7 @@ def prepare_site_values(
     Raises
     ------
     BadInput
-        If there is another number of rows, or a feature's name cannot be used.
+        If the number of rows is not one, or a feature's name cannot be used.
     NotFound
         If the site has no outline.
     """
@@ -100,12 +100,12 @@ def prepare_stored_values(
     Parameters
     ----------
     database, storage
-        Of the experiment.
+        Database and storage of the experiment.
     place
         The type of the objects, the site, time point and plane.
     measurements
-        One row per label and one float column per feature. Labels that are stored and have no
-        row lack these values.
+        One row per label and one float column per feature. Stored objects without a row lack these
+        values.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def prepare_stored_values(
 
 
 def record_values(session: Session, prepared: PreparedValues) -> list[Path]:
-    """Make prepared values visible, in place of those that there were.
+    """Replace values with the prepared ones.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def record_values(session: Session, prepared: PreparedValues) -> list[Path]:
 def forget_values(
     session: Session, storage: ExperimentStorage, mapobject_type_id: int
 ) -> list[Path]:
-    """Delete all features of a type with their values; its objects stay.
+    """Delete all features of a type with their values; its objects remain.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Which id an object has: what has one type, site and label is one object, whenever it is seen.
+"""Ids of objects: the same type, site and label is the same object.
 
-It has the same id at all time points and focal planes. So a track is an object, and so is what a
-label stands for in a stack of planes.
+It has the same id at all time points and focal planes. Thus a track is one object, and so is a
+label in a stack of planes.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ def ids_of_site(
 ) -> dict[int, int]:
     """Ids of the objects of a type at a site, by label.
 
-    Objects that an earlier version of the product gave an id at each time point are there with
-    the first of these.
+    If an earlier version of the product gave an object an id at each time point, the first of these
+    is used.
     """
     rows = session.execute(
         select(Mapobject.label, Mapobject.id).where(
@@ -46,9 +46,9 @@ def reserve_ids(
     Parameters
     ----------
     database
-        Gives new ids to objects that are not known.
+        Database that assigns new ids to unknown objects.
     known
-        Ids of those that are, by label.
+        Ids of known objects, by label.
     labels
         Shape (n,), no label twice.
     """
@@ -63,7 +63,7 @@ def reserve_ids(
 
 
 def ids_by_label(known: Mapping[int, int], labels: NDArray[np.int32], others: Ids) -> Ids:
-    """Known ids of objects with these labels; `others`, of shape (n,), are those of the unknown."""
+    """Ids of objects with these labels; `others`, of shape (n,), are the ids of unknown ones."""
     pairs = zip(labels.tolist(), others.tolist(), strict=True)
     return np.array([known.get(label, other) for label, other in pairs], np.int64)
 
@@ -76,21 +76,21 @@ def delete_outlines(
     layer_id: int,
     keep: set[int],
 ) -> set[int]:
-    """Delete what a site has in a layer, and the objects that are seen nowhere else.
+    """Delete the outlines of a site in a layer, and the objects that have no other outlines.
 
     Parameters
     ----------
     session
-        Of a write transaction that has locked the site.
+        Session of a write transaction that has locked the site.
     experiment_id, mapobject_type_id, site_id, layer_id
         Whose outlines.
     keep
-        Ids of objects that stay even if they have no outline then.
+        Ids of objects that are kept even without outlines.
 
     Returns
     -------
     set of int
-        Ids of the objects of the site that are left.
+        Ids of the remaining objects of the site.
     """
     found = set(
         session.scalars(

@@ -31,10 +31,10 @@ def outlines(
     -------
     dict
         By label, in ascending order: a polygon with holes as interior rings, or a multipolygon
-        where parts of an object touch at corners only or not at all. Vertices are (x, y) in
-        pixels, y pointing down; pixel (y, x) covers the square from (x, y) to (x + 1, y + 1), so
-        vertices are integers and areas are pixel counts. All geometries are valid and fill
-        exactly the pixels of their object.
+        if parts of an object touch only at corners or not at all. Vertices are (x, y) in pixels, y
+        pointing down; pixel (y, x) covers the square from (x, y) to (x + 1, y + 1), so vertices are
+        integers and areas are pixel counts. All geometries are valid and cover exactly the pixels
+        of their object.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def outlines(
 
 
 def _sides(parts: _Integers) -> tuple[_Integers, _Integers]:
-    """Pixels (flat positions) and their sides beyond which another part or background lies."""
+    """Pixels (flat indices) and their sides that border another part or the background."""
     inside = parts[1:-1, 1:-1]
     width = parts.shape[1]
     found = []
@@ -76,10 +76,10 @@ def _sides(parts: _Integers) -> tuple[_Integers, _Integers]:
 
 
 def _following(parts: _Integers, pixels: _Integers, sides: _Integers) -> _Integers:
-    """For each side the index of the one that follows on the outline, object to the right.
+    """For each side, the index of the next one on the outline, with the object to the right.
 
-    Where two pixels of a part meet at a corner only, the outline goes on along the other pixel:
-    it turns left if it can, else goes straight on, else turns right around its own pixel.
+    Where two pixels of a part meet only at a corner, the outline continues along the other pixel:
+    it turns left if possible, else goes straight, else turns right around its own pixel.
     """
     flat = parts.ravel()
     width = parts.shape[1]
@@ -95,7 +95,7 @@ def _following(parts: _Integers, pixels: _Integers, sides: _Integers) -> _Intege
 
 
 def _rings(following: _Integers) -> tuple[_Integers, _Integers]:
-    """The sides in the order of their rings, and where each ring starts."""
+    """The sides in the order of their rings, and the start of each ring."""
     successors = following.tolist()
     seen = bytearray(len(successors))
     order: list[int] = []
@@ -115,7 +115,7 @@ def _rings(following: _Integers) -> tuple[_Integers, _Integers]:
 def _polygons(
     parts: _Integers, pixels: _Integers, sides: _Integers, ring_starts: _Integers
 ) -> tuple[NDArray[np.object_], _Integers]:
-    """One polygon per part, and one pixel (flat position) of each."""
+    """One polygon per part, and one pixel (flat index) of each."""
     lengths = np.diff(np.r_[ring_starts, len(pixels)])
     ring = np.repeat(np.arange(len(ring_starts)), lengths)
     before = np.arange(-1, len(pixels) - 1)
@@ -123,7 +123,7 @@ def _polygons(
     turns = sides != sides[before]
     y, x = np.divmod(pixels[turns], parts.shape[1])
     corners = _CORNERS[sides[turns]]
-    # Minus one takes off the padding.
+    # Minus one removes the padding.
     points = np.stack([x + corners[:, 1] - 1, y + corners[:, 0] - 1], axis=1)
     rings = np.asarray(shapely.linearrings(points.astype(np.float64), indices=ring[turns]))
 

@@ -1,8 +1,8 @@
 """Recording the objects of a site: prepared outside a transaction, recorded inside one.
 
-Preparing takes long and changes nothing that anybody sees: it draws outlines, reserves ids and
-writes the file of feature values. Recording is short and makes all of it visible together with
-the state of the job that it belongs to.
+Preparing takes long and has no visible effect: it draws outlines, reserves ids and writes the file
+of feature values. Recording is short and makes all of it visible together with the state of its
+job.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -38,7 +38,7 @@ from tmlib.storage import ExperimentStorage
 
 
 class Place(NamedTuple):
-    """What a file of feature values is about."""
+    """The objects of a file of feature values: their type, site, time point and plane."""
 
     mapobject_type_id: int
     site_id: int
@@ -48,14 +48,14 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class PreparedSiteObjects:
-    """Everything that :func:`record` needs; all arrays have one entry per object, by label.
+    """Input of :func:`record`; all arrays have one entry per object, in the order of labels.
 
     Attributes
     ----------
     storage, mapobject_type_id, site_id, tpoint, zplane, as_polygons
         Where the objects belong.
     mapobject_ids
-        Their ids: those that objects with these labels have already, else new ones.
+        Their ids: existing ones of objects with these labels, or new ones.
     segmentation_ids
         Ids reserved for their outlines.
     labels
@@ -65,7 +65,7 @@ class PreparedSiteObjects:
     centroids
         (y, x) in map pixels, shape (n, 2), float64.
     geometries
-        shapely geometries in map pixels: outlines, or centroids where only points are wanted.
+        shapely geometries in map pixels: outlines, or centroids if only points are stored.
     feature_keys
         Names of the features, in the order of the pipeline.
     feature_file
@@ -107,14 +107,14 @@ def prepare_site_objects(
     as_polygons: bool = True,
     prepared_ids: Mapping[int, int] | None = None,
 ) -> PreparedSiteObjects:
-    """Do all the work that recording the objects of a site needs, outside any transaction.
+    """Prepare the objects of a site for recording, outside any transaction.
 
     Parameters
     ----------
     database
-        Gives the ids.
+        Database that assigns ids.
     storage
-        Folders of the experiment; takes the file of feature values.
+        Folders of the experiment, where the file of feature values is written.
     mapobject_type_id
         Type of the objects.
     site_id
@@ -126,13 +126,13 @@ def prepare_site_objects(
     labels
         Label image (y, x), int32, background 0.
     measurements
-        One row per label (index) and one float column per feature, in the order that features
-        are to be listed in. No columns if nothing was measured.
+        One row per label (index) and one float column per feature, in the order in which features
+        are listed. No columns if nothing was measured.
     as_polygons
         False stores points instead of outlines.
     prepared_ids
-        Ids by label of objects that were prepared for other time points and planes of the site
-        and are not recorded yet.
+        Ids by label of objects that were prepared for other time points and planes of the site but
+        are not recorded yet.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def table_of_site(
     site_id: int,
     values: NDArray[np.float64],
 ) -> pa.Table:
-    """The rows of a site as its file has them."""
+    """The rows of a site's file."""
     identifiers = [
         mapobject_ids,
         numbers,
@@ -188,7 +188,7 @@ def table_of_site(
 
 
 def check_feature_names(measurements: pd.DataFrame) -> tuple[str, ...]:
-    """Names of the features; :exc:`BadInput` if one cannot be used."""
+    """Names of the features; raises :exc:`BadInput` if one cannot be used."""
     keys = tuple(str(name) for name in measurements.columns)
     for key in keys:
         if not 0 < len(key) <= 255 or key in feature_files.IDENTIFIERS:
@@ -244,16 +244,16 @@ def _border_labels(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def record(session: Session, prepared: PreparedSiteObjects) -> list[Path]:
-    """Make prepared objects visible, in place of those that their site had so far.
+    """Replace the objects of a site with prepared ones.
 
-    "Their site" means: the outlines of this type at this site, time point and plane. An object
-    that is seen at others too stays there, and keeps its id. Recording the same twice leaves one
-    copy; two transactions that record the same site do so one after the other.
+    Outlines of this type at this site, time point and plane are replaced. An object that has others
+    remains there, and keeps its id. Recording the same objects twice does not duplicate them, and
+    two transactions that record the same site wait for each other.
 
     Parameters
     ----------
     session
-        Of a write transaction.
+        Session of a write transaction.
     prepared
         Result of :func:`prepare_site_objects`.
 
@@ -261,7 +261,7 @@ def record(session: Session, prepared: PreparedSiteObjects) -> list[Path]:
     -------
     list[Path]
         Files to be removed with :func:`tmlib.objects.values.feature_files.remove` after the commit;
-        until then, and for readers that have them open, they are still in use.
+        until then, they are still in use.
 
     Raises
     ------
@@ -311,7 +311,7 @@ def record(session: Session, prepared: PreparedSiteObjects) -> list[Path]:
 
 
 def _settle_ids(session: Session, prepared: PreparedSiteObjects) -> PreparedSiteObjects:
-    """The same with the ids that others have given the objects at this site since."""
+    """The same with ids that others have given to the objects of this site since."""
     known = ids_of_site(
         session, prepared.storage.experiment_id, prepared.mapobject_type_id, prepared.site_id
     )
@@ -330,7 +330,7 @@ def _settle_ids(session: Session, prepared: PreparedSiteObjects) -> PreparedSite
 
 
 def lock_site(session: Session, experiment_id: int, site_id: int) -> None:
-    """Keep a site from being deleted until the transaction ends.
+    """Lock a site, so that it is not deleted until the transaction ends.
 
     Raises
     ------
@@ -352,9 +352,9 @@ def lock_site(session: Session, experiment_id: int, site_id: int) -> None:
 def replace_file(
     session: Session, storage: ExperimentStorage, place: Place, file: Path, n_rows: int
 ) -> list[Path]:
-    """List a file of feature values in place of the one that there was; that is returned.
+    """List a file of feature values and return the one that it replaces.
 
-    One without rows says that the site is empty.
+    A file without rows means that the site is empty.
     """
     path = file.relative_to(storage.root).as_posix()
     outdated = session.scalars(
@@ -388,10 +388,10 @@ def insert_objects(
 ) -> None:
     """Insert objects with one segmentation each, in bulk; sequences have one entry per object.
 
-    Of the objects with an id in `present` only the segmentation is inserted.
+    For objects with an id in `present`, only the segmentation is inserted.
 
-    The layer gets another version, also without objects, when those that it had were deleted. The
-    transaction keeps their type from being deleted, as :func:`ensure_layer` sees to.
+    The layer gets a new version, even without objects, because old ones may have been deleted. The
+    type cannot be deleted during the transaction, because of :func:`ensure_layer`.
     """
     note_change(session, layer_id)
     experiment_ids = [experiment_id] * len(mapobject_ids)

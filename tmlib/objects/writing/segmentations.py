@@ -1,4 +1,4 @@
-"""Label images that were made elsewhere, stored like those that a workflow makes."""
+"""Storing uploaded label images like those of a workflow."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +27,11 @@ class SitePlane:
     offset
         (y, x) of the label image's upper left corner in map pixels.
     residues
-        What the label image lacks at each side of the site's images.
+        Rows and columns of the site's images that the label image lacks at each side.
     tpoint, zplane
-        Which plane of the site.
+        The plane of the site.
     n_tpoints, n_zplanes
-        How many planes it has.
+        Number of planes of the site.
     pixel_size
         Width and height of a pixel in micrometres, if known.
     """
@@ -48,7 +48,7 @@ class SitePlane:
 
 
 def check_is_segmented(mapobject_type: MapobjectType) -> None:
-    """Make sure that objects of a type come from label images.
+    """Check that objects of a type come from label images.
 
     Raises
     ------
@@ -71,14 +71,14 @@ def store_segmentation(
     labels: LabelImage,
     measurements: pd.DataFrame | None = None,
 ) -> None:
-    """Store a label image and the objects in it, in place of what its plane had of this type.
+    """Store a label image and its objects, replacing objects of this type in the same plane.
 
-    All of it becomes visible at once, or nothing does.
+    Everything becomes visible at once, or nothing does.
 
     Parameters
     ----------
     database, storage
-        Where they are stored.
+        Database and storage of the experiment.
     mapobject_type_id
         Type of the objects.
     plane
@@ -86,7 +86,7 @@ def store_segmentation(
     labels
         (y, x), int32, background 0.
     measurements
-        What was measured of the objects elsewhere: a row for each label, a column for each feature.
+        Uploaded measurements: a row for each label, a column for each feature.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def store_segmentation(
             found = get_mapobject_type(session, storage.experiment_id, mapobject_type_id)
             check_is_segmented(found)
             outdated = record(session, prepared)
-            # while the site is locked, so that of two uploads one wins altogether
+            # while the site is locked, so that one of two simultaneous uploads wins completely
             write_labels(
                 plane.field,
                 found.name,

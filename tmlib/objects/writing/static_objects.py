@@ -21,7 +21,7 @@ from tmlib.objects.writing.recording import insert_objects
 
 
 class PlacedRectangle(NamedTuple):
-    """Where a plate, well or site (of database id ``ref_id``) lies on the map, in map pixels."""
+    """Position of a plate, well or site (with database id ``ref_id``), in map pixels."""
 
     ref_id: int
     y: int
@@ -38,9 +38,9 @@ def record_static_objects(
     wells: Sequence[PlacedRectangle],
     sites: Sequence[PlacedRectangle],
 ) -> None:
-    """Make the outlines of plates, wells and sites, in place of those that there were.
+    """Replace the outlines of plates, wells and sites.
 
-    What was there before keeps its id, so that values of it stay true.
+    Existing objects keep their ids, so that their values remain valid.
 
     Parameters
     ----------

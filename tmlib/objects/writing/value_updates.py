@@ -1,4 +1,4 @@
-"""Feature values that were measured elsewhere, added to objects that are stored."""
+"""Adding uploaded feature values to stored objects."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,14 +41,14 @@ def add_feature_values(
 ) -> None:
     """Store values of all objects of a site; they become visible in one transaction.
 
-    Values of other features, which the objects have already, stay.
+    Values of other features are kept.
 
     Parameters
     ----------
     database, storage
         Of the experiment.
     mapobject_type_id, site_id, tpoint, zplane
-        Which objects; the plane may be left out where only one of them has objects.
+        The objects; the plane may be omitted if only one of them has objects.
     measurements
         One row per label (index) and one float column per feature; features that do not exist
         are created.
@@ -58,8 +58,8 @@ def add_feature_values(
     NotFound
         If there is no such type, or it has no objects there.
     BadInput
-        If the labels are not those of the objects, a name cannot be used, or the plane must be
-        said.
+        If the labels are not those of the objects, a name cannot be used, or the plane is
+        ambiguous.
     Conflict
         If the objects are made from the layout of the plates, if a feature was renamed from one
         of the names, or if the objects are replaced again and again in the meantime.
@@ -95,7 +95,7 @@ def _keys_by_name(session: Session, mapobject_type_id: int) -> dict[str, str]:
 
 
 def _choose_keys(known: dict[str, str], names: Sequence[str]) -> list[str]:
-    """Columns of the features with these names, whether they exist or not."""
+    """Columns of the features with these names, existing or not."""
     renamed = {key: name for name, key in known.items() if name != key}
     for name in names:
         if name not in known and name in renamed:
@@ -113,7 +113,7 @@ def _read_plane(
     zplane: int | None,
     type_name: str,
 ) -> tuple[int, Any]:
-    """The plane that has objects of a site, and what is stored of these (``pyarrow.Table``)."""
+    """The plane with objects of a site, and their stored rows (``pyarrow.Table``)."""
     found: dict[int, Any] = {}
     for plane in sorted({file.zplane for file in files}):
         if zplane in (None, plane):
@@ -135,7 +135,7 @@ def _read_plane(
 
 
 def merge_values(stored: Any, keys: Sequence[str], measurements: pd.DataFrame) -> Any:
-    """The stored rows with the measured columns, in place of those that they had."""
+    """The stored rows, with columns replaced by the measured ones."""
     labels = stored["label"].to_numpy()
     measured = measurements.index.to_numpy(dtype=np.int64)
     _check_labels(labels, measured)
@@ -199,7 +199,7 @@ def _replace(
 
 
 def _of_site(files: Sequence[FeatureFile], place: Place) -> list[FeatureFile]:
-    """The files that a site's rows come from."""
+    """The files that contain a site's rows."""
     return [
         file
         for file in files
