@@ -4,19 +4,22 @@ The same client process sends the same bytes with the same number of connections
 ``tm serve`` runs it and answers when a file is synced, counted and in the database; nginx answers
 when it has handed the bytes to the operating system, and syncs nothing. The last column is what
 the disk alone takes: each file written, synced, renamed, its folder synced, by as many threads.
+Requests with many files have 16 MB of them, 200 files at most, as those of the client have.
 
 Times are of the clock, not of the processor, for most of them is waiting for the disk.
 """
 
 import base64
+import io
 import os
 import shutil
 import socket
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,8 +29,10 @@ import requests
 from benchmarks.timing import print_header, print_row
 
 CONNECTIONS = 8
-SETS = ((400, 20_000), (100, 2_000_000), (4, 200_000_000))
+SETS = ((1600, 20_000), (100, 2_000_000), (4, 200_000_000))
 PIECE = 64 * 1024**2
+FILES_PER_REQUEST = 200
+BYTES_PER_REQUEST = 16_000_000
 
 _NGINX = """
 daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log stderr error;
@@ -44,7 +49,14 @@ http {{
 }}
 """
 
-Send = Callable[[requests.Session, str, bytes], None]
+Send = Callable[[requests.Session, Sequence[str], bytes], None]
+"""Sends files of these names, all with the same content."""
+
+Sender = Callable[[str, dict[str, str]], Send]
+"""Makes that of an address of an acquisition and of headers that tell who sends."""
+
+BOUNDARY = "a-boundary-that-no-file-contains"
+FORM_DATA = f"multipart/form-data; boundary={BOUNDARY}"
 
 
 def main() -> None:
@@ -54,36 +66,42 @@ def main() -> None:
         return
     # the other benchmarks keep to one core, here the clients need one too
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    names = ["tmserver, multipart", "tmserver, tus", "nginx PUT", "write and sync"]
-    print_header(["files", *names, "ratios of the first to nginx, to write and sync"])
+    names = [*("tmserver, " + name for name in WAYS), "nginx PUT", "write and sync"]
+    print_header(["files", *names, "ratios to nginx and to write and sync, of each"])
     for n_files, size in SETS:
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
             content = os.urandom(size)
-            with tmserver(Path(folder) / "ours", n_files) as (multipart, tus):
-                seconds = [timed(multipart, "a", n_files, content)]
-                seconds.append(timed(tus, "b", n_files, content))
+            seconds = []
+            with tmserver(Path(folder) / "ours", n_files) as (acquisition, headers):
+                for prefix, (sender, per_request) in zip(PREFIXES, WAYS.values(), strict=True):
+                    together = per_request(size)
+                    seconds.append(
+                        timed(sender(acquisition, headers), prefix, n_files, content, together)
+                    )
             with nginx(Path(folder) / "nginx") as put:
-                seconds.append(timed(put, "c", n_files, content))
-            seconds.append(timed(writer(Path(folder)), "d", n_files, content))
+                seconds.append(timed(put, "x", n_files, content))
+            seconds.append(timed(writer(Path(folder)), "y", n_files, content))
         megabytes = n_files * size / 1e6
         cells = [f"{n_files / s:.3g}/s, {megabytes / s:.3g} MB/s" for s in seconds]
-        ratios = f"{seconds[2] / seconds[0]:.2f}, {seconds[3] / seconds[0]:.2f}"
-        print_row([f"{n_files} of {size / 1e6:g} MB", *cells, ratios])
+        peers = seconds[-2:]
+        ratios = [", ".join(f"{peer / s:.2f}" for peer in peers) for s in seconds[: len(WAYS)]]
+        print_row([f"{n_files} of {size / 1e6:g} MB", *cells, "; ".join(ratios)])
 
 
-def timed(send: Send, prefix: str, n_files: int, content: bytes) -> float:
+def timed(send: Send, prefix: str, n_files: int, content: bytes, together: int = 1) -> float:
     """How long it takes to send files, with several connections that are open already."""
     sessions = threading.local()
+    names = [file_name(prefix, number) for number in range(n_files)]
 
-    def one(number: int) -> None:
+    def some(start: int) -> None:
         if not hasattr(sessions, "session"):
             sessions.session = requests.Session()
-        send(sessions.session, file_name(prefix, number), content)
+        send(sessions.session, names[start : start + together], content)
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         os.sync()
         start = time.perf_counter()
-        list(pool.map(one, range(n_files)))
+        list(pool.map(some, range(0, n_files, together)))
         return time.perf_counter() - start
 
 
@@ -93,8 +111,8 @@ def file_name(prefix: str, number: int) -> str:
 
 
 @contextmanager
-def tmserver(data_dir: Path, n_files: int) -> Iterator[tuple[Send, Send]]:
-    """A running server with an acquisition that waits for files, and two ways to send them."""
+def tmserver(data_dir: Path, n_files: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """A running server with an acquisition that waits for files: its address, and who sends."""
     from tests.services.installation import PASSWORD, USER, running_installation
 
     with running_installation(data_dir, processes=1) as installation:
@@ -120,23 +138,39 @@ def tmserver(data_dir: Path, n_files: int) -> Iterator[tuple[Send, Send]]:
         post(f"{path}/plates", name="P")
         run = post(f"{path}/acquisitions", name="A", plate_name="P")
         acquisition = f"{path}/acquisitions/{run['id']}"
-        files = [file_name(prefix, number) for prefix in "ab" for number in range(n_files)]
+        files = [file_name(prefix, number) for prefix in PREFIXES for number in range(n_files)]
         post(f"{acquisition}/upload/register", files=files)
-        yield multipart_sender(acquisition, headers), tus_sender(acquisition, headers)
+        yield acquisition, headers
+
+
+def form(names: Sequence[str], content: bytes) -> bytes:
+    """A body with files of these names."""
+    pieces = []
+    for name in names:
+        disposition = f'Content-Disposition: form-data; name="file"; filename="{name}"'
+        pieces += [f"--{BOUNDARY}\r\n{disposition}\r\n\r\n".encode(), content, b"\r\n"]
+    return b"".join((*pieces, f"--{BOUNDARY}--\r\n".encode()))
+
+
+def archive(names: Sequence[str], content: bytes) -> bytes:
+    """A tar archive with files of these names."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return target.getvalue()
 
 
 def multipart_sender(acquisition: str, headers: dict[str, str]) -> Send:
     """One request per file, as the original protocol has it."""
 
-    def send(session: requests.Session, name: str, content: bytes) -> None:
-        boundary = "a-boundary-that-no-file-contains"
-        disposition = f'Content-Disposition: form-data; name="file"; filename="{name}"'
-        head = f"--{boundary}\r\n{disposition}\r\n\r\n".encode()
-        tail = f"\r\n--{boundary}--\r\n".encode()
+    def send(session: requests.Session, names: Sequence[str], content: bytes) -> None:
         answer = session.post(
             f"{acquisition}/microscope-file",
-            data=b"".join((head, content, tail)),
-            headers=headers | {"Content-Type": f"multipart/form-data; boundary={boundary}"},
+            data=form(names, content),
+            headers=headers | {"Content-Type": FORM_DATA},
             timeout=600,
         )
         if not answer.ok or answer.json()["message"] not in ("ok", "Acquisition complete"):
@@ -145,10 +179,30 @@ def multipart_sender(acquisition: str, headers: dict[str, str]) -> Send:
     return send
 
 
+def many_sender(media_type: str, pack: Callable[[Sequence[str], bytes], bytes]) -> Sender:
+    """Many files in one request."""
+
+    def sender(acquisition: str, headers: dict[str, str]) -> Send:
+        def send(session: requests.Session, names: Sequence[str], content: bytes) -> None:
+            answer = session.post(
+                f"{acquisition}/microscope-files",
+                data=pack(names, content),
+                headers=headers | {"Content-Type": media_type},
+                timeout=600,
+            )
+            if not answer.ok or {one["status"] for one in answer.json()["data"]} != {"COMPLETE"}:
+                raise AssertionError(answer.text)
+
+        return send
+
+    return sender
+
+
 def tus_sender(acquisition: str, headers: dict[str, str]) -> Send:
     """Begin an upload together with its first piece, then send what is left of it."""
 
-    def send(session: requests.Session, name: str, content: bytes) -> None:
+    def send(session: requests.Session, names: Sequence[str], content: bytes) -> None:
+        (name,) = names
         versioned = headers | {
             "Tus-Resumable": "1.0.0",
             "Content-Type": "application/offset+octet-stream",
@@ -212,7 +266,8 @@ def wait_for(port: int) -> None:
 def nginx_sender(url: str) -> Send:
     """One PUT per file."""
 
-    def send(session: requests.Session, name: str, content: bytes) -> None:
+    def send(session: requests.Session, names: Sequence[str], content: bytes) -> None:
+        (name,) = names
         session.put(f"{url}/{name}", data=content, timeout=600).raise_for_status()
 
     return send
@@ -221,7 +276,8 @@ def nginx_sender(url: str) -> Send:
 def writer(folder: Path) -> Send:
     """No server at all: write, sync, rename, sync the folder."""
 
-    def send(session: requests.Session, name: str, content: bytes) -> None:
+    def send(session: requests.Session, names: Sequence[str], content: bytes) -> None:
+        (name,) = names
         part = folder / f"{name}.part"
         with part.open("wb") as file:
             file.write(content)
@@ -233,3 +289,22 @@ def writer(folder: Path) -> Send:
         os.close(descriptor)
 
     return send
+
+
+def alone(size: int) -> int:
+    """One file in a request."""
+    return 1
+
+
+def together(size: int) -> int:
+    """As many files in a request as the client sends."""
+    return max(1, min(FILES_PER_REQUEST, BYTES_PER_REQUEST // size))
+
+
+WAYS: dict[str, tuple[Sender, Callable[[int], int]]] = {
+    "multipart": (multipart_sender, alone),
+    "tus": (tus_sender, alone),
+    "many as multipart": (many_sender(FORM_DATA, form), together),
+    "many as tar": (many_sender("application/x-tar", archive), together),
+}
+PREFIXES = "abcd"

@@ -48,7 +48,9 @@ _MAX_NAME_BYTES = 255
 
 
 @contextmanager
-def writing(path: Path, *, mode: int | None = None, sync: Sync = "all") -> Iterator[BinaryIO]:
+def writing(
+    path: Path, *, mode: int | None = None, sync: Sync = "all", draft: Path | None = None
+) -> Iterator[BinaryIO]:
     """Open a file for writing that appears at the end of the context, whole, or never.
 
     Its folder is made if it is not there. What has the name already is replaced at the end.
@@ -62,6 +64,9 @@ def writing(path: Path, *, mode: int | None = None, sync: Sync = "all") -> Itera
         the process gives.
     sync
         What is on the disk at the end.
+    draft
+        What the file is called before, where only one process at a time writes it: what a killed
+        one leaves is overwritten then by the next. By default a name that no other file has.
 
     Raises
     ------
@@ -69,9 +74,10 @@ def writing(path: Path, *, mode: int | None = None, sync: Sync = "all") -> Itera
         If the disk is full, for example; `path` is then as it was, and so is the folder.
     """
     make_folder(path.parent)
-    draft = draft_of(path)
+    flags: Literal["xb", "wb"] = "xb" if draft is None else "wb"
+    draft = draft or draft_of(path)
     try:
-        with open(draft, "xb", opener=_with_mode(mode)) as file:
+        with open(draft, flags, opener=_with_mode(mode)) as file:
             yield file
             if sync != "none":
                 sync_file(file)
@@ -83,9 +89,16 @@ def writing(path: Path, *, mode: int | None = None, sync: Sync = "all") -> Itera
         sync_folder(path.parent)
 
 
-def write(path: Path, content: bytes | str, *, mode: int | None = None, sync: Sync = "all") -> None:
+def write(
+    path: Path,
+    content: bytes | str,
+    *,
+    mode: int | None = None,
+    sync: Sync = "all",
+    draft: Path | None = None,
+) -> None:
     """Write a whole file, text as UTF-8; see :func:`writing`."""
-    with writing(path, mode=mode, sync=sync) as file:
+    with writing(path, mode=mode, sync=sync, draft=draft) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 

@@ -6,7 +6,8 @@ with those of all others that have arrived while the disk was busy with the ones
 """
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -20,29 +21,41 @@ from tmlib.uploads.models import FileUploadStatus, MicroscopeFile
 
 
 @dataclass
-class _Arrival:
+class Arrival:
+    """A file whose bytes are synced, under its name in a folder.
+
+    Attributes
+    ----------
+    file_id
+        Number of the file.
+    folder, name
+        Where it is.
+    size
+        Its bytes.
+    error
+        Why it is not COMPLETE, after it was tried to write that down.
+    """
+
     file_id: int
     folder: Path
     name: str
     size: int
-    is_settled: bool = False
-    error: BaseException | None = None
+    error: Exception | None = None
+    is_settled: bool = field(default=False, init=False)
 
 
 class _Register:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._turn = threading.Lock()
-        self._waiting: list[_Arrival] = []
+        self._waiting: list[Arrival] = []
 
-    def enter(self, database: Database, arrival: _Arrival) -> None:
+    def enter(self, database: Database, arrivals: Sequence[Arrival]) -> None:
         with self._guard:
-            self._waiting.append(arrival)
+            self._waiting += arrivals
         with self._turn:
-            if not arrival.is_settled:
+            if not all(arrival.is_settled for arrival in arrivals):
                 self._settle(database)
-        if arrival.error is not None:
-            raise arrival.error
 
     def _settle(self, database: Database) -> None:
         """Write down all that wait, on behalf of their senders."""
@@ -56,7 +69,7 @@ class _Register:
                     arrival.error = NotFound(
                         f'File "{arrival.name}" was deleted while it was sent.'
                     )
-        except BaseException as error:  # noqa: BLE001 - each sender raises it
+        except Exception as error:  # noqa: BLE001 - each sender is told
             for arrival in batch:
                 arrival.error = arrival.error or error
         for arrival in batch:
@@ -75,12 +88,21 @@ def mark_arrived(database: Database, file_id: int, path: Path, size: int) -> Non
     NotFound
         If it was deleted meanwhile.
     """
+    arrival = Arrival(file_id, path.parent, path.name, size)
+    mark_all_arrived(database, [arrival])
+    if arrival.error is not None:
+        raise arrival.error
+
+
+def mark_all_arrived(database: Database, arrivals: Sequence[Arrival]) -> None:
+    """Make files COMPLETE; those are that have no error when this returns."""
     with _registers_guard:
         register = _registers.setdefault(database, _Register())
-    register.enter(database, _Arrival(file_id, path.parent, path.name, size))
+    if arrivals:
+        register.enter(database, arrivals)
 
 
-def _sync_folders(batch: list[_Arrival]) -> list[_Arrival]:
+def _sync_folders(batch: Sequence[Arrival]) -> list[Arrival]:
     """Sync the names of files; those whose folder makes trouble are left out."""
     errors: dict[Path, OSError] = {}
     for folder in {arrival.folder for arrival in batch}:
@@ -93,7 +115,7 @@ def _sync_folders(batch: list[_Arrival]) -> list[_Arrival]:
     return [arrival for arrival in batch if arrival.error is None]
 
 
-def _mark_complete(database: Database, batch: list[_Arrival]) -> set[int]:
+def _mark_complete(database: Database, batch: Sequence[Arrival]) -> set[int]:
     table = MicroscopeFile.__table__
     statement = (
         update(table)  # type: ignore[arg-type] # a Table, not only a FromClause

@@ -53,17 +53,21 @@ class UploadTooSlow(UploadInterrupted):
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
+    """Where a file goes, and where its bytes are collected before."""
+
     file_id: int
     folder: Path
     name: str
 
     @property
     def part(self) -> Path:
+        """What is not whole yet; only who holds the lock may write to it."""
         return self.folder / f".{self.file_id}.part"
 
     @property
     def path(self) -> Path:
+        """The file."""
         return self.folder / self.name
 
 
@@ -119,7 +123,7 @@ def receive(
     if row is None:
         return Received.NOT_REGISTERED
     folder = file_folder(storage, plate_id, acquisition_id, row.kind)
-    target = _Target(row.id, folder, name)
+    target = Target(row.id, folder, name)
     with reporting_full_disk(name):
         make_folder(folder)
         with locked(lock_path(folder, row.id)) as is_mine:
@@ -148,7 +152,7 @@ def lock_path(folder: Path, file_id: int) -> Path:
 
 def _store(
     database: Database,
-    target: _Target,
+    target: Target,
     chunks: Iterable[bytes],
     max_bytes: int,
     digest: Digest | None,
@@ -168,7 +172,7 @@ def _store(
 
 def _write(
     database: Database,
-    target: _Target,
+    target: Target,
     chunks: Iterable[bytes],
     max_bytes: int,
     digest: Digest | None,
@@ -196,14 +200,14 @@ def _write(
     return size
 
 
-def _status(database: Database, target: _Target) -> FileUploadStatus | None:
+def _status(database: Database, target: Target) -> FileUploadStatus | None:
     with database.session() as session:
         return session.scalar(
             select(MicroscopeFile.status).where(MicroscopeFile.id == target.file_id)
         )
 
 
-def _set_status(database: Database, target: _Target, status: FileUploadStatus) -> None:
+def _set_status(database: Database, target: Target, status: FileUploadStatus) -> None:
     with database.transaction() as session:
         session.execute(
             update(MicroscopeFile)

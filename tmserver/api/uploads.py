@@ -3,15 +3,18 @@
 from collections import deque
 from typing import Annotated, Any
 
+from flask import request
 from pydantic import BeforeValidator, Field
+from werkzeug.exceptions import UnsupportedMediaType
 
+from tmlib.errors import BadInput
 from tmlib.experiments import plates
 from tmlib.storage import check_file_path
-from tmlib.uploads import receiving, service
+from tmlib.uploads import archives, bulk, receiving, service
 from tmlib.uploads.folders import register_folder
 from tmlib.uploads.models import FileKind, FileUploadStatus
 from tmserver.access import ExperimentAccess
-from tmserver.http.multipart import read_file
+from tmserver.http.multipart import FORM_DATA, read_body, read_file, read_files
 from tmserver.http.routing import LIST_BODY, Routes
 from tmserver.http.schemas import Bare, Body, Id, Message, Page, Schema, Text
 from tmserver.scopes import EXPERIMENT
@@ -44,6 +47,20 @@ class Validity(Bare):
     """Whether each file is one that the experiment's microscope writes."""
 
     is_valid: list[bool]
+
+
+class SentFileOutcome(Schema):
+    """What became of one of many files.
+
+    It is there if it is COMPLETE, was not wanted if SKIPPED, is just sent by somebody else if
+    UPLOADING, and was not taken if FAILED. ``status_code`` is what it would have been answered with
+    alone, and ``reason`` why it was not stored now.
+    """
+
+    name: str = Field(examples=["plate1_A01_T0001F001L01A01Z01C01.tif"])
+    status: bulk.Status
+    status_code: int = Field(examples=[200])
+    reason: str | None = Field(examples=["File already uploaded"])
 
 
 class MicroscopeFile(Schema):
@@ -124,6 +141,42 @@ def add_microscope_file(access: ExperimentAccess, acquisition_id: int) -> Messag
     )
     deque(sent.chunks, maxlen=0)  # a client sends all before it reads the answer
     return Message(message=received)
+
+
+@routes.post(
+    f"{_ACQUISITION}/microscope-files",
+    permits="write",
+    raises=(413, 415),
+    takes_file=True,
+    takes_bytes=archives.MEDIA_TYPE,
+    is_event=False,
+)
+def add_microscope_files(access: ExperimentAccess, acquisition_id: int) -> list[SentFileOutcome]:
+    """Send many files that were announced, each of which is answered for itself.
+
+    They are the parts of a multipart/form-data body, or the files of an uncompressed tar archive.
+    """
+    with access.database.session() as session:
+        acquisition = plates.get_acquisition(session, access.experiment_id, acquisition_id)
+    max_bytes = access.settings.max_upload_bytes
+    if request.mimetype == FORM_DATA:
+        files = read_files(bulk.MAX_FILES, max_bytes)
+    elif request.mimetype == archives.MEDIA_TYPE:
+        files = archives.members(read_body(max_bytes))
+    else:
+        raise UnsupportedMediaType(
+            f"Send the files as {FORM_DATA}, or an uncompressed tar archive as "
+            f"{archives.MEDIA_TYPE}."
+        )
+    outcomes = bulk.receive_all(access.database, access.storage, acquisition, files, max_bytes)
+    if not outcomes:
+        raise BadInput("There are no files in the body: send some.")
+    return [
+        SentFileOutcome(
+            name=one.name, status=one.status, status_code=one.status_code, reason=one.reason
+        )
+        for one in outcomes
+    ]
 
 
 @routes.get(f"{_ACQUISITION}/images", permits="read")

@@ -1,43 +1,29 @@
 """Reads bodies of requests; uploaded files while they arrive, without a copy in between."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from flask import request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, File, MultipartDecoder, NeedData
 
-from tmlib.errors import BadInput, TooLarge
-from tmlib.uploads.digests import Digest, read_content_digest
+from tmlib.errors import BadInput, TmError, TooLarge
+from tmlib.uploads.digests import read_content_digest
 from tmlib.uploads.receiving import UploadInterrupted, UploadTooSlow
+from tmlib.uploads.sent_files import SentFile
+
+FORM_DATA = "multipart/form-data"
 
 _CHUNK_SIZE = 256 * 1024
 _DECODED_SIZE = 64 * 1024  # the decoder takes small pieces four times as fast as large ones
 _MAX_PARTS = 100
 _MAX_OVERHEAD = 64 * 1024  # headers and boundaries around the file
-
-
-@dataclass(frozen=True)
-class SentFile:
-    """A file in the body of a request.
-
-    Attributes
-    ----------
-    name
-        Its name, as it was sent.
-    digest
-        What its bytes must come to, if the sender tells it.
-    chunks
-        Its bytes; the iterator ends when the whole body was read.
-    """
-
-    name: str
-    digest: Digest | None
-    chunks: Iterator[bytes]
+_PART_OVERHEAD = 1024  # and around each of many
 
 
 def read_file(field: str, max_bytes: int) -> SentFile:
     """The file in the body of the present request, from where its bytes begin.
+
+    Its chunks end when the whole body was read.
 
     Parameters
     ----------
@@ -59,15 +45,57 @@ def read_file(field: str, max_bytes: int) -> SentFile:
         By the iterator, if the body is another than the request's digest says.
     """
     boundary = request.mimetype_params.get("boundary", "")
-    if request.mimetype != "multipart/form-data" or not boundary:
+    if request.mimetype != FORM_DATA or not boundary:
         raise BadInput(f'Send the file as part "{field}" of a multipart/form-data body.')
-    request.max_content_length = max_bytes + _MAX_OVERHEAD
-    events = _events(boundary, max_bytes)
+    events = _events(boundary, max_bytes + _MAX_OVERHEAD, _MAX_PARTS)
     for event in events:
         if isinstance(event, File) and event.name == field:
             digest = read_content_digest(event.headers.get("Content-Digest"))
-            return SentFile(event.filename, digest, _content(events))
+            return SentFile(event.filename, _content_and_rest(events), digest)
     raise BadInput(f'The body has no file in part "{field}": send one.')
+
+
+def read_files(max_files: int, max_bytes: int) -> Iterator[SentFile]:
+    """The files in the body of the present request, whatever their parts are called.
+
+    Parameters
+    ----------
+    max_files
+        How many are read; a few more are not refused here.
+    max_bytes
+        Largest body that is accepted, without headers and boundaries.
+
+    Raises
+    ------
+    BadInput
+        If the body is not multipart/form-data; or if there is a digest of the whole body, since
+        files are stored before that is there.
+    TooLarge
+        If the request has more than `max_bytes`.
+    UploadInterrupted
+        If the body ends early; all three also by the iterators.
+    """
+    boundary = request.mimetype_params.get("boundary", "")
+    if request.mimetype != FORM_DATA or not boundary:
+        raise BadInput("Send the files as parts of a multipart/form-data body.")
+    if "Content-Digest" in request.headers:
+        raise BadInput(
+            "Files are stored before the whole body is there, whose Content-Digest cannot be "
+            "checked then: send one with each part."
+        )
+    overhead = _MAX_OVERHEAD + max_files * _PART_OVERHEAD
+    events = _events(boundary, max_bytes + overhead, max_files + _MAX_PARTS)
+    for event in events:
+        if isinstance(event, File):
+            yield _sent_file(event, events)
+
+
+def _sent_file(head: File, events: Iterator[Event]) -> SentFile:
+    try:
+        digest = read_content_digest(head.headers.get("Content-Digest"))
+    except TmError as error:
+        return SentFile(head.filename, _content(events), fault=error)
+    return SentFile(head.filename, _content(events), digest)
 
 
 def read_body(max_bytes: int) -> Iterator[bytes]:
@@ -125,6 +153,10 @@ def _content(events: Iterator[Event]) -> Iterator[bytes]:
             yield event.data
             if not event.more_data:
                 break
+
+
+def _content_and_rest(events: Iterator[Event]) -> Iterator[bytes]:
+    yield from _content(events)
     for _ in events:
         pass
 
@@ -135,11 +167,11 @@ def _slices(chunks: Iterator[bytes]) -> Iterator[bytes]:
             yield chunk[start : start + _DECODED_SIZE]
 
 
-def _events(boundary: str, max_bytes: int) -> Iterator[Event]:
-    decoder = MultipartDecoder(boundary.encode("latin-1"), max_parts=_MAX_PARTS)
+def _events(boundary: str, max_bytes: int, max_parts: int) -> Iterator[Event]:
+    decoder = MultipartDecoder(boundary.encode("latin-1"), max_parts=max_parts)
     digest = read_content_digest(request.headers.get("Content-Digest"))
     hashed = digest and digest.start()
-    body = _slices(read_body(max_bytes + _MAX_OVERHEAD))
+    body = _slices(read_body(max_bytes))
     try:
         while True:
             event = decoder.next_event()

@@ -29,7 +29,6 @@ _FILE_CONTENT = {
         }
     }
 }
-_FILE_BODY = {"required": True, "content": _FILE_CONTENT}
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 
@@ -133,7 +132,8 @@ def _describe(
         form = schemas[operation.query, "validation"]
         described["requestBody"] = {"required": True, "content": {FORM: {"schema": form}}}
     elif operation.takes_file:
-        described["requestBody"] = _FILE_BODY
+        bytes_too = {operation.takes_bytes: _BYTES} if operation.takes_bytes else {}
+        described["requestBody"] = {"required": True, "content": _FILE_CONTENT | bytes_too}
     elif operation.takes_bytes:
         described["requestBody"] = {"content": {operation.takes_bytes: _BYTES}}
     if operation.permission != PUBLIC:

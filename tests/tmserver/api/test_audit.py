@@ -19,6 +19,7 @@ from tmserver.http.operations import Operation
 # what changes nothing that lasts, or is repeated for each file of thousands
 NO_EVENTS = {
     "add_microscope_file",
+    "add_microscope_files",
     "append_to_resumable_upload",
     "check_project",
     "check_validity",

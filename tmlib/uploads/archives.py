@@ -1,0 +1,140 @@
+"""Files in a tar archive, read while it arrives and never unpacked.
+
+What an archive says of files besides names and bytes is not used: no owner, no rights, no time. It
+is read in one pass and never decompressed, so it cannot become larger than what was sent; headers,
+which are held in memory, are limited.
+
+ZIP archives are not taken: what is in them is told at their end, and programs differ in what they
+believe when the beginning of a file says something else.
+"""
+
+import tarfile
+from collections.abc import Iterator
+from typing import IO, cast
+
+from tmlib.errors import BadInput, TmError
+from tmlib.uploads.digests import read_hexadecimal
+from tmlib.uploads.sent_files import SentFile
+
+MEDIA_TYPE = "application/x-tar"
+
+DIGEST_KEY = "TMSERVER.sha256"
+"""A record of the file's pax header that holds the SHA-256 of its bytes, if the sender tells it."""
+
+_CHUNK_SIZE = 256 * 1024
+_MAX_HEADER_BYTES = 64 * 1024  # of one file, with all that lengthens it
+_KINDS = {
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+    tarfile.FIFOTYPE: "a pipe",
+}
+_DAMAGED = (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError)
+
+
+def members(body: Iterator[bytes]) -> Iterator[SentFile]:
+    """The files of a tar archive in the order in which they come; folders are left out.
+
+    Whatever is no plain file has a fault.
+
+    Parameters
+    ----------
+    body
+        The archive; it is read to its end.
+
+    Raises
+    ------
+    BadInput
+        If it is no tar archive or one that is damaged or ends early. Files that were given before
+        are whole.
+    """
+    source = _Source(body)
+    try:
+        source.allow(_MAX_HEADER_BYTES)
+        with tarfile.open(
+            fileobj=cast(IO[bytes], source), mode="r|", format=tarfile.PAX_FORMAT
+        ) as (archive):
+            yield from _files(archive, source)
+    except _DAMAGED as error:
+        raise _damaged(str(error)) from error
+    for _ in body:
+        pass
+
+
+class _Source:
+    """The archive as a file, of which no more is read into memory than is allowed."""
+
+    def __init__(self, body: Iterator[bytes]) -> None:
+        self._body = body
+        self._rest = b""
+        self._allowed = 0
+
+    def allow(self, n_bytes: int) -> None:
+        """Let so many bytes be read from now on."""
+        self._allowed = n_bytes
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes, none at the end."""
+        if not self._rest:
+            self._rest = next(self._body, b"")
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        self._allowed -= len(piece)
+        if self._allowed < 0:
+            raise _damaged(f"a header has more than {_MAX_HEADER_BYTES} bytes")
+        return piece
+
+
+def _files(archive: tarfile.TarFile, source: _Source) -> Iterator[SentFile]:
+    stream = cast(IO[bytes], archive.fileobj)
+    while True:
+        # what the last file has left is skipped, which takes no memory
+        left = max(archive.offset - stream.tell(), 0)
+        source.allow(left + _MAX_HEADER_BYTES)
+        member = archive.next()
+        if member is None:
+            break
+        archive.members = []  # type: ignore[attr-defined] # it would keep them all
+        if member.size < 0:
+            raise _damaged("a file has less than no bytes")
+        if member.isdir():
+            continue
+        source.allow(member.size + _MAX_HEADER_BYTES)
+        yield _sent_file(archive, member)
+    if stream.tell() <= archive.offset:
+        raise _damaged("it has no end")
+
+
+def _sent_file(archive: tarfile.TarFile, member: tarfile.TarInfo) -> SentFile:
+    name = member.name.removeprefix("./")
+    if member.issparse() or not member.isreg():
+        kind = "sparse" if member.issparse() else _KINDS.get(member.type, "no plain file")
+        fault = BadInput(f'"{name[:80]}" is {kind} in the archive: send the file itself.')
+        return SentFile(name, iter(()), fault=fault)
+    try:
+        told = member.pax_headers.get(DIGEST_KEY)
+        digest = read_hexadecimal(told) if told is not None else None
+    except TmError as error:
+        return SentFile(name, _content(archive, member), fault=error)
+    return SentFile(name, _content(archive, member), digest)
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
+    file = archive.extractfile(member)
+    left = member.size
+    try:
+        while file is not None and left:
+            chunk = file.read(min(_CHUNK_SIZE, left))
+            if not chunk:
+                raise _damaged("it ends in the middle of a file")
+            left -= len(chunk)
+            yield chunk
+    except _DAMAGED as error:
+        raise _damaged(str(error)) from error
+
+
+def _damaged(why: str) -> BadInput:
+    return BadInput(
+        f"The body is not a tar archive, or a damaged one ({why[:200]}): send an uncompressed tar "
+        "archive. Files that came before this place were taken."
+    )
