@@ -1,1 +1,1 @@
-"""What belongs to what: experiments, plates, acquisitions, wells, sites, cycles, channels."""
+"""Experiments and what belongs to them: plates, acquisitions, wells, sites, cycles, channels."""

@@ -1,4 +1,4 @@
-"""Channels and their layers: the colours of the map."""
+"""Channels and their layers, which are the images of the map."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ def list_channels(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Channel]:
-    """Channels in the order of their names, with their layers."""
+    """Channels, sorted by name, with their layers."""
     query = (
         select(Channel)
         .where(Channel.experiment_id == experiment_id)
@@ -48,7 +48,7 @@ def get_channel(session: Session, experiment_id: int, channel_id: int) -> Channe
 
 
 def rename_channel(session: Session, experiment_id: int, channel_id: int, name: str) -> None:
-    """Give a channel a name that says more than the microscope's.
+    """Rename a channel.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def list_layers(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[ChannelLayer]:
-    """Layers in the order of channel name, time point and plane."""
+    """Layers, sorted by channel name, time point and plane."""
     query = (
         select(ChannelLayer)
         .join(ChannelLayer.channel)

@@ -1,9 +1,8 @@
-"""Deleting experiments: out of sight at once, gone piece by piece.
+"""Deleting experiments: they are hidden at once and removed piece by piece.
 
-An experiment may own millions of rows and files. They are removed by those who look after what
-is left undone, never by whoever waits for an answer. Each piece is a short transaction of its own,
-and what a process leaves undone that is killed is taken up by another one. An experiment that
-cannot be removed for the moment holds up no other.
+An experiment may own millions of rows and files. They are removed by the periodic maintenance of
+workers, never while a user waits. Each piece is a short transaction, and if a process is killed,
+another one continues. An experiment that cannot be removed at the moment does not block others.
 """
 
 import logging
@@ -25,10 +24,10 @@ from tmlib.storage import ExperimentStorage
 
 logger = logging.getLogger(__name__)
 
-# How long to wait for those who read the objects of others, before it is left for later.
+# How long to wait for readers of other experiments' objects before trying again later.
 _DETACH_SECONDS = 1
 
-# After this long without a sign of life somebody else goes on with a deletion.
+# After this long without a sign of life, another process continues a deletion.
 _LEASE_SECONDS = 60.0
 _SIGN_OF_LIFE_SECONDS = 10
 _PAUSE_WHEN_BUSY_SECONDS = 10.0
@@ -36,9 +35,9 @@ _PAUSE_AFTER_FAILURE_SECONDS = 300.0
 
 
 def hide(session: Session, experiment_id: int, seconds: float = 0) -> None:
-    """Let nobody see an experiment any more, and have it removed after some seconds.
+    """Hide an experiment, and have it removed after some seconds.
 
-    Its name is free for another one.
+    Its name becomes free for another one.
     """
     session.execute(
         update(Experiment)
@@ -49,16 +48,16 @@ def hide(session: Session, experiment_id: int, seconds: float = 0) -> None:
 
 
 def finish(database: Database, data_dir: Path, seconds: float) -> None:
-    """Remove hidden experiments for a while; what is left is for the next who does this.
+    """Remove hidden experiments for a while; the next call continues.
 
     Parameters
     ----------
     database
-        Not inside a transaction.
+        The database, not inside a transaction.
     data_dir
         The data folder of the installation.
     seconds
-        How long to go on, about.
+        Approximate duration.
     """
     end = time.monotonic() + seconds
     while (taken := _take(database)) is not None:
@@ -82,11 +81,11 @@ def finish(database: Database, data_dir: Path, seconds: float) -> None:
 
 
 def _take(database: Database) -> int | None:
-    """Number of an experiment that is to be removed and that nobody else removes now."""
+    """Id of an experiment to be removed that no other process is removing."""
     query = (
         select(Experiment.id)
         .where(Experiment.deletion_due <= clock.present())
-        # those that could not be removed come after those that were not tried
+        # those that could not be removed come after those that were not tried yet
         .order_by(Experiment.deletion_due, Experiment.id)
         .limit(1)
     )
@@ -113,11 +112,11 @@ def _set_due(database: Database, experiment_id: int, seconds: float) -> None:
 
 
 def _remove(database: Database, data_dir: Path, experiment_id: int) -> Iterator[None]:
-    """Remove everything of an experiment, the row that tells of it last.
+    """Remove everything of an experiment, its own row last.
 
-    Yields whenever something was removed, so that whoever has time for one piece only gets on too.
+    Yields after each piece, so that the caller can stop in between.
     """
-    with suppress(DatabaseBusy):  # they are dropped in the end, full or not
+    with suppress(DatabaseBusy):  # they are dropped at the end, empty or not
         empty_partitions(database, experiment_id)
     for table in _owned_tables(database):
         while n_deleted := _delete_portion(database, table, experiment_id):
@@ -128,7 +127,7 @@ def _remove(database: Database, data_dir: Path, experiment_id: int) -> Iterator[
     for folder, _, names in os.walk(storage.root, topdown=False):
         for name in names:
             Path(folder, name).unlink(missing_ok=True)
-        with suppress(OSError):  # somebody wrote another file into it
+        with suppress(OSError):  # another process wrote a file into it
             Path(folder).rmdir()
         yield
     storage.delete()
@@ -138,7 +137,7 @@ def _remove(database: Database, data_dir: Path, experiment_id: int) -> Iterator[
 
 
 def _owned_tables(database: Database) -> list[Table]:
-    """Tables whose rows belong to experiments, what refers to others before these."""
+    """Tables whose rows belong to experiments, those that refer to others first."""
     tables = reversed(Base.metadata.sorted_tables)
     owned = [
         table
@@ -151,7 +150,7 @@ def _owned_tables(database: Database) -> list[Table]:
 
 
 def _delete_portion(database: Database, table: Table, experiment_id: int) -> int:
-    """Delete some rows of an experiment; their number."""
+    """Delete some rows of an experiment and return their number."""
     key = tuple_(*table.primary_key.columns)
     portion = (
         select(*table.primary_key.columns)

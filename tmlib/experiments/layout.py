@@ -1,4 +1,4 @@
-"""Wells, sites and cycles: what the microscope's metadata said about where and when."""
+"""Wells, sites and cycles, which metaconfig reads from the microscope's metadata."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def list_wells(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Well]:
-    """Wells in the order of their names, with their plates and sites."""
+    """Wells, sorted by name, with their plates and sites."""
     query = (
         select(Well)
         .join(Well.plate)
@@ -52,7 +52,7 @@ def get_well(session: Session, experiment_id: int, well_id: int) -> Well:
 def describe_well(
     session: Session, experiment_id: int, well_id: int, description: dict[str, Any]
 ) -> None:
-    """Replace what is noted about a well: its treatment, for example."""
+    """Replace the notes on a well: its treatment, for example."""
     get_well(session, experiment_id, well_id).description = description
 
 
@@ -67,7 +67,7 @@ def list_sites(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Site]:
-    """Sites in the order of plate name, well name, y and x, with their wells and plates."""
+    """Sites, sorted by plate name, well name, y and x, with their wells and plates."""
     query = (
         select(Site)
         .join(Site.well)
@@ -111,7 +111,7 @@ def list_cycles(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Cycle]:
-    """Cycles in the order of their indices."""
+    """Cycles, sorted by index."""
     query = (
         select(Cycle)
         .where(Cycle.experiment_id == experiment_id)

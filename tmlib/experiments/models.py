@@ -1,8 +1,8 @@
 """Tables of experiments and of everything that describes their images.
 
-An *acquisition* is what one run of the microscope wrote for a plate. A *site* is one position of
-the camera in a well; (y, x) is its place in the well's grid, counted from zero. A *cycle* is one
-round of a multiplexing experiment. A *channel layer* is one channel at one time point and focal
+An *acquisition* is the output of one run of the microscope over a plate. A *site* is one position
+of the camera in a well; (y, x) is its position in the well's grid, counted from zero. A *cycle* is
+one round of a multiplexing experiment. A *channel layer* is one channel at one time point and focal
 plane, shown as one zoomable map.
 """
 
@@ -17,8 +17,8 @@ from tmlib.db import Base, Timestamps
 
 OWNED = "all, delete-orphan"
 
-# Numbers of these rows name folders and files: SQLite must not give those of deleted rows away
-# again, as PostgreSQL never does.
+# Ids of these rows name folders and files: SQLite must not reuse those of deleted rows, which
+# PostgreSQL never does.
 NEVER_REUSED = {"sqlite_autoincrement": True}
 
 
@@ -27,12 +27,12 @@ def _experiment_key() -> Mapped[int]:
 
 
 class Experiment(Timestamps, Base):
-    """A set of plates that is analysed together and shown as one map.
+    """A set of plates that are analysed together and shown as one map.
 
-    ``pixel_size`` is the width and height of a pixel in micrometres, if the metadata tells.
-    ``map_height`` and ``map_width`` (pixels at full resolution) and ``map_levels`` (number of zoom
-    levels) are None until the map is made. One that was deleted has the time in ``deletion_due``
-    from which on it is to be removed.
+    ``pixel_size`` is the width and height of a pixel in micrometres, if known. ``map_height`` and
+    ``map_width`` (pixels at full resolution) and ``map_levels`` (number of zoom levels) are None
+    until the map is made. If the experiment was deleted, ``deletion_due`` is the time from which on
+    it is removed.
     """
 
     __tablename__ = "experiments"
@@ -62,7 +62,7 @@ class Experiment(Timestamps, Base):
 
 
 class ExperimentShare(Base):
-    """A user with whom an experiment is shared, for reading or also for writing."""
+    """A user with whom an experiment is shared, for reading or for writing as well."""
 
     __tablename__ = "experiment_shares"
 
@@ -96,7 +96,7 @@ class Plate(Timestamps, Base):
 
 
 class Acquisition(Timestamps, Base):
-    """What one run of the microscope wrote for a plate."""
+    """The output of one run of the microscope over a plate."""
 
     __tablename__ = "acquisitions"
     __table_args__ = (UniqueConstraint("plate_id", "name"), NEVER_REUSED)
@@ -135,11 +135,11 @@ class Site(Base):
     """One position of the camera in a well; height and width in pixels.
 
     ``field`` is the number of the site's image in the OME-Zarr plate, counted per well in the
-    order of (y, x). ``stage_y`` and ``stage_x`` are where the stage put the site's upper left
-    corner, in pixels from that of its well; ``offset_y`` and ``offset_x`` where it lies on the
-    map. Without them the sites of a well form a regular grid. The residues are the rows and
-    columns on each side that not all cycles show once they are aligned. Sites whose cycles could
-    not be aligned are ``omitted`` from analysis.
+    order of (y, x). ``stage_y`` and ``stage_x`` are the stage position of the site's upper left
+    corner, in pixels relative to that of its well; ``offset_y`` and ``offset_x`` its position on
+    the map. Without them the sites of a well form a regular grid. The residues are the rows and
+    columns on each side that not all aligned cycles show. Sites whose cycles could not be aligned
+    are ``omitted`` from analysis.
     """
 
     __tablename__ = "sites"
@@ -178,10 +178,10 @@ class Cycle(Timestamps, Base):
 
 
 class SiteShift(Base):
-    """How far a cycle's images of a site are moved to lie on those of the reference cycle.
+    """The shift of a cycle's images of a site onto those of the reference cycle.
 
-    ``y`` and ``x`` in pixels, downwards and to the right; ``quality`` is the correlation of the
-    two images where they overlap then.
+    ``y`` and ``x`` are in pixels, downwards and to the right; ``quality`` is the correlation of the
+    overlap of both images.
     """
 
     __tablename__ = "site_shifts"
@@ -199,11 +199,11 @@ class SiteShift(Base):
 
 
 class SiteOverlap(Base):
-    """How far a neighbour lies from a site, as the overlap of their images shows.
+    """The displacement of a neighbour from a site, measured in the overlap of their images.
 
     ``y`` and ``x`` are of its upper left corner, in pixels downwards and to the right; ``quality``
-    is the correlation of both images where they overlap then. What is not ``is_reliable`` has no
-    part in where sites lie on the map.
+    is the correlation of the overlap of both images. Only if ``is_reliable`` it is used for the
+    positions of sites on the map.
     """
 
     __tablename__ = "site_overlaps"
@@ -222,7 +222,7 @@ class SiteOverlap(Base):
 
 
 class Channel(Timestamps, Base):
-    """A colour of light that was imaged; ``index`` is its place on the images' channel axis."""
+    """A channel of the microscope; ``index`` is its position on the images' channel axis."""
 
     __tablename__ = "channels"
     __table_args__ = (UniqueConstraint("experiment_id", "name"), NEVER_REUSED)
@@ -245,8 +245,8 @@ class Channel(Timestamps, Base):
 class ChannelLayer(Base):
     """One channel at one time point and focal plane, as a pyramid.
 
-    ``min_intensity`` and ``max_intensity`` are the window that is shown when none is asked for.
-    ``version`` changes whenever the pyramid's pixels do.
+    ``min_intensity`` and ``max_intensity`` are the default window of display. ``version`` changes
+    whenever the pyramid's pixels do.
     """
 
     __tablename__ = "channel_layers"
@@ -270,8 +270,8 @@ class ChannelImageFile(Base):
     """One plane of a site's image and the microscope files that it is made from.
 
     ``file_map`` is ``{"files": [name, ...], "series": [int, ...], "planes": [int, ...]}``; with
-    several entries the plane is their maximum projection. ``acquired_at`` is when it was taken, if
-    the metadata tells.
+    several entries, the plane is their maximum projection. ``acquired_at`` is the time of
+    acquisition, if known.
     """
 
     __tablename__ = "channel_image_files"
@@ -306,9 +306,9 @@ class ChannelImageFile(Base):
 class IllumstatsFile(Timestamps, Base):
     """Illumination statistics of a channel; ``path`` is relative to the experiment's folder.
 
-    ``plate_id`` is None for those of all plates together. ``flatness_before`` and
-    ``flatness_after`` are the coefficient of variation of the average image, on a coarse grid,
-    without and with the correction.
+    ``plate_id`` is None for the statistics of all plates together. ``flatness_before`` and
+    ``flatness_after`` are the coefficients of variation of the average image, on a coarse grid,
+    without and with correction.
     """
 
     __tablename__ = "illumstats_files"

@@ -1,4 +1,4 @@
-"""The plates that there are, by their number of wells."""
+"""The supported plate formats, by number of wells."""
 
 PLATE_FORMATS: dict[int, tuple[int, int]] = {
     1: (1, 1),

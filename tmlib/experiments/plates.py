@@ -1,4 +1,4 @@
-"""Plates and acquisitions: what was put under the microscope, and each run over it."""
+"""Plates and their acquisitions."""
 
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def update_plate(
     name: str | None = None,
     description: str | None = None,
 ) -> None:
-    """Rename a plate or describe it anew."""
+    """Change the name or description of a plate."""
     plate = get_plate(session, experiment_id, plate_id)
     if name is not None:
         plate.name = name
@@ -93,7 +93,7 @@ def update_plate(
 
 
 def delete_plate(session: Session, data_dir: Path, experiment_id: int, plate_id: int) -> None:
-    """Remove a plate with its acquisitions; its files are in the trash then."""
+    """Remove a plate with its acquisitions; its files are moved to the trash."""
     get_plate(session, experiment_id, plate_id)
     session.execute(delete(Plate).where(Plate.id == plate_id))
     root = ExperimentStorage(data_dir, experiment_id).root
@@ -168,7 +168,7 @@ def update_acquisition(
     name: str | None = None,
     description: str | None = None,
 ) -> None:
-    """Rename an acquisition or describe it anew."""
+    """Change the name or description of an acquisition."""
     acquisition = get_acquisition(session, experiment_id, acquisition_id)
     if name is not None:
         acquisition.name = name
@@ -180,7 +180,7 @@ def update_acquisition(
 def delete_acquisition(
     session: Session, data_dir: Path, experiment_id: int, acquisition_id: int
 ) -> None:
-    """Remove an acquisition; its files are in the trash then."""
+    """Remove an acquisition; its files are moved to the trash."""
     acquisition = get_acquisition(session, experiment_id, acquisition_id)
     storage = ExperimentStorage(data_dir, experiment_id)
     folder = storage.acquisition(acquisition.plate_id, acquisition_id)

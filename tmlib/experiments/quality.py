@@ -1,4 +1,4 @@
-"""How good images are: their times, how far cycles and sites are off, how even the light is."""
+"""Quality of images: shifts of cycles and sites, illumination, and times of acquisition."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from tmlib.experiments.models import (
 
 @dataclass(frozen=True)
 class CycleShift:
-    """How far the images of a cycle were moved: see :class:`tmlib.experiments.models.SiteShift`."""
+    """The shift of a cycle's images: see :class:`tmlib.experiments.models.SiteShift`."""
 
     cycle_index: int
     y: int
@@ -32,7 +32,7 @@ class CycleShift:
 
 @dataclass(frozen=True)
 class AlignedSite:
-    """A site that step align has looked at; one that is omitted has no shifts."""
+    """A site that step align has processed; an omitted one has no shifts."""
 
     site: Site
     shifts: list[CycleShift]
@@ -40,7 +40,7 @@ class AlignedSite:
 
 @dataclass(frozen=True)
 class MeasuredOverlap:
-    """A site, one of its neighbours, and how far that lies from it."""
+    """A site, one of its neighbours, and the displacement between them."""
 
     site: Site
     neighbour_id: int
@@ -49,7 +49,7 @@ class MeasuredOverlap:
 
 @dataclass(frozen=True)
 class Illumination:
-    """Statistics of a channel's light; of all plates together if `plate_name` is None."""
+    """Illumination statistics of a channel; of all plates together if `plate_name` is None."""
 
     channel: Channel
     plate_name: str | None
@@ -66,7 +66,7 @@ def list_site_shifts(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[AlignedSite]:
-    """Sites that were aligned or omitted, in the order of plate, well, y and x."""
+    """Sites that were aligned or omitted, sorted by plate, well, y and x."""
     query = (
         select(Site)
         .join(Site.well)
@@ -108,7 +108,7 @@ def list_site_overlaps(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[MeasuredOverlap]:
-    """Neighbours that were compared, in the order of plate, well, y and x of the first."""
+    """Neighbours that were compared, sorted by plate, well, y and x of the first site."""
     query = (
         select(Site, SiteOverlap)
         .join(SiteOverlap, SiteOverlap.site_id == Site.id)
@@ -128,7 +128,7 @@ def list_site_overlaps(
 
 
 def list_illumination(session: Session, experiment_id: int) -> list[Illumination]:
-    """The light of each channel that step corilla has measured, in the order of names."""
+    """Illumination of each channel that step corilla has measured, sorted by name."""
     rows = session.execute(
         select(Channel, Plate.name, IllumstatsFile)
         .join(IllumstatsFile, IllumstatsFile.channel_id == Channel.id)
@@ -142,7 +142,7 @@ def list_illumination(session: Session, experiment_id: int) -> list[Illumination
 def acquisition_times(
     session: Session, acquisition_ids: Collection[int]
 ) -> dict[int, tuple[datetime, datetime]]:
-    """When the first and the last image of each acquisition were taken, where that is known."""
+    """Times of the first and the last image of each acquisition, if known."""
     rows = session.execute(
         select(
             ChannelImageFile.acquisition_id,

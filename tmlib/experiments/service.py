@@ -1,4 +1,4 @@
-"""Experiments: how they come, are found and change; who may is in `sharing`."""
+"""Creating, listing and changing experiments; access is in `sharing`."""
 
 from sqlalchemy import bindparam, literal, select
 from sqlalchemy.exc import IntegrityError
@@ -34,7 +34,7 @@ def create_experiment(
 ) -> Experiment:
     """Add an empty experiment that belongs to a user.
 
-    `workflow_type` is checked by the workflow, which alone knows its types.
+    `workflow_type` is checked by the caller, because only the workflow knows the types.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def list_experiments(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[ExperimentRow]:
-    """Experiments that a user owns or may see, or all of them, in the order of creation."""
+    """Experiments that a user owns or may see, or all experiments, in the order of creation."""
     query = sharing.with_owner(select(*sharing.COLUMNS).select_from(_EXPERIMENTS))
     query = query.where(sharing.IS_PRESENT).order_by(_EXPERIMENTS.c.id).limit(limit).offset(offset)
     if user_id is not None:
@@ -118,7 +118,7 @@ def update_experiment(
     name: str | None = None,
     description: str | None = None,
 ) -> None:
-    """Rename an experiment or describe it anew.
+    """Change the name or description of an experiment.
 
     Raises
     ------

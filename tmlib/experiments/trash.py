@@ -1,4 +1,4 @@
-"""Files that are deleted in two steps: out of sight at once, off the disk when there is time."""
+"""Deleting files in two steps: they are hidden at once, and removed from the disk later."""
 
 import math
 import secrets
@@ -12,19 +12,19 @@ _PREFIX = ".trash-"
 
 
 class Trash:
-    """A folder that was taken out of its place.
+    """A folder that was moved out of its place.
 
-    Numbers of deleted rows may be given away again, so a folder must be gone from its place
-    before the transaction that deletes its row is committed. Removing its files takes too long
-    for that: they are renamed first and removed afterwards by :meth:`empty`, together with what
-    a process that was killed in between has left.
+    Ids of deleted rows may be reused, so a folder must be gone from its place before the
+    transaction that deletes its row is committed. Removing its files takes too long for that: the
+    folder is renamed first and removed afterwards by :meth:`empty`, together with leftovers of
+    processes that were killed in between.
 
     Parameters
     ----------
     place
-        Where to keep the trash: a folder in the same file system.
+        Folder for the trash, in the same file system.
     folder
-        What is to be deleted; it may be absent. None for what is there already.
+        Folder to be deleted, which may be absent; None for what is in the trash already.
     """
 
     def __init__(self, place: Path, folder: Path | None = None) -> None:
@@ -35,7 +35,7 @@ class Trash:
             durable_files.move(folder, place / name)
 
     def empty(self, seconds: float = math.inf) -> None:
-        """Remove the files for good, or as many folders of them as there is time for, about."""
+        """Remove the files for good, or as many folders of them as there is time for."""
         end = time.monotonic() + seconds
         for leftover in self._place.glob(f"{_PREFIX}*"):
             shutil.rmtree(leftover, ignore_errors=True)
