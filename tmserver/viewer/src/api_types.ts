@@ -46,7 +46,9 @@ export interface components {
             readonly max_zoom: number;
             readonly min_intensity: number;
             readonly pixel_size: number | null;
+            readonly tiles: string;
             readonly tpoint: number;
+            readonly version: string;
             readonly zplane: number;
         };
         readonly ColumnStatistics: {

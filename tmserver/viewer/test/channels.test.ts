@@ -12,6 +12,8 @@ function channel(name: string, nLayers = 1): Channel {
     layers: Array.from({ length: nLayers }, (_, zplane) => ({
       id: `${name}${zplane}=`,
       experiment_id: 'MQ==',
+      version: '1',
+      tiles: '',
       max_zoom: 4,
       tpoint: 0,
       zplane,
