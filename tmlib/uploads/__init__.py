@@ -1,1 +1,1 @@
-"""Files in: registering, receiving and verifying what a microscope wrote."""
+"""Uploads: registering, receiving and verifying microscope files."""

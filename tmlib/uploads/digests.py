@@ -1,4 +1,4 @@
-"""Digests that a sender tells, so that both ends know that the same bytes have arrived."""
+"""Digests from senders, which verify that the same bytes have arrived."""
 
 import base64
 import binascii
@@ -18,18 +18,18 @@ _FIELD_ALGORITHMS = {"sha-512": "sha512", "sha-256": "sha256"}
 _FIELD_MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:;[^,]*)?")
 
 CHECKSUM_ALGORITHMS = ("sha1", "sha256", "sha512", "md5")
-"""What a checksum of the tus protocol can be made with."""
+"""Hash functions for checksums of the tus protocol."""
 
 
 class ChecksumMismatch(TmError):  # noqa: N818 - reads as what it is: "raise ChecksumMismatch"
-    """Other bytes have arrived than were sent."""
+    """The bytes that arrived differ from those that were sent."""
 
-    status_code: ClassVar[int] = 460  # what the tus protocol calls "Checksum Mismatch"
+    status_code: ClassVar[int] = 460  # "Checksum Mismatch" in the tus protocol
 
 
 @dataclass(frozen=True)
 class Digest:
-    """What a hash function must make of the bytes that arrive.
+    """The expected result of a hash function for the bytes that arrive.
 
     Attributes
     ----------
@@ -43,11 +43,11 @@ class Digest:
     value: bytes
 
     def start(self) -> "Hash":
-        """A new object that takes the bytes."""
+        """A new hash object."""
         return digests.start(self.algorithm)
 
     def check(self, found: "Hash", what: str) -> None:
-        """Compare with what the bytes came to.
+        """Compare with the digest of the bytes that arrived.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class Digest:
             )
 
     def check_file(self, path: Path, what: str) -> None:
-        """As :meth:`check`, with what is in a file."""
+        """As :meth:`check`, for the content of a file."""
         with path.open("rb") as file:
             self.check(digests.of_file(file, self.algorithm), what)
 
@@ -72,7 +72,7 @@ def read_content_digest(text: str | None) -> Digest | None:
     Raises
     ------
     BadInput
-        If it cannot be read, or has none that can be checked.
+        If it is malformed, or has no digest that can be verified.
     """
     if text is None:
         return None
@@ -96,7 +96,7 @@ def read_checksum(text: str) -> Digest:
     Raises
     ------
     BadInput
-        If it cannot be read or its function is unknown.
+        If it is malformed or its function is unknown.
     """
     algorithm, _, value = text.strip().partition(" ")
     if algorithm not in CHECKSUM_ALGORITHMS:
@@ -108,12 +108,12 @@ def read_checksum(text: str) -> Digest:
 
 
 def read_hexadecimal(text: str) -> Digest:
-    """A SHA-256 as programs print it: 64 hexadecimal digits.
+    """A SHA-256 digest of 64 hexadecimal digits.
 
     Raises
     ------
     BadInput
-        If it is none.
+        If it is not one.
     """
     if re.fullmatch(r"[0-9a-fA-F]{64}", text) is None:
         raise BadInput(f'The sha256 "{text[:80]}" is not one of 64 hexadecimal digits.')

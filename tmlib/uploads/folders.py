@@ -1,7 +1,7 @@
-"""Files that lie on the server already: they are registered where they are, not copied.
+"""Registering files that are on the server already, without copying them.
 
-An acquisition gets a link to each of them. All links go by way of one to the folder, which keeps
-them so short that they take no room.
+An acquisition gets a symbolic link to each of them. All links go through one link to the folder,
+which keeps them so short that they take no disk space.
 """
 
 import os
@@ -37,35 +37,35 @@ def register_folder(
 ) -> int:
     """Make the files of a folder of the server COMPLETE files of an acquisition.
 
-    Files in sub-folders are called with these, parted by slashes. Hidden files and folders, and
-    files that the microscope type does not write are left out, and files of the acquisition that
-    are there already stay as they are. An OME-Zarr is a folder that counts as one file where the
-    microscope type is one of OME-Zarr.
+    The names of files in subfolders begin with these, separated by slashes. Hidden files and
+    folders, and files that the microscope type does not recognize, are left out; existing files of
+    the acquisition are not changed. With a microscope type for OME-Zarr, the folder of an OME-Zarr
+    counts as one file.
 
     Parameters
     ----------
     database, storage
-        Where to keep status and links.
+        Where status and links are stored.
     acquisition
-        What the files belong to.
+        The acquisition of the files.
     microscope_type
-        Decides which files are meant.
+        Determines which files are registered.
     path
-        The folder, absolute; or one OME-Zarr, which is registered alone.
+        Absolute path of the folder, or of a single OME-Zarr.
     roots
         Folders that the administrator has opened for this.
 
     Returns
     -------
     int
-        How many files were added.
+        Number of files that were added.
 
     Raises
     ------
     Forbidden
         If the folder, or what a link in it points to, is not below one of `roots`.
     BadInput
-        If it is no folder that can be read, or has no file that the microscope type writes.
+        If it is not a readable folder, or has no file that the microscope type recognizes.
     """
     forbidden = storage.data_dir.resolve()
     allowed = [root.resolve() for root in roots]
@@ -103,7 +103,7 @@ def _check_folder(path: str, allowed: Sequence[Path], forbidden: Path) -> Path:
     if not Path(path).is_absolute():
         raise BadInput(f'The path "{path}" is not absolute: send it from the root folder on.')
     folder = Path(path).resolve()
-    # whether it exists is told only of folders that may be looked at
+    # whether it exists is disclosed only for folders that are open
     if not _is_open(folder, allowed, forbidden):
         raise Forbidden(
             f'The folder "{path}" is not open for uploads: use one below those that the '
@@ -129,7 +129,7 @@ def _sizes(
     allowed: Sequence[Path],
     forbidden: Path,
 ) -> Iterator[tuple[str, int]]:
-    """Name and size of each file, or of one."""
+    """Name and size of each file, or of a single one."""
     waiting = [""]
     while waiting:
         prefix = waiting.pop()
@@ -139,7 +139,7 @@ def _sizes(
                     continue
                 name = prefix + entry.name
                 is_zarr = _is_zarr(entry, microscope)
-                # links to folders could lead in circles
+                # links to folders could form cycles
                 if not is_zarr and entry.is_dir(follow_symlinks=False):
                     if not entry.name.endswith(".zarr"):
                         waiting.append(f"{name}/")
@@ -155,7 +155,7 @@ def _sizes(
 
 
 def _zarr_size(path: str) -> int:
-    """Bytes of all files of an OME-Zarr, which may have no links: whoever reads it follows them."""
+    """Total size of an OME-Zarr, which must not contain links, because readers follow them."""
     size = 0
     waiting = [path]
     while waiting:
@@ -187,7 +187,7 @@ def _missing(session: Session, acquisition_id: int) -> dict[FileKind, list[str]]
 
 
 def _link(target: Path, folder: Path, names: dict[str, int]) -> None:
-    """Give a folder links to files of another one."""
+    """Create links in a folder to files of another one."""
     way = f".{digest_of(os.fsencode(folder), 8)}"
     point(target / way, str(folder))
     changed = {target}
@@ -199,7 +199,7 @@ def _link(target: Path, folder: Path, names: dict[str, int]) -> None:
         destination = f"{'../' * name.count('/')}{way}/{name}"
         try:
             link.symlink_to(destination)
-        except FileExistsError:  # of an earlier attempt, or a file that could not be used
+        except FileExistsError:  # from an earlier attempt, or a file that could not be used
             point(link, destination)
     sync_folders(changed)
 

@@ -10,7 +10,7 @@ from tmlib.db import Base, Timestamps
 
 
 class FileUploadStatus(enum.StrEnum):
-    """Where the upload of a file stands."""
+    """Status of the upload of a file."""
 
     WAITING = "WAITING"
     UPLOADING = "UPLOADING"
@@ -19,16 +19,16 @@ class FileUploadStatus(enum.StrEnum):
 
 
 class FileKind(enum.StrEnum):
-    """Whether a microscope file holds pixels or describes other files."""
+    """Whether a microscope file contains pixels or metadata of other files."""
 
     IMAGE = "image"
     METADATA = "metadata"
 
 
 class MicroscopeFile(Timestamps, Base):
-    """A file as the microscope wrote it, registered for upload or received.
+    """A file of the microscope, registered for upload or received.
 
-    ``omexml`` is what step metaextract read from an image file.
+    ``omexml`` is the metadata that step metaextract has read from an image file.
     """
 
     __tablename__ = "microscope_files"
@@ -59,11 +59,11 @@ class MicroscopeFile(Timestamps, Base):
 
 
 class ResumableUpload(Timestamps, Base):
-    """A file that arrives in several requests, or has arrived in this way.
+    """A file that arrives, or has arrived, in several requests.
 
-    ``offset`` counts the bytes that are on the disk for sure; more may be there. ``sent_metadata``
-    is the header that began the upload, as it was sent, and ``sha256`` what all bytes must come
-    to, in hexadecimal digits.
+    ``offset`` counts the bytes that are certainly on the disk; there may be more. ``sent_metadata``
+    is the header of the request that created the upload, and ``sha256`` the expected digest of the
+    file, in hexadecimal digits.
     """
 
     __tablename__ = "resumable_uploads"

@@ -1,4 +1,4 @@
-"""One file that arrives in pieces, in the hands of whoever holds its lock."""
+"""One file that arrives in pieces; the caller holds its lock."""
 
 import logging
 import os
@@ -24,23 +24,23 @@ _logger = logging.getLogger(__name__)
 
 
 class GrowingFile:
-    """A file that bytes are added to until it is whole.
+    """A file to which bytes are appended until it is complete.
 
-    What lies in the file beyond the bytes that the database counts is cut off before more is
-    added, so it does not matter when and how a server ended.
+    Bytes in the file beyond those that the database counts are truncated before more are added, so
+    it does not matter when and how a server ended.
 
     Parameters
     ----------
     database
-        Where its bytes are counted.
+        Database that counts its bytes.
     folder, name
-        Where it will be.
+        Destination of the file.
     upload
         The row of its upload.
     is_complete
-        Whether the file is there, whether in this way or another.
+        Whether the file is there, by this upload or another.
     lifetime
-        How long after each piece the next one may come.
+        Longest time between two pieces.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class GrowingFile:
         self.offset = upload.offset if self.is_finished else min(upload.offset, self._size())
 
     def add(self, chunks: Iterable[bytes], checksum: Digest | None) -> None:
-        """Add bytes at the end; the last ones make the file COMPLETE.
+        """Append bytes; the last ones make the file COMPLETE.
 
-        Without checksum, what has come before an exception is kept.
+        Without a checksum, bytes that arrive before an exception are kept.
         """
         hashed = checksum and checksum.start()
         with FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644), "r+") as file:
@@ -100,12 +100,12 @@ class GrowingFile:
         self.finish()
 
     def finish(self) -> None:
-        """Put the whole file in its place, and make it COMPLETE; it is when this returns."""
+        """Move the complete file to its destination, and make it COMPLETE before returning."""
         if self.is_finished:
             return
-        self._path.touch()  # one without bytes has not been written to
+        self._path.touch()  # an empty one has never been written to
         self._verify()
-        # a second name: with either of them gone, a server that ends here has lost nothing
+        # a second name, so that nothing is lost if the server ends here
         link(self._path, self._place, draft=self._path.with_suffix(".whole"))
         sync_folder(self._place.parent)
         with self._database.transaction() as session:
@@ -119,7 +119,7 @@ class GrowingFile:
         self.is_finished = True
 
     def discard(self, status: FileUploadStatus) -> None:
-        """Forget the upload; its file gets a status if nobody else is sending it."""
+        """Delete the upload; the status of its file is set if nobody else is sending it."""
         self._path.unlink(missing_ok=True)
         other = exists(
             select(ResumableUpload.token).where(ResumableUpload.file_id == self._upload.file_id)
@@ -142,7 +142,7 @@ class GrowingFile:
             while rest:
                 rest = rest[file.write(rest) :]
         except OSError:
-            with suppress(OSError):  # a full disk does not stay full of this
+            with suppress(OSError):  # so that it does not keep a full disk full
                 file.truncate(self.offset)
             file.seek(self.offset)
             raise
@@ -159,7 +159,7 @@ class GrowingFile:
             raise
 
     def _count(self, file: FileIO) -> None:
-        """Sync what was written, then say that it is there."""
+        """Sync the written bytes, then count them."""
         sync_file(file)
         if self.offset == 0:
             sync_folder(self._folder)

@@ -1,4 +1,4 @@
-"""Where uploaded files go: locks on them, folders in their names, and a disk that is full."""
+"""Destinations of uploaded files: locks, folders in their names, and full disks."""
 
 import errno
 import fcntl
@@ -17,14 +17,14 @@ _LOOKS_PER_SECOND = 50
 
 
 class StorageFull(TmError):  # noqa: N818 - reads as what it is: "raise StorageFull"
-    """The file system takes no more bytes."""
+    """The file system is full."""
 
     status_code: ClassVar[int] = 507
 
 
 @contextmanager
 def reporting_full_disk(name: str) -> Iterator[None]:
-    """Let an error of the file system that means "full" be one that a user understands."""
+    """Translate an error of the file system that means "full" into one for the user."""
     try:
         yield
     except OSError as error:
@@ -38,16 +38,16 @@ def reporting_full_disk(name: str) -> Iterator[None]:
 
 @contextmanager
 def locked(path: Path, patience: float = 0) -> Iterator[bool]:
-    """Hold a lock file for the time of the context, or learn that somebody else does.
+    """Hold a lock file during the context; yields whether the lock was acquired.
 
-    The kernel lets the lock go when the process ends, in whatever way.
+    The kernel releases the lock when the process ends, however it ends.
 
     Parameters
     ----------
     path
-        The lock file, which exists only while somebody holds it.
+        The lock file, which exists only while it is held.
     patience
-        How many seconds to wait for whoever holds it.
+        How many seconds to wait for its holder.
     """
     deadline = time.monotonic() + patience
     while True:
@@ -61,7 +61,7 @@ def locked(path: Path, patience: float = 0) -> Iterator[bool]:
                 yield False
                 return
             if not _is_same_file(file.fileno(), path):
-                continue  # its last holder has just removed it
+                continue  # the last holder has just removed it
             try:
                 yield True
             finally:
@@ -77,17 +77,17 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
 
 
 def make_place(folder: Path, name: str) -> Path:
-    """Where a file of this name goes; the folders that are in its name are made.
+    """Destination of a file of this name; the folders in its name are created.
 
     Raises
     ------
     BadInput
-        If a file is called like one of them, or a folder like the file.
+        If a file has the name of one of these, or a folder that of the file.
     """
     path = folder / name
     within = [folder / part for part in PurePosixPath(name).parents][:-1]
     try:
-        # a link would lead to where the server only reads
+        # a link would lead to files that the server only reads
         if not any(parent.is_symlink() for parent in within):
             make_folder(path.parent)
             if path.is_symlink() or not path.is_dir():

@@ -1,8 +1,8 @@
-"""Receives the bytes of one file so that it is either all there or not there at all.
+"""Receives one file, so that it is stored completely or not at all.
 
-Whoever receives a file holds a lock on it in the file system, which the kernel lets go when the
-process ends, in whatever way. So a file whose row says UPLOADING but that nobody has locked was
-given up, and sending it again just works.
+The receiver of a file holds a lock on it in the file system, which the kernel releases when the
+process ends, however it ends. A file with the status UPLOADING that is not locked was abandoned,
+and can simply be sent again.
 """
 
 import enum
@@ -24,14 +24,14 @@ from tmlib.uploads.digests import Digest
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.uploads.places import locked, make_place, reporting_full_disk
 
-# Shorter ones are there before anybody could look; a commit that shows them takes as long.
+# Smaller files arrive before anybody could look; a commit that shows them would take as long.
 _LONG_BYTES = 512 * 1024
 
 _logger = logging.getLogger(__name__)
 
 
 class Received(enum.StrEnum):
-    """What became of a file that was sent, in the words of the original."""
+    """The outcome for a file that was sent, in the words of TissueMAPS."""
 
     OK = "ok"
     LAST = "Acquisition complete"
@@ -41,13 +41,13 @@ class Received(enum.StrEnum):
 
 
 class UploadInterrupted(TmError):  # noqa: N818 - reads as what it is: "raise UploadInterrupted"
-    """The sender went away before the file was complete."""
+    """The sender disconnected before the file was complete."""
 
     status_code: ClassVar[int] = 400
 
 
 class UploadTooSlow(UploadInterrupted):
-    """The sender was there, but sent next to nothing for too long."""
+    """The sender was connected, but sent almost nothing for too long."""
 
     status_code: ClassVar[int] = 408
 
@@ -81,25 +81,25 @@ def receive(
     max_bytes: int,
     digest: Digest | None = None,
 ) -> Received:
-    """Store one registered file; it is COMPLETE when its bytes are on the disk, synced and counted.
+    """Store one registered file; it is COMPLETE once its bytes are on disk, synced and counted.
 
     The database is used only for short changes of status, not while bytes arrive.
 
     Parameters
     ----------
     database, storage
-        Where to keep the status and the bytes.
+        Where the status and the bytes are stored.
     plate_id, acquisition_id
-        What the file belongs to.
+        Plate and acquisition of the file.
     name
-        The name under which it was registered.
+        Name under which it was registered.
     chunks
-        Its bytes. They are left alone if the file is not wanted; an exception that they raise
-        ends the upload.
+        Its bytes. They are not read if the file is not needed; an exception that they raise ends
+        the upload.
     max_bytes
         Largest size that is accepted.
     digest
-        What the bytes must come to, if the sender tells it.
+        Expected digest, if the sender gives it.
 
     Raises
     ------
@@ -108,11 +108,11 @@ def receive(
     TooLarge
         If the file is larger than `max_bytes`.
     BadInput
-        If a file stands where its name wants a folder.
+        If a folder in its name is the name of a file.
     ChecksumMismatch
-        If other bytes have arrived than `digest` says.
+        If the bytes do not match `digest`.
     NotFound
-        If the file's acquisition was deleted meanwhile.
+        If the file's acquisition was deleted in the meantime.
     """
     with database.session() as session:
         row = session.execute(
@@ -139,14 +139,14 @@ def receive(
 def file_folder(
     storage: ExperimentStorage, plate_id: int, acquisition_id: int, kind: FileKind
 ) -> Path:
-    """Where files of a kind are kept."""
+    """The folder for files of a kind."""
     if kind is FileKind.IMAGE:
         return storage.microscope_images(plate_id, acquisition_id)
     return storage.microscope_metadata(plate_id, acquisition_id)
 
 
 def lock_path(folder: Path, file_id: int) -> Path:
-    """The lock of whoever receives a file."""
+    """The lock file for receiving a file."""
     return folder / f".{file_id}.lock"
 
 
@@ -159,7 +159,7 @@ def _store(
 ) -> None:
     try:
         size = _write(database, target, chunks, max_bytes, digest)
-        move(target.part, target.path, sync="none")  # the folder is, together with others'
+        move(target.part, target.path, sync="none")  # the folder is synced, together with others
         mark_arrived(database, target.file_id, target.path, size)
     except BaseException:
         try:
@@ -219,7 +219,7 @@ def _set_status(database: Database, target: Target, status: FileUploadStatus) ->
 def _is_last(database: Database, acquisition_id: int) -> bool:
     missing = [status for status in FileUploadStatus if status is not FileUploadStatus.COMPLETE]
     with database.session() as session:
-        # named one by one, each is looked up in the index; "not COMPLETE" would read all rows
+        # listed one by one, each is looked up in the index; "not COMPLETE" would read all rows
         waiting = session.scalar(
             select(MicroscopeFile.id)
             .where(

@@ -1,8 +1,7 @@
-"""Files that arrive in pieces, over as many requests as it takes.
+"""Resumable uploads: files that arrive in pieces, in any number of requests.
 
-The database says how far each upload is: bytes are counted there only after they are on the disk.
-As for files that arrive whole, whoever adds to one holds the lock of the microscope file that it
-becomes.
+The database stores the offset of each upload: bytes are counted only after they are on disk. As for
+files that arrive in one request, the receiver holds the lock of the microscope file.
 """
 
 import secrets
@@ -33,35 +32,35 @@ _REMOVED_AT_ONCE = 100
 
 
 class Gone(TmError):  # noqa: N818 - reads as what it is: "raise Gone"
-    """There was an upload, but nobody went on with it in time."""
+    """The upload has expired, because it was not resumed in time."""
 
     status_code: ClassVar[int] = 410
 
 
 class NotRegistered(NotFound):
-    """Nobody has announced a file of this name."""
+    """No file of this name is registered."""
 
 
 class Locked(TmError):  # noqa: N818 - see Gone
-    """Somebody else sends the same file at this moment."""
+    """The same file is being sent by another request."""
 
     status_code: ClassVar[int] = 423
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an upload is.
+    """Progress of an upload.
 
     Attributes
     ----------
     token
-        Its name.
+        Identifier of the upload.
     offset, length
-        How many bytes are on the disk, and how many it will be.
+        Number of bytes on disk, and size of the complete file.
     expires_at
-        Until when it can be resumed.
+        Time until which it can be resumed.
     sent_metadata
-        The header that began it.
+        The metadata header of the request that created it.
     """
 
     token: str
@@ -77,11 +76,11 @@ class ResumableUploads:
     Parameters
     ----------
     database, storage
-        Where to keep the status and the bytes.
+        Where the status and the bytes are stored.
     acquisition
-        What the files belong to.
+        The acquisition of the files.
     lifetime
-        How long an upload can be resumed after the last that was heard of it.
+        How long an upload can be resumed after its last request.
     """
 
     def __init__(
@@ -102,20 +101,20 @@ class ResumableUploads:
         Parameters
         ----------
         name
-            The name under which it was registered.
+            Name under which it was registered.
         length
-            How many bytes it will be.
+            Size of the file.
         sent_metadata
-            What the sender says of it, given back as it is.
+            Metadata from the sender, returned unchanged.
         digest
-            The SHA-256 of the whole file, if the sender tells it.
+            SHA-256 digest of the whole file, if the sender gives it.
 
         Raises
         ------
         NotRegistered
             If no such file was registered.
         Conflict
-            If it has arrived.
+            If it has arrived already.
         StorageFull
             If the disk has no room for it.
         """
@@ -152,14 +151,14 @@ class ResumableUploads:
         return Progress(upload.token, 0, length, upload.expires_at, sent_metadata)
 
     def progress(self, token: str) -> Progress:
-        """How far an upload is; whoever adds to it at the moment is waited for a little.
+        """Progress of an upload; waits briefly for a request that is adding to it.
 
         Raises
         ------
         NotFound, Gone
             If there is no such upload, or it has expired.
         Locked
-            If somebody adds to it all the time.
+            If other requests keep adding to it.
         """
         with self._open(token, _PATIENCE_SECONDS) as (file, upload):
             return _progress(file, upload)
@@ -167,35 +166,35 @@ class ResumableUploads:
     def append(
         self, token: str, offset: int, chunks: Iterable[bytes], checksum: Digest | None = None
     ) -> Progress:
-        """Add bytes to an upload; the last ones make its file COMPLETE.
+        """Append bytes to an upload; the last ones make its file COMPLETE.
 
-        What has arrived before `chunks` raise an exception is kept, unless there is a checksum,
-        which it cannot be compared with.
+        Bytes that arrive before `chunks` raise an exception are kept, unless there is a checksum,
+        which cannot be verified then.
 
         Parameters
         ----------
         token
             The upload.
         offset
-            Where the bytes belong: at its end.
+            Position of the bytes: the current end.
         chunks
             The bytes.
         checksum
-            What they must come to, if the sender tells it.
+            Expected digest of the bytes, if the sender gives it.
 
         Raises
         ------
         NotFound, Gone
             If there is no such upload, or it has expired.
         Conflict
-            If `offset` is not its end, or its file has arrived in another way.
+            If `offset` is not its end, or its file has arrived by another upload.
         Locked
-            If somebody else sends the same file.
+            If another request sends the same file.
         TooLarge
             If there are more bytes than were announced.
         ChecksumMismatch
-            If the bytes are not those of the checksum, and nothing was added; or if the whole
-            file is not that of its digest, and the upload must begin again.
+            If the bytes do not match the checksum, in which case nothing was added; or if the whole
+            file does not match its digest, in which case the upload must start again.
         StorageFull
             If the disk is full.
         """
@@ -210,14 +209,14 @@ class ResumableUploads:
             return _progress(file, upload)
 
     def terminate(self, token: str) -> None:
-        """Forget an upload and what has arrived of it; a file that is COMPLETE stays.
+        """Delete an upload and the bytes that have arrived; a COMPLETE file is kept.
 
         Raises
         ------
         NotFound, Gone
             If there is no such upload, or it has expired.
         Locked
-            If somebody adds to it all the time.
+            If other requests keep adding to it.
         """
         with self._open(token, _PATIENCE_SECONDS) as (file, _):
             file.discard(FileUploadStatus.WAITING)
@@ -235,7 +234,7 @@ class ResumableUploads:
     def _open(
         self, token: str, patience: float = 0
     ) -> Iterator[tuple[GrowingFile, ResumableUpload]]:
-        """An upload that nobody else changes meanwhile, and that can still be added to."""
+        """Lock an upload that can still be appended to."""
         _, file, _ = self._find(token)
         folder = file_folder(
             self._storage, self._acquisition.plate_id, self._acquisition.id, file.kind
@@ -262,7 +261,7 @@ class ResumableUploads:
                 growing.discard(FileUploadStatus.COMPLETE)
                 raise _arrived(file.name)
             if growing.offset == growing.length:
-                growing.finish()  # empty, or its server ended after the last byte
+                growing.finish()  # it is empty, or its server ended after the last byte
             yield growing, upload
 
     def _find(self, token: str) -> tuple[ResumableUpload, MicroscopeFile, datetime]:
@@ -282,12 +281,12 @@ class ResumableUploads:
 
 
 def remove_expired(database: Database, data_dir: Path) -> int:
-    """Forget uploads that were not resumed in time, a hundred at most, and what arrived of them.
+    """Delete expired uploads, at most a hundred, and the bytes that have arrived.
 
     Returns
     -------
     int
-        How many there were.
+        Number of deleted uploads.
     """
     with database.session() as session:
         rows = session.execute(
@@ -305,7 +304,7 @@ def remove_expired(database: Database, data_dir: Path) -> int:
         with suppress(NotFound, Locked):
             try:
                 with uploads._open(token):
-                    pass  # somebody has resumed it in the last moment
+                    pass  # it was resumed at the last moment
             except Gone:
                 n_removed += 1
     return n_removed

@@ -1,6 +1,6 @@
-"""Microscope files: which ones are expected, which ones have arrived.
+"""Microscope files: registering and listing them, and their status.
 
-How a file is received is in :mod:`tmlib.uploads.receiving`.
+Files are received in :mod:`tmlib.uploads.receiving`.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,20 +27,20 @@ _COMPARED = 1000
 def register(
     database: Database, acquisition: Acquisition, microscope_type: str, names: Sequence[str]
 ) -> list[str]:
-    """Announce files that will be sent; those that are registered already stay as they are.
+    """Register files that will be sent; those that are registered already are not changed.
 
     Names that are neither images nor metadata of the microscope type are left out.
 
     Parameters
     ----------
     database
-        Where to keep the names; it is locked only while they are written.
+        Where the names are stored; locked only while they are written.
     acquisition
-        What the files belong to.
+        The acquisition of the files.
     microscope_type
-        Decides which names are meant.
+        Determines which names are registered.
     names
-        File names, with the folders that they are in where these tell something.
+        File names, including relevant folders.
 
     Returns
     -------
@@ -50,8 +50,8 @@ def register(
     Raises
     ------
     BadInput
-        If there is no name, none that fits the microscope type, images of which none is the
-        type's, or a name that is no file name.
+        If there is no name, if none fits the microscope type, if there are images but none of the
+        type, or if a name is not a file name.
     """
     announce(database, acquisition, microscope_type, names)
     with database.session() as session:
@@ -61,7 +61,7 @@ def register(
 def announce(
     database: Database, acquisition: Acquisition, microscope_type: str, names: Sequence[str]
 ) -> list[str]:
-    """As :func:`register`, but returns those of the names that are meant, images first."""
+    """As :func:`register`, but returns the registered ones of the names, images first."""
     if not names:
         raise BadInput("No files supplied. Cannot register upload.")
     microscope = microscopes.get(microscope_type)
@@ -101,7 +101,7 @@ def missing_names(session: Session, acquisition_id: int) -> list[str]:
 
 
 def check_names(microscope_type: str, names: Sequence[str]) -> list[bool]:
-    """Whether each name is one that the microscope type writes."""
+    """Whether the microscope type recognizes each name."""
     microscope = microscopes.get(microscope_type)
     return [_kind(microscope, name) is not None for name in names]
 
@@ -141,7 +141,7 @@ def count_complete(session: Session, acquisition_id: int) -> int:
 def acquisition_statuses(
     session: Session, acquisition_ids: Collection[int]
 ) -> dict[int, FileUploadStatus]:
-    """How far the upload of each acquisition is: UPLOADING, COMPLETE or WAITING."""
+    """Status of the upload of each acquisition: UPLOADING, COMPLETE or WAITING."""
     statuses = dict.fromkeys(acquisition_ids, FileUploadStatus.WAITING)
     uploading = case((MicroscopeFile.status == FileUploadStatus.UPLOADING, 1), else_=0)
     complete = case((MicroscopeFile.status == FileUploadStatus.COMPLETE, 1), else_=0)
@@ -159,7 +159,7 @@ def acquisition_statuses(
 
 
 def combined_status(statuses: Collection[FileUploadStatus]) -> FileUploadStatus:
-    """The status of a plate whose acquisitions have these."""
+    """The status of a plate whose acquisitions have these statuses."""
     if FileUploadStatus.UPLOADING in statuses:
         return FileUploadStatus.UPLOADING
     if statuses and all(status is FileUploadStatus.COMPLETE for status in statuses):
@@ -170,7 +170,7 @@ def combined_status(statuses: Collection[FileUploadStatus]) -> FileUploadStatus:
 def _insert_missing(
     session: Session, acquisition: Acquisition, kind: FileKind, names: list[str]
 ) -> None:
-    # One statement however many names there are: the database takes the list apart.
+    # One statement for any number of names: the database unpacks the list.
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     if is_sqlite:
         name = func.json_each(literal(names, JSON)).table_valued("value").c.value
@@ -193,7 +193,7 @@ def _insert_missing(
 
 
 def _kind(microscope: Microscope, name: str) -> FileKind | None:
-    # Systems drop hidden files into folders; no microscope writes them.
+    # Operating systems put hidden files into folders; no microscope writes them.
     if any(part.startswith(".") and part not in (".", "..") for part in name.split("/")):
         return None
     if microscope.is_metadata(name):
@@ -202,7 +202,7 @@ def _kind(microscope: Microscope, name: str) -> FileKind | None:
 
 
 def _may_be_image(name: str) -> bool:
-    """Whether users take a file for an image, whatever the microscope type."""
+    """Whether a file looks like an image to users, regardless of the microscope type."""
     is_hidden = any(part.startswith(".") for part in name.split("/"))
     suffix = PurePosixPath(name).suffix.lower()
     return not is_hidden and (suffix in IMAGE_SUFFIXES or unread_formats.is_unread(name))
@@ -223,7 +223,7 @@ def _has_images(session: Session, acquisition_id: int) -> bool:
 
 
 def _nothing_fits(microscope: Microscope, names: Sequence[str]) -> str:
-    """Why no image of a microscope type is among some files, and the way out."""
+    """Explains why none of the files is an image of the microscope type, and what to do."""
     examples = ", ".join(f'"{name[:80]}"' for name in names[:_EXAMPLES])
     more = f" and {len(names) - _EXAMPLES} more" if len(names) > _EXAMPLES else ""
     first = (
