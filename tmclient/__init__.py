@@ -1,4 +1,4 @@
-"""Python client of tmserver: everything over HTTP, nothing of the server's code."""
+"""Python client of tmserver, which uses only HTTP and none of the server's code."""
 
 from tmclient.client import TmClient
 from tmclient.errors import (

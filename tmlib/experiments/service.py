@@ -102,9 +102,9 @@ def get_experiment(
     Raises
     ------
     NotFound
-        If it does not exist or the user may not know that it does.
+        If it does not exist or is hidden from the user.
     Forbidden
-        If the user may do less with it than this.
+        If the user may not perform this action.
     """
     which = {"user_id": user_id, "resource_id": experiment_id}
     row = session.execute(_OF_USER, which).one_or_none()

@@ -1,4 +1,4 @@
-"""Who may do what with an experiment: its owner, those it is shared with, administrators."""
+"""Access to experiments: of owners, of users with whom they are shared, of administrators."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -55,7 +55,7 @@ def with_owner(statement: Select[Any]) -> Select[Any]:
 
 
 def level_of(user_id: ColumnElement[int]) -> ColumnElement[int | None]:
-    """What a user may do with an experiment: read (1), write (2) or all (3); null if nothing."""
+    """Access of a user to an experiment: read (1), write (2) or all (3); null for none."""
     shared = select(func.max(case((_SHARES.c.write_access, 2), else_=1))).where(
         _SHARES.c.experiment_id == _EXPERIMENTS.c.id, _SHARES.c.user_id == user_id
     )
@@ -63,9 +63,9 @@ def level_of(user_id: ColumnElement[int]) -> ColumnElement[int | None]:
 
 
 def with_experiment(statement: Select[Any]) -> Select[Any]:
-    """Let a statement that asks for a user find the experiment ``resource_id`` too.
+    """Extend a statement for a user by the experiment ``resource_id``.
 
-    Its rows end with what `permit` takes then.
+    The last columns of its rows are the input of `permit`.
     """
     is_meant = and_(_EXPERIMENTS.c.id == bindparam("resource_id"), IS_PRESENT)
     joined = with_owner(statement.outerjoin(_EXPERIMENTS, is_meant))
@@ -73,31 +73,31 @@ def with_experiment(statement: Select[Any]) -> Select[Any]:
 
 
 def allows(found: Sequence[Any], action: str, *, is_admin: bool) -> bool:
-    """Whether the user may do something with the experiment that `with_experiment` has found."""
+    """Whether the user has the required access to the experiment of `with_experiment`."""
     level = found[-1]
     return is_admin or (level is not None and level >= _LEVELS[action])
 
 
 def permit(found: Sequence[Any] | None, action: str, *, is_admin: bool) -> ExperimentRow:
-    """The experiment that was found, if the user may do this with it.
+    """The experiment, if the user may perform this action on it.
 
     Administrators may do with every experiment what its owner may.
 
     Parameters
     ----------
     found
-        What `with_experiment` has added to the row of the user, if there is one.
+        The columns that `with_experiment` has added to the row of the user, if there is one.
     action
-        What the user wants to do: one of `Action`.
+        The action, one of `Action`.
     is_admin
         Whether the user acts as administrator.
 
     Raises
     ------
     NotFound
-        If it does not exist or the user may not know that it does.
+        If it does not exist or is hidden from the user.
     Forbidden
-        If the user may do less with it than this.
+        If the user may not perform this action.
     """
     if found is None or found[0] is None or not allows(found, "read", is_admin=is_admin):
         raise NotFound("There is no such experiment, or it is not shared with you.")
@@ -116,7 +116,7 @@ def permit(found: Sequence[Any] | None, action: str, *, is_admin: bool) -> Exper
 
 
 def list_shares(session: Session, experiment_id: int) -> list[tuple[str, bool]]:
-    """With whom an experiment is shared: user names, and whether they may also change it."""
+    """Users with whom an experiment is shared, and whether they may also change it."""
     query = (
         select(User.name, ExperimentShare.write_access)
         .join(ExperimentShare, ExperimentShare.user_id == User.id)

@@ -1,11 +1,10 @@
 """Files in a tar archive, read while it arrives and never unpacked.
 
-What an archive says of files besides names and bytes is not used: no owner, no rights, no time. It
-is read in one pass and never decompressed, so it cannot become larger than what was sent; headers,
-which are held in memory, are limited.
+Only names and bytes of an archive are used, not owners, permissions or times. It is read in one
+pass and never decompressed, so it cannot expand; headers, which are held in memory, are limited.
 
-ZIP archives are not taken: what is in them is told at their end, and programs differ in what they
-believe when the beginning of a file says something else.
+ZIP archives are not accepted: their directory is at the end, and programs differ in what they
+believe if it contradicts the headers of files.
 """
 
 import tarfile
@@ -34,9 +33,9 @@ _DAMAGED = (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFErro
 
 
 def members(body: Iterator[bytes]) -> Iterator[SentFile]:
-    """The files of a tar archive in the order in which they come; folders are left out.
+    """The files of a tar archive in their order, without folders.
 
-    Whatever is no plain file has a fault.
+    Everything that is not a regular file has a fault.
 
     Parameters
     ----------
@@ -46,8 +45,8 @@ def members(body: Iterator[bytes]) -> Iterator[SentFile]:
     Raises
     ------
     BadInput
-        If it is no tar archive or one that is damaged or ends early. Files that were given before
-        are whole.
+        If it is not a tar archive, or is damaged or truncated. Files that were yielded before are
+        complete.
     """
     source = _Source(body)
     try:
@@ -63,7 +62,7 @@ def members(body: Iterator[bytes]) -> Iterator[SentFile]:
 
 
 class _Source:
-    """The archive as a file, of which no more is read into memory than is allowed."""
+    """The archive as a file that limits how much is read into memory."""
 
     def __init__(self, body: Iterator[bytes]) -> None:
         self._body = body
@@ -71,7 +70,7 @@ class _Source:
         self._allowed = 0
 
     def allow(self, n_bytes: int) -> None:
-        """Let so many bytes be read from now on."""
+        """Allow this many bytes to be read from now on."""
         self._allowed = n_bytes
 
     def read(self, size: int) -> bytes:

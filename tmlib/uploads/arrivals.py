@@ -1,8 +1,8 @@
-"""Writes down which files have arrived, those of many senders at once.
+"""Group commit: records which files have arrived, for many senders at once.
 
-A disk takes longest to promise that it keeps something. Each file's bytes are synced by
-whoever received them; the names in their folder and their rows in the database are synced together
-with those of all others that have arrived while the disk was busy with the ones before.
+Syncing is the slowest operation of a disk. The bytes of each file are synced by its receiver; its
+name in the folder and its row in the database are synced together with those of all other files
+that have arrived during the previous sync.
 """
 
 import threading
@@ -27,13 +27,13 @@ class Arrival:
     Attributes
     ----------
     file_id
-        Number of the file.
+        Id of the file.
     folder, name
         Where it is.
     size
-        Its bytes.
+        Its size in bytes.
     error
-        Why it is not COMPLETE, after it was tried to write that down.
+        Why it could not be made COMPLETE, if that failed.
     """
 
     file_id: int
@@ -58,7 +58,7 @@ class _Register:
                 self._settle(database)
 
     def _settle(self, database: Database) -> None:
-        """Write down all that wait, on behalf of their senders."""
+        """Record all files that wait, on behalf of their senders."""
         with self._guard:
             batch, self._waiting = self._waiting, []
         try:
@@ -81,12 +81,12 @@ _registers_guard = threading.Lock()
 
 
 def mark_arrived(database: Database, file_id: int, path: Path, size: int) -> None:
-    """Make a file COMPLETE whose bytes are synced; it is when this returns.
+    """Make a file COMPLETE before returning; its bytes are synced already.
 
     Raises
     ------
     NotFound
-        If it was deleted meanwhile.
+        If it was deleted in the meantime.
     """
     arrival = Arrival(file_id, path.parent, path.name, size)
     mark_all_arrived(database, [arrival])
@@ -95,7 +95,7 @@ def mark_arrived(database: Database, file_id: int, path: Path, size: int) -> Non
 
 
 def mark_all_arrived(database: Database, arrivals: Sequence[Arrival]) -> None:
-    """Make files COMPLETE; those are that have no error when this returns."""
+    """Make files COMPLETE before returning, except those that have an error then."""
     with _registers_guard:
         register = _registers.setdefault(database, _Register())
     if arrivals:
@@ -103,7 +103,7 @@ def mark_all_arrived(database: Database, arrivals: Sequence[Arrival]) -> None:
 
 
 def _sync_folders(batch: Sequence[Arrival]) -> list[Arrival]:
-    """Sync the names of files; those whose folder makes trouble are left out."""
+    """Sync the names of files; those whose folder cannot be synced are left out."""
     errors: dict[Path, OSError] = {}
     for folder in {arrival.folder for arrival in batch}:
         try:

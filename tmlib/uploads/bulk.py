@@ -1,13 +1,12 @@
-"""Receives many files in one request, and waits for the disk once for many of them.
+"""Receives many files in one request, and syncs them in groups.
 
-Small files are collected until there are enough of them. Then they are written and synced side by
-side, so that the disk does for all of them what it would do for each; their folders are synced
-once, and one transaction makes all COMPLETE. As with files that come one by one, a file is COMPLETE
-only when its bytes are on the disk, synced and counted, and are those that the sender's digest
-tells of; and whoever receives a file holds its lock.
+Small files are collected and then written and synced in parallel, so that the disk syncs them
+together; their folders are synced once, and one transaction makes all of them COMPLETE. As with
+files that are sent one by one, a file is COMPLETE only when its bytes are on disk, synced and
+counted, and match the sender's digest; and the receiver of a file holds its lock.
 
-Each file is answered for itself: what is wrong with one does nothing to the others. If the request
-breaks off, files that have come whole are kept. Sending all again is always safe.
+Each file has its own outcome: an error of one does not affect the others. If the request breaks
+off, files that arrived completely are kept. Sending all of them again is always safe.
 """
 
 import enum
@@ -49,7 +48,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Status(enum.StrEnum):
-    """How a file that was sent stands on the server."""
+    """Status of a file on the server after it was sent."""
 
     COMPLETE = "COMPLETE"
     SKIPPED = "SKIPPED"
@@ -59,17 +58,17 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file.
+    """The outcome for one file.
 
     Attributes
     ----------
     name
         Its name, as it was sent.
     status
-        COMPLETE if it is there; SKIPPED if nobody has announced it; UPLOADING if somebody else is
-        sending it; FAILED if it could not be taken.
+        COMPLETE if it is there; SKIPPED if it is not registered; UPLOADING if another request is
+        sending it; FAILED if it could not be stored.
     status_code
-        What a request with this file alone would have been answered with.
+        Status code of a request with this file alone.
     reason
         Why it was not stored now.
     """
@@ -96,16 +95,16 @@ def receive_all(
     files: Iterable[SentFile],
     max_bytes: int,
 ) -> list[Outcome]:
-    """Store registered files; those that are COMPLETE are when this returns.
+    """Store registered files, which are COMPLETE when this returns if all went well.
 
     Parameters
     ----------
     database, storage
-        Where to keep the status and the bytes.
+        Where the status and the bytes are stored.
     acquisition
-        What the files belong to.
+        The acquisition of the files.
     files
-        What was sent; an exception that they raise ends the upload.
+        The files; an exception that they raise ends the upload.
     max_bytes
         Largest file that is accepted.
 
@@ -143,7 +142,7 @@ class _SmallFile:
 
 
 class _Receiver:
-    """Takes the files of one request."""
+    """Receives the files of one request."""
 
     def __init__(
         self,
@@ -166,11 +165,11 @@ class _Receiver:
         self._is_broken = False
 
     def outcomes(self) -> list[Outcome]:
-        """What became of all files."""
+        """The outcomes for all files."""
         return [self._outcomes[number] for number in range(len(self._names))]
 
     def add(self, sent: SentFile) -> None:
-        """Take a file; a small one is stored together with others."""
+        """Receive a file; small ones are stored together."""
         number = len(self._names)
         self._names.append(sent.name)
         chunks = self._watched(sent.chunks)
@@ -188,14 +187,14 @@ class _Receiver:
         deque(chunks, maxlen=0)  # what is left of a file that is not wanted
 
     def flush(self) -> None:
-        """Store the small files that wait."""
+        """Store the small files that were collected."""
         batch, self._waiting, self._n_bytes = self._waiting, [], 0
         if batch:
             with _batches:
                 self._store(batch)
 
     def _watched(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Remember whether it is the request that is broken, and not only a file."""
+        """Record whether an error is about the whole request rather than about a file."""
         try:
             yield from chunks
         except BaseException:
@@ -269,7 +268,7 @@ class _Receiver:
                 self._fail(number, fault)
 
     def _targets(self, batch: Sequence[_SmallFile]) -> dict[str, Target]:
-        """Where the files go that are registered; their folders are there then."""
+        """Destinations of registered files, whose folders are created."""
         acquisition = self._acquisition
         with self._database.session() as session:
             rows = session.execute(
@@ -287,7 +286,7 @@ class _Receiver:
         return {row.name: Target(row.id, folders[row.kind], row.name) for row in rows}
 
     def _complete(self, file_ids: Iterable[int]) -> Sequence[int]:
-        """Which of the files are there already."""
+        """Which of the files are COMPLETE already."""
         with self._database.session() as session:
             return session.scalars(
                 select(MicroscopeFile.id).where(
@@ -330,7 +329,7 @@ def _read(chunks: Iterator[bytes], n_bytes: int) -> bytes:
 
 
 def _write(file_and_target: tuple[_SmallFile, Target]) -> Exception | None:
-    """Write and sync a file that is whole; gives what was wrong."""
+    """Write and sync a complete file; returns the error, if any."""
     file, target = file_and_target
     try:
         if file.digest is not None:

@@ -1,4 +1,4 @@
-"""A file on its way, whatever it comes in."""
+"""Files in the body of a request, in any format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ class SentFile:
     name
         Its name, as it was sent.
     chunks
-        Its bytes, to be read before the next file of the same body is asked for. What an iterator
-        raises is about the whole body.
+        Its bytes, to be read before the next file of the same body. An exception that they raise
+        is about the whole body.
     digest
-        What its bytes must come to, if the sender tells it.
+        Expected digest of its bytes, if the sender gives it.
     fault
-        Why it cannot be taken, whatever its bytes are.
+        Why it cannot be stored, whatever its bytes are.
     """
 
     name: str

@@ -27,7 +27,7 @@ from tmlib.errors import Unavailable
 _SYNC: durable_files.Sync = "content"
 _TOUCH_SECONDS = 60  # a use is recorded no more often than this
 _EMPTIED = 0.9  # fraction of the room that stays in use when it was full
-_MAX_AGE = 30 * 86_400  # seconds; so nothing of deleted experiments stays for ever
+_MAX_AGE = 30 * 86_400  # seconds; so that columns of deleted experiments disappear
 
 
 class ColumnCache:
