@@ -6,12 +6,16 @@ from flask import Response, request, send_file
 
 from tmlib.errors import NotFound, Unavailable
 from tmserver.access import Access
+from tmserver.http.api import current_api
 from tmserver.http.routing import Routes
 
 routes = Routes("viewer")
 
 VIEWER = Path(__file__).parent / "viewer" / "dist"
 _YEAR = 365 * 24 * 3600
+
+_DOCUMENT = "./api/openapi.json"
+"""The document that the page of the build shows."""
 
 
 @routes.get("/", permits="public", raises=(503,), media=("text/html",))
@@ -20,10 +24,32 @@ def get_viewer(access: Access) -> Response:
     return _send_page("index.html")
 
 
-@routes.get("/api", permits="public", raises=(503,), media=("text/html",))
-def get_reference(access: Access) -> Response:
-    """Get the page that shows this document and tries its requests out."""
-    return _send_page("reference.html")
+def declare_reference(routes: Routes, path: str) -> None:
+    """Declare the route to the page of an interface's OpenAPI document.
+
+    Parameters
+    ----------
+    routes
+        To which it is added.
+    path
+        Where, as far as it is below the prefix of the interface.
+    """
+
+    @routes.get(path, permits="public", raises=(503,), media=("text/html",))
+    def get_reference(access: Access) -> Response:
+        """Get the page that shows this document and tries its requests out."""
+        page = _built("reference.html").read_text(encoding="utf-8")
+        # addresses are relative, so that all of it may lie below a path of a proxy
+        root = "../" * (request.path.count("/") - 1) or "./"
+        page = page.replace(_DOCUMENT, f".{current_api().document_path}").replace("./", root)
+        response = Response(page, mimetype="text/html")
+        response.headers["Cache-Control"] = "no-cache"
+        response.add_etag()
+        response.make_conditional(request)
+        return response
+
+
+declare_reference(routes, "/api")
 
 
 @routes.get("/favicon.svg", permits="public", raises=(404,), media=("image/svg+xml",))
@@ -39,12 +65,16 @@ def get_asset(access: Access, name: str) -> Response:
 
 
 def _send_page(name: str) -> Response:
+    return _send(_built(name), "no-cache")
+
+
+def _built(name: str) -> Path:
     page = VIEWER / name
     if not page.is_file():
         raise Unavailable(
             "The viewer is not built: run `make viewer`, or use the API below /api as before."
         )
-    return _send(page, "no-cache")
+    return page
 
 
 def _send(path: Path, cache_control: str) -> Response:

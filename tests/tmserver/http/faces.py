@@ -22,6 +22,7 @@ from tmserver.http.paging import Paging, Part
 from tmserver.http.parameters import ParameterRules
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Body, Schema
+from tmserver.pages import declare_reference
 from tmserver.scopes import EXPERIMENT
 
 Item = TypeVar("Item")
@@ -183,6 +184,7 @@ class Word(Schema):
 
 words = Routes("words")
 declare_document(words, "/openapi.json")
+declare_reference(words, "/docs/page")
 
 
 @words.get("/words", permits="public")

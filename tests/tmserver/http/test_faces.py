@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -17,6 +18,7 @@ from tests.tmserver.serving.conftest import serving
 from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.settings import Settings
+from tmserver import pages
 from tmserver.access import UserAccess
 from tmserver.api import TISSUEMAPS
 from tmserver.application import create_app
@@ -341,6 +343,32 @@ def test_every_interface_has_a_document_of_its_own(anybody: Client) -> None:
         assert {path.startswith(api.prefix) for path in described["paths"]} == {True}
         paths = {path for operation in operations_of(api) for path in operation.paths}
         assert len(described["paths"]) == len(paths)
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "shown"),
+    [
+        ("/api", "./", "./api/openapi.json"),
+        ("/totals/docs/page", "../../", "../../totals/openapi.json"),
+    ],
+)
+def test_every_interface_has_a_page_of_its_document(
+    anybody: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    root: str,
+    shown: str,
+) -> None:
+    monkeypatch.setattr(pages, "VIEWER", tmp_path)
+    page = '<script src="{root}assets/a.js"></script><div data-document="{shown}"></div>'
+    built = page.format(root="./", shown="./api/openapi.json")
+    (tmp_path / "reference.html").write_text(built, encoding="utf-8")
+    answer = anybody.send("GET", path)
+    assert answer.text == page.format(root=root, shown=shown)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    same = anybody.send("GET", path, headers={"If-None-Match": answer.headers["ETag"]})
+    assert same.status_code == 304
 
 
 def test_the_documents_tell_the_forms() -> None:

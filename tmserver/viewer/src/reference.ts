@@ -4,9 +4,11 @@ import 'swagger-ui-dist/swagger-ui.css';
 import './reference.css';
 import { proofOfPage } from './api';
 
+const page = document.querySelector<HTMLElement>('#reference');
+
 // Requests that are tried out go with the cookies of whoever is logged in to the viewer.
 SwaggerUI({
-  url: 'api/openapi.json',
+  url: page?.dataset.document ?? 'api/openapi.json',
   dom_id: '#reference',
   deepLinking: true,
   docExpansion: 'none',
