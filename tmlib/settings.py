@@ -110,6 +110,11 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         default=30, gt=0, description="After this long without a heartbeat a job is taken back."
     )
+    turn_seconds: float = Field(
+        default=0.1,
+        ge=0,
+        description="How long a worker goes on with short jobs of a phase; 0 for one at a time.",
+    )
     drain_seconds: float = Field(
         default=20,
         ge=0,

@@ -8,7 +8,8 @@ from tmlib.db import Database
 from tmlib.experiments.models import Experiment
 from tmlib.ledger.models import Job, State
 
-N_LARGE, N_SMALL = 120, 6
+# short jobs are done many in a turn, so the large one is many turns long
+N_LARGE, N_SMALL = 1200, 6
 
 on_a_cluster = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 

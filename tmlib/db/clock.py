@@ -39,14 +39,16 @@ def _in_sqlite(element: _After, compiler: SQLCompiler, **options: Any) -> str:
     return f"{_SQLITE_FUNCTION}({compiler.process(element.clauses, **options)})"
 
 
-def after(seconds: float | str) -> ColumnElement[datetime]:
+def after(seconds: float | str | ColumnElement[float]) -> ColumnElement[datetime]:
     """A point in time some seconds from now, negative ones for the past.
 
     Parameters
     ----------
     seconds
-        How many, or the name of the parameter that tells when the statement is run.
+        How many, or the name of the parameter that tells when the statement is run, or a column.
     """
+    if isinstance(seconds, ColumnElement):
+        return cast(ColumnElement[datetime], _After(seconds))
     if isinstance(seconds, str):
         return cast(ColumnElement[datetime], _After(bindparam(seconds, type_=Float)))
     return cast(ColumnElement[datetime], _After(literal(float(seconds), Float)))

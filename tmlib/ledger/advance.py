@@ -1,5 +1,6 @@
 """Moves a workflow on: which of its parts begins when it starts or when another one ends."""
 
+from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import BigInteger, Table, bindparam, case, func, select, update
@@ -22,7 +23,7 @@ _COUNT = (
     update(_TASKS)
     .where(_TASKS.c.id == bindparam("phase_id"), _TASKS.c.state.in_(AT_WORK))
     .values(
-        n_done=_TASKS.c.n_done + 1,
+        n_done=_TASKS.c.n_done + bindparam("jobs"),
         n_failed=_TASKS.c.n_failed + bindparam("failures"),
         cpu_time=_TASKS.c.cpu_time + bindparam("seconds"),
         # the function for the larger of two has another name on each database
@@ -108,35 +109,63 @@ def reopen(session: Session, submission_id: int) -> int:
     return len(afresh)
 
 
-def count_finished(
+@dataclass(frozen=True)
+class Counts:
+    """How far a phase has come, when jobs of it have just ended."""
+
+    n_done: int
+    n_jobs: int
+    n_failed: int
+    submission_id: int
+
+    @property
+    def n_left(self) -> int:
+        """How many jobs have not ended."""
+        return self.n_jobs - self.n_done
+
+
+def count_ended(
     session: Session,
     task_id: int,
-    index: int,
     *,
-    exitcode: int,
+    n_jobs: int = 1,
+    n_failed: int = 0,
     cpu_time: float,
     memory: int | None,
-    batches: list[list[Batch]] | None,
-    verdicts: Verdicts | None,
-) -> list[int] | None:
-    """Count a job's end in its phase, which lets the next one in; the last one ends the phase.
+) -> Counts | None:
+    """Count jobs that have ended in their phase, whose row is locked from then on.
 
     Returns
     -------
-    list of int, optional
-        Ids of jobs to enqueue; None if the phase has ended, because its workflow was killed.
+    Counts, optional
+        None if the phase has ended, because its workflow was killed.
     """
     parameters = {
         "phase_id": task_id,
-        "failures": 1 if exitcode else 0,
+        "jobs": n_jobs,
+        "failures": n_failed,
         "seconds": cpu_time,
         "megabytes": memory or 0,
     }
-    counts = session.execute(_COUNT, parameters).one_or_none()
-    if counts is None:
-        return None
-    if counts.n_done < counts.n_jobs:
-        return dispatch.hand_out(session, task_id, 1, after=index)
+    row = session.execute(_COUNT, parameters).one_or_none()
+    return None if row is None else Counts(*row)
+
+
+def end_phase(
+    session: Session,
+    task_id: int,
+    counts: Counts,
+    *,
+    batches: list[list[Batch]] | None = None,
+    verdicts: Verdicts | None = None,
+) -> list[int]:
+    """End a phase whose last job has ended, and start what follows.
+
+    Returns
+    -------
+    list of int
+        Ids of jobs to enqueue.
+    """
     tree.root(session, counts.submission_id, lock=True)
     phase = session.get_one(Task, task_id, populate_existing=True)
     if batches is not None and not counts.n_failed:

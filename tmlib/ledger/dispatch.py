@@ -25,7 +25,7 @@ _LEAST = 4
 _JOBS = cast(Table, Job.__table__)
 
 # built once, since it runs at the end of every job
-_FOLLOWING = (
+FOLLOWING = (
     select(_JOBS.c.id)
     .where(
         _JOBS.c.state == State.NEW,
@@ -37,9 +37,11 @@ _FOLLOWING = (
     .with_for_update(skip_locked=True)
     .cte("following")
 )
+"""The next jobs of a phase that wait, from an index on."""
+
 _HAND_OUT = (
     update(_JOBS)
-    .where(_JOBS.c.id.in_(select(_FOLLOWING.c.id)))
+    .where(_JOBS.c.id.in_(select(FOLLOWING.c.id)))
     .values(state=State.SUBMITTED, submitted_at=clock.present())
     .returning(_JOBS.c.id)
 )
@@ -86,10 +88,7 @@ def adjust(session: Session) -> list[int]:
     list of int
         Ids of jobs to enqueue.
     """
-    counted = session.execute(
-        select(Job.task_id, func.count()).where(Job.state.in_(AT_WORK)).group_by(Job.task_id)
-    )
-    in_flight: dict[int, int] = {row[0]: row[1] for row in counted}
+    in_flight = _in_flight(session)
     enqueue = []
     for phase_id, size in _windows(session):
         there = in_flight.get(phase_id, 0)
@@ -98,6 +97,20 @@ def adjust(session: Session) -> list[int]:
         elif there > 2 * size:
             _narrow(session, phase_id, there - size)
     return enqueue
+
+
+def _in_flight(session: Session) -> dict[int, int]:
+    """How many jobs of each phase are on the queue or in work; those of one worker are one."""
+    is_running = Job.state == State.RUNNING
+    counted = session.execute(
+        select(
+            Job.task_id,
+            func.count().filter(~is_running) + func.count(Job.worker.distinct()).filter(is_running),
+        )
+        .where(Job.state.in_(AT_WORK))
+        .group_by(Job.task_id)
+    )
+    return {row[0]: row[1] for row in counted}
 
 
 def _windows(session: Session) -> Iterator[tuple[int, int]]:

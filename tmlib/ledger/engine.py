@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tmlib.db import clock, revision
-from tmlib.ledger import advance, job_log, tree
+from tmlib.ledger import advance, dispatch, job_log, tree
 from tmlib.ledger.models import AT_WORK, Job, State, Submission, Task
 from tmlib.ledger.output import Tail
 from tmlib.workflow.fingerprints import Verdicts
@@ -66,6 +66,9 @@ class Claim:
     user_id: int
     description: dict[str, Any]
     force: bool
+    is_interactive: bool
+    index: int
+    task_id: int
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,24 @@ def _beside(column: InstrumentedAttribute[Any], key: ColumnElement[int]) -> Scal
     return select(table.c[column.key]).where(table.c.id == key).scalar_subquery()
 
 
+TAKEN = {
+    "state": State.RUNNING,
+    "share_done": 0.0,
+    "attempt": _JOBS.c.attempt + 1,
+    "tries": _JOBS.c.tries + 1,
+    "not_before": None,
+    **job_log.EMPTY,
+    "worker": bindparam("new_worker"),
+    "host": bindparam("new_host"),
+    "error": None,
+    "started_at": clock.present(),
+    "lease_expires_at": clock.after("lease_seconds"),
+}
+"""What a job becomes when a worker takes it."""
+
+TABLES_FIT = exists().where(revision.TABLE.c.version_num == bindparam("revision"))
+"""Tables that were changed meanwhile are for workers of another version."""
+
 # all that a job needs to begin comes in one answer, whatever table it is in
 _CLAIM = (
     update(_JOBS)
@@ -109,22 +130,9 @@ _CLAIM = (
         _JOBS.c.id == bindparam("job_id"),
         _JOBS.c.state == State.SUBMITTED,
         or_(_JOBS.c.not_before.is_(None), _JOBS.c.not_before <= clock.present()),
-        # tables that were changed meanwhile are for workers of another version
-        exists().where(revision.TABLE.c.version_num == bindparam("revision")),
+        TABLES_FIT,
     )
-    .values(
-        state=State.RUNNING,
-        share_done=0.0,
-        attempt=_JOBS.c.attempt + 1,
-        tries=_JOBS.c.tries + 1,
-        not_before=None,
-        **job_log.EMPTY,
-        worker=bindparam("new_worker"),
-        host=bindparam("new_host"),
-        error=None,
-        started_at=clock.present(),
-        lease_expires_at=clock.after("lease_seconds"),
-    )
+    .values(TAKEN)
     .returning(
         *(_JOBS.c.attempt, _JOBS.c.experiment_id, _JOBS.c.submission_id, _JOBS.c.step_name),
         *(_JOBS.c.phase, _JOBS.c.name, _JOBS.c.batch, _JOBS.c.tries),
@@ -132,7 +140,8 @@ _CLAIM = (
         _beside(Submission.user_id, _JOBS.c.submission_id),
         _beside(Submission.description, _JOBS.c.submission_id),
         _beside(Submission.force, _JOBS.c.submission_id),
-        *(_JOBS.c.task_id, _beside(Task.state, _JOBS.c.task_id)),
+        *(_JOBS.c.is_interactive, _JOBS.c["index"], _JOBS.c.task_id),
+        _beside(Task.state, _JOBS.c.task_id),
     )
 )
 
@@ -184,10 +193,11 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
     row = session.execute(_CLAIM, parameters).one_or_none()
     if row is None:
         return None
-    *taken, task_id, phase_state = row
+    *taken, phase_state = row
+    claimed = Claim(job_id, *taken)
     if phase_state is not State.RUNNING:
-        tree.mark_running(session, task_id)
-    return Claim(job_id, *taken)
+        tree.mark_running(session, claimed.task_id)
+    return claimed
 
 
 def heartbeat(session: Session, job_id: int, attempt: int, lease: float) -> bool:
@@ -217,11 +227,13 @@ def finish(
     attempt: int,
     outcome: Outcome,
     effects: Sequence[Effect] = (),
+    *,
+    lets_in: bool = True,
 ) -> list[int]:
     """Mark a job as done, apply its effects, and start what follows from it.
 
     The effects come once it is certain that the job is still this attempt's, and that nobody can
-    take it away any more.
+    take it away any more. The next job of its phase is handed out, unless it `lets_in` none.
 
     Returns
     -------
@@ -245,19 +257,20 @@ def finish(
     for effect in effects:
         effect(session)
     session.flush()
-    job_ids = advance.count_finished(
+    counts = advance.count_ended(
         session,
         task_id,
-        index,
-        exitcode=outcome.exitcode,
+        n_failed=1 if outcome.exitcode else 0,
         cpu_time=outcome.cpu_time,
         memory=outcome.memory,
-        batches=outcome.batches,
-        verdicts=outcome.verdicts,
     )
-    if job_ids is None:
+    if counts is None:
         raise LeaseLost
-    return job_ids
+    if counts.n_left:
+        return dispatch.hand_out(session, task_id, 1, after=index) if lets_in else []
+    return advance.end_phase(
+        session, task_id, counts, batches=outcome.batches, verdicts=outcome.verdicts
+    )
 
 
 def postpone(session: Session, job_id: int, attempt: int, outcome: Outcome, seconds: float) -> None:

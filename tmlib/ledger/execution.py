@@ -1,4 +1,4 @@
-"""Runs one job: takes it from the ledger, works, and commits its effects with its end.
+"""Runs jobs: takes them from the ledger, works, and commits their effects with their end.
 
 The worker's process does nothing else meanwhile; what must not go on is ended by its guard.
 """
@@ -12,21 +12,24 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
-from tmlib.ledger import engine, failures
+from tmlib.ledger import engine, failures, job_groups
 from tmlib.ledger.advance import EXIT_FAILED
 from tmlib.ledger.engine import Claim, LeaseLost, Outcome
-from tmlib.ledger.guard import Guard
+from tmlib.ledger.guard import WAITING_SECONDS, Guard
 from tmlib.ledger.interactive import InteractiveJob
+from tmlib.ledger.job_groups import Demand, Done, Taker
 from tmlib.ledger.limits import Limits, limited_threads
 from tmlib.ledger.models import WORKFLOW
 from tmlib.ledger.output import Output
-from tmlib.ledger.queue import Queue
+from tmlib.ledger.pace import Pace
+from tmlib.ledger.queue import JOB_QUEUE, Queue
+from tmlib.ledger.worker_pools import ProcessCount
 from tmlib.settings import Settings
 from tmlib.workflow import fingerprints
 from tmlib.workflow.description import WorkflowDescription
@@ -42,8 +45,29 @@ _PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
+class _Attempt:
+    """What was done for a job, which is not in the ledger yet; times are of the monotonic clock."""
+
+    claim: Claim
+    context: JobContext
+    outcome: Outcome
+    began: float
+    ended: float
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the job went well, and says nothing of what its step is to do next."""
+        return not self.outcome.exitcode and self.outcome.batches is None
+
+    @property
+    def done(self) -> Done:
+        """What ends the job, if it is plain."""
+        return Done(self.claim, self.outcome, self.context.effects, self.began, self.ended)
+
+
+@dataclass(frozen=True)
 class Worker:
-    """Somebody who runs jobs: the same database, queue and settings for all of them.
+    """What a process runs jobs with: the same database, queue and settings for all of them.
 
     Without a guard jobs run to their end, whatever they take.
     """
@@ -52,19 +76,66 @@ class Worker:
     queue: Queue
     settings: Settings
     guard: Guard | None = None
+    pace: Pace = field(default_factory=Pace)
+    processes: ProcessCount = field(default_factory=lambda: ProcessCount(JOB_QUEUE))
 
     def run(self, job_id: int) -> None:
-        """Run a job if it is still to be done, and enqueue what follows from it."""
+        """Run a job if it is still to be done, and enqueue what follows from it.
+
+        While its turn lasts, the next jobs of its phase are done as well, several in a transaction
+        where they are short. A job that has lost a worker before is done alone: it may be what
+        has ended that one.
+        """
+        worker = f"{socket.gethostname()}:{os.getpid()}"
+        taker = Taker(worker, socket.gethostname(), self.settings.lease_seconds, turn=job_id)
         with self.database.transaction() as session:
-            claim = engine.claim(
-                session,
-                job_id,
-                worker=f"{socket.gethostname()}:{os.getpid()}",
-                host=socket.gethostname(),
-                lease=self.settings.lease_seconds,
-            )
+            claim = engine.claim(session, job_id, taker.worker, taker.host, taker.lease)
         if claim is None:
             return
+        is_alone = claim.is_interactive or claim.tries > 1
+        over = time.monotonic() + (0 if is_alone else self.settings.turn_seconds)
+        claims, is_passed_on = [claim], False
+        while claims:
+            attempts = self._work(claims)
+            claims = self._still_held(claims[len(attempts) :], attempts[0].began)
+            plain = [attempt for attempt in attempts if attempt.is_plain]
+            others = attempts[len(plain) :]
+            if plain:
+                is_over = time.monotonic() >= over
+                most = 0 if is_over else self.pace.count_within(claim.task_id, self._group_seconds)
+                waits = bool(claims or others or is_passed_on)
+                job_ids, taken = self._end(plain, None if waits else Demand(taker, most))
+                self.queue.enqueue(job_ids)
+                claims = claims or taken
+                is_passed_on = is_passed_on or (not waits and not taken)
+            for attempt in others:
+                self.queue.enqueue(self._end_alone(attempt, lets_in=not is_passed_on))
+                is_passed_on = True
+
+    @property
+    def _group_seconds(self) -> float:
+        """So long may jobs take that are ended together."""
+        return self.settings.turn_seconds / 2
+
+    def _work(self, claims: Sequence[Claim]) -> list[_Attempt]:
+        """Do jobs one after the other, until one fails or there is enough to end together."""
+        attempts: list[_Attempt] = []
+        limits = Limits.of(claims[0].description, claims[0].step_name, claims[0].phase)
+        started = time.monotonic()
+        with self._guarded(claims, limits) as output, limited_threads(limits.cores):
+            for position, claim in enumerate(claims):
+                if position:
+                    output.clear()
+                    if self.guard is not None:
+                        self.guard.go_on(position)
+                attempts.append(self._attempt(claim, output))
+                latest = attempts[-1]
+                if not latest.is_plain or latest.ended - started > self._group_seconds:
+                    break
+        return attempts
+
+    def _attempt(self, claim: Claim, output: Output) -> _Attempt:
+        began = time.monotonic()
         context = JobContext(
             self.database,
             self.settings,
@@ -72,58 +143,114 @@ class Worker:
             force=claim.force,
             progress=_Progress(self.database, claim),
         )
-        limits = Limits.of(claim.description, claim.step_name, claim.phase)
-        with self._guarded(claim, limits) as output, limited_threads(limits.cores):
-            outcome = _observed(output, lambda: _call(claim, context))
-        try:
-            job_ids = self._commit(claim, context, outcome)
-        except LeaseLost:
-            logger.warning("Job %s was taken over by another worker.", claim.name)
-            return
-        except Exception as error:  # noqa: BLE001 - whatever an effect raises is the job's failure
-            job_ids = self._commit_failure(claim, outcome, error)
-        else:
-            _clean_up(context.afterwards)
-        self.queue.enqueue(job_ids)
+        outcome = _observed(output, lambda: _call(claim, context))
+        return _Attempt(claim, context, outcome, began, time.monotonic())
 
-    def _commit(self, claim: Claim, context: JobContext, outcome: Outcome) -> list[int]:
-        """Apply a job's effects and mark it as done, both or neither."""
-        with self.database.transaction() as session:
-            effects = () if outcome.exitcode else context.effects
-            return self._end(session, claim, outcome, effects)
-
-    def _commit_failure(self, claim: Claim, outcome: Outcome, error: Exception) -> list[int]:
-        failed = _failed(outcome, error)
-        with self.database.transaction() as session:
-            try:
-                return self._end(session, claim, failed)
-            except LeaseLost:
-                return []
+    def _still_held(self, claims: Sequence[Claim], since: float) -> list[Claim]:
+        """Those of the jobs that still wait here: the guard gives them to others after a while."""
+        if not claims or time.monotonic() - since < WAITING_SECONDS:
+            return list(claims)
+        with self.database.session() as session:
+            return [one for one in claims if engine.is_held(session, one.job_id, one.attempt)]
 
     def _end(
-        self, session: Session, claim: Claim, outcome: Outcome, effects: Sequence[Effect] = ()
+        self, attempts: Sequence[_Attempt], demand: Demand | None
+    ) -> tuple[list[int], list[Claim]]:
+        """End jobs that went well, together; gives ids to enqueue, and the jobs to do next.
+
+        If that fails, it is not known for which of them: each is done once more and ended alone.
+        """
+        try:
+            with self.database.transaction() as session:
+                n_processes = self.processes.of(session) if demand and demand.most else 1
+                ended = job_groups.end(
+                    session, [one.done for one in attempts], demand, n_processes, time.monotonic()
+                )
+        except Exception as error:  # noqa: BLE001 - whatever an effect raises is the job's failure
+            lets_in = demand is not None
+            if len(attempts) == 1:
+                return self._end_failed(attempts[0], error, lets_in=lets_in), []
+            logger.warning("%d jobs could not be ended together: %s", len(attempts), error)
+            return self._do_again(attempts, lets_in=lets_in), []
+        for attempt in attempts:
+            self.pace.note(
+                attempt.claim.task_id,
+                attempt.ended - attempt.began + ended.effect_seconds / len(attempts),
+            )
+            _clean_up(attempt.context.afterwards)
+        return ended.job_ids, ended.taken
+
+    def _do_again(self, attempts: Sequence[_Attempt], *, lets_in: bool) -> list[int]:
+        """Do jobs once more, and end each of them alone; gives ids to enqueue."""
+        job_ids: list[int] = []
+        for attempt in attempts:
+            claim = attempt.claim
+            with self.database.session() as session:
+                is_held = engine.is_held(session, claim.job_id, claim.attempt)
+            if is_held:
+                [again] = self._work([claim])
+                is_last = attempt is attempts[-1]
+                job_ids += self._end_alone(again, lets_in=lets_in and is_last)
+            else:
+                _say_taken_over(claim)
+        return job_ids
+
+    def _end_alone(self, attempt: _Attempt, *, lets_in: bool) -> list[int]:
+        """Apply a job's effects and mark it as done, both or neither; gives ids to enqueue."""
+        effects = () if attempt.outcome.exitcode else attempt.context.effects
+        try:
+            with self.database.transaction() as session:
+                job_ids = self._settle(
+                    session, attempt.claim, attempt.outcome, effects, lets_in=lets_in
+                )
+        except Exception as error:  # noqa: BLE001 - whatever an effect raises is the job's failure
+            return self._end_failed(attempt, error, lets_in=lets_in)
+        _clean_up(attempt.context.afterwards)
+        return job_ids
+
+    def _end_failed(self, attempt: _Attempt, error: Exception, *, lets_in: bool) -> list[int]:
+        """Mark a job as failed whose effects could not be applied."""
+        try:
+            if isinstance(error, LeaseLost):
+                raise error
+            with self.database.transaction() as session:
+                failed = _failed(attempt.outcome, error)
+                return self._settle(session, attempt.claim, failed, lets_in=lets_in)
+        except LeaseLost:
+            _say_taken_over(attempt.claim)
+            return []
+
+    def _settle(
+        self,
+        session: Session,
+        claim: Claim,
+        outcome: Outcome,
+        effects: Sequence[Effect] = (),
+        *,
+        lets_in: bool,
     ) -> list[int]:
         """Mark a job as done, or put it back when its failure may pass."""
+        held = (session, claim.job_id, claim.attempt)
         if not outcome.may_pass:
-            return engine.finish(session, claim.job_id, claim.attempt, outcome, effects)
+            return engine.finish(*held, outcome, effects, lets_in=lets_in)
         if claim.tries < self.settings.max_attempts:
             pause = self.settings.retry_seconds * _LONGER ** (claim.tries - 1)
             waiting = replace(
                 outcome, error=f"{outcome.error} It is tried again after {pause:g} seconds."
             )
-            engine.postpone(session, claim.job_id, claim.attempt, waiting, pause)
+            engine.postpone(*held, waiting, pause)
             return []
         error = f"{outcome.error} It was tried {claim.tries} times."
         final = replace(outcome, error=error, stderr=f"{outcome.stderr}{error}\n")
-        return engine.finish(session, claim.job_id, claim.attempt, final)
+        return engine.finish(*held, final, lets_in=lets_in)
 
     @contextlib.contextmanager
-    def _guarded(self, claim: Claim, limits: Limits) -> Iterator[Output]:
+    def _guarded(self, claims: Sequence[Claim], limits: Limits) -> Iterator[Output]:
         if self.guard is None:
             with Output() as output:
                 yield output
             return
-        with self.guard.watching(claim, limits):
+        with self.guard.watching(claims, limits):
             yield self.guard.output
 
 
@@ -223,6 +350,10 @@ def _peak_memory() -> int:
     """Peak memory of this process in MB; the operating systems count in different units."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak / 2**20 if sys.platform == "darwin" else peak / 2**10)
+
+
+def _say_taken_over(claim: Claim) -> None:
+    logger.warning("Job %s was taken over by another worker.", claim.name)
 
 
 def _clean_up(actions: list[Callable[[], object]]) -> None:

@@ -8,22 +8,25 @@ started are ended and the one that runs it with them, which whoever keeps the po
 import contextlib
 import json
 import logging
+import mmap
 import os
 import select
 import signal
 import socket
+import struct
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import psutil
+from sqlalchemy.orm import Session
 
 from tmlib.db import Database, Process
-from tmlib.ledger import engine, job_log
+from tmlib.ledger import engine, job_groups, job_log
 from tmlib.ledger.engine import Claim, LeaseLost, Outcome
 from tmlib.ledger.limits import Limits
 from tmlib.ledger.output import Output
@@ -36,6 +39,11 @@ _LEDGER_SECONDS = 2.0
 _REPORT_TRIES = 600
 _MAX_MESSAGE = 2**16
 _LIVE_BYTES = 2**16
+_END = b"\n"
+_OVER = b"over"
+
+WAITING_SECONDS = 1.0
+"""Jobs that were taken together do not wait longer for one that takes its time."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,50 @@ class _Job:
     id: int
     attempt: int
     name: str
+
+
+@dataclass
+class _Watch:
+    """Jobs that are done one after the other, within the same limits.
+
+    Attributes
+    ----------
+    lost
+        Set when the job in work is no longer its attempt's.
+    """
+
+    jobs: list[_Job]
     step_name: str
     limits: Limits
+    resident: int
+    began: float = field(default_factory=time.monotonic)
+    lost: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
     def read(cls, message: bytes) -> Self:
         content: dict[str, Any] = json.loads(message)
-        return cls(**content | {"limits": Limits(**content["limits"])})
+        jobs = [_Job(*job) for job in content.pop("jobs")]
+        return cls(**content | {"jobs": jobs, "limits": Limits(**content["limits"])})
+
+
+class _Position:
+    """Which of its jobs a process works on and since when, in memory that its guard reads."""
+
+    _FORM = struct.Struct("=qd")
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, self._FORM.size)
+
+    def write(self, index: int) -> None:
+        self._FORM.pack_into(self._memory, 0, index, time.monotonic())
+
+    def read(self) -> tuple[int, float]:
+        """The index, and the moment in which its work began."""
+        # the other process may be in the middle of writing it
+        while (found := self._memory[:]) != self._memory[:]:
+            pass
+        index, began = self._FORM.unpack(found)
+        return int(index), float(began)
 
 
 class Guard:
@@ -67,22 +112,39 @@ class Guard:
 
     def __init__(self, settings: Settings) -> None:
         self.output = Output()
+        self._position = _Position()
         self._channel, other = socket.socketpair()
+        self._process = psutil.Process()
         if os.fork() == 0:
-            _run(settings, other, self.output)
+            _run(settings, other, self.output, self._position)
+        self._process = psutil.Process()
         other.close()
 
     @contextlib.contextmanager
-    def watching(self, claim: Claim, limits: Limits) -> Iterator[None]:
-        """Have a job guarded; once this has ended nothing stops the job any more."""
+    def watching(self, claims: Sequence[Claim], limits: Limits) -> Iterator[None]:
+        """Have jobs guarded, of which the first one begins.
+
+        Once this has ended nothing stops them any more, but for a guard that has just decided so.
+        """
         # before the guard reads it as this job's
         self.output.clear()
-        job = _Job(claim.job_id, claim.attempt, claim.name, claim.step_name, limits)
-        self._say(json.dumps(asdict(job)).encode())
+        self._position.write(0)
+        watch = {
+            "jobs": [(claim.job_id, claim.attempt, claim.name) for claim in claims],
+            "step_name": claims[0].step_name,
+            "limits": asdict(limits),
+            # measured here, as the job may take more before the guard comes to look
+            "resident": self._process.memory_info().rss,
+        }
+        self._say(json.dumps(watch).encode())
         try:
             yield
         finally:
-            self._say(b"done")
+            self._say(_OVER)
+
+    def go_on(self, index: int) -> None:
+        """Tell which of the jobs begins, the one before it having ended."""
+        self._position.write(index)
 
     def close(self) -> None:
         """Let the guard end."""
@@ -91,17 +153,16 @@ class Guard:
 
     def _say(self, message: bytes) -> None:
         try:
-            self._channel.sendall(message)
-            answer = self._channel.recv(_MAX_MESSAGE)
+            self._channel.sendall(message + _END)
         except OSError:
-            answer = b""
-        if not answer:
             # no job runs unguarded; the ledger gives it to another worker
             logger.error("The guard of this process is gone: the process ends.")
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _run(settings: Settings, channel: socket.socket, output: Output) -> NoReturn:
+def _run(
+    settings: Settings, channel: socket.socket, output: Output, position: _Position
+) -> NoReturn:
     """The guard itself."""
     try:
         # what was inherited would keep others from noticing that the guarded process has ended
@@ -109,61 +170,92 @@ def _run(settings: Settings, channel: socket.socket, output: Output) -> NoReturn
         for low, high in pairwise([*kept, os.sysconf("SC_OPEN_MAX")]):
             os.closerange(low + 1, high)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _Watch(settings, channel, output).run()
+        _Guarding(settings, channel, output, position).run()
     except BaseException:
         logger.exception("The guard of process %s failed.", os.getppid())
     finally:
         os._exit(0)
 
 
-class _Watch:
-    def __init__(self, settings: Settings, channel: socket.socket, output: Output) -> None:
+class _Channel:
+    """Messages of the guarded process, one after the other."""
+
+    def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
+        self._received = b""
+
+    def is_ready(self, seconds: float) -> bool:
+        """Whether there is something to receive, or will be within some seconds."""
+        return _END in self._received or bool(select.select([self._channel], [], [], seconds)[0])
+
+    def receive(self) -> bytes:
+        """The next message, empty when the process that sends them has ended."""
+        while _END not in self._received:
+            try:
+                part = self._channel.recv(_MAX_MESSAGE)
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                return b""
+            self._received += part
+        message, _, self._received = self._received.partition(_END)
+        return message
+
+
+class _Guarding:
+    def __init__(
+        self, settings: Settings, channel: socket.socket, output: Output, position: _Position
+    ) -> None:
+        self._channel = _Channel(channel)
         self._output = output
-        self._lease_seconds = settings.lease_seconds
+        self._position = position
         self._database = Database.of(settings, Process.GUARD)
         self._process = psutil.Process(os.getppid())
         self._started: dict[int, psutil.Process] = {}
         self._empty = self._resident()
+        self._leases = _Leases(self._database, settings.lease_seconds, output, position)
 
     def run(self) -> None:
-        """Guard one job after the other until the process that runs them has ended."""
-        while message := self._receive():
-            job = _Job.read(message)
-            # what earlier jobs have left behind in the process is not this one's
-            left_behind = max(0, self._known_resident() - self._empty)
-            self._channel.sendall(b"guarded")
-            if not self._guard(job, left_behind):
+        """Guard jobs until the process that runs them has ended."""
+        while message := self._channel.receive():
+            watch = _Watch.read(message)
+            self._leases.watch = watch
+            is_over = self._guard(watch)
+            self._leases.watch = None
+            if not is_over:
                 return
-            self._channel.sendall(b"over")
 
-    def _guard(self, job: _Job, left_behind: int) -> bool:
-        """Guard a job to its end; False when its process has ended, by itself or from here."""
-        lease = _Lease(self._database, job, self._lease_seconds, self._output)
-        started, killed_before, memory = time.monotonic(), _killed_for_memory(), 0
-        try:
-            while not select.select([self._channel], [], [], _LOOK_SECONDS)[0]:
-                seconds = time.monotonic() - started
-                memory = self._resident() - left_behind
-                broken = job.limits.broken_by(seconds, memory // 2**20)
-                if broken is None and not lease.lost.is_set():
-                    continue
-                self._end_processes()
-                if broken is None:
-                    logger.warning("Job %s was taken away and stopped.", job.name)
-                else:
-                    self._report(job, broken, seconds, memory // 2**20)
-                return False
-        finally:
-            lease.over.set()
-        if self._receive():
+    def _guard(self, watch: _Watch) -> bool:
+        """Guard jobs to their end; False when their process has ended, by itself or from here."""
+        # what earlier jobs have left behind in the process is not this one's
+        left_behind = max(0, watch.resident + self._started_resident() - self._empty)
+        killed_before, memory = _killed_for_memory(), 0
+        while not self._channel.is_ready(_LOOK_SECONDS):
+            index, began = self._position.read()
+            seconds = time.monotonic() - began
+            memory = self._resident() - left_behind
+            broken = watch.limits.broken_by(seconds, memory // 2**20)
+            if broken is None and not watch.lost.is_set():
+                continue
+            if self._channel.is_ready(0):
+                # it has just ended; whether it was taken away was asked too late
+                break
+            self._end_processes()
+            job = watch.jobs[index]
+            if broken is None:
+                logger.warning("Job %s was taken away and stopped.", job.name)
+            else:
+                self._report(watch, job, broken, seconds, memory // 2**20)
+            return False
+        if self._channel.receive():
             return True
         self._end_processes()
-        self._report_loss(job, memory // 2**20, for_memory=_killed_for_memory() > killed_before)
+        self._report_loss(watch, memory // 2**20, for_memory=_killed_for_memory() > killed_before)
         return False
 
-    def _report_loss(self, job: _Job, memory: int, *, for_memory: bool) -> None:
+    def _report_loss(self, watch: _Watch, memory: int, *, for_memory: bool) -> None:
         """Tell the ledger that the guarded process has ended in the middle of a job."""
+        job = watch.jobs[self._position.read()[0]]
         reason = f"it ended in the middle of the job, which used {memory} MB of memory"
         if for_memory:
             reason += (
@@ -173,20 +265,14 @@ class _Watch:
         try:
             with self._database.transaction() as session:
                 engine.lose(session, job.id, job.attempt, f"{reason}.")
+                _release_others(session, watch, job)
         except Exception:
             logger.exception("The ledger could not be told of the end of %s.", job.name)
-
-    def _receive(self) -> bytes:
-        """The next message, empty when the process that sends them has ended."""
-        try:
-            return self._channel.recv(_MAX_MESSAGE)
-        except ConnectionResetError:  # so does one end that has not read the last answer
-            return b""
 
     def _resident(self) -> int:
         """Bytes of memory of the guarded process and all that it started."""
         self._find_started()
-        return self._known_resident()
+        return _memory(self._process) + self._started_resident()
 
     def _find_started(self) -> None:
         """Look for what the guarded process has started, which means to look at all processes."""
@@ -197,13 +283,9 @@ class _Watch:
                 if child.pid != os.getpid()
             )
 
-    def _known_resident(self) -> int:
-        total = 0
+    def _started_resident(self) -> int:
         self._started = {pid: child for pid, child in self._started.items() if child.is_running()}
-        for process in (self._process, *self._started.values()):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += process.memory_info().rss
-        return total
+        return sum(map(_memory, self._started.values()))
 
     def _end_processes(self) -> None:
         """End the guarded process and all that it started, also when it has ended before."""
@@ -223,11 +305,11 @@ class _Watch:
         with contextlib.suppress(psutil.NoSuchProcess):
             self._process.kill()
 
-    def _report(self, job: _Job, broken: str, seconds: float, memory: int) -> None:
+    def _report(self, watch: _Watch, job: _Job, broken: str, seconds: float, memory: int) -> None:
         """Tell the ledger, which may be away for a while, that a job was stopped."""
         error = (
             f'Job "{job.name}" was stopped: {broken}. Raise the limit in the submission arguments '
-            f'of step "{job.step_name}", or let a job do less with a smaller batch_size.'
+            f'of step "{watch.step_name}", or let a job do less with a smaller batch_size.'
         )
         stdout, stderr = self._output.read()
         outcome = Outcome(
@@ -243,6 +325,7 @@ class _Watch:
         for _ in range(_REPORT_TRIES):
             try:
                 with self._database.transaction() as session:
+                    _release_others(session, watch, job)
                     engine.finish(session, job.id, job.attempt, outcome)
             except LeaseLost:
                 return
@@ -262,56 +345,89 @@ def _killed_for_memory() -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
 
-class _Lease:
-    """Keeps a job's lease and its log, and notices when the job was taken away.
+def _memory(process: psutil.Process) -> int:
+    """Bytes of a process's resident memory, 0 when it has ended."""
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _release_others(session: Session, watch: _Watch, job: _Job) -> None:
+    """Give back the other jobs of a process that has ended, which are not to blame."""
+    others = [(other.id, other.attempt) for other in watch.jobs if other is not job]
+    job_groups.release(session, others)
+
+
+class _Leases:
+    """Keeps the leases and the log of the jobs in work, and notices when one was taken away.
 
     The thread is there because a database that does not answer must not hold up the limits.
 
     Attributes
     ----------
-    lost
-        Set when the job is no longer this attempt's.
-    over
-        To be set at the job's end.
+    watch
+        The jobs, if there are any.
     """
 
-    def __init__(self, database: Database, job: _Job, seconds: float, output: Output) -> None:
-        self.lost = threading.Event()
-        self.over = threading.Event()
+    def __init__(
+        self, database: Database, seconds: float, output: Output, position: _Position
+    ) -> None:
+        self.watch: _Watch | None = None
         self._database = database
-        self._job = job
         self._seconds = seconds
         self._output = output
-        self._kept = (0, 0)
+        self._position = position
         threading.Thread(target=self._keep, daemon=True).start()
 
     def _keep(self) -> None:
-        prolonged = time.monotonic()
-        while not self.over.wait(min(_LEDGER_SECONDS, self._seconds / 3)):
+        watch, prolonged, kept = None, 0.0, (0, 0)
+        while True:
+            time.sleep(min(_LEDGER_SECONDS, self._seconds / 3))
+            if self.watch is not watch:
+                # most have ended before they are looked at a first time
+                watch, kept = self.watch, (0, 0)
+                prolonged = watch.began if watch else 0.0
+            if watch is None or watch.lost.is_set():
+                continue
             try:
-                is_ours = self._keep_log()
+                index, _ = self._position.read()
+                job = watch.jobs[index]
+                self._release_waiting(watch, index)
+                is_ours, kept = self._keep_log(job, kept)
                 if is_ours and time.monotonic() - prolonged >= self._seconds / 3:
-                    is_ours = self._prolong()
+                    is_ours = self._prolong(watch, job)
                     prolonged = time.monotonic()
             except Exception:  # the database may be away for a while; it is asked again
-                logger.exception("The lease of job %s could not be looked at.", self._job.name)
+                logger.exception("The lease of a job could not be looked at.")
                 continue
             if not is_ours:
-                self.lost.set()
-                return
+                watch.lost.set()
 
-    def _keep_log(self) -> bool:
+    def _release_waiting(self, watch: _Watch, index: int) -> None:
+        """Let others do the jobs that wait here for one that takes longer than was thought."""
+        waiting = watch.jobs[index + 1 :]
+        if not waiting or time.monotonic() - watch.began < WAITING_SECONDS:
+            return
+        with self._database.transaction() as session:
+            job_groups.release(session, [(job.id, job.attempt) for job in waiting])
+        del watch.jobs[index + 1 :]
+
+    def _keep_log(self, job: _Job, kept: tuple[int, int]) -> tuple[bool, tuple[int, int]]:
         """Write down what is new in the log, if anything is; whether the job is still ours."""
         sizes = self._output.sizes
-        if sizes == self._kept:
+        if sizes == kept:
             with self._database.session() as session:
-                return engine.is_held(session, self._job.id, self._job.attempt)
+                return engine.is_held(session, job.id, job.attempt), kept
         stdout, stderr = self._output.read(_LIVE_BYTES)
         with self._database.transaction() as session:
-            is_ours = job_log.keep(session, self._job.id, self._job.attempt, stdout, stderr)
-        self._kept = sizes
-        return is_ours
+            return job_log.keep(session, job.id, job.attempt, stdout, stderr), sizes
 
-    def _prolong(self) -> bool:
+    def _prolong(self, watch: _Watch, job: _Job) -> bool:
+        """Prolong the leases of all jobs here; whether the one in work is still ours."""
         with self._database.transaction() as session:
-            return engine.heartbeat(session, self._job.id, self._job.attempt, self._seconds)
+            held = {
+                one.id: engine.heartbeat(session, one.id, one.attempt, self._seconds)
+                for one in watch.jobs
+            }
+        return held[job.id]

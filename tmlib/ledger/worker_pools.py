@@ -1,5 +1,6 @@
 """The registry of worker pools: who is there to take jobs, whether or not there are any."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,3 +70,20 @@ def count_processes(session: Session, queue: str) -> int:
         )
     )
     return counted or 0
+
+
+class ProcessCount:
+    """How many processes take jobs from a queue, asked for anew as often as pools tell of it."""
+
+    def __init__(self, queue: str) -> None:
+        self._queue = queue
+        self._count = 0
+        self._outdated = 0.0
+
+    def of(self, session: Session) -> int:
+        """The number, as it was a few seconds ago at most."""
+        moment = time.monotonic()
+        if moment >= self._outdated:
+            self._count = count_processes(session, self._queue)
+            self._outdated = moment + REPORT_SECONDS
+        return self._count

@@ -45,3 +45,14 @@ def chat(context: JobContext) -> None:
     print("one\0", "zwölf", sep="\n")  # noqa: T201 - goes into the log
     print("careful", file=sys.stderr)  # noqa: T201 - goes into the log
     ctypes.PyDLL(None).pause()
+
+
+def hang_at_the_fifth(context: JobContext) -> None:
+    """Do four jobs, and hang in the next one in C code that lets no other thread run."""
+    file = context.settings.data_dir / "jobs"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as jobs:
+        jobs.write("x")
+    if file.stat().st_size == 5:
+        print("hanging")  # noqa: T201 - goes into the log
+        ctypes.PyDLL(None).pause()

@@ -1,0 +1,305 @@
+"""Short jobs are done in groups: what befalls one of them befalls no other."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from tests.services import scripted
+from tests.services.ledger import ListQueue
+from tests.services.scripted import Scripted
+from tests.tmlib.ledger import misbehaviour
+from tmlib.db import Database, clock
+from tmlib.db.base import now
+from tmlib.errors import BadInput
+from tmlib.experiments.models import Experiment
+from tmlib.ledger import dispatch, engine, worker_pools
+from tmlib.ledger.execution import Worker
+from tmlib.ledger.models import Job, State, Task
+from tmlib.ledger.queue import JOB_QUEUE
+from tmlib.ledger.worker_pools import Pool
+from tmlib.settings import Settings
+from tmlib.workflow import service
+from tmlib.workflow.steps import STEPS
+from tmlib.workflow.steps.base import Batch, JobContext, Step, Work
+
+N_JOBS = 20
+
+Script = Callable[[JobContext, int], None]
+
+
+@dataclass
+class Numbered(Step):
+    """Each job adds a letter to the experiment's description, and does what the test says."""
+
+    script: Script
+    done: list[int] = field(default_factory=list)
+
+    name: ClassVar[str] = "metaextract"
+    fullname: ClassVar[str] = "Numbered"
+    help: ClassVar[str] = "Adds a letter."
+
+    def create_batches(self, context: JobContext) -> list[list[Work]]:
+        return [[Work({"number": number}) for number in range(N_JOBS)]]
+
+    def run(self, context: JobContext, batch: Batch) -> None:
+        number = batch["number"]
+        self.done.append(number)
+        context.effects.append(lambda session: add_letter(session, number))
+        print(f"This is {number}.")  # noqa: T201 - goes into the log
+        self.script(context, number)
+
+
+def add_letter(session: Session, number: int) -> None:
+    session.execute(
+        update(Experiment).values(description=Experiment.description + chr(ord("a") + number))
+    )
+
+
+@dataclass
+class Ledger:
+    """A workflow of short jobs, and a worker whose turn does not end before they do."""
+
+    database: Database
+    settings: Settings
+    experiment: Experiment
+    queue: ListQueue
+    monkeypatch: pytest.MonkeyPatch
+
+    def submit(self) -> None:
+        """Cut the work; the window of its jobs is on the queue."""
+        service.submit(
+            self.database,
+            self.queue,
+            self.experiment.id,
+            self.experiment.user_id,
+            scripted.describe(),
+        )
+        self.worker().run(self.queue.job_ids.pop())
+
+    def worker(self) -> Worker:
+        return Worker(self.database, self.queue, self.settings)
+
+    def run(self, script: Script = lambda context, number: None, turns: int | None = None) -> int:
+        """Take messages until there are none, or so many; gives how many were taken."""
+        self.monkeypatch.setitem(STEPS, "metaextract", Numbered(script))
+        if not self.jobs():
+            self.submit()
+        worker, n = self.worker(), 0
+        while self.queue.job_ids and n != turns:
+            worker.run(self.queue.job_ids.pop(0))
+            n += 1
+        return n
+
+    def jobs(self) -> list[Job]:
+        """The run jobs in their order."""
+        with self.database.session() as session:
+            query = select(Job).where(Job.phase == "run").order_by(Job.index)
+            return list(session.scalars(query))
+
+    def states(self) -> Counter[State]:
+        return Counter(job.state for job in self.jobs())
+
+    def running(self) -> int:
+        return self.states()[State.RUNNING]
+
+    def letters(self) -> str:
+        with self.database.session() as session:
+            return "".join(sorted(session.get_one(Experiment, self.experiment.id).description))
+
+    def letters_of(self, numbers: list[int]) -> str:
+        return "".join(chr(ord("a") + number) for number in numbers)
+
+    def phase(self) -> Task:
+        with self.database.session() as session:
+            return session.get_one(Task, self.jobs()[0].task_id)
+
+
+@pytest.fixture
+def ledger(
+    database: Database,
+    settings: Settings,
+    experiment: Experiment,
+    queue: ListQueue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Ledger:
+    patient = settings.model_copy(update={"turn_seconds": 600})
+    return Ledger(database, patient, experiment, queue, monkeypatch)
+
+
+def test_each_job_of_a_group_has_its_own_log_and_end(ledger: Ledger) -> None:
+    at_once = []
+
+    def script(context: JobContext, number: int) -> None:
+        at_once.append(ledger.running())
+
+    assert ledger.run(script) < N_JOBS
+    assert max(at_once) > 1
+    jobs = ledger.jobs()
+    assert [job.stdout for job in jobs] == [f"This is {n}.\n" for n in range(N_JOBS)]
+    assert {(job.state, job.exitcode, job.attempt, job.tries) for job in jobs} == {
+        (State.TERMINATED, 0, 1, 1)
+    }
+    assert {job.lease_expires_at for job in jobs} == {None}
+    for job in jobs:
+        assert job.started_at is not None
+        assert job.finished_at is not None
+        assert job.submitted_at is not None
+        assert job.submitted_at <= job.started_at <= job.finished_at
+    assert ledger.letters() == ledger.letters_of(list(range(N_JOBS)))
+    phase = ledger.phase()
+    assert (phase.state, phase.exitcode, phase.n_done) == (State.TERMINATED, 0, N_JOBS)
+    assert phase.cpu_time == pytest.approx(sum(job.cpu_time or 0 for job in jobs))
+
+
+def test_a_job_that_fails_fails_alone(ledger: Ledger) -> None:
+    def script(context: JobContext, number: int) -> None:
+        if number in (7, 9):
+            raise BadInput("The image is upside down: turn it.")
+
+    ledger.run(script)
+    failed = [job for job in ledger.jobs() if job.exitcode]
+    assert [job.index - 1 for job in failed] == [7, 9]
+    assert {job.error for job in failed} == {"The image is upside down: turn it."}
+    assert [job.stdout for job in failed] == ["This is 7.\n", "This is 9.\n"]
+    rest = [number for number in range(N_JOBS) if number not in (7, 9)]
+    assert ledger.letters() == ledger.letters_of(rest)
+    assert ledger.states() == {State.TERMINATED: N_JOBS}
+    assert (ledger.phase().n_done, ledger.phase().n_failed) == (N_JOBS, 2)
+
+
+def test_so_does_one_whose_effects_fail(ledger: Ledger) -> None:
+    def script(context: JobContext, number: int) -> None:
+        if number == 7:
+            context.effects.append(lambda session: 1 / 0)
+
+    ledger.run(script)
+    assert [job.index - 1 for job in ledger.jobs() if job.exitcode] == [7]
+    assert ledger.letters() == ledger.letters_of([n for n in range(N_JOBS) if n != 7])
+    assert ledger.states() == {State.TERMINATED: N_JOBS}
+    assert {job.attempt for job in ledger.jobs()} == {1}
+
+
+def test_a_failure_that_may_pass_holds_up_no_other(ledger: Ledger) -> None:
+    def script(context: JobContext, number: int) -> None:
+        if number == 7:
+            raise ConnectionResetError("The file server is away.")
+
+    ledger.run(script)
+    assert ledger.states() == {State.TERMINATED: N_JOBS - 1, State.SUBMITTED: 1}
+    assert ledger.jobs()[7].not_before is not None
+    with ledger.database.transaction() as session:
+        session.execute(update(Job).where(Job.index == 8).values(not_before=clock.present()))
+    with ledger.database.transaction() as session:
+        ledger.queue.enqueue(engine.recover(session, clock.read(session), 3, None))
+    ledger.run()
+    assert ledger.states() == {State.TERMINATED: N_JOBS}
+    assert ledger.letters() == ledger.letters_of(list(range(N_JOBS)))
+
+
+def test_nothing_of_a_group_is_left_when_its_workflow_is_killed(ledger: Ledger) -> None:
+    seen = []
+
+    def script(context: JobContext, number: int) -> None:
+        if ledger.running() > 1 and not seen:
+            seen.append(ledger.letters())
+            service.kill(ledger.database, ledger.experiment.id)
+
+    ledger.run(script)
+    assert ledger.letters() == seen[0]
+    assert ledger.phase().state is State.TERMINATED
+    assert not {State.RUNNING, State.SUBMITTED} & set(ledger.states())
+    service.retry(ledger.database, ledger.queue, ledger.experiment.id)
+    ledger.run()
+    assert ledger.states() == {State.TERMINATED: N_JOBS}
+    assert {job.exitcode for job in ledger.jobs()} == {0}
+    assert ledger.letters() == ledger.letters_of(list(range(N_JOBS)))
+
+
+def test_a_job_that_was_taken_away_leaves_the_others_alone(ledger: Ledger) -> None:
+    def script(context: JobContext, number: int) -> None:
+        if number == 7:
+            with ledger.database.transaction() as session:
+                session.execute(
+                    update(Job)
+                    .where(Job.phase == "run", Job.index == 8)
+                    .values(attempt=Job.attempt + 1)
+                )
+
+    ledger.run(script)
+    assert ledger.states() == {State.TERMINATED: N_JOBS - 1, State.RUNNING: 1}
+    assert ledger.letters() == ledger.letters_of([n for n in range(N_JOBS) if n != 7])
+
+
+def test_a_group_is_no_larger_than_a_share_of_what_is_left(ledger: Ledger) -> None:
+    pool = Pool("node1", 7, JOB_QUEUE, processes=3)
+    with ledger.database.transaction() as session:
+        worker_pools.report(session, pool, now())
+    sizes = {}
+
+    def script(context: JobContext, number: int) -> None:
+        sizes[number] = ledger.running()
+
+    ledger.run(script)
+    assert max(sizes.values()) == 3, "a sixth of what was left when the first had ended"
+    assert all(size <= max(1, (N_JOBS - 1) // 6) for size in sizes.values())
+
+
+def test_a_worker_whose_turn_is_over_lets_others_go_on(ledger: Ledger) -> None:
+    ledger.settings = ledger.settings.model_copy(update={"turn_seconds": 0})
+    at_once = []
+    assert ledger.run(lambda context, number: at_once.append(ledger.running())) == N_JOBS
+    assert set(at_once) == {1}
+
+
+def test_a_job_that_has_lost_a_worker_is_done_alone(ledger: Ledger) -> None:
+    ledger.run(turns=0)
+    with ledger.database.transaction() as session:
+        session.execute(update(Job).where(Job.phase == "run", Job.index == 1).values(tries=1))
+    done: list[int] = []
+    ledger.run(lambda context, number: done.append(number), turns=1)
+    assert done == [0]
+    assert len(ledger.queue.job_ids) == 4, "the next one was let in"
+
+
+@pytest.mark.slow
+def test_jobs_that_wait_behind_a_long_one_are_given_back_and_a_kill_costs_none_a_try(
+    ledger: Ledger,
+) -> None:
+    ledger.run(turns=0)
+    job_ids, ledger.queue.job_ids = ledger.queue.job_ids, []
+    ledger.monkeypatch.setitem(STEPS, "metaextract", Scripted(lambda context: None, N_JOBS))
+    process = scripted.start_worker(ledger.settings, job_ids[:1], misbehaviour.hang_at_the_fifth)
+    try:
+        while not any(job.stdout == "hanging\n" for job in ledger.jobs()):
+            assert process.is_alive()
+        [hanging] = [job for job in ledger.jobs() if job.stdout == "hanging\n"]
+        while any(job.state is State.RUNNING for job in ledger.jobs()[hanging.index :]):
+            assert process.is_alive()
+        waiting = [job for job in ledger.jobs()[hanging.index :] if job.attempt]
+        assert waiting
+        assert {(job.state, job.tries) for job in waiting} == {(State.NEW, 0)}
+    finally:
+        process.kill()
+        process.join()
+    while not ledger.jobs()[hanging.index - 1].error:
+        assert ledger.states()[State.RUNNING]
+    assert ledger.states()[State.RUNNING] == 1
+    with ledger.database.transaction() as session:
+        lost = engine.recover(session, clock.read(session), 3, None)
+    assert lost == [hanging.id]
+    ledger.queue.enqueue([*job_ids, *lost])
+    while ledger.states()[State.TERMINATED] < N_JOBS:
+        ledger.run()
+        with ledger.database.transaction() as session:
+            ledger.queue.enqueue(dispatch.adjust(session))
+    assert {job.exitcode for job in ledger.jobs()} == {0}
+    tries = {job.index: job.tries for job in ledger.jobs()}
+    assert tries.pop(hanging.index) == 2
+    assert set(tries.values()) == {1}
+    with ledger.database.session() as session:
+        assert session.scalar(select(func.count()).where(Job.state == State.RUNNING)) == 0
