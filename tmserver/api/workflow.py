@@ -26,7 +26,7 @@ class Description(Body):
 class Submission(Body):
     """What to do; without a description the stored one is followed.
 
-    Jobs whose results still stand are skipped, unless ``force`` has everything done again.
+    Jobs whose results are current are skipped, unless ``force`` is set.
     """
 
     description: dict[str, Any] | None = None
