@@ -2,11 +2,12 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tmclient.connection import Connection, pause
 from tmclient.conversion import convert_image
@@ -17,7 +18,7 @@ from tmclient.errors import (
     TmClientError,
     UploadError,
 )
-from tmclient.multipart import FileForm
+from tmclient.multipart import FileForm, files_form
 from tmclient.resources import Namespace, Resources
 from tmclient.resumable import ResumableUpload, UploadUrls
 
@@ -26,6 +27,13 @@ Progress = Callable[[int, int], None]
 
 LARGE_FILE = 16 * 1024 * 1024
 """Files of this size or more are sent in pieces, so that they can be resumed."""
+
+SMALL_FILE = 1024 * 1024
+"""Smaller files are sent many in a request, unless there are only a few."""
+
+_FEW_FILES = 8
+_FILES_PER_REQUEST = 200
+_BYTES_PER_REQUEST = 16 * 1024 * 1024
 
 _ALREADY_SENDING = "File upload already in progress"
 # locked by another request, too many requests, checksum mismatch
@@ -174,27 +182,68 @@ class _Sender:
         self._retry = retry
         self._delete = delete_after_upload
         self._urls = UploadUrls(connection.url + acquisition)
+        self._takes_many = True
 
     def send(self, files: dict[str, Path], parallel: int, progress: Progress | None) -> None:
         """Send all files, then raise an error if some could not be sent."""
         failed: dict[str, str] = {}
         count = _Count(sum(file.stat().st_size for file in files.values()), progress)
         with ThreadPoolExecutor(max_workers=max(parallel, 1)) as pool:
-            running = {
-                pool.submit(self._send_file, name, file, count): name
-                for name, file in files.items()
-            }
+            running = [pool.submit(self._send_group, group, count) for group in _groups(files)]
             try:
                 for future in as_completed(running):
-                    error = future.exception()
-                    if error is not None:
-                        failed[running[future]] = _reason(error)
+                    failed |= future.result()
             except BaseException:  # a keyboard interrupt, for example
                 count.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
         if failed:
             raise UploadError(failed, len(files))
+
+    def _send_group(self, files: dict[str, Path], count: "_Count") -> dict[str, str]:
+        """Send files, together where the server takes that; tell what went wrong with some."""
+        failed: dict[str, str] = {}
+        arrived: set[str] = set()
+        try:
+            if len(files) > 1 and self._takes_many:
+                arrived = self._post_files(files)
+        except (TmClientError, OSError) as error:
+            return dict.fromkeys(files, str(error))
+        for name, file in files.items():
+            try:
+                if name in arrived:
+                    count.add(file.stat().st_size)
+                    if self._delete:
+                        file.unlink()
+                else:
+                    self._send_file(name, file, count)
+            except (TmClientError, OSError) as error:
+                if count.is_stopped:
+                    raise
+                failed[name] = str(error)
+        return failed
+
+    def _post_files(self, files: dict[str, Path]) -> set[str]:
+        """Send small files in one request; tell which of them need not be sent alone."""
+        url = f"{self._acquisition}/microscope-files"
+        try:
+            body, content_type = files_form(files)
+        except OSError:  # one of them cannot be read
+            return set()
+        headers = {"Content-Type": content_type}
+        for attempt in range(self._retry + 1):
+            try:
+                response = self._connection.request("POST", url, body=body, headers=headers)
+            except (RequestError, ServerUnreachable) as error:
+                if _is_refused(error):  # by an older server, or by a proxy that limits requests
+                    self._takes_many = False
+                    break
+                if attempt == self._retry:
+                    raise
+                pause(attempt)
+            else:
+                return _settled(response.json())
+        return set()
 
     def _send_file(self, name: str, file: Path, count: "_Count") -> None:
         size = file.stat().st_size
@@ -247,15 +296,15 @@ class _Count:
         self._n_total = n_total
         self._progress = progress
         self._lock = threading.Lock()
-        self._is_stopped = False
+        self.is_stopped = False
 
     def stop(self) -> None:
         """Make all threads that count here stop."""
-        self._is_stopped = True
+        self.is_stopped = True
 
     def add(self, n: int) -> None:
         """Count bytes that have arrived; a negative number corrects the count."""
-        if self._is_stopped:
+        if self.is_stopped:
             raise TmClientError("The upload was stopped.")
         if self._progress is not None:
             with self._lock:
@@ -263,11 +312,32 @@ class _Count:
                 self._progress(self._n_done, self._n_total)
 
 
-def _reason(error: BaseException) -> str:
-    """Why a file could not be sent; other errors than of files and connections are raised."""
-    if not isinstance(error, TmClientError | OSError):
-        raise error
-    return str(error)
+def _settled(answer: dict[str, Any]) -> set[str]:
+    """Names of the files that are there or not wanted, by what a server answers to many."""
+    told = answer.get("data", [])  # where there is none, it was not a server that takes many
+    return {one["name"] for one in told if one["status"] in ("COMPLETE", "SKIPPED")}
+
+
+def _groups(files: dict[str, Path]) -> Iterator[dict[str, Path]]:
+    """The files in groups: many small ones together, others and those to be converted alone."""
+    sizes = {name: file.stat().st_size for name, file in files.items()}
+    small = {
+        name
+        for name, file in files.items()
+        if sizes[name] < min(SMALL_FILE, LARGE_FILE) and name.endswith(file.name)
+    }
+    together = small if len(small) >= _FEW_FILES else set()
+    group: dict[str, Path] = {}
+    n_bytes = 0
+    for name in (name for name in files if name in together):
+        if len(group) == _FILES_PER_REQUEST or n_bytes + sizes[name] > _BYTES_PER_REQUEST:
+            yield group
+            group, n_bytes = {}, 0
+        group[name] = files[name]
+        n_bytes += sizes[name]
+    if group:
+        yield group
+    yield from ({name: files[name]} for name in files if name not in together)
 
 
 def _is_refused(error: TmClientError) -> bool:

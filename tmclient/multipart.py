@@ -3,12 +3,30 @@
 import base64
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from urllib3.fields import RequestField
 
 _PIECE = 1024 * 1024
+
+
+def files_form(files: Mapping[str, Path]) -> tuple[bytes, str]:
+    """A ``multipart/form-data`` body with several small files, and its content type.
+
+    Parameters
+    ----------
+    files
+        The files by their names in the form.
+    """
+    boundary = secrets.token_hex(16)
+    parts: list[bytes] = []
+    for name, file in files.items():
+        content = file.read_bytes()
+        head = _head(boundary, "file", name, hashlib.sha256(content).digest())
+        parts += [head, content, b"\r\n"]
+    parts.append(f"--{boundary}--\r\n".encode())
+    return b"".join(parts), f"multipart/form-data; boundary={boundary}"
 
 
 class FileForm:
@@ -30,10 +48,7 @@ class FileForm:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").digest()
         boundary = secrets.token_hex(16)
-        checked = {"Content-Digest": f"sha-256=:{base64.b64encode(digest).decode()}:"}
-        head = RequestField(field, b"", filename=name or path.name, headers=checked)
-        head.make_multipart(content_type="application/octet-stream")
-        self._head = f"--{boundary}\r\n{head.render_headers()}".encode()
+        self._head = _head(boundary, field, name or path.name, digest)
         self._tail = f"\r\n--{boundary}--\r\n".encode()
         self.content_type = f"multipart/form-data; boundary={boundary}"
 
@@ -51,3 +66,11 @@ class FileForm:
                 left -= len(piece)
                 yield piece
         yield self._tail
+
+
+def _head(boundary: str, field: str, name: str, digest: bytes) -> bytes:
+    """What comes before the content of a file, whose SHA-256 is told."""
+    checked = {"Content-Digest": f"sha-256=:{base64.b64encode(digest).decode()}:"}
+    head = RequestField(field, b"", filename=name, headers=checked)
+    head.make_multipart(content_type="application/octet-stream")
+    return f"--{boundary}\r\n{head.render_headers()}".encode()
