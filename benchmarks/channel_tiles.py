@@ -24,7 +24,8 @@ from benchmarks.maps import WINDOW, ChannelMap, add_map, cells
 from benchmarks.serving import FILES, Server, laboratory, served
 from benchmarks.timing import print_header, print_row, seconds
 from tmlib.images.mosaics import read_tile
-from tmlib.images.tiles import ImageFormat, render_tile
+from tmlib.images.tiles import lossless_tile, render_tile
+from tmserver.api.tiles import TileFormat
 
 LARGE_IMAGE = "LARGE_IMAGE_PYTHON"
 """Environment variable: the Python of an environment in which large_image is installed."""
@@ -33,7 +34,7 @@ _SIZE = 4096
 _SIDE = 8  # tiles in a row, of as many rows
 _REPEATED = 8  # small answers take less than the clock can tell
 _PLACES = [(x, y) for y in range(_SIDE) for x in range(_SIDE)]
-_FORMATS: tuple[ImageFormat, ...] = ("jpeg", "png", "webp")
+_FORMATS: tuple[TileFormat, ...] = ("jpeg", "png16", "png", "webp")
 
 Request = tuple[str, dict[str, str]]
 
@@ -52,7 +53,10 @@ def main() -> None:
             tiles = {form: _requests(shown, form, headers) for form in _FORMATS}
             sizes = {form: _save(server, tiles[form], Path(folder), form) for form in _FORMATS}
             made = {form: _rate(server, tiles[form], 200) for form in _FORMATS}
-            unchanged = _rate(server, _known(server, tiles["jpeg"]) * _REPEATED, 304)
+            unchanged = {
+                form: _rate(server, _known(server, tiles[form]) * _REPEATED, 304)
+                for form in ("jpeg", "png16")
+            }
         with served("benchmarks.serving:bare()", {FILES: folder}) as server:
             bare = _rate(server, _BARE * len(_PLACES) * _REPEATED, 200)
             sent = {form: _rate(server, _files(form) * _REPEATED, 200) for form in _FORMATS}
@@ -68,7 +72,8 @@ def main() -> None:
         "a bare Flask view": bare,
         "`send_file` of a JPEG": sent["jpeg"],
         "the same, unchanged (304)": known_file,
-        "a tile, unchanged (304)": unchanged,
+        "a tile as JPEG, unchanged (304)": unchanged["jpeg"],
+        "a tile as PNG of 16 bit, unchanged (304)": unchanged["png16"],
     }.items():
         print_row([name, f"{rate:.0f}", f"{rate / bare:.2f}"])
 
@@ -77,31 +82,29 @@ def _milliseconds(duration: float | None) -> str:
     return "" if duration is None else f"{duration * 1000:.2f} ms"
 
 
-def _make_all(shown: ChannelMap, form: ImageFormat) -> None:
+def _make_all(shown: ChannelMap, form: TileFormat) -> None:
     for x, y in _PLACES:
         _make(shown, form, x, y)
 
 
-def _make(shown: ChannelMap, form: ImageFormat, x: int, y: int) -> bytes:
+def _make(shown: ChannelMap, form: TileFormat, x: int, y: int) -> bytes:
     pixels = read_tile(shown.mosaic, z=shown.deepest, y=y, x=x)
     if pixels is None:
         raise AssertionError("the map has a hole")
-    return render_tile(pixels, *WINDOW, form)
+    return lossless_tile(pixels) if form == "png16" else render_tile(pixels, *WINDOW, form)
 
 
-def _requests(shown: ChannelMap, form: ImageFormat, headers: dict[str, str]) -> list[Request]:
-    """Requests for all tiles of the innermost zoom level."""
-    return [
-        (f"{shown.address}?x={x}&y={y}&z={shown.deepest}&format={form}", headers)
-        for x, y in _PLACES
-    ]
+def _requests(shown: ChannelMap, form: TileFormat, headers: dict[str, str]) -> list[Request]:
+    """Requests for tiles of the innermost zoom level, at the address that the layer tells."""
+    more = f"&z={shown.deepest}&version={shown.version}&format={form}"
+    return [(f"{shown.address}?x={x}&y={y}{more}", headers) for x, y in _PLACES]
 
 
-def _files(form: ImageFormat) -> list[Request]:
+def _files(form: TileFormat) -> list[Request]:
     return [(f"/files/{form}{number}", {}) for number in range(len(_PLACES))]
 
 
-def _save(server: Server, tiles: list[Request], folder: Path, form: ImageFormat) -> float:
+def _save(server: Server, tiles: list[Request], folder: Path, form: TileFormat) -> float:
     """Keep what is sent in files; gives the mean size."""
     contents = [content for _, content in _answers(server, tiles, 200)]
     for number, content in enumerate(contents):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.serving import Laboratory
+from tmlib.experiments.channels import ShownLayer
 from tmlib.experiments.models import Channel, ChannelLayer, Experiment
 from tmlib.ids import encode_id
 from tmlib.images.mosaics import (
@@ -27,9 +28,10 @@ VERSION = "0123456789abcdef"
 
 @dataclass(frozen=True)
 class ChannelMap:
-    """The map of a channel: the address of its tiles, its mosaic, its innermost zoom level."""
+    """The map of a channel: address and version of its tiles, mosaic, innermost zoom level."""
 
     address: str
+    version: str
     mosaic: Path
     deepest: int
 
@@ -69,7 +71,7 @@ def add_map(installation: Laboratory, pixels: NDArray[np.uint16]) -> ChannelMap:
         session.add(channel)
         session.flush()
         mosaic = installation.storage.mosaic(channel.id, 0, 0, VERSION)
-        layer_id = layer.id
+        layer_id, version = layer.id, ShownLayer.of(layer).version
     create_mosaic(mosaic, height=height, width=width, dtype="uint16", name="DNA")
     for region in base_regions(height, width):
         write_base(mosaic, region, [PlacedImage(0, 0, height, width, lambda: pixels)])
@@ -78,4 +80,4 @@ def add_map(installation: Laboratory, pixels: NDArray[np.uint16]) -> ChannelMap:
             write_level(mosaic, level, region)
     experiment_id = encode_id(installation.experiment_id)
     address = f"/api/experiments/{experiment_id}/channel_layers/{encode_id(layer_id)}/tiles"
-    return ChannelMap(address, mosaic, n_levels - 1)
+    return ChannelMap(address, version, mosaic, n_levels - 1)

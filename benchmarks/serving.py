@@ -25,11 +25,13 @@ from tmlib.experiments.models import Plate, Site, Well
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmserver.access import Services
+from tmserver.application import INTERFACES
+from tmserver.http.api import Apis
 
 FILES = "TM_BENCH_FILES"
 """Environment variable: the folder of the files that the bare application sends."""
 
-_PATIENCE = 30
+_PATIENCE = 120
 _WORKER = "tmserver.serving.worker.Worker"
 _RUNS = 3
 _PASSWORD = "a password for a moment"  # noqa: S105 - of an installation that is gone soon
@@ -38,8 +40,9 @@ _PASSWORD = "a password for a moment"  # noqa: S105 - of an installation that is
 def bare() -> Flask:
     """An application with one view that does next to nothing, and one that sends files."""
     app = Flask("bare", static_folder=None)
-    # the web server asks them for its limits
+    # the web server asks them for its limits, and for the form in which it refuses requests
     app.extensions["tmserver"] = Services(Settings())
+    Apis(INTERFACES).add_to(app)
 
     @app.get("/")
     def hello() -> Response:

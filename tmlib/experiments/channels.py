@@ -172,8 +172,8 @@ class ShownLayers:
             If the experiment has no such layer.
         """
         chosen = {"layer_id": layer_id, "experiment_id": experiment_id}
-        with self._database.session() as session:
-            row = session.execute(_SHOWN, chosen).one_or_none()
+        with self._database.connection() as connection:
+            row = connection.execute(_SHOWN, chosen).one_or_none()
         if row is None:
             raise NotFound("The experiment has no such channel layer.")
         found = ShownLayer(*row)

