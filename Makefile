@@ -24,11 +24,14 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # Shares the tests out among processes, one for each core.
 EACH_CORE := --numprocesses auto
 
+# Leaves out what starts other programs or computes for long.
+FAST := -m "not slow" --databases sqlite
+
 .DEFAULT_GOAL := help
-.PHONY: help setup viewer types demo serve test test-fast torture fresh lint lock hooks bench clean
+.PHONY: help setup viewer types demo serve test test-all test-fast test-versions torture fresh lint lock hooks bench clean
 
 help: ## show this text
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(VIEWER)/dist/index.html ## install everything into .venv and build the viewer
 
@@ -43,13 +46,26 @@ demo: setup ## run a sample plate, or your images, from files to a map: make dem
 serve: setup ## start the server, its workers and its queue: make serve ARGS="--port 8080"
 	@$(BIN)/tm serve $(ARGS)
 
-test: setup ## run all tests on both databases: make test ARGS="tests/tmclient -k retry"
+test: setup ## run all tests: make test ARGS="tests/tmclient -k retry"
 	@$(BIN)/python scripts/system_packages.py postgresql redis chromium slurm shell
 	$(BIN)/python scripts/npm.py test
 	$(BIN)/python -m pytest $(EACH_CORE) $(ARGS)
 
+test-all: ## run all tests on both databases, also where the code is the same for both
+	@$(MAKE) --no-print-directory test ARGS='--databases all $(ARGS)'
+
 test-fast: setup ## run the tests that start no other program and compute little
-	$(BIN)/python -m pytest $(EACH_CORE) -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest $(EACH_CORE) $(FAST) $(ARGS)
+
+# modules are compiled when they are installed: some old ones warn then, and warnings are errors in tests
+test-versions: setup ## run the fast tests with the oldest and with the newest requirements that setup.py allows
+	@for resolution in lowest-direct highest; do \
+		echo "With the requirements of uv's resolution $$resolution:"; \
+		$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/$$resolution \
+		&& $(BIN)/uv pip install --quiet --compile-bytecode --python build/$$resolution \
+			--resolution $$resolution -e '.[development]' \
+		&& build/$$resolution/bin/python -m pytest $(EACH_CORE) $(FAST) $(ARGS) || exit 1; \
+	done
 
 torture: setup ## break things during workflows, and compare: make torture ARGS="--runs 100 --seed 1"
 	@$(BIN)/python scripts/system_packages.py postgresql redis

@@ -6,7 +6,8 @@ import secrets
 import shutil
 import socket
 import sys
-from collections.abc import Generator, Iterator
+import zlib
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,24 @@ DATABASES = ("sqlite", "postgresql")
 _PROCESSES = {"installation", "human", "timed", "postgresql_server", "empty_postgresql_url"}
 """Fixtures that start other programs."""
 
+_SLOW = "tests/acceptance/"
+"""Folder whose tests drive the running product."""
+
+_ALIKE = ("tests/tmclient/", "tests/tmserver/")
+"""Folders whose tests are of code that does not tell databases apart."""
+
 # a slow machine is no failure
 hypothesis.settings.register_profile("tmserver", deadline=None)
 hypothesis.settings.load_profile("tmserver")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--databases",
+        choices=("sqlite", "different", "all"),
+        help="where tests of both databases run: on SQLite; on both where the code tells them "
+        "apart and else on either (the default); always on both, as what is named with :: does",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,14 +54,42 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(plugin, plugin.__name__)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts other programs as slow."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose the databases, and mark as slow what starts other programs."""
+    # nobody is told what is left out: the other database has shown the same
+    items[:] = on_chosen_databases(items, _databases(config))
     for item in items:
         # among the parameters may be arrays, which are compared with nothing
         kinds = item.callspec.params.values() if hasattr(item, "callspec") else ()
         names = {kind for kind in kinds if isinstance(kind, str)}
-        if _PROCESSES.intersection(getattr(item, "fixturenames", ())) or "postgresql" in names:
+        starts = _PROCESSES.intersection(getattr(item, "fixturenames", ()))
+        if starts or "postgresql" in names or item.nodeid.startswith(_SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+def _databases(config: pytest.Config) -> str:
+    chosen: str | None = config.getoption("--databases")
+    are_named = any("::" in argument for argument in config.args)
+    return chosen or ("all" if are_named else "different")
+
+
+def on_chosen_databases(items: Sequence[pytest.Item], choice: str) -> list[pytest.Item]:
+    """Leave one of two out where a test would run on both databases and need not.
+
+    Which of them is left out depends on nothing but the name of the test, so that each database
+    has half of a folder, and all processes choose alike.
+    """
+    nodeids = {item.nodeid for item in items}
+    left_out = set()
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if parameters.get("database_url") == "postgresql":
+            both = item.nodeid.replace("postgresql", "sqlite"), item.nodeid
+            if both[0] in nodeids and choice == "sqlite":
+                left_out.add(both[1])
+            elif both[0] in nodeids and choice == "different" and item.nodeid.startswith(_ALIKE):
+                left_out.add(both[zlib.crc32(both[0].encode()) % 2])
+    return [item for item in items if item.nodeid not in left_out]
 
 
 @pytest.fixture(scope="session", autouse=True)
