@@ -73,7 +73,7 @@ DEVELOPMENT = [
     "types-regex",
     "types-shapely",
     "pandas-stubs",
-    "pytest>=8.3,<10",
+    "pytest>=8.4,<10",
     "pytest-timeout>=2.3,<3",
     # runs the tests in several processes, and often
     "pytest-xdist>=3.6,<4",
