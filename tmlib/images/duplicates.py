@@ -90,7 +90,7 @@ class _Strip:
         return self.around[_REACH:-_REACH, _REACH:-_REACH]
 
     def grown(self) -> LabelImage:
-        """Labels of the shared area, with objects dilated by the width of the margin."""
+        """Labels including the margin, with objects dilated by its width."""
         # scikit-image has no types for this function
         return np.asarray(expand_labels(self.around, _REACH))  # type: ignore[no-untyped-call]
 
