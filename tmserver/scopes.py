@@ -28,6 +28,8 @@ class Scope(ABC):
     variable
         The variable of the path that says which resource is meant; None if there is but one. Views
         do not get it: what it names is in their ``access``.
+    key
+        What the variable is: a number, in the form that ids have outside, or a name.
     actions
         What can be done with a resource, and what a view gets to do it. Whoever has a signed URL
         may do nothing but ``read``.
@@ -36,6 +38,7 @@ class Scope(ABC):
     kind: ClassVar[str]
     path: ClassVar[str]
     variable: ClassVar[str | None]
+    key: ClassVar[type[int] | type[str]] = int
     actions: ClassVar[Mapping[str, type[Access]]]
 
     @abstractmethod

@@ -111,8 +111,8 @@ class Operation(Declaration):
             return None
         return parse_body(model, self.max_items, any_content_type=self.api.any_content_type)
 
-    def _decode_resource(self, text: str) -> int:
-        return self._decode(self._variable, text)
+    def _decode_resource(self, text: str) -> int | str:
+        return self._decode(self._variable, text) if self._variable in self.ids else text
 
     def _decode(self, name: str, text: str) -> int:
         try:

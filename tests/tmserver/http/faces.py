@@ -1,13 +1,15 @@
 """Two interfaces that only tests serve, in forms that are not the product's own."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from flask import Response, jsonify, request
 from pydantic import BaseModel, Field
+from sqlalchemy import Select, String, bindparam
 
 from tmlib.accounts.tokens import hash_secret
-from tmlib.errors import Conflict
+from tmlib.errors import Conflict, NotFound
 from tmlib.experiments import plates
 from tmserver.access import Access, ExperimentAccess, UserAccess
 from tmserver.authentication import Claim, TokenClaim, identify
@@ -23,7 +25,7 @@ from tmserver.http.parameters import ParameterRules
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Body, Schema
 from tmserver.pages import declare_reference
-from tmserver.scopes import EXPERIMENT
+from tmserver.scopes import EXPERIMENT, Scope
 
 Item = TypeVar("Item")
 
@@ -90,6 +92,39 @@ def count_bytes(access: ExperimentAccess) -> int:
     return len(request.get_data())
 
 
+@dataclass(frozen=True)
+class DeskAccess(UserAccess):
+    desk: str
+
+
+class DeskScope(Scope):
+    """The desk of a user, who has no other number than the name."""
+
+    kind = "desk"
+    path = "/desks/<desk>"
+    variable = "desk"
+    key = str
+    actions: ClassVar = {"read": DeskAccess}
+
+    def look_up(self, statement: Select[Any]) -> Select[Any]:
+        return statement.add_columns(bindparam("resource_id", type_=String).label("desk"))
+
+    def admit(self, user: UserAccess, found: Sequence[Any], action: str) -> DeskAccess:
+        [desk] = found
+        if desk != user.user.name:
+            raise NotFound(f"There is no desk {desk}.")
+        return DeskAccess(user.services, user.proof, desk)
+
+
+at_desk = Routes("desk", scope=DeskScope())
+
+
+@at_desk.get("/label", permits="read")
+def read_label(access: DeskAccess) -> str:
+    """Tell whose desk it is."""
+    return access.desk
+
+
 in_installation = Routes("about")
 declare_document(in_installation, "/swagger.json")
 
@@ -107,7 +142,7 @@ LISTS = Api(
     prefix="/lists/v2",
     roots=("/lists",),
     document_path="/lists/v2/swagger.json",
-    resources=(in_installation, in_experiment),
+    resources=(in_installation, in_experiment, at_desk),
     errors=Faults(),
     any_content_type=True,
     credentials=Credentials(

@@ -142,6 +142,15 @@ def test_permissions_are_those_of_the_experiment(
     assert len(owner_client.json("GET", f"{screen}/plates", 200)) == 1
 
 
+def test_what_a_permission_is_for_may_have_a_name_instead_of_a_number(
+    anybody: Client, owner_client: Client, stranger_client: Client
+) -> None:
+    assert owner_client.json("GET", "/lists/v2/desks/owner/label", 200) == "owner"
+    missing = stranger_client.json("GET", "/lists/v2/desks/owner/label", 404)
+    assert missing == {"code": 404, "message": "There is no desk owner."}
+    assert anybody.json("GET", "/lists/v2/desks/owner/label", 401)["code"] == 401
+
+
 def test_an_interface_has_its_own_way_to_tell_who_asks(
     anybody: Client, owner: Person, screen: str
 ) -> None:
