@@ -26,7 +26,7 @@ SECURITY_HEADERS = {
 
 
 INTERFACES = (TISSUEMAPS,)
-"""What the server offers; the first one answers for what is no other's."""
+"""What the server offers; the first one answers for paths that belong to none."""
 
 
 def create_app(settings: Settings | None = None, interfaces: Sequence[Api] = INTERFACES) -> Flask:
@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None, interfaces: Sequence[Api] = INT
     serve(app, interfaces)
     app.after_request(_add_headers)
     if settings.proxies:
-        # without them, what these headers say would be whatever the sender wants
+        # without a proxy, these headers hold whatever the sender wants
         proxied = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)
         app.wsgi_app = proxied  # type: ignore[method-assign] # Flask's way to add a middleware
     return app
@@ -67,6 +67,6 @@ def create_app(settings: Settings | None = None, interfaces: Sequence[Api] = INT
 def _add_headers(response: Response) -> Response:
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
-    # answers are for one user and of one moment unless a view says otherwise
+    # answers are for one user at one moment unless a view says otherwise
     response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -1,4 +1,4 @@
-"""The viewer: the files that its build has left."""
+"""The built files of the viewer."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def declare_reference(routes: Routes, path: str) -> None:
     def get_reference(access: Access) -> Response:
         """Get the page that shows this document and tries its requests out."""
         page = _built("reference.html").read_text(encoding="utf-8")
-        # addresses are relative, so that all of it may lie below a path of a proxy
+        # addresses are relative, so that a proxy may serve everything below a path
         root = "../" * (request.path.count("/") - 1) or "./"
         page = page.replace(_DOCUMENT, f".{current_api().document_path}").replace("./", root)
         response = Response(page, mimetype="text/html")
@@ -78,7 +78,7 @@ def _built(name: str) -> Path:
 
 
 def _send(path: Path, cache_control: str) -> Response:
-    # a variable of a route holds no slash, so only the name's own form can lead astray
+    # a variable of a route holds no slash, so only these names could lead out of the folder
     if path.name in ("", ".", "..") or not path.is_file():
         raise NotFound(f"There is no page {request.path}.")
     response = send_file(path, conditional=True)

@@ -1,1 +1,1 @@
-"""How HTTP is spoken: routes, what they take and answer, errors, and the document of it all."""
+"""HTTP for any interface: routes, requests, answers, errors, and the OpenAPI document."""

@@ -1,7 +1,7 @@
-"""An interface that the server offers: where it lies, and in which forms it speaks.
+"""Interfaces (APIs) of the server: where each one lies, and how it looks over HTTP.
 
 What is served knows nothing of this. Views take numbers and models, return models, and raise the
-errors of the product; how that looks over HTTP is the matter of the `Api` that they belong to.
+errors of the product; how that looks over HTTP is decided by the `Api` that they belong to.
 """
 
 from collections.abc import Sequence
@@ -25,16 +25,16 @@ _APIS = "tmserver.apis"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Api:
-    """One interface of several that the server offers side by side.
+    """One of several interfaces that the server offers side by side.
 
     Attributes
     ----------
     name
-        One word, different from all others'.
+        One word, unique among the interfaces.
     title, description
-        What it is for, in its OpenAPI document.
+        For its OpenAPI document.
     resources
-        What it serves.
+        Its routes.
     document_path
         Where its OpenAPI document lies.
     errors
@@ -42,8 +42,8 @@ class Api:
     prefix
         Where the paths of its resources begin.
     roots
-        Where it answers for what is not there: the prefix if not given. Of several interfaces, the
-        one with the longest root answers.
+        Paths for which it answers, and all below them: the prefix if not given. Of several
+        interfaces, the one with the longest matching root answers.
     envelope
         The key under which answers stand, unless their models are `Bare`; None if there is none.
     ids
@@ -59,9 +59,9 @@ class Api:
     any_content_type
         Whether bodies are taken for JSON whatever their header says.
     max_bytes, max_items
-        Largest body, and most values in it, of what declares nothing else.
+        Largest body, and most values in it, unless a route declares others.
     examples
-        What the examples of the OpenAPI document are made of.
+        For the OpenAPI document.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Api:
     examples: Examples = field(default_factory=Examples)
 
     def answers_for(self, path: str) -> int:
-        """How much of a path is this interface's; -1 if it is another's."""
+        """Length of the longest root that a path begins with; -1 if there is none."""
         lengths = [
             len(root)
             for root in self.roots or (self.prefix,)
@@ -94,7 +94,7 @@ class Api:
 
 
 class Apis:
-    """The interfaces of a server; the first one answers for what is no other's."""
+    """The interfaces of a server; the first one answers for paths that belong to none."""
 
     def __init__(self, apis: Sequence[Api]) -> None:
         self.all = tuple(apis)

@@ -1,4 +1,4 @@
-"""Compresses what is sent, where the receiver asks for it."""
+"""Compresses responses for clients that accept it."""
 
 import zlib
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ _CODINGS = ("zstd", "gzip", "identity")
 def accepted_coding() -> str:
     """The coding that the header ``Accept-Encoding`` prefers.
 
-    Zstandard goes before gzip where both are as welcome: it takes a fifth of the time.
+    Zstandard is preferred to gzip where both are equally welcome: it takes a fifth of the time.
     """
     return request.accept_encodings.best_match(_CODINGS, "identity")
 
 
 def compressed_response(parts: Iterator[bytes], media_type: str) -> Response:
-    """An answer that is sent part by part, in the accepted coding."""
+    """A response that is streamed part by part, in the accepted coding."""
     coding = accepted_coding()
     match coding:
         case "zstd":

@@ -1,4 +1,4 @@
-"""Lets pages of other sites use an interface (CORS), which nothing does by itself."""
+"""Cross-origin resource sharing: lets pages of other sites use an interface."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _TOLD_TO_EACH = "Access-Control-Allow-Origin"
 
 @dataclass(frozen=True)
 class Cors:
-    """Whose pages may send requests, and what with. Cookies are never taken from them.
+    """Which sites' pages may send requests, never with cookies.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Cors:
     def add_to(self, response: Response) -> None:
         """Let the page that has sent the present request see its answer."""
         if ANYBODY not in self.origins:
-            # what is answered to one site must not be given to another by a cache
+            # caches must not give an answer for one site to another
             response.vary.add("Origin")
         origin = request.headers.get("Origin")
         if origin is None:
@@ -51,7 +51,7 @@ class Cors:
             response.access_control_expose_headers = HeaderSet(self.exposed)
 
     def preflight(self, methods: Iterable[str]) -> Response:
-        """What a browser learns that asks before it sends a request.
+        """The answer to a browser that asks whether it may send a request.
 
         Parameters
         ----------
@@ -70,5 +70,5 @@ class Cors:
 
 
 def is_preflight() -> bool:
-    """Whether the present request is a browser's that asks whether it may send another one."""
+    """Whether a browser asks, with the present request, whether it may send another one."""
     return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers

@@ -1,4 +1,4 @@
-"""How the requests of an interface prove who has sent them."""
+"""Kinds of proof that an interface accepts of who sends a request."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from tmserver.authentication import SIGNATURE, TOKEN_COOKIE, Claim, identify
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a request may carry.
+    """How requests prove who has sent them.
 
     Attributes
     ----------
     identify
-        Says what the present request claims; raises `NotLoggedIn` if that is nothing.
+        Finds the claim that the present request makes; raises `NotLoggedIn` if it makes none.
     schemes
-        The same for the OpenAPI document, by name: any of them will do.
+        Security schemes of the OpenAPI document, by name; any of them is enough.
     for_reading
-        More schemes, which will do to read resources.
+        More schemes, which are enough to read resources.
     """
 
     identify: Callable[[], Claim]

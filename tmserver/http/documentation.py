@@ -32,7 +32,7 @@ def declare_document(routes: Routes, path: str) -> None:
 
 
 def _content(api: Api) -> bytes:
-    # it takes a second to make, which nobody shall have the server do at will
+    # it takes a second to make, which clients must not be able to cause again and again
     with _making:
         if api not in _made:
             _made[api] = json.dumps(document(api)).encode()

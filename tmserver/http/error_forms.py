@@ -1,4 +1,4 @@
-"""What is told of an error, and the form that an interface gives it."""
+"""Descriptions of errors, and the forms that interfaces give them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -40,16 +40,16 @@ class Failure:
 
 
 class ErrorForm(ABC):
-    """How an interface tells of errors.
+    """How an interface reports errors.
 
     Attributes
     ----------
     media_type
-        Of all answers that do.
+        Of all error responses.
     invalid_status
         Status of the answer to a request that does not fit its description.
     statuses
-        Statuses that stand for others here.
+        Statuses that are replaced, and by which.
     """
 
     media_type: ClassVar[str] = "application/json"
@@ -58,7 +58,7 @@ class ErrorForm(ABC):
 
     @abstractmethod
     def model(self, status: int) -> type[BaseModel]:
-        """What answers with a status consist of, for the OpenAPI document."""
+        """The model of answers with a status, for the OpenAPI document."""
 
     @abstractmethod
     def describe(self, failure: Failure) -> BaseModel:
@@ -76,5 +76,5 @@ class ErrorForm(ABC):
 
 
 def told(message: str) -> str:
-    """A message, not more of it than anybody can read."""
+    """A message, shortened to a reasonable length."""
     return cut(message, _MOST_CHARACTERS)

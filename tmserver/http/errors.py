@@ -1,6 +1,4 @@
-"""Answers every error in the form of the interface that was asked, with nothing but what users may
-know.
-"""
+"""Answers errors in the form of the interface, and reveals nothing that is not for users."""
 
 import logging
 import secrets
@@ -47,7 +45,7 @@ def answer(error: Exception) -> Response:
 
 
 def _failure(error: Exception, api: Api) -> Failure:
-    """What can be told of an error; the log gets what cannot."""
+    """What users may know of an error; the rest goes to the log."""
     if isinstance(error, TmError):
         return _expected_failure(error)
     if isinstance(error, HTTPException):

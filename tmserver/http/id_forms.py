@@ -1,4 +1,4 @@
-"""The forms that ids of the database have outside."""
+"""How interfaces spell ids of the database."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""Looks at JSON before it is parsed, since what it becomes takes many times its memory."""
+"""Checks JSON before it is parsed, since the result can take many times its memory."""
 
 import re
 
@@ -16,7 +16,7 @@ _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
 
 
 def check_json(content: bytes, max_items: int) -> None:
-    """Make sure that a text in JSON becomes nothing out of proportion.
+    """Make sure that parsing a JSON text takes no unreasonable amount of memory.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def check_json(content: bytes, max_items: int) -> None:
     is_plain = n_items <= max_items and n_containers <= MAX_DEPTH
     if is_plain and not _LONG_NUMBER.search(content):
         return
-    # what is in strings is text: only the rest has a structure
+    # brackets and commas inside strings are only text
     content = _STRING.sub(b"", content)
     n_containers = content.count(b"[") + content.count(b"{")
     if content.count(b",") + _CONTAINER_ITEMS * n_containers > max_items:

@@ -1,7 +1,7 @@
-"""Serves what was not written for this server: views of other libraries, and WSGI applications.
+"""Serves foreign code: views of other libraries, and whole WSGI applications.
 
-It is reached like everything else: with the permission that is declared for it, within the limits
-of its interface, and its crashes are answered in the form of that interface.
+It needs a declared permission like every other route, obeys the limits of its interface, and its
+crashes are answered in the form of that interface.
 """
 
 import inspect
@@ -17,7 +17,7 @@ from tmserver.http.routing import Details, Routes
 ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 ACCESS = "tmserver.access"
-"""In the environment of a mounted application: what the sender of the request has access to."""
+"""Key of the WSGI environment under which a mounted application finds the sender's access."""
 
 
 def add_view(
@@ -66,7 +66,7 @@ def mount(
     methods: Sequence[str] = ALL_METHODS,
     **more: Unpack[Details],
 ) -> None:
-    """Serve a WSGI application at a path and below.
+    """Serve a WSGI application at a path and all paths below it.
 
     It gets the path as ``SCRIPT_NAME``, the name of the user as ``REMOTE_USER``, and `ACCESS`.
 
@@ -96,7 +96,7 @@ def mount(
             inner = "/"
         environ["SCRIPT_NAME"] += outer.removesuffix(inner)
         environ["PATH_INFO"] = inner
-        # it ends where the route's largest body does
+        # Flask's stream enforces the largest body of the route
         environ["wsgi.input"] = request.stream
         environ[ACCESS] = access
         environ.pop("REMOTE_USER", None)

@@ -1,4 +1,4 @@
-"""Reads bodies of requests; uploaded files while they arrive, without a copy in between."""
+"""Reads request bodies, and uploaded files as they arrive, without a temporary copy."""
 
 from collections.abc import Iterator
 
@@ -137,13 +137,13 @@ def whole_body() -> bytes:
     """
     content = request.get_data(cache=False)
     if content and request.content_length is None:
-        # what has no length would be cut to the limit without a word
+        # a body without a declared length would be truncated silently
         request.stream.read(1)
     return content
 
 
 def is_too_slow(error: Exception) -> bool:
-    """Whether a body could not be read because next to nothing of it came."""
+    """Whether a body could not be read because it arrived too slowly."""
     return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
 
 

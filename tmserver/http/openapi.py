@@ -38,7 +38,7 @@ _Key = tuple[Any, JsonSchemaMode]
 
 
 def document(api: Api) -> dict[str, Any]:
-    """Describe an interface with everything that it takes and answers."""
+    """The OpenAPI document of an interface."""
     schemas, definitions = _schemas(api)
     paths: dict[str, Any] = {}
     for operation in operations_of(api):

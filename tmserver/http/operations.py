@@ -1,4 +1,4 @@
-"""Operations: what is declared, as one interface serves it."""
+"""Operations: declared views, bound to the interface that serves them."""
 
 import functools
 import inspect
@@ -25,20 +25,20 @@ from tmserver.permissions import authorize
 
 @dataclass(eq=False, kw_only=True)
 class Operation(Declaration):
-    """Something that an interface offers; Flask's view function.
+    """A declared view as an interface serves it. Flask calls it for each request.
 
     Attributes
     ----------
     api
-        The interface, in whose forms everything is read and answered.
+        The interface, which decides how requests are read and answers written.
     query, headers, body
-        Models of what is taken, if anything is.
+        Models of what the view takes, if it takes any.
     answer
-        Writes what the view returns; None if that is a response.
+        Serializes what the view returns; None if that is a response already.
     is_bare
-        Whether the answer stands for itself instead of below the key of the interface.
+        Whether the answer is sent without the envelope of the interface.
     is_event
-        Whether the audit trail tells of it: otherwise all that may change something.
+        Whether requests are entered in the audit trail.
     """
 
     api: Api
@@ -69,7 +69,7 @@ class Operation(Declaration):
         self.max_items = self.max_items or self.api.max_items
 
     def __call__(self, **variables: str) -> Response:
-        """Answer the present request: who may, what is asked, the view, its answer."""
+        """Authorize and parse the present request, call the view, and write its answer."""
         if self.is_event:
             audit_entry().begin(self.view.__name__, variables)
         access = authorize(
@@ -125,7 +125,7 @@ class Operation(Declaration):
 
 @functools.cache
 def operations_of(api: Api) -> Sequence[Operation]:
-    """What an interface offers, in the order in which it is declared."""
+    """All operations of an interface, in the order of their declaration."""
     return tuple(
         Operation(api=api, **{field.name: getattr(declaration, field.name) for field in _FIELDS})
         for routes in api.resources

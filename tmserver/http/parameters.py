@@ -1,4 +1,4 @@
-"""Reads what a request sends besides its path: the query, headers, and the body as JSON."""
+"""Parses the query, the headers and the JSON body of a request."""
 
 import functools
 import threading
@@ -38,11 +38,11 @@ class ParameterRules:
     Attributes
     ----------
     repeats
-        Whether a parameter that is there several times is a list. Otherwise the first one counts.
+        Whether a parameter may be repeated to send a list. Otherwise the first value counts.
     takes_unknown
-        Whether parameters that nobody reads are passed over instead of refused.
+        Whether unknown parameters are ignored instead of refused.
     takes_empty
-        Whether a parameter without a value is one with an empty text, instead of none.
+        Whether a parameter without a value counts as an empty text, instead of being ignored.
     """
 
     repeats: bool = False
@@ -51,7 +51,7 @@ class ParameterRules:
 
 
 def parse_query(model: type[BaseModel], sent: Sent, rules: ParameterRules) -> BaseModel:
-    """What a query asks for.
+    """Parse a query.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def _refuse_unknown(model: type[BaseModel], given: Sent) -> None:
 
 
 def read_form(max_items: int) -> Sent:
-    """The query that comes as a form in the body of the present request.
+    """Read a query that was sent as a form in the body of the present request.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def read_form(max_items: int) -> Sent:
 
 
 def parse_headers(model: type[BaseModel]) -> BaseModel:
-    """What the headers of the present request say.
+    """Parse headers of the present request.
 
     Raises
     ------
@@ -131,23 +131,23 @@ def parse_headers(model: type[BaseModel]) -> BaseModel:
 def parse_body(
     model: type[BaseModel], max_items: int, *, any_content_type: bool = False
 ) -> BaseModel:
-    """What the body of the present request says, as JSON.
+    """Parse the body of the present request as JSON.
 
     Raises
     ------
     InvalidRequestError
-        If it is no JSON, or does not fit the model.
+        If it is not JSON, or does not fit the model.
     BadInput, TooLarge
-        If it would become something out of proportion.
+        If parsing it would take an unreasonable amount of memory.
     UnsupportedMediaType
-        If it says that it is something else.
+        If its ``Content-Type`` is something else.
     """
     content = whole_body()
     if not content:
         content = b"{}"
     elif not (any_content_type or request.is_json):
         raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
-    # one by one, since they take much more memory while they are parsed
+    # one at a time, since parsing takes several times the memory of the body
     with _large_bodies if len(content) > SMALL_BODY else nullcontext():
         check_json(content, max_items)
         try:

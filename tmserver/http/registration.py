@@ -1,4 +1,4 @@
-"""Lets an application serve interfaces, and nothing that declares no permission."""
+"""Registers interfaces with Flask, and refuses everything that declares no permission."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,14 +17,14 @@ from tmserver.serving.limits import SMALL_BODY
 
 
 def serve(app: Flask, interfaces: Sequence[Api]) -> None:
-    """Serve interfaces.
+    """Let an application serve interfaces, and nothing else.
 
     Parameters
     ----------
     app
-        The application; it serves nothing else afterwards.
+        The application.
     interfaces
-        The first one also answers for what is no other's.
+        The first one also answers for paths that belong to none.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def serve(app: Flask, interfaces: Sequence[Api]) -> None:
 
 
 def refuse_undeclared(app: Flask) -> None:
-    """Make sure that all that an application answers declares its permission.
+    """Make sure that every route of an application declares its permission.
 
     Raises
     ------
@@ -66,12 +66,12 @@ def refuse_undeclared(app: Flask) -> None:
         if not isinstance(app.view_functions[rule.endpoint], Operation):
             raise RouteError(f"{rule.rule}: the route declares no permission")
     if getattr(app.wsgi_app, "__self__", None) is not app:
-        # its paths are not among the rules
+        # requests for it would never reach the rules
         raise RouteError("Something is mounted that declares no permission: use Routes.mount.")
 
 
 def _refuse_ambiguous(apis: Apis, offered: Sequence[Operation]) -> None:
-    """Refuse what another route, or another interface, would answer as well or in its place."""
+    """Refuse routes that another route, or another interface, answers as well."""
     scoped = {operation.scope.variable for operation in offered if operation.scope}
     taken: set[tuple[str, str]] = set()
     for operation in offered:
@@ -105,7 +105,7 @@ def _tell_other_sites(response: Response) -> Response:
 
 
 def reads_body_itself(app: Flask, environ: dict[str, Any]) -> bool:
-    """Whether what a request asks for reads a large body, when it knows who sends it."""
+    """Whether the view that a request asks for reads a large body itself, after authorization."""
     try:
         endpoint, _ = app.url_map.bind_to_environ(environ).match()
     except HTTPException:

@@ -1,4 +1,4 @@
-"""Routes: what can be done over HTTP, and the permission without which there is none.
+"""Routes: declarations of views, each with the permission that it needs.
 
 A view is a plain function. Its annotations say what it takes and gives: ``access`` first, then the
 variables of its path (a number where the path has an id), pydantic models ``query``, ``headers``
@@ -39,7 +39,7 @@ class RouteError(Exception):
 
 
 class Details(TypedDict, total=False):
-    """What can be said about a declaration, beyond what the annotations of its view say."""
+    """Options of a declaration, beyond what the annotations of its view say."""
 
     raises: tuple[int, ...]
     media: tuple[str, ...]
@@ -54,23 +54,23 @@ class Details(TypedDict, total=False):
 
 
 class LookupDetails(Details, total=False):
-    """The same of one that looks something up."""
+    """Options of a declaration that looks something up."""
 
     by_form: bool
 
 
 @dataclass(eq=False, kw_only=True)
 class Declaration:
-    """One thing that can be done over HTTP, under one or several paths.
+    """A view with the method, the paths and the permission of requests for it.
 
     Attributes
     ----------
     method, paths
-        What is asked for.
+        Of the requests.
     permission
         What the sender must be allowed to do.
     view
-        The function that does it.
+        The function that answers.
     tag
         The resource that it belongs to.
     scope
@@ -89,17 +89,17 @@ class Declaration:
     success
         Status codes of answers other than errors. The first is that of a model.
     is_event
-        False keeps it out of the audit trail, if it changes nothing or is repeated for each of
-        thousands of files.
+        False keeps requests out of the audit trail, because they change nothing or are repeated for
+        each of thousands of files.
     max_bytes
-        Largest body: as much as the interface takes, unless it brings much. A larger one than some
-        kilobytes is read only when it is known who sends it.
+        Largest body, if not that of the interface. One of more than some kilobytes is read only
+        after the sender was authorized.
     max_items
-        How many values there may be in a body.
+        Most values in a body, if not those of the interface.
     takes_form
         Whether the query comes as a form in the body instead of in the address.
     only_reads
-        Whether nothing changes, though the method is one that may change something.
+        Whether nothing is changed, although the method is not a reading one.
     """
 
     method: str
@@ -122,7 +122,7 @@ class Declaration:
 
     def __post_init__(self) -> None:
         hints = get_type_hints(self.view)
-        # what a path can do is told to anybody: browsers ask that before they log in
+        # OPTIONS may be public: browsers ask before they log in
         is_told = self.method == "OPTIONS" and self.permission == PUBLIC
         variable = self.scope.variable if self.scope else None
         of_scope = set() if variable is None else {variable}
@@ -143,7 +143,7 @@ class Declaration:
 
 
 class Routes:
-    """What can be done with one resource.
+    """Declares the views of one resource.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ class Routes:
         self._prefix = prefix if prefix is not None else scope.path if scope else ""
 
     def within(self, scope: Scope, prefix: str | None = None) -> Self:
-        """The same routes, to which those are added that are declared within a scope."""
+        """The same routes, for declarations within a scope."""
         routes = type(self)(self.tag, scope=scope, prefix=prefix)
         routes.declarations = self.declarations
         return routes

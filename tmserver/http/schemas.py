@@ -1,4 +1,4 @@
-"""What the requests and responses of all resources are made of."""
+"""Base classes and types for the models of requests and responses."""
 
 import re
 from collections.abc import Sequence

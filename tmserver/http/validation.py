@@ -1,4 +1,4 @@
-"""Says what is wrong with a request, in one sentence and in detail."""
+"""Describes what is wrong with a request, in one sentence and in detail."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class InvalidRequestError(BadInput):
     def at(
         cls, place: Place, name: str, message: str, *, kind: str, given: object
     ) -> "InvalidRequestError":
-        """One value cannot be used."""
+        """An error about a single value."""
         problem: ErrorDetails = {
             "type": kind,
             "loc": (place, name),
@@ -44,7 +44,7 @@ class InvalidRequestError(BadInput):
 
     @classmethod
     def of(cls, error: ValidationError, method: str, place: Place) -> "InvalidRequestError":
-        """A model did not take what came in a part of a request."""
+        """An error from what pydantic found wrong with a part of a request."""
         message = describe(error, method, in_query=place == "query", in_headers=place == "header")
         problems = [
             ErrorDetails(**{**problem, "loc": (place, *problem["loc"])})
@@ -56,7 +56,7 @@ class InvalidRequestError(BadInput):
 def describe(
     error: ValidationError, method: str, *, in_query: bool = False, in_headers: bool = False
 ) -> str:
-    """What a request lacks, or the first of its fields that cannot be used and why."""
+    """Name what is missing from a request, or its first invalid field and why it is invalid."""
     details = error.errors(include_url=False)
     missing = [_path(detail) for detail in details if detail["type"] == "missing"]
     if missing:
@@ -130,7 +130,7 @@ def _problem(detail: ErrorDetails) -> str:
 
 
 def cut(text: str, most: int = _MOST_CHARACTERS) -> str:
-    """What is told of a text that somebody sent: not more of it than can be read."""
+    """Shorten a text that somebody sent, for a message."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

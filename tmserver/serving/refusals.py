@@ -1,4 +1,4 @@
-"""What the web server itself answers, in the form of the interface that was asked."""
+"""Errors that the web server answers itself, in the form of the interface that was asked."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -48,7 +48,7 @@ class Refusal:
 
 
 class RefusedError(Exception):
-    """Says in the middle of something that a request is refused."""
+    """Raised where a request is refused in the middle of reading it."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.kind)
