@@ -10,6 +10,7 @@ from tmclient.connection import Connection
 from tmclient.experiments import Experiments
 from tmclient.files import MicroscopeFiles
 from tmclient.former_names import FormerNames
+from tmclient.groups import Groups
 from tmclient.jterator_project import JteratorProject
 from tmclient.login import Login
 from tmclient.object_files import ObjectFiles
@@ -90,6 +91,7 @@ class TmClient(FormerNames):
         self.account = Account(self.session)
         self.tokens = Tokens(self.session)
         self.users = Users(self.session)
+        self.groups = Groups(self.session)
 
     @property
     def experiment_name(self) -> str | None:

@@ -9,6 +9,7 @@ import click
 from tmclient.commands.accounts import share, token, user
 from tmclient.commands.experiments import acquisition, channel, experiment, plate
 from tmclient.commands.files import microscope_file
+from tmclient.commands.groups import group
 from tmclient.commands.images import channel_image, segmentation, tile
 from tmclient.commands.mapobjects import mapobject
 from tmclient.commands.object_tables import object_table
@@ -124,6 +125,7 @@ for command in (
     share,
     token,
     user,
+    group,
 ):
     cli.add_command(command)
 

@@ -17,6 +17,15 @@ class Sharing(Namespace):
         """Hide the experiment from a user again."""
         self._connection.delete(self._session.path("shares", user_name))
 
+    def share_with_group(self, group_name: str, permission: str = "read") -> None:
+        """Let all who are in a group see the experiment, or with ``write`` also change it."""
+        path = self._session.path("shares", "groups", group_name)
+        self._connection.put(path, {"permission": permission})
+
+    def unshare_with_group(self, group_name: str) -> None:
+        """Share the experiment with a group no longer."""
+        self._connection.delete(self._session.path("shares", "groups", group_name))
+
     def transfer(self, user_name: str) -> None:
         """Make another user the owner."""
         self._connection.put(self._session.path("owner"), {"user": user_name})
@@ -42,6 +51,6 @@ class Sharing(Namespace):
 
     # last, because the name means the method from here on
     def list(self) -> Resources:
-        """With whom the experiment is shared: ``user`` and ``permission``."""
+        """With whom the experiment is shared: ``user`` or ``group``, and ``permission``."""
         shares: Resources = self._connection.get(self._session.path("shares"))
         return shares

@@ -3,15 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from flask import current_app
 
+from tmlib.accounts import groups
 from tmlib.accounts.attempts import LoginAttempts
+from tmlib.accounts.audit_entries import Resource
+from tmlib.accounts.groups import GroupRow
 from tmlib.accounts.identity import Account
 from tmlib.db import Database, Process
 from tmlib.experiments.channels import ShownLayers
-from tmlib.experiments.sharing import ExperimentRow
+from tmlib.experiments.sharing import KIND, ExperimentRow
 from tmlib.ledger import queue
 from tmlib.objects.table.column_cache import ColumnCache
 from tmlib.settings import Settings
@@ -80,14 +83,6 @@ class Access:
         return self.services.settings
 
 
-class Resource(NamedTuple):
-    """What somebody has access to: its kind, its number and its name at the moment."""
-
-    kind: str
-    id: int
-    name: str
-
-
 @dataclass(frozen=True)
 class UserAccess(Access):
     """A request of somebody who is known."""
@@ -106,6 +101,18 @@ class UserAccess(Access):
 
 
 @dataclass(frozen=True)
+class GroupAccess(UserAccess):
+    """A request of a user who may see a group, or decide about it."""
+
+    group: GroupRow
+
+    @property
+    def resource(self) -> Resource:
+        """The group."""
+        return Resource(groups.KIND, self.group.id, self.group.name)
+
+
+@dataclass(frozen=True)
 class ExperimentAccess(UserAccess):
     """A request of a user who has the permission that it needs for the experiment."""
 
@@ -115,7 +122,7 @@ class ExperimentAccess(UserAccess):
     @property
     def resource(self) -> Resource:
         """The experiment."""
-        return Resource("experiment", self.experiment.id, self.experiment.name)
+        return Resource(KIND, self.experiment.id, self.experiment.name)
 
     @property
     def experiment_id(self) -> int:

@@ -14,11 +14,11 @@ from flask import Flask, Response, g, request
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
-from tmlib.accounts import audit
+from tmlib.accounts import audit_entries
+from tmlib.accounts.audit_entries import Resource
 from tmlib.accounts.identity import Account
 from tmlib.db import Database
 from tmlib.errors import DatabaseBusy
-from tmserver.access import Resource
 
 _logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class PendingEntry:
 
 
 def register(app: Flask, database: Database) -> None:
-    """Write the events of an application."""
+    """Write the entries of an application."""
 
     @app.after_request
     def record(response: Response) -> Response:
@@ -74,21 +74,20 @@ def audit_entry() -> PendingEntry:
 def _record(database: Database, entry: PendingEntry, status: int) -> None:
     if entry.action is None or entry.user_name is None:
         return
-    event = audit.Event(
+    written = audit_entries.Entry(
         action=entry.action,
         status=status,
         user_id=entry.user_id,
         user_name=entry.user_name,
-        experiment_id=None if entry.resource is None else entry.resource.id,
-        experiment_name=None if entry.resource is None else entry.resource.name,
+        resource=entry.resource,
         details=entry.details,
         address=request.remote_addr,
         request_id=g.request_id,
     )
     try:
         with database.transaction() as session:
-            audit.record(session, event)
+            audit_entries.record(session, written)
     except (SQLAlchemyError, DatabaseBusy):
         # what was asked for is done; the log keeps what the table cannot
-        short = audit.shorten(event.details)
-        _logger.exception("An event is missing in the audit trail: %s %s", event, short)
+        short = audit_entries.shorten(written.details)
+        _logger.exception("An entry is missing in the audit trail: %s %s", written, short)

@@ -28,6 +28,7 @@ _COMMANDS = (
     "slurm",
     "db",
     "user",
+    "group",
     "generate-objects",
 )
 

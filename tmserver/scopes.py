@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Select
 
+from tmlib.accounts import groups
 from tmlib.errors import Forbidden
 from tmlib.experiments import sharing
-from tmserver.access import Access, ExperimentAccess, UserAccess
+from tmserver.access import Access, ExperimentAccess, GroupAccess, UserAccess
 
 
 class Scope(ABC):
@@ -111,10 +112,28 @@ class InstallationScope(Scope):
         return user
 
 
+class GroupScope(Scope):
+    """A group of users, which others than its members do not see."""
+
+    kind = groups.KIND
+    path = "/api/groups/<group_id>"
+    variable = "group_id"
+    actions = dict.fromkeys(("read", "owner"), GroupAccess)
+
+    def look_up(self, statement: Select[Any]) -> Select[Any]:
+        """Ask for the group, and for what the user is in it."""
+        return groups.with_group(statement)
+
+    def admit(self, user: UserAccess, found: Sequence[Any], action: str) -> GroupAccess:
+        """Let members, owners and administrators in."""
+        group = groups.permit(found, as_owner=action == "owner", is_admin=user.proof.is_admin)
+        return GroupAccess(user.services, user.proof, group)
+
+
 class ExperimentScope(Scope):
     """An experiment, which others see only if it is shared with them."""
 
-    kind = "experiment"
+    kind = sharing.KIND
     path = "/api/experiments/<experiment_id>"
     variable = "experiment_id"
     actions: ClassVar[Mapping[str, type[Access]]] = dict.fromkeys(
@@ -134,4 +153,5 @@ class ExperimentScope(Scope):
 
 
 INSTALLATION = InstallationScope()
+GROUP = GroupScope()
 EXPERIMENT = ExperimentScope()

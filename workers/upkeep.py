@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from tmlib.accounts import audit, logins
+from tmlib.accounts import audit_entries, logins
 from tmlib.db import Database, Process, revision
 from tmlib.experiments import deletion as experiments
 from tmlib.experiments.trash import Trash
@@ -39,7 +39,7 @@ class Upkeep:
             lambda database: experiments.finish(database, data_dir, seconds),
             lambda _: Trash(trash_folder(data_dir)).empty(seconds),
             lambda database: remove_expired(database, data_dir),
-            lambda database: audit.remove_expired(database, self._settings.audit_days),
+            lambda database: audit_entries.remove_expired(database, self._settings.audit_days),
             logins.remove_expired,
         ]
         database = Database.of(self._settings, Process.UPKEEP)

@@ -91,8 +91,7 @@ def running_web_server(
         env=clean_environment(data_dir, url) | queue | variables,
     )
     try:
-        server = WebServer(port, psutil.Process(process.pid))
-        _wait_until_ready(server, process)
+        server = wait_until_ready(port, process)
         login = {"username": USER, "password": PASSWORD}
         server.token = server.call("POST", "/auth", json=login).json()["access_token"]
         yield server
@@ -101,12 +100,14 @@ def running_web_server(
         process.wait(PATIENCE)
 
 
-def _wait_until_ready(server: WebServer, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> WebServer:
+    """The web server that a process becomes."""
+    server = WebServer(port, psutil.Process(process.pid))
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
             if server.call("GET", "/readyz").ok:
-                return
+                return server
         except requests.ConnectionError:
             assert process.poll() is None
             assert time.monotonic() < deadline

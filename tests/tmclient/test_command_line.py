@@ -377,6 +377,23 @@ def test_users_are_managed_and_experiments_shared(
     assert "shared" in listed.output
     tm_client("share", *of, "rm", "-n", "ben")
     assert "ben" not in tm_client("share", *of, "ls").output
+    group = ("-n", "imaging")
+    administrator("group", "create", *group, "--owner", "ben")
+    administrator("group", "add", *group, "-m", installation.user, "--owner")
+    assert "imaging" in tm_client("group", "ls").output
+    assert "ben" in tm_client("group", "members", *group).output
+    tm_client("share", *of, "add", *group, "--group", "--permission", "write")
+    assert "imaging" in tm_client("share", *of, "ls").output
+    listed = CliRunner().invoke(cli, [*as_ben, "experiment", "ls"], env={"TM_PASSWORD": new})
+    assert "shared" in listed.output
+    tm_client("group", "remove", *group, "-m", "ben")
+    listed = CliRunner().invoke(cli, [*as_ben, "experiment", "ls"], env={"TM_PASSWORD": new})
+    assert "shared" not in listed.output
+    tm_client("share", *of, "rm", *group, "--group")
+    assert "imaging" not in tm_client("share", *of, "ls").output
+    tm_client("group", "leave", *group)
+    assert "imaging" not in tm_client("group", "ls").output
+    administrator("group", "rm", *group)
     tm_client("share", *of, "transfer", "-n", "ben")
     rm = CliRunner().invoke(
         cli, [*as_ben, "experiment", "rm", "-n", "shared"], env={"TM_PASSWORD": new}

@@ -20,10 +20,11 @@ from sqlalchemy import (
     insert,
 )
 
+from tmlib.accounts.audit_entries import Resource
 from tmlib.accounts.identity import USERS
 from tmlib.db import Database
 from tmlib.errors import Forbidden, NotFound
-from tmserver.access import Resource, UserAccess
+from tmserver.access import UserAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Message
 from tmserver.scopes import Scope

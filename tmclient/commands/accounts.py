@@ -17,26 +17,33 @@ share = resource_group("share", "Let others see or change an experiment.")
 @pass_session
 def list_shares(session: ClientSession) -> None:
     """List with whom the experiment is shared."""
-    print_resources(session.client.sharing.list(), user="user", permission="permission")
+    shares = [{"group": None, **one} for one in session.client.sharing.list()]
+    print_resources(shares, user="user", group="group", permission="permission")
 
 
 @share.command("add")
-@click.option("-n", "--name", required=True, help="Name of the user.")
+@click.option("-n", "--name", required=True, help="Name of the user, or of the group.")
+@click.option("--group", "is_group", is_flag=True, help="Share it with a group of users.")
 @click.option(
     "--permission", type=click.Choice(["read", "write"]), default="read", show_default=True
 )
 @pass_session
-def add_share(session: ClientSession, name: str, permission: str) -> None:
-    """Share the experiment with a user."""
-    session.client.sharing.share(name, permission)
+def add_share(session: ClientSession, name: str, is_group: bool, permission: str) -> None:
+    """Share the experiment with a user or a group."""
+    sharing = session.client.sharing
+    share_with = sharing.share_with_group if is_group else sharing.share
+    share_with(name, permission)
 
 
 @share.command("rm")
-@click.option("-n", "--name", required=True, help="Name of the user.")
+@click.option("-n", "--name", required=True, help="Name of the user, or of the group.")
+@click.option("--group", "is_group", is_flag=True, help="The name is that of a group.")
 @pass_session
-def delete_share(session: ClientSession, name: str) -> None:
-    """Hide the experiment from a user again."""
-    session.client.sharing.unshare(name)
+def delete_share(session: ClientSession, name: str, is_group: bool) -> None:
+    """Hide the experiment from a user or a group again."""
+    sharing = session.client.sharing
+    unshare_with = sharing.unshare_with_group if is_group else sharing.unshare
+    unshare_with(name)
 
 
 @share.command("transfer")

@@ -47,6 +47,30 @@ class PersonalToken(Timestamps, Base):
     last_used_at: Mapped[datetime | None]
 
 
+class Group(Timestamps, Base):
+    """Users with whom something can be shared as one."""
+
+    __tablename__ = "groups"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy reads it from the class
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), unique=True)
+
+
+class GroupMember(Base):
+    """A user in a group; owners decide who is in it."""
+
+    __tablename__ = "group_members"
+
+    group_id: Mapped[int] = mapped_column(
+        ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    is_owner: Mapped[bool] = mapped_column(default=False)
+
+
 class RevokedLogin(Base):
     """A login that was ended before it expires."""
 
@@ -72,17 +96,17 @@ class FailedLogin(Base):
     is_open: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
-class AuditEvent(Base):
-    """Something that somebody did or was refused, see :mod:`tmlib.accounts.audit`.
+class AuditEntry(Base):
+    """Something that somebody did or was refused, see :mod:`tmlib.accounts.audit_entries`.
 
-    Without foreign keys, since it outlives users and experiments.
+    Without foreign keys, since it outlives users and what was done to.
     """
 
     __tablename__ = "audit_events"
     __table_args__ = (
         Index(None, "user_name", "id"),
-        Index(None, "experiment_id", "id"),
-        Index(None, "experiment_name", "id"),
+        Index(None, "resource_kind", "resource_id", "id"),
+        Index(None, "resource_kind", "resource_name", "id"),
         Index(None, "action", "id"),
         {"sqlite_autoincrement": True},  # numbers are cursors, so none comes twice
     )
@@ -93,8 +117,9 @@ class AuditEvent(Base):
     status: Mapped[int]
     user_id: Mapped[int | None]
     user_name: Mapped[str] = mapped_column(String(255))
-    experiment_id: Mapped[int | None]
-    experiment_name: Mapped[str | None] = mapped_column(String(255))
+    resource_kind: Mapped[str | None] = mapped_column(String(50))
+    resource_id: Mapped[int | None]
+    resource_name: Mapped[str | None] = mapped_column(String(255))
     details: Mapped[dict[str, Any]]
     address: Mapped[str | None] = mapped_column(String(255))
     request_id: Mapped[str | None] = mapped_column(String(64))

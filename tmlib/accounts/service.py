@@ -33,7 +33,7 @@ def create_user(
         If the name or the address is taken.
     """
     user = User(
-        name=_check_name(name),
+        name=check_name(name),
         email=_check_email(email),
         password_hash=hash_password(password),
         is_admin=is_admin,
@@ -67,7 +67,7 @@ def change_user(
     if is_admin is False or is_active is False:
         _keep_an_administrator(session, user)
     if name is not None:
-        user.name = _check_name(name)
+        user.name = check_name(name)
     if email is not None:
         user.email = _check_email(email)
     if is_admin is not None:
@@ -178,10 +178,17 @@ def authenticate(session: Session, name: str, password: str) -> User:
     return user
 
 
-def _check_name(name: str) -> str:
+def check_name(name: str, of: str = "user") -> str:
+    """A name that can be used for a user or a group.
+
+    Raises
+    ------
+    BadInput
+        If it is empty, too long or has characters that cannot be told from others.
+    """
     if not _NAME.fullmatch(name) or name != name.strip():
         raise BadInput(
-            f'"{name[:80]}" is not a usable user name: use 1 to 255 letters, digits, spaces '
+            f'"{name[:80]}" is not a usable {of} name: use 1 to 255 letters, digits, spaces '
             'and the characters "_.@+-".'
         )
     return name

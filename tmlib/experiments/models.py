@@ -75,6 +75,20 @@ class ExperimentShare(Base):
     write_access: Mapped[bool] = mapped_column(default=False)
 
 
+class ExperimentGroupShare(Base):
+    """A group with whose members an experiment is shared, for reading or also for writing."""
+
+    __tablename__ = "experiment_group_shares"
+
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
+    )
+    group_id: Mapped[int] = mapped_column(
+        ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    write_access: Mapped[bool] = mapped_column(default=False)
+
+
 class Plate(Timestamps, Base):
     """A multi-well plate."""
 

@@ -1,6 +1,6 @@
 """Creating, listing and changing experiments; access is in `sharing`."""
 
-from sqlalchemy import bindparam, literal, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -81,7 +81,7 @@ def list_experiments(
     query = sharing.with_owner(select(*sharing.COLUMNS).select_from(_EXPERIMENTS))
     query = query.where(sharing.IS_PRESENT).order_by(_EXPERIMENTS.c.id).limit(limit).offset(offset)
     if user_id is not None:
-        query = query.where(sharing.level_of(literal(user_id)).is_not(None))
+        query = query.where(sharing.is_visible_to(user_id))
     if name is not None:
         query = query.where(_EXPERIMENTS.c.name == name)
     return [ExperimentRow(*row) for row in session.execute(query)]

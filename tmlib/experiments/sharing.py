@@ -1,25 +1,42 @@
-"""Access to experiments: of owners, of users with whom they are shared, of administrators."""
+"""Access to experiments: of owners, of users and groups with whom they are shared."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.identity import USERS
-from tmlib.accounts.models import User
+from tmlib.accounts.models import Group, GroupMember, User
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
-from tmlib.experiments.models import Experiment, ExperimentShare
+from tmlib.experiments.models import Experiment, ExperimentGroupShare, ExperimentShare
+
+KIND = "experiment"
+"""What permissions and audit entries call it."""
 
 Action = Literal["read", "write", "owner"]
 
 _LEVELS = {"read": 1, "write": 2, "owner": 3}
+_N_LEVELS = 2  # of the user and of the user's groups
 
 _EXPERIMENTS = Experiment.__table__
 _SHARES = ExperimentShare.__table__
+_GROUP_SHARES = ExperimentGroupShare.__table__
+_MEMBERS = GroupMember.__table__
 _OWNERS = USERS.alias("owners")
 
 
@@ -54,12 +71,30 @@ def with_owner(statement: Select[Any]) -> Select[Any]:
     return statement.outerjoin(_OWNERS, _OWNERS.c.id == _EXPERIMENTS.c.user_id)
 
 
-def level_of(user_id: ColumnElement[int]) -> ColumnElement[int | None]:
-    """Access of a user to an experiment: read (1), write (2) or all (3); null for none."""
-    shared = select(func.max(case((_SHARES.c.write_access, 2), else_=1))).where(
+def _levels(user_id: ColumnElement[int]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Access of a user, and of the user's groups, to an experiment; null for none."""
+    of_user = select(_level(_SHARES)).where(
         _SHARES.c.experiment_id == _EXPERIMENTS.c.id, _SHARES.c.user_id == user_id
     )
-    return case((_EXPERIMENTS.c.user_id == user_id, 3), else_=shared.scalar_subquery())
+    of_groups = (
+        select(func.max(_level(_GROUP_SHARES)))
+        .join_from(_GROUP_SHARES, _MEMBERS, _MEMBERS.c.group_id == _GROUP_SHARES.c.group_id)
+        .where(_GROUP_SHARES.c.experiment_id == _EXPERIMENTS.c.id, _MEMBERS.c.user_id == user_id)
+    )
+    is_owner = _EXPERIMENTS.c.user_id == user_id
+    return (
+        case((is_owner, _LEVELS["owner"]), else_=of_user.scalar_subquery()),
+        of_groups.scalar_subquery(),
+    )
+
+
+def _level(shares: FromClause) -> ColumnElement[int]:
+    return case((shares.c.write_access, _LEVELS["write"]), else_=_LEVELS["read"])
+
+
+def is_visible_to(user_id: int) -> ColumnElement[bool]:
+    """Whether a user owns an experiment or may see it."""
+    return or_(*(level.is_not(None) for level in _levels(literal(user_id))))
 
 
 def with_experiment(statement: Select[Any]) -> Select[Any]:
@@ -69,13 +104,13 @@ def with_experiment(statement: Select[Any]) -> Select[Any]:
     """
     is_meant = and_(_EXPERIMENTS.c.id == bindparam("resource_id"), IS_PRESENT)
     joined = with_owner(statement.outerjoin(_EXPERIMENTS, is_meant))
-    return joined.add_columns(*COLUMNS, level_of(USERS.c.id))
+    return joined.add_columns(*COLUMNS, *_levels(USERS.c.id))
 
 
 def allows(found: Sequence[Any], action: str, *, is_admin: bool) -> bool:
     """Whether the user has the required access to the experiment of `with_experiment`."""
-    level = found[-1]
-    return is_admin or (level is not None and level >= _LEVELS[action])
+    level = max(one or 0 for one in found[-_N_LEVELS:])
+    return is_admin or level >= _LEVELS[action]
 
 
 def permit(found: Sequence[Any] | None, action: str, *, is_admin: bool) -> ExperimentRow:
@@ -101,7 +136,7 @@ def permit(found: Sequence[Any] | None, action: str, *, is_admin: bool) -> Exper
     """
     if found is None or found[0] is None or not allows(found, "read", is_admin=is_admin):
         raise NotFound("There is no such experiment, or it is not shared with you.")
-    experiment = ExperimentRow(*found[:-1])
+    experiment = ExperimentRow(*found[:-_N_LEVELS])
     if allows(found, action, is_admin=is_admin):
         return experiment
     if action == "owner":
@@ -157,6 +192,43 @@ def unshare_experiment(session: Session, experiment_id: int, user_id: int) -> No
     share = session.get(ExperimentShare, (experiment_id, user_id))
     if share is None:
         raise NotFound("The experiment is not shared with that user.")
+    session.delete(share)
+
+
+def list_group_shares(session: Session, experiment_id: int) -> list[tuple[str, bool]]:
+    """With which groups an experiment is shared: names, and whether they may also change it."""
+    query = (
+        select(Group.name, ExperimentGroupShare.write_access)
+        .join(ExperimentGroupShare, ExperimentGroupShare.group_id == Group.id)
+        .where(ExperimentGroupShare.experiment_id == experiment_id)
+        .order_by(Group.name)
+    )
+    return [(name, write_access) for name, write_access in session.execute(query)]
+
+
+def share_with_group(
+    session: Session, experiment_id: int, group_id: int, *, write_access: bool
+) -> None:
+    """Let whoever is in a group read an experiment, or also change it."""
+    share = session.get(ExperimentGroupShare, (experiment_id, group_id))
+    if share is None:
+        share = ExperimentGroupShare(experiment_id=experiment_id, group_id=group_id)
+        session.add(share)
+    share.write_access = write_access
+    session.flush()
+
+
+def unshare_with_group(session: Session, experiment_id: int, group_id: int) -> None:
+    """Share an experiment with a group no longer.
+
+    Raises
+    ------
+    NotFound
+        If it is not shared with that group.
+    """
+    share = session.get(ExperimentGroupShare, (experiment_id, group_id))
+    if share is None:
+        raise NotFound("The experiment is not shared with that group.")
     session.delete(share)
 
 

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from tmlib.accounts import audit
-from tmlib.accounts.models import AuditEvent
+from tmlib.accounts import audit_entries
+from tmlib.accounts.audit_entries import WhichResource
+from tmlib.accounts.models import AuditEntry
+from tmlib.experiments.sharing import KIND
 from tmserver.access import UserAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Id, IdText, Schema, Text
@@ -32,6 +34,9 @@ class Event(Schema):
     user_id: Id | None
     experiment: str | None = Field(examples=["Experiment XY"])
     experiment_id: Id | None
+    resource_kind: str | None = Field(examples=["experiment"])
+    resource_id: Id | None
+    resource_name: str | None = Field(examples=["Experiment XY"])
     action: str = Field(examples=["delete_plate"])
     details: dict[str, Any] = Field(examples=[{"plate_id": "MQ=="}])
     status: int = Field(examples=[200])
@@ -52,6 +57,9 @@ class WhichEvents(Schema):
     user: Text | None = None
     experiment: Text | None = Field(None, examples=["Experiment XY"])
     experiment_id: IdText | None = None
+    resource_kind: Text | None = Field(None, examples=["experiment"])
+    resource_id: IdText | None = None
+    resource_name: Text | None = Field(None, examples=["Experiment XY"])
     action: Text | None = Field(None, examples=["delete_plate"])
     since: _Moment | None = Field(None, examples=["2024-03-14T00:00:00Z"])
     until: _Moment | None = Field(None, examples=["2024-03-15T00:00:00Z"])
@@ -61,13 +69,15 @@ class WhichEvents(Schema):
 
 @routes.get("/api/audit", permits="admin")
 def get_audit(access: UserAccess, query: WhichEvents) -> Events:
-    """List who has done what to which experiment, the latest first."""
+    """List who has done what to which experiment, group or other resource, the latest first."""
+    which = [WhichResource(query.resource_kind, query.resource_id, query.resource_name)]
+    if query.experiment is not None or query.experiment_id is not None:
+        which.append(WhichResource(KIND, query.experiment_id, query.experiment))
     with access.database.session() as session:
-        found = audit.find(
+        found = audit_entries.find(
             session,
             user=query.user,
-            experiment=query.experiment,
-            experiment_id=query.experiment_id,
+            resources=which,
             action=query.action,
             since=query.since,
             until=query.until,
@@ -76,19 +86,23 @@ def get_audit(access: UserAccess, query: WhichEvents) -> Events:
         )
     shown = found[: query.limit]
     cursor = str(shown[-1].id) if len(found) > query.limit else None
-    return Events(events=[_event(event) for event in shown], cursor=cursor)
+    return Events(events=[_event(entry) for entry in shown], cursor=cursor)
 
 
-def _event(event: AuditEvent) -> Event:
+def _event(entry: AuditEntry) -> Event:
+    is_experiment = entry.resource_kind == KIND
     return Event(
-        at=event.at,
-        user=event.user_name,
-        user_id=event.user_id,
-        experiment=event.experiment_name,
-        experiment_id=event.experiment_id,
-        action=event.action,
-        details=event.details,
-        status=event.status,
-        address=event.address,
-        request_id=event.request_id,
+        at=entry.at,
+        user=entry.user_name,
+        user_id=entry.user_id,
+        experiment=entry.resource_name if is_experiment else None,
+        experiment_id=entry.resource_id if is_experiment else None,
+        resource_kind=entry.resource_kind,
+        resource_id=entry.resource_id,
+        resource_name=entry.resource_name,
+        action=entry.action,
+        details=entry.details,
+        status=entry.status,
+        address=entry.address,
+        request_id=entry.request_id,
     )

@@ -2,12 +2,13 @@
 
 from typing import Literal
 
+from tmlib.accounts.audit_entries import Resource
 from tmlib.errors import BadInput, Forbidden
 from tmlib.experiments import models, service
-from tmlib.experiments.sharing import ExperimentRow
+from tmlib.experiments.sharing import KIND, ExperimentRow
 from tmlib.workflow import deletion
 from tmlib.workflow import service as workflow
-from tmserver.access import ExperimentAccess, Resource, UserAccess
+from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.audit_trail import audit_entry
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import (
@@ -93,7 +94,7 @@ def create_experiment(access: UserAccess, body: NewExperiment) -> Experiment:
         )
     with access.database.transaction() as session:
         experiment = service.create_experiment(session, access.user.id, **body.model_dump())
-        audit_entry().is_done_to(Resource(EXPERIMENT.kind, experiment.id, experiment.name))
+        audit_entry().is_done_to(Resource(KIND, experiment.id, experiment.name))
         return _experiment(experiment, access.user.name)
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tmlib.accounts.groups import find_group
 from tmlib.accounts.service import find_user
 from tmlib.experiments import sharing
 from tmserver.access import ExperimentAccess
@@ -26,6 +27,13 @@ class Share(SharePermission):
     user: str
 
 
+class GroupShare(SharePermission):
+    """A group with which an experiment is shared; it is not a user."""
+
+    user: None = None
+    group: str = Field(examples=["imaging"])
+
+
 class NewOwner(Body):
     """The name of who shall own an experiment."""
 
@@ -33,14 +41,19 @@ class NewOwner(Body):
 
 
 @routes.get("/shares", permits="read")
-def get_shares(access: ExperimentAccess, query: Page) -> list[Share]:
-    """List with whom an experiment is shared."""
+def get_shares(access: ExperimentAccess, query: Page) -> list[Share | GroupShare]:
+    """List with whom an experiment is shared: users, then groups."""
     with access.database.session() as session:
-        shares = sharing.list_shares(session, access.experiment_id)
-    return [
-        Share(user=name, permission="write" if write_access else "read")
-        for name, write_access in query.of(shares)
+        users = sharing.list_shares(session, access.experiment_id)
+        groups = sharing.list_group_shares(session, access.experiment_id)
+    shares: list[Share | GroupShare] = [
+        Share(user=name, permission=_permission(write_access)) for name, write_access in users
     ]
+    shares += [
+        GroupShare(group=name, permission=_permission(write_access))
+        for name, write_access in groups
+    ]
+    return list(query.of(shares))
 
 
 @routes.put("/shares/<user_name>", permits="owner")
@@ -65,6 +78,30 @@ def unshare_experiment(access: ExperimentAccess, user_name: str) -> Message:
     return Message()
 
 
+@routes.put("/shares/groups/<group_name>", permits="owner")
+def share_experiment_with_group(
+    access: ExperimentAccess, group_name: str, body: SharePermission
+) -> Message:
+    """Share an experiment with a group, or change what its members may do with it."""
+    with access.database.transaction() as session:
+        sharing.share_with_group(
+            session,
+            access.experiment_id,
+            find_group(session, group_name).id,
+            write_access=body.permission == "write",
+        )
+    return Message()
+
+
+@routes.delete("/shares/groups/<group_name>", permits="owner")
+def unshare_experiment_with_group(access: ExperimentAccess, group_name: str) -> Message:
+    """Share an experiment with a group no longer."""
+    with access.database.transaction() as session:
+        group = find_group(session, group_name)
+        sharing.unshare_with_group(session, access.experiment_id, group.id)
+    return Message()
+
+
 @routes.put("/owner", permits="owner", raises=(409,))
 def transfer_experiment(access: ExperimentAccess, body: NewOwner) -> Message:
     """Give an experiment to another user; its old owner may still read and change it."""
@@ -72,3 +109,7 @@ def transfer_experiment(access: ExperimentAccess, body: NewOwner) -> Message:
         new_owner = find_user(session, body.user)
         sharing.transfer_experiment(session, access.experiment_id, new_owner.id)
     return Message()
+
+
+def _permission(write_access: bool) -> Literal["read", "write"]:
+    return "write" if write_access else "read"

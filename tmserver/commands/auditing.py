@@ -1,4 +1,4 @@
-"""The events that commands leave in the audit trail when they change something."""
+"""The entries that commands leave in the audit trail when they change something."""
 
 import functools
 import getpass
@@ -10,19 +10,19 @@ from typing import ParamSpec
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from tmlib.accounts import audit
+from tmlib.accounts import audit_entries
+from tmlib.accounts.audit_entries import Resource
 from tmlib.db import Database, Process
 from tmlib.errors import DatabaseBusy
-from tmlib.experiments.models import Experiment
 from tmlib.settings import Settings
 
-_EXPERIMENT = "tmserver.experiment"
+_RESOURCE = "tmserver.resource"
 
 Parameters = ParamSpec("Parameters")
 
 
 def audited(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
-    """Let a command leave an event, by the user of the operating system who runs it.
+    """Let a command leave an entry, by the user of the operating system who runs it.
 
     Put it below ``@click.command()``; what the command is called with becomes the details.
     """
@@ -39,27 +39,26 @@ def audited(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
     return run
 
 
-def is_about(experiment: Experiment) -> None:
-    """Tell what experiment the present command changes."""
-    click.get_current_context().meta[_EXPERIMENT] = experiment
+def is_about(resource: Resource) -> None:
+    """Tell what the present command changes."""
+    click.get_current_context().meta[_RESOURCE] = resource
 
 
 def _record(exit_code: int) -> None:
     context = click.get_current_context()
-    experiment: Experiment | None = context.meta.get(_EXPERIMENT)
-    event = audit.Event(
+    resource: Resource | None = context.meta.get(_RESOURCE)
+    entry = audit_entries.Entry(
         action=" ".join(("tm", *context.command_path.split()[1:])),
         status=exit_code,
         user_name=_user(),
-        experiment_id=None if experiment is None else experiment.id,
-        experiment_name=None if experiment is None else experiment.name,
+        resource=resource,
         details={name: value for name, value in context.params.items() if value is not None},
         address=socket.gethostname(),
     )
     database = Database.of(Settings(), Process.COMMAND)
     try:
         with database.transaction() as session:
-            audit.record(session, event)
+            audit_entries.record(session, entry)
     except (SQLAlchemyError, DatabaseBusy) as error:
         click.echo(f"The audit trail could not be written: {error.__cause__ or error}", err=True)
     finally:

@@ -2,8 +2,10 @@
 
 import click
 
+from tmlib.accounts.audit_entries import Resource
 from tmlib.db import Database, clock
 from tmlib.errors import BadInput
+from tmlib.experiments.sharing import KIND
 from tmlib.ledger import progress, queue
 from tmlib.ledger.progress import Progress
 from tmlib.settings import Settings
@@ -33,7 +35,7 @@ def retry(experiment: str, as_json: bool) -> None:
     with open_database() as database:
         with database.session() as session:
             found = find_experiment(session, experiment)
-        is_about(found)
+        is_about(Resource(KIND, found.id, found.name))
         service.retry(database, queue.connect(settings), found.id)
         [workflow] = latest(database, found.id)
     if as_json:

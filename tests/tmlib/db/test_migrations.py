@@ -11,6 +11,8 @@ from tests.services import rows
 from tests.services.rows import Rows
 from tests.tmlib.db import first_revision
 from tmlib import schema
+from tmlib.accounts import audit_entries
+from tmlib.accounts.audit_entries import WhichResource
 from tmlib.db import Database, revision
 from tmlib.db.spatial import in_box
 from tmlib.errors import DatabaseBusy
@@ -95,6 +97,18 @@ def test_what_the_first_version_has_left_is_read_by_this_one(
     deletion.finish(empty, tmp_path, 60)
     with empty.session() as session:
         assert session.scalars(select(segmentation)).all() == []
+
+
+def test_audit_entries_of_experiments_become_those_of_resources(empty: Database) -> None:
+    schema.upgrade(empty, "0019")
+    rows.fill(empty)
+    with empty.transaction() as session:
+        session.execute(text("UPDATE audit_events SET experiment_id = 7, experiment_name = 'Old'"))
+    schema.upgrade(empty)
+    with empty.session() as session:
+        which = [WhichResource("experiment", 7, "Old")]
+        [entry] = audit_entries.find(session, resources=which, limit=2)
+    assert (entry.resource_kind, entry.resource_id, entry.resource_name) == which[0]
 
 
 def test_objects_of_several_time_points_keep_the_ids_that_they_had(empty: Database) -> None:

@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy import update
 
 from tests.tmserver.conftest import PASSWORD, Person
-from tmlib.accounts import audit
-from tmlib.accounts.models import AuditEvent
+from tmlib.accounts import audit_entries
+from tmlib.accounts.models import AuditEntry
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmserver.authentication import READING_METHODS
@@ -67,6 +67,9 @@ def test_an_event_tells_who_did_what_to_what_from_where(
         "user_id": None,
         "experiment": "Screen",
         "experiment_id": experiment.split("/")[-1],
+        "resource_kind": "experiment",
+        "resource_id": experiment.split("/")[-1],
+        "resource_name": "Screen",
         "action": "update_experiment",
         "details": None,
         "status": 200,
@@ -185,11 +188,11 @@ def test_old_events_are_forgotten(
     owner: Person, administrator: Person, experiment: str, database: Database
 ) -> None:
     with database.transaction() as session:
-        session.execute(update(AuditEvent).values(at=now() - timedelta(days=11)))
+        session.execute(update(AuditEntry).values(at=now() - timedelta(days=11)))
     owner.put(experiment, description="new")
-    audit.remove_expired(database, 0)
+    audit_entries.remove_expired(database, 0)
     assert len(events(administrator)) == 2
-    audit.remove_expired(database, 10)
+    audit_entries.remove_expired(database, 10)
     assert [event["action"] for event in events(administrator)] == ["update_experiment"]
 
 
@@ -203,9 +206,9 @@ def test_old_events_are_forgotten(
     ],
 )
 def test_what_was_sent_is_kept_in_short(sent: dict[str, Any], kept: dict[str, Any]) -> None:
-    assert audit.shorten(sent) == kept
+    assert audit_entries.shorten(sent) == kept
 
 
 def test_what_is_large_in_every_part_is_only_counted() -> None:
     large = {name: [["x" * 99] * 20] * 20 for name in "ab"}
-    assert audit.shorten(large) == {"a": "(20 items)", "b": "(20 items)"}
+    assert audit_entries.shorten(large) == {"a": "(20 items)", "b": "(20 items)"}

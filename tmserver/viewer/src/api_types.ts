@@ -112,6 +112,9 @@ export interface components {
             readonly experiment: string | null;
             readonly experiment_id: string | null;
             readonly request_id: string | null;
+            readonly resource_id: string | null;
+            readonly resource_kind: string | null;
+            readonly resource_name: string | null;
             readonly status: number;
             readonly user: string;
             readonly user_id: string | null;
@@ -153,12 +156,25 @@ export interface components {
         };
         /** @enum {string} */
         readonly FileUploadStatus: "WAITING" | "UPLOADING" | "COMPLETE" | "FAILED";
+        readonly Group: {
+            readonly id: string;
+            readonly name: string;
+        };
+        readonly GroupChange: {
+            readonly name: string;
+        };
         readonly GroupPage: {
             readonly by: readonly components["schemas"]["TableColumn"][];
             readonly columns: readonly components["schemas"]["TableColumn"][];
             readonly groups: readonly components["schemas"]["ObjectGroup"][];
             readonly n_groups: number;
             readonly quantiles: readonly number[];
+        };
+        readonly GroupShare: {
+            readonly group: string;
+            /** @enum {string} */
+            readonly permission: "read" | "write";
+            readonly user?: null;
         };
         readonly Histogram: {
             readonly above: number;
@@ -296,6 +312,13 @@ export interface components {
             readonly layers: readonly components["schemas"]["SegmentationLayer"][];
             readonly name: string;
         };
+        readonly Member: {
+            readonly is_owner?: boolean;
+            readonly user: string;
+        };
+        readonly MemberRole: {
+            readonly is_owner?: boolean;
+        };
         readonly Message: {
             readonly message?: string;
         };
@@ -355,6 +378,10 @@ export interface components {
             readonly well_pos_x: number;
             readonly well_pos_y: number;
             readonly zplane?: number | null;
+        };
+        readonly NewGroup: {
+            readonly name: string;
+            readonly owner?: string | null;
         };
         readonly NewJteratorProject: {
             readonly handles: {
@@ -813,7 +840,10 @@ export type ExperimentState = components['schemas']['ExperimentState'];
 export type Feature = components['schemas']['Feature'];
 export type FileNames = components['schemas']['FileNames'];
 export type FileUploadStatus = components['schemas']['FileUploadStatus'];
+export type Group = components['schemas']['Group'];
+export type GroupChange = components['schemas']['GroupChange'];
 export type GroupPage = components['schemas']['GroupPage'];
+export type GroupShare = components['schemas']['GroupShare'];
 export type Histogram = components['schemas']['Histogram'];
 export type HostEntry = components['schemas']['HostEntry'];
 export type HostState = components['schemas']['HostState'];
@@ -832,6 +862,8 @@ export type Level = components['schemas']['Level'];
 export type LimitsEntry = components['schemas']['LimitsEntry'];
 export type MapobjectInfo = components['schemas']['MapobjectInfo'];
 export type MapobjectType = components['schemas']['MapobjectType'];
+export type Member = components['schemas']['Member'];
+export type MemberRole = components['schemas']['MemberRole'];
 export type Message = components['schemas']['Message'];
 export type MicroscopeFile = components['schemas']['MicroscopeFile'];
 export type ModelClass = components['schemas']['ModelClass'];
@@ -842,6 +874,7 @@ export type NearObject = components['schemas']['NearObject'];
 export type NewAcquisition = components['schemas']['NewAcquisition'];
 export type NewExperiment = components['schemas']['NewExperiment'];
 export type NewFeatureValues = components['schemas']['NewFeatureValues'];
+export type NewGroup = components['schemas']['NewGroup'];
 export type NewJteratorProject = components['schemas']['NewJteratorProject'];
 export type NewMapobjectType = components['schemas']['NewMapobjectType'];
 export type NewOwner = components['schemas']['NewOwner'];

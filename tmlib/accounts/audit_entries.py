@@ -1,7 +1,7 @@
 """The audit trail: who has changed what, when, from where, and with which result.
 
-Users and experiments are kept by name as well as by number, without foreign keys: an event outlives
-both. What was sent is kept in short, never what proves who somebody is.
+Users, and what they changed, are kept by name as well as by number, without foreign keys: an entry
+outlives both. What was sent is kept in short, never what proves who somebody is.
 """
 
 import json
@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from tmlib.accounts.models import AuditEvent
+from tmlib.accounts.models import AuditEntry
 from tmlib.db import Database, clock
 
 _SECRET = re.compile(r"password|token|secret|signature|authorization|cookie|hash", re.IGNORECASE)
@@ -30,8 +30,24 @@ _NAME = 255
 _REMOVED_AT_ONCE = 10_000
 
 
+class Resource(NamedTuple):
+    """What something is done to: its kind, its number, and how it is called at the moment."""
+
+    kind: str
+    id: int
+    name: str
+
+
+class WhichResource(NamedTuple):
+    """What entries are asked for by; what is None may be anything."""
+
+    kind: str | None = None
+    id: int | None = None
+    name: str | None = None
+
+
 @dataclass(frozen=True)
-class Event:
+class Entry:
     """Something that somebody did, or was refused.
 
     Attributes
@@ -42,7 +58,7 @@ class Event:
         Status of the answer, or exit code of a command.
     user_id, user_name
         Who did it; without a number it is only what somebody said.
-    experiment_id, experiment_name
+    resource
         What it was done to.
     details
         What was sent.
@@ -56,27 +72,28 @@ class Event:
     status: int
     user_name: str
     user_id: int | None = None
-    experiment_id: int | None = None
-    experiment_name: str | None = None
+    resource: Resource | None = None
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
     address: str | None = None
     request_id: str | None = None
 
 
-def record(session: Session, event: Event) -> None:
-    """Add an event of this moment."""
+def record(session: Session, entry: Entry) -> None:
+    """Add an entry of this moment."""
+    kind, number, name = entry.resource or (None, None, None)
     session.add(
-        AuditEvent(
+        AuditEntry(
             at=clock.read(session),
-            action=event.action,
-            status=event.status,
-            user_id=event.user_id,
-            user_name=_cut(event.user_name, _NAME),
-            experiment_id=event.experiment_id,
-            experiment_name=event.experiment_name,
-            details=shorten(event.details),
-            address=event.address,
-            request_id=event.request_id,
+            action=entry.action,
+            status=entry.status,
+            user_id=entry.user_id,
+            user_name=_cut(entry.user_name, _NAME),
+            resource_kind=kind,
+            resource_id=number,
+            resource_name=name and _cut(name, _NAME),
+            details=shorten(entry.details),
+            address=entry.address,
+            request_id=entry.request_id,
         )
     )
 
@@ -85,57 +102,65 @@ def find(
     session: Session,
     *,
     user: str | None = None,
-    experiment: str | None = None,
-    experiment_id: int | None = None,
+    resources: Sequence[WhichResource] = (),
     action: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     before: int | None = None,
     limit: int,
-) -> list[AuditEvent]:
-    """Events that fit all that is given, the latest first.
+) -> list[AuditEntry]:
+    """Entries that fit all that is given, the latest first.
 
     Parameters
     ----------
     session
         To read with.
-    user, experiment, experiment_id, action
-        Names as they were then, and number of the experiment.
+    user, action
+        Who did what; names as they were then.
+    resources
+        What it was done to; all of them must fit.
     since, until
         The first and the last moment.
     before
-        Number of an event: only earlier ones.
+        Number of an entry: only earlier ones.
     limit
         At most so many.
     """
-    query = select(AuditEvent)
+    query = select(AuditEntry)
     for column, value in (
-        (AuditEvent.user_name, user),
-        (AuditEvent.experiment_name, experiment),
-        (AuditEvent.experiment_id, experiment_id),
-        (AuditEvent.action, action),
+        (AuditEntry.user_name, user),
+        *(
+            pair
+            for which in resources
+            for pair in (
+                (AuditEntry.resource_kind, which.kind),
+                (AuditEntry.resource_id, which.id),
+                (AuditEntry.resource_name, which.name),
+            )
+        ),
+        (AuditEntry.action, action),
     ):
         if value is not None:
             query = query.where(column == value)
     if since is not None:
-        query = query.where(AuditEvent.at >= since)
+        query = query.where(AuditEntry.at >= since)
     if until is not None:
-        query = query.where(AuditEvent.at <= until)
+        query = query.where(AuditEntry.at <= until)
     if before is not None:
-        query = query.where(AuditEvent.id < before)
-    return list(session.scalars(query.order_by(AuditEvent.id.desc()).limit(limit)))
+        query = query.where(AuditEntry.id < before)
+    return list(session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit)))
 
 
 def remove_expired(database: Database, days: float) -> None:
-    """Forget what is older than so many days, some events at a time; 0 keeps all."""
+    """Forget what is older than so many days, some entries at a time; 0 keeps all."""
     if not days:
         return
-    expired = select(AuditEvent.id).where(AuditEvent.at < clock.after(-86_400 * days))
+    expired = select(AuditEntry.id).where(AuditEntry.at < clock.after(-86_400 * days))
     with database.session() as session:
         ids = session.scalars(expired.limit(_REMOVED_AT_ONCE)).all()
     if ids:
         with database.transaction() as session:
-            session.execute(delete(AuditEvent).where(AuditEvent.id.in_(ids)))
+            session.execute(delete(AuditEntry).where(AuditEntry.id.in_(ids)))
 
 
 def shorten(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,171 @@
+"""Groups of users, with whom something can be shared as one.
+
+Administrators make them; they and the owners of a group decide who is in it. Whatever the members
+of a group may do, somebody may no longer who has left it, or when it is deleted.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, and_, bindparam, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tmlib.accounts.identity import USERS
+from tmlib.accounts.models import Group, GroupMember, User
+from tmlib.accounts.service import check_name
+from tmlib.errors import Conflict, Forbidden, NotFound
+
+KIND = "group"
+"""What permissions and audit entries call it."""
+
+_GROUPS = Group.__table__
+_MEMBERS = GroupMember.__table__
+
+
+class GroupRow(NamedTuple):
+    """A group, see :class:`tmlib.accounts.models.Group`."""
+
+    id: int
+    name: str
+
+
+def with_group(statement: Select[Any]) -> Select[Any]:
+    """Let a statement that asks for a user find the group ``resource_id`` too.
+
+    Its rows end with what `permit` takes then.
+    """
+    is_meant = _GROUPS.c.id == bindparam("resource_id")
+    is_member = and_(_MEMBERS.c.group_id == _GROUPS.c.id, _MEMBERS.c.user_id == USERS.c.id)
+    joined = statement.outerjoin(_GROUPS, is_meant).outerjoin(_MEMBERS, is_member)
+    return joined.add_columns(_GROUPS.c.id, _GROUPS.c.name, _MEMBERS.c.is_owner)
+
+
+def permit(found: Sequence[Any], *, as_owner: bool, is_admin: bool) -> GroupRow:
+    """The group that was found, if the user may see it, or decide about it as its owner.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or the user is not in it.
+    Forbidden
+        If the user does not own it.
+    """
+    number, name, is_owner = found
+    if number is None or (is_owner is None and not is_admin):
+        raise NotFound("There is no such group, or you are not in it.")
+    if as_owner and not (is_owner or is_admin):
+        raise Forbidden(f'You do not own the group "{name}": ask one of its owners.')
+    return GroupRow(number, name)
+
+
+def create_group(session: Session, name: str, owner_id: int) -> Group:
+    """Add a group with its first member, who owns it.
+
+    Raises
+    ------
+    BadInput
+        If the name cannot be used.
+    Conflict
+        If the name is taken.
+    """
+    group = Group(name=check_name(name, "group"))
+    session.add(group)
+    _flush(session, name)
+    session.add(GroupMember(group_id=group.id, user_id=owner_id, is_owner=True))
+    session.flush()
+    return group
+
+
+def list_groups(
+    session: Session,
+    user_id: int | None,
+    *,
+    name: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[GroupRow]:
+    """Groups that a user is in, or all of them, in the order of their names."""
+    query = select(_GROUPS.c.id, _GROUPS.c.name).order_by(_GROUPS.c.name)
+    if user_id is not None:
+        query = query.join(_MEMBERS, _MEMBERS.c.group_id == _GROUPS.c.id)
+        query = query.where(_MEMBERS.c.user_id == user_id)
+    if name is not None:
+        query = query.where(_GROUPS.c.name == name)
+    return [GroupRow(*row) for row in session.execute(query.limit(limit).offset(offset))]
+
+
+def find_group(session: Session, name: str) -> GroupRow:
+    """The group of this name.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    # PostgreSQL refuses to look for a NUL character
+    found = [] if "\x00" in name else list_groups(session, None, name=name)
+    if not found:
+        raise NotFound(f'There is no group "{name[:80]}".')
+    return found[0]
+
+
+def rename_group(session: Session, group_id: int, name: str) -> None:
+    """Give a group another name.
+
+    Raises
+    ------
+    BadInput
+        If the name cannot be used.
+    Conflict
+        If the name is taken.
+    """
+    session.get_one(Group, group_id).name = check_name(name, "group")
+    _flush(session, name)
+
+
+def delete_group(session: Session, group_id: int) -> None:
+    """Remove a group; what was shared with it is no longer."""
+    session.delete(session.get_one(Group, group_id))
+
+
+def list_members(session: Session, group_id: int) -> list[tuple[str, bool]]:
+    """Names of the members of a group, and whether they own it, in the order of the names."""
+    query = (
+        select(User.name, GroupMember.is_owner)
+        .join(GroupMember, GroupMember.user_id == User.id)
+        .where(GroupMember.group_id == group_id)
+        .order_by(User.name)
+    )
+    return [(name, is_owner) for name, is_owner in session.execute(query)]
+
+
+def put_member(session: Session, group_id: int, user_id: int, *, is_owner: bool) -> None:
+    """Let a user be in a group, as one of its owners or not."""
+    member = session.get(GroupMember, (group_id, user_id))
+    if member is None:
+        member = GroupMember(group_id=group_id, user_id=user_id)
+        session.add(member)
+    member.is_owner = is_owner
+    session.flush()
+
+
+def remove_member(session: Session, group_id: int, user_id: int) -> None:
+    """Let a user be in a group no longer.
+
+    Raises
+    ------
+    NotFound
+        If the user is not in it.
+    """
+    member = session.get(GroupMember, (group_id, user_id))
+    if member is None:
+        raise NotFound("The user is not in the group.")
+    session.delete(member)
+
+
+def _flush(session: Session, name: str) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(f'There is a group "{name}" already: choose another name.') from error
