@@ -25,7 +25,7 @@ No other module renames or syncs (a test says so), except where it is explained 
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
@@ -73,20 +73,11 @@ def writing(
     OSError
         If the disk is full, for example; `path` is then as it was, and so is the folder.
     """
-    make_folder(path.parent)
-    flags: Literal["xb", "wb"] = "xb" if draft is None else "wb"
-    draft = draft or draft_of(path)
-    try:
-        with open(draft, flags, opener=_with_mode(mode)) as file:
-            yield file
-            if sync != "none":
-                sync_file(file)
-        os.replace(draft, path)  # noqa: PTH105 - the one place that does
-    except BaseException:
-        _discard(draft)
-        raise
-    if sync == "all":
-        sync_folder(path.parent)
+    with (
+        _drafting(path, mode, sync, draft) as descriptor,
+        open(descriptor, "wb", closefd=False) as file,
+    ):
+        yield file
 
 
 def write(
@@ -98,8 +89,10 @@ def write(
     draft: Path | None = None,
 ) -> None:
     """Write a whole file, text as UTF-8; see :func:`writing`."""
-    with writing(path, mode=mode, sync=sync, draft=draft) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+    rest = memoryview(content.encode() if isinstance(content, str) else content)
+    with _drafting(path, mode, sync, draft) as descriptor:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
 
 
 def create(path: Path, content: bytes | str, *, mode: int | None = None) -> bool:
@@ -217,14 +210,38 @@ def draft_of(path: Path) -> Path:
     return path.with_name(name)
 
 
-def _with_mode(mode: int | None) -> Callable[[str, int], int]:
-    def opener(path: str, flags: int) -> int:
-        descriptor = os.open(path, flags, 0o666 if mode is None else mode)
-        if mode is not None:
-            os.fchmod(descriptor, mode)
-        return descriptor
+@contextmanager
+def _drafting(path: Path, mode: int | None, sync: Sync, draft: Path | None) -> Iterator[int]:
+    """The descriptor of a new file that takes its place when all is written to it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if draft else os.O_EXCL)
+    draft = draft or draft_of(path)
+    try:
+        descriptor = _open(draft, flags, mode)
+        try:
+            yield descriptor
+            if sync != "none":
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(draft, path)  # noqa: PTH105 - the one place that does
+    except BaseException:
+        _discard(draft)
+        raise
+    if sync == "all":
+        sync_folder(path.parent)
 
-    return opener
+
+def _open(draft: Path, flags: int, mode: int | None) -> int:
+    """Open a draft; its folder is looked for only when it is not there."""
+    rights = 0o666 if mode is None else mode
+    try:
+        descriptor = os.open(draft, flags, rights)
+    except FileNotFoundError:
+        make_folder(draft.parent)
+        descriptor = os.open(draft, flags, rights)
+    if mode is not None:
+        os.fchmod(descriptor, mode)
+    return descriptor
 
 
 def _place(draft: Path, path: Path) -> None:

@@ -18,7 +18,8 @@ WRITERS = {
     "tmlib/durable_files.py": "is the module",
     "tmclient/local_files.py": "the same for the client, which imports nothing of the others",
     "tmclient/commands/images.py": "a file that the user named, which may be a pipe",
-    "tmclient/workflow.py": "a folder that the user named, to work on what is in it",
+    "tmclient/jterator_project.py": "a folder that the user named, to work on what is in it",
+    "tmclient/yaml_files.py": "a folder that the user named, to work on what is in it",
     "tmclient/resumable.py": "notes in a cache; a damaged one names no upload, which begins anew",
     "tmlib/sample/metadata.py": "a made-up plate, written for whoever asked for one",
     "tmlib/sample/plate.py": "a made-up plate, written for whoever asked for one",
@@ -29,7 +30,6 @@ WRITERS = {
     "tmlib/uploads/receiving.py": "bytes that arrive, into a file that is moved when it is whole",
     "tmserver/supervisor/child.py": "a log that grows",
     "tmserver/supervisor/data_folder.py": "a file for a lock, with nothing in it",
-    "tmlib/uploads/places.py": "a file for a lock, with nothing in it",
 }
 
 HASHERS = {
@@ -60,7 +60,9 @@ def puts_in_place(call: ast.Call) -> bool:
     is_os = isinstance(module, ast.Name) and module.id == "os"
     if name == "replace":
         return is_os or (len(call.args) == 1 and not call.keywords)
-    return name in _PLACING and (is_os or name in ("rename", "hardlink_to"))
+    # what is on the server is renamed by a namespace of the client
+    is_path = name in ("rename", "hardlink_to") and "client" not in ast.unparse(module)
+    return name in _PLACING and (is_os or is_path)
 
 
 def writes(call: ast.Call) -> bool:
@@ -87,6 +89,7 @@ def calls(tree: ast.Module) -> Iterator[ast.Call]:
         ("text.replace('a', 'b')", False),
         ("moment.replace(tzinfo=None)", False),
         ("table.rename_columns(a)", False),
+        ("session.client.experiments.rename(a)", False),
     ],
 )
 def test_what_puts_files_in_place_is_found(source: str, wanted: bool) -> None:

@@ -51,22 +51,25 @@ def locked(path: Path, patience: float = 0) -> Iterator[bool]:
     """
     deadline = time.monotonic() + patience
     while True:
-        with path.open("wb") as file:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() < deadline:
                     time.sleep(1 / _LOOKS_PER_SECOND)
                     continue
                 yield False
                 return
-            if not _is_same_file(file.fileno(), path):
+            if not _is_same_file(descriptor, path):
                 continue  # the last holder has just removed it
             try:
                 yield True
             finally:
                 path.unlink(missing_ok=True)
             return
+        finally:
+            os.close(descriptor)
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:
