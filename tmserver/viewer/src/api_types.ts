@@ -526,6 +526,12 @@ export interface components {
             readonly tpoint: number | null;
             readonly zplane: number | null;
         };
+        readonly SentFileOutcome: {
+            readonly name: string;
+            readonly reason: string | null;
+            readonly status: components["schemas"]["Status"];
+            readonly status_code: number;
+        };
         readonly ServerFolder: {
             readonly path: string;
         };
@@ -587,6 +593,8 @@ export interface components {
         readonly Standing: "new" | "waiting" | "running" | "done" | "failed" | "killed";
         /** @enum {string} */
         readonly State: "NEW" | "SUBMITTED" | "RUNNING" | "STOPPED" | "TERMINATING" | "TERMINATED" | "UNKNOWN";
+        /** @enum {string} */
+        readonly Status: "COMPLETE" | "SKIPPED" | "UPLOADING" | "FAILED";
         readonly Step: {
             readonly active: boolean;
             readonly handles: string;
@@ -902,6 +910,7 @@ export type QueueEntry = components['schemas']['QueueEntry'];
 export type Rename = components['schemas']['Rename'];
 export type Resubmission = components['schemas']['Resubmission'];
 export type SegmentationLayer = components['schemas']['SegmentationLayer'];
+export type SentFileOutcome = components['schemas']['SentFileOutcome'];
 export type ServerFolder = components['schemas']['ServerFolder'];
 export type Share = components['schemas']['Share'];
 export type SharePermission = components['schemas']['SharePermission'];
@@ -913,6 +922,7 @@ export type SiteShift = components['schemas']['SiteShift'];
 export type SpatialObject = components['schemas']['SpatialObject'];
 export type Standing = components['schemas']['Standing'];
 export type State = components['schemas']['State'];
+export type Status = components['schemas']['Status'];
 export type Step = components['schemas']['Step'];
 export type StepEntry = components['schemas']['StepEntry'];
 export type StoredProject = components['schemas']['StoredProject'];
