@@ -32,6 +32,7 @@ USED_BY_NAME = {
 OF_OTHER_ENVIRONMENTS = {
     *("anndata", "napari_ome_zarr", "published_client_session"),  # scripts that tests start
     *("cellprofiler", "cellprofiler_core", "centrosome", "cp_measure"),  # compared with if there
+    *("large_image", "large_image_source_tiff"),  # as above
 }
 
 NAMES_OF_DISTRIBUTIONS = {"umap": "umap-learn"}
@@ -90,6 +91,7 @@ def distributions_imported_by(folders: tuple[str, ...]) -> dict[str, str]:
     ]
     assert paths
     own = {*PRODUCT, *AROUND, *sys.stdlib_module_names, *OF_OTHER_ENVIRONMENTS}
+    own |= {path.stem for path in (ROOT / "scripts").glob("*.py")}  # they import each other
     return {
         canonicalize_name(distribution): path.relative_to(ROOT).as_posix()
         for path in paths
@@ -149,6 +151,8 @@ def test_the_lock_has_a_version_within_each_range(platform: dict[str, str]) -> N
 def test_all_that_is_installed_by_make_and_the_image_is_locked() -> None:
     for name in ("Makefile", "Dockerfile"):
         text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
-        installations = [line for line in text.splitlines() if "pip install" in line]
+        installations = [
+            line for line in text.splitlines() if re.search("(?<!uv )pip install", line)
+        ]
         assert installations, name
         assert all("--constraint constraints.txt" in line for line in installations), name
