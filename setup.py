@@ -52,7 +52,7 @@ REQUIREMENTS = [
     "pyarrow>=19,<27",
     # tables in the form of AnnData; tensorstore, which images are read with, has no arrays of texts
     "h5py>=3.12,<4",
-    "zarr>=3.0.8,<4",
+    "zarr>=3.1.4,<4",
     # files, commands, client
     "pyyaml>=6.0.2,<7",
     "click>=8.1.8,<9",

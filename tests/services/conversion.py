@@ -122,6 +122,7 @@ class Conversion(Run):
     @property
     def pixel_size(self) -> float | None:
         """Size of a pixel as the tables have it."""
+        size: float | None
         [size] = self.values(Experiment.pixel_size)
         return size
 

@@ -56,7 +56,7 @@ def run(python: Path, script: Path, *arguments: object) -> None:
         for name, value in os.environ.items()
         if not name.startswith(("TM_", "PYTHON")) and not name.lower().endswith("_proxy")
     }
-    command = [python, "-W", "ignore", script, *map(str, arguments)]
+    command: list[str | Path] = [python, "-W", "ignore", script, *map(str, arguments)]
     outcome = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, timeout=240
     )
@@ -81,7 +81,14 @@ def _python_of(folder: Path, requirements: Sequence[str], alone: Sequence[str]) 
 
 
 def _install(python: Path, *arguments: str) -> None:
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     outcome = subprocess.run(
         [*command, "--retries", "2", *arguments], capture_output=True, text=True, check=False
     )

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import make_url
 
@@ -40,13 +41,14 @@ def pooler(url: str) -> Iterator[str]:
             )
         )
         Path(folder, "users").write_text(f'"{server.username}" "{server.password or ""}"\n')
-        account = {}
+        account: dict[str, Any] = {}
         if os.geteuid() == 0:  # PgBouncer refuses to run as root
             shutil.chown(folder, "nobody")
             account = {"user": "nobody", "extra_groups": []}
         process = subprocess.Popen(
             ["pgbouncer", str(configuration)], stderr=subprocess.PIPE, **account
         )
+        assert process.stderr is not None
         try:
             for line in process.stderr:
                 if b"process up" in line:

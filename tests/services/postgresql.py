@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
@@ -160,7 +161,7 @@ def private_server(*, keeps_commits: bool = False, syncs: bool = False) -> Itera
     # where pytest has its folders, which may be in memory, unless it is to be like a real one
     place = None if keeps_commits or syncs else os.environ.get("PYTEST_DEBUG_TEMPROOT")
     folder = Path(tempfile.mkdtemp(prefix="tm-postgresql-", dir=place))
-    account: dict[str, str | list[str]] = {}
+    account: dict[str, Any] = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(folder, "postgres", "postgres")
         account = {"user": "postgres", "group": "postgres", "extra_groups": []}
@@ -193,6 +194,7 @@ def private_server(*, keeps_commits: bool = False, syncs: bool = False) -> Itera
         start_new_session=True,  # Ctrl-C is for the tests, which then end the server
         **account,
     )
+    assert script.stdin is not None
     server = PrivateServer(url, folder, script)
     try:
         server.wait()

@@ -19,7 +19,7 @@ from tmlib.storage import ExperimentStorage
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow import service
 
-CONVERSION = {"metaextract": {}, "metaconfig": {}, "imextract": {}}
+CONVERSION: dict[str, dict[str, Any]] = {"metaextract": {}, "metaconfig": {}, "imextract": {}}
 
 
 @dataclass

@@ -24,9 +24,9 @@ class Timed(Step):
     arguments = Metaextract.arguments
 
     def create_batches(self, context: JobContext) -> list[list[Work]]:
-        return [
-            [Work({"number": number}) for number in range(int(context.arguments["batch_size"]))]
-        ]
+        size = context.arguments["batch_size"]
+        assert isinstance(size, int)
+        return [[Work({"number": number}) for number in range(size)]]
 
     def run(self, context: JobContext, batch: Batch) -> None:
         folder = context.settings.data_dir

@@ -18,4 +18,4 @@ class _ShiftedDatetime(datetime):
 
 
 time.time = lambda: _time() + _SECONDS
-tmlib.db.base.datetime = _ShiftedDatetime  # type: ignore[misc] # for this process alone
+tmlib.db.base.datetime = _ShiftedDatetime  # type: ignore[attr-defined] # for this process alone

@@ -48,6 +48,7 @@ def kept(before: Rows, after: Rows) -> Rows:
     }
 
 
+@pytest.mark.slow
 def test_each_revision_keeps_what_was_there(empty: Database) -> None:
     schema.upgrade(empty, revisions()[0])
     for present, following in zip(revisions(), revisions()[1:], strict=False):
