@@ -103,7 +103,12 @@ def cluster(url: str, folder: Path) -> Iterator[Cluster]:
 
 @contextmanager
 def workers(
-    installation: Cluster, processes: int, host: str = "", seconds: float = 0.0
+    installation: Cluster,
+    processes: int,
+    host: str = "",
+    seconds: float = 0.0,
+    *,
+    in_groups: bool = True,
 ) -> Iterator[None]:
     """A pool of workers, on a host of its own if a name is given."""
     command = pools.command(JOB_QUEUE, processes, log_level="WARNING")
@@ -116,6 +121,8 @@ def workers(
     )
     environment["TM_BROKER_URL"] = str(installation.settings.broker_url)
     environment[SLEEP_SECONDS] = str(seconds)
+    if not in_groups:
+        environment["TM_TURN_SECONDS"] = "0"
     before = installation.count_processes()
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - from here
     try:
@@ -146,17 +153,20 @@ def _new_database(server: URL, name: str) -> str:
 
 
 def _compare_with_others(installation: Cluster, peer: str, sizes: Sequence[int]) -> None:
-    columns = ["Celery no-op", *(f"pgqueuer, {n} at a time" for n in _AT_A_TIME), "ledger"]
-    print_header(["ms per job of", *columns, "ledger / Celery", "cut"])
+    columns = ["Celery no-op", *(f"pgqueuer, {n} at a time" for n in _AT_A_TIME)]
+    columns += ["ledger, 1 at a time", "ledger", "ledger / Celery", "cut"]
+    print_header(["ms per job of", *columns])
     for size in sizes:
         peers = []
         for at_a_time in _AT_A_TIME:
             with pgqueuer_jobs.workers(peer, _PROCESSES, at_a_time):
                 peers.append(pgqueuer_jobs.run(peer, size))
-        with workers(installation, _PROCESSES):
+        with workers(installation, _PROCESSES, in_groups=False):
             bare = _run_bare(installation.settings, size)
+            _, single = _run_ledger(installation, size)
+        with workers(installation, _PROCESSES):
             cut, run = _run_ledger(installation, size)
-        cells = [1e3 * seconds / size for seconds in (bare, *peers, run)]
+        cells = [1e3 * seconds / size for seconds in (bare, *peers, single, run)]
         cells += [run / bare, 1e3 * cut / size]
         print_row([f"{size:,}", *(f"{cell:.2f}" for cell in cells)])
 

@@ -383,7 +383,7 @@ class _Leases:
     def _keep(self) -> None:
         watch, prolonged, kept = None, 0.0, (0, 0)
         while True:
-            time.sleep(min(_LEDGER_SECONDS, self._seconds / 3))
+            time.sleep(min(_LEDGER_SECONDS, self._seconds / 6))
             if self.watch is not watch:
                 # most have ended before they are looked at a first time
                 watch, kept = self.watch, (0, 0)
