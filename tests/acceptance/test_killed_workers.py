@@ -2,6 +2,7 @@
 
 import signal
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -57,7 +58,9 @@ def jobs_in(client: TmClient, step: str, state: str) -> list[str]:
 
 
 def signal_workers(installation: Installation, number: int) -> list[psutil.Process]:
-    workers = installation.children("celery")
-    for worker in workers:
-        worker.send_signal(number)
-    return workers
+    reached = []
+    for worker in installation.children("celery"):
+        with suppress(psutil.NoSuchProcess):  # they may end by themselves meanwhile
+            worker.send_signal(number)
+            reached.append(worker)
+    return reached

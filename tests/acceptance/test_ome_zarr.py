@@ -1,6 +1,7 @@
 """The files that a workflow leaves behind, looked at with other programs' eyes."""
 
 import json
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ class Opened:
 @pytest.fixture(scope="session")
 def napari(request: pytest.FixtureRequest) -> Path:
     """An interpreter with napari's reader, kept for later runs of the tests."""
+    if find_library("fontconfig") is None:
+        pytest.skip("napari needs a library of the machine: install it (on Debian libfontconfig1)")
     return environments.python_with(
         request.config, "napari", napari_reader.REQUIREMENTS, napari_reader.READER
     )

@@ -62,9 +62,7 @@ class Taken:
 @pytest.fixture(scope="session")
 def python(request: pytest.FixtureRequest) -> Path:
     """An interpreter with the published client, kept for later runs of the tests."""
-    return environments.python_with(
-        request.config, f"tmclient-{published_client.VERSION}", published_client.REQUIREMENTS
-    )
+    return published_client.python(request.config)
 
 
 @pytest.fixture(scope="session")

@@ -85,9 +85,7 @@ def test_a_track_is_an_object(film: TmClient) -> None:
 def test_whoever_uploads_them(
     film: TmClient, installation: Installation, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    python = environments.python_with(
-        request.config, f"tmclient-{published_client.VERSION}", published_client.REQUIREMENTS
-    )
+    python = published_client.python(request.config)
     labels = np.zeros((N_TPOINTS, 200, 200), np.int32)
     for tpoint in range(N_TPOINTS):
         labels[tpoint, 10 + tpoint : 20 + tpoint, 10:20] = 7

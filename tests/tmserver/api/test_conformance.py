@@ -36,6 +36,7 @@ FIRST = "MQ=="  # whatever there is in the experiment, it has a first one
 
 # the program does not close the files that answers are sent from
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.timeout(1800)  # hundreds of operations, a dozen requests for each
 def test_no_request_surprises_the_server(
     app: Flask, interfaces: Sequence[Api], cells: str, owner: Person
 ) -> None:

@@ -155,6 +155,8 @@ def _sortable(values: ColumnValues, descending: bool) -> NDArray[Any]:
     if numbers.dtype.kind != "f" and len(numbers):
         lowest, highest = int(numbers.min()), int(numbers.max())
         if highest - lowest < _FEW:
+            # wide enough for the differences, and for the number that stands for what is missing
+            numbers = numbers.astype(np.int32 if numbers.itemsize <= 2 else np.int64)
             numbers = highest - numbers if descending else numbers - lowest
             # 16-bit integers are sorted by radix sort, ten times faster than others
             return np.where(missing, _FEW, numbers).astype(np.uint16)
