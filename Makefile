@@ -78,6 +78,7 @@ lint: setup ## check style and types, of Python and of the viewer
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/npm.py run check
 
 lock: $(BIN)/python ## renew the versions in constraints.txt, within the ranges of setup.py

@@ -64,6 +64,8 @@ REQUIREMENTS = [
 DEVELOPMENT = [
     "mypy>=1.17,<3",
     "ruff>=0.12,<1",
+    # checks which packages may import which, by the contracts in pyproject.toml
+    "import-linter>=2.9,<3",
     # what git checks, from .pre-commit-config.yaml
     "pre-commit>=4.4,<5",
     "types-defusedxml",

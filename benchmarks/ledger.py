@@ -32,7 +32,7 @@ from tests.services.redis import running_redis
 from tmlib import schema
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
-from tmlib.ledger.models import State, Task, TaskKind, WorkerPool
+from tmlib.ledger.models import PHASE, State, Task, WorkerPool
 from tmlib.ledger.queue import JOB_QUEUE
 from tmlib.settings import Settings
 from tmlib.workflow import service
@@ -80,7 +80,7 @@ class Cluster:
         """The phases of a workflow of one step, by name."""
         with self.database.session() as session:
             found = session.scalars(
-                select(Task).where(Task.submission_id == submission_id, Task.kind == TaskKind.PHASE)
+                select(Task).where(Task.submission_id == submission_id, Task.kind == PHASE)
             )
             return {phase.name.partition("_")[2]: phase for phase in found}
 

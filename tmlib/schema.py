@@ -1,6 +1,6 @@
 """All tables of the product, and bringing a database to their present form.
 
-Importing this module completes ``Base.metadata``.
+Importing this module completes ``Base.metadata``, and tells the ledger who can own jobs.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 import tmlib.accounts.models
 import tmlib.db.counters
 import tmlib.experiments.models
+import tmlib.experiments.ownership
 import tmlib.ledger.models
 import tmlib.objects.models
 import tmlib.tools.models

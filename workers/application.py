@@ -22,7 +22,8 @@ from celery.signals import (
 )
 from celery.worker.consumer import Consumer
 
-import tmlib.schema  # noqa: F401 - registers all tables before the first query
+import tmlib.programs
+import tmlib.schema  # noqa: F401 - all programs and tables are registered before the first query
 from tmlib import lifeline, logs
 from tmlib.db import Database, Process, revision
 from tmlib.ledger import drain

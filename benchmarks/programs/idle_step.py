@@ -10,7 +10,7 @@ from typing import ClassVar
 from celery import shared_task
 
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch, JobContext, Step, Work
+from tmlib.workflow.steps.base import Batch, Step, StepContext, Work
 from tmlib.workflow.steps.metaextract import Metaextract
 
 SLEEP_SECONDS = "BENCHMARK_SLEEP_SECONDS"
@@ -25,12 +25,12 @@ class Idle(Step):
     help: ClassVar[str] = "Does nothing for a while."
     arguments = Metaextract.arguments
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         """As many jobs as are asked for."""
         n_jobs = int(str(context.arguments["batch_size"]))
         return [[Work({"number": number}) for number in range(n_jobs)]]
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         """Sleep."""
         time.sleep(float(os.environ.get(SLEEP_SECONDS, "0")))
 

@@ -8,6 +8,10 @@ import pytest
 from tests.services.experiments import add_experiment
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
+from tmlib.ledger.programs import Batch, Part, PlannedJob
+from tmlib.workflow import program
+from tmlib.workflow.fingerprints import StepPlan
+from tmlib.workflow.steps import STEPS
 
 
 @dataclass
@@ -22,6 +26,12 @@ class ListQueue:
 
     def depth(self, *, interactive: bool = False) -> int:
         return len(self.interactive_ids if interactive else self.job_ids)
+
+
+def planned(batches: Sequence[Sequence[Batch]], step_name: str = "metaextract") -> list[Part]:
+    """What follows the init job of a step that has planned these groups of batches."""
+    groups = [[PlannedJob(batch) for batch in group] for group in batches]
+    return program.phases(STEPS[step_name], StepPlan(groups, PlannedJob({})))
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from tmlib.ledger.guard import Guard
 from tmlib.settings import Settings
 from tmlib.workflow import service
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch, JobContext, Step, Work
+from tmlib.workflow.steps.base import Batch, Step, StepContext, Work
 
-Script = Callable[[JobContext], None]
+Script = Callable[[StepContext], None]
 
 
 @dataclass
@@ -30,10 +30,10 @@ class Scripted(Step):
     fullname: ClassVar[str] = "Scripted"
     help: ClassVar[str] = "Does what the test says."
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         return [[Work({"number": number}) for number in range(self.n_jobs)]]
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         self.script(context)
 
 

@@ -11,7 +11,7 @@ import time
 from typing import ClassVar
 
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch, JobContext, Step, Work
+from tmlib.workflow.steps.base import Batch, Step, StepContext, Work
 from tmlib.workflow.steps.metaextract import Metaextract
 
 
@@ -23,12 +23,12 @@ class Timed(Step):
     help: ClassVar[str] = "Waits until it may end."
     arguments = Metaextract.arguments
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         size = context.arguments["batch_size"]
         assert isinstance(size, int)
         return [[Work({"number": number}) for number in range(size)]]
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         folder = context.settings.data_dir
         with subprocess.Popen(["sleep", "1000"]) as child:
             with (folder / f"started-{batch['number']}").open("a") as file:

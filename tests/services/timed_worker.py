@@ -1,4 +1,4 @@
-"""``tm worker`` whose pools have the step of :mod:`tests.services.timed_step`."""
+"""``tm worker`` with the step of :mod:`tests.services.timed_step` and the census beside it."""
 
 import sys
 from typing import Any
@@ -6,11 +6,17 @@ from typing import Any
 from tmserver.command_line import cli
 from tmserver.supervisor import pools
 
+_MODULES = ("tests.services.timed_step", "tests.services.census")
+
 _command = pools.command
 
 
 def _with_step(*arguments: Any, **options: Any) -> list[str]:
-    return [*_command(*arguments, **options), "--include", "tests.services.timed_step"]
+    return [
+        *_command(*arguments, **options),
+        "--include",
+        "tests.services.timed_step,tests.services.census",
+    ]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from sqlalchemy import func, select
 from tests.services.installation import clean_environment, is_running
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
+from tmlib.experiments.ownership import owner
+from tmlib.ledger import owners
 from tmlib.ledger.models import Job, State
 from tmlib.settings import Settings
 from tmlib.workflow import service
@@ -84,7 +86,7 @@ class TimedWorkers:
             counted = session.execute(
                 select(Job.state, func.count())
                 .where(Job.phase == "run")
-                .where(Job.experiment_id == (experiment or self.experiment).id)
+                .where(owners.of(Job, owner((experiment or self.experiment).id)))
                 .group_by(Job.state)
             )
             return Counter({row[0]: row[1] for row in counted})

@@ -6,6 +6,8 @@ from tests.services.experiments import add_experiment
 from tests.services.timed_workers import WAIT_SECONDS, TimedWorkers
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
+from tmlib.experiments.ownership import owner
+from tmlib.ledger import owners
 from tmlib.ledger.models import Job, State
 
 # short jobs are done many in a turn, so the large one is many turns long
@@ -30,11 +32,11 @@ def test_a_small_workflow_ends_while_most_of_a_large_one_waits(
     timed.submit(N_SMALL, other)
     timed.await_that(lambda: timed.states(other)[State.TERMINATED] == N_SMALL, "the small one ends")
     with timed.database.session() as session:
-        last = session.query(Job).filter_by(experiment_id=other.id, phase="run", index=N_SMALL)
+        last = session.query(Job).filter_by(owner_id=other.id, phase="run", index=N_SMALL)
         ended_at = last.one().finished_at
         before = (
             session.query(Job)
-            .filter(Job.experiment_id == timed.experiment.id, Job.phase == "run")
+            .filter(owners.of(Job, owner(timed.experiment.id)), Job.phase == "run")
             .filter(Job.finished_at < ended_at)
             .count()
         )

@@ -18,6 +18,7 @@ from tests.services.redis import running_redis
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.experiments.models import Experiment
+from tmlib.experiments.ownership import owner
 from tmlib.ledger import interactive, queue
 from tmlib.ledger.file_queue import FileQueue
 from tmlib.ledger.models import Job
@@ -172,7 +173,7 @@ def test_a_long_queue_hides_no_lost_interactive_message(
     interactive.submit(
         database,
         celery_queue,
-        experiment.id,
+        owner(experiment.id),
         experiment.user_id,
         program="writing",
         job_type="WritingJob",

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import Table, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Table, and_, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from tmlib.db import Base, Database, clock, portions
 from tmlib.db.partitions import PARTITIONED, drop_partitions, empty_partitions
 from tmlib.errors import DatabaseBusy
+from tmlib.experiments import ownership
 from tmlib.experiments.models import Experiment
 from tmlib.storage import ExperimentStorage
 
@@ -119,7 +120,7 @@ def _remove(database: Database, data_dir: Path, experiment_id: int) -> Iterator[
     with suppress(DatabaseBusy):  # they are dropped at the end, empty or not
         empty_partitions(database, experiment_id)
     for table in _owned_tables(database):
-        while n_deleted := _delete_portion(database, table, experiment_id):
+        while n_deleted := _delete_portion(database, table, _is_of(table, experiment_id)):
             yield
             if n_deleted == portions.rows(database):
                 portions.give_way(database)
@@ -142,21 +143,25 @@ def _owned_tables(database: Database) -> list[Table]:
     owned = [
         table
         for table in tables
-        if "experiment_id" in table.c and table.c.experiment_id.foreign_keys
+        if "owner_kind" in table.c
+        or ("experiment_id" in table.c and table.c.experiment_id.foreign_keys)
     ]
     if not database.is_sqlite:
         return owned
     return [*(Base.metadata.tables[name] for name in reversed(PARTITIONED)), *owned]
 
 
-def _delete_portion(database: Database, table: Table, experiment_id: int) -> int:
-    """Delete some rows of an experiment and return their number."""
+def _is_of(table: Table, experiment_id: int) -> ColumnElement[bool]:
+    """The condition that rows of a table are an experiment's; the ledger's have any owners."""
+    if "owner_kind" not in table.c:
+        return table.c.experiment_id == experiment_id
+    return and_(table.c.owner_kind == ownership.EXPERIMENT, table.c.owner_id == experiment_id)
+
+
+def _delete_portion(database: Database, table: Table, is_of: ColumnElement[bool]) -> int:
+    """Delete some rows that meet a condition and return their number."""
     key = tuple_(*table.primary_key.columns)
-    portion = (
-        select(*table.primary_key.columns)
-        .where(table.c.experiment_id == experiment_id)
-        .limit(portions.rows(database))
-    )
+    portion = select(*table.primary_key.columns).where(is_of).limit(portions.rows(database))
     with database.session() as session:
         if session.execute(portion.limit(1)).first() is None:
             return 0

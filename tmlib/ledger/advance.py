@@ -1,5 +1,6 @@
-"""Moves a workflow on: which of its parts begins when it starts or when another one ends."""
+"""Moves a submission on: which of its parts begins when it starts or when another one ends."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -7,13 +8,18 @@ from sqlalchemy import BigInteger, Table, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db import clock
-from tmlib.ledger import dispatch, job_log, tree
-from tmlib.ledger.models import AT_WORK, FAILED, Job, State, Task, TaskKind
-from tmlib.workflow.fingerprints import Verdicts
-from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch
-
-EXIT_FAILED = 1
+from tmlib.ledger import dispatch, job_log, programs, tree
+from tmlib.ledger.models import (
+    AT_WORK,
+    EXIT_FAILED,
+    FAILED,
+    INTERACTIVE,
+    Job,
+    State,
+    Submission,
+    Task,
+)
+from tmlib.ledger.programs import Part
 
 _TASKS = cast(Table, Task.__table__)
 _MEGABYTES = bindparam("megabytes", type_=BigInteger)
@@ -37,7 +43,7 @@ _COUNT = (
 
 
 def start(session: Session, task: Task) -> list[int]:
-    """Start a task, from the workflow down to jobs; what has ended in it is not done again.
+    """Start a task, from the whole down to jobs; what has ended in it is not done again.
 
     Returns
     -------
@@ -46,26 +52,28 @@ def start(session: Session, task: Task) -> list[int]:
     """
     task.state, task.started_at = State.SUBMITTED, task.started_at or clock.read(session)
     session.flush()
-    children = tree.children(session, task.id)
-    if task.kind is TaskKind.STEP and not children:
-        children = [tree.add_phase(session, task, "init", [{}])]
-    if task.kind is TaskKind.PHASE and not children:
+    if task.n_jobs:
         return _start_jobs(session, task)
+    children = tree.children(session, task.id)
+    if not children:
+        submission = session.get_one(Submission, task.submission_id)
+        parts = programs.get(submission.program).plan(submission.description, task.name)
+        children = tree.enter(session, submission, parts, task)
     pending = [child for child in children if child.state is not State.TERMINATED]
     if not pending:
         return _end(session, task, 0)
-    if task.type == tree.PARALLEL_STAGE:
+    if task.is_parallel:
         return [job_id for child in pending for job_id in start(session, child)]
     return start(session, pending[0])
 
 
-def _start_jobs(session: Session, phase: Task) -> list[int]:
-    job_ids = dispatch.hand_out(session, phase.id, dispatch.window(session))
-    return job_ids or _end(session, phase, 0)
+def _start_jobs(session: Session, task: Task) -> list[int]:
+    count = task.n_jobs if task.kind == INTERACTIVE else dispatch.window(session)
+    return dispatch.hand_out(session, task.id, count) or _end(session, task, 0)
 
 
 def reopen(session: Session, submission_id: int) -> int:
-    """Make what failed or was killed in a workflow new again; what ended well stays.
+    """Make what failed or was killed in a submission new again; what ended well stays.
 
     Attempts go on counting, so that no worker of before can commit; tries begin anew.
 
@@ -138,7 +146,7 @@ def count_ended(
     Returns
     -------
     Counts, optional
-        None if the phase has ended, because its workflow was killed.
+        None if the phase has ended, because its submission was killed.
     """
     parameters = {
         "phase_id": task_id,
@@ -151,14 +159,25 @@ def count_ended(
     return None if row is None else Counts(*row)
 
 
-def end_phase(
-    session: Session,
-    task_id: int,
-    counts: Counts,
-    *,
-    batches: list[list[Batch]] | None = None,
-    verdicts: Verdicts | None = None,
-) -> list[int]:
+def enter_behind(
+    session: Session, task_id: int, submission_id: int, following: Sequence[Part]
+) -> None:
+    """Enter what follows from a job behind the phase that it is in.
+
+    Raises
+    ------
+    ValueError
+        If the phase is all of its submission, so that nothing can be behind it.
+    """
+    tree.root(session, submission_id, lock=True)
+    task = session.get_one(Task, task_id)
+    if task.parent_id is None:
+        raise ValueError(f'Nothing can follow "{task.name}", which is all of its submission.')
+    submission = session.get_one(Submission, submission_id)
+    tree.enter(session, submission, following, session.get_one(Task, task.parent_id))
+
+
+def end_phase(session: Session, task_id: int, counts: Counts) -> list[int]:
     """End a phase whose last job has ended, and start what follows.
 
     Returns
@@ -168,12 +187,6 @@ def end_phase(
     """
     tree.root(session, counts.submission_id, lock=True)
     phase = session.get_one(Task, task_id, populate_existing=True)
-    if batches is not None and not counts.n_failed:
-        step = session.get_one(Task, phase.parent_id)
-        tree.add_run_phase(session, step, batches, verdicts.run if verdicts else None)
-        if STEPS[step.name].has_collect:
-            collect = [verdicts.collect] if verdicts else None
-            tree.add_phase(session, step, "collect", [{}], collect)
     return _end(session, phase, EXIT_FAILED if counts.n_failed else 0)
 
 
@@ -186,7 +199,7 @@ def _end(session: Session, task: Task, exitcode: int) -> list[int]:
         return []
     parent = session.get_one(Task, task.parent_id)
     siblings = tree.children(session, parent.id)
-    if parent.type == tree.PARALLEL_STAGE:
+    if parent.is_parallel:
         if any(sibling.state is not State.TERMINATED for sibling in siblings):
             return []
         return _end(session, parent, max(sibling.exitcode or 0 for sibling in siblings))

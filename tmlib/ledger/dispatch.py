@@ -1,8 +1,8 @@
-"""Which jobs of a phase are handed out: a window of them, so that every workflow gets its share.
+"""Which jobs of a phase are handed out: a window of them, so that every submission gets its share.
 
 Workers take jobs in the order in which they were put on the queue. Of a phase at work only about
 twice as many as there are worker processes are there at a time; the others wait in the ledger, and
-each job that ends lets the next one in. So a workflow of a hundred thousand jobs keeps all workers
+each job that ends lets the next one in. So work of a hundred thousand jobs keeps all workers
 busy while it is alone, and takes turns with others as soon as there are any.
 """
 
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import clock
 from tmlib.ledger import worker_pools
-from tmlib.ledger.models import AT_WORK, Job, State, Task, TaskKind
+from tmlib.ledger.models import AT_WORK, PHASE, Job, State, Task
 from tmlib.ledger.queue import JOB_QUEUE
 
 _PER_PROCESS = 2
@@ -114,10 +114,10 @@ def _in_flight(session: Session) -> dict[int, int]:
 
 
 def _windows(session: Session) -> Iterator[tuple[int, int]]:
-    """Every phase of a workflow that is at work, and its window: a submission shares its own."""
+    """Every phase that is at work, and its window: those of a submission share one."""
     phases = session.execute(
         select(Task.id, Task.submission_id)
-        .where(Task.state.in_(AT_WORK), Task.kind == TaskKind.PHASE, Task.n_done < Task.n_jobs)
+        .where(Task.state.in_(AT_WORK), Task.kind == PHASE, Task.n_done < Task.n_jobs)
         .order_by(Task.id)
     ).all()
     n_phases = Counter(phase.submission_id for phase in phases)

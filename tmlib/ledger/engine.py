@@ -28,16 +28,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tmlib.db import clock, revision
 from tmlib.ledger import advance, dispatch, job_log, tree
-from tmlib.ledger.models import AT_WORK, Job, State, Submission, Task
+from tmlib.ledger.models import AT_WORK, EXIT_FAILED, EXIT_KILLED, Job, State, Submission, Task
 from tmlib.ledger.output import Tail
-from tmlib.workflow.fingerprints import Verdicts
-from tmlib.workflow.steps.base import Batch, Effect
+from tmlib.ledger.owners import Owner
+from tmlib.ledger.programs import Assignment, Batch, Effect, Part
 
-EXIT_STOPPED = 137
-EXIT_KILLED = 143
-
-
-WORKFLOW_KILLED = "The workflow was killed."
+KILLED = "The workflow was killed."
 
 _SILENT = (
     "it gave no sign of life any more, since it was killed or stood still, or its machine could "
@@ -46,7 +42,7 @@ _SILENT = (
 
 
 class LeaseLost(Exception):  # noqa: N818 - an event, not a mistake
-    """The job was taken away: its worker was presumed dead, or the workflow was killed."""
+    """The job was taken away: its worker was presumed dead, or somebody has killed it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,8 @@ class Claim:
 
     job_id: int
     attempt: int
-    experiment_id: int
+    owner_kind: str
+    owner_id: int
     submission_id: int
     step_name: str
     phase: str
@@ -70,14 +67,31 @@ class Claim:
     index: int
     task_id: int
 
+    @property
+    def owner(self) -> Owner:
+        """Whose job it is."""
+        return Owner(self.owner_kind, self.owner_id)
+
+    @property
+    def assignment(self) -> Assignment:
+        """What its program is told of it."""
+        return Assignment(
+            submission_id=self.submission_id,
+            user_id=self.user_id,
+            step_name=self.step_name,
+            phase=self.phase,
+            name=self.name,
+            batch=self.batch,
+            description=self.description,
+        )
+
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of a job. Times in seconds, memory in MB.
 
-    ``batches`` is what an init job returned: the work of the step. ``verdicts`` say what of it
-    still stands; all is done without them. ``may_pass`` tells of a failure that another try may
-    not have. The logs are the ends of what was printed, and start after so many bytes.
+    ``following`` is what its program said to follow. ``may_pass`` tells of a failure that another
+    try may not have. The logs are the ends of what was printed, and start after so many bytes.
     """
 
     exitcode: int
@@ -87,8 +101,7 @@ class Outcome:
     wall_time: float = 0.0
     cpu_time: float = 0.0
     memory: int | None = None
-    batches: list[list[Batch]] | None = None
-    verdicts: Verdicts | None = None
+    following: Sequence[Part] = ()
     may_pass: bool = False
     stdout_start: int = 0
     stderr_start: int = 0
@@ -134,7 +147,8 @@ _CLAIM = (
     )
     .values(TAKEN)
     .returning(
-        *(_JOBS.c.attempt, _JOBS.c.experiment_id, _JOBS.c.submission_id, _JOBS.c.step_name),
+        *(_JOBS.c.attempt, _JOBS.c.owner_kind, _JOBS.c.owner_id),
+        *(_JOBS.c.submission_id, _JOBS.c.step_name),
         *(_JOBS.c.phase, _JOBS.c.name, _JOBS.c.batch, _JOBS.c.tries),
         _beside(Submission.program, _JOBS.c.submission_id),
         _beside(Submission.user_id, _JOBS.c.submission_id),
@@ -266,11 +280,11 @@ def finish(
     )
     if counts is None:
         raise LeaseLost
+    if outcome.following and not outcome.exitcode:
+        advance.enter_behind(session, task_id, counts.submission_id, outcome.following)
     if counts.n_left:
         return dispatch.hand_out(session, task_id, 1, after=index) if lets_in else []
-    return advance.end_phase(
-        session, task_id, counts, batches=outcome.batches, verdicts=outcome.verdicts
-    )
+    return advance.end_phase(session, task_id, counts)
 
 
 def postpone(session: Session, job_id: int, attempt: int, outcome: Outcome, seconds: float) -> None:
@@ -382,7 +396,7 @@ def last_taken(session: Session, *, interactive: bool = False) -> datetime | Non
 def end_killed(
     session: Session,
     *conditions: ColumnElement[bool],
-    reason: str = WORKFLOW_KILLED,
+    reason: str = KILLED,
     skip_locked: bool = False,
 ) -> None:
     """End jobs that are handed out because somebody has killed them, as the `reason` says.
@@ -428,7 +442,7 @@ def _take_back(
             f'Job "{job.name}" lost its worker {job.tries} times. The last one was {job.worker}: '
             f"{job.error or _SILENT}"
         )
-        failed = Outcome(exitcode=advance.EXIT_FAILED, error=error, stderr=f"{error}\n")
+        failed = Outcome(exitcode=EXIT_FAILED, error=error, stderr=f"{error}\n")
         # a workflow that is killed at this moment keeps no other's jobs from being found
         with suppress(LeaseLost), session.begin_nested():
             enqueue += finish(session, job.id, job.attempt, failed)

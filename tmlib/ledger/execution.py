@@ -13,30 +13,22 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
-from tmlib.ledger import engine, failures, job_groups
-from tmlib.ledger.advance import EXIT_FAILED
+from tmlib.ledger import engine, failures, job_groups, programs
 from tmlib.ledger.engine import Claim, LeaseLost, Outcome
 from tmlib.ledger.guard import WAITING_SECONDS, Guard
-from tmlib.ledger.interactive import InteractiveJob
 from tmlib.ledger.job_groups import Demand, Done, Taker
 from tmlib.ledger.limits import Limits, limited_threads
-from tmlib.ledger.models import WORKFLOW
+from tmlib.ledger.models import EXIT_FAILED
 from tmlib.ledger.output import Output
 from tmlib.ledger.pace import Pace
+from tmlib.ledger.programs import PROGRAMS, Effect, JobContext, Part
 from tmlib.ledger.queue import JOB_QUEUE, Queue
 from tmlib.ledger.worker_pools import ProcessCount
 from tmlib.settings import Settings
-from tmlib.workflow import fingerprints
-from tmlib.workflow.description import WorkflowDescription
-from tmlib.workflow.fingerprints import Cut
-from tmlib.workflow.programs import PROGRAMS
-from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Effect, JobContext
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +48,8 @@ class _Attempt:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the job went well, and says nothing of what its step is to do next."""
-        return not self.outcome.exitcode and self.outcome.batches is None
+        """Whether the job went well, and nothing follows from it."""
+        return not self.outcome.exitcode and not self.outcome.following
 
     @property
     def done(self) -> Done:
@@ -120,7 +112,7 @@ class Worker:
     def _work(self, claims: Sequence[Claim]) -> list[_Attempt]:
         """Do jobs one after the other, until one fails or there is enough to end together."""
         attempts: list[_Attempt] = []
-        limits = Limits.of(claims[0].description, claims[0].step_name, claims[0].phase)
+        limits = _limits(claims[0])
         started = time.monotonic()
         with self._guarded(claims, limits) as output, limited_threads(limits.cores):
             for position, claim in enumerate(claims):
@@ -139,7 +131,7 @@ class Worker:
         context = JobContext(
             self.database,
             self.settings,
-            claim.experiment_id,
+            claim.owner,
             force=claim.force,
             progress=_Progress(self.database, claim),
         )
@@ -271,31 +263,18 @@ class _Progress:
             engine.report_progress(session, self._claim.job_id, self._claim.attempt, share_done)
 
 
-def _call(claim: Claim, context: JobContext) -> Cut | None:
-    if claim.program != WORKFLOW:
-        job = InteractiveJob(
-            claim.submission_id, claim.user_id, claim.name, claim.description, claim.batch
-        )
-        PROGRAMS[claim.program](context, job)
-        return None
-    description = WorkflowDescription.from_dict(claim.description)
-    context.arguments = description.arguments_of(claim.step_name)
-    step = STEPS[claim.step_name]
-    if claim.phase == "init":
-        return fingerprints.cut(context, step)
-    if claim.phase == "collect":
-        step.collect(context)
-    else:
-        step.run(context, claim.batch)
-    context.effects.append(
-        partial(
-            fingerprints.record, context=context, step=step, phase=claim.phase, batch=claim.batch
-        )
-    )
-    return None
+def _limits(claim: Claim) -> Limits:
+    program = PROGRAMS.get(claim.program)
+    if program is None:  # which is what the job fails of
+        return Limits()
+    return program.limits(claim.description, claim.step_name, claim.phase)
 
 
-def _observed(output: Output, work: Callable[[], Cut | None]) -> Outcome:
+def _call(claim: Claim, context: JobContext) -> Sequence[Part]:
+    return programs.get(claim.program).run(context, claim.assignment)
+
+
+def _observed(output: Output, work: Callable[[], Sequence[Part]]) -> Outcome:
     """Do the work, and note what it printed, how long it took and what it used."""
     handler = logging.StreamHandler(output.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -310,9 +289,7 @@ def _observed(output: Output, work: Callable[[], Cut | None]) -> Outcome:
             contextlib.redirect_stdout(output.stdout),
             contextlib.redirect_stderr(output.stderr),
         ):
-            cut = work()
-        if cut is not None:
-            outcome = replace(outcome, batches=cut.batches, verdicts=cut.verdicts)
+            outcome = replace(outcome, following=work())
     except Exception as error:  # noqa: BLE001 - every failure of a job is stored with the job
         outcome = _failed(outcome, error)
     finally:
@@ -340,8 +317,7 @@ def _failed(outcome: Outcome, error: Exception) -> Outcome:
         exitcode=EXIT_FAILED,
         error=message or failures.unforeseen(error),
         stderr=f"{outcome.stderr}{detail}\n",
-        batches=None,
-        verdicts=None,
+        following=(),
         may_pass=failures.may_pass(error),
     )
 

@@ -29,6 +29,7 @@ from tmlib.db import Database, Process
 from tmlib.ledger import engine, job_groups, job_log
 from tmlib.ledger.engine import Claim, LeaseLost, Outcome
 from tmlib.ledger.limits import Limits
+from tmlib.ledger.models import EXIT_STOPPED
 from tmlib.ledger.output import Output
 from tmlib.settings import Settings
 
@@ -313,7 +314,7 @@ class _Guarding:
         )
         stdout, stderr = self._output.read()
         outcome = Outcome(
-            exitcode=engine.EXIT_STOPPED,
+            exitcode=EXIT_STOPPED,
             error=error,
             stdout=stdout.text,
             stdout_start=stdout.start,

@@ -31,7 +31,7 @@ from tmlib.db import clock, revision
 from tmlib.ledger import advance, dispatch
 from tmlib.ledger.engine import TABLES_FIT, TAKEN, Claim, LeaseLost, Outcome
 from tmlib.ledger.models import Job, State
-from tmlib.workflow.steps.base import Effect
+from tmlib.ledger.programs import Effect
 
 MOST = 50
 """So many jobs are in a group at most."""

@@ -8,8 +8,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, NotFound
+from tmlib.ledger import owners
 from tmlib.ledger.models import Job, State
 from tmlib.ledger.output import Tail
+from tmlib.ledger.owners import Owner
 
 _CURSOR = re.compile(r"(\d{1,9})-(\d{1,18})-(\d{1,18})", re.ASCII)
 
@@ -91,7 +93,7 @@ def keep(session: Session, job_id: int, attempt: int, stdout: Tail, stderr: Tail
     return result.one_or_none() is not None
 
 
-def read(session: Session, job_id: int, experiment_id: int | None = None) -> JobLog:
+def read(session: Session, job_id: int, owner: Owner | None = None) -> JobLog:
     """What a job has printed so far.
 
     Parameters
@@ -100,8 +102,8 @@ def read(session: Session, job_id: int, experiment_id: int | None = None) -> Job
         To read with.
     job_id
         Which job.
-    experiment_id
-        Only if it is of this experiment.
+    owner
+        Only if it is of this one.
 
     Raises
     ------
@@ -111,8 +113,8 @@ def read(session: Session, job_id: int, experiment_id: int | None = None) -> Job
     query = select(
         *(Job.attempt, Job.state, Job.stdout, Job.stdout_start, Job.stderr, Job.stderr_start)
     ).where(Job.id == job_id)
-    if experiment_id is not None:
-        query = query.where(Job.experiment_id == experiment_id)
+    if owner is not None:
+        query = query.where(owners.of(Job, owner))
     row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound("There is no such job: look at the list of jobs.")

@@ -6,17 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
-
-from tmlib.workflow.arguments import SUBMISSION_ARGUMENTS, Value
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
-
-_DEFAULTS: dict[str, Value] = {argument.name: argument.default for argument in SUBMISSION_ARGUMENTS}
-
-# as in the original; the arguments of a step are about the jobs that its batches are done by
-_LONGEST = {"init": "12:00:00", "collect": "06:00:00"}
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -41,41 +34,9 @@ class Limits:
         How many threads its libraries may use.
     """
 
-    seconds: int
-    memory: int
-    cores: int
-
-    @classmethod
-    def of(cls, description: dict[str, Any], step_name: str, phase: str) -> Self:
-        """The limits of a job of a workflow, or the default ones for other work.
-
-        Init and collect jobs are not given less than the default, whatever a batch may take:
-        they do the work of the whole step.
-
-        Parameters
-        ----------
-        description
-            What was submitted.
-        step_name, phase
-            Whose job it is.
-        """
-        given = {
-            argument["name"]: argument["value"]
-            for stage in description.get("stages", [])
-            for step in stage["steps"]
-            if step["name"] == step_name
-            for argument in step["submission_args"]
-            if argument["value"] is not None
-        }
-        values = _DEFAULTS | given
-        limits = cls(_seconds(str(values["duration"])), int(values["memory"]), int(values["cores"]))
-        if phase == "run":
-            return limits
-        return cls(
-            max(limits.seconds, _seconds(_LONGEST[phase])),
-            max(limits.memory, int(str(_DEFAULTS["memory"]))),
-            limits.cores,
-        )
+    seconds: int = 6 * 60 * 60
+    memory: int = 8000
+    cores: int = 1
 
     def broken_by(self, seconds: float, memory: int) -> str | None:
         """Which limit a job is beyond: the name of its argument, with the limit and the use."""
@@ -118,8 +79,3 @@ def _libraries(cores: int) -> "ThreadpoolController":
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
-
-
-def _seconds(duration: str) -> int:
-    hours, minutes, seconds = (int(part) for part in duration.split(":"))
-    return (60 * hours + minutes) * 60 + seconds

@@ -23,10 +23,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tmlib.db import Base, Timestamps
 from tmlib.db.base import BigId, now
+from tmlib.ledger.owners import Owned
 
 
 class State(enum.StrEnum):
-    """Where a task or job stands, in the words of the original."""
+    """The state of a task or job, in the words of the original."""
 
     NEW = "NEW"
     SUBMITTED = "SUBMITTED"
@@ -37,58 +38,66 @@ class State(enum.StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class TaskKind(enum.StrEnum):
-    """What a task is: a part of a workflow, from the whole to its leaves, or interactive work."""
+class JobStatus(enum.StrEnum):
+    """The state of a job or task, with what came of it when it has ended."""
 
-    WORKFLOW = "workflow"
-    STAGE = "stage"
-    STEP = "step"
-    PHASE = "phase"
-    INTERACTIVE = "interactive"
+    NEW = "new"
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    KILLED = "killed"
 
+    @classmethod
+    def of(cls, state: State, exitcode: int | None) -> "JobStatus":
+        """The status of a row of the ledger."""
+        if state is State.TERMINATED:
+            return {0: cls.DONE, EXIT_KILLED: cls.KILLED}.get(exitcode or 0, cls.FAILED)
+        return {State.NEW: cls.NEW, State.SUBMITTED: cls.WAITING}.get(state, cls.RUNNING)
+
+
+PHASE = "phase"
+"""The kind of tasks whose jobs are handed out little by little, so that others get their turn."""
+
+INTERACTIVE = "interactive"
+"""The kind of tasks whose jobs somebody waits for: all are handed out at once."""
 
 AT_WORK = (State.SUBMITTED, State.RUNNING)
 """The states of tasks whose jobs are handed out, and of jobs that are."""
 
-WORKFLOW = "workflow"
-"""The program that a submission is for unless somebody waits for it."""
+EXIT_FAILED = 1
+EXIT_STOPPED = 137
+EXIT_KILLED = 143
 
 _STATE = Enum(State, native_enum=False, length=20)
-_KIND = Enum(
-    TaskKind,
-    native_enum=False,
-    length=20,
-    values_callable=lambda kinds: [kind.value for kind in kinds],
-)
 
 
-class Submission(Timestamps, Base):
-    """Work that was handed in for a program, a workflow mostly, with what is to be done.
+class Submission(Owned, Timestamps, Base):
+    """Work that was handed in for a program, with what is to be done.
 
-    ``force`` says that everything is done again, whether it still stands or not.
+    ``force`` says that everything is done again, even what is current.
     """
 
     __tablename__ = "submissions"
+    __table_args__ = (Index("ix_submissions_owner", "owner_kind", "owner_id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    experiment_id: Mapped[int] = mapped_column(
-        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
-    )
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    program: Mapped[str] = mapped_column(String(50), default=WORKFLOW)
+    program: Mapped[str] = mapped_column(String(50))
     description: Mapped[dict[str, Any]]
     force: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Task(Timestamps, Base):
-    """A part of a submission that contains others: the workflow, a stage, a step, a phase.
+    """A part of a submission, which contains others or jobs; the whole is the one without parent.
 
-    What is not a workflow has one task that contains all jobs.
-
-    ``position`` is its place among its siblings. The counts are of the jobs directly in a phase;
+    ``kind`` and ``type`` are the program's words for it, except that jobs are in tasks of the
+    kinds :data:`PHASE` and :data:`INTERACTIVE`. ``position`` is its place among its siblings; the
+    parts of one that ``is_parallel`` run at the same time. ``n_parts`` is how many parts it will
+    have where they become known one after the other. The counts are of the jobs directly in it;
     those that were skipped are done too. ``exitcode`` is 0 when all went well, and null before
-    the end. ``cpu_time`` (seconds) is what all jobs that ended in a phase have used, those that
-    were done again included, and ``memory`` (MB) the highest peak of one.
+    the end. ``cpu_time`` (seconds) is what all jobs that ended in it have used, those that were
+    done again included, and ``memory`` (MB) the highest peak of one.
     """
 
     __tablename__ = "tasks"
@@ -102,10 +111,12 @@ class Task(Timestamps, Base):
         ForeignKey("submissions.id", ondelete="CASCADE"), index=True
     )
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
-    kind: Mapped[TaskKind] = mapped_column(_KIND)
+    kind: Mapped[str] = mapped_column(String(20))
     type: Mapped[str] = mapped_column(String(50))
     name: Mapped[str] = mapped_column(String(255))
     position: Mapped[int]
+    is_parallel: Mapped[bool] = mapped_column(default=False, server_default=false())
+    n_parts: Mapped[int | None]
     state: Mapped[State] = mapped_column(_STATE, default=State.NEW)
     exitcode: Mapped[int | None]
     n_jobs: Mapped[int] = mapped_column(default=0)
@@ -121,7 +132,7 @@ class Task(Timestamps, Base):
 _HAS_FAILED = "exitcode <> 0"
 
 
-class Job(Base):
+class Job(Owned, Base):
     """A piece of work that one worker process does in one go.
 
     ``attempt`` counts how often it was started and fences late writers: who holds an older
@@ -129,7 +140,7 @@ class Job(Base):
     is NEW until the window of its phase reaches it, SUBMITTED while a message of it is on the
     queue. It is not taken ``not_before`` a point in time when it waits for what made it fail to
     pass. ``lease_expires_at`` is moved on by the worker's heartbeat. A job is ``skipped`` when
-    what an earlier one made still stands; otherwise ``reason`` says why it is done.
+    what an earlier one made is current; otherwise ``reason`` says why it is done.
     ``is_interactive`` tells which queue carries it, ``share_done`` how much of the work a running
     job says to have done, from 0 to 1. Times are in seconds, memory (peak of the process) in MB.
     The logs hold the end of what was printed: ``stdout_start`` and ``stderr_start`` count the
@@ -141,7 +152,7 @@ class Job(Base):
         UniqueConstraint("task_id", "index"),
         Index("ix_jobs_state_task_id_index", "state", "task_id", "index"),
         Index("ix_jobs_submission_id_step_name", "submission_id", "step_name"),
-        Index("ix_jobs_experiment_id_id", "experiment_id", "id"),
+        Index("ix_jobs_owner_id", "owner_kind", "owner_id", "id"),
         Index(
             "ix_jobs_failed",
             "task_id",
@@ -154,7 +165,6 @@ class Job(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id", ondelete="CASCADE"))
     task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
-    experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"))
     step_name: Mapped[str] = mapped_column(String(50))
     phase: Mapped[str] = mapped_column(String(50))
     index: Mapped[int]

@@ -1,199 +1,135 @@
-"""How far the workflows of all experiments are, for operators.
+"""How far submissions and their parts are: computed here, whatever shows it.
 
-Reads the tasks, which count their jobs: it takes as long for a workflow of a hundred thousand jobs
-as for one of ten.
+Reads the tasks, which count their jobs: it takes as long for a submission of a hundred thousand
+jobs as for one of ten.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tmlib.experiments.models import Experiment
-from tmlib.ledger.completion import done_ratio
-from tmlib.ledger.models import AT_WORK, WORKFLOW, Job, State, Submission, Task, TaskKind
-from tmlib.ledger.overview import Standing
+from tmlib.ledger.models import AT_WORK, INTERACTIVE, PHASE, Job, JobStatus, State, Task
 
 
 @dataclass(frozen=True)
-class StepUse:
-    """What the jobs of a step have used: seconds of CPU together, and the highest peak in MB."""
+class InWork:
+    """Jobs of a task that workers have in hand: how many, and since when the first of them."""
 
-    name: str
-    done: int
-    cpu_seconds: float
-    memory_mb: int | None
+    n_jobs: int = 0
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The latest workflow of an experiment. Counts are of jobs, rates of jobs per minute.
+    """How far a task is, with all that it contains. Counts are of the jobs that are known yet.
 
-    ``skipped`` counts those of ``done`` whose results stood already. ``steps`` are those at work;
-    ``per_minute`` is their rate since they began, and ``seconds_left`` the time that they still
-    need at this rate, None while none can be told. ``uses`` has the steps that have begun.
+    ``done`` jobs have ended, those that were ``skipped`` or ``failed`` included; ``waiting`` ones
+    can be taken, or will be as others end. ``per_minute`` is the rate of what is at work since it
+    began, and ``seconds_left`` the time that it still needs at this rate, None while none can be
+    told. ``ratio`` only grows while the task runs. ``cpu_seconds`` is what all jobs have used
+    together, ``memory_mb`` the highest peak of one.
     """
 
-    experiment_id: int
-    experiment: str
-    submission_id: int
-    state: Standing
-    steps: tuple[str, ...]
-    percent_done: float
+    state: JobStatus
+    ratio: float
+    jobs: int
     waiting: int
     running: int
     done: int
-    failed: int
     skipped: int
+    failed: int
     per_minute: float | None
     seconds_left: float | None
-    submitted_at: datetime
-    finished_at: datetime | None
-    uses: tuple[StepUse, ...] = ()
+    oldest_started_at: datetime | None
+    cpu_seconds: float
+    memory_mb: int | None
+
+
+class TaskTree:
+    """The tasks of one submission, in the order of their places."""
+
+    def __init__(self, tasks: Sequence[Task], in_work: Mapping[int, InWork]) -> None:
+        self._children: dict[int | None, list[Task]] = {}
+        for task in sorted(tasks, key=lambda task: task.position):
+            self._children.setdefault(task.parent_id, []).append(task)
+        self._in_work = in_work
 
     @property
-    def is_live(self) -> bool:
-        """Whether it has not ended."""
-        return self.finished_at is None
+    def root(self) -> Task:
+        """The whole."""
+        return self._children[None][0]
 
+    def children(self, task: Task) -> Sequence[Task]:
+        """The parts of a task."""
+        return self._children.get(task.id, [])
 
-def workflows(
-    session: Session,
-    moment: datetime,
-    *,
-    ended_after: datetime | None = None,
-    experiment_id: int | None = None,
-) -> list[Progress]:
-    """The latest workflow of each experiment, those at work first, then the last that ended.
+    def within(self, task: Task) -> list[Task]:
+        """A task with all that it contains."""
+        return [task, *(one for child in self.children(task) for one in self.within(child))]
 
-    Parameters
-    ----------
-    session
-        To read with.
-    moment
-        The present.
-    ended_after
-        Leaves out what ended before.
-    experiment_id
-        Only of this experiment.
-    """
-    latest = (
-        select(func.max(Submission.id))
-        .where(Submission.program == WORKFLOW)
-        .group_by(Submission.experiment_id)
-    )
-    if experiment_id is not None:
-        latest = latest.where(Submission.experiment_id == experiment_id)
-    query = (
-        select(
-            Experiment.id.label("experiment_id"),
-            Experiment.name,
-            Task.submission_id,
-            Task.id,
-            Task.state,
-            Task.exitcode,
-            Task.created_at,
-            Task.finished_at,
+    def phases(self, task: Task) -> list[Task]:
+        """The innermost parts of a task, which have jobs if they were planned already."""
+        return [one for one in self.within(task) if not self.children(one)]
+
+    def progress(self, task: Task, moment: datetime) -> Progress:
+        """How far a task is."""
+        phases = self.phases(task)
+        has_ended = task.finished_at is not None
+        at_work = [one for one in phases if one.n_jobs and one.state in AT_WORK and not has_ended]
+        taken = [self._in_work[one.id] for one in phases if one.id in self._in_work]
+        in_hand = sum(one.n_jobs for one in taken)
+        rates = [rate for one in at_work if (rate := _per_minute(one, moment)) is not None]
+        return Progress(
+            state=JobStatus.of(task.state, task.exitcode),
+            ratio=self.ratio(task),
+            jobs=sum(one.n_jobs for one in phases),
+            waiting=max(0, sum(one.n_jobs - one.n_done for one in at_work) - in_hand),
+            running=in_hand if at_work else 0,
+            done=sum(one.n_done for one in phases),
+            skipped=sum(one.n_skipped for one in phases),
+            failed=sum(one.n_failed for one in phases),
+            per_minute=sum(rates) or None,
+            seconds_left=_seconds_left(at_work, moment),
+            oldest_started_at=min((one.since for one in taken if one.since), default=None),
+            cpu_seconds=sum(one.cpu_time for one in phases),
+            memory_mb=max((one.memory or 0 for one in phases), default=0) or None,
         )
-        .join(Submission, Submission.id == Task.submission_id)
-        .join(Experiment, Experiment.id == Submission.experiment_id)
-        .where(
-            Task.submission_id.in_(latest),
-            Task.kind == TaskKind.WORKFLOW,
-            Experiment.deletion_due.is_(None),
-        )
-    )
-    if ended_after is not None:
-        query = query.where(or_(Task.finished_at.is_(None), Task.finished_at > ended_after))
-    roots = session.execute(query).all()
-    trees = _trees(session, [root.submission_id for root in roots])
-    taken = session.execute(
-        select(Job.submission_id, func.count())
-        .where(Job.state == State.RUNNING)
-        .group_by(Job.submission_id)
-    )
-    running: dict[int, int] = {row[0]: row[1] for row in taken}
-    found = [
-        _progress(root, trees[root.submission_id], running.get(root.submission_id, 0), moment)
-        for root in roots
-    ]
-    return sorted(found, key=_order)
+
+    def ratio(self, task: Task) -> float:
+        """How much of a task is done, from 0 to 1.
+
+        Parts weigh alike, and so do the jobs in a phase. A task counts the parts that it will
+        have, so that the ratio does not fall when they appear.
+        """
+        if task.state is State.TERMINATED and task.exitcode == 0:
+            return 1.0
+        parts = self.children(task)
+        if task.kind in (PHASE, INTERACTIVE):
+            leaves = parts or [task]
+            n_jobs = sum(leaf.n_jobs for leaf in leaves)
+            return sum(leaf.n_done for leaf in leaves) / n_jobs if n_jobs else 0.0
+        n_parts = max(task.n_parts or 0, len(parts))
+        return sum(self.ratio(part) for part in parts) / n_parts if n_parts else 0.0
 
 
-def _order(progress: Progress) -> tuple[bool, float]:
-    """What is at work comes first, as it was submitted; then what ended last."""
-    if progress.finished_at is None:
-        return False, progress.submission_id
-    return True, -progress.finished_at.timestamp()
-
-
-Tree = dict[int | None, list[Task]]
-"""Tasks of a submission, by their parents."""
-
-
-def _trees(session: Session, submission_ids: Sequence[int]) -> dict[int, Tree]:
-    """The tasks of submissions, by submission and parent."""
-    trees: dict[int, Tree] = {submission_id: {} for submission_id in submission_ids}
+def read(session: Session, submission_ids: Sequence[int]) -> dict[int, TaskTree]:
+    """The tasks of submissions, by the numbers of these."""
+    tasks: dict[int, list[Task]] = {submission_id: [] for submission_id in submission_ids}
     for task in session.scalars(select(Task).where(Task.submission_id.in_(submission_ids))):
-        trees[task.submission_id].setdefault(task.parent_id, []).append(task)
-    return trees
-
-
-def _progress(
-    root: Row[*tuple[object, ...]], tree: Tree, running: int, moment: datetime
-) -> Progress:
-    tasks = [task for siblings in tree.values() for task in siblings]
-    state = Standing.of(root.state, root.exitcode)
-    has_ended = root.finished_at is not None
-    at_work = [task for task in tasks if task.state in AT_WORK and not has_ended]
-    phases = [task for task in at_work if task.n_jobs]
-    waiting = sum(task.n_jobs - task.n_done for task in phases) - running
-    rate = sum(rate for phase in phases if (rate := per_minute(phase, moment)) is not None)
-    steps = [task.name for task in at_work if task.kind is TaskKind.STEP]
-    return Progress(
-        experiment_id=root.experiment_id,
-        experiment=root.name,
-        submission_id=root.submission_id,
-        state=state,
-        steps=tuple(steps),
-        percent_done=100.0 * done_ratio(tree[None][0], tree),
-        waiting=max(0, waiting),
-        running=0 if has_ended else running,
-        done=sum(task.n_done - task.n_failed for task in tasks),
-        failed=sum(task.n_failed for task in tasks),
-        skipped=sum(task.n_skipped for task in tasks),
-        per_minute=rate or None,
-        seconds_left=seconds_left(phases, moment),
-        submitted_at=root.created_at,
-        finished_at=root.finished_at,
-        uses=tuple(
-            _use(task, tree) for task in tasks if task.kind is TaskKind.STEP and task.started_at
-        ),
+        tasks[task.submission_id].append(task)
+    taken = session.execute(
+        select(Job.task_id, func.count(), func.min(Job.started_at))
+        .where(Job.submission_id.in_(submission_ids), Job.state == State.RUNNING)
+        .group_by(Job.task_id)
     )
+    in_work = {row[0]: InWork(row[1], row[2]) for row in taken}
+    return {submission_id: TaskTree(found, in_work) for submission_id, found in tasks.items()}
 
 
-def phases_of(task: Task, tree: Tree) -> Iterator[Task]:
-    """The phases in a task that have jobs themselves."""
-    parts = tree.get(task.id, [])
-    for part in parts:
-        yield from phases_of(part, tree)
-    if not parts and task.n_jobs:
-        yield task
-
-
-def _use(step: Task, tree: Tree) -> StepUse:
-    phases = list(phases_of(step, tree))
-    return StepUse(
-        name=step.name,
-        done=sum(phase.n_done for phase in phases),
-        cpu_seconds=sum(phase.cpu_time for phase in phases),
-        memory_mb=max((phase.memory or 0 for phase in phases), default=0) or None,
-    )
-
-
-def per_minute(phase: Task, moment: datetime) -> float | None:
+def _per_minute(phase: Task, moment: datetime) -> float | None:
     """Jobs of a phase that were done per minute, since it began."""
     n_done = phase.n_done - phase.n_skipped
     if phase.started_at is None or n_done == 0:
@@ -201,11 +137,11 @@ def per_minute(phase: Task, moment: datetime) -> float | None:
     return 60.0 * n_done / max((moment - phase.started_at).total_seconds(), 1.0)
 
 
-def seconds_left(phases: Sequence[Task], moment: datetime) -> float | None:
+def _seconds_left(phases: Sequence[Task], moment: datetime) -> float | None:
     """The time that the slowest of the phases at work still needs."""
     left = []
     for phase in phases:
-        rate = per_minute(phase, moment)
+        rate = _per_minute(phase, moment)
         if rate is None:
             return None
         left.append(60.0 * (phase.n_jobs - phase.n_done) / rate)

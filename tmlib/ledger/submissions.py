@@ -1,31 +1,44 @@
-"""What is done to a workflow as a whole: submit it, run it again, retry what failed, kill it.
+"""Handing work in, doing again what failed of it, and ending it early."""
 
-Plain functions on a session, like those of the engine: each runs in a transaction of its own, and
-what it returns is put on the queue after that one is committed.
-"""
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db import clock
-from tmlib.errors import Conflict
-from tmlib.ledger import advance, engine, tree
-from tmlib.ledger.models import AT_WORK, Job, State, Submission, Task, TaskKind
-from tmlib.workflow.description import WorkflowDescription
+from tmlib.ledger import advance, engine, owners, tree
+from tmlib.ledger.models import AT_WORK, EXIT_KILLED, Job, State, Submission, Task
+from tmlib.ledger.owners import Owner
+from tmlib.ledger.programs import Part
 
 
 def submit(
     session: Session,
-    experiment_id: int,
-    experiment_name: str,
+    owner: Owner,
     user_id: int,
-    description: WorkflowDescription,
     *,
+    program: str,
+    description: dict[str, Any],
+    plan: Part,
     force: bool = False,
 ) -> tuple[int, list[int]]:
-    """Enter a workflow into the ledger and start it.
+    """Enter work into the ledger and start it.
 
-    What an earlier one made and still stands is skipped, unless `force` says otherwise.
+    Parameters
+    ----------
+    session
+        In a transaction.
+    owner, user_id
+        Whose work it is, and who hands it in.
+    program
+        What does it, by name.
+    description
+        What was asked for: JSON, the same for all jobs.
+    plan
+        The whole of it, as far as it is known yet.
+    force
+        Whether everything is to be done again, even what is current.
 
     Returns
     -------
@@ -34,83 +47,56 @@ def submit(
 
     Raises
     ------
-    Conflict
-        If a workflow of the experiment is still running.
+    NotFound
+        If the owner was deleted meanwhile.
     """
-    tree.lock_experiment(session, experiment_id)
-    _refuse_if_running(session, experiment_id)
+    owners.hold(session, owner)
     submission = Submission(
-        experiment_id=experiment_id,
+        owner_kind=owner.kind,
+        owner_id=owner.id,
         user_id=user_id,
-        description=description.to_dict(),
+        program=program,
+        description=description,
         force=force,
     )
     session.add(submission)
     session.flush()
-    root = tree.create(session, submission.id, experiment_name, description)
+    [root] = tree.enter(session, submission, [plan])
     return submission.id, advance.start(session, root)
 
 
-def resubmit(
-    session: Session,
-    submission: Submission,
-    description: WorkflowDescription,
-    index: int,
-    *,
-    force: bool = False,
+def replace(
+    session: Session, submission: Submission, first: int, parts: Sequence[Part]
 ) -> list[int]:
-    """Run a submission again from one of its active stages on; earlier stages are kept.
+    """Put other parts in the place of those from number `first` on, and start with them.
 
-    What still stands in the others is skipped, unless `force` says otherwise.
-
-    Raises
-    ------
-    Conflict
-        If the workflow is still running, or a stage before `index` has not ended well.
+    Returns
+    -------
+    list of int
+        Ids of jobs to enqueue.
     """
-    tree.lock_experiment(session, submission.experiment_id)
-    _refuse_if_running(session, submission.experiment_id)
     root = tree.root(session, submission.id)
-    stages = tree.children(session, root.id)
-    for position, stage in enumerate(stages[:index]):
-        if stage.exitcode != 0 or stage.name != description.active_stages[position].name:
-            raise Conflict(
-                f'Stage "{description.active_stages[position].name}" has not ended well: '
-                "resubmit from there."
-            )
-    submission.description, submission.force = description.to_dict(), force
-    for stage in stages[index:]:
-        session.delete(stage)
+    for part in tree.children(session, root.id)[first:]:
+        session.delete(part)
     session.flush()
-    tree.create_stages(session, root, description.active_stages, first=index)
+    tree.enter(session, submission, parts, root)
     root.exitcode, root.finished_at = None, None
     return advance.start(session, root)
 
 
-def retry(session: Session, submission: Submission, description: WorkflowDescription) -> list[int]:
-    """Do again what failed or was killed in a workflow, and go on from there.
+def retry(session: Session, submission: Submission) -> list[int]:
+    """Do again what failed or was killed, and go on from there; what ended well is kept.
 
-    What ended well is kept, and the work stays cut as it was; limits of jobs are those of
-    `description`.
-
-    Raises
-    ------
-    Conflict
-        If the workflow is still running, or nothing in it failed.
+    Returns
+    -------
+    list of int
+        Ids of jobs to enqueue.
     """
-    tree.lock_experiment(session, submission.experiment_id)
-    _refuse_if_running(session, submission.experiment_id)
-    root = tree.root(session, submission.id)
-    if root.exitcode == 0:
-        raise Conflict("Nothing failed in the latest workflow: there is nothing to retry.")
-    submitted = WorkflowDescription.from_dict(submission.description)
-    submission.description = submitted.with_limits_of(description).to_dict()
-    session.flush()
     advance.reopen(session, submission.id)
-    return advance.start(session, root)
+    return advance.start(session, tree.root(session, submission.id))
 
 
-def kill(session: Session, submission_id: int, reason: str = engine.WORKFLOW_KILLED) -> None:
+def kill(session: Session, submission_id: int, reason: str = engine.KILLED) -> None:
     """End a submission: waiting jobs at once, running ones when their guards look next.
 
     Jobs that were not handed out yet stay as they are, so that this is as quick for a hundred
@@ -121,7 +107,7 @@ def kill(session: Session, submission_id: int, reason: str = engine.WORKFLOW_KIL
     session.execute(
         update(Task)
         .where(Task.submission_id == submission_id, Task.state.in_(AT_WORK))
-        .values(state=State.TERMINATED, exitcode=engine.EXIT_KILLED, finished_at=clock.present())
+        .values(state=State.TERMINATED, exitcode=EXIT_KILLED, finished_at=clock.present())
         .execution_options(synchronize_session=False)
     )
     # those that were handed out meanwhile; from here on the phases hand none out, and who writes
@@ -129,18 +115,42 @@ def kill(session: Session, submission_id: int, reason: str = engine.WORKFLOW_KIL
     engine.end_killed(session, of_submission, reason=reason, skip_locked=True)
 
 
-def _refuse_if_running(session: Session, experiment_id: int) -> None:
-    running = session.scalar(
+def kill_all(session: Session, owner: Owner) -> bool:
+    """End all submissions of an owner that are at work; whether there were any."""
+    at_work = session.scalars(
+        select(Task.submission_id)
+        .join(Submission, Submission.id == Task.submission_id)
+        .where(owners.of(Submission, owner), Task.state.in_(AT_WORK))
+        .distinct()
+    ).all()
+    for submission_id in at_work:
+        kill(session, submission_id)
+    return bool(at_work)
+
+
+def latest(
+    session: Session, owner: Owner, program: str, *conditions: ColumnElement[bool]
+) -> Submission | None:
+    """What was handed in last of an owner for a program, None if nothing was."""
+    return session.scalars(
+        select(Submission)
+        .where(owners.of(Submission, owner), Submission.program == program, *conditions)
+        .order_by(Submission.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def running(session: Session, owner: Owner, program: str) -> int | None:
+    """Number of a submission of an owner for a program that has not ended, if there is one."""
+    query = (
         select(Submission.id)
         .join(Task, Task.submission_id == Submission.id)
         .where(
-            Submission.experiment_id == experiment_id,
-            Task.kind == TaskKind.WORKFLOW,
+            owners.of(Submission, owner),
+            Submission.program == program,
+            Task.parent_id.is_(None),
             Task.state != State.TERMINATED,
         )
         .limit(1)
     )
-    if running is not None:
-        raise Conflict(
-            f"Workflow {running} of this experiment is still running: wait for it or kill it."
-        )
+    return session.scalar(query)

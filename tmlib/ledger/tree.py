@@ -1,33 +1,19 @@
-"""The tree of a submission in the ledger: workflow, stages, steps, phases, jobs.
+"""The tree of a submission in the ledger: parts in parts, and jobs in the innermost.
 
-Stages and steps are entered when a workflow is submitted, phases when their step starts, because
-only the init phase knows the batches.
+Parts are entered as they become known: some only when an earlier one has ended.
 """
 
 from collections.abc import Sequence
 from typing import cast
 
-from sqlalchemy import Table, bindparam, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from tmlib.db import clock
 from tmlib.db.spatial import bulk_insert
-from tmlib.errors import NotFound
-from tmlib.experiments.models import Experiment
-from tmlib.ledger.models import Job, State, Submission, Task, TaskKind
-from tmlib.workflow.description import StageDescription, WorkflowDescription
-from tmlib.workflow.fingerprints import TO_BE_DONE, Verdict
-from tmlib.workflow.steps.base import Batch
-
-PARALLEL_STAGE = "ParallelWorkflowStage"
-SEQUENTIAL_STAGE = "SequentialWorkflowStage"
-
-_PHASE_TYPES = {
-    "init": "InitPhase",
-    "run": "SingleRunPhase",
-    "collect": "CollectPhase",
-}
+from tmlib.ledger.models import INTERACTIVE, Job, State, Submission, Task
+from tmlib.ledger.programs import Part
 
 _TASKS = cast(Table, Task.__table__)
 
@@ -46,23 +32,6 @@ _DEFAULTS = {
 }
 
 
-def lock_experiment(session: Session, experiment_id: int) -> None:
-    """Let one submission of an experiment after the other through.
-
-    Raises
-    ------
-    NotFound
-        If it was deleted.
-    """
-    lock = (
-        select(Experiment.id)
-        .where(Experiment.id == experiment_id, Experiment.deletion_due.is_(None))
-        .with_for_update(key_share=True)
-    )
-    if session.scalar(lock) is None:
-        raise NotFound("The experiment was deleted.")
-
-
 def root(session: Session, submission_id: int, *, lock: bool = False) -> Task:
     """The outermost task of a submission, locked where two jobs may end at the same time."""
     query = select(Task).where(Task.submission_id == submission_id, Task.parent_id.is_(None))
@@ -76,90 +45,38 @@ def children(session: Session, task_id: int) -> Sequence[Task]:
     ).all()
 
 
-def create(
-    session: Session, submission_id: int, name: str, description: WorkflowDescription
-) -> Task:
-    """Enter a workflow with its active stages and steps."""
-    workflow = Task(
-        submission_id=submission_id,
-        kind=TaskKind.WORKFLOW,
-        type="Workflow",
-        name=name,
-        position=0,
-    )
-    session.add(workflow)
-    session.flush()
-    create_stages(session, workflow, description.active_stages, first=0)
-    return workflow
+def enter(
+    session: Session, submission: Submission, parts: Sequence[Part], parent: Task | None = None
+) -> list[Task]:
+    """Enter parts with all that is in them, behind those that their parent has.
 
-
-def create_stages(
-    session: Session, workflow: Task, stages: Sequence[StageDescription], first: int
-) -> None:
-    """Enter the stages from number `first` on, with their active steps."""
-    for position, description in enumerate(stages[first:], start=first):
-        stage = Task(
-            submission_id=workflow.submission_id,
-            parent_id=workflow.id,
-            kind=TaskKind.STAGE,
-            type=PARALLEL_STAGE if description.mode == "parallel" else SEQUENTIAL_STAGE,
-            name=description.name,
+    They wait until they are started.
+    """
+    first = 0
+    if parent is not None:
+        last = session.scalar(select(func.max(Task.position)).where(Task.parent_id == parent.id))
+        first = 0 if last is None else last + 1
+    entered = [
+        Task(
+            submission_id=submission.id,
+            parent_id=None if parent is None else parent.id,
+            kind=part.kind,
+            type=part.type,
+            name=part.name,
             position=position,
+            is_parallel=part.is_parallel,
+            n_parts=part.n_parts,
         )
-        session.add(stage)
-        session.flush()
-        steps = [step for step in description.steps if step.active]
-        session.add_all(
-            Task(
-                submission_id=workflow.submission_id,
-                parent_id=stage.id,
-                kind=TaskKind.STEP,
-                type="WorkflowStep",
-                name=step.name,
-                position=number,
-            )
-            for number, step in enumerate(steps)
-        )
-        session.flush()
-
-
-def add_run_phase(
-    session: Session,
-    step: Task,
-    groups: list[list[Batch]],
-    verdicts: list[list[Verdict]] | None = None,
-) -> None:
-    """Enter the run phase of a step; several groups of batches become sub-phases."""
-    if len(groups) <= 1:
-        add_phase(
-            session,
-            step,
-            "run",
-            groups[0] if groups else [],
-            verdicts[0] if verdicts else None,
-        )
-        return
-    phase = _new_phase(session, step, f"{step.name}_run", "MultiRunPhase", 1)
-    for number, batches in enumerate(groups):
-        name = f"{step.name}_run-{number:02d}"
-        sub_phase = _new_phase(session, phase, name, "SingleRunPhase", number)
-        _add_jobs(
-            session, sub_phase, step.name, "run", batches, verdicts[number] if verdicts else None
-        )
-
-
-def add_phase(
-    session: Session,
-    step: Task,
-    phase: str,
-    batches: list[Batch],
-    verdicts: list[Verdict] | None = None,
-) -> Task:
-    """Enter a phase of a step with its jobs, which wait until the phase is started."""
-    position = list(_PHASE_TYPES).index(phase)
-    task = _new_phase(session, step, f"{step.name}_{phase}", _PHASE_TYPES[phase], position)
-    _add_jobs(session, task, step.name, phase, batches, verdicts)
-    return task
+        for position, part in enumerate(parts, start=first)
+    ]
+    session.add_all(entered)
+    session.flush()
+    for task, part in zip(entered, parts, strict=True):
+        if part.parts:
+            enter(session, submission, part.parts, task)
+        if part.jobs:
+            _add_jobs(session, submission, task, part)
+    return entered
 
 
 def mark_running(session: Session, task_id: int | None) -> None:
@@ -168,66 +85,35 @@ def mark_running(session: Session, task_id: int | None) -> None:
         task_id = session.scalar(_MARK_RUNNING, {"task_id": task_id})
 
 
-def steps_of(session: Session, submission_id: int) -> Sequence[Task]:
-    """The steps of a submission in their order."""
-    stage = aliased(Task)
-    return session.scalars(
-        select(Task)
-        .join(stage, stage.id == Task.parent_id)
-        .where(Task.submission_id == submission_id, Task.kind == TaskKind.STEP)
-        .order_by(stage.position, Task.position)
-    ).all()
-
-
-def _new_phase(session: Session, parent: Task, name: str, type_name: str, position: int) -> Task:
-    phase = Task(
-        submission_id=parent.submission_id,
-        parent_id=parent.id,
-        kind=TaskKind.PHASE,
-        type=type_name,
-        name=name,
-        position=position,
-    )
-    session.add(phase)
-    session.flush()
-    return phase
-
-
-def _add_jobs(
-    session: Session,
-    phase: Task,
-    step_name: str,
-    phase_name: str,
-    batches: list[Batch],
-    verdicts: list[Verdict] | None,
-) -> None:
-    """Enter the jobs of a phase; those that are skipped are done already."""
-    experiment_id = session.scalar(
-        select(Submission.experiment_id).where(Submission.id == phase.submission_id)
-    )
+def _add_jobs(session: Session, submission: Submission, task: Task, part: Part) -> None:
+    """Enter the jobs of a part; those that are skipped are done already."""
     moment = clock.read(session)
-    judged = verdicts or [TO_BE_DONE] * len(batches)
-    skipped = [verdict.skipped for verdict in judged]
     same = {
         **_DEFAULTS,
-        "submission_id": phase.submission_id,
-        "task_id": phase.id,
-        "experiment_id": experiment_id,
-        "step_name": step_name,
-        "phase": phase_name,
+        "submission_id": submission.id,
+        "task_id": task.id,
+        "owner_kind": submission.owner_kind,
+        "owner_id": submission.owner_id,
+        "step_name": part.step_name,
+        "phase": part.phase,
+        "is_interactive": part.kind == INTERACTIVE,
     }
-    numbers = range(1, len(batches) + 1)
+    skipped = [job.is_current for job in part.jobs]
+    numbers = range(1, len(part.jobs) + 1)
     columns: dict[str, Sequence[object]] = {
-        **{name: [value] * len(batches) for name, value in same.items()},
+        **{name: [value] * len(part.jobs) for name, value in same.items()},
         "index": numbers,
-        "name": [f"{phase.name}_{number:07d}" for number in numbers],
-        "batch": batches,
+        "name": [
+            job.name or f"{part.name}_{number:07d}"
+            for number, job in zip(numbers, part.jobs, strict=True)
+        ],
+        "batch": [job.batch for job in part.jobs],
         "state": [State.TERMINATED if skip else State.NEW for skip in skipped],
         "skipped": skipped,
-        "reason": [verdict.reason for verdict in judged],
+        "reason": [job.reason for job in part.jobs],
         "exitcode": [0 if skip else None for skip in skipped],
         "finished_at": [moment if skip else None for skip in skipped],
     }
-    phase.n_jobs = len(batches)
-    phase.n_skipped = phase.n_done = sum(skipped)
+    task.n_jobs = len(part.jobs)
+    task.n_skipped = task.n_done = sum(skipped)
     bulk_insert(session, Job, columns)

@@ -8,12 +8,15 @@ from difflib import get_close_matches
 from typing import Any
 
 from tmlib.errors import BadInput
+from tmlib.ledger.limits import Limits
 
 Value = bool | int | float | str | None
 
 _TRUE = {"true", "yes"}
 _FALSE = {"false", "no"}
 _KEYS = ("name", "value", "help", "default", "required", "disabled", "choices")
+# as in the original; the arguments of a step are about the jobs that its batches are done by
+_LONGEST = {"init": "12:00:00", "collect": "06:00:00"}
 _DURATION = re.compile(r"\d{1,4}:[0-5]\d:[0-5]\d")
 
 
@@ -132,19 +135,21 @@ class DurationArgument(Argument):
 
 BATCH_SIZE = Argument("batch_size", int, "How many items one job works on.", default=100, minimum=1)
 
+_DEFAULT = Limits()
+
 SUBMISSION_ARGUMENTS: tuple[Argument, ...] = (
-    Argument("cores", int, "Cores that one job may use.", default=1, minimum=1),
+    Argument("cores", int, "Cores that one job may use.", default=_DEFAULT.cores, minimum=1),
     DurationArgument(
         "duration",
         str,
         "Longest time that one job may take; it is stopped then.",
-        default="06:00:00",
+        default=f"{_DEFAULT.seconds // 3600:02}:00:00",
     ),
     Argument(
         "memory",
         int,
         "Memory that one job may use, in MB; beyond that it is stopped.",
-        default=8000,
+        default=_DEFAULT.memory,
         minimum=1,
     ),
 )
@@ -181,6 +186,40 @@ def parse_arguments(
         if "value" in item and not argument.disabled:
             values[argument.name] = argument.cast(item["value"], step)
     return values
+
+
+def limits(description: dict[str, Any], step_name: str, phase: str) -> Limits:
+    """The limits of a job of a workflow.
+
+    Init and collect jobs are not given less than the default, whatever a batch may take: they do
+    the work of the whole step.
+
+    Parameters
+    ----------
+    description
+        What was submitted, in the full form.
+    step_name, phase
+        Whose job it is.
+    """
+    given = {
+        argument["name"]: argument["value"]
+        for stage in description["stages"]
+        for step in stage["steps"]
+        if step["name"] == step_name
+        for argument in step["submission_args"]
+        if argument["value"] is not None
+    }
+    values = {argument.name: argument.default for argument in SUBMISSION_ARGUMENTS} | given
+    seconds = _seconds(str(values["duration"]))
+    memory, cores = int(values["memory"]), int(values["cores"])
+    if phase == "run":
+        return Limits(seconds, memory, cores)
+    return Limits(max(seconds, _seconds(_LONGEST[phase])), max(memory, _DEFAULT.memory), cores)
+
+
+def _seconds(duration: str) -> int:
+    hours, minutes, seconds = (int(part) for part in duration.split(":"))
+    return (60 * hours + minutes) * 60 + seconds
 
 
 def check_keys(given: dict[str, Any], known: Collection[str], what: str) -> None:

@@ -1,11 +1,9 @@
 """Deleting experiments with all that is being done for them."""
 
-from sqlalchemy import select
-
 from tmlib.db import Database
 from tmlib.experiments import deletion as experiments
-from tmlib.ledger import submissions, tree
-from tmlib.ledger.models import AT_WORK, Submission, Task
+from tmlib.experiments.ownership import lock_experiment, owner
+from tmlib.ledger import submissions
 from tmlib.settings import Settings
 
 
@@ -21,14 +19,6 @@ def delete_experiment(database: Database, settings: Settings, experiment_id: int
         If it was deleted already.
     """
     with database.transaction() as session:
-        tree.lock_experiment(session, experiment_id)
-        handed_in = select(Submission.id).where(Submission.experiment_id == experiment_id)
-        at_work = session.scalars(
-            select(Task.submission_id)
-            .where(Task.submission_id.in_(handed_in), Task.state.in_(AT_WORK))
-            .distinct()
-        ).all()
-        for submission_id in at_work:
-            submissions.kill(session, submission_id)
-        wait = settings.lease_seconds if at_work else 0
-        experiments.hide(session, experiment_id, wait)
+        lock_experiment(session, experiment_id)
+        was_at_work = submissions.kill_all(session, owner(experiment_id))
+        experiments.hide(session, experiment_id, settings.lease_seconds if was_at_work else 0)

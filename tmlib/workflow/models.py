@@ -1,11 +1,23 @@
 """What is kept of workflows besides their jobs: what the next one does, what the last one made."""
 
+import enum
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tmlib.db import Base
+
+WORKFLOW = "workflow"
+"""The program that submissions of workflows are for."""
+
+
+class TaskKind(enum.StrEnum):
+    """The parts of a workflow that contain others; in the innermost are phases."""
+
+    WORKFLOW = "workflow"
+    STAGE = "stage"
+    STEP = "step"
 
 
 class WorkflowSettings(Base):
@@ -24,7 +36,7 @@ class WorkflowSettings(Base):
 
 
 class Fingerprint(Base):
-    """What the work of a step was made from, one row per job of its latest cut.
+    """What the work of a step was made from, one row per job of its latest plan.
 
     ``key`` names the batch. The version of the step, its arguments and its inputs are kept apart,
     so that it can be told which of them has changed. ``output`` is what the job's output is known

@@ -1,4 +1,4 @@
-"""Trying a pipeline out on a few sites: interactive jobs that store no objects, only figures.
+"""Trying a pipeline out on a few sites: jobs that store no objects, only figures.
 
 Everybody has one preview in an experiment, the latest: its project is not the experiment's, its
 jobs are numbered as the sites are, and its figures lie in a folder of its own.
@@ -8,7 +8,7 @@ import copy
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,19 +17,20 @@ from tmlib import durable_files
 from tmlib.db import Database
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Site
+from tmlib.experiments.ownership import owner
 from tmlib.jterator.project import Project
 from tmlib.jterator.runner import run_pipeline
 from tmlib.jterator.user_modules.sandbox import Sandbox, check_allowed
-from tmlib.ledger import interactive, submissions
-from tmlib.ledger.interactive import InteractiveJob
+from tmlib.ledger import interactive, programs, submissions
 from tmlib.ledger.models import Job, Submission
+from tmlib.ledger.programs import Assignment, JobContext, Part, Program, logger
 from tmlib.ledger.queue import Queue
 from tmlib.objects.mapobject_types import STATIC_TYPES
 from tmlib.objects.models import MapobjectType
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage, check_file_name
 from tmlib.workflow.status import submission_status
-from tmlib.workflow.steps.base import JobContext, logger
+from tmlib.workflow.steps.base import StepContext
 from tmlib.workflow.steps.channels import read_channels
 from tmlib.workflow.steps.imaged_planes import ImagedPlanes
 from tmlib.workflow.steps.jterator import read_site_images, read_stored_objects
@@ -98,7 +99,7 @@ def submit(
     return interactive.submit(
         database,
         queue,
-        experiment_id,
+        owner(experiment_id),
         user_id,
         program=PROGRAM,
         job_type="PreviewJob",
@@ -115,30 +116,37 @@ def _site_ids(session: Session, experiment_id: int) -> list[int]:
     return list(session.scalars(query))
 
 
-def run(context: JobContext, job: InteractiveJob) -> None:
-    """Run the project on the first time point of a site, with all figures."""
-    project = _with_figures(job.description["project"])
-    with context.database.session() as session:
-        images = SiteImages(session, context.storage)
-        plate_map = read_plate_map(session, context.experiment_id)
-    site = next((one for one in plate_map.sites if one.id == job.batch["site_id"]), None)
-    if site is None:
-        raise NotFound("The site was deleted meanwhile: list the sites again.")
-    folder = _folder(context.storage, job.description["user_id"], job.batch["index"])
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    found = run_pipeline(
-        project,
-        read_site_images(images, project, site, _TPOINT),
-        objects=read_stored_objects(context, project, site, _TPOINT),
-        previous={},
-        save_figure=lambda name, figure: _save(folder, name, figure),
-        sandbox=Sandbox.of(context.settings),
-        models_dir=context.settings.resolved_models_dir,
-    )
-    for objects in found.values():
-        n_objects, n_features = objects.measurements.shape
-        logger.info("%d %s with %d features", n_objects, objects.name, n_features)
+class Preview(Program):
+    """Tries projects out."""
+
+    name: ClassVar[str] = PROGRAM
+
+    def run(self, job_context: JobContext, job: Assignment) -> Sequence[Part]:
+        """Run the project on the first time point of a site, with all figures."""
+        context = StepContext.of(job_context)
+        project = _with_figures(job.description["project"])
+        with context.database.session() as session:
+            images = SiteImages(session, context.storage)
+            plate_map = read_plate_map(session, context.experiment_id)
+        site = next((one for one in plate_map.sites if one.id == job.batch["site_id"]), None)
+        if site is None:
+            raise NotFound("The site was deleted meanwhile: list the sites again.")
+        folder = _folder(context.storage, job.description["user_id"], job.batch["index"])
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        found = run_pipeline(
+            project,
+            read_site_images(images, project, site, _TPOINT),
+            objects=read_stored_objects(context, project, site, _TPOINT),
+            previous={},
+            save_figure=lambda name, figure: _save(folder, name, figure),
+            sandbox=Sandbox.of(context.settings),
+            models_dir=context.settings.resolved_models_dir,
+        )
+        for objects in found.values():
+            n_objects, n_features = objects.measurements.shape
+            logger.info("%d %s with %d features", n_objects, objects.name, n_features)
+        return ()
 
 
 def _with_figures(description: dict[str, Any]) -> Project:
@@ -183,7 +191,7 @@ def figure(storage: ExperimentStorage, user_id: int, index: int, module_name: st
 
 
 def status(session: Session, experiment_id: int, user_id: int) -> dict[str, Any] | None:
-    """How somebody's latest preview stands, as the status of a workflow; None without one."""
+    """The status of somebody's latest preview, in the form of a workflow's; None without one."""
     latest = _latest(session, experiment_id, user_id)
     return None if latest is None else submission_status(session, latest.id)
 
@@ -206,13 +214,8 @@ def kill(database: Database, experiment_id: int, user_id: int) -> None:
 
 
 def _latest(session: Session, experiment_id: int, user_id: int) -> Submission | None:
-    return session.scalars(
-        select(Submission)
-        .where(
-            Submission.experiment_id == experiment_id,
-            Submission.user_id == user_id,
-            Submission.program == PROGRAM,
-        )
-        .order_by(Submission.id.desc())
-        .limit(1)
-    ).one_or_none()
+    by_user = Submission.user_id == user_id
+    return submissions.latest(session, owner(experiment_id), PROGRAM, by_user)
+
+
+programs.register(Preview())

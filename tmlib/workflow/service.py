@@ -7,13 +7,14 @@ from sqlalchemy.orm import Session
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.models import Experiment
+from tmlib.experiments.ownership import lock_experiment
 from tmlib.jterator.project import Project
 from tmlib.jterator.user_modules.sandbox import check_allowed
-from tmlib.ledger import submissions, tree
+from tmlib.ledger import submissions
 from tmlib.ledger.models import Submission
 from tmlib.ledger.queue import Queue
 from tmlib.settings import Settings
-from tmlib.workflow import foresight
+from tmlib.workflow import foresight, runs
 from tmlib.workflow.description import WORKFLOW_TYPES, WorkflowDescription
 from tmlib.workflow.models import WorkflowSettings
 from tmlib.workflow.status import jobs, latest_submission, status
@@ -113,7 +114,7 @@ def submit(
 ) -> int:
     """Start the workflow of an experiment.
 
-    What an earlier one made and still stands is skipped, unless `force` says otherwise. With the
+    What an earlier one made and is current is skipped, unless `force` says otherwise. With the
     settings of the installation what a job would refuse is refused now.
 
     Returns
@@ -137,7 +138,7 @@ def submit(
         if settings is not None:
             foresight.check(session, settings, experiment_id, parsed)
         name = session.get_one(Experiment, experiment_id).name
-        submission_id, job_ids = submissions.submit(
+        submission_id, job_ids = runs.submit(
             session, experiment_id, name, user_id, parsed, force=force
         )
     queue.enqueue(job_ids)
@@ -157,7 +158,7 @@ def resubmit(
 ) -> int:
     """Run the latest workflow again from a stage on, the first one if none is named.
 
-    What still stands is skipped, unless `force` says otherwise. With the settings of the
+    What is current is skipped, unless `force` says otherwise. With the settings of the
     installation what a job would refuse is refused now.
 
     Raises
@@ -178,7 +179,7 @@ def resubmit(
         first = _stage_index(parsed, index, stage_name)
         if settings is not None:
             foresight.check(session, settings, experiment_id, parsed, first)
-        job_ids = submissions.resubmit(session, submission, parsed, first, force=force)
+        job_ids = runs.resubmit(session, submission, parsed, first, force=force)
         submission_id = submission.id
     queue.enqueue(job_ids)
     return submission_id
@@ -199,7 +200,7 @@ def retry(database: Database, queue: Queue, experiment_id: int) -> int:
     with database.transaction() as session:
         submission = _latest(session, experiment_id)
         parsed = WorkflowDescription.from_dict(get_description(session, experiment_id))
-        job_ids = submissions.retry(session, submission, parsed)
+        job_ids = runs.retry(session, submission, parsed)
         submission_id = submission.id
     queue.enqueue(job_ids)
     return submission_id
@@ -253,7 +254,7 @@ def _workflow_type(session: Session, experiment_id: int) -> str:
 
 
 def _settings(session: Session, experiment_id: int) -> WorkflowSettings:
-    tree.lock_experiment(session, experiment_id)
+    lock_experiment(session, experiment_id)
     settings = session.get(WorkflowSettings, experiment_id, populate_existing=True)
     if settings is None:
         settings = WorkflowSettings(experiment_id=experiment_id)

@@ -2,30 +2,27 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, defer
 
+from tmlib.db import clock
 from tmlib.errors import BadInput
-from tmlib.ids import encode_id
-from tmlib.ledger.completion import done_ratio
-from tmlib.ledger.models import FAILED, WORKFLOW, Job, State, Submission, Task, TaskKind
+from tmlib.experiments.ownership import owner
+from tmlib.ledger import progress, submissions
+from tmlib.ledger.job_status import common, job_status, seconds_text, time_text
+from tmlib.ledger.models import FAILED, PHASE, Job, State, Submission, Task
+from tmlib.workflow.models import WORKFLOW, TaskKind
 
-_LIVE = (State.SUBMITTED, State.RUNNING, State.TERMINATING, State.STOPPED)
 _MAX_ERRORS = 20
 _MAX_DIGITS = 9
 
 
 def latest_submission(session: Session, experiment_id: int) -> Submission | None:
     """The workflow of an experiment that was handed in last."""
-    return session.scalars(
-        select(Submission)
-        .where(Submission.experiment_id == experiment_id, Submission.program == WORKFLOW)
-        .order_by(Submission.id.desc())
-        .limit(1)
-    ).one_or_none()
+    return submissions.latest(session, owner(experiment_id), WORKFLOW)
 
 
 def status(session: Session, experiment_id: int, depth: int = 2) -> dict[str, Any] | None:
@@ -42,52 +39,49 @@ def status(session: Session, experiment_id: int, depth: int = 2) -> dict[str, An
 
 def submission_status(session: Session, submission_id: int, depth: int = 2) -> dict[str, Any]:
     """The status tree of one submission, as :func:`status` has it."""
-    return _Tree(session, submission_id).format(depth)
+    return _StatusTree(session, submission_id).format(depth)
 
 
-class _Tree:
-    """All tasks of a submission, read at once; jobs are only read as deep as they are shown."""
+class _StatusTree:
+    """The tasks of a submission; jobs are only read as deep as they are shown."""
 
     def __init__(self, session: Session, submission_id: int) -> None:
         self.session = session
-        self.submission_id = submission_id
-        tasks = session.scalars(
-            select(Task).where(Task.submission_id == submission_id).order_by(Task.position)
-        ).all()
-        self.children: dict[int | None, list[Task]] = {}
-        for task in tasks:
-            self.children.setdefault(task.parent_id, []).append(task)
+        self.moment = clock.read(session)
+        self.tasks = progress.read(session, [submission_id])[submission_id]
+        tasks = self.tasks.within(self.tasks.root)
         self.errors = _errors(
             session, [task.id for task in tasks if task.exitcode or task.n_failed]
         )
 
     def format(self, depth: int) -> dict[str, Any]:
-        return self._format(self.children[None][0], depth)
+        return self._format(self.tasks.root, depth)
 
     def _format(self, task: Task, depth: int) -> dict[str, Any]:
-        children = self.children.get(task.id, [])
-        phases = self._phases(task)
+        children = self.tasks.children(task)
+        found = self.tasks.progress(task, self.moment)
         result = {
-            **_common(task, _duration(task.started_at, task.finished_at)),
+            **common(task, task.type, _duration(task.started_at, task.finished_at)),
             "created_at": time_text(task.created_at),
             "updated_at": time_text(task.updated_at),
-            "cpu_time": _cpu_time(phases),
-            "memory": max((phase.memory for phase in phases if phase.memory), default=None),
-            "percent_done": 100.0 * done_ratio(task, self.children),
+            "cpu_time": seconds_text(found.cpu_seconds) if found.done else None,
+            "memory": found.memory_mb,
+            "percent_done": 100.0 * found.ratio,
             "n_subtasks": len(children) or task.n_jobs,
         }
-        if task.kind in (TaskKind.STEP, TaskKind.PHASE):
-            result["n_jobs"] = sum(phase.n_jobs for phase in phases)
-            result["n_jobs_done"] = sum(phase.n_done for phase in phases)
-            result["n_jobs_failed"] = sum(phase.n_failed for phase in phases)
-            result["n_jobs_skipped"] = sum(phase.n_skipped for phase in phases)
+        if task.kind in (TaskKind.STEP, PHASE):
+            result["n_jobs"] = found.jobs
+            result["n_jobs_done"] = found.done
+            result["n_jobs_failed"] = found.failed
+            result["n_jobs_skipped"] = found.skipped
+        phases = self.tasks.phases(task)
         errors = [error for phase in phases for error in self.errors.get(phase.id, [])]
         if errors:
             result["errors"] = errors[:_MAX_ERRORS]
         result["subtasks"] = self._subtasks(task, children, depth)
         return result
 
-    def _subtasks(self, task: Task, children: list[Task], depth: int) -> list[Any]:
+    def _subtasks(self, task: Task, children: Sequence[Task], depth: int) -> list[Any]:
         if children:
             return [self._format(child, depth - 1) if depth > 0 else None for child in children]
         if depth > 0 and task.n_jobs:
@@ -96,17 +90,6 @@ class _Tree:
                 for job in _select_jobs(self.session, [task])
             ]
         return [None] * task.n_jobs
-
-    def _phases(self, task: Task) -> list[Task]:
-        children = self.children.get(task.id, [])
-        if not children:
-            return [task]
-        return [phase for child in children for phase in self._phases(child)]
-
-
-def _cpu_time(phases: Sequence[Task]) -> str | None:
-    seconds = sum(phase.cpu_time for phase in phases)
-    return _seconds_text(seconds) if any(phase.n_done for phase in phases) else None
 
 
 def jobs(
@@ -141,37 +124,6 @@ def jobs(
     return [job_status(job) for job in _select_jobs(session, phases, index or 0, batch_size)]
 
 
-def job_status(job: Job) -> dict[str, Any]:
-    """One job as the list of jobs shows it."""
-    return {
-        **_common(job, job.wall_time),
-        "created_at": time_text(job.submitted_at),
-        "updated_at": time_text(job.finished_at or job.started_at or job.submitted_at),
-        "cpu_time": None if job.cpu_time is None else _seconds_text(job.cpu_time),
-        "memory": job.memory,
-        "host": job.host,
-        "attempt": job.attempt,
-        "skipped": job.skipped,
-        "reason": job.reason,
-        "error": job.error,
-    }
-
-
-def _common(item: Task | Job, seconds: float | None) -> dict[str, Any]:
-    job_type = {"init": "InitJob", "run": "RunJob", "collect": "CollectJob"}
-    return {
-        "id": encode_id(item.id),
-        "name": item.name,
-        "type": job_type[item.phase] if isinstance(item, Job) else item.type,
-        "state": item.state.value,
-        "live": item.state in _LIVE,
-        "done": item.state is State.TERMINATED,
-        "failed": item.exitcode not in (0, None),
-        "exitcode": item.exitcode,
-        "time": None if seconds is None else _seconds_text(seconds),
-    }
-
-
 def _phases_of_step(
     session: Session, submission_id: int, step_name: str, phase: str | None
 ) -> list[Task]:
@@ -181,9 +133,7 @@ def _phases_of_step(
         kinds = [phase.removeprefix(f"{step_name}_")]
     names = [f"{step_name}_{kind}" for kind in kinds]
     phases = session.scalars(
-        select(Task).where(
-            Task.submission_id == submission_id, Task.kind == TaskKind.PHASE, Task.n_jobs > 0
-        )
+        select(Task).where(Task.submission_id == submission_id, Task.kind == PHASE, Task.n_jobs > 0)
     )
     # what is after a hyphen is the number of a part of the phase
     of_step = [one for one in phases if one.name.partition("-")[0] in names]
@@ -248,12 +198,3 @@ def _done(job: Job) -> float:
 
 def _duration(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
-
-
-def _seconds_text(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
-
-
-def time_text(moment: datetime | None) -> str | None:
-    """A point in time as all lists show it."""
-    return None if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -6,8 +6,9 @@ from flask import Response, request
 from pydantic import Field
 
 from tmlib.db import clock
-from tmlib.ledger import drain, overview
-from tmlib.ledger.overview import Standing
+from tmlib.experiments import ownership
+from tmlib.ledger import drain, job_list
+from tmlib.ledger.models import JobStatus
 from tmserver.access import Access, ExperimentAccess, UserAccess, current_services
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import IdText, Message, Schema, Text
@@ -45,7 +46,7 @@ class JobPageQuery(Schema):
     ``text`` finds jobs that failed by their reason or log, among the thousand that failed last.
     """
 
-    state: Standing | None = None
+    state: JobStatus | None = None
     step: Annotated[Text | None, Field(examples=[None])] = None
     text: Annotated[Text | None, Field(min_length=2, max_length=200, examples=[None])] = None
     before: Annotated[IdText | None, Field(examples=[None])] = None
@@ -132,10 +133,11 @@ def _drain(access: UserAccess, host: str, *, draining: bool) -> None:
 
 def _jobs(access: Access, query: JobPageQuery, experiment_id: int | None = None) -> JobPage:
     with access.database.session() as session:
-        found = overview.find_jobs(
+        found = job_list.find_jobs(
             session,
             clock.read(session),
-            experiment_ids=None if experiment_id is None else [experiment_id],
+            owners=None if experiment_id is None else [ownership.owner(experiment_id)],
+            owner_kind=ownership.EXPERIMENT,
             state=query.state,
             step=query.step,
             text=query.text,

@@ -11,12 +11,12 @@ from tmlib.errors import BadInput
 from tmlib.ledger.models import State
 from tmlib.objects.models import MapobjectType
 from tmlib.objects.values.table_streams import TableFormat, stream
+from tmlib.tools import jobs as tool_jobs
 from tmlib.tools import models, service
 from tmlib.tools.comparison import compare
 from tmlib.tools.labels import LabelTable
 from tmlib.tools.plates.wells import WellTable
 from tmlib.tools.registry import TOOLS, get_tool
-from tmlib.workflow import tool_jobs
 from tmserver.access import ExperimentAccess, UserAccess
 from tmserver.api.channels import map_size
 from tmserver.api.mapobjects import SegmentationLayer

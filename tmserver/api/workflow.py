@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field
 
 from tmlib.errors import BadInput
+from tmlib.experiments.ownership import owner
 from tmlib.ledger import job_log
 from tmlib.workflow import service
 from tmserver.access import ExperimentAccess
@@ -95,7 +96,7 @@ class JobLog(Schema):
 def read_job_log(access: ExperimentAccess, job_id: int, cursor: str | None) -> JobLog:
     """The log of a job of an experiment, from a cursor on."""
     with access.database.session() as session:
-        log = job_log.read(session, job_id, access.experiment_id).after(cursor)
+        log = job_log.read(session, job_id, owner(access.experiment_id)).after(cursor)
     return JobLog(
         stdout=log.stdout.text,
         stderr=log.stderr.text,

@@ -1,15 +1,15 @@
 """``tm jobs``: jobs of all experiments."""
 
-from dataclasses import asdict
-
 import click
 
 from tmlib.db import clock
-from tmlib.ledger import overview
-from tmlib.ledger.overview import JobLine, Standing
+from tmlib.experiments.ownership import owner
+from tmlib.ledger import job_list
+from tmlib.ledger.job_list import JobLine
+from tmlib.ledger.models import JobStatus
 from tmlib.workflow.fingerprints import NOT_DONE_BEFORE
 from tmserver.commands.experiments import find_experiments
-from tmserver.commands.output import duration, print_json, print_table
+from tmserver.commands.output import duration, job_dict, print_json, print_table
 from tmserver.commands.user import open_database
 
 
@@ -17,8 +17,8 @@ from tmserver.commands.user import open_database
 @click.option("--experiment", help="Only of the experiment with this name or number.")
 @click.option(
     "--state",
-    type=click.Choice([standing.value for standing in Standing]),
-    help="Only jobs that stand like this.",
+    type=click.Choice([status.value for status in JobStatus]),
+    help="Only jobs of this state.",
 )
 @click.option("--failed", is_flag=True, help="The same as --state failed.")
 @click.option("--step", help="Only of this step, `jterator` for example.")
@@ -39,23 +39,23 @@ def jobs(
     as_json: bool,
 ) -> None:
     """List jobs of workflows and tools, the latest first."""
-    if failed and state not in (None, Standing.FAILED):
+    if failed and state not in (None, JobStatus.FAILED):
         raise click.UsageError(f"--failed and --state {state} exclude each other.")
-    standing = Standing.FAILED if failed else None if state is None else Standing(state)
+    status = JobStatus.FAILED if failed else None if state is None else JobStatus(state)
     with open_database() as database, database.session() as session:
-        found = overview.find_jobs(
+        found = job_list.find_jobs(
             session,
             clock.read(session),
-            experiment_ids=None
+            owners=None
             if experiment is None
-            else [found.id for found in find_experiments(session, experiment)],
-            state=standing,
+            else [owner(found.id) for found in find_experiments(session, experiment)],
+            state=status,
             step=step,
             limit=limit + 1,
         )
     shown = found[:limit]
     if as_json:
-        print_json({"jobs": [asdict(job) for job in shown], "has_more": len(found) > limit})
+        print_json({"jobs": [job_dict(job) for job in shown], "has_more": len(found) > limit})
         return
     print_table(
         "Jobs",
@@ -68,7 +68,7 @@ def jobs(
 
 def _row(job: JobLine) -> tuple[object, ...]:
     told = job.error or (None if job.reason == NOT_DONE_BEFORE else job.reason)
-    what = f"{job.experiment}: {told}" if told else job.experiment
+    what = f"{job.owner_name}: {told}" if told else job.owner_name
     return (
         job.id,
         "skipped" if job.skipped else job.state,

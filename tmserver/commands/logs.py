@@ -1,20 +1,20 @@
 """``tm logs``: what a job has printed."""
 
 import time
-from dataclasses import asdict
 
 import click
 
 from tmlib.db import Database, clock
 from tmlib.ids import decode_id
-from tmlib.ledger import job_log, overview
+from tmlib.ledger import job_list, job_log
+from tmlib.ledger.job_list import JobLine
 from tmlib.ledger.job_log import JobLog
-from tmlib.ledger.overview import JobLine, Standing
-from tmserver.commands.output import duration, print_json
+from tmlib.ledger.models import JobStatus
+from tmserver.commands.output import duration, job_dict, print_json
 from tmserver.commands.user import open_database
 
 _POLL_SECONDS = 1.0
-_LIVE = (Standing.NEW, Standing.WAITING, Standing.RUNNING)
+_LIVE = (JobStatus.NEW, JobStatus.WAITING, JobStatus.RUNNING)
 
 
 @click.command()
@@ -25,7 +25,7 @@ _LIVE = (Standing.NEW, Standing.WAITING, Standing.RUNNING)
 def logs(context: click.Context, job: str, follow: bool, as_json: bool) -> None:
     """Show what the job of this number has printed, also while it runs.
 
-    What it printed goes to standard output; which job it is and how it stands, to standard error.
+    What it printed goes to standard output; which job it is and its state, to standard error.
     With --follow the exit code tells whether it ended well, and --json prints at its end.
     """
     job_id = decode_id(job)
@@ -37,8 +37,8 @@ def logs(context: click.Context, job: str, follow: bool, as_json: bool) -> None:
             reader.read()
     if as_json:
         printed = {"stdout": reader.log.stdout.text, "stderr": reader.log.stderr.text}
-        print_json(asdict(reader.line) | printed)
-    if follow and reader.line.state is not Standing.DONE:
+        print_json(job_dict(reader.line) | printed)
+    if follow and reader.line.state is not JobStatus.DONE:
         context.exit(1)
 
 
@@ -58,7 +58,7 @@ class _Reader:
     def read(self) -> None:
         """Ask the ledger, and print what was not there before."""
         with self._database.session() as session:
-            self.line = overview.get_job(session, clock.read(session), self._job_id)
+            self.line = job_list.get_job(session, clock.read(session), self._job_id)
             self.log = job_log.read(session, self._job_id)
         if self._quiet:
             return
@@ -72,7 +72,7 @@ class _Reader:
 
 
 def _describe(job: JobLine) -> str:
-    text = f"Job {job.id}, {job.name} of {job.experiment}: {job.state}"
+    text = f"Job {job.id}, {job.name} of {job.owner_name}: {job.state}"
     if job.host is not None:
         text += f" on {job.host}"
     if job.attempt > 1:

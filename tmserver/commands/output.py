@@ -12,6 +12,8 @@ from typing import Any
 import click
 from rich.cells import cell_len
 
+from tmlib.experiments.ownership import EXPERIMENT
+from tmlib.ledger.job_list import JobLine
 from tmlib.ledger.overview import HostLoad
 
 _INDENT = "    "
@@ -71,6 +73,19 @@ def print_hosts(hosts: Sequence[HostLoad]) -> None:
             for host in hosts
         ],
     )
+
+
+def job_dict(job: JobLine) -> dict[str, Any]:
+    """A job as JSON shows it; one that is no experiment's has no ``experiment_id``."""
+    content = asdict(job)
+    number, owner, name = content.pop("id"), content.pop("owner"), content.pop("owner_name")
+    is_experiment = owner["kind"] == EXPERIMENT
+    return {
+        "id": number,
+        "experiment_id": owner["id"] if is_experiment else None,
+        "experiment": name,
+        **content,
+    }
 
 
 def print_json(item: object) -> None:

@@ -6,10 +6,10 @@ from tmlib.accounts.audit_entries import Resource
 from tmlib.db import Database, clock
 from tmlib.errors import BadInput
 from tmlib.experiments.sharing import KIND
-from tmlib.ledger import progress, queue
-from tmlib.ledger.progress import Progress
+from tmlib.ledger import queue
 from tmlib.settings import Settings
-from tmlib.workflow import service
+from tmlib.workflow import latest_workflows, service
+from tmlib.workflow.latest_workflows import WorkflowProgress
 from tmserver.commands.auditing import audited, is_about
 from tmserver.commands.experiments import find_experiment
 from tmserver.commands.output import print_json
@@ -47,7 +47,7 @@ def retry(experiment: str, as_json: bool) -> None:
     )
 
 
-def latest(database: Database, experiment_id: int) -> list[Progress]:
+def latest(database: Database, experiment_id: int) -> list[WorkflowProgress]:
     """The latest workflow of an experiment, if there is one."""
     with database.session() as session:
-        return progress.workflows(session, clock.read(session), experiment_id=experiment_id)
+        return latest_workflows.workflows(session, clock.read(session), experiment_id=experiment_id)

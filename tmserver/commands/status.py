@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import click
 
-from tmlib.ledger.overview import Standing
-from tmlib.ledger.progress import Progress
+from tmlib.ledger.models import JobStatus
 from tmlib.settings import Settings
+from tmlib.workflow.latest_workflows import WorkflowProgress
 from tmserver.commands.output import duration, print_hosts, print_json, print_table
 from tmserver.commands.user import open_database
 from tmserver.monitoring import snapshot
@@ -70,11 +70,11 @@ def _show(found: Snapshot) -> None:
     )
 
 
-def _row(workflow: Progress) -> tuple[object, ...]:
+def _row(workflow: WorkflowProgress) -> tuple[object, ...]:
     name = workflow.experiment
     if workflow.steps:
         name = f"{name}: {', '.join(workflow.steps)}"
-    elif workflow.state is Standing.DONE and workflow.failed:
+    elif workflow.state is JobStatus.DONE and workflow.failed:
         name = f"{name}: ended with failed jobs"
     return (
         workflow.experiment_id,

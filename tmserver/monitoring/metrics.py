@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tmlib.ledger.overview import HostState, Standing
+from tmlib.ledger.models import JobStatus
+from tmlib.ledger.overview import HostState
 from tmserver.monitoring.snapshot import Snapshot
 
 _VERSION = version("tmserver")
@@ -106,9 +107,9 @@ class _SnapshotCollector(Collector):
         found = self._snapshot.workflows
         yield _gauge(
             "workflows",
-            "Latest workflows of experiments, at work or ended within a day, by how they stand.",
+            "Latest workflows of experiments, at work or ended within a day, by their state.",
             ("state",),
-            [([state], sum(one.state is state for one in found)) for state in Standing],
+            [([state], sum(one.state is state for one in found)) for state in JobStatus],
         )
         shown = [([str(one.experiment_id), one.experiment], one) for one in found if one.is_live]
         yield _gauge(
@@ -119,16 +120,16 @@ class _SnapshotCollector(Collector):
         )
         yield _gauge(
             "workflow_jobs",
-            "Jobs of a workflow at work, by how they stand.",
+            "Jobs of a workflow at work, by their state.",
             (*_WORKFLOW, "state"),
             [
                 ([*labels, state], number)
                 for labels, one in shown
                 for state, number in (
-                    (Standing.WAITING, one.waiting),
-                    (Standing.RUNNING, one.running),
-                    (Standing.DONE, one.done),
-                    (Standing.FAILED, one.failed),
+                    (JobStatus.WAITING, one.waiting),
+                    (JobStatus.RUNNING, one.running),
+                    (JobStatus.DONE, one.done),
+                    (JobStatus.FAILED, one.failed),
                 )
             ],
         )

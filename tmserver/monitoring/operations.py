@@ -9,10 +9,13 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import Database, clock
 from tmlib.ids import encode_id
-from tmlib.ledger import overview, progress, step_progress
-from tmlib.ledger.overview import HostState, JobLine, Standing
-from tmlib.ledger.progress import Progress
+from tmlib.ledger import job_list
+from tmlib.ledger.job_list import JobLine
+from tmlib.ledger.models import JobStatus
+from tmlib.ledger.overview import HostState
 from tmlib.settings import Settings
+from tmlib.workflow import latest_workflows
+from tmlib.workflow.latest_workflows import StepProgress, WorkflowProgress
 from tmserver.http.schemas import Id, Schema
 from tmserver.monitoring import snapshot
 
@@ -32,7 +35,7 @@ _Time = Annotated[datetime, Field(examples=["2024-03-14T09:30:00Z"])]
 class JobEntry(Schema):
     """One job in a list. ``seconds`` is how long it took; while it runs ``started_at`` tells.
 
-    It is ``skipped`` if what it made earlier still stands, else ``reason`` says why it is done.
+    It is ``skipped`` if what it made earlier is current, else ``reason`` says why it is done.
     """
 
     id: Id
@@ -41,7 +44,7 @@ class JobEntry(Schema):
     submission_id: int
     step: str = Field(examples=["jterator"])
     name: str = Field(examples=["jterator_run_0000042"])
-    state: Standing
+    state: JobStatus
     attempt: int = Field(examples=[1])
     host: str | None = Field(examples=["node1"])
     started_at: _Time | None
@@ -83,7 +86,7 @@ class WorkflowEntry(Schema):
     experiment_id: Id
     experiment: str = Field(examples=["Experiment XY"])
     submission_id: int
-    state: Standing
+    state: JobStatus
     steps: Sequence[str] = Field(examples=[["jterator"]])
     percent_done: Annotated[float, _rounded(2)] = Field(examples=[63.75])
     waiting: int = Field(examples=[960])
@@ -115,7 +118,7 @@ class StepEntry(Schema):
 
     position: int = Field(examples=[5])
     stage: str = Field(examples=["image_analysis"])
-    state: Standing
+    state: JobStatus
     jobs: int = Field(examples=[3313])
     waiting: int = Field(examples=[960])
     running: int = Field(examples=[48])
@@ -200,11 +203,11 @@ def experiment(database: Database, experiment_id: int) -> ExperimentState:
     """Look at the latest workflow of an experiment."""
     with database.session() as session:
         moment = clock.read(session)
-        found = progress.workflows(session, moment, experiment_id=experiment_id)
+        found = latest_workflows.workflows(session, moment, experiment_id=experiment_id)
         steps = [
             step
             for workflow in found
-            for step in step_progress.steps(session, workflow.submission_id, moment)
+            for step in latest_workflows.steps(session, workflow.submission_id, moment)
         ]
         failures = _failures(session, moment, found)
     return ExperimentState(
@@ -216,20 +219,31 @@ def experiment(database: Database, experiment_id: int) -> ExperimentState:
 
 
 def job_entry(job: JobLine) -> JobEntry:
-    """A job as lists show it; a running one's seconds are left to whoever looks at it."""
-    entry = JobEntry.model_validate(job)
-    return entry.model_copy(update={"seconds": None}) if job.state is Standing.RUNNING else entry
+    """A job of an experiment as lists show it; the time of a running one is for readers to tell."""
+    seconds = None if job.state is JobStatus.RUNNING else job.seconds
+    return JobEntry(
+        experiment_id=job.owner.id,
+        experiment=job.owner_name,
+        seconds=seconds,
+        **{
+            name: getattr(job, name)
+            for name in JobEntry.model_fields
+            if name not in ("experiment_id", "experiment", "seconds")
+        },
+    )
 
 
-def _failures(session: Session, moment: datetime, workflows: Sequence[Progress]) -> list[JobEntry]:
+def _failures(
+    session: Session, moment: datetime, workflows: Sequence[WorkflowProgress]
+) -> list[JobEntry]:
     ids = [workflow.submission_id for workflow in workflows if workflow.failed]
-    found = overview.find_jobs(
-        session, moment, submission_ids=ids, state=Standing.FAILED, limit=_N_FAILURES
+    found = job_list.find_jobs(
+        session, moment, submission_ids=ids, state=JobStatus.FAILED, limit=_N_FAILURES
     )
     return [job_entry(job) for job in found] if ids else []
 
 
-def _step(step: step_progress.StepProgress, position: int) -> StepEntry:
+def _step(step: StepProgress, position: int) -> StepEntry:
     limits = LimitsEntry(
         seconds=step.limits.seconds, memory_mb=step.limits.memory, cores=step.limits.cores
     )

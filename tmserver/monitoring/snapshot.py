@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tmlib.db import Database, clock
-from tmlib.ledger import overview, progress
+from tmlib.ledger import overview
 from tmlib.ledger.overview import HostLoad
-from tmlib.ledger.progress import Progress
 from tmlib.settings import Settings
+from tmlib.workflow import latest_workflows
+from tmlib.workflow.latest_workflows import WorkflowProgress
 from tmserver.monitoring import queues
 from tmserver.monitoring.queues import Carrier
 
@@ -30,7 +31,7 @@ class Snapshot:
     carrier: Carrier
     queues: list[QueueState]
     hosts: list[HostLoad]
-    workflows: list[Progress]
+    workflows: list[WorkflowProgress]
 
 
 def take(
@@ -50,7 +51,7 @@ def take(
         ended_after = None if ended_within is None else moment - ended_within
         loads = overview.queue_loads(session)
         hosts = overview.host_loads(session, moment)
-        workflows = progress.workflows(session, moment, ended_after=ended_after)
+        workflows = latest_workflows.workflows(session, moment, ended_after=ended_after)
     messages = queues.messages(settings) or {}
     return Snapshot(
         moment,

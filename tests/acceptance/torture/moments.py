@@ -7,7 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from tmlib.db import Database
-from tmlib.ledger.models import Job, State, Submission, Task, TaskKind
+from tmlib.experiments.ownership import owner
+from tmlib.ledger import owners
+from tmlib.ledger.models import PHASE, Job, State, Submission, Task
 
 UPLOAD = "upload"
 
@@ -105,8 +107,8 @@ class Clock:
                 select(Task.name, Task.n_done, Task.n_jobs)
                 .join(Submission, Submission.id == Task.submission_id)
                 .where(
-                    Submission.experiment_id == self._experiment_id,
-                    Task.kind == TaskKind.PHASE,
+                    owners.of(Submission, owner(self._experiment_id)),
+                    Task.kind == PHASE,
                     Task.started_at.is_not(None),
                 )
             ).all()
@@ -116,7 +118,7 @@ class Clock:
 def contradictions(database: Database, experiment_id: int) -> list[str]:
     """What in the ledger of a workflow that has ended well does not fit; nothing, one hopes."""
     with database.session() as session:
-        submitted = select(Submission.id).where(Submission.experiment_id == experiment_id)
+        submitted = select(Submission.id).where(owners.of(Submission, owner(experiment_id)))
         tasks = session.scalars(select(Task).where(Task.submission_id.in_(submitted))).all()
         jobs = session.scalars(select(Job).where(Job.submission_id.in_(submitted))).all()
     found = [

@@ -16,6 +16,8 @@ from tests.acceptance.torture.fingerprint import Fingerprint
 from tests.acceptance.torture.moments import Clock, Moment, random_moment
 from tests.acceptance.torture.story import Story
 from tests.acceptance.torture.victim import Victim, await_that
+from tmlib.experiments.ownership import owner
+from tmlib.ledger import owners
 from tmlib.ledger.models import Job
 from tmlib.objects.values import feature_files
 from tmlib.storage import ExperimentStorage
@@ -179,7 +181,7 @@ class Laboratory:
     def _further_attempts(self, experiment_id: int) -> int:
         with self.victim.database.session() as session:
             query = select(func.sum(Job.attempt - 1)).where(
-                Job.experiment_id == experiment_id, Job.attempt > 0
+                owners.of(Job, owner(experiment_id)), Job.attempt > 0
             )
             return session.scalar(query) or 0
 

@@ -7,19 +7,19 @@ import sys
 
 from threadpoolctl import threadpool_info
 
-from tmlib.workflow.steps.base import JobContext
+from tmlib.workflow.steps.base import StepContext
 
 MB = 2**20
 
 
-def hang(context: JobContext) -> None:
+def hang(context: StepContext) -> None:
     """Start a process, tell its number, and hang in C code that lets no other thread run."""
     with subprocess.Popen(["sleep", "1000"], start_new_session=True) as process:
         print(process.pid)  # noqa: T201 - goes into the log
         ctypes.PyDLL(None).pause()
 
 
-def swallow(context: JobContext) -> None:
+def swallow(context: StepContext) -> None:
     """Take memory, here and in a process that is started."""
     own = bytes(b"x" * 400 * MB)
     code = f"own = b'x' * {400 * MB}; input()"
@@ -29,7 +29,7 @@ def swallow(context: JobContext) -> None:
     assert own
 
 
-def tell_threads(context: JobContext) -> None:
+def tell_threads(context: StepContext) -> None:
     """Tell how many threads libraries use."""
     import numpy as np
     import pyarrow as pa
@@ -40,14 +40,14 @@ def tell_threads(context: JobContext) -> None:
     print(*numbers)  # noqa: T201 - goes into the log
 
 
-def chat(context: JobContext) -> None:
+def chat(context: StepContext) -> None:
     """Tell something, and hang in C code that lets no other thread run."""
     print("one\0", "zwölf", sep="\n")  # noqa: T201 - goes into the log
     print("careful", file=sys.stderr)  # noqa: T201 - goes into the log
     ctypes.PyDLL(None).pause()
 
 
-def hang_at_the_fifth(context: JobContext) -> None:
+def hang_at_the_fifth(context: StepContext) -> None:
     """Do four jobs, and hang in the next one in C code that lets no other thread run."""
     file = context.settings.data_dir / "jobs"
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from tests.services.ledger import ListQueue
+from tests.services.ledger import ListQueue, planned
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.experiments.models import Experiment
@@ -40,7 +40,7 @@ def register(database: Database, pool: Pool, seconds_ago: float = 0.0) -> None:
 def start(
     database: Database, experiment: Experiment, queue: ListQueue, n_batches: int
 ) -> Sequence[int]:
-    """Submit a workflow, and cut the work of its first step; the jobs that are handed out."""
+    """Submit a workflow, and plan the work of its first step; the jobs that are handed out."""
     service.submit(database, queue, experiment.id, experiment.user_id, CONVERSION)
     return do(database, queue.job_ids.pop(), n_batches)
 
@@ -60,9 +60,8 @@ def finish(database: Database, taken: Claim, outcome: Outcome) -> Sequence[int]:
 def do(database: Database, job_id: int, n_batches: int = 1, exitcode: int = 0) -> Sequence[int]:
     taken = claim(database, job_id)
     batches = [[{"number": number} for number in range(n_batches)]]
-    return finish(
-        database, taken, Outcome(exitcode, batches=batches if taken.phase == "init" else None)
-    )
+    following = planned(batches, taken.step_name) if taken.phase == "init" else []
+    return finish(database, taken, Outcome(exitcode, following=following))
 
 
 def adjust(database: Database) -> Sequence[int]:

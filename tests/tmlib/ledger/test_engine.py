@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from tests.services.ledger import ListQueue
+from tests.services.ledger import ListQueue, planned
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import BadInput, Conflict
@@ -41,14 +41,15 @@ def finish(database: Database, taken: Claim, outcome: Outcome) -> list[int]:
 def do(
     database: Database, job_id: int, batches: Sequence[int] = (1,), exitcode: int = 0
 ) -> list[int]:
-    """Take a job and end it; an init job cuts the work into groups of so many batches."""
+    """Take a job and end it; an init job plans groups of so many batches."""
     taken = claim(database, job_id)
     assert taken is not None
-    groups = None
+    following = []
     if taken.phase == "init":
         groups = [[{"number": number} for number in range(size)] for size in batches]
+        following = planned(groups, taken.step_name)
     error = "It went wrong." if exitcode else None
-    return finish(database, taken, Outcome(exitcode, error=error, batches=groups))
+    return finish(database, taken, Outcome(exitcode, error=error, following=following))
 
 
 def run_all(database: Database, queue: ListQueue) -> list[str]:
@@ -198,8 +199,8 @@ def test_a_silent_worker_loses_its_job_and_cannot_commit(
     assert alive is not None
     assert alive.attempt == dead.attempt + 1
     with pytest.raises(LeaseLost):
-        finish(database, dead, Outcome(0, batches=[[{}]]))
-    assert len(finish(database, alive, Outcome(0, batches=[[{}]]))) == 1
+        finish(database, dead, Outcome(0, following=planned([[{}]])))
+    assert len(finish(database, alive, Outcome(0, following=planned([[{}]])))) == 1
 
 
 def test_a_heartbeat_keeps_the_job(

@@ -22,7 +22,7 @@ from tmlib.ledger.models import Job
 from tmlib.settings import Settings
 from tmlib.workflow import service
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import JobContext
+from tmlib.workflow.steps.base import StepContext
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Runner:
     worker: Worker
     monkeypatch: pytest.MonkeyPatch
 
-    def run(self, script: Callable[[JobContext], None]) -> dict[str, Any]:
+    def run(self, script: Callable[[StepContext], None]) -> dict[str, Any]:
         self.monkeypatch.setitem(STEPS, "metaextract", Scripted(script))
         scripted.submit(self.database, self.experiment, self.queue)
         while self.queue.job_ids:
@@ -68,7 +68,7 @@ def describe(text: str) -> Callable[[Session], object]:
 def test_effects_are_applied_and_files_cleaned_up_when_a_job_ends(runner: Runner) -> None:
     cleaned = []
 
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         context.effects.append(describe("done"))
         context.afterwards.append(lambda: cleaned.append(runner.description()))
 
@@ -78,7 +78,7 @@ def test_effects_are_applied_and_files_cleaned_up_when_a_job_ends(runner: Runner
 
 
 def test_output_and_log_are_kept(runner: Runner) -> None:
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         print("hello")  # noqa: T201 - what a pipeline module might do
         logging.getLogger("tmlib.job").warning("careful")
 
@@ -88,7 +88,7 @@ def test_output_and_log_are_kept(runner: Runner) -> None:
 
 
 def test_a_failed_job_changes_nothing(runner: Runner) -> None:
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         context.effects.append(describe("half done"))
         raise BadInput("The image is upside down: turn it.")
 
@@ -99,7 +99,7 @@ def test_a_failed_job_changes_nothing(runner: Runner) -> None:
 
 
 def test_an_effect_that_fails_takes_the_others_back(runner: Runner) -> None:
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         context.effects.append(describe("half done"))
         context.effects.append(lambda session: 1 / 0)
 
@@ -109,7 +109,7 @@ def test_an_effect_that_fails_takes_the_others_back(runner: Runner) -> None:
 
 
 def test_an_unexpected_error_leaves_its_traceback_in_the_log(runner: Runner) -> None:
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         raise KeyError("surprise")
 
     job = runner.run(script)
@@ -121,7 +121,7 @@ def test_an_unexpected_error_leaves_its_traceback_in_the_log(runner: Runner) -> 
 
 
 def test_a_full_disk_is_called_by_its_name(runner: Runner) -> None:
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/image")
 
     job = runner.run(script)
@@ -130,7 +130,7 @@ def test_a_full_disk_is_called_by_its_name(runner: Runner) -> None:
 
 
 def test_a_job_that_was_taken_over_changes_nothing(runner: Runner) -> None:
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         with runner.database.transaction() as session:
             session.execute(update(Job).where(Job.phase == "run").values(attempt=Job.attempt + 1))
         context.effects.append(describe("too late"))

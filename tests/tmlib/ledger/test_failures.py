@@ -26,11 +26,11 @@ from tmlib.ledger.models import Job, State
 from tmlib.settings import Settings
 from tmlib.workflow import service
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import JobContext
+from tmlib.workflow.steps.base import StepContext
 
 
 class Runner:
-    """Somebody who works on a workflow with one scripted job, and looks for lost jobs."""
+    """Works on a workflow with one scripted job, and looks for lost jobs."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_waited_for(runner: Runner, small_disk: Path) -> None:
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         pixels = np.random.default_rng(0).integers(0, 2**16, (1000, 1000), np.uint16)
         store = {"driver": "file", "path": str(small_disk / "array")}
         array = ts.open(
@@ -118,7 +118,7 @@ def test_a_full_disk_is_waited_for(runner: Runner, small_disk: Path) -> None:
 
 
 def test_a_disk_that_stays_full_fails_the_job_in_the_end(runner: Runner) -> None:
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         Path("/dev/full").write_bytes(b"something")
 
     runner.start(script)
@@ -142,7 +142,7 @@ def test_a_database_that_refuses_connections_is_waited_for(
     name = str(make_url(runner.worker.settings.resolved_database_url).database)
     end_all = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608 - a name of the tests
 
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         if runner.job().tries == 1:
             postgresql.execute(postgresql_server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             postgresql.execute(postgresql_server, end_all)
@@ -158,7 +158,7 @@ def test_a_database_that_refuses_connections_is_waited_for(
 
 
 def test_a_lost_connection_of_one_job_is_tried_again(runner: Runner) -> None:
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         if runner.job().tries == 1:
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
@@ -171,7 +171,7 @@ def test_an_effect_that_fails_for_what_may_pass_is_tried_again(runner: Runner) -
         if runner.job().tries == 1:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), "/data")
 
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         context.effects.append(effect)
 
     assert runner.start(script).state is State.SUBMITTED
@@ -183,7 +183,7 @@ def test_an_effect_that_fails_for_what_may_pass_is_tried_again(runner: Runner) -
     [BadInput("Turn the image."), KeyError("x"), MemoryError(), FileNotFoundError(2, "No", "x")],
 )
 def test_other_failures_count_at_once(runner: Runner, error: Exception) -> None:
-    def script(context: JobContext) -> None:
+    def script(context: StepContext) -> None:
         raise error
 
     job = runner.start(script)

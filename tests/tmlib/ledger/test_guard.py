@@ -18,10 +18,9 @@ from tests.tmlib.ledger import misbehaviour
 from tmlib.db import Database, clock
 from tmlib.experiments.models import Experiment
 from tmlib.ledger import engine, job_log
-from tmlib.ledger.engine import EXIT_STOPPED
 from tmlib.ledger.execution import Worker
 from tmlib.ledger.job_log import JobLog
-from tmlib.ledger.models import Job, State
+from tmlib.ledger.models import EXIT_STOPPED, Job, State
 from tmlib.settings import Settings
 from tmlib.workflow import service
 from tmlib.workflow.steps import STEPS

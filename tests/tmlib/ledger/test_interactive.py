@@ -1,8 +1,9 @@
 """Work that somebody waits for: its own queue, the same ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import update
@@ -13,14 +14,13 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
+from tmlib.experiments.ownership import owner
 from tmlib.ledger import engine, execution, interactive
 from tmlib.ledger.execution import Worker
-from tmlib.ledger.interactive import InteractiveJob
 from tmlib.ledger.models import Job, State
+from tmlib.ledger.programs import PROGRAMS, Assignment, JobContext, Part, Program
 from tmlib.settings import Settings
 from tmlib.workflow import service
-from tmlib.workflow.programs import PROGRAMS
-from tmlib.workflow.steps.base import JobContext
 
 
 def describe(text: str) -> Callable[[Session], object]:
@@ -29,7 +29,20 @@ def describe(text: str) -> Callable[[Session], object]:
     )
 
 
-def write(context: JobContext, job: InteractiveJob) -> None:
+@dataclass
+class Scripted(Program):
+    """Does what the test says."""
+
+    script: Callable[[JobContext, Assignment], object]
+
+    name: ClassVar[str] = "writing"
+
+    def run(self, context: JobContext, job: Assignment) -> Sequence[Part]:
+        self.script(context, job)
+        return ()
+
+
+def write(context: JobContext, job: Assignment) -> None:
     """Adds what its job says to the experiment's description."""
     for share_done in job.batch.get("progress", ()):
         context.progress(share_done)
@@ -45,13 +58,13 @@ def submit(
     queue: ListQueue,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., int]:
-    monkeypatch.setitem(PROGRAMS, "writing", write)
+    monkeypatch.setitem(PROGRAMS, "writing", Scripted(write))
 
     def submit(**jobs: dict[str, Any]) -> int:
         return interactive.submit(
             database,
             queue,
-            experiment.id,
+            owner(experiment.id),
             experiment.user_id,
             program="writing",
             job_type="WritingJob",
@@ -64,7 +77,7 @@ def submit(
 
 def jobs(database: Database, experiment: Experiment, **wanted: Any) -> list[dict[str, Any]]:
     with database.session() as session:
-        return interactive.jobs(session, experiment.id, "writing", **wanted)
+        return interactive.jobs(session, owner(experiment.id), "writing", **wanted)
 
 
 def description(database: Database, experiment: Experiment) -> str:
@@ -163,12 +176,12 @@ def test_jobs_tell_how_far_they_are(
     submit(one={"text": "a", "progress": [0.25]})
     seen = []
 
-    def look(context: JobContext, job: InteractiveJob) -> None:
+    def look(context: JobContext, job: Assignment) -> None:
         write(context, job)
         [shown] = jobs(database, experiment)
         seen.append((shown["state"], shown["percent_done"]))
 
-    monkeypatch.setitem(PROGRAMS, "writing", look)
+    monkeypatch.setitem(PROGRAMS, "writing", Scripted(look))
     Worker(database, queue, settings).run(queue.interactive_ids[0])
     assert seen == [("RUNNING", 25.0)]
     assert jobs(database, experiment)[0]["percent_done"] == 100
@@ -203,16 +216,16 @@ def test_a_killed_job_changes_nothing(
 
     def kill(program: str = "writing") -> None:
         with database.transaction() as session:
-            interactive.kill(session, experiment.id, program, job_id)
+            interactive.kill(session, owner(experiment.id), program, job_id)
 
     with pytest.raises(NotFound):
         kill("reading")
 
-    def is_killed(context: JobContext, job: InteractiveJob) -> None:
+    def is_killed(context: JobContext, job: Assignment) -> None:
         kill()
         write(context, job)
 
-    monkeypatch.setitem(PROGRAMS, "writing", is_killed)
+    monkeypatch.setitem(PROGRAMS, "writing", Scripted(is_killed))
     worker = Worker(database, queue, settings)
     worker.run(job_id)
     worker.run(job_id)

@@ -25,11 +25,11 @@ from tmlib.ledger.worker_pools import Pool
 from tmlib.settings import Settings
 from tmlib.workflow import service
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch, JobContext, Step, Work
+from tmlib.workflow.steps.base import Batch, Step, StepContext, Work
 
 N_JOBS = 20
 
-Script = Callable[[JobContext, int], None]
+Script = Callable[[StepContext, int], None]
 
 
 @dataclass
@@ -43,10 +43,10 @@ class Numbered(Step):
     fullname: ClassVar[str] = "Numbered"
     help: ClassVar[str] = "Adds a letter."
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         return [[Work({"number": number}) for number in range(N_JOBS)]]
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         number = batch["number"]
         self.done.append(number)
         context.effects.append(lambda session: add_letter(session, number))
@@ -134,7 +134,7 @@ def ledger(
 def test_each_job_of_a_group_has_its_own_log_and_end(ledger: Ledger) -> None:
     at_once = []
 
-    def script(context: JobContext, number: int) -> None:
+    def script(context: StepContext, number: int) -> None:
         at_once.append(ledger.running())
 
     assert ledger.run(script) < N_JOBS
@@ -157,7 +157,7 @@ def test_each_job_of_a_group_has_its_own_log_and_end(ledger: Ledger) -> None:
 
 
 def test_a_job_that_fails_fails_alone(ledger: Ledger) -> None:
-    def script(context: JobContext, number: int) -> None:
+    def script(context: StepContext, number: int) -> None:
         if number in (7, 9):
             raise BadInput("The image is upside down: turn it.")
 
@@ -173,7 +173,7 @@ def test_a_job_that_fails_fails_alone(ledger: Ledger) -> None:
 
 
 def test_so_does_one_whose_effects_fail(ledger: Ledger) -> None:
-    def script(context: JobContext, number: int) -> None:
+    def script(context: StepContext, number: int) -> None:
         if number == 7:
             context.effects.append(lambda session: 1 / 0)
 
@@ -185,7 +185,7 @@ def test_so_does_one_whose_effects_fail(ledger: Ledger) -> None:
 
 
 def test_a_failure_that_may_pass_holds_up_no_other(ledger: Ledger) -> None:
-    def script(context: JobContext, number: int) -> None:
+    def script(context: StepContext, number: int) -> None:
         if number == 7:
             raise ConnectionResetError("The file server is away.")
 
@@ -204,7 +204,7 @@ def test_a_failure_that_may_pass_holds_up_no_other(ledger: Ledger) -> None:
 def test_nothing_of_a_group_is_left_when_its_workflow_is_killed(ledger: Ledger) -> None:
     seen = []
 
-    def script(context: JobContext, number: int) -> None:
+    def script(context: StepContext, number: int) -> None:
         if ledger.running() > 1 and not seen:
             seen.append(ledger.letters())
             service.kill(ledger.database, ledger.experiment.id)
@@ -221,7 +221,7 @@ def test_nothing_of_a_group_is_left_when_its_workflow_is_killed(ledger: Ledger) 
 
 
 def test_a_job_that_was_taken_away_leaves_the_others_alone(ledger: Ledger) -> None:
-    def script(context: JobContext, number: int) -> None:
+    def script(context: StepContext, number: int) -> None:
         if number == 7:
             with ledger.database.transaction() as session:
                 session.execute(
@@ -241,7 +241,7 @@ def test_a_group_is_no_larger_than_a_share_of_what_is_left(ledger: Ledger) -> No
         worker_pools.report(session, pool, now())
     sizes = {}
 
-    def script(context: JobContext, number: int) -> None:
+    def script(context: StepContext, number: int) -> None:
         sizes[number] = ledger.running()
 
     ledger.run(script)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.services.ledger import ListQueue
+from tests.services.ledger import ListQueue, planned
 from tmlib.db import Database
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
@@ -86,7 +86,9 @@ def test_the_ledger_keeps_a_bounded_end(
     taken = claim(database, queue.job_ids[0])
     text = "ö" * KEPT_BYTES
     with database.transaction() as session:
-        engine.finish(session, taken.job_id, taken.attempt, Outcome(0, stdout=text, batches=[[]]))
+        engine.finish(
+            session, taken.job_id, taken.attempt, Outcome(0, stdout=text, following=planned([[]]))
+        )
     kept = read(database, taken.job_id).stdout
     assert (len(kept.text), kept.start) == (KEPT_BYTES // 2, KEPT_BYTES)
 

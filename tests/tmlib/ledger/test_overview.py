@@ -6,17 +6,19 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from tests.services.ledger import ListQueue
+from tests.services.ledger import ListQueue, planned
 from tmlib.db import Database, clock
 from tmlib.db.base import now
 from tmlib.errors import NotFound
 from tmlib.experiments.models import Experiment
-from tmlib.ledger import engine, interactive, overview, progress, worker_pools
+from tmlib.experiments.ownership import owner
+from tmlib.ledger import engine, interactive, job_list, overview, worker_pools
 from tmlib.ledger.engine import Outcome
-from tmlib.ledger.models import Job, Task, WorkerPool
-from tmlib.ledger.overview import HostLoad, HostState, JobLine, QueueLoad, Standing
-from tmlib.ledger.progress import Progress
-from tmlib.workflow import service
+from tmlib.ledger.job_list import JobLine
+from tmlib.ledger.models import Job, JobStatus, Task, WorkerPool
+from tmlib.ledger.overview import HostLoad, HostState, QueueLoad
+from tmlib.workflow import latest_workflows, service
+from tmlib.workflow.latest_workflows import WorkflowProgress
 
 CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}
 
@@ -43,7 +45,7 @@ def end(
         stderr="err",
         wall_time=2.5,
         memory=120,
-        batches=batches if taken.phase == "init" and not exitcode else None,
+        following=planned(batches, taken.step_name) if taken.phase == "init" else [],
     )
     with database.transaction() as session:
         queue.enqueue(engine.finish(session, taken.job_id, taken.attempt, outcome))
@@ -54,25 +56,25 @@ def queues(database: Database) -> list[QueueLoad]:
         return overview.queue_loads(session)
 
 
-def only_workflow(database: Database) -> Progress:
+def only_workflow(database: Database) -> WorkflowProgress:
     with database.session() as session:
-        [found] = progress.workflows(session, now())
+        [found] = latest_workflows.workflows(session, now())
     return found
 
 
-def jobs(database: Database, state: Standing | None = None) -> Sequence[JobLine]:
+def jobs(database: Database, state: JobStatus | None = None) -> Sequence[JobLine]:
     with database.session() as session:
-        return overview.find_jobs(session, now(), state=state)
+        return job_list.find_jobs(session, now(), state=state)
 
 
 def test_nothing_is_at_work_in_a_new_installation(database: Database) -> None:
     assert queues(database) == [QueueLoad("jobs", 0, 0), QueueLoad("interactive", 0, 0)]
     with database.session() as session:
         assert overview.host_loads(session, now()) == []
-        assert progress.workflows(session, now()) == []
-        assert overview.find_jobs(session, now()) == []
+        assert latest_workflows.workflows(session, now()) == []
+        assert job_list.find_jobs(session, now()) == []
         with pytest.raises(NotFound, match="no job 7"):
-            overview.get_job(session, now(), 7)
+            job_list.get_job(session, now(), 7)
 
 
 def test_queues_count_what_waits_and_what_runs(
@@ -83,7 +85,7 @@ def test_queues_count_what_waits_and_what_runs(
     interactive.submit(
         database,
         queue,
-        experiment.id,
+        owner(experiment.id),
         experiment.user_id,
         program="writing",
         job_type="WritingJob",
@@ -137,12 +139,12 @@ def test_a_workflow_gets_done_and_never_undone(
     submission_id = submit(database, experiment, queue)
     found = only_workflow(database)
     assert (found.submission_id, found.experiment) == (submission_id, "screen")
-    assert (found.state, found.percent_done) == (Standing.WAITING, 0)
+    assert (found.state, found.percent_done) == (JobStatus.WAITING, 0)
     shares = [found.percent_done]
     while queue.job_ids:
         taken = take(database, queue.job_ids.pop(0))
         found = only_workflow(database)
-        assert found.state is Standing.RUNNING
+        assert found.state is JobStatus.RUNNING
         assert found.running == 1
         assert found.waiting == len(queue.job_ids)
         assert found.steps == (taken.step_name,)
@@ -150,7 +152,7 @@ def test_a_workflow_gets_done_and_never_undone(
         shares.append(only_workflow(database).percent_done)
     assert shares == sorted(set(shares)), "every job brings it on"
     found = only_workflow(database)
-    assert (found.state, found.percent_done, found.steps) == (Standing.DONE, 100, ())
+    assert (found.state, found.percent_done, found.steps) == (JobStatus.DONE, 100, ())
     assert (found.done, found.failed, found.waiting, found.running) == (len(shares) - 1, 0, 0, 0)
     assert found.finished_at is not None
 
@@ -171,7 +173,7 @@ def test_the_rate_is_that_of_the_steps_at_work(
             .values(started_at=moment - timedelta(minutes=4))
         )
     with database.session() as session:
-        [found] = progress.workflows(session, moment)
+        [found] = latest_workflows.workflows(session, moment)
     assert found.per_minute == pytest.approx(0.5)
     assert found.seconds_left == pytest.approx(16 * 60)
 
@@ -182,11 +184,11 @@ def test_failed_and_killed_workflows_say_so(
     submit(database, experiment, queue)
     end(database, queue, take(database, queue.job_ids.pop(0)), exitcode=1)
     found = only_workflow(database)
-    assert (found.state, found.failed, found.percent_done < 100) == (Standing.FAILED, 1, True)
+    assert (found.state, found.failed, found.percent_done < 100) == (JobStatus.FAILED, 1, True)
     submit(database, experiment, queue)
     service.kill(database, experiment.id)
     found = only_workflow(database)
-    assert (found.state, found.failed, found.waiting) == (Standing.KILLED, 0, 0)
+    assert (found.state, found.failed, found.waiting) == (JobStatus.KILLED, 0, 0)
 
 
 def test_what_ended_long_ago_can_be_left_out(
@@ -195,11 +197,11 @@ def test_what_ended_long_ago_can_be_left_out(
     submit(database, experiment, queue)
     moment = now()
     with database.session() as session:
-        assert len(progress.workflows(session, moment, ended_after=moment)) == 1
+        assert len(latest_workflows.workflows(session, moment, ended_after=moment)) == 1
     service.kill(database, experiment.id)
     with database.session() as session:
-        assert len(progress.workflows(session, now(), ended_after=moment)) == 1
-        assert progress.workflows(session, now(), ended_after=now()) == []
+        assert len(latest_workflows.workflows(session, now(), ended_after=moment)) == 1
+        assert latest_workflows.workflows(session, now(), ended_after=now()) == []
 
 
 def test_jobs_are_found_by_how_they_stand(
@@ -211,19 +213,22 @@ def test_jobs_are_found_by_how_they_stand(
     end(database, queue, take(database, failing, "node3"), exitcode=1)
     end(database, queue, take(database, done))
     take(database, running)
-    [failed] = jobs(database, Standing.FAILED)
+    [failed] = jobs(database, JobStatus.FAILED)
     assert (failed.id, failed.host, failed.step) == (failing, "node3", "metaextract")
     assert (failed.error, failed.seconds, failed.memory_mb) == ("The file is\ntruncated.", 2.5, 120)
-    assert [job.id for job in jobs(database, Standing.RUNNING)] == [running]
-    assert {job.state for job in jobs(database)} == set(Standing) - {Standing.NEW, Standing.KILLED}
-    for state in Standing:
+    assert [job.id for job in jobs(database, JobStatus.RUNNING)] == [running]
+    assert {job.state for job in jobs(database)} == set(JobStatus) - {
+        JobStatus.NEW,
+        JobStatus.KILLED,
+    }
+    for state in JobStatus:
         assert all(job.state is state for job in jobs(database, state))
     assert [job.id for job in jobs(database)] == sorted(
         (j.id for j in jobs(database)), reverse=True
     )
     service.kill(database, experiment.id)
-    assert len(jobs(database, Standing.KILLED)) == 2
-    assert [job.id for job in jobs(database, Standing.FAILED)] == [failing]
+    assert len(jobs(database, JobStatus.KILLED)) == 2
+    assert [job.id for job in jobs(database, JobStatus.FAILED)] == [failing]
 
 
 def test_jobs_are_found_by_experiment_and_step(
@@ -237,6 +242,6 @@ def test_jobs_are_found_by_experiment_and_step(
             (experiment.id, "jterator", []),
             (experiment.id + 1, "metaextract", []),
         ):
-            jobs = overview.find_jobs(session, now(), experiment_ids=[experiment_id], step=step)
+            jobs = job_list.find_jobs(session, now(), owners=[owner(experiment_id)], step=step)
             assert [job.id for job in jobs] == found
-        assert overview.get_job(session, now(), job_id).experiment == "screen"
+        assert job_list.get_job(session, now(), job_id).owner_name == "screen"

@@ -21,10 +21,10 @@ from tmlib.db import Database
 from tmlib.experiments.models import Experiment
 from tmlib.ledger.execution import Worker
 from tmlib.settings import Settings
+from tmlib.tools import jobs as tool_jobs
 from tmlib.tools import labels, service
 from tmlib.tools.models import ToolResult
 from tmlib.tools.registry import get_tool
-from tmlib.workflow import tool_jobs
 
 __all__ = ["laboratory", "make_laboratory"]
 

@@ -13,6 +13,7 @@ import shapely
 from sqlalchemy import inspect, select, text, update
 
 from tests.services import rows
+from tests.services.ledger import ListQueue
 from tests.services.rows import PARENTS
 from tmlib.accounts.models import User
 from tmlib.db import Base, Connections, Database, portions
@@ -23,8 +24,9 @@ from tmlib.errors import NotFound
 from tmlib.experiments import deletion as experiments
 from tmlib.experiments import service
 from tmlib.experiments.models import Experiment
-from tmlib.ledger import tree
-from tmlib.ledger.models import Job, State, Task
+from tmlib.experiments.ownership import lock_experiment, owner
+from tmlib.ledger import interactive
+from tmlib.ledger.models import Job, State, Submission, Task
 from tmlib.objects import deletion as objects
 from tmlib.objects.mapobject_types import delete_type, ensure_layer, ensure_mapobject_type
 from tmlib.objects.models import Mapobject
@@ -38,7 +40,7 @@ def owned_tables() -> set[str]:
     """Tables whose rows belong to an experiment, by whatever way."""
     found = {"experiments", RTREE, *PARENTS}
     for table in Base.metadata.sorted_tables:
-        if found & {key.column.table.name for key in table.foreign_keys}:
+        if "owner_kind" in table.c or found & {key.column.table.name for key in table.foreign_keys}:
             found.add(table.name)
     return found
 
@@ -119,6 +121,40 @@ def test_nothing_is_left(database: Database, settings: Settings, full: int) -> N
     assert_nothing_is_left(database, settings.data_dir)
 
 
+def test_jobs_of_others_are_kept(database: Database, settings: Settings, full: int) -> None:
+    of_other = {"owner_kind": "installation", "owner_id": full}
+    with database.transaction() as session:
+        session.execute(update(Submission).values(of_other))
+        session.execute(update(Job).values(of_other))
+    deletion.delete_experiment(database, settings, full)
+    remove(database, settings)
+    with database.session() as session:
+        assert session.scalar(select(Experiment.id)) is None
+        assert session.scalar(select(Job.owner_kind)) == "installation"
+        assert session.scalar(select(Submission.owner_id)) == full
+
+
+def test_nothing_is_handed_in_for_a_deleted_one(
+    database: Database, settings: Settings, full: int
+) -> None:
+    queue = ListQueue()
+    deletion.delete_experiment(database, settings, full)
+    with pytest.raises(NotFound, match="was deleted"):
+        interactive.submit(
+            database,
+            queue,
+            owner(full),
+            1,
+            program="writing",
+            job_type="WritingJob",
+            description={},
+            jobs={"letter": {}},
+        )
+    assert queue.interactive_ids == []
+    remove(database, settings)
+    assert_nothing_is_left(database, settings.data_dir)
+
+
 def test_it_ends_however_little_time_there_is_for_it(
     database: Database, settings: Settings, full: int
 ) -> None:
@@ -138,7 +174,7 @@ def test_it_is_out_of_sight_at_once_and_its_name_is_free(
         with pytest.raises(NotFound):
             service.get_experiment(session, 1, full, "read", is_admin=True)
         with pytest.raises(NotFound):
-            tree.lock_experiment(session, full)
+            lock_experiment(session, full)
     other = create(database, "screen")
     with pytest.raises(NotFound):
         deletion.delete_experiment(database, settings, full)

@@ -18,7 +18,7 @@ from tmlib.workflow import service
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.models import Fingerprint
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch, Inputs, JobContext, Step, Work, chunks, digest
+from tmlib.workflow.steps.base import Batch, Inputs, Step, StepContext, Work, chunks, digest
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Counting(Step):
     has_collect: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (BATCH_SIZE, Argument("factor", int, "-", 1))
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         size = int(context.arguments["batch_size"] or 1)
         parts = chunks(sorted(self.inputs), size)
         return [
@@ -46,35 +46,35 @@ class Counting(Step):
             ]
         ]
 
-    def collect_inputs(self, context: JobContext) -> Inputs:
+    def collect_inputs(self, context: StepContext) -> Inputs:
         return {"total": digest(len(self.inputs))}
 
-    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
-        kept = {n for batch in standing for n in batch["numbers"]}
+    def keep(self, context: StepContext, current: Sequence[Batch]) -> None:
+        kept = {n for batch in current for n in batch["numbers"]}
         self.made = {n: text for n, text in self.made.items() if n in kept}
 
     def outputs(
-        self, context: JobContext, session: Session, batches: Sequence[Batch]
+        self, context: StepContext, session: Session, batches: Sequence[Batch]
     ) -> list[str | None]:
         made = [[self.made.get(n) for n in batch["numbers"]] for batch in batches]
         return [None if None in one else digest(one) for one in made]
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         if self.fails:
             raise BadInput("It cannot be.")
         self.did.append(",".join(map(str, batch["numbers"])))
         self.made |= {n: self.inputs[n] for n in batch["numbers"]}
 
-    def collect(self, context: JobContext) -> None:
+    def collect(self, context: StepContext) -> None:
         self.did.append("collect")
 
-    def collect_output(self, context: JobContext, session: Session) -> str:
+    def collect_output(self, context: StepContext, session: Session) -> str:
         return "collected"
 
 
 @dataclass
 class Workflow:
-    """Somebody who runs the counting step again and again."""
+    """Runs the counting step again and again."""
 
     database: Database
     experiment: Experiment
@@ -234,7 +234,7 @@ def test_input_that_changes_while_a_job_waits_has_it_done_again(
         nonlocal n_calls
         run(worker, job_id)
         n_calls += 1
-        if n_calls == 1:  # the work is cut, and nothing of it is done
+        if n_calls == 1:  # the work is planned, and nothing of it is done
             workflow.step.inputs[1] = "late"
 
     monkeypatch.setattr(Worker, "run", run_and_change)
@@ -249,7 +249,7 @@ def test_what_says_nothing_of_its_inputs_is_always_done(
 ) -> None:
     create_batches = Counting.create_batches
 
-    def without_inputs(step: Counting, context: JobContext) -> list[list[Work]]:
+    def without_inputs(step: Counting, context: StepContext) -> list[list[Work]]:
         return [[Work(one.batch) for one in group] for group in create_batches(step, context)]
 
     monkeypatch.setattr(Counting, "create_batches", without_inputs)

@@ -1,4 +1,4 @@
-"""Workflows that run again do only what does not stand, and come to what a fresh run comes to."""
+"""Workflows that run again do only what is not current, and come to what a fresh run comes to."""
 
 import copy
 from collections.abc import Callable, Mapping

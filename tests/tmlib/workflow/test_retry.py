@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from tests.services.ledger import ListQueue
+from tests.services.ledger import ListQueue, planned
 from tests.tmlib.ledger.test_engine import (
     claim,
     do,
@@ -22,8 +22,8 @@ from tmlib.db.base import now
 from tmlib.errors import Conflict, NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.ledger import engine
-from tmlib.ledger.engine import EXIT_STOPPED, Claim, LeaseLost, Outcome
-from tmlib.ledger.models import Job, State, Submission, Task
+from tmlib.ledger.engine import Claim, LeaseLost, Outcome
+from tmlib.ledger.models import EXIT_STOPPED, Job, State, Submission, Task
 from tmlib.workflow import service
 
 
@@ -230,8 +230,9 @@ def happens(
     ended: Counter[str],
 ) -> None:
     if event in ("well", "twice"):
-        batches = [[{}, {}], [{}]] if taken.phase == "init" else None
-        queue.enqueue(finish(database, taken, Outcome(0, batches=batches)))
+        is_init = taken.phase == "init"
+        following = planned([[{}, {}], [{}]], taken.step_name) if is_init else []
+        queue.enqueue(finish(database, taken, Outcome(0, following=following)))
         ended[taken.name] += 1
         if event == "twice":
             assert claim(database, taken.job_id) is None

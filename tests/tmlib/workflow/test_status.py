@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.ledger import ListQueue
+from tests.services.ledger import ListQueue, planned
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
 from tmlib.ledger import engine
@@ -27,16 +27,17 @@ def do(database: Database, queue: ListQueue, *, exitcode: int = 0, cpu_time: flo
     with database.transaction() as session:
         taken = engine.claim(session, queue.job_ids.pop(0), "node1:7", "node1", lease=30)
     assert taken is not None
-    batches = None
+    following = []
     if taken.phase == "init":
         sizes = N_BATCHES.get(taken.step_name, [4, 2, 1])
         batches = [[{"number": number} for number in range(size)] for size in sizes]
+        following = planned(batches, taken.step_name)
     outcome = Outcome(
         exitcode,
         error="It went wrong." if exitcode else None,
         cpu_time=cpu_time,
         memory=int(cpu_time),
-        batches=batches,
+        following=following,
     )
     with database.transaction() as session:
         queue.enqueue(engine.finish(session, taken.job_id, taken.attempt, outcome))

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
-from tests.services.ledger import ListQueue
+from tests.services.ledger import ListQueue, planned
 from tests.services.redis import running_redis
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
@@ -40,7 +40,9 @@ def at_work(database: Database, experiment_id: int, user_id: int) -> None:
     queue = ListQueue()
     service.submit(database, queue, experiment_id, user_id, CONVERSION)
     [job_id] = queue.job_ids
-    following = end(database, job_id, Outcome(0, batches=[[{"number": n} for n in range(5)]]))
+    following = end(
+        database, job_id, Outcome(0, following=planned([[{"number": n} for n in range(5)]]))
+    )
     end(database, following[0], Outcome(1, error="It went wrong."))
     end(database, following[1], Outcome(0, cpu_time=1.5, memory=300))
     with database.transaction() as session:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.services.ledger import ListQueue
+from tests.services.ledger import ListQueue, planned
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
 from tmlib.db.base import now
@@ -25,7 +25,9 @@ def at_work(database: Database, owner: Person, experiment_id: int) -> list[int]:
     queue = ListQueue()
     service.submit(database, queue, experiment_id, owner.user_id, CONVERSION)
     [job_id] = queue.job_ids
-    following = end(database, job_id, Outcome(0, batches=[[{"number": n} for n in range(5)]]))
+    following = end(
+        database, job_id, Outcome(0, following=planned([[{"number": n} for n in range(5)]]))
+    )
     failed = Outcome(
         1, error="The file is truncated.", stderr="Needle in the log\n", wall_time=2.0, memory=300
     )

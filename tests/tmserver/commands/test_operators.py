@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.ledger import experiment
+from tests.services.ledger import experiment, planned
 from tests.services.redis import running_redis
 from tests.tmserver.commands.conftest import Tm
 from tmlib.accounts.models import User
@@ -42,7 +42,7 @@ def job_ids(database: Database, experiment: Experiment, queue: CeleryQueue) -> l
     """Three jobs that wait, of a workflow whose first job has ended."""
     service.submit(database, queue, experiment.id, experiment.user_id, CONVERSION)
     batches = [[{"number": number} for number in range(3)]]
-    following = end(database, take(database, 1), Outcome(0, batches=batches))
+    following = end(database, take(database, 1), Outcome(0, following=planned(batches)))
     queue.enqueue(following)
     return following
 

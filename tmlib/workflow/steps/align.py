@@ -15,7 +15,7 @@ from tmlib.experiments.models import Channel, ChannelImageFile, Cycle, Site, Sit
 from tmlib.images.alignment import MeasuredShift, Residues, measure_shift
 from tmlib.images.reading import GrayImage
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
-from tmlib.workflow.steps.base import Batch, JobContext, Step, Work, chunks, digest, logger
+from tmlib.workflow.steps.base import Batch, Step, StepContext, Work, chunks, digest, logger
 from tmlib.workflow.steps.corilla import Corrections
 from tmlib.workflow.steps.plate_map import PlacedSite, read_plate_map
 from tmlib.workflow.steps.site_images import SiteImages
@@ -80,7 +80,7 @@ class Align(Step):
         ),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         """Cut the sites into batches."""
         with context.database.session() as session:
             cycles = _read_cycles(session, context)
@@ -105,13 +105,13 @@ class Align(Step):
             work.append(Work({"site_ids": ids}, inputs))
         return [work]
 
-    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+    def keep(self, context: StepContext, current: Sequence[Batch]) -> None:
         """Forget the shifts of other sites than these."""
-        kept = {site_id for batch in standing for site_id in batch["site_ids"]}
+        kept = {site_id for batch in current for site_id in batch["site_ids"]}
         context.effects.append(lambda session: _forget_others(session, context, kept))
 
     def outputs(
-        self, context: JobContext, session: Session, batches: Sequence[Batch]
+        self, context: StepContext, session: Session, batches: Sequence[Batch]
     ) -> list[str | None]:
         """The shifts of the sites and what they come to."""
         ids = [site_id for batch in batches for site_id in batch["site_ids"]]
@@ -127,7 +127,7 @@ class Align(Step):
             known[row.site_id].append(tuple(row))
         return [digest([known[site_id] for site_id in batch["site_ids"]]) for batch in batches]
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         """Measure the shifts of the sites of a batch."""
         with context.database.session() as session:
             reference, *others = _read_cycles(session, context)
@@ -144,7 +144,7 @@ class Align(Step):
         context.effects.append(lambda session: _record(session, context.experiment_id, verdicts))
 
 
-def _read_cycles(session: Session, context: JobContext) -> list[_CycleImages]:
+def _read_cycles(session: Session, context: StepContext) -> list[_CycleImages]:
     """All cycles with their images in the reference wavelength, the reference cycle first."""
     number, wavelength = context.arguments["ref_cycle"], context.arguments["ref_wavelength"]
     for name, value in (("ref_cycle", number), ("ref_wavelength", wavelength)):
@@ -193,7 +193,7 @@ def _read_cycle(session: Session, cycle: Cycle, wavelength: str) -> _CycleImages
 
 
 def _measure(
-    context: JobContext,
+    context: StepContext,
     site_images: SiteImages,
     site: PlacedSite,
     reference: _CycleImages,
@@ -227,7 +227,7 @@ def _measure(
 
 
 def _judge(
-    context: JobContext,
+    context: StepContext,
     site: PlacedSite,
     reference: _CycleImages,
     measured: dict[int, tuple[int, MeasuredShift]] | None,
@@ -260,7 +260,7 @@ def _judge(
 
 
 def _channels(
-    session: Session, context: JobContext, cycles: Sequence[_CycleImages]
+    session: Session, context: StepContext, cycles: Sequence[_CycleImages]
 ) -> dict[str, int]:
     """Ids of the channels that cycles are aligned by, by their names."""
     rows = session.execute(
@@ -274,7 +274,7 @@ def _channels(
     return {row.name: row.id for row in rows}
 
 
-def _forget_others(session: Session, context: JobContext, kept: set[int]) -> None:
+def _forget_others(session: Session, context: StepContext, kept: set[int]) -> None:
     found = session.scalars(select(Site.id).where(Site.experiment_id == context.experiment_id))
     others = set(found) - kept
     change_among(session, delete(SiteShift), SiteShift.site_id, others)

@@ -10,7 +10,7 @@ from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import labels_stamp
 from tmlib.jterator.project import Project
 from tmlib.storage import file_stamp
-from tmlib.workflow.steps.base import Inputs, JobContext, digest
+from tmlib.workflow.steps.base import Inputs, StepContext, digest
 from tmlib.workflow.steps.channels import read_channels, read_field_shape
 from tmlib.workflow.steps.imaged_planes import planes_of_channels
 from tmlib.workflow.steps.plate_map import PlacedSite
@@ -29,7 +29,7 @@ class AnalysisInputs:
         With the pipeline, which fits the experiment.
     """
 
-    def __init__(self, session: Session, context: JobContext, project: Project) -> None:
+    def __init__(self, session: Session, context: StepContext, project: Project) -> None:
         self._storage = context.storage
         self._channels = project.pipeline.input.channels
         self._objects = [objects.name for objects in project.pipeline.input.objects]

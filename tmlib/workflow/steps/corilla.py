@@ -28,7 +28,7 @@ from tmlib.images.reading import GrayImage
 from tmlib.images.surfaces import Field
 from tmlib.storage import ExperimentStorage, file_stamp, remove_orphans
 from tmlib.workflow.arguments import Argument
-from tmlib.workflow.steps.base import Batch, JobContext, Step, Work, digest, logger
+from tmlib.workflow.steps.base import Batch, Step, StepContext, Work, digest, logger
 from tmlib.workflow.steps.channels import read_channels
 from tmlib.workflow.steps.stored_planes import StoredPlanes
 
@@ -68,7 +68,7 @@ class Corilla(Step):
         Argument("per_plate", bool, "Measure the light of every plate for itself.", False),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         """One job per channel, or per channel and plate."""
         with context.database.session() as session:
             channels = read_channels(session, context.experiment_id)
@@ -91,13 +91,13 @@ class Corilla(Step):
             ]
         ]
 
-    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+    def keep(self, context: StepContext, current: Sequence[Batch]) -> None:
         """Delete all other statistics than these."""
-        kept = {(batch["channel_id"], batch["plate_id"]) for batch in standing}
+        kept = {(batch["channel_id"], batch["plate_id"]) for batch in current}
         context.effects.append(lambda session: _forget_others(session, context, kept))
 
     def outputs(
-        self, context: JobContext, session: Session, batches: Sequence[Batch]
+        self, context: StepContext, session: Session, batches: Sequence[Batch]
     ) -> list[str | None]:
         """What the files of statistics are known by; a channel without images has none."""
         rows = session.scalars(
@@ -111,7 +111,7 @@ class Corilla(Step):
             outputs.append(digest(path, stamp) if path is None or stamp else None)
         return outputs
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         """Take up all images of a channel, or a random choice where there are very many.
 
         Only one image of each site tells about the light, that of its first time point and
@@ -148,7 +148,7 @@ class Corilla(Step):
 
     def _keep(
         self,
-        context: JobContext,
+        context: StepContext,
         channel: Channel,
         plate_id: int | None,
         statistics: IlluminationStatistics,
@@ -258,7 +258,7 @@ class _Usual:
     camera_offset: int
 
     @classmethod
-    def of(cls, context: JobContext, channel: Channel, planes: Sequence[_Plane]) -> Self:
+    def of(cls, context: StepContext, channel: Channel, planes: Sequence[_Plane]) -> Self:
         """From images that are spread over all of them.
 
         Raises
@@ -304,7 +304,7 @@ def _check_offset(offset: int, levels: Sequence[Levels]) -> None:
 
 
 def _forget_others(
-    session: Session, context: JobContext, kept: set[tuple[int, int | None]]
+    session: Session, context: StepContext, kept: set[tuple[int, int | None]]
 ) -> None:
     rows = session.scalars(
         select(IllumstatsFile).where(IllumstatsFile.experiment_id == context.experiment_id)

@@ -26,8 +26,8 @@ from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.steps.base import (
     Batch,
     Inputs,
-    JobContext,
     Step,
+    StepContext,
     Work,
     chunks,
     digest,
@@ -85,7 +85,7 @@ class Illuminati(Step):
         ),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         """Lay out the map, create mosaics, and cut each level into batches of regions.
 
         Regions that are known to be as they should are named in the batches, but not made again.
@@ -115,7 +115,7 @@ class Illuminati(Step):
         _tell(layers, missing)
         return _levels(plate_map, layers, missing, int(context.arguments["batch_size"] or 1))
 
-    def collect_inputs(self, context: JobContext) -> Inputs:
+    def collect_inputs(self, context: StepContext) -> Inputs:
         """Which layers are shown, and where everything lies."""
         with context.database.session() as session:
             plate_map = read_map(session, context)
@@ -127,7 +127,7 @@ class Illuminati(Step):
         }
 
     def outputs(
-        self, context: JobContext, session: Session, batches: Sequence[Batch]
+        self, context: StepContext, session: Session, batches: Sequence[Batch]
     ) -> list[str | None]:
         """What the files of all regions are known by; those that are black have none."""
         found: list[str | None] = []
@@ -143,8 +143,8 @@ class Illuminati(Step):
                 found.append(digest(sorted(stamps)))
         return found
 
-    def stand(
-        self, context: JobContext, session: Session, batches: Sequence[Batch], known: Sequence[str]
+    def are_current(
+        self, context: StepContext, session: Session, batches: Sequence[Batch], known: Sequence[str]
     ) -> list[bool]:
         """Whether all regions are known, also those of a new mosaic, or as they were left."""
         found = self.outputs(context, session, batches)
@@ -153,7 +153,7 @@ class Illuminati(Step):
             for batch, one, other in zip(batches, found, known, strict=True)
         ]
 
-    def collect_output(self, context: JobContext, session: Session) -> str:
+    def collect_output(self, context: StepContext, session: Session) -> str:
         """What is shown: the layers, and the outlines of plates, wells and sites."""
         experiment = session.get_one(Experiment, context.experiment_id)
         layers = session.execute(
@@ -177,7 +177,7 @@ class Illuminati(Step):
         layer = batch["channel_id"], batch["tpoint"], batch["zplane"]
         return digest(*layer, batch["level"], regions)
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         """Write the regions of a batch."""
         layer = batch["channel_id"], batch["tpoint"], batch["zplane"]
         path = context.storage.mosaic(*layer, batch["version"])
@@ -191,7 +191,7 @@ class Illuminati(Step):
                 mosaics.write_level(path, batch["level"], region)
         logger.info("%d regions written", len(regions))
 
-    def collect(self, context: JobContext) -> None:
+    def collect(self, context: StepContext) -> None:
         """Show the new map, and draw the outlines of plates, wells and sites."""
         with context.database.session() as session:
             plate_map = read_map(session, context)
@@ -214,7 +214,7 @@ class Illuminati(Step):
 class _Placement:
     """The images of one channel layer, placed on the map and corrected when they are read."""
 
-    def __init__(self, context: JobContext, channel_id: int, tpoint: int, zplane: int) -> None:
+    def __init__(self, context: StepContext, channel_id: int, tpoint: int, zplane: int) -> None:
         self._tpoint, self._zplane = tpoint, zplane
         with context.database.session() as session:
             self._channel = session.get_one(Channel, channel_id)
@@ -258,13 +258,13 @@ def _overlap(box: Box, region: Region) -> bool:
     )
 
 
-def _put_in_place(context: JobContext, draft: Path, path: Path, session: Session) -> None:
+def _put_in_place(context: StepContext, draft: Path, path: Path, session: Session) -> None:
     """Let an empty mosaic take its place, as an effect: a late worker must not empty a full one."""
     mosaics.put_in_place(draft, path)
     context.afterwards.append(lambda: mosaics.clear_drafts(path))
 
 
-def _show(session: Session, context: JobContext, plate_map: PlateMap, layers: list[Layer]) -> None:
+def _show(session: Session, context: StepContext, plate_map: PlateMap, layers: list[Layer]) -> None:
     """Show the new mosaics in place of the old ones, which are removed after the commit."""
     experiment = session.get_one(Experiment, context.experiment_id)
     experiment.map_height, experiment.map_width = plate_map.size

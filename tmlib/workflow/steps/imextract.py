@@ -37,8 +37,8 @@ from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.steps.base import (
     Batch,
     Inputs,
-    JobContext,
     Step,
+    StepContext,
     Work,
     chunks,
     digest,
@@ -81,7 +81,7 @@ class Imextract(Step):
         ),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         """Cut the planes into batches, the planes of a site together; then wells that overlap."""
         with context.database.session() as session:
             refined = (
@@ -124,14 +124,14 @@ class Imextract(Step):
         ]
         return [work, wells] if wells else [work]
 
-    def collect_inputs(self, context: JobContext) -> Inputs:
+    def collect_inputs(self, context: StepContext) -> Inputs:
         """The plates with their wells."""
         with context.database.session() as session:
             return {
                 "plates": digest([(id_, name, w) for id_, name, w in _plates(session, context)])
             }
 
-    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+    def keep(self, context: StepContext, current: Sequence[Batch]) -> None:
         """Delete images of an earlier conversion that had other channels or time points.
 
         What else does not stand is replaced plane by plane.
@@ -145,13 +145,13 @@ class Imextract(Step):
             for field in outdated_fields(context.storage.plate_images(plate_id), shape, wells)
         ]
         context.effects.append(lambda session: _set_aside(context, outdated))
-        refined = {batch[WELL] for batch in standing if WELL in batch}
+        refined = {batch[WELL] for batch in current if WELL in batch}
         context.effects.append(
             lambda session: forget_refinement(session, context.experiment_id, refined)
         )
 
     def outputs(
-        self, context: JobContext, session: Session, batches: Sequence[Batch]
+        self, context: StepContext, session: Session, batches: Sequence[Batch]
     ) -> list[str | None]:
         """What the files of all planes are known by, and the places of sites."""
         places = refinement(session, [batch[WELL] for batch in batches if WELL in batch])
@@ -175,7 +175,7 @@ class Imextract(Step):
             outputs.append(None if any(None in one for one in stamps) else digest(stamps))
         return outputs
 
-    def collect_output(self, context: JobContext, session: Session) -> str | None:
+    def collect_output(self, context: StepContext, session: Session) -> str | None:
         """What the descriptions of plates are known by."""
         stamps = [
             plate_metadata_stamps(context.storage.plate_images(plate_id), wells)
@@ -183,7 +183,7 @@ class Imextract(Step):
         ]
         return None if any(None in one for one in stamps) else digest(stamps)
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         """Read and write the planes of a batch, or correct the places of a well's sites."""
         if WELL in batch:
             refine(context, batch[WELL])
@@ -214,7 +214,7 @@ class Imextract(Step):
             )
         logger.info("%d planes written", len(planes))
 
-    def collect(self, context: JobContext) -> None:
+    def collect(self, context: StepContext) -> None:
         """Describe each plate as a whole; delete the microscope's images if that is wanted."""
         with context.database.session() as session:
             plates = _plates(session, context)
@@ -227,7 +227,7 @@ class Imextract(Step):
 class _FileStamps:
     """What the microscope's files are known by; each is looked at once."""
 
-    def __init__(self, context: JobContext) -> None:
+    def __init__(self, context: StepContext) -> None:
         self._storage = context.storage
         self._folders: dict[int, Path] = {}
         self._stamps: dict[tuple[int, str], Stamp | None] = {}
@@ -267,7 +267,7 @@ def _planes() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _plates(session: Session, context: JobContext) -> list[tuple[int, str, dict[str, int]]]:
+def _plates(session: Session, context: StepContext) -> list[tuple[int, str, dict[str, int]]]:
     """Id and name of each plate that has wells, and the number of sites by name of the well."""
     plates = session.scalars(
         select(Plate)
@@ -281,14 +281,14 @@ def _plates(session: Session, context: JobContext) -> list[tuple[int, str, dict[
     ]
 
 
-def _set_aside(context: JobContext, folders: Sequence[Path]) -> None:
+def _set_aside(context: StepContext, folders: Sequence[Path]) -> None:
     """Take folders away while the job is surely this worker's: later there may be new ones."""
     for folder in folders:
         Trash(context.storage.root, folder)
     context.afterwards.append(Trash(context.storage.root).empty)
 
 
-def _read(context: JobContext, acquisition: Acquisition, plane: ChannelImageFile) -> GrayImage:
+def _read(context: StepContext, acquisition: Acquisition, plane: ChannelImageFile) -> GrayImage:
     """Read a plane, the maximum of several if it is made of several."""
     folder = context.storage.microscope_images(acquisition.plate_id, acquisition.id)
     sources = zip(*(plane.file_map[key] for key in ("files", "series", "planes")), strict=True)
@@ -302,7 +302,7 @@ def _read(context: JobContext, acquisition: Acquisition, plane: ChannelImageFile
     )
 
 
-def _delete_images(session: Session, context: JobContext) -> None:
+def _delete_images(session: Session, context: StepContext) -> None:
     files = session.execute(
         select(MicroscopeFile.name, Acquisition.plate_id, Acquisition.id)
         .join(Acquisition, Acquisition.id == MicroscopeFile.acquisition_id)

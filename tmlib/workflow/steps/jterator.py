@@ -47,8 +47,8 @@ from tmlib.workflow.steps.analysis_output import AnalysisOutput
 from tmlib.workflow.steps.base import (
     Batch,
     Inputs,
-    JobContext,
     Step,
+    StepContext,
     Work,
     chunks,
     digest,
@@ -84,7 +84,7 @@ class Jterator(Step):
         Argument("plot", bool, "Keep the figures of modules.", default=False, disabled=True),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         """Check the pipeline and cut the sites into batches."""
         with context.database.session() as session:
             project = _read_project(session, context)
@@ -99,25 +99,25 @@ class Jterator(Step):
         analysis = [wells.work_of(part, inputs.of(part)) for part in chunks(sites, size)]
         return [analysis, wells.work()] if wells.work() else [analysis]
 
-    def collect_inputs(self, context: JobContext) -> Inputs:
+    def collect_inputs(self, context: StepContext) -> Inputs:
         """The pipeline, and the zoom levels of the map."""
         with context.database.session() as session:
             project = _read_project(session, context)
             levels = session.get_one(Experiment, context.experiment_id).map_levels
         return {"pipeline": digest(json.dumps(project.to_dict())), "zoom levels": digest(levels)}
 
-    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+    def keep(self, context: StepContext, current: Sequence[Batch]) -> None:
         """Forget what an earlier pipeline found, or what was found at other sites than these."""
         with context.database.session() as session:
             project = _read_project(session, context)
             plate_map = read_plate_map(session, context.experiment_id)
             type_ids = _type_ids(session, context.experiment_id)
-        if not standing:
+        if not current:
             context.effects.append(
                 lambda session: _renew_types(session, context, project, plate_map)
             )
             return
-        kept = {site_id for batch in standing for site_id in batch.get("site_ids", ())}
+        kept = {site_id for batch in current for site_id in batch.get("site_ids", ())}
         others = [_field(context, site) for site in plate_map.sites if site.id not in kept]
         for name in _made(project):
             prepared = prepare_kept_values(context.database, context.storage, type_ids[name], kept)
@@ -136,14 +136,14 @@ class Jterator(Step):
                 )
 
     def outputs(
-        self, context: JobContext, session: Session, batches: Sequence[Batch]
+        self, context: StepContext, session: Session, batches: Sequence[Batch]
     ) -> list[str | None]:
         """What objects, labels and values are known by, with all that is needed to compare it."""
         output = _output(session, context, batches)
         return [_describe(output, batch) for batch in batches]
 
-    def stand(
-        self, context: JobContext, session: Session, batches: Sequence[Batch], known: Sequence[str]
+    def are_current(
+        self, context: StepContext, session: Session, batches: Sequence[Batch], known: Sequence[str]
     ) -> list[bool]:
         """Whether objects, labels and values are still there, compacted or not."""
         output = _output(session, context, batches)
@@ -155,11 +155,11 @@ class Jterator(Step):
         ]
         return stand_together(batches, stands)
 
-    def collect_output(self, context: JobContext, session: Session) -> str:
+    def collect_output(self, context: StepContext, session: Session) -> str:
         """Nothing of its own: it gives another form to what the jobs before have made."""
         return "joined"
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         """Analyse the sites of a batch, or count the objects of a well's overlapping sites once."""
         if WELL in batch:
             self._count_once(context, batch)
@@ -220,7 +220,7 @@ class Jterator(Step):
                     )
                     ids[objects.name] |= prepared.ids_by_label
 
-    def collect(self, context: JobContext) -> None:
+    def collect(self, context: StepContext) -> None:
         """Join the files of feature values, and say at which zoom objects are shown."""
         with context.database.session() as session:
             project = _read_project(session, context)
@@ -235,7 +235,7 @@ class Jterator(Step):
             prepare_tiles(context.database, context.storage, type_ids[name])
         context.afterwards.append(lambda: feature_files.sweep(context.database, context.storage))
 
-    def _count_once(self, context: JobContext, batch: Batch) -> None:
+    def _count_once(self, context: StepContext, batch: Batch) -> None:
         with context.database.session() as session:
             names = _segmented(_read_project(session, context))
             ids = _type_ids(session, context.experiment_id)
@@ -248,7 +248,7 @@ class Jterator(Step):
 
     def _keep(
         self,
-        context: JobContext,
+        context: StepContext,
         site: PlacedSite,
         tpoint: int,
         type_id: int,
@@ -280,24 +280,24 @@ class Jterator(Step):
         return prepared
 
 
-def _record(session: Session, context: JobContext, prepared: PreparedSiteObjects) -> None:
+def _record(session: Session, context: StepContext, prepared: PreparedSiteObjects) -> None:
     outdated = record(session, prepared)
     context.afterwards.append(lambda: feature_files.remove(outdated))
 
 
-def _keep_values(context: JobContext, place: Place, objects: SegmentedObjects) -> None:
+def _keep_values(context: StepContext, place: Place, objects: SegmentedObjects) -> None:
     """Keep what was measured of objects that stay as they are."""
     prepare = prepare_stored_values if objects.is_stored else prepare_site_values
     prepared = prepare(context.database, context.storage, place, objects.measurements)
     context.effects.append(lambda session: _record_values(session, context, prepared))
 
 
-def _record_values(session: Session, context: JobContext, prepared: PreparedValues) -> None:
+def _record_values(session: Session, context: StepContext, prepared: PreparedValues) -> None:
     outdated = record_values(session, prepared)
     context.afterwards.append(lambda: feature_files.remove(outdated))
 
 
-def _read_project(session: Session, context: JobContext) -> Project:
+def _read_project(session: Session, context: StepContext) -> Project:
     settings = session.get(WorkflowSettings, context.experiment_id)
     if settings is None or settings.jterator_project is None:
         raise BadInput(
@@ -324,7 +324,7 @@ def _segmented(project: Project) -> list[str]:
     return [name for name in _made(project) if name != SITES]
 
 
-def _output(session: Session, context: JobContext, batches: Sequence[Batch]) -> AnalysisOutput:
+def _output(session: Session, context: StepContext, batches: Sequence[Batch]) -> AnalysisOutput:
     names = _as_polygons(_read_project(session, context))
     site_ids = {id_ for batch in batches for id_ in batch.get("site_ids") or batch[WELL]}
     overlapping = {id_ for batch in batches for id_ in batch.get(IN_OVERLAP, ())}
@@ -337,7 +337,7 @@ def _describe(output: AnalysisOutput, batch: Batch) -> str | None:
     return output.describe(batch["site_ids"])
 
 
-def _keep_values_of(session: Session, context: JobContext, prepared: KeptValues) -> None:
+def _keep_values_of(session: Session, context: StepContext, prepared: KeptValues) -> None:
     outdated = keep_values(session, prepared)
     context.afterwards.append(lambda: feature_files.remove(outdated))
 
@@ -352,7 +352,7 @@ def _type_ids(session: Session, experiment_id: int) -> dict[str, int]:
 
 
 def _renew_types(
-    session: Session, context: JobContext, project: Project, plate_map: PlateMap
+    session: Session, context: StepContext, project: Project, plate_map: PlateMap
 ) -> None:
     """Replace the types that the pipeline makes; others, uploaded ones for example, stay."""
     type_ids = _type_ids(session, context.experiment_id)
@@ -374,7 +374,7 @@ def _renew_types(
 
 
 def _set_labels_aside(
-    session: Session, context: JobContext, fields: Sequence[Path], name: str
+    session: Session, context: StepContext, fields: Sequence[Path], name: str
 ) -> None:
     """Take labels away while the job is surely this worker's: later there may be new ones."""
     for field in fields:
@@ -382,7 +382,7 @@ def _set_labels_aside(
     context.afterwards.append(Trash(context.storage.root).empty)
 
 
-def _field(context: JobContext, site: PlacedSite) -> Path:
+def _field(context: StepContext, site: PlacedSite) -> Path:
     return field_path(context.storage.plate_images(site.plate_id), site.well_name, site.field)
 
 
@@ -403,7 +403,7 @@ def read_site_images(
 
 
 def read_stored_objects(
-    context: JobContext, project: Project, site: PlacedSite, tpoint: int
+    context: StepContext, project: Project, site: PlacedSite, tpoint: int
 ) -> dict[str, NDArray[np.int32]] | None:
     """Label images of the stored objects that the pipeline takes; None if one was never stored."""
     found = {}

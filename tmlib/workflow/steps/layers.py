@@ -13,7 +13,7 @@ from tmlib.images.channel_images import field_path, plane_stamp
 from tmlib.images.map_layout import Box, overlapping
 from tmlib.images.mosaic_regions import Digests, region_digests
 from tmlib.workflow.arguments import Value
-from tmlib.workflow.steps.base import JobContext
+from tmlib.workflow.steps.base import StepContext
 from tmlib.workflow.steps.channels import pixel_type, read_channels
 from tmlib.workflow.steps.corilla import load_statistics
 from tmlib.workflow.steps.plate_map import PlacedSite, PlateMap, read_plate_map
@@ -45,7 +45,7 @@ class Layer:
         return self.channel.id, self.tpoint, self.zplane
 
 
-def read_map(session: Session, context: JobContext) -> PlateMap:
+def read_map(session: Session, context: StepContext) -> PlateMap:
     """The map with the gaps between sites that the arguments want."""
     gaps = (
         int(context.arguments["vertical_site_displacement"] or 0),
@@ -54,7 +54,7 @@ def read_map(session: Session, context: JobContext) -> PlateMap:
     return read_plate_map(session, context.experiment_id, gaps)
 
 
-def read_layers(session: Session, context: JobContext, plate_map: PlateMap) -> list[Layer]:
+def read_layers(session: Session, context: StepContext, plate_map: PlateMap) -> list[Layer]:
     """All layers that there are images of."""
     channels = read_channels(session, context.experiment_id)
     check_exceptions(context.arguments, [channel.name for channel in channels])
@@ -79,7 +79,7 @@ def read_layers(session: Session, context: JobContext, plate_map: PlateMap) -> l
 
 
 def _shown(
-    context: JobContext,
+    context: StepContext,
     images: SiteImages,
     sites: Sequence[PlacedSite],
     channel: Channel,
@@ -105,7 +105,7 @@ def _shown(
 
 def sites_of_layer(
     session: Session,
-    context: JobContext,
+    context: StepContext,
     plate_map: PlateMap,
     channel_id: int,
     tpoint: int,
@@ -146,7 +146,7 @@ def check_exceptions(arguments: Mapping[str, Value], names: Sequence[str]) -> No
             )
 
 
-def is_corrected(context: JobContext, channel_name: str) -> bool:
+def is_corrected(context: StepContext, channel_name: str) -> bool:
     """Whether uneven light of a channel is to be corrected."""
     return bool(context.arguments["illumcorr"]) and channel_name not in _exceptions(
         context.arguments
@@ -154,7 +154,7 @@ def is_corrected(context: JobContext, channel_name: str) -> bool:
 
 
 def _windows(
-    session: Session, context: JobContext, channels: Sequence[Channel]
+    session: Session, context: StepContext, channels: Sequence[Channel]
 ) -> dict[str, tuple[int, int]]:
     """The intensities shown as darkest and brightest, by name of the channel."""
     clip_value = context.arguments["clip_value"]

@@ -25,7 +25,7 @@ from tmlib.storage import file_stamp
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import Argument, Value
 from tmlib.workflow.steps import configuration
-from tmlib.workflow.steps.base import Batch, Inputs, JobContext, Step, Work, digest, logger
+from tmlib.workflow.steps.base import Batch, Inputs, Step, StepContext, Work, digest, logger
 from tmlib.workflow.steps.joined_planes import join_planes
 from tmlib.workflow.steps.site_cells import Cell, Stage, UserLayout, Wells, locate_sites
 from tmlib.workflow.steps.site_places import Camera, Place, place_sites
@@ -81,7 +81,7 @@ class Metaconfig(Step):
         ),
     )
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         """One job per plate."""
         with context.database.session() as session:
             experiment = session.get_one(Experiment, context.experiment_id)
@@ -101,7 +101,7 @@ class Metaconfig(Step):
                 ]
             ]
 
-    def collect_inputs(self, context: JobContext) -> Inputs:
+    def collect_inputs(self, context: StepContext) -> Inputs:
         """How acquisitions are joined, and which."""
         with context.database.session() as session:
             experiment = session.get_one(Experiment, context.experiment_id)
@@ -115,22 +115,22 @@ class Metaconfig(Step):
             "acquisitions": digest([tuple(row) for row in acquisitions]),
         }
 
-    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+    def keep(self, context: StepContext, current: Sequence[Batch]) -> None:
         """Delete earlier wells, channels and cycles, unless all of them stand."""
-        if not standing:
+        if not current:
             context.effects.append(lambda session: _forget(session, context.experiment_id))
 
     def outputs(
-        self, context: JobContext, session: Session, batches: Sequence[Batch]
+        self, context: StepContext, session: Session, batches: Sequence[Batch]
     ) -> list[str | None]:
         """Nothing of its own: what the jobs record is known once collect has joined it."""
         return ["joined by collect"] * len(batches)
 
-    def collect_output(self, context: JobContext, session: Session) -> str:
+    def collect_output(self, context: StepContext, session: Session) -> str:
         """What all wells, sites, channels and planes are known by."""
         return configuration.recorded(session, context.experiment_id)
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         """Read the metadata of all acquisitions of a plate, which share its wells and sites."""
         with context.database.session() as session:
             experiment = session.get_one(Experiment, context.experiment_id)
@@ -158,7 +158,7 @@ class Metaconfig(Step):
                 )
             )
 
-    def collect(self, context: JobContext) -> None:
+    def collect(self, context: StepContext) -> None:
         """Join the acquisitions: as a time series, or as cycles with channels of their own."""
         context.effects.append(
             lambda session: configuration.join_acquisitions(session, context.experiment_id)
@@ -189,7 +189,7 @@ class _Found:
         return wells
 
 
-def _read(context: JobContext, microscope: Microscope, acquisition: Acquisition) -> _Found:
+def _read(context: StepContext, microscope: Microscope, acquisition: Acquisition) -> _Found:
     """Read what metadata files, image files and names say."""
     with context.database.session() as session:
         files = session.scalars(
@@ -231,7 +231,7 @@ def _read(context: JobContext, microscope: Microscope, acquisition: Acquisition)
     )
 
 
-def _files_digest(session: Session, context: JobContext, plate: Plate) -> str:
+def _files_digest(session: Session, context: StepContext, plate: Plate) -> str:
     """A digest of all that files of a plate's acquisitions say about themselves and each other."""
     found = []
     for acquisition in plate.acquisitions:
@@ -261,7 +261,7 @@ def _forget(session: Session, experiment_id: int) -> None:
 
 
 def _places(
-    context: JobContext,
+    context: StepContext,
     found: Sequence[_Found],
     wells: Sequence[Wells],
     cells: Sequence[Mapping[tuple[str, int], Cell]],
@@ -276,13 +276,13 @@ def _places(
     return place_sites(wells, cells, Camera(*shapes[0], sizes[0] if sizes else None))
 
 
-def _stage_directions(context: JobContext, microscope: Microscope) -> tuple[int, int]:
+def _stage_directions(context: StepContext, microscope: Microscope) -> tuple[int, int]:
     stage_y = _text(context, "stage_y") or ("up" if microscope.reverse_rows else "down")
     stage_x = _text(context, "stage_x") or "right"
     return -1 if stage_y == "up" else 1, -1 if stage_x == "left" else 1
 
 
-def _text(context: JobContext, name: str) -> str | None:
+def _text(context: StepContext, name: str) -> str | None:
     value = context.arguments[name]
     return None if value is None else str(value)
 

@@ -15,7 +15,7 @@ from tmlib.images.sources import inspect, warnings_about
 from tmlib.storage import file_stamp
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
-from tmlib.workflow.steps.base import Batch, JobContext, Step, Work, chunks, digest, logger
+from tmlib.workflow.steps.base import Batch, Step, StepContext, Work, chunks, digest, logger
 
 _SHOWN = 5
 _NOTHING = (
@@ -36,7 +36,7 @@ class Metaextract(Step):
     version = 1
     arguments: ClassVar[tuple[Argument, ...]] = (BATCH_SIZE,)
 
-    def create_batches(self, context: JobContext) -> list[list[Work]]:
+    def create_batches(self, context: StepContext) -> list[list[Work]]:
         """Cut the image files of each acquisition into batches."""
         batches: list[Work] = []
         with context.database.session() as session:
@@ -69,13 +69,13 @@ class Metaextract(Step):
             raise BadInput(_NOTHING)
         return [batches]
 
-    def keep(self, context: JobContext, standing: Sequence[Batch]) -> None:
+    def keep(self, context: StepContext, current: Sequence[Batch]) -> None:
         """Forget what other files than these said."""
-        kept = {file_id for batch in standing for file_id in batch["file_ids"]}
+        kept = {file_id for batch in current for file_id in batch["file_ids"]}
         context.effects.append(lambda session: _forget_others(session, context, kept))
 
     def outputs(
-        self, context: JobContext, session: Session, batches: Sequence[Batch]
+        self, context: StepContext, session: Session, batches: Sequence[Batch]
     ) -> list[str | None]:
         """Whether all files of each batch have been inspected."""
         known = {
@@ -89,7 +89,7 @@ class Metaextract(Step):
         }
         return ["read" if known.issuperset(batch["file_ids"]) else None for batch in batches]
 
-    def run(self, context: JobContext, batch: Batch) -> None:
+    def run(self, context: StepContext, batch: Batch) -> None:
         """Inspect the files of a batch; all bad ones are reported together."""
         with context.database.session() as session:
             acquisition = session.get_one(Acquisition, batch["acquisition_id"])
@@ -151,7 +151,7 @@ def check_uploads(session: Session, experiment_id: int) -> None:
         _check_complete(acquisition, [(name, state) for *_, name, state in files if name])
 
 
-def _forget_others(session: Session, context: JobContext, kept: set[int]) -> None:
+def _forget_others(session: Session, context: StepContext, kept: set[int]) -> None:
     found = session.scalars(
         select(MicroscopeFile.id).where(
             MicroscopeFile.experiment_id == context.experiment_id,
@@ -162,7 +162,7 @@ def _forget_others(session: Session, context: JobContext, kept: set[int]) -> Non
     change_among(session, update(MicroscopeFile).values(omexml=None), MicroscopeFile.id, others)
 
 
-def _let_upload_again(context: JobContext, file_ids: list[int]) -> None:
+def _let_upload_again(context: StepContext, file_ids: list[int]) -> None:
     """Mark files as failed uploads, at once: the job fails, but they can be sent again."""
     with context.database.transaction() as session:
         session.execute(
@@ -175,7 +175,7 @@ def _let_upload_again(context: JobContext, file_ids: list[int]) -> None:
         )
 
 
-def _batch_size(context: JobContext) -> int:
+def _batch_size(context: StepContext) -> int:
     return int(context.arguments["batch_size"] or 1)
 
 

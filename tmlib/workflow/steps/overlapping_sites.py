@@ -25,7 +25,7 @@ from tmlib.objects.values import feature_files
 from tmlib.objects.writing.dropping import DroppedObjects, drop, prepare_dropped, recorded_labels
 from tmlib.objects.writing.recording import Place
 from tmlib.workflow.steps.analysis_inputs import AnalysisInputs
-from tmlib.workflow.steps.base import Batch, Inputs, JobContext, Work, digest, logger
+from tmlib.workflow.steps.base import Batch, Inputs, StepContext, Work, digest, logger
 from tmlib.workflow.steps.plate_map import PlacedSite
 
 WELL = "sites_of_well"
@@ -113,7 +113,7 @@ class CountedTypes:
     pixel_size: float | None
 
 
-def count_once(context: JobContext, sites: Sequence[PlacedSite], types: CountedTypes) -> None:
+def count_once(context: StepContext, sites: Sequence[PlacedSite], types: CountedTypes) -> None:
     """Drop all views but one of each object that several of the sites show.
 
     Doing it again, also when it was broken off, comes to the same: what is missing in the label
@@ -146,7 +146,7 @@ def count_once(context: JobContext, sites: Sequence[PlacedSite], types: CountedT
 
 
 def _views_to_drop(
-    context: JobContext, sites: Sequence[PlacedSite], types: CountedTypes, tpoint: int
+    context: StepContext, sites: Sequence[PlacedSite], types: CountedTypes, tpoint: int
 ) -> dict[Place, set[int]]:
     """Labels to be dropped at a time point."""
     found = OverlappingLabels([site.aligned_box for site in sites], len(types.ids))
@@ -175,7 +175,7 @@ def _views_to_drop(
 
 
 def _drop(
-    context: JobContext,
+    context: StepContext,
     site: PlacedSite,
     name: str,
     place: Place,
@@ -198,13 +198,13 @@ def _drop(
     context.effects.append(partial(_record, context=context, dropped=prepared))
 
 
-def _record(session: Session, context: JobContext, dropped: DroppedObjects) -> None:
+def _record(session: Session, context: StepContext, dropped: DroppedObjects) -> None:
     outdated = drop(session, dropped)
     context.afterwards.append(partial(feature_files.remove, outdated))
 
 
 def _read(
-    context: JobContext, site: PlacedSite, name: str, types: CountedTypes, tpoint: int
+    context: StepContext, site: PlacedSite, name: str, types: CountedTypes, tpoint: int
 ) -> LabelImage:
     """The label image of a site; empty if it was left out."""
     try:
@@ -213,5 +213,5 @@ def _read(
         return np.zeros((site.box.height, site.box.width), np.int32)
 
 
-def _field(context: JobContext, site: PlacedSite) -> Path:
+def _field(context: StepContext, site: PlacedSite) -> Path:
     return field_path(context.storage.plate_images(site.plate_id), site.well_name, site.field)

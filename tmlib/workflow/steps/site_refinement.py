@@ -27,7 +27,7 @@ from tmlib.images.stitching import (
     measure_displacement,
     solve_places,
 )
-from tmlib.workflow.steps.base import JobContext, digest, logger
+from tmlib.workflow.steps.base import StepContext, digest, logger
 from tmlib.workflow.steps.configuration import placed
 
 _LIMIT = 0.03
@@ -105,7 +105,7 @@ def forget_refinement(session: Session, experiment_id: int, kept: Collection[int
         )
 
 
-def refine(context: JobContext, well_id: int) -> None:
+def refine(context: StepContext, well_id: int) -> None:
     """Measure the overlaps of a well, and correct the places of its sites."""
     with context.database.session() as session:
         well = _read_well(session, well_id)
@@ -122,7 +122,7 @@ def refine(context: JobContext, well_id: int) -> None:
 
 
 def _check_directions(
-    context: JobContext,
+    context: StepContext,
     well: _StagedWell,
     stages: NDArray[np.float64],
     measured: Mapping[Ends, Displacement],
@@ -145,7 +145,7 @@ def _check_directions(
                 )
 
 
-def _limit(context: JobContext, shape: tuple[int, int]) -> int:
+def _limit(context: StepContext, shape: tuple[int, int]) -> int:
     given = context.arguments["refinement_limit"]
     if given is None:
         return max(_LEAST_LIMIT, math.ceil(_LIMIT * max(shape)))
@@ -188,7 +188,7 @@ def _read_well(session: Session, well_id: int) -> _StagedWell:
 
 
 def _choose_channel(
-    context: JobContext,
+    context: StepContext,
     well: _StagedWell,
     stages: NDArray[np.float64],
     neighbours: Sequence[Ends],
@@ -210,7 +210,7 @@ def _choose_channel(
 
 
 def _measure(
-    context: JobContext,
+    context: StepContext,
     well: _StagedWell,
     stages: NDArray[np.float64],
     neighbours: Sequence[Ends],
@@ -244,7 +244,7 @@ def _measure(
 
 
 def _read(
-    context: JobContext, well: _StagedWell, site: _StagedSite, channel: int
+    context: StepContext, well: _StagedWell, site: _StagedSite, channel: int
 ) -> GrayImage | None:
     """The image of a site, the maximum of its focal planes; None if it has none."""
     zplanes = site.planes.get(channel)
@@ -294,7 +294,7 @@ def _tell(
 
 def _record(
     session: Session,
-    context: JobContext,
+    context: StepContext,
     well: _StagedWell,
     places: NDArray[np.float64],
     pairs: Sequence[Pair],

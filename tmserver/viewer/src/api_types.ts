@@ -236,7 +236,7 @@ export interface components {
             readonly seconds: number | null;
             readonly skipped: boolean;
             readonly started_at: string | null;
-            readonly state: components["schemas"]["Standing"];
+            readonly state: components["schemas"]["JobStatus"];
             readonly step: string;
             readonly submission_id: number;
         };
@@ -265,6 +265,8 @@ export interface components {
             readonly x: number;
             readonly y: number;
         };
+        /** @enum {string} */
+        readonly JobStatus: "new" | "waiting" | "running" | "done" | "failed" | "killed";
         readonly JteratorProject: {
             readonly handles: {
                 readonly [key: string]: unknown;
@@ -590,8 +592,6 @@ export interface components {
             readonly y: number;
         };
         /** @enum {string} */
-        readonly Standing: "new" | "waiting" | "running" | "done" | "failed" | "killed";
-        /** @enum {string} */
         readonly State: "NEW" | "SUBMITTED" | "RUNNING" | "STOPPED" | "TERMINATING" | "TERMINATED" | "UNKNOWN";
         /** @enum {string} */
         readonly Status: "COMPLETE" | "SKIPPED" | "UPLOADING" | "FAILED";
@@ -617,7 +617,7 @@ export interface components {
             readonly skipped: number;
             readonly stage: string;
             readonly started_at: string | null;
-            readonly state: components["schemas"]["Standing"];
+            readonly state: components["schemas"]["JobStatus"];
             readonly waiting: number;
         };
         readonly StoredProject: {
@@ -812,7 +812,7 @@ export interface components {
             readonly running: number;
             readonly seconds_left: number | null;
             readonly skipped: number;
-            readonly state: components["schemas"]["Standing"];
+            readonly state: components["schemas"]["JobStatus"];
             readonly steps: readonly string[];
             readonly submission_id: number;
             /** Format: date-time */
@@ -864,6 +864,7 @@ export type JobList = components['schemas']['JobList'];
 export type JobLog = components['schemas']['JobLog'];
 export type JobPage = components['schemas']['JobPage'];
 export type JobSite = components['schemas']['JobSite'];
+export type JobStatus = components['schemas']['JobStatus'];
 export type JteratorProject = components['schemas']['JteratorProject'];
 export type LabelLayer = components['schemas']['LabelLayer'];
 export type Level = components['schemas']['Level'];
@@ -920,7 +921,6 @@ export type Site = components['schemas']['Site'];
 export type SiteOverlap = components['schemas']['SiteOverlap'];
 export type SiteShift = components['schemas']['SiteShift'];
 export type SpatialObject = components['schemas']['SpatialObject'];
-export type Standing = components['schemas']['Standing'];
 export type State = components['schemas']['State'];
 export type Status = components['schemas']['Status'];
 export type Step = components['schemas']['Step'];

@@ -5,7 +5,7 @@ import { element } from '../page/dom';
 import { formatDuration, formatMegabytes } from '../page/format';
 import { showLog } from './log_dialog';
 import type { Job, JobFilter, OperationsApi } from './operations_api';
-import { STANDINGS } from './operations_api';
+import { STATUSES } from './operations_api';
 import { Pill } from './progress_parts';
 
 const PAGE = 25;
@@ -67,7 +67,7 @@ export class JobList {
   private readonly list = element('ul', { class: 'jobs', 'data-testid': 'jobs' });
   private readonly message = element('p', { class: 'hint', role: 'status' });
   private readonly more = element('button', { hidden: true, 'data-testid': 'more-jobs' }, 'More jobs');
-  private readonly state = choice('Any state', 'job-state', STANDINGS);
+  private readonly state = choice('Any state', 'job-state', STATUSES);
   private readonly step = choice('Any step', 'job-step', []);
   private readonly text = element('input', {
     type: 'search',

@@ -10,19 +10,19 @@ import type {
   JobLog,
   JobPage,
   QueueEntry,
-  Standing,
+  JobStatus,
   StepEntry,
   WorkflowEntry,
 } from '../api_types';
 
-export const STANDINGS = [
+export const STATUSES = [
   'new',
   'waiting',
   'running',
   'done',
   'failed',
   'killed',
-] as const satisfies readonly Standing[];
+] as const satisfies readonly JobStatus[];
 
 /** The same as events tell it: what is not known is left out. */
 type Told<T> = T extends readonly (infer Item)[]

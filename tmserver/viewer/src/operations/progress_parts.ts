@@ -2,14 +2,14 @@
 
 import { element } from '../page/dom';
 import { counted, formatCount, formatDuration } from '../page/format';
-import type { Standing } from '../api_types';
+import type { JobStatus } from '../api_types';
 import type { Counts } from './operations_api';
 
 /** A state in a word, with a colour that says whether to worry. */
 export class Pill {
   readonly element = element('span', { class: 'pill', 'data-testid': 'state' });
 
-  show(state: Standing): void {
+  show(state: JobStatus): void {
     this.element.textContent = state;
     this.element.dataset.state = state;
   }

@@ -1,13 +1,15 @@
-"""Tools as interactive jobs: a request becomes a job, whose end makes the result visible."""
+"""Tools as a program of the ledger: a request becomes a job, whose end makes the result visible."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
-from tmlib.ledger import interactive
-from tmlib.ledger.interactive import InteractiveJob
+from tmlib.experiments.ownership import owner
+from tmlib.ledger import interactive, programs
 from tmlib.ledger.models import State
+from tmlib.ledger.programs import Assignment, JobContext, Part, Program
 from tmlib.ledger.queue import Queue
 from tmlib.storage import ExperimentStorage
 from tmlib.tools import requests
@@ -15,7 +17,6 @@ from tmlib.tools.base import Tool
 from tmlib.tools.payloads import Payload
 from tmlib.tools.registry import get_tool
 from tmlib.tools.sweeping import sweep
-from tmlib.workflow.steps.base import JobContext
 
 PROGRAM = "tool"
 
@@ -47,7 +48,7 @@ def request(
     return interactive.submit(
         database,
         queue,
-        storage.experiment_id,
+        owner(storage.experiment_id),
         user_id,
         program=PROGRAM,
         job_type="ToolJob",
@@ -56,21 +57,28 @@ def request(
     )
 
 
-def run(context: JobContext, job: InteractiveJob) -> None:
-    """Do the work of one request."""
-    tool = get_tool(job.description["tool_name"])
-    payload = tool.payload_type.model_validate(job.description["payload"])
-    prepared = requests.prepare(
-        context.database,
-        context.storage,
-        job.submission_id,
-        job.user_id,
-        tool,
-        payload,
-        context.progress,
-    )
-    context.effects.append(lambda session: requests.record(session, prepared))
-    context.afterwards.append(lambda: sweep(context.database, context.storage))
+class ToolProgram(Program):
+    """Does the work of requests."""
+
+    name: ClassVar[str] = PROGRAM
+
+    def run(self, context: JobContext, job: Assignment) -> Sequence[Part]:
+        """Do the work of one request."""
+        storage = ExperimentStorage(context.settings.data_dir, context.owner.id)
+        tool = get_tool(job.description["tool_name"])
+        payload = tool.payload_type.model_validate(job.description["payload"])
+        prepared = requests.prepare(
+            context.database,
+            storage,
+            job.submission_id,
+            job.user_id,
+            tool,
+            payload,
+            context.progress,
+        )
+        context.effects.append(lambda session: requests.record(session, prepared))
+        context.afterwards.append(lambda: sweep(context.database, storage))
+        return ()
 
 
 def kill(session: Session, experiment_id: int, job_id: int) -> None:
@@ -81,7 +89,7 @@ def kill(session: Session, experiment_id: int, job_id: int) -> None:
     NotFound
         If the experiment has no such job.
     """
-    interactive.kill(session, experiment_id, PROGRAM, job_id)
+    interactive.kill(session, owner(experiment_id), PROGRAM, job_id)
 
 
 def jobs(
@@ -103,7 +111,7 @@ def jobs(
     """
     return interactive.jobs(
         session,
-        experiment_id,
+        owner(experiment_id),
         PROGRAM,
         submission_id=submission_id,
         name=None if tool_name is None else _job_name(tool_name),
@@ -115,3 +123,6 @@ def jobs(
 
 def _job_name(tool_name: str) -> str:
     return _PREFIX + tool_name.removeprefix(_PREFIX)
+
+
+programs.register(ToolProgram())

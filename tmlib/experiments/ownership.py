@@ -1,0 +1,51 @@
+"""Experiments as owners of jobs."""
+
+from sqlalchemy import ColumnElement, ScalarSelect, Select, select
+from sqlalchemy.orm import Session
+
+from tmlib.errors import NotFound
+from tmlib.experiments.models import Experiment
+from tmlib.ledger import owners
+from tmlib.ledger.owners import Owner, OwnerKind
+
+EXPERIMENT = "experiment"
+
+
+def owner(experiment_id: int) -> Owner:
+    """An experiment as the ledger knows it."""
+    return Owner(EXPERIMENT, experiment_id)
+
+
+def lock_experiment(session: Session, experiment_id: int) -> None:
+    """Let one change of what an experiment does after the other through.
+
+    Raises
+    ------
+    NotFound
+        If it was deleted.
+    """
+    if session.scalar(_visible(experiment_id).with_for_update(key_share=True)) is None:
+        raise NotFound("The experiment was deleted.")
+
+
+def _hold(session: Session, experiment_id: int) -> None:
+    query = _visible(experiment_id).with_for_update(key_share=True, read=True)
+    if session.scalar(query) is None:
+        raise NotFound("The experiment was deleted.")
+
+
+def _visible(experiment_id: int) -> Select[int]:
+    return select(Experiment.id).where(
+        Experiment.id == experiment_id, Experiment.deletion_due.is_(None)
+    )
+
+
+def _name_of(experiment_id: ColumnElement[int]) -> ScalarSelect[str]:
+    return (
+        select(Experiment.name)
+        .where(Experiment.id == experiment_id, Experiment.deletion_due.is_(None))
+        .scalar_subquery()
+    )
+
+
+owners.register(EXPERIMENT, OwnerKind(_name_of, _hold))
