@@ -55,7 +55,7 @@ REQUIREMENTS = [
     "zarr>=3.1.4,<4",
     # files, commands, client
     "pyyaml>=6.0.2,<7",
-    "click>=8.1.8,<9",
+    "click>=8.2,<9",
     "rich>=13.9,<16",
     "requests>=2.32,<3",
     "urllib3>=2.2,<3",
