@@ -222,7 +222,7 @@ class FeatureValues(Namespace):
             data = data.set_index(data.index.astype(int)).astype(float)
         except (ValueError, TypeError) as error:
             raise ResourceError(
-                f"{filename} is not a table of numbers with a column {index_col}: {error}"
+                f"{filename} is no table of numbers with a column {index_col}: {error}"
             ) from error
         place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint).parameters()
         del place["zplane"]
