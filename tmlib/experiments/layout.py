@@ -1,8 +1,9 @@
 """Wells, sites and cycles, which metaconfig reads from the microscope's metadata."""
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from tmlib.errors import NotFound
@@ -87,6 +88,62 @@ def list_sites(
     if x is not None:
         query = query.where(Site.x == x)
     return list(session.scalars(query))
+
+
+class SiteRow(NamedTuple):
+    """A site with the names of its well and plate."""
+
+    id: int
+    y: int
+    x: int
+    height: int
+    width: int
+    well_name: str
+    plate_name: str
+
+
+_SITE_COLUMNS: tuple[Any, ...] = (
+    *(Site.id, Site.y, Site.x, Site.height, Site.width),
+    *(Well.name, Plate.name),
+)
+_SITE_FILTERS = {
+    "plate_name": Plate.name,
+    "well_name": Well.name,
+    "y": Site.y,
+    "x": Site.x,
+}
+
+
+def list_site_rows(
+    session: Session,
+    experiment_id: int,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    **filters: str | int | None,
+) -> list[SiteRow]:
+    """As `list_sites`, which takes the same filters, but without what few ask for."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    parameters = given | {"experiment_id": experiment_id, "offset": offset}
+    if limit is not None:
+        parameters["limit"] = limit
+    statement = _site_rows(frozenset(given), limit is not None)
+    return [SiteRow(*row) for row in session.connection().execute(statement, parameters)]
+
+
+@functools.cache
+def _site_rows(filters: frozenset[str], has_limit: bool) -> Select[Any]:
+    """What is asked for sites, built once for each choice of filters."""
+    conditions = [_SITE_FILTERS[name] == bindparam(name) for name in sorted(filters)]
+    return (
+        select(*_SITE_COLUMNS)
+        .join_from(Site, Well, Well.id == Site.well_id)
+        .join(Plate, Plate.id == Well.plate_id)
+        .where(Site.experiment_id == bindparam("experiment_id"), *conditions)
+        .order_by(Plate.name, Well.name, Site.y, Site.x)
+        .limit(bindparam("limit", type_=Integer) if has_limit else None)
+        .offset(bindparam("offset", type_=Integer))
+    )
 
 
 def get_site(session: Session, experiment_id: int, site_id: int) -> Site:

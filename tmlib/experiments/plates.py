@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from tmlib.errors import Conflict, NotFound
 from tmlib.experiments.models import Acquisition, Plate
@@ -34,10 +34,11 @@ def list_plates(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Plate]:
-    """Plates in the order of creation."""
+    """Plates in the order of creation, with their acquisitions."""
     query = (
         select(Plate)
         .where(Plate.experiment_id == experiment_id)
+        .options(selectinload(Plate.acquisitions))
         .order_by(Plate.id)
         .limit(limit)
         .offset(offset)

@@ -1,6 +1,9 @@
 """Creating, listing and changing experiments; access is in `sharing`."""
 
-from sqlalchemy import bindparam, select
+import functools
+from typing import Any
+
+from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -78,13 +81,25 @@ def list_experiments(
     offset: int = 0,
 ) -> list[ExperimentRow]:
     """Experiments that a user owns or may see, or all experiments, in the order of creation."""
+    given = {"user_id": user_id, "name": name, "limit": limit}
+    parameters = {key: value for key, value in given.items() if value is not None}
+    statement = _listing(frozenset(parameters))
+    found = session.connection().execute(statement, parameters | {"offset": offset})
+    return [ExperimentRow(*row) for row in found]
+
+
+@functools.cache
+def _listing(given: frozenset[str]) -> Select[Any]:
+    """The statement that lists experiments, built once for each choice of parameters."""
     query = sharing.with_owner(select(*sharing.COLUMNS).select_from(_EXPERIMENTS))
-    query = query.where(sharing.IS_PRESENT).order_by(_EXPERIMENTS.c.id).limit(limit).offset(offset)
-    if user_id is not None:
-        query = query.where(sharing.is_visible_to(user_id))
-    if name is not None:
-        query = query.where(_EXPERIMENTS.c.name == name)
-    return [ExperimentRow(*row) for row in session.execute(query)]
+    query = query.where(sharing.IS_PRESENT).order_by(_EXPERIMENTS.c.id)
+    if "user_id" in given:
+        query = query.where(sharing.is_visible_to(bindparam("user_id", type_=Integer)))
+    if "name" in given:
+        query = query.where(_EXPERIMENTS.c.name == bindparam("name"))
+    if "limit" in given:
+        query = query.limit(bindparam("limit", type_=Integer))
+    return query.offset(bindparam("offset", type_=Integer))
 
 
 def get_experiment(

@@ -13,7 +13,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    literal,
     or_,
     select,
 )
@@ -92,9 +91,9 @@ def _level(shares: FromClause) -> ColumnElement[int]:
     return case((shares.c.write_access, _LEVELS["write"]), else_=_LEVELS["read"])
 
 
-def is_visible_to(user_id: int) -> ColumnElement[bool]:
+def is_visible_to(user_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Whether a user owns an experiment or may see it."""
-    return or_(*(level.is_not(None) for level in _levels(literal(user_id))))
+    return or_(*(level.is_not(None) for level in _levels(user_id)))
 
 
 def with_experiment(statement: Select[Any]) -> Select[Any]:

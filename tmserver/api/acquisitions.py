@@ -118,6 +118,8 @@ def describe_acquisitions(
     session: Session, acquisitions: list[models.Acquisition]
 ) -> list[Acquisition]:
     """Acquisitions as they are sent, with the status of their uploads."""
+    if not acquisitions:
+        return []
     ids = [one.id for one in acquisitions]
     statuses = uploads.acquisition_statuses(session, ids)
     times = quality.acquisition_times(session, ids)

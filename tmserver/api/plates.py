@@ -1,5 +1,7 @@
 """Plates."""
 
+from itertools import islice
+
 from sqlalchemy.orm import Session
 
 from tmlib.experiments import models, plates
@@ -49,7 +51,7 @@ def get_plates(access: ExperimentAccess, query: NamedPage) -> list[Plate]:
             limit=query.limit,
             offset=query.offset,
         )
-        return [_plate(session, plate) for plate in found]
+        return _plates(session, found)
 
 
 @routes.post("/plates", permits="write", raises=(409,))
@@ -57,14 +59,15 @@ def create_plate(access: ExperimentAccess, body: NewPlate) -> Plate:
     """Add a plate."""
     with access.database.transaction() as session:
         plate = plates.create_plate(session, access.experiment_id, body.name, body.description)
-        return _plate(session, plate)
+        return _plates(session, [plate])[0]
 
 
 @routes.get("/plates/<plate_id>", permits="read")
 def get_plate(access: ExperimentAccess, plate_id: int) -> Plate:
     """Get a plate."""
     with access.database.session() as session:
-        return _plate(session, plates.get_plate(session, access.experiment_id, plate_id))
+        plate = plates.get_plate(session, access.experiment_id, plate_id)
+        return _plates(session, [plate])[0]
 
 
 @routes.put("/plates/<plate_id>", permits="write", raises=(409,))
@@ -89,12 +92,23 @@ def delete_plate(access: ExperimentAccess, plate_id: int) -> Message:
     return Message()
 
 
-def _plate(session: Session, plate: models.Plate) -> Plate:
-    acquisitions = describe_acquisitions(session, plate.acquisitions)
-    return Plate(
-        id=plate.id,
-        name=plate.name,
-        description=plate.description,
-        status=uploads.combined_status([acquisition.status for acquisition in acquisitions]),
-        acquisitions=acquisitions,
+def _plates(session: Session, found: list[models.Plate]) -> list[Plate]:
+    """Plates as they are sent, with what two statements tell of all their acquisitions."""
+    described = describe_acquisitions(
+        session, [acquisition for plate in found for acquisition in plate.acquisitions]
     )
+    of_all = iter(described)
+    answers = []
+    for plate in found:
+        acquisitions = list(islice(of_all, len(plate.acquisitions)))
+        status = uploads.combined_status([acquisition.status for acquisition in acquisitions])
+        answers.append(
+            Plate(
+                id=plate.id,
+                name=plate.name,
+                description=plate.description,
+                status=status,
+                acquisitions=acquisitions,
+            )
+        )
+    return answers

@@ -170,7 +170,7 @@ def update_well_description(
 def get_sites(access: ExperimentAccess, query: SiteQuery) -> list[Site]:
     """List sites in the order of plate, well, y and x."""
     with access.database.session() as session:
-        sites = layout.list_sites(
+        sites = layout.list_site_rows(
             session,
             access.experiment_id,
             plate_name=query.plate_name,
@@ -180,7 +180,7 @@ def get_sites(access: ExperimentAccess, query: SiteQuery) -> list[Site]:
             limit=query.limit,
             offset=query.offset,
         )
-        return [_site(site) for site in sites]
+    return [Site(**site._asdict()) for site in sites]
 
 
 @routes.get("/sites/<site_id>", permits="read")
