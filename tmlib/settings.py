@@ -156,7 +156,9 @@ class Settings(BaseSettings):
     )
 
     audit_days: float = Field(
-        default=730, ge=0, description="How long the audit trail keeps events, in days; 0 for ever."
+        default=730,
+        ge=0,
+        description="How long the audit trail keeps entries, in days; 0 for ever.",
     )
     models_dir: Path | None = Field(
         default=None,
