@@ -107,5 +107,5 @@ def test_values_of_ones_own_are_sent_by_label(server: ScriptedServer, client: Tm
 def test_a_table_that_cannot_be_sent_is_named(client: TmClient, tmp_path: Path, text: str) -> None:
     file = tmp_path / "values.csv"
     file.write_text(text)
-    with pytest.raises(ResourceError, match=r"values\.csv is not a table.*object_number"):
+    with pytest.raises(ResourceError, match=r"values\.csv is no table.*object_number"):
         client.upload_feature_value_file("Cells", "p", "A01", 0, 1, 2, file)
