@@ -379,7 +379,7 @@ def test_users_are_managed_and_experiments_shared(
     assert "ben" not in tm_client("share", *of, "ls").output
     group = ("-n", "imaging")
     administrator("group", "create", *group, "--owner", "ben")
-    administrator("group", "add", *group, "-m", installation.user, "--owner")
+    administrator("group", "add", *group, "-m", USER, "--owner")
     assert "imaging" in tm_client("group", "ls").output
     assert "ben" in tm_client("group", "members", *group).output
     tm_client("share", *of, "add", *group, "--group", "--permission", "write")
