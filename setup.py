@@ -21,7 +21,7 @@ REQUIREMENTS = [
     "prometheus-client>=0.24,<1",
     "python-json-logger>=3.3,<5",
     # database
-    "sqlalchemy>=2.0.40,<2.2",
+    "sqlalchemy>=2.1,<2.2",
     "alembic>=1.14,<2",
     "psycopg2-binary>=2.9.10,<3",
     "argon2-cffi>=23.1,<26",

@@ -27,6 +27,10 @@ _SENTENCES = {
 }
 
 
+# PROTOCOL: others opened it, or repaired it after one of them was killed, for too long at once
+_SQLITE_IS_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+
+
 def explain(context: ExceptionContext) -> DatabaseBusy | None:
     """The error to raise in place of the driver's own; None to leave it.
 
@@ -36,7 +40,7 @@ def explain(context: ExceptionContext) -> DatabaseBusy | None:
     code = getattr(error, "pgcode", None)
     if code is None and isinstance(error, sqlite3.OperationalError):
         # extended codes keep the kind in their lowest byte
-        is_busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        is_busy = error.sqlite_errorcode & 0xFF in _SQLITE_IS_BUSY
         code = "55P03" if is_busy else None
     sentence = _SENTENCES.get(code or "")
     return None if sentence is None else DatabaseBusy(sentence)

@@ -35,7 +35,7 @@ class _CycleImages:
 
 
 @dataclass(frozen=True)
-class _Verdict:
+class _Alignment:
     """The shifts of a site by the id of the cycle; none if it is omitted."""
 
     site_id: int
@@ -135,13 +135,13 @@ class Align(Step):
             wanted = set(batch["site_ids"])
             plate_map = read_plate_map(session, context.experiment_id)
             sites = [site for site in plate_map.sites if site.id in wanted]
-        verdicts = []
+        alignments = []
         for site in sites:
             measured = _measure(context, site_images, site, reference, others)
-            verdicts.append(_judge(context, site, reference, measured))
-        n_omitted = sum(not verdict.shifts for verdict in verdicts)
+            alignments.append(_judge(context, site, reference, measured))
+        n_omitted = sum(not alignment.shifts for alignment in alignments)
         logger.info("%d sites aligned, %d omitted", len(sites) - n_omitted, n_omitted)
-        context.effects.append(lambda session: _record(session, context.experiment_id, verdicts))
+        context.effects.append(lambda session: _record(session, context.experiment_id, alignments))
 
 
 def _read_cycles(session: Session, context: StepContext) -> list[_CycleImages]:
@@ -231,12 +231,12 @@ def _judge(
     site: PlacedSite,
     reference: _CycleImages,
     measured: dict[int, tuple[int, MeasuredShift]] | None,
-) -> _Verdict:
+) -> _Alignment:
     """Take the shifts of a site, or omit it, and say so in the log."""
     place = f"site {site.field} of well {site.well_name} (plate {site.plate_id})"
     if measured is None:
         logger.warning("%s is omitted: cycle %d has no image of it", place, reference.index)
-        return _Verdict(site.id, {})
+        return _Alignment(site.id, {})
     limit = int(context.arguments["shift_limit"] or 0)
     too_far = False
     for index, (_, shift) in measured.items():
@@ -250,13 +250,13 @@ def _judge(
             logger.warning("%s is doubtful: cycle %d is off by %s", place, index, off)
         else:
             logger.info("%s: cycle %d is off by %s", place, index, off)
-    verdict = _Verdict(site.id, dict(measured.values()))
+    alignment = _Alignment(site.id, dict(measured.values()))
     if not too_far:
-        common = replace(site, residues=verdict.residues).aligned_box
+        common = replace(site, residues=alignment.residues).aligned_box
         too_far = min(common.height, common.width) < 1
         if too_far:
             logger.warning("%s is omitted: there is nothing that all cycles show", place)
-    return _Verdict(site.id, {}) if too_far else verdict
+    return _Alignment(site.id, {}) if too_far else alignment
 
 
 def _channels(
@@ -282,21 +282,23 @@ def _forget_others(session: Session, context: StepContext, kept: set[int]) -> No
     change_among(session, update(Site).values(omitted=False, **residues), Site.id, others)
 
 
-def _record(session: Session, experiment_id: int, verdicts: list[_Verdict]) -> None:
+def _record(session: Session, experiment_id: int, alignments: list[_Alignment]) -> None:
     session.execute(
-        delete(SiteShift).where(SiteShift.site_id.in_([verdict.site_id for verdict in verdicts]))
+        delete(SiteShift).where(
+            SiteShift.site_id.in_([alignment.site_id for alignment in alignments])
+        )
     )
     rows = [
         {
-            "site_id": verdict.site_id,
+            "site_id": alignment.site_id,
             "cycle_id": cycle_id,
             "experiment_id": experiment_id,
             "y": shift.whole.y,
             "x": shift.whole.x,
             "quality": shift.quality,
         }
-        for verdict in verdicts
-        for cycle_id, shift in verdict.shifts.items()
+        for alignment in alignments
+        for cycle_id, shift in alignment.shifts.items()
     ]
     if rows:
         session.execute(insert(SiteShift), rows)
@@ -304,13 +306,13 @@ def _record(session: Session, experiment_id: int, verdicts: list[_Verdict]) -> N
         update(Site),
         [
             {
-                "id": verdict.site_id,
-                "omitted": not verdict.shifts,
-                "top_residue": verdict.residues.top,
-                "bottom_residue": verdict.residues.bottom,
-                "left_residue": verdict.residues.left,
-                "right_residue": verdict.residues.right,
+                "id": alignment.site_id,
+                "omitted": not alignment.shifts,
+                "top_residue": alignment.residues.top,
+                "bottom_residue": alignment.residues.bottom,
+                "left_residue": alignment.residues.left,
+                "right_residue": alignment.residues.right,
             }
-            for verdict in verdicts
+            for alignment in alignments
         ],
     )
