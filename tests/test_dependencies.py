@@ -22,7 +22,7 @@ USED_BY_NAME = {
     *("bioio-nd2", "bioio-czi", "bioio-lif"),  # by the ending of a file
     "httptools",  # uvicorn takes it by name
     "psycopg2-binary",  # SQLAlchemy takes it by the scheme of an address
-    *("mypy", "pre-commit", "ruff", "uv"),  # programs
+    *("import-linter", "mypy", "pre-commit", "ruff", "uv"),  # programs
     "setuptools",  # builds the wheel
     *("pytest-repeat", "pytest-timeout"),  # plug-ins of pytest
     *("types-defusedxml", "types-psutil", "types-pyyaml", "types-regex", "types-requests"),

@@ -284,9 +284,7 @@ def _forget_others(session: Session, context: StepContext, kept: set[int]) -> No
 
 def _record(session: Session, experiment_id: int, alignments: list[_Alignment]) -> None:
     session.execute(
-        delete(SiteShift).where(
-            SiteShift.site_id.in_([alignment.site_id for alignment in alignments])
-        )
+        delete(SiteShift).where(SiteShift.site_id.in_([one.site_id for one in alignments]))
     )
     rows = [
         {
