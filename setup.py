@@ -93,7 +93,7 @@ DEVELOPMENT = [
     "mapbox-vector-tile>=2.2,<3",
     "geojson>=3.2,<4",
     "ome-zarr>=0.11,<1",
-    "ome-zarr-models>=1.2,<2",
+    "ome-zarr-models>=1.7,<2",
     # a queue in PostgreSQL that the ledger is measured beside
     "pgqueuer>=1.6,<2",
     "asyncpg>=0.31,<1",
