@@ -116,18 +116,18 @@ def authorize(
             key = decode(resource_id)
         except TmError as error:  # who asks is told only when it is known who that is
             scope, problem = INSTALLATION, error
-    with services.database.connection() as connection:
-        parameters = {**claim.parameters, "resource_id": key}
-        row = connection.execute(_statement(claim.statement, scope), parameters).one_or_none()
+    statement = _statement(claim.statement, scope)
+    row = services.database.one_or_none(statement, {**claim.parameters, "resource_id": key})
     proof, found = claim.check(row)
     logs.note(user_id=proof.user.id)
-    audit_entry().is_by(proof.user)
+    entry = audit_entry()
+    entry.is_by(proof.user)
     _check(proof, permission, reads=reads)
     if problem is not None:
         raise problem
     access = scope.admit(UserAccess(services, proof), found, permission.action)
     if (resource := access.resource) is not None:
-        audit_entry().is_done_to(resource)
+        entry.is_done_to(resource)
     _note_use(services, proof)
     return access
 

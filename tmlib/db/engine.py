@@ -2,13 +2,13 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
 
-from sqlalchemy import Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import Dialect, Engine, Select, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
@@ -17,6 +17,7 @@ from tmlib.db import clock, postgresql
 from tmlib.db.connections import Connections, Process
 from tmlib.db.failures import explain
 from tmlib.db.forks import Forks
+from tmlib.db.prepared import Prepared
 from tmlib.settings import Settings
 
 _BUSY_SECONDS = 60
@@ -40,8 +41,12 @@ class Database:
 
     def __init__(self, url: str, connections: Connections | None = None) -> None:
         parsed = make_url(url)
+        self._prepared: dict[Select[Any], Prepared] = {}
+        self._limits = ""
         if parsed.get_backend_name() == "postgresql":
-            self.engine = postgresql.create(parsed, connections or Connections())
+            connections = connections or Connections()
+            self.engine = postgresql.create(parsed, connections)
+            self._limits = connections.transaction_limits(writes=False)
         else:
             if parsed.database:
                 Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,6 +76,30 @@ class Database:
         """Read rows with statements that are built once: as cheap as it gets."""
         with self._in_use(), self.engine.connect() as connection:
             yield connection
+
+    def one_or_none(
+        self, statement: Select[Any], values: Mapping[str, Any]
+    ) -> tuple[Any, ...] | None:
+        """Read the one row that a statement finds, in a tenth of the time that a session takes.
+
+        Parameters
+        ----------
+        statement
+            The same object each time: it is compiled once, and kept.
+        values
+            Of its parameters; others are not looked at.
+
+        Raises
+        ------
+        MultipleResultsFound
+            If there are several rows.
+        """
+        prepared = self._prepared.get(statement)
+        if prepared is None:
+            prepared = Prepared(statement, self.engine, self._limits)
+            self._prepared[statement] = prepared
+        with self._in_use():
+            return prepared.one_or_none(values)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

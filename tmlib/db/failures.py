@@ -32,11 +32,15 @@ _SQLITE_IS_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PR
 
 
 def explain(context: ExceptionContext) -> DatabaseBusy | None:
-    """The error to raise in place of the driver's own; None to leave it.
+    """The error to raise in place of SQLAlchemy's own; None to leave it."""
+    return explanation(context.original_exception)
+
+
+def explanation(error: BaseException) -> DatabaseBusy | None:
+    """What an error of the driver says in a sentence; None if there is none for it.
 
     The codes are those of PostgreSQL's manual, appendix "Error Codes".
     """
-    error = context.original_exception
     code = getattr(error, "pgcode", None)
     if code is None and isinstance(error, sqlite3.OperationalError):
         # extended codes keep the kind in their lowest byte

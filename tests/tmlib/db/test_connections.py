@@ -9,19 +9,24 @@ from pathlib import Path
 import psutil
 import pyarrow as pa
 import pytest
-from psycopg2.extensions import cursor
-from sqlalchemy import URL, literal, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, cursor
+from sqlalchemy import URL, bindparam, func, literal, select, text
+from sqlalchemy.exc import MultipleResultsFound, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from tests.services import pgbouncer, postgresql
-from tmlib.db import Connections, Database, Process, bulk_reading, connections
+from tests.services.experiments import add_experiment
+from tests.services.statements import sent_statements
+from tmlib.db import Connections, Database, Process, bulk_reading, clock, connections
 from tmlib.db import engine as engines
 from tmlib.errors import DatabaseBusy
+from tmlib.experiments.models import Experiment
 from tmlib.ledger import failures
 from tmlib.settings import Settings
 
 BACKEND = text("SELECT pg_backend_pid()")
+PREPARED_BACKEND = select(func.pg_backend_pid())
+PREPARED_WAIT = select(func.pg_sleep(bindparam("seconds")))
 
 
 @pytest.fixture
@@ -86,6 +91,88 @@ def test_a_transaction_of_one_statement_sends_nothing_else(postgresql_url: str) 
     with database.session() as session:
         session.scalar(BACKEND)
     assert sent == ["SET LOCAL lock_timeout = 7000; SELECT pg_backend_pid()"]
+    database.close()
+
+
+def test_a_prepared_statement_finds_what_a_session_does(database: Database) -> None:
+    with database.transaction() as session:
+        experiment_id = add_experiment(session).id
+    columns = Experiment.__table__.c
+    query = select(*columns, clock.after(-1).is_not(None), literal("50 %")).where(
+        columns.id == bindparam("wanted")
+    )
+    with database.session() as session:
+        expected = tuple(session.execute(query, {"wanted": experiment_id}).one())
+    for _ in range(2):
+        found = database.one_or_none(query, {"wanted": experiment_id, "another": 1})
+        assert found == expected
+        assert list(map(type, found)) == list(map(type, expected))
+    assert database.one_or_none(query, {"wanted": -1}) is None
+    with pytest.raises(KeyError):
+        database.one_or_none(query, {})
+    both = select(literal(1)).union_all(select(literal(2))).subquery()
+    with pytest.raises(MultipleResultsFound):
+        database.one_or_none(select(both), {})
+    with pytest.raises(ValueError, match="not one value"):
+        database.one_or_none(query.where(columns.id.in_([1, 2])), {})
+
+
+def test_it_is_all_that_is_sent(postgresql_url: str) -> None:
+    database = Database(postgresql_url, Connections(kept=1, more=0, lock_seconds=7))
+    sent = sent_statements(database)
+    assert database.one_or_none(PREPARED_BACKEND, {})
+    [statement] = sent
+    assert statement.startswith("SET LOCAL lock_timeout = 7000; SELECT pg_backend_pid()")
+    # nothing of that transaction is left
+    with database.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        assert driver.info.transaction_status == TRANSACTION_STATUS_IDLE
+    database.close()
+
+
+def test_it_is_given_up_when_it_takes_too_long(busy: Database) -> None:
+    with pytest.raises(DatabaseBusy, match="took longer") as caught:
+        busy.one_or_none(PREPARED_WAIT, {"seconds": 60})
+    assert failures.may_pass(caught.value)
+    assert busy.one_or_none(PREPARED_BACKEND, {})
+
+
+def test_it_has_no_connection_beyond_those_of_the_process(busy: Database) -> None:
+    with busy.session() as session:
+        session.scalar(BACKEND)
+        with pytest.raises(NoConnection):
+            busy.one_or_none(PREPARED_BACKEND, {})
+    assert busy.one_or_none(PREPARED_BACKEND, {})
+
+
+def test_it_finds_a_server_again_that_was_away(busy: Database, postgresql_server: URL) -> None:
+    [pid] = busy.one_or_none(PREPARED_BACKEND, {}) or ()
+    postgresql.execute(postgresql_server, f"SELECT pg_terminate_backend({pid}, 10000)")
+    assert busy.one_or_none(PREPARED_BACKEND, {}) not in (None, (pid,))
+
+
+def test_it_tells_of_a_server_that_is_not_there(postgresql_url: str) -> None:
+    database = Database(f"{postgresql_url}_missing")
+    with pytest.raises(SQLAlchemyError) as caught:
+        database.one_or_none(PREPARED_BACKEND, {})
+    assert failures.may_pass(caught.value)
+    database.close()
+
+
+def test_it_tells_of_an_embedded_database_that_is_taken(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_BUSY_SECONDS", 0)
+    database, other = Database(sqlite_url), Database(sqlite_url)
+    columns = Experiment.__table__.c
+    with other.engine.connect() as taking:
+        taking.exec_driver_sql("PRAGMA locking_mode = EXCLUSIVE")
+        taking.exec_driver_sql("INSERT INTO revoked_logins VALUES ('a', '2020-01-01 00:00:00')")
+        with pytest.raises(DatabaseBusy, match="Somebody"):
+            database.one_or_none(select(columns.id), {})
+    other.close()
+    assert database.one_or_none(select(columns.id), {}) is None
     database.close()
 
 
@@ -262,6 +349,15 @@ def test_nobody_waits_for_ever_for_a_server_that_stands_still(
     assert failures.may_pass(caught.value)
     with database.session() as session:
         assert session.scalar(BACKEND) != backend.pid
+
+
+def test_nor_does_a_prepared_statement(stopped: tuple[Database, psutil.Process]) -> None:
+    database, backend = stopped
+    backend.suspend()
+    with pytest.raises(SQLAlchemyError) as caught:
+        database.one_or_none(PREPARED_BACKEND, {})
+    assert failures.may_pass(caught.value)
+    assert database.one_or_none(PREPARED_BACKEND, {}) not in (None, (backend.pid,))
 
 
 def test_nobody_waits_for_ever_for_further_rows(

@@ -6,9 +6,10 @@ import jwt
 import pytest
 from flask import Flask
 from flask_jwt_extended import decode_token
-from sqlalchemy import event, select
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from tests.services.statements import sent_statements
 from tests.tmserver.conftest import PASSWORD, Person
 from tmlib.accounts import logins
 from tmlib.accounts.attempts import MAX_FAILURES
@@ -253,12 +254,7 @@ def test_who_asks_and_what_for_costs_one_query(
     )
     script.get("/auth/user")  # which notes that the token is used
     [signed] = owner.post(f"{experiment}/signed-urls", paths=[experiment])
-    statements: list[str] = []
-    event.listen(
-        app.extensions["tmserver"].database.engine,
-        "before_cursor_execute",
-        lambda *arguments: statements.append(arguments[2]),
-    )
+    statements = sent_statements(app.extensions["tmserver"].database)
     for person, path, is_of_experiment in (
         (owner, "/auth/user", False),
         (script, "/auth/user", False),
