@@ -155,7 +155,7 @@ def count_ended(
         "seconds": cpu_time,
         "megabytes": memory or 0,
     }
-    row = session.execute(_COUNT, parameters).one_or_none()
+    row = session.connection().execute(_COUNT, parameters).one_or_none()
     return None if row is None else Counts(*row)
 
 

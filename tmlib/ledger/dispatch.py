@@ -73,7 +73,7 @@ def hand_out(session: Session, phase_id: int, count: int, *, after: int = 0) -> 
         Ids of jobs to enqueue.
     """
     parameters = {"phase_id": phase_id, "passed": after, "most": count}
-    return sorted(session.scalars(_HAND_OUT, parameters))
+    return sorted(session.connection().scalars(_HAND_OUT, parameters))
 
 
 def adjust(session: Session) -> list[int]:

@@ -107,7 +107,8 @@ class Outcome:
     stderr_start: int = 0
 
 
-# Built once: SQLAlchemy takes longer to build a statement than the database to run it.
+# Built once, and run without the session's bookkeeping of objects, of which there are none:
+# SQLAlchemy takes longer to build a statement than the database to run it.
 
 _JOBS = cast(Table, Job.__table__)
 
@@ -191,7 +192,7 @@ def _write(
     """
     new = {f"new_{name}": value for name, value in values.items()}
     parameters = {"job_id": job_id, "held_attempt": attempt, **new}
-    row = session.execute(_update_held(*values), parameters).one_or_none()
+    row = session.connection().execute(_update_held(*values), parameters).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
@@ -204,7 +205,7 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
         "lease_seconds": lease,
         "revision": revision.needed(),
     }
-    row = session.execute(_CLAIM, parameters).one_or_none()
+    row = session.connection().execute(_CLAIM, parameters).one_or_none()
     if row is None:
         return None
     *taken, phase_state = row

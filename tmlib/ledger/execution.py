@@ -278,10 +278,13 @@ def _observed(output: Output, work: Callable[[], Sequence[Part]]) -> Outcome:
     """Do the work, and note what it printed, how long it took and what it used."""
     handler = logging.StreamHandler(output.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setLevel(logging.INFO)
     job_logger = logging.getLogger("tmlib")
     job_logger.addHandler(handler)
     level = job_logger.level
-    job_logger.setLevel(logging.INFO)
+    # to set it makes all loggers forget what they let through
+    if not job_logger.isEnabledFor(logging.INFO):
+        job_logger.setLevel(logging.INFO)
     started, cpu_started = time.monotonic(), time.process_time()
     outcome = Outcome(exitcode=0)
     try:
@@ -294,7 +297,8 @@ def _observed(output: Output, work: Callable[[], Sequence[Part]]) -> Outcome:
         outcome = _failed(outcome, error)
     finally:
         job_logger.removeHandler(handler)
-        job_logger.setLevel(level)
+        if job_logger.level != level:
+            job_logger.setLevel(level)
     stdout, stderr = output.read()
     return replace(
         outcome,

@@ -246,9 +246,10 @@ def _mark(session: Session, done: Sequence[Done], moment: float) -> None:
         }
         for one in done
     ]
-    dialect = session.get_bind().dialect.name
+    connection = session.connection()
+    dialect = connection.dialect.name
     given = json.dumps(rows) if dialect == "sqlite" else rows
-    if len(session.execute(_end(dialect), {"ended": given}).all()) < len(done):
+    if len(connection.execute(_end(dialect), {"ended": given}).all()) < len(done):
         raise LeaseLost
 
 
@@ -274,7 +275,9 @@ def _take(session: Session, last: Claim, taker: Taker, count: int) -> list[Claim
             name=name,
             batch=batch,
         )
-        for job_id, attempt, tries, index, name, batch in session.execute(_TAKE, parameters)
+        for job_id, attempt, tries, index, name, batch in session.connection().execute(
+            _TAKE, parameters
+        )
     ]
     return sorted(taken, key=lambda claim: claim.index)
 

@@ -102,14 +102,6 @@ class WorkflowDescription:
         """The stages that will run."""
         return tuple(stage for stage in self.stages if stage.active)
 
-    def arguments_of(self, step_name: str) -> dict[str, Value]:
-        """Batch arguments of a step."""
-        for stage in self.stages:
-            for step in stage.steps:
-                if step.name == step_name:
-                    return step.batch_arguments
-        raise KeyError(step_name)
-
     def with_limits_of(self, other: "WorkflowDescription") -> "WorkflowDescription":
         """The same work with the submission arguments of another description."""
         limits = {
@@ -160,6 +152,25 @@ class WorkflowDescription:
         if not any(stage.active for stage in parsed):
             raise BadInput("The workflow description has no active stage: there is nothing to do.")
         return cls(workflow_type, parsed)
+
+
+def batch_arguments(description: dict[str, Any], step_name: str) -> dict[str, Value]:
+    """Batch arguments of one step.
+
+    Parameters
+    ----------
+    description
+        What was submitted, in the full form; of the other steps nothing is read.
+    step_name
+        Which step.
+    """
+    for stage in description["stages"]:
+        for step in stage["steps"]:
+            if step["name"] == step_name:
+                return parse_arguments(
+                    STEPS[step_name].arguments, step["batch_args"], step_name, "batch_args"
+                )
+    raise KeyError(step_name)
 
 
 def _objects(items: Any, name: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from tmlib.ledger.limits import Limits
 from tmlib.ledger.models import PHASE
 from tmlib.ledger.programs import Assignment, JobContext, Part, PlannedJob, Program
 from tmlib.workflow import arguments, fingerprints
-from tmlib.workflow.description import StageDescription, WorkflowDescription
+from tmlib.workflow.description import StageDescription, WorkflowDescription, batch_arguments
 from tmlib.workflow.fingerprints import StepPlan
 from tmlib.workflow.models import WORKFLOW, TaskKind
 from tmlib.workflow.steps import STEPS
@@ -33,8 +33,7 @@ class Workflow(Program):
 
     def run(self, context: JobContext, job: Assignment) -> Sequence[Part]:
         """Run a job of a phase; from init the other phases follow."""
-        description = WorkflowDescription.from_dict(job.description)
-        own = StepContext.of(context, description.arguments_of(job.step_name))
+        own = StepContext.of(context, batch_arguments(job.description, job.step_name))
         step = STEPS[job.step_name]
         if job.phase == "init":
             return phases(step, fingerprints.plan(own, step))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tmlib.errors import BadInput
-from tmlib.workflow.description import WorkflowDescription
+from tmlib.workflow.description import WorkflowDescription, batch_arguments
 
 
 def test_the_full_form_comes_back_as_it_was_sent() -> None:
@@ -39,14 +39,14 @@ def test_arguments_are_shown_with_help_choices_and_default() -> None:
 
 def test_the_minimal_form_sets_values_and_keeps_defaults() -> None:
     description = minimal("metaconfig", [{"name": "n_vertical", "value": "2"}])
-    arguments = WorkflowDescription.from_dict(description).arguments_of("metaconfig")
+    arguments = batch_arguments(WorkflowDescription.from_dict(description).to_dict(), "metaconfig")
     assert arguments["n_vertical"] == 2
     assert arguments["stitch_layout"] == "horizontal"
 
 
 def test_empty_text_means_no_value() -> None:
     description = minimal("metaconfig", [{"name": "regex", "value": ""}])
-    arguments = WorkflowDescription.from_dict(description).arguments_of("metaconfig")
+    arguments = batch_arguments(WorkflowDescription.from_dict(description).to_dict(), "metaconfig")
     assert arguments["regex"] is None
 
 
