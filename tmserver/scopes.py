@@ -118,7 +118,7 @@ class GroupScope(Scope):
     kind = groups.KIND
     path = "/api/groups/<group_id>"
     variable = "group_id"
-    actions = dict.fromkeys(("read", "owner"), GroupAccess)
+    actions = dict.fromkeys(("read", "leave", "owner"), GroupAccess)
 
     def look_up(self, statement: Select[Any]) -> Select[Any]:
         """Ask for the group, and for what the user is in it."""

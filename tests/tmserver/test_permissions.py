@@ -55,7 +55,11 @@ ROLES = {
         WRITER: ("read", "write"),
         OWNER: ("read", "write", "owner"),
     },
-    "group": {READER: ("read",), WRITER: ("read",), OWNER: ("read", "owner")},
+    "group": {
+        READER: ("read", "leave"),
+        WRITER: ("read", "leave"),
+        OWNER: ("read", "leave", "owner"),
+    },
     "notebook": {READER: ("read",), WRITER: ("read", "edit"), OWNER: ("read", "edit", "burn")},
 }
 LIKE_OWNER = ("administrator", "reading token", "writing token")

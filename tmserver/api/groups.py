@@ -120,7 +120,7 @@ def remove_member(access: GroupAccess, user_name: str) -> Message:
     return Message()
 
 
-@in_group.post("/leave", permits="read")
+@in_group.post("/leave", permits="leave")
 def leave_group(access: GroupAccess) -> Message:
     """Leave a group."""
     with access.database.transaction() as session:

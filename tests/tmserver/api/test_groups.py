@@ -101,10 +101,11 @@ def test_who_is_not_in_a_group_any_more_sees_nothing_of_it(
 
 
 def test_the_audit_trail_tells_what_was_done_to_groups(
-    owner: Person, administrator: Person, group: str, experiment: str
+    people: People, owner: Person, administrator: Person, group: str, experiment: str
 ) -> None:
     owner.put(f"{group}/members/reader")
     owner.put(f"{experiment}/shares/groups/imaging", permission="read")
+    people["reader"].post(f"{group}/leave")
     group_id = group.rpartition("/")[2]
     for query in (
         {"resource_kind": "group"},
@@ -112,7 +113,7 @@ def test_the_audit_trail_tells_what_was_done_to_groups(
         {"resource_kind": "group", "resource_name": "imaging"},
     ):
         found = administrator.get("/api/audit", **query)["events"]
-        assert [one["action"] for one in found] == ["put_member", "create_group"]
+        assert [one["action"] for one in found] == ["leave_group", "put_member", "create_group"]
         for one in found:
             what = (one["resource_kind"], one["resource_id"], one["resource_name"])
             assert what == ("group", group_id, "imaging")
