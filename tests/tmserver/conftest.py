@@ -170,5 +170,12 @@ def acquisition(owner: Person, experiment: str) -> str:
 
 
 @pytest.fixture
+def group(administrator: Person, people: dict[str, Person]) -> str:
+    """Path of the group `imaging`, which `owner` owns."""
+    made = administrator.post("/api/groups", name="imaging", owner="owner")
+    return f"/api/groups/{made['id']}"
+
+
+@pytest.fixture
 def experiment_id(experiment: str) -> int:
     return decode_id(experiment.rpartition("/")[2])

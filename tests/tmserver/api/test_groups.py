@@ -5,13 +5,6 @@ from tests.tmserver.conftest import Person
 People = dict[str, Person]
 
 
-@pytest.fixture
-def group(administrator: Person, people: People) -> str:
-    """Path of the group `imaging`, which `owner` owns."""
-    made = administrator.post("/api/groups", name="imaging", owner="owner")
-    return f"/api/groups/{made['id']}"
-
-
 def test_administrators_make_groups_and_their_owners_say_who_is_in_them(
     people: People, owner: Person, administrator: Person, group: str
 ) -> None:

@@ -44,7 +44,11 @@ class Request(NamedTuple):
 
 @pytest.fixture
 def requests(
-    app: Flask, experiment: str, people: dict[str, Person], documents: dict[Api, dict[str, Any]]
+    app: Flask,
+    experiment: str,
+    group: str,
+    people: dict[str, Person],
+    documents: dict[Api, dict[str, Any]],
 ) -> list[Request]:
     """One for each operation that takes JSON."""
     found = []
@@ -57,6 +61,7 @@ def requests(
         described = document["paths"][rule.rule.replace("<", "{").replace(">", "}")]
         content = described[operation.method.lower()]["requestBody"]["content"][JSON]
         path = rule.rule.replace("<experiment_id>", experiment.rpartition("/")[2])
+        path = path.replace("/api/groups/<group_id>", group)
         for variable in path_variables(path):
             path = path.replace(f"<{variable}>", MISSING)
         role = "administrator" if operation.permission == ADMIN else "owner"
@@ -116,6 +121,8 @@ def test_what_nobody_reads_is_refused(requests: list[Request]) -> None:
 
 def test_what_changes_nothing_is_refused(requests: list[Request]) -> None:
     for request in requests:
+        if request.operation.view.__name__ == "put_member":
+            continue  # it adds who is not there yet, by default without any rights
         if request.operation.method in ("PUT", "PATCH"):
             request.refuse({})
             request.person.refused(request.operation.method, request.path, 400)
@@ -125,7 +132,7 @@ def test_what_changes_nothing_is_refused(requests: list[Request]) -> None:
 
 
 def test_a_parameter_that_nobody_reads_is_refused(
-    app: Flask, experiment: str, owner: Person
+    app: Flask, experiment: str, group: str, owner: Person
 ) -> None:
     message = owner.refused("GET", f"{experiment}/wells", 400, query_string={"plate_nam": "a"})
     assert message == 'Parameter "plate_nam" is unknown: did you mean "plate_name"?'
@@ -136,6 +143,7 @@ def test_a_parameter_that_nobody_reads_is_refused(
         is_asked = operation.method == "GET" and operation.permission.only_reads
         if is_asked and operation.query is not None:
             path = rule.rule.replace("<experiment_id>", experiment.rpartition("/")[2])
+            path = path.replace("/api/groups/<group_id>", group)
             for variable in path_variables(path):
                 path = path.replace(f"<{variable}>", MISSING)
             query = {"nobody_reads": "1"}
