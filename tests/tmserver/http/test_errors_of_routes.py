@@ -98,6 +98,7 @@ def test_a_request_that_is_too_large(
             path = place.replace(f"/api/groups/{MISSING}", group)
             person = people[may(operation)]
             body = b" " * (operation.max_bytes + 1)
+            person.request(operation.method, path, data="x=1", content_type="text/plain")
             response = person.request(operation.method, path, data=body, content_type=JSON)
             assert response.status_code == 413, operation.view.__name__
             check(response, operation, documented)
