@@ -31,7 +31,8 @@ def fetch_table(session: Session, query: Select[*tuple[Any, ...]], schema: Any) 
     connection = session.connection()
     text = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
     if connection.dialect.name == "postgresql":
-        return _copy(postgresql.driver_cursor(connection), text, schema)
+        with postgresql.driver_cursor(connection) as cursor:
+            return _copy(cursor, text, schema)
     rows = connection.exec_driver_sql(text).cursor.fetchall()
     if not rows:
         return schema.empty_table()
@@ -42,7 +43,6 @@ def fetch_table(session: Session, query: Select[*tuple[Any, ...]], schema: Any) 
 def _copy(cursor: Any, text: str, schema: Any) -> Any:
     buffer = io.BytesIO()
     cursor.copy_expert(f"COPY ({text}) TO STDOUT WITH (FORMAT csv)", buffer)
-    cursor.close()
     if not buffer.tell():
         return schema.empty_table()
     buffer.seek(0)

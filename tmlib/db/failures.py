@@ -1,8 +1,11 @@
 """What PostgreSQL and SQLite refuse for the moment, told in a sentence."""
 
 import sqlite3
+from typing import Any
 
+from sqlalchemy import Dialect
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
 
 from tmlib.errors import DatabaseBusy
 
@@ -48,3 +51,31 @@ def explanation(error: BaseException) -> DatabaseBusy | None:
         code = "55P03" if is_busy else None
     sentence = _SENTENCES.get(code or "")
     return None if sentence is None else DatabaseBusy(sentence)
+
+
+def translated(
+    error: Exception, statement: str, dialect: Dialect, *, is_disconnect: bool
+) -> BaseException:
+    """The error to raise in place of one of the driver's, where SQLAlchemy itself has no part.
+
+    Parameters
+    ----------
+    error
+        What the driver has raised.
+    statement
+        What was asked of it, without the values, which belong to a user.
+    dialect
+        Of the database.
+    is_disconnect
+        Whether the connection is lost with it.
+    """
+    told: Any = DBAPIError.instance(
+        statement,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=is_disconnect,
+        dialect=dialect,
+    )
+    return explanation(error) or told

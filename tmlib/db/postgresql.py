@@ -7,6 +7,8 @@ is not asked whether it still works each time it is used.
 
 import select
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any, cast
 
 from psycopg2.extensions import connection as DriverConnection  # noqa: N812 - a class all the same
@@ -16,6 +18,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tmlib.db.connections import Connections
+from tmlib.db.failures import translated
 
 WRITES = "write"
 """Execution option of connections whose transactions are to write something."""
@@ -41,12 +44,28 @@ def create(url: URL, connections: Connections) -> Engine:
     return engine
 
 
-def driver_cursor(connection: Connection) -> Any:
-    """A cursor of the driver's, for COPY, in a transaction whose limits are set."""
-    cursor = connection.connection.cursor()
-    if limits := connection.info.pop(_LIMITS, ""):
-        cursor.execute(limits)
-    return cursor
+@contextmanager
+def driver_cursor(connection: Connection) -> Iterator[Any]:
+    """A cursor of the driver's, for COPY, in a transaction whose limits are set.
+
+    Raises
+    ------
+    DatabaseBusy
+        If the server refuses something for the moment.
+    DBAPIError
+        For all else that the driver raises.
+    """
+    dialect, driver = connection.dialect, connection.connection.driver_connection
+    try:
+        with closing(connection.connection.cursor()) as cursor:
+            if limits := connection.info.pop(_LIMITS, ""):
+                cursor.execute(limits)
+            yield cursor
+    except dialect.loaded_dbapi.Error as error:
+        is_disconnect = dialect.is_disconnect(error, cast(Any, driver), None)
+        if is_disconnect:
+            connection.invalidate(error)
+        raise translated(error, "COPY", dialect, is_disconnect=is_disconnect) from error
 
 
 def _replace_broken(engine: Engine) -> None:

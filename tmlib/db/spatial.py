@@ -257,9 +257,8 @@ def index_boxes(
 def _copy(session: Session, statement: str, rows: Iterable[Sequence[Any]]) -> None:
     lines = ("\t".join(map(_copy_text, row)) for row in rows)
     buffer = io.StringIO("\n".join(lines) + "\n")
-    cursor = driver_cursor(session.connection())
-    cursor.copy_expert(statement, buffer)
-    cursor.close()
+    with driver_cursor(session.connection()) as cursor:
+        cursor.copy_expert(statement, buffer)
 
 
 def _copy_text(value: Any) -> str:

@@ -10,20 +10,23 @@ import psutil
 import pyarrow as pa
 import pytest
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, cursor
-from sqlalchemy import URL, bindparam, func, literal, select, text
-from sqlalchemy.exc import MultipleResultsFound, SQLAlchemyError
+from sqlalchemy import URL, Text, bindparam, func, literal, literal_column, select, text
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from tests.services import pgbouncer, postgresql
 from tests.services.experiments import add_experiment
 from tests.services.statements import sent_statements
-from tmlib.db import Connections, Database, Process, bulk_reading, clock, connections
+from tmlib.accounts.models import User
+from tmlib.db import Connections, Database, Process, bulk_reading, clock, connections, spatial
 from tmlib.db import engine as engines
 from tmlib.errors import DatabaseBusy
 from tmlib.experiments.models import Experiment
 from tmlib.ledger import failures
+from tmlib.objects.models import MapobjectSegmentation
 from tmlib.settings import Settings
 
+NUMBERS = pa.schema([("number", pa.int64())])
 BACKEND = text("SELECT pg_backend_pid()")
 PREPARED_BACKEND = select(func.pg_backend_pid())
 PREPARED_WAIT = select(func.pg_sleep(bindparam("seconds")))
@@ -69,8 +72,7 @@ def test_so_is_a_transaction_whose_first_statement_is_of_another_kind(
             numbers = text("SELECT * FROM generate_series(1, 5)").execution_options(yield_per=2)
             assert session.scalars(numbers).all() == [1, 2, 3, 4, 5]
         else:
-            schema = pa.schema([("number", pa.int64())])
-            assert bulk_reading.fetch_table(session, select(literal(3)), schema)[
+            assert bulk_reading.fetch_table(session, select(literal(3)), NUMBERS)[
                 "number"
             ].to_pylist() == [3]
         assert session.scalar(text("SELECT current_setting('lock_timeout')")) == "7s"
@@ -192,6 +194,44 @@ def test_who_waits_too_long_for_others_gives_up(busy: Database, postgresql_url: 
         with pytest.raises(DatabaseBusy, match="Somebody else"), busy.transaction() as waiting:
             waiting.execute(lock)
     other.close()
+
+
+def test_so_does_who_reads_in_bulk(busy: Database, postgresql_url: str) -> None:
+    other = Database(postgresql_url)
+    users = select(User.id)
+    with other.transaction() as session:
+        session.execute(text("LOCK TABLE users"))
+        with pytest.raises(DatabaseBusy, match="Somebody else") as caught, busy.session() as reader:
+            bulk_reading.fetch_table(reader, users, NUMBERS)
+    assert failures.may_pass(caught.value)
+    other.close()
+    with busy.session() as session:
+        assert len(bulk_reading.fetch_table(session, users, NUMBERS)) == 0
+
+
+def test_reading_in_bulk_is_given_up_when_it_takes_too_long(busy: Database) -> None:
+    slow = select(func.length(func.pg_sleep(60).cast(Text)))
+    with pytest.raises(DatabaseBusy, match="took longer") as caught, busy.session() as session:
+        bulk_reading.fetch_table(session, slow, NUMBERS)
+    assert failures.may_pass(caught.value)
+
+
+def test_so_is_writing_in_bulk(busy: Database, postgresql_url: str) -> None:
+    other = Database(postgresql_url)
+    with other.transaction() as session:
+        session.execute(text("LOCK TABLE mapobject_segmentations"))
+        with pytest.raises(DatabaseBusy) as caught, busy.transaction() as writer:
+            spatial.bulk_insert(writer, MapobjectSegmentation, {"id": [1]})
+    assert failures.may_pass(caught.value)
+    other.close()
+
+
+def test_what_is_wrong_in_bulk_is_told_as_elsewhere(busy: Database) -> None:
+    with busy.session() as session:
+        with pytest.raises(DBAPIError) as caught:
+            bulk_reading.fetch_table(session, select(literal_column("no_such")), NUMBERS)
+        assert not caught.value.connection_invalidated
+    assert not failures.may_pass(caught.value)
 
 
 def test_so_does_a_writer_on_sqlite(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,6 +411,20 @@ def test_nobody_waits_for_ever_for_further_rows(
         backend.suspend()
         with pytest.raises(SQLAlchemyError):
             list(rows)
+
+
+def test_nobody_waits_for_ever_for_rows_in_bulk(
+    stopped: tuple[Database, psutil.Process],
+) -> None:
+    database, backend = stopped
+    with database.session() as session:
+        session.scalar(BACKEND)
+        backend.suspend()
+        with pytest.raises(SQLAlchemyError) as caught:
+            bulk_reading.fetch_table(session, select(literal(3)), NUMBERS)
+    assert failures.may_pass(caught.value)
+    with database.session() as session:
+        assert session.scalar(BACKEND) != backend.pid
 
 
 def test_nobody_waits_for_ever_for_a_commit(stopped: tuple[Database, psutil.Process]) -> None:
