@@ -67,7 +67,11 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Read: a session over one consistent snapshot that is rolled back at the end."""
+        """Read: a session that is rolled back at the end.
+
+        On SQLite it shows the database as it was at its first statement. On PostgreSQL each
+        statement also sees what others have committed before it.
+        """
         with self._in_use(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 

@@ -5,13 +5,14 @@ it does stays: connections are those of the engine's pool, values have the types
 and errors are the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, Select
-from sqlalchemy.exc import DBAPIError, MultipleResultsFound
+from sqlalchemy import Engine, PoolProxiedConnection, Select
+from sqlalchemy.exc import MultipleResultsFound
 
-from tmlib.db.failures import explanation
+from tmlib.db.failures import translated
 
 _Convert = Callable[[Any], Any]
 
@@ -68,11 +69,7 @@ class Prepared:
         MultipleResultsFound
             If there are several rows.
         """
-        parameters = self._parameters(values)
-        try:
-            rows, description = self._fetch(parameters)
-        except self._engine.dialect.loaded_dbapi.Error as error:
-            raise explanation(error) or self._told(error) from error
+        rows, description = self._fetch(self._parameters(values))
         if len(rows) > 1:
             raise MultipleResultsFound("There are several rows where there may be one.")
         return self._converted(rows[0], description) if rows else None
@@ -84,34 +81,29 @@ class Prepared:
         return every if self._names is None else tuple([every[name] for name in self._names])
 
     def _fetch(self, parameters: Any) -> tuple[Sequence[Any], Sequence[Any]]:
-        connection = self._engine.raw_connection()
-        try:
-            cursor = connection.cursor()
+        with self._connection() as connection, closing(connection.cursor()) as cursor:
             cursor.execute(self._text, parameters)
-            rows, description = cursor.fetchall(), cursor.description
-            cursor.close()
-        except BaseException:
-            # whoever gets it next must not find what was interrupted
-            connection.invalidate()
-            raise
-        # the pool ends the transaction
-        connection.close()
-        return rows, description or ()
+            return cursor.fetchall(), cursor.description or ()
 
-    def _told(self, error: Exception) -> BaseException:
-        """The error that SQLAlchemy makes of one of the driver's."""
+    @contextmanager
+    def _connection(self) -> Iterator[PoolProxiedConnection]:
+        """A connection of the pool, which ends the transaction when it gets it back."""
         dialect = self._engine.dialect
-        # without the parameters, which belong to a user
-        told: Any = DBAPIError.instance(
-            self._text,
-            None,
-            error,
-            dialect.loaded_dbapi.Error,
-            hide_parameters=True,
-            connection_invalidated=dialect.is_disconnect(error, None, None),  # type: ignore[arg-type] # as it says
-            dialect=dialect,
-        )
-        return told  # type: ignore[no-any-return] # an exception
+        connection: PoolProxiedConnection | None = None
+        try:
+            connection = self._engine.raw_connection()
+            yield connection
+        except dialect.loaded_dbapi.Error as error:
+            driver: Any = connection and connection.driver_connection
+            is_disconnect = dialect.is_disconnect(error, driver, None)
+            _give_back(connection, is_usable=not is_disconnect)
+            raise translated(error, self._text, dialect, is_disconnect=is_disconnect) from error
+        except BaseException as error:
+            # whoever gets it next must not find what was interrupted
+            _give_back(connection, is_usable=isinstance(error, Exception))
+            raise
+        else:
+            _give_back(connection, is_usable=True)
 
     def _converted(self, row: Sequence[Any], description: Sequence[Any]) -> tuple[Any, ...]:
         """The row, with values of the types of the columns."""
@@ -128,3 +120,12 @@ class Prepared:
         for index, convert in self._from_driver:
             found[index] = convert(found[index])
         return tuple(found)
+
+
+def _give_back(connection: PoolProxiedConnection | None, *, is_usable: bool) -> None:
+    if connection is None:
+        return
+    if is_usable:
+        connection.close()
+    else:
+        connection.invalidate()

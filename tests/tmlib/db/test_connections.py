@@ -140,6 +140,14 @@ def test_it_is_given_up_when_it_takes_too_long(busy: Database) -> None:
     assert busy.one_or_none(PREPARED_BACKEND, {})
 
 
+def test_its_connection_outlives_what_is_refused(busy: Database) -> None:
+    connection = busy.one_or_none(PREPARED_BACKEND, {})
+    for values, refusal in (({"seconds": 60}, DatabaseBusy), ({"seconds": "\x00"}, ValueError)):
+        with pytest.raises(refusal):
+            busy.one_or_none(PREPARED_WAIT, values)
+        assert busy.one_or_none(PREPARED_BACKEND, {}) == connection
+
+
 def test_it_has_no_connection_beyond_those_of_the_process(busy: Database) -> None:
     with busy.session() as session:
         session.scalar(BACKEND)
