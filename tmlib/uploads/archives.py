@@ -1,7 +1,8 @@
 """Files in a tar archive, read while it arrives and never unpacked.
 
-Only names and bytes of an archive are used, not owners, permissions or times. It is read in one
-pass and never decompressed, so it cannot expand; headers, which are held in memory, are limited.
+Only names and bytes of an archive are used, not owners, permissions or times, nor what global
+headers say of all files that follow. It is read in one pass and never decompressed, so it cannot
+expand; headers, which are held in memory, are limited.
 
 ZIP archives are not accepted: their directory is at the end, and programs differ in what they
 believe if it contradicts the headers of files.
@@ -9,9 +10,9 @@ believe if it contradicts the headers of files.
 
 import tarfile
 from collections.abc import Iterator
-from typing import IO, cast
+from typing import IO, Self, cast
 
-from tmlib.errors import BadInput, TmError
+from tmlib.errors import BadInput, TmError, TooLarge
 from tmlib.uploads.digests import read_hexadecimal
 from tmlib.uploads.sent_files import SentFile
 
@@ -29,10 +30,14 @@ _KINDS = {
     tarfile.BLKTYPE: "a device",
     tarfile.FIFOTYPE: "a pipe",
 }
+_DAMAGED_HEADERS = (
+    tarfile.InvalidHeaderError,  # type: ignore[attr-defined] # types leave it out
+    tarfile.TruncatedHeaderError,  # type: ignore[attr-defined] # types leave it out
+)
 _DAMAGED = (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError)
 
 
-def members(body: Iterator[bytes]) -> Iterator[SentFile]:
+def members(body: Iterator[bytes], max_folders: int) -> Iterator[SentFile]:
     """The files of a tar archive in their order, without folders.
 
     Everything that is not a regular file has a fault.
@@ -41,24 +46,48 @@ def members(body: Iterator[bytes]) -> Iterator[SentFile]:
     ----------
     body
         The archive; it is read to its end.
+    max_folders
+        Most folders that it may have.
 
     Raises
     ------
     BadInput
         If it is not a tar archive, or is damaged or truncated. Files that were yielded before are
         complete.
+    TooLarge
+        If it has more folders; files that were yielded before are complete.
     """
     source = _Source(body)
     try:
         source.allow(_MAX_HEADER_BYTES)
         with tarfile.open(
-            fileobj=cast(IO[bytes], source), mode="r|", format=tarfile.PAX_FORMAT
-        ) as (archive):
-            yield from _files(archive, source)
+            fileobj=cast(IO[bytes], source), mode="r|", encoding="utf-8", tarinfo=_Member
+        ) as archive:
+            yield from _files(archive, source, max_folders)
     except _DAMAGED as error:
         raise _damaged(str(error)) from error
     for _ in body:
         pass
+
+
+class _Member(tarfile.TarInfo):
+    """What headers say of one file, for which damaged ones are errors."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        """Read the next header.
+
+        Raises
+        ------
+        ReadError
+            If it is damaged or cut off, which the archive would take for its end.
+        """
+        # global headers would add up, and each be copied into all files that follow
+        archive.pax_headers = {}
+        try:
+            return super().fromtarfile(archive)
+        except _DAMAGED_HEADERS as error:
+            raise tarfile.ReadError(str(error)) from error
 
 
 class _Source:
@@ -84,8 +113,9 @@ class _Source:
         return piece
 
 
-def _files(archive: tarfile.TarFile, source: _Source) -> Iterator[SentFile]:
+def _files(archive: tarfile.TarFile, source: _Source, max_folders: int) -> Iterator[SentFile]:
     stream = cast(IO[bytes], archive.fileobj)
+    n_folders = 0
     while True:
         # what the last file has left is skipped, which takes no memory
         left = max(archive.offset - stream.tell(), 0)
@@ -97,6 +127,12 @@ def _files(archive: tarfile.TarFile, source: _Source) -> Iterator[SentFile]:
         if member.size < 0:
             raise _damaged("a file has less than no bytes")
         if member.isdir():
+            n_folders += 1
+            if n_folders > max_folders:
+                raise TooLarge(
+                    f"The archive has more than {max_folders} folders: send what comes after them "
+                    "in another one."
+                )
             continue
         source.allow(member.size + _MAX_HEADER_BYTES)
         yield _sent_file(archive, member)

@@ -162,7 +162,7 @@ def add_microscope_files(access: ExperimentAccess, acquisition_id: int) -> list[
     if request.mimetype == FORM_DATA:
         files = read_files(bulk.MAX_FILES, max_bytes)
     elif request.mimetype == archives.MEDIA_TYPE:
-        files = archives.members(read_body(max_bytes))
+        files = archives.members(read_body(max_bytes), bulk.MAX_FILES)
     else:
         raise UnsupportedMediaType(
             f"Send the files as {FORM_DATA}, or an uncompressed tar archive as "
