@@ -66,11 +66,15 @@ class Login:
 
 @dataclass(frozen=True)
 class Proof:
-    """Whose request it is, and what shows it: a login, a personal token or else a signed URL."""
+    """Whose request it is, and what shows it: a login, a personal token or else a signed URL.
+
+    ``signer`` is the personal token that has signed the URL, if one has.
+    """
 
     user: Account
     login: Login | None = None
     token: Token | None = None
+    signer: Token | None = None
 
     @property
     def expires_at(self) -> datetime | None:
@@ -85,8 +89,8 @@ class Proof:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the user acts as administrator, which scripts with a token do not."""
-        return self.user.is_admin and self.token is None
+        """Whether the user acts as administrator, which nobody does by way of a token."""
+        return self.user.is_admin and self.token is None and self.signer is None
 
 
 def configure(app: Flask, settings: Settings) -> None:
@@ -247,8 +251,8 @@ class SignedByToken:
 
     def check(self, row: Sequence[Any] | None) -> tuple[Proof, Sequence[Any]]:
         """The proof, if the row that was found shows that this holds; the rest of the row."""
-        account, rest = tokens.check_signed(row)
-        return Proof(account), rest
+        account, token, rest = tokens.check_signed(row)
+        return Proof(account, signer=token), rest
 
 
 Claim = LoginClaim | TokenClaim | SignedByToken

@@ -126,8 +126,8 @@ def check(row: Sequence[Any] | None) -> tuple[Account, Token, Sequence[Any]]:
     return account, token, rest
 
 
-def check_signed(row: Sequence[Any] | None) -> tuple[Account, Sequence[Any]]:
-    """Whose a signed URL is, from what `STATEMENT_OF_SIGNED` has found; the rest of the row.
+def check_signed(row: Sequence[Any] | None) -> tuple[Account, Token, Sequence[Any]]:
+    """As `check`, of a signed URL, from what `STATEMENT_OF_SIGNED` has found.
 
     Raises
     ------
@@ -135,10 +135,9 @@ def check_signed(row: Sequence[Any] | None) -> tuple[Account, Sequence[Any]]:
         If the token that signed it was removed, has expired or its user was disabled.
     """
     try:
-        account, _, rest = check(row)
+        return check(row)
     except NotLoggedIn:
         raise NotLoggedIn("The token that signed this URL does not work any more.") from None
-    return account, rest
 
 
 def use_is_noted(token: Token) -> bool:

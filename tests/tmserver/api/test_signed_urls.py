@@ -134,6 +134,19 @@ def test_an_administrator_signs_what_an_administrator_may_read(
     assert anonymous.get(signed(administrator, experiment, f"{experiment}/plates")) == []
 
 
+def test_a_url_opens_no_more_than_the_token_that_signed_it(
+    owner: Person, administrator: Person, anonymous: Person, experiment: str
+) -> None:
+    owner.put(f"{experiment}/shares/administrator", permission="read")
+    created = administrator.post("/auth/tokens", name="script", scope="write")
+    script = Person(owner.app, authorization=f"Bearer {created['token']}")
+    url = signed(script, experiment, f"{experiment}/plates")
+    assert anonymous.get(url) == []
+    owner.delete(f"{experiment}/shares/administrator")
+    script.refused("GET", f"{experiment}/plates", 404)
+    anonymous.refused("GET", url, 404)
+
+
 def test_only_what_the_experiment_lets_read_is_signed(owner: Person, experiment: str) -> None:
     for path in (
         "/auth/user",
