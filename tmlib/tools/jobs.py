@@ -30,8 +30,12 @@ def request(
     user_id: int,
     tool: Tool[Any],
     payload: Payload,
+    *,
+    is_admin: bool = False,
 ) -> int:
     """Ask a tool; what can be known to go wrong is said at once.
+
+    Who asks is as for :func:`tmlib.tools.requests.check`, also when the job runs.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def request(
         If the tool cannot do what it is asked to.
     """
     with database.session() as session:
-        requests.check(session, storage, user_id, tool, payload)
+        requests.check(session, storage, user_id, tool, payload, is_admin=is_admin)
     return interactive.submit(
         database,
         queue,
@@ -52,7 +56,11 @@ def request(
         user_id,
         program=PROGRAM,
         job_type="ToolJob",
-        description={"tool_name": tool.name, "payload": payload.model_dump(mode="json")},
+        description={
+            "tool_name": tool.name,
+            "payload": payload.model_dump(mode="json"),
+            "is_admin": is_admin,
+        },
         jobs={_job_name(tool.name): {}},
     )
 
@@ -75,6 +83,7 @@ class ToolProgram(Program):
             tool,
             payload,
             context.progress,
+            is_admin=job.description.get("is_admin", False),
         )
         context.effects.append(lambda session: requests.record(session, prepared))
         context.afterwards.append(lambda: sweep(context.database, storage))

@@ -55,7 +55,13 @@ class PreparedResult:
 
 
 def check(
-    session: Session, storage: ExperimentStorage, user_id: int, tool: Tool[Any], payload: Payload
+    session: Session,
+    storage: ExperimentStorage,
+    user_id: int,
+    tool: Tool[Any],
+    payload: Payload,
+    *,
+    is_admin: bool = False,
 ) -> ChosenObjects:
     """Validate a request before any value is read.
 
@@ -69,6 +75,8 @@ def check(
         The user, who must be allowed to read the experiment of a model that is applied.
     tool, payload
         The request.
+    is_admin
+        Whether the user acts as administrator.
 
     Raises
     ------
@@ -86,7 +94,7 @@ def check(
         raise BadInput(_unknown("mapobject type", name, _names(session, experiment_id)))
     model = tool.model(session, payload)
     if model is not None:
-        _check_access(session, model, user_id)
+        _check_access(session, model, user_id, is_admin=is_admin)
     features = payload.features if model is None else tuple(model.description["features"])
     objects = ChosenObjects(
         experiment_id=experiment_id,
@@ -137,10 +145,11 @@ def _count_objects(session: Session, mapobject_type: MapobjectType) -> int:
     return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
-def _check_access(session: Session, model: ToolModel, user_id: int) -> None:
-    user = session.get_one(User, user_id)
+def _check_access(session: Session, model: ToolModel, user_id: int, *, is_admin: bool) -> None:
+    # who asked as administrator may have ceased to be one when the job runs
+    is_admin = is_admin and session.get_one(User, user_id).is_admin
     try:
-        get_experiment(session, user_id, model.experiment_id, "read", is_admin=user.is_admin)
+        get_experiment(session, user_id, model.experiment_id, "read", is_admin=is_admin)
     except NotFound:
         # the same message as for a model that does not exist, so that nothing is disclosed
         raise BadInput(UNKNOWN_MODEL) from None
@@ -189,8 +198,12 @@ def prepare(
     tool: Tool[Any],
     payload: Payload,
     progress: Progress,
+    *,
+    is_admin: bool = False,
 ) -> PreparedResult:
     """Run a tool and write its result to files; takes long, and nothing is visible yet.
+
+    Its user is as for `check`.
 
     Raises
     ------
@@ -200,7 +213,7 @@ def prepare(
         If the objects were replaced in the meantime.
     """
     with database.session() as session:
-        objects = check(session, storage, user_id, tool, payload)
+        objects = check(session, storage, user_id, tool, payload, is_admin=is_admin)
     stored = select_feature_values(
         database, storage, objects.type_id, features=list(objects.feature_ids)
     )

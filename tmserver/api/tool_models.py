@@ -70,7 +70,7 @@ class ToolModel(Schema):
 def get_all_tool_models(access: UserAccess, query: ModelQuery) -> list[ToolModel]:
     """List the models of all experiments that you may see."""
     with access.database.session() as session:
-        user_id = None if access.user.is_admin else access.user.id
+        user_id = None if access.proof.is_admin else access.user.id
         experiment_ids = [one.id for one in list_experiments(session, user_id)]
         found = model_service.get_models(
             session, experiment_ids, name=query.name, submission_id=query.submission_id

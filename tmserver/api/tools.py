@@ -192,6 +192,7 @@ def process_tool_request(access: ExperimentAccess, body: ToolRequest) -> ToolSub
         access.user.id,
         tool,
         payload,
+        is_admin=access.proof.is_admin,
     )
     return ToolSubmission(submission_id=submission_id)
 

@@ -10,7 +10,8 @@ from safetensors.numpy import load, save
 from tests.tmserver.api.test_tools import CLUSTERING, HEATMAP, cells, found, storage, work
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
-from tmlib.ids import encode_id
+from tmlib.ids import decode_id, encode_id
+from tmlib.objects.mapobject_types import ensure_mapobject_type
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmlib.tools.learning import model_service
@@ -135,6 +136,41 @@ def test_models_are_for_those_who_may_read_both_experiments(
     writer.post(f"{experiment}/tools/request", **body)
     owner.delete(f"{experiment}/shares/writer")
     assert writer.get("/api/tools/models") == []
+
+
+def test_models_are_for_administrators_but_not_for_their_scripts(
+    administrator: Person,
+    app: Flask,
+    database: Database,
+    settings: Settings,
+    experiment: str,
+    model: dict[str, Any],
+) -> None:
+    body = {
+        "tool_name": "Prediction",
+        "payload": {"chosen_object_type": "Cells", "model_id": model["id"]},
+    }
+    assert administrator.get("/api/tools/models") == [model]
+    administrator.post(f"{experiment}/tools/request", **body)
+    work(app, database, settings)
+    assert len(administrator.get(f"{experiment}/tools/results")) == 2
+
+    own = administrator.post(
+        "/api/experiments",
+        name="Another",
+        workflow_type="canonical",
+        microscope_type="cellvoyager",
+        plate_format="96",
+        plate_acquisition_mode="basic",
+    )["id"]
+    with database.transaction() as session:
+        ensure_mapobject_type(session, decode_id(own), "Cells", "Site")
+    token = administrator.post("/auth/tokens", name="script", scope="write")["token"]
+    script = Person(app, authorization=f"Bearer {token}")
+    assert script.get("/api/tools/models") == []
+    asked = f"/api/experiments/{own}/tools/request"
+    assert "no such model" in script.refused("POST", asked, 400, json=body)
+    assert "no such model" not in administrator.refused("POST", asked, 400, json=body)
 
 
 def test_a_job_is_killed(
