@@ -35,6 +35,7 @@ _FEW_FILES = 8
 _FILES_PER_REQUEST = 200
 _BYTES_PER_REQUEST = 16 * 1024 * 1024
 
+_HAS_ARRIVED = ("ok", "Acquisition complete", "File already uploaded")
 _ALREADY_SENDING = "File upload already in progress"
 # locked by another request, too many requests, checksum mismatch
 _PASSING = (408, 409, 423, 429, 460)
@@ -224,7 +225,7 @@ class _Sender:
         return failed
 
     def _post_files(self, files: dict[str, Path]) -> set[str]:
-        """Send small files in one request; tell which of them need not be sent alone."""
+        """Send small files in one request; tell which of them the server has."""
         url = f"{self._acquisition}/microscope-files"
         try:
             body, content_type = files_form(files)
@@ -242,7 +243,7 @@ class _Sender:
                     raise
                 pause(attempt)
             else:
-                return _settled(response.json())
+                return _arrived_names(response.json())
         return set()
 
     def _send_file(self, name: str, file: Path, count: "_Count") -> None:
@@ -265,27 +266,32 @@ class _Sender:
         url = f"{self._acquisition}/tus"
         large = ResumableUpload(self._connection, url, file, self._urls, name)
         for attempt in range(self._retry + 1):
-            last = attempt == self._retry
             try:
-                message = large.send(count.add) if is_large else self._post_file(name, file)
+                if is_large:
+                    large.send(count.add)
+                else:
+                    self._post_file(name, file)
+                break
             except (RequestError, ServerUnreachable) as error:
-                if last or _is_refused(error):
+                if attempt == self._retry or _is_refused(error):
                     raise
-            else:
-                if message != _ALREADY_SENDING:
-                    break
-                if last:
-                    raise RequestError(f"{message}.", 409)
             pause(attempt)
         if not is_large:
             count.add(size)
 
-    def _post_file(self, name: str, file: Path) -> str:
+    def _post_file(self, name: str, file: Path) -> None:
+        """Send a small file; that the server has it is known only if it says so."""
         form = FileForm(file, name=name)
         headers = {"Content-Type": form.content_type}
         url = f"{self._acquisition}/microscope-file"
         response = self._connection.request("POST", url, body=form, headers=headers)
-        return str(response.json()["message"])
+        message = response.json()["message"]
+        if message == _ALREADY_SENDING:
+            raise RequestError(f"{message}.", 409)
+        if message not in _HAS_ARRIVED:
+            raise ResourceError(
+                f'The server did not take it, but answered "{message}": start the upload again.'
+            )
 
 
 class _Count:
@@ -312,10 +318,10 @@ class _Count:
                 self._progress(self._n_done, self._n_total)
 
 
-def _settled(answer: dict[str, Any]) -> set[str]:
-    """Names of the files that are there or not wanted, by what a server answers to many."""
+def _arrived_names(answer: dict[str, Any]) -> set[str]:
+    """Names of the files that the server has, by what it answers to many."""
     told = answer.get("data", [])  # where there is none, it was not a server that takes many
-    return {one["name"] for one in told if one["status"] in ("COMPLETE", "SKIPPED")}
+    return {one["name"] for one in told if one["status"] == "COMPLETE"}
 
 
 def _groups(files: dict[str, Path]) -> Iterator[dict[str, Path]]:

@@ -5,6 +5,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from urllib3.fields import RequestField
 
@@ -73,4 +74,8 @@ def _head(boundary: str, field: str, name: str, digest: bytes) -> bytes:
     checked = {"Content-Digest": f"sha-256=:{base64.b64encode(digest).decode()}:"}
     head = RequestField(field, b"", filename=name, headers=checked)
     head.make_multipart(content_type="application/octet-stream")
+    if any(character in name for character in '"\\%'):
+        # quoted, they arrive as others; the last of both names counts
+        exact = f"filename*=UTF-8''{quote(name, safe='')}"
+        head.headers["Content-Disposition"] = f"{head.headers['Content-Disposition']}; {exact}"
     return f"--{boundary}\r\n{head.render_headers()}".encode()

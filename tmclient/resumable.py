@@ -13,8 +13,8 @@ from tmclient.errors import RequestError
 
 _VERSION = {"Tus-Resumable": "1.0.0"}
 _PIECE = 8 * 1024 * 1024
-_GONE = (403, 404, 410)
 _CONFLICT = 409
+_GONE = (403, 404, _CONFLICT, 410)
 
 
 class UploadUrls:
@@ -92,18 +92,13 @@ class ResumableUpload:
         self._n_reported = 0
         self._upload_id = urls.get(file)
 
-    def send(self, arrived: Callable[[int], None]) -> str:
+    def send(self, arrived: Callable[[int], None]) -> None:
         """Send what the server does not have yet.
 
         Parameters
         ----------
         arrived
             Called with the number of bytes that have arrived since the last call.
-
-        Returns
-        -------
-        str
-            The server's message about the file.
 
         Raises
         ------
@@ -118,7 +113,7 @@ class ResumableUpload:
             # only the last answer was lost: everything has arrived
             arrived(self._size - self._n_reported)
             self._urls.remove(self._file)
-            return error.message
+            return
         with self._file.open("rb") as file:
             file.seek(offset)
             while True:
@@ -132,7 +127,6 @@ class ResumableUpload:
         if offset < self._size:
             raise OSError(f"{self._file} became shorter while it was sent.")
         self._urls.remove(self._file)
-        return "ok"
 
     def _find(self) -> tuple[str, int] | None:
         """Find an unfinished upload, and how many bytes of it have arrived."""

@@ -89,6 +89,42 @@ def test_an_upload_that_breaks_goes_on_and_is_analysed(
         client.delete_token("uploader")
 
 
+def test_names_arrive_as_they_are(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    plates = ['a"b', "a%22b", "50%", "%0A", "ü 日本", "it's; x=(1)", "a&quot;b", "*"]
+    names = {f"{plate}_A01_T0001F001L01A01Z01C01.tif" for plate in plates}
+    folder = tmp_path / "images"
+    with installation.client("names") as client:
+        created = client.experiments.create(microscope_type="cellvoyager", plate_format=96)
+        client.plates.create("plate")
+        stored = ExperimentStorage(installation.data_dir, decode_id(created["id"])).root
+        for how, smallest in (("together", 16), ("alone", 0), ("in pieces", 0)):
+            monkeypatch.setattr(files, "SMALL_FILE", smallest)
+            if how == "in pieces":
+                monkeypatch.setattr(files, "LARGE_FILE", 1)
+            for name in names:
+                (folder / how / "100%").mkdir(parents=True, exist_ok=True)
+                (folder / how / "100%" / name).write_text(name)
+            client.acquisitions.create("plate", how)
+            upload = client.microscope_files.upload(
+                "plate", how, folder / how, delete_after_upload=True
+            )
+            assert set(upload.sent) == {f"100%/{name}" for name in names}
+            assert client.microscope_files.count_uploaded("plate", how) == len(names)
+            assert not [file for file in folder.rglob("*") if file.is_file()]
+        arrived = [file for file in stored.rglob("100%/*") if file.is_file()]
+        assert sorted(file.name for file in arrived) == sorted([*names] * 3)
+        assert all(file.read_text() == file.name for file in arrived)
+        backslash = "a\\b_A01_T0001F001L01A01Z01C01.tif"
+        (folder / backslash).write_text("x")
+        with pytest.raises(RequestError, match="not a usable file name"):
+            client.microscope_files.upload("plate", "alone", folder, delete_after_upload=True)
+        assert (folder / backslash).exists()
+        client.experiments.delete()
+
+
 def test_values_are_the_same_in_all_forms(finished: Finished, tmp_path: Path) -> None:
     client = finished.client
     values = client.download_feature_values("Nuclei")

@@ -130,6 +130,28 @@ def test_files_of_another_kind_are_named(
         client.upload_microscope_files("p", "a", folder)
 
 
+@pytest.mark.parametrize("message", ["ok", "Acquisition complete", "File already uploaded"])
+def test_what_the_server_has_is_deleted_if_that_is_wanted(
+    server: ScriptedServer, client: TmClient, folder: Path, message: str
+) -> None:
+    server.script(*before_the_files(["a.tif"], ["a.tif"]), Answer({"message": message}))
+    upload = client.microscope_files.upload("p", "a", folder, delete_after_upload=True)
+    assert upload.sent == ["a.tif"]
+    assert not (folder / "a.tif").exists()
+    assert (folder / "b ü.tif").exists()
+
+
+@pytest.mark.parametrize("message", ["non-registered file: skipped", "Something else"])
+def test_what_the_server_does_not_say_to_have_stays(
+    server: ScriptedServer, client: TmClient, folder: Path, message: str
+) -> None:
+    server.script(*before_the_files(["a.tif"], ["a.tif"]), Answer({"message": message}))
+    with pytest.raises(UploadError, match=message):
+        client.microscope_files.upload("p", "a", folder, delete_after_upload=True)
+    assert (folder / "a.tif").exists()
+    assert len([r for r in server.requests if r.path == PATH]) == 1
+
+
 @pytest.mark.parametrize("name", ["empty", "absent"])
 def test_an_empty_folder_is_named(client: TmClient, tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()

@@ -89,12 +89,16 @@ def test_what_was_not_taken_is_sent_alone(
     one, two, three = NAMES[:3]
     told = outcomes(**{one: "FAILED", two: "UPLOADING", three: "SKIPPED"})
     refused = Answer({"error": {"message": "No.", "status_code": 400, "type": "BadInput"}}, 400)
-    server.script(*before_the_files(NAMES, NAMES), told, refused, OK)
+    skipped = Answer({"message": "non-registered file: skipped"})
+    server.script(*before_the_files(NAMES, NAMES), told, refused, OK, skipped)
     with pytest.raises(UploadError) as caught:
-        client.microscope_files.upload("p", "a", folder)
-    assert caught.value.failed == {one: "No."}
-    assert paths(server) == [TOGETHER, ALONE, ALONE]
-    assert [sent_file(request)[0] for request in server.requests[-2:]] == [one, two]
+        client.microscope_files.upload("p", "a", folder, delete_after_upload=True)
+    assert caught.value.failed.keys() == {one, three}
+    assert caught.value.failed[one] == "No."
+    assert "non-registered file: skipped" in caught.value.failed[three]
+    assert paths(server) == [TOGETHER, *[ALONE] * 3]
+    assert [sent_file(request)[0] for request in server.requests[-3:]] == [one, two, three]
+    assert {file.name for file in folder.iterdir()} == {one, three}
 
 
 def test_an_older_server_gets_them_one_by_one(

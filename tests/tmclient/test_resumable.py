@@ -91,15 +91,17 @@ def test_a_file_that_has_changed_begins_anew(urls: UploadUrls, file: Path) -> No
     assert urls.get(file) is None
 
 
+@pytest.mark.parametrize("status", [404, 409])
 def test_a_lost_last_answer_is_no_failure(
-    server: ScriptedServer, client: TmClient, file: Path, urls: UploadUrls
+    server: ScriptedServer, client: TmClient, file: Path, urls: UploadUrls, status: int
 ) -> None:
     urls.set(file, "old")
     there = {"error": {"message": "It has arrived.", "status_code": 409, "type": "Conflict"}}
-    server.script(Answer(b"", 404), Answer(there, 409))
+    server.script(Answer(b"", status), Answer(there, 409))
     seen: list[int] = []
     ResumableUpload(client.connection, URL, file, urls).send(seen.append)
     assert sum(seen) == PIECE + 1000
+    assert [request.method for request in server.requests] == ["HEAD", "POST"]
 
 
 def test_where_nothing_can_be_remembered_files_go_all_the_same(
