@@ -12,7 +12,7 @@ function channel(name: string, nLayers = 1): Channel {
     layers: Array.from({ length: nLayers }, (_, zplane) => ({
       id: `${name}${zplane}=`,
       experiment_id: 'MQ==',
-      version: '1',
+      version: 'a b',
       tiles: '',
       max_zoom: 4,
       tpoint: 0,
@@ -72,9 +72,17 @@ describe('bands', () => {
       return band && tilePath('MQ==', band, 3, 1, 2);
     };
     const plain = 'api/experiments/MQ%3D%3D/channel_layers/a0%3D/tiles?x=1&y=2&z=3';
-    expect(path()).toBe(plain);
+    expect(path()).toBe(`${plain}&version=a%20b`);
     if (display) display.window = { min: 0, max: 900 };
-    expect(path()).toBe(`${plain}&min=0&max=900`);
+    expect(path()).toBe(`${plain}&min=0&max=900&version=a%20b`);
+  });
+
+  it('fetches another version of a layer', () => {
+    const [band] = wantedBands(channelDisplays([channel('a')]), PLANE);
+    if (!band) throw new Error('There is one channel.');
+    const changed = { ...band, version: 'another' };
+    expect(bandsServe([band], [changed])).toBe(false);
+    expect(bandsServe([changed], [changed])).toBe(true);
   });
 
   it('needs nothing new when a channel goes off, but when one comes on', () => {

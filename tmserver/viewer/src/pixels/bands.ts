@@ -10,6 +10,8 @@ import { brightness, sameWindow, windowServes } from './contrast';
 export interface Band {
   readonly channelId: string;
   readonly layerId: string;
+  /** Of the layer: tiles that are asked for by it are never asked for twice. */
+  readonly version: string;
   readonly window: IntensityWindow;
   /** The server uses this window anyway, so the address need not name it. */
   readonly isDefaultWindow: boolean;
@@ -35,6 +37,7 @@ export function bandOf(
   return {
     channelId: display.channel.id,
     layerId: layer.id,
+    version: layer.version,
     window,
     isDefaultWindow: sameWindow(window, layerWindow(layer, display.channel)),
   };
@@ -51,7 +54,10 @@ export function wantedBands(displays: readonly ChannelDisplay[], plane: Plane): 
 export function bandsServe(fetched: readonly Band[], wanted: readonly Band[]): boolean {
   return wanted.every((band) =>
     fetched.some(
-      (other) => other.layerId === band.layerId && windowServes(other.window, band.window),
+      (other) =>
+        other.layerId === band.layerId &&
+        other.version === band.version &&
+        windowServes(other.window, band.window),
     ),
   );
 }
@@ -73,5 +79,5 @@ export function tilePath(
 ): string {
   const layer = `${experimentPath(experimentId)}/channel_layers/${encodeURIComponent(band.layerId)}`;
   const window = band.isDefaultWindow ? '' : `&min=${band.window.min}&max=${band.window.max}`;
-  return `${layer}/tiles?x=${x}&y=${y}&z=${z}${window}`;
+  return `${layer}/tiles?x=${x}&y=${y}&z=${z}${window}&version=${encodeURIComponent(band.version)}`;
 }
