@@ -15,7 +15,8 @@ from tmlib.errors import BadInput
 logger = logging.getLogger(__name__)
 
 _MAX_PATH_BYTES = 255
-_FILE_NAME = re.compile(r"[^/\\\x00-\x1f]{1,255}")
+# lone surrogates stand for bytes that are not UTF-8, as in names that the disk has
+_FILE_NAME = re.compile(r"[^/\\\x00-\x1f\ud800-\udfff]{1,255}")
 
 
 def check_file_name(name: str) -> str:
@@ -49,7 +50,7 @@ def check_file_path(name: str) -> str:
     if not is_plain or len(name.encode()) > _MAX_PATH_BYTES:
         raise BadInput(
             f'"{name[:80]}" is not a usable file name: send the name of a file, with the folders '
-            "that it is in if they tell something, parted by / and in all no longer than "
+            "that it is in if they tell something, parted by /, in UTF-8 and in all no longer than "
             f"{_MAX_PATH_BYTES} bytes."
         )
     return name

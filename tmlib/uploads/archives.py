@@ -12,9 +12,9 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO, Self, cast
 
-from tmlib.errors import BadInput, TmError, TooLarge
+from tmlib.errors import BadInput, TooLarge
 from tmlib.uploads.digests import read_hexadecimal
-from tmlib.uploads.sent_files import SentFile
+from tmlib.uploads.sent_files import SentFile, with_digest
 
 MEDIA_TYPE = "application/x-tar"
 
@@ -61,7 +61,11 @@ def members(body: Iterator[bytes], max_folders: int) -> Iterator[SentFile]:
     try:
         source.allow(_MAX_HEADER_BYTES)
         with tarfile.open(
-            fileobj=cast(IO[bytes], source), mode="r|", encoding="utf-8", tarinfo=_Member
+            fileobj=cast(IO[bytes], source),
+            mode="r|",
+            encoding="utf-8",
+            errors="backslashreplace",  # which gives names that are refused, and can be told
+            tarinfo=_Member,
         ) as archive:
             yield from _files(archive, source, max_folders)
     except _DAMAGED as error:
@@ -146,12 +150,8 @@ def _sent_file(archive: tarfile.TarFile, member: tarfile.TarInfo) -> SentFile:
         kind = "sparse" if member.issparse() else _KINDS.get(member.type, "no plain file")
         fault = BadInput(f'"{name[:80]}" is {kind} in the archive: send the file itself.')
         return SentFile(name, iter(()), fault=fault)
-    try:
-        told = member.pax_headers.get(DIGEST_KEY)
-        digest = read_hexadecimal(told) if told is not None else None
-    except TmError as error:
-        return SentFile(name, _content(archive, member), fault=error)
-    return SentFile(name, _content(archive, member), digest)
+    told = member.pax_headers.get(DIGEST_KEY)
+    return with_digest(name, _content(archive, member), told, read_hexadecimal)
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:

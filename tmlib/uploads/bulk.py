@@ -37,6 +37,7 @@ from tmlib.uploads.sent_files import SentFile
 MAX_FILES = 10_000
 """Most files of one request."""
 
+_SHOWN_CHARACTERS = 255  # of a name, which is all of one that can be taken
 _SMALL_BYTES = 1024**2  # larger ones are written while they arrive
 _BATCH_BYTES = 8 * 1024**2
 _BATCH_FILES = 64
@@ -63,7 +64,7 @@ class Outcome:
     Attributes
     ----------
     name
-        Its name, as it was sent.
+        Its name, as it was sent; of one that is too long to be taken, its beginning.
     status
         COMPLETE if it is there; SKIPPED if it is not registered; UPLOADING if another request is
         sending it; FAILED if it could not be stored.
@@ -171,7 +172,7 @@ class _Receiver:
     def add(self, sent: SentFile) -> None:
         """Receive a file; small ones are stored together."""
         number = len(self._names)
-        self._names.append(sent.name)
+        self._names.append(sent.name[:_SHOWN_CHARACTERS])
         chunks = self._watched(sent.chunks)
         fault = sent.fault or self._fault(sent.name)
         if fault is None:

@@ -83,7 +83,9 @@ def _expected_failure(error: TmError) -> Failure:
         headers["WWW-Authenticate"] = 'Bearer realm="tmserver"'
     if isinstance(error, InvalidRequestError):
         return Failure(error.status_code, BadInput.__name__, error.message, error.problems, headers)
-    return Failure(error.status_code, type(error).__name__, error.message, headers=headers)
+    # names of files on the server's disk may be anything but text
+    message = error.message.encode(errors="backslashreplace").decode()
+    return Failure(error.status_code, type(error).__name__, message, headers=headers)
 
 
 def _http_failure(error: HTTPException, api: Api) -> Failure:

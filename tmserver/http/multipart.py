@@ -6,10 +6,10 @@ from flask import request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, File, MultipartDecoder, NeedData
 
-from tmlib.errors import BadInput, TmError, TooLarge
+from tmlib.errors import BadInput, TooLarge
 from tmlib.uploads.digests import read_content_digest
 from tmlib.uploads.receiving import UploadInterrupted, UploadTooSlow
-from tmlib.uploads.sent_files import SentFile
+from tmlib.uploads.sent_files import SentFile, with_digest
 
 FORM_DATA = "multipart/form-data"
 
@@ -18,6 +18,7 @@ _DECODED_SIZE = 64 * 1024  # the decoder takes small pieces four times as fast a
 _MAX_PARTS = 100
 _MAX_OVERHEAD = 64 * 1024  # headers and boundaries around the file
 _PART_OVERHEAD = 1024  # and around each of many
+_MAX_BUFFERED = 256 * 1024  # held in memory at once
 
 
 def read_file(field: str, max_bytes: int) -> SentFile:
@@ -36,9 +37,10 @@ def read_file(field: str, max_bytes: int) -> SentFile:
     Raises
     ------
     BadInput
-        If the body is not multipart/form-data or has no such file.
+        If the body is not multipart/form-data, is malformed or has no such file.
     TooLarge
-        If the request announces more than `max_bytes`; the iterator, if more comes.
+        If the request announces more than `max_bytes`, or has too much beside the file; the
+        iterator, if more comes.
     UploadInterrupted
         If the body ends early; also raised by the iterator.
     ChecksumMismatch
@@ -68,10 +70,10 @@ def read_files(max_files: int, max_bytes: int) -> Iterator[SentFile]:
     Raises
     ------
     BadInput
-        If the body is not multipart/form-data; or if there is a digest of the whole body, since
-        files are stored before that is there.
+        If the body is not multipart/form-data, or is malformed; or if there is a digest of the
+        whole body, since files are stored before that is there.
     TooLarge
-        If the request has more than `max_bytes`.
+        If the request has more than `max_bytes`, or too much beside the files.
     UploadInterrupted
         If the body ends early; all three also by the iterators.
     """
@@ -87,15 +89,8 @@ def read_files(max_files: int, max_bytes: int) -> Iterator[SentFile]:
     events = _events(boundary, max_bytes + overhead, max_files + _MAX_PARTS)
     for event in events:
         if isinstance(event, File):
-            yield _sent_file(event, events)
-
-
-def _sent_file(head: File, events: Iterator[Event]) -> SentFile:
-    try:
-        digest = read_content_digest(head.headers.get("Content-Digest"))
-    except TmError as error:
-        return SentFile(head.filename, _content(events), fault=error)
-    return SentFile(head.filename, _content(events), digest)
+            told = event.headers.get("Content-Digest")
+            yield with_digest(event.filename, _content(events), told, read_content_digest)
 
 
 def read_body(max_bytes: int) -> Iterator[bytes]:
@@ -168,25 +163,59 @@ def _slices(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _events(boundary: str, max_bytes: int, max_parts: int) -> Iterator[Event]:
-    decoder = MultipartDecoder(boundary.encode("latin-1"), max_parts=max_parts)
+    decoder = _decoder(boundary, max_parts)
     digest = read_content_digest(request.headers.get("Content-Digest"))
     hashed = digest and digest.start()
     body = _slices(read_body(max_bytes))
-    try:
-        while True:
-            event = decoder.next_event()
-            if isinstance(event, NeedData):
-                chunk = next(body, None)
-                if hashed and chunk:
-                    hashed.update(chunk)
-                decoder.receive_data(chunk)
-                continue
-            if isinstance(event, Epilogue):
-                break
+    while not isinstance(event := _next_event(decoder), Epilogue):
+        if isinstance(event, NeedData):
+            chunk = next(body, None)
+            if hashed and chunk:
+                hashed.update(chunk)
+            _add(decoder, chunk)
+        else:
             yield event
-    except ValueError as error:
-        raise UploadInterrupted(
-            "The request ended in the middle of the file, so nothing was stored: send it again."
-        ) from error
     if digest and hashed:
         digest.check(hashed, "The body of the request")
+
+
+def _decoder(boundary: str, max_parts: int) -> MultipartDecoder:
+    try:
+        encoded = boundary.encode("latin-1")  # as bytes of headers are decoded
+    except UnicodeEncodeError:
+        raise BadInput(
+            "The boundary of the multipart/form-data body is not plain text: send one of ASCII "
+            "characters."
+        ) from None
+    return MultipartDecoder(encoded, _MAX_BUFFERED, max_parts=max_parts)
+
+
+def _add(decoder: MultipartDecoder, chunk: bytes | None) -> None:
+    """Give the next bytes to the decoder, or None at the end; it keeps what is not of a file."""
+    try:
+        decoder.receive_data(chunk)
+    except RequestEntityTooLarge:
+        raise TooLarge(
+            f"The multipart/form-data body has more than {_MAX_BUFFERED} bytes in the headers of a "
+            "part, or before or after all parts: send less of that."
+        ) from None
+
+
+def _next_event(decoder: MultipartDecoder) -> Event:
+    try:
+        return decoder.next_event()
+    except UnicodeDecodeError:
+        raise BadInput(
+            "A part of the multipart/form-data body has headers that are not UTF-8: send names of "
+            "files in UTF-8."
+        ) from None
+    except ValueError as error:
+        if decoder.complete:
+            raise UploadInterrupted(
+                "The request ended in the middle, before the last boundary of its "
+                "multipart/form-data body: send it again."
+            ) from error
+        raise BadInput(
+            f"The multipart/form-data body is malformed ({error}): send each file as a part with a "
+            "name."
+        ) from error

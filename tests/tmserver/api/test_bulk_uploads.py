@@ -124,6 +124,22 @@ def test_a_hostile_archive_gives_its_good_files_only(
     assert stored(settings) == {ONE: b"1", NAMES[3]: b"4"}
 
 
+@pytest.mark.parametrize("media_type", [FORM, TAR])
+def test_names_that_cannot_be_taken_are_told_in_brief(
+    owner: Person, files: str, media_type: str
+) -> None:
+    names = ["x" * 10_000, ONE]
+    if media_type == TAR:
+        body = tar(dict.fromkeys(names, b"1")).replace(b"x" * 500, b"\xff" * 500)
+    else:
+        body = form(*((name, b"1", "") for name in names))
+    refused, taken = send(owner, files, body, media_type)
+    assert (refused["status"], refused["status_code"]) == ("FAILED", 400)
+    assert len(refused["name"]) == 255
+    assert "not a usable file name" in refused["reason"]
+    assert taken == complete(ONE)
+
+
 def test_what_came_before_an_early_end_is_stored(
     owner: Person, files: str, acquisition: str
 ) -> None:
@@ -133,6 +149,7 @@ def test_what_came_before_an_early_end_is_stored(
     cut_off = form((TWO, b"2", ""), (THREE, b"3", ""))[:-30]
     message = owner.refused("POST", files, 400, data=cut_off, content_type=FORM)
     assert "in the middle" in message
+    assert "nothing was stored" not in message
     assert owner.get(f"{acquisition}/upload/count") == 2
 
 
@@ -154,6 +171,12 @@ def test_limits(app: Flask, owner: Person, files: str, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("body", "media_type", "status", "words"),
     [
+        (form((ONE, b"1", "")), FORM.replace("=x", "*=utf-8''%E2%82%AC"), 400, "ASCII"),
+        (form((ONE, b"1", "")).replace(b"_A01_", b"_\xe4_"), FORM, 400, "not UTF-8"),
+        (form((ONE, b"1", "")).replace(b"Content-D", b"D"), FORM, 400, "malformed"),
+        (b"x" * 400_000 + form(), FORM, 413, "before or after all parts"),
+        (form((ONE, b"1", f"X: {'x' * 400_000}\r\n")), FORM, 413, "headers of a part"),
+        (form() + b"x" * 400_000, FORM, 413, "before or after all parts"),
         (b"{}", "application/json", 415, "uncompressed tar archive"),
         (b"", FORM, 400, "no files"),
         (form(), FORM, 400, "no files"),

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,10 @@ def test_files_of_the_server_are_registered_where_they_are(
     assert (response.status_code, response.json) == (200, {"message": "ok"})
     assert owner.get(acquisition)["status"] == "COMPLETE"
     assert "not absolute" in owner.refused("POST", path, 400, json={"path": "images"})
+    (tmp_path / os.fsdecode(b"\xe4" + IMAGE.encode())).write_bytes(b"pixels")
+    message = owner.refused("POST", path, 400, json={"path": str(tmp_path)})
+    assert "\\udce4plate_A01" in message
+    assert "UTF-8" in message
 
 
 def digest_of(content: bytes) -> str:
