@@ -1,6 +1,7 @@
 """Permissions: what a request must prove before the view that it asks for is called."""
 
 import functools
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from secrets import compare_digest
@@ -8,16 +9,19 @@ from typing import Any, Self
 
 from flask import request
 from sqlalchemy import Select
+from sqlalchemy.exc import SQLAlchemyError
 
 from tmlib import logs
 from tmlib.accounts import tokens
-from tmlib.errors import Forbidden, TmError
+from tmlib.errors import DatabaseBusy, Forbidden, TmError
 from tmlib.ids import decode_id
 from tmlib.settings import Settings
 from tmserver.access import Access, Services, UserAccess
 from tmserver.audit_trail import audit_entry
 from tmserver.authentication import Claim, Proof, identify
 from tmserver.scopes import INSTALLATION, Scope
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,11 @@ def _has_metrics_token(settings: Settings) -> bool:
 
 
 def _note_use(services: Services, proof: Proof) -> None:
-    if proof.token is not None and not tokens.use_is_noted(proof.token):
+    if proof.token is None or tokens.use_is_noted(proof.token):
+        return
+    try:
         with services.database.transaction() as session:
             tokens.note_use(session, proof.token.id)
+    except (SQLAlchemyError, DatabaseBusy):
+        # what was asked for can be done all the same; the next request notes its use
+        _logger.warning("the use of token %d is not noted", proof.token.id, exc_info=True)

@@ -2,7 +2,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from tests.tmserver.conftest import Person
 from tmlib.accounts.models import PersonalToken
@@ -124,6 +124,23 @@ def test_the_last_use_is_noted_by_the_hour(owner: Person, database: Database) ->
     with database.transaction() as session:
         session.execute(update(PersonalToken).values(last_used_at=long_ago))
     assert use() > first
+
+
+def test_what_a_token_is_for_is_done_though_its_use_cannot_be_noted(
+    owner: Person, database: Database
+) -> None:
+    refusal = "ALTER TABLE personal_tokens ADD CHECK (last_used_at IS NULL)"
+    if database.is_sqlite:
+        refusal = """
+            CREATE TRIGGER refusal BEFORE UPDATE ON personal_tokens
+            BEGIN SELECT RAISE(ABORT, 'the disk is full'); END
+        """
+    with database.transaction() as session:
+        session.execute(text(refusal))
+    script = make(owner, "read")
+    assert script.get("/auth/user")["name"] == "owner"
+    [token] = owner.get("/auth/tokens")
+    assert token["last_used_at"] is None
 
 
 def test_tokens_that_cannot_be_are_named(owner: Person) -> None:
