@@ -7,14 +7,12 @@ from typing import Any, cast
 
 from flask import current_app
 
-from tmlib.accounts import groups
 from tmlib.accounts.attempts import LoginAttempts
-from tmlib.accounts.audit_entries import Resource
 from tmlib.accounts.groups import GroupRow
 from tmlib.accounts.identity import Account
 from tmlib.db import Database, Process
 from tmlib.experiments.channels import ShownLayers
-from tmlib.experiments.sharing import KIND, ExperimentRow
+from tmlib.experiments.sharing import ExperimentRow
 from tmlib.ledger import queue
 from tmlib.objects.table.column_cache import ColumnCache
 from tmlib.settings import Settings
@@ -94,22 +92,12 @@ class UserAccess(Access):
         """Who it is."""
         return self.proof.user
 
-    @property
-    def resource(self) -> Resource | None:
-        """What the access is to, if not to the whole installation."""
-        return None
-
 
 @dataclass(frozen=True)
 class GroupAccess(UserAccess):
     """A request of a user who may see a group, or decide about it."""
 
     group: GroupRow
-
-    @property
-    def resource(self) -> Resource:
-        """The group."""
-        return Resource(groups.KIND, self.group.id, self.group.name)
 
 
 @dataclass(frozen=True)
@@ -118,11 +106,6 @@ class ExperimentAccess(UserAccess):
 
     experiment: ExperimentRow
     may_write: bool
-
-    @property
-    def resource(self) -> Resource:
-        """The experiment."""
-        return Resource(KIND, self.experiment.id, self.experiment.name)
 
     @property
     def experiment_id(self) -> int:

@@ -50,7 +50,7 @@ class PendingEntry:
         self.user_id, self.user_name = user.id, user.name
 
     def is_done_to(self, resource: Resource) -> None:
-        """Tell what it changes."""
+        """Tell what it changes, or would change."""
         self.resource = resource
 
 

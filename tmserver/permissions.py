@@ -126,12 +126,12 @@ def authorize(
     logs.note(user_id=proof.user.id)
     entry = audit_entry()
     entry.is_by(proof.user)
+    if (resource := scope.resource(found)) is not None:
+        entry.is_done_to(resource)
     _check(proof, permission, reads=reads)
     if problem is not None:
         raise problem
     access = scope.admit(UserAccess(services, proof), found, permission.action)
-    if (resource := access.resource) is not None:
-        entry.is_done_to(resource)
     _note_use(services, proof)
     return access
 

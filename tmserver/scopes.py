@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from sqlalchemy import Select
 
 from tmlib.accounts import groups
+from tmlib.accounts.audit_entries import Resource
 from tmlib.errors import Forbidden
-from tmlib.experiments import sharing
+from tmlib.experiments import ownership, sharing
 from tmserver.access import Access, ExperimentAccess, GroupAccess, UserAccess
 
 
@@ -53,6 +54,13 @@ class Scope(ABC):
             resource that the path names is its parameter ``resource_id``; there must be a row
             for the user even if there is no such resource.
         """
+
+    def resource(self, found: Sequence[Any]) -> Resource | None:
+        """What `look_up` has found, as audit entries name it, whether or not the user may see it.
+
+        None if nothing was found, or if audit entries do not name such resources.
+        """
+        return None
 
     @abstractmethod
     def admit(self, user: UserAccess, found: Sequence[Any], action: str) -> UserAccess:
@@ -124,6 +132,11 @@ class GroupScope(Scope):
         """Ask for the group, and for what the user is in it."""
         return groups.with_group(statement)
 
+    def resource(self, found: Sequence[Any]) -> Resource | None:
+        """Name the group."""
+        group = groups.read(found)
+        return None if group is None else group.resource
+
     def admit(self, user: UserAccess, found: Sequence[Any], action: str) -> GroupAccess:
         """Let members, owners and administrators in."""
         group = groups.permit(found, as_owner=action == "owner", is_admin=user.proof.is_admin)
@@ -133,7 +146,7 @@ class GroupScope(Scope):
 class ExperimentScope(Scope):
     """An experiment, which others see only if it is shared with them."""
 
-    kind = sharing.KIND
+    kind = ownership.EXPERIMENT
     path = "/api/experiments/<experiment_id>"
     variable = "experiment_id"
     actions: ClassVar[Mapping[str, type[Access]]] = dict.fromkeys(
@@ -143,6 +156,11 @@ class ExperimentScope(Scope):
     def look_up(self, statement: Select[Any]) -> Select[Any]:
         """Ask for the experiment, and for what the user may do with it."""
         return sharing.with_experiment(statement)
+
+    def resource(self, found: Sequence[Any]) -> Resource | None:
+        """Name the experiment."""
+        experiment = sharing.read(found)
+        return None if experiment is None else experiment.resource
 
     def admit(self, user: UserAccess, found: Sequence[Any], action: str) -> ExperimentAccess:
         """Let owners, those with whom it is shared, and administrators in."""

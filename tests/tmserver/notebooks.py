@@ -51,10 +51,6 @@ class NotebookAccess(UserAccess):
     number: int
     title: str
 
-    @property
-    def resource(self) -> Resource:
-        return Resource("notebook", self.number, self.title)
-
 
 class NotebookScope(Scope):
     kind = "notebook"
@@ -72,6 +68,10 @@ class NotebookScope(Scope):
             .outerjoin(_EDITORS, is_editor)
             .add_columns(*_NOTEBOOKS.c, _EDITORS.c.may_edit)
         )
+
+    def resource(self, found: Sequence[Any]) -> Resource | None:
+        number, title, *_ = found
+        return None if number is None else Resource(self.kind, number, title)
 
     def admit(self, user: UserAccess, found: Sequence[Any], action: str) -> NotebookAccess:
         number, title, author_id, may_edit = found

@@ -11,6 +11,7 @@ from sqlalchemy import Select, and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from tmlib.accounts.audit_entries import Resource
 from tmlib.accounts.identity import USERS
 from tmlib.accounts.models import Group, GroupMember, User
 from tmlib.accounts.service import check_name
@@ -29,16 +30,27 @@ class GroupRow(NamedTuple):
     id: int
     name: str
 
+    @property
+    def resource(self) -> Resource:
+        """The group as audit entries name it."""
+        return Resource(KIND, self.id, self.name)
+
 
 def with_group(statement: Select[Any]) -> Select[Any]:
     """Let a statement that asks for a user find the group ``resource_id`` too.
 
-    Its rows end with what `permit` takes then.
+    Its rows end with what `read` and `permit` take then.
     """
     is_meant = _GROUPS.c.id == bindparam("resource_id")
     is_member = and_(_MEMBERS.c.group_id == _GROUPS.c.id, _MEMBERS.c.user_id == USERS.c.id)
     joined = statement.outerjoin(_GROUPS, is_meant).outerjoin(_MEMBERS, is_member)
     return joined.add_columns(_GROUPS.c.id, _GROUPS.c.name, _MEMBERS.c.is_owner)
+
+
+def read(found: Sequence[Any]) -> GroupRow | None:
+    """The group that was found, if there is one, whoever asks."""
+    number, name, _ = found
+    return None if number is None else GroupRow(number, name)
 
 
 def permit(found: Sequence[Any], *, as_owner: bool, is_admin: bool) -> GroupRow:
@@ -51,15 +63,15 @@ def permit(found: Sequence[Any], *, as_owner: bool, is_admin: bool) -> GroupRow:
     Forbidden
         If the user does not own it.
     """
-    number, name, is_owner = found
-    if number is None or (is_owner is None and not is_admin):
+    group, is_owner = read(found), found[-1]
+    if group is None or (is_owner is None and not is_admin):
         raise NotFound("There is no such group, or you are not in it.")
     if as_owner and not (is_owner or is_admin):
-        raise Forbidden(f'You do not own the group "{name}": ask one of its owners.')
-    return GroupRow(number, name)
+        raise Forbidden(f'You do not own the group "{group.name}": ask one of its owners.')
+    return group
 
 
-def create_group(session: Session, name: str, owner_id: int) -> Group:
+def create_group(session: Session, name: str, owner_id: int) -> GroupRow:
     """Add a group with its first member, who owns it.
 
     Raises
@@ -74,7 +86,7 @@ def create_group(session: Session, name: str, owner_id: int) -> Group:
     _flush(session, name)
     session.add(GroupMember(group_id=group.id, user_id=owner_id, is_owner=True))
     session.flush()
-    return group
+    return GroupRow(group.id, group.name)
 
 
 def list_groups(

@@ -1,19 +1,26 @@
-"""Experiments as owners of jobs."""
+"""Experiments as owners of jobs, and as the audit trail names them."""
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, select
 from sqlalchemy.orm import Session
 
+from tmlib.accounts.audit_entries import Resource
 from tmlib.errors import NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.ledger import owners
 from tmlib.ledger.owners import Owner, OwnerKind
 
 EXPERIMENT = "experiment"
+"""What owners of jobs, permissions and audit entries call it."""
 
 
 def owner(experiment_id: int) -> Owner:
     """An experiment as the ledger knows it."""
     return Owner(EXPERIMENT, experiment_id)
+
+
+def resource(experiment_id: int, name: str) -> Resource:
+    """An experiment as audit entries name it."""
+    return Resource(EXPERIMENT, experiment_id, name)
 
 
 def lock_experiment(session: Session, experiment_id: int) -> None:

@@ -19,13 +19,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from tmlib.accounts.audit_entries import Resource
 from tmlib.accounts.identity import USERS
 from tmlib.accounts.models import Group, GroupMember, User
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
+from tmlib.experiments import ownership
 from tmlib.experiments.models import Experiment, ExperimentGroupShare, ExperimentShare
-
-KIND = "experiment"
-"""What permissions and audit entries call it."""
 
 Action = Literal["read", "write", "owner"]
 
@@ -56,6 +55,11 @@ class ExperimentRow(NamedTuple):
     map_levels: int | None
     created_at: datetime
     user_name: str
+
+    @property
+    def resource(self) -> Resource:
+        """The experiment as audit entries name it."""
+        return ownership.resource(self.id, self.name)
 
 
 COLUMNS = (
@@ -99,7 +103,7 @@ def is_visible_to(user_id: ColumnElement[int]) -> ColumnElement[bool]:
 def with_experiment(statement: Select[Any]) -> Select[Any]:
     """Extend a statement for a user by the experiment ``resource_id``.
 
-    The last columns of its rows are the input of `permit`.
+    The last columns of its rows are the input of `read` and `permit`.
     """
     is_meant = and_(_EXPERIMENTS.c.id == bindparam("resource_id"), IS_PRESENT)
     joined = with_owner(statement.outerjoin(_EXPERIMENTS, is_meant))
@@ -110,6 +114,13 @@ def allows(found: Sequence[Any], action: str, *, is_admin: bool) -> bool:
     """Whether the user has the required access to the experiment of `with_experiment`."""
     level = max(one or 0 for one in found[-_N_LEVELS:])
     return is_admin or level >= _LEVELS[action]
+
+
+def read(found: Sequence[Any] | None) -> ExperimentRow | None:
+    """The experiment of `with_experiment`, if there is one, whoever asks."""
+    if found is None or found[0] is None:
+        return None
+    return ExperimentRow(*found[:-_N_LEVELS])
 
 
 def permit(found: Sequence[Any] | None, action: str, *, is_admin: bool) -> ExperimentRow:
@@ -133,9 +144,9 @@ def permit(found: Sequence[Any] | None, action: str, *, is_admin: bool) -> Exper
     Forbidden
         If the user may not perform this action.
     """
-    if found is None or found[0] is None or not allows(found, "read", is_admin=is_admin):
+    experiment = read(found)
+    if found is None or experiment is None or not allows(found, "read", is_admin=is_admin):
         raise NotFound("There is no such experiment, or it is not shared with you.")
-    experiment = ExperimentRow(*found[:-_N_LEVELS])
     if allows(found, action, is_admin=is_admin):
         return experiment
     if action == "owner":

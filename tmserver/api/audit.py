@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from tmlib.accounts import audit_entries
 from tmlib.accounts.audit_entries import WhichResource
 from tmlib.accounts.models import AuditEntry
-from tmlib.experiments.sharing import KIND
+from tmlib.experiments.ownership import EXPERIMENT
 from tmserver.access import UserAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Id, IdText, Schema, Text
@@ -72,7 +72,7 @@ def get_audit(access: UserAccess, query: WhichEvents) -> Events:
     """List who has done what to which experiment, group or other resource, the latest first."""
     which = [WhichResource(query.resource_kind, query.resource_id, query.resource_name)]
     if query.experiment is not None or query.experiment_id is not None:
-        which.append(WhichResource(KIND, query.experiment_id, query.experiment))
+        which.append(WhichResource(EXPERIMENT, query.experiment_id, query.experiment))
     with access.database.session() as session:
         found = audit_entries.find(
             session,
@@ -90,7 +90,7 @@ def get_audit(access: UserAccess, query: WhichEvents) -> Events:
 
 
 def _event(entry: AuditEntry) -> Event:
-    is_experiment = entry.resource_kind == KIND
+    is_experiment = entry.resource_kind == EXPERIMENT
     return Event(
         at=entry.at,
         user=entry.user_name,

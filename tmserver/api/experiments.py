@@ -2,10 +2,9 @@
 
 from typing import Literal
 
-from tmlib.accounts.audit_entries import Resource
 from tmlib.errors import BadInput, Forbidden
-from tmlib.experiments import models, service
-from tmlib.experiments.sharing import KIND, ExperimentRow
+from tmlib.experiments import models, ownership, service
+from tmlib.experiments.sharing import ExperimentRow
 from tmlib.workflow import deletion
 from tmlib.workflow import service as workflow
 from tmserver.access import ExperimentAccess, UserAccess
@@ -94,7 +93,7 @@ def create_experiment(access: UserAccess, body: NewExperiment) -> Experiment:
         )
     with access.database.transaction() as session:
         experiment = service.create_experiment(session, access.user.id, **body.model_dump())
-        audit_entry().is_done_to(Resource(KIND, experiment.id, experiment.name))
+        audit_entry().is_done_to(ownership.resource(experiment.id, experiment.name))
         return _experiment(experiment, access.user.name)
 
 

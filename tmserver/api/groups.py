@@ -3,7 +3,6 @@
 from pydantic import Field
 
 from tmlib.accounts import groups, service
-from tmlib.accounts.audit_entries import Resource
 from tmserver.access import GroupAccess, UserAccess
 from tmserver.audit_trail import audit_entry
 from tmserver.http.routing import Routes
@@ -68,7 +67,7 @@ def create_group(access: UserAccess, body: NewGroup) -> Group:
         if body.owner is not None:
             owner_id = service.find_user(session, body.owner).id
         group = groups.create_group(session, body.name, owner_id)
-        audit_entry().is_done_to(Resource(groups.KIND, group.id, group.name))
+        audit_entry().is_done_to(group.resource)
         return Group(id=group.id, name=group.name)
 
 

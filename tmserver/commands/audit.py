@@ -9,7 +9,7 @@ import click
 from tmlib.accounts import audit_entries
 from tmlib.accounts.audit_entries import WhichResource
 from tmlib.accounts.models import AuditEntry
-from tmlib.experiments.sharing import KIND
+from tmlib.experiments.ownership import EXPERIMENT
 from tmserver.commands.output import print_json, print_table
 from tmserver.commands.user import open_database
 
@@ -48,7 +48,7 @@ def audit(
     """List who has done what to which experiment, group or other resource, the latest first."""
     which = [WhichResource(resource_kind, resource_id)]
     if experiment is not None:
-        which.append(WhichResource(KIND, name=experiment))
+        which.append(WhichResource(EXPERIMENT, name=experiment))
     with open_database() as database, database.session() as session:
         found = audit_entries.find(
             session,
@@ -74,7 +74,7 @@ def audit(
 
 def _fields(entry: AuditEntry) -> dict[str, Any]:
     names = AuditEntry.__table__.columns.keys()
-    is_experiment = entry.resource_kind == KIND
+    is_experiment = entry.resource_kind == EXPERIMENT
     return {
         **{name: getattr(entry, name) for name in names},
         "experiment_id": entry.resource_id if is_experiment else None,
@@ -83,7 +83,7 @@ def _fields(entry: AuditEntry) -> dict[str, Any]:
 
 
 def _resource(entry: AuditEntry) -> str | None:
-    if entry.resource_kind in (None, KIND):
+    if entry.resource_kind in (None, EXPERIMENT):
         return entry.resource_name
     return f"{entry.resource_kind} {entry.resource_name}"
 

@@ -3,7 +3,6 @@
 import click
 
 from tmlib.accounts import groups, service
-from tmlib.accounts.audit_entries import Resource
 from tmserver.commands.auditing import audited, is_about
 from tmserver.commands.output import print_table
 from tmserver.commands.user import open_database
@@ -22,7 +21,7 @@ def add(name: str, owner: str) -> None:
     """Make a group."""
     with open_database() as database, database.transaction() as session:
         made = groups.create_group(session, name, service.find_user(session, owner).id)
-        is_about(Resource(groups.KIND, made.id, made.name))
+        is_about(made.resource)
     click.echo(f"There is a group {name}, which {owner} owns.")
 
 
@@ -45,7 +44,7 @@ def delete(name: str) -> None:
     """Delete a group; what is shared with it is hidden from its members at once."""
     with open_database() as database, database.transaction() as session:
         found = groups.find_group(session, name)
-        is_about(Resource(groups.KIND, *found))
+        is_about(found.resource)
         groups.delete_group(session, found.id)
     click.echo(f"There is no group {name} any more.")
 
@@ -59,7 +58,7 @@ def add_member(name: str, user: str, owner: bool) -> None:
     """Add a user to a group, or change whether the user owns it."""
     with open_database() as database, database.transaction() as session:
         found = groups.find_group(session, name)
-        is_about(Resource(groups.KIND, *found))
+        is_about(found.resource)
         member = service.find_user(session, user)
         groups.put_member(session, found.id, member.id, is_owner=owner)
     click.echo(f"{user} is in the group {name}{', and owns it' if owner else ''}.")
@@ -73,6 +72,6 @@ def remove_member(name: str, user: str) -> None:
     """Remove a user from a group."""
     with open_database() as database, database.transaction() as session:
         found = groups.find_group(session, name)
-        is_about(Resource(groups.KIND, *found))
+        is_about(found.resource)
         groups.remove_member(session, found.id, service.find_user(session, user).id)
     click.echo(f"{user} is not in the group {name} any more.")

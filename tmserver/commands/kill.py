@@ -2,9 +2,8 @@
 
 import click
 
-from tmlib.accounts.audit_entries import Resource
 from tmlib.errors import Conflict
-from tmlib.experiments.sharing import KIND
+from tmlib.experiments import ownership
 from tmlib.workflow import service
 from tmserver.commands.auditing import audited, is_about
 from tmserver.commands.experiments import find_experiment
@@ -26,7 +25,7 @@ def kill(experiment: str, yes: bool, as_json: bool) -> None:
     with open_database() as database:
         with database.session() as session:
             found = find_experiment(session, experiment)
-        is_about(Resource(KIND, found.id, found.name))
+        is_about(ownership.resource(found.id, found.name))
         live = [workflow for workflow in latest(database, found.id) if workflow.is_live]
         if not live:
             raise Conflict(f'No workflow of experiment "{found.name}" is running.')

@@ -2,10 +2,9 @@
 
 import click
 
-from tmlib.accounts.audit_entries import Resource
 from tmlib.db import Database, clock
 from tmlib.errors import BadInput
-from tmlib.experiments.sharing import KIND
+from tmlib.experiments import ownership
 from tmlib.ledger import queue
 from tmlib.settings import Settings
 from tmlib.workflow import latest_workflows, service
@@ -35,7 +34,7 @@ def retry(experiment: str, as_json: bool) -> None:
     with open_database() as database:
         with database.session() as session:
             found = find_experiment(session, experiment)
-        is_about(Resource(KIND, found.id, found.name))
+        is_about(ownership.resource(found.id, found.name))
         service.retry(database, queue.connect(settings), found.id)
         [workflow] = latest(database, found.id)
     if as_json:

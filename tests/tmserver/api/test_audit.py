@@ -90,11 +90,27 @@ def test_what_is_created_is_named(owner: Person, administrator: Person, experime
 def test_refusals_are_events_of_those_who_are_known(
     people: dict[str, Person], experiment: str
 ) -> None:
+    owner, reader = people["owner"], people["reader"]
     people["stranger"].refused("DELETE", experiment, 404)
-    people["owner"].refused("PUT", experiment, 400, json={"name": ""})
+    owner.put(f"{experiment}/shares/reader", permission="read")
+    reader.refused("DELETE", experiment, 403)
+    owner.refused("PUT", experiment, 400, json={"name": ""})
+    token = owner.post("/auth/tokens", name="script", scope="read")["token"]
+    Person(owner.app, authorization=f"Bearer {token}").refused("DELETE", experiment, 403)
     people["anonymous"].refused("DELETE", experiment, 401)
-    found = [(one["user"], one["status"]) for one in events(people["administrator"])]
-    assert found == [("owner", 400), ("stranger", 404), ("owner", 200)]
+    found = [
+        (one["user"], one["status"], one["resource_name"])
+        for one in events(people["administrator"])
+    ]
+    assert found == [
+        ("owner", 403, "Screen"),
+        ("owner", 200, None),
+        ("owner", 400, "Screen"),
+        ("reader", 403, "Screen"),
+        ("owner", 200, "Screen"),
+        ("stranger", 404, "Screen"),
+        ("owner", 200, "Screen"),
+    ]
 
 
 def test_reading_and_sending_files_leave_none(
