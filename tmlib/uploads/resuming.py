@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from tmlib.db import Database, clock
 from tmlib.db.base import now
@@ -129,23 +130,8 @@ class ResumableUploads:
         )
         with self._database.transaction() as session:
             upload.expires_at = clock.read(session) + self._lifetime
-            file = session.execute(
-                select(MicroscopeFile.id, MicroscopeFile.status).where(
-                    MicroscopeFile.acquisition_id == self._acquisition.id,
-                    MicroscopeFile.name == name,
-                )
-            ).one_or_none()
-            if file is None:
-                raise NotRegistered(f'File "{name}" is not registered: register it first.')
-            if file.status is FileUploadStatus.COMPLETE:
-                raise _arrived(name)
-            upload.file_id = file.id
+            upload.file_id = self._begin(session, name)
             session.add(upload)
-            session.execute(
-                update(MicroscopeFile)
-                .where(MicroscopeFile.id == file.id)
-                .values(status=FileUploadStatus.UPLOADING, updated_at=now())
-            )
         if length == 0:
             return self.progress(upload.token)
         return Progress(upload.token, 0, length, upload.expires_at, sent_metadata)
@@ -220,6 +206,25 @@ class ResumableUploads:
         """
         with self._open(token, _PATIENCE_SECONDS) as (file, _):
             file.discard(FileUploadStatus.WAITING)
+
+    def _begin(self, session: Session, name: str) -> int:
+        """Make a file UPLOADING, unless it is COMPLETE; its id."""
+        is_it = (
+            MicroscopeFile.acquisition_id == self._acquisition.id,
+            MicroscopeFile.name == name,
+        )
+        # the condition is in the statement, since somebody else may make it COMPLETE meanwhile
+        file_id = session.scalar(
+            update(MicroscopeFile)
+            .where(*is_it, MicroscopeFile.status != FileUploadStatus.COMPLETE)
+            .values(status=FileUploadStatus.UPLOADING, updated_at=now())
+            .returning(MicroscopeFile.id)
+        )
+        if file_id is not None:
+            return file_id
+        if session.scalar(select(MicroscopeFile.id).where(*is_it)) is not None:
+            raise _arrived(name)
+        raise NotRegistered(f'File "{name}" is not registered: register it first.')
 
     def _check_room(self, name: str, length: int) -> None:
         self._storage.data_dir.mkdir(parents=True, exist_ok=True)

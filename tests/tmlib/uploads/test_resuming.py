@@ -9,14 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from tests.tmlib.uploads.conftest import Inbox
 from tmlib.db.base import now
 from tmlib.errors import Conflict, NotFound, TooLarge
 from tmlib.uploads import receiving, service
 from tmlib.uploads.digests import ChecksumMismatch, Digest
-from tmlib.uploads.models import FileUploadStatus, ResumableUpload
+from tmlib.uploads.models import FileUploadStatus, MicroscopeFile, ResumableUpload
 from tmlib.uploads.places import StorageFull
 from tmlib.uploads.receiving import Received
 from tmlib.uploads.resuming import (
@@ -174,6 +174,23 @@ def test_what_nobody_announced_or_has_arrived_is_not_begun(
         begin(uploads)
     assert (inbox.folder / ONE).read_bytes() == b"whole"
     assert left_over(inbox) == [ONE]
+
+
+# the other database has one writer at a time
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_file_that_arrives_while_an_upload_of_it_begins_stays_complete(
+    inbox: Inbox, uploads: ResumableUploads
+) -> None:
+    blocked = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with ThreadPoolExecutor(1) as pool:
+        with inbox.database.transaction() as session:
+            session.execute(update(MicroscopeFile).values(status=FileUploadStatus.COMPLETE))
+            begun = pool.submit(begin, uploads)
+            while not (session.scalar(blocked) or begun.done()):
+                pass
+        with pytest.raises(Conflict, match="arrived already"):
+            begun.result()
+    assert inbox.status(ONE) is FileUploadStatus.COMPLETE
 
 
 def test_a_terminated_upload_leaves_nothing(inbox: Inbox, uploads: ResumableUploads) -> None:
