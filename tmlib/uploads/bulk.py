@@ -19,11 +19,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from tmlib import durable_files
 from tmlib.db import Database
-from tmlib.db.base import now
 from tmlib.errors import Conflict, TmError, TooLarge
 from tmlib.experiments.models import Acquisition
 from tmlib.storage import ExperimentStorage, check_file_path
@@ -33,6 +32,7 @@ from tmlib.uploads.models import FileUploadStatus, MicroscopeFile
 from tmlib.uploads.places import locked, make_place, reporting_full_disk
 from tmlib.uploads.receiving import Received, Target, file_folder, lock_path, receive
 from tmlib.uploads.sent_files import SentFile
+from tmlib.uploads.statuses import complete_among, set_status
 
 MAX_FILES = 10_000
 """Most files of one request."""
@@ -69,7 +69,7 @@ class Outcome:
         COMPLETE if it is there; SKIPPED if it is not registered; UPLOADING if another request is
         sending it; FAILED if it could not be stored.
     status_code
-        Status code of a request with this file alone.
+        What HTTP calls such an outcome: 200, or the status code of the error.
     reason
         Why it was not stored now.
     """
@@ -174,7 +174,7 @@ class _Receiver:
         number = len(self._names)
         self._names.append(sent.name[:_SHOWN_CHARACTERS])
         chunks = self._watched(sent.chunks)
-        fault = sent.fault or self._fault(sent.name)
+        fault: Exception | None = sent.fault or self._fault(sent.name)
         if fault is None:
             self._seen.add(sent.name)
             head = _read(chunks, min(_SMALL_BYTES, self._max_bytes))
@@ -211,8 +211,8 @@ class _Receiver:
             return Conflict(f'The request has more than one file "{name}": the first was taken.')
         return None
 
-    def _receive(self, number: int, sent: SentFile, chunks: Iterator[bytes]) -> TmError | None:
-        """Store a larger file while it arrives."""
+    def _receive(self, number: int, sent: SentFile, chunks: Iterator[bytes]) -> Exception | None:
+        """Store a larger file while it arrives; returns the error, if it is of this file alone."""
         self.flush()
         try:
             received = receive(
@@ -225,7 +225,7 @@ class _Receiver:
                 self._max_bytes,
                 sent.digest,
             )
-        except TmError as error:
+        except (TmError, OSError) as error:
             if self._is_broken:
                 raise
             return error
@@ -246,11 +246,9 @@ class _Receiver:
                 target = targets.get(file.name)
                 if target is None:
                     self._settle(file.number, Received.NOT_REGISTERED)
-                elif not locks.enter_context(locked(lock_path(target.folder, target.file_id))):
-                    self._settle(file.number, Received.IN_PROGRESS)
-                else:
+                elif self._lock(locks, file, target):
                     mine[target.file_id] = (file, target)
-            for file_id in self._complete(mine):
+            for file_id in complete_among(self._database, mine):
                 self._settle(mine.pop(file_id)[0].number, Received.COMPLETE_BEFORE)
             faults = dict(zip(mine, self._writers.map(_write, mine.values()), strict=True))
             arrivals = [
@@ -260,7 +258,8 @@ class _Receiver:
             ]
             mark_all_arrived(self._database, arrivals)
             faults |= {arrival.file_id: arrival.error for arrival in arrivals}
-            self._mark_failed([file_id for file_id, fault in faults.items() if fault])
+            failed = [file_id for file_id, fault in faults.items() if fault]
+            set_status(self._database, failed, FileUploadStatus.FAILED)
         for file_id, fault in faults.items():
             number = mine[file_id][0].number
             if fault is None:
@@ -268,8 +267,21 @@ class _Receiver:
             else:
                 self._fail(number, fault)
 
+    def _lock(self, locks: ExitStack, file: _SmallFile, target: Target) -> bool:
+        """Lock a file, whose folder is created; if that fails, its outcome is settled."""
+        try:
+            with reporting_full_disk(file.name):
+                durable_files.make_folder(target.folder)
+                is_mine = locks.enter_context(locked(lock_path(target.folder, target.file_id)))
+        except (TmError, OSError) as error:
+            self._fail(file.number, error)
+            return False
+        if not is_mine:
+            self._settle(file.number, Received.IN_PROGRESS)
+        return is_mine
+
     def _targets(self, batch: Sequence[_SmallFile]) -> dict[str, Target]:
-        """Destinations of registered files, whose folders are created."""
+        """Destinations of registered files."""
         acquisition = self._acquisition
         with self._database.session() as session:
             rows = session.execute(
@@ -282,29 +294,7 @@ class _Receiver:
             kind: file_folder(self._storage, acquisition.plate_id, acquisition.id, kind)
             for kind in {row.kind for row in rows}
         }
-        for folder in folders.values():
-            durable_files.make_folder(folder)
         return {row.name: Target(row.id, folders[row.kind], row.name) for row in rows}
-
-    def _complete(self, file_ids: Iterable[int]) -> Sequence[int]:
-        """Which of the files are COMPLETE already."""
-        with self._database.session() as session:
-            return session.scalars(
-                select(MicroscopeFile.id).where(
-                    MicroscopeFile.id.in_(list(file_ids)),
-                    MicroscopeFile.status == FileUploadStatus.COMPLETE,
-                )
-            ).all()
-
-    def _mark_failed(self, file_ids: Sequence[int]) -> None:
-        if not file_ids:
-            return
-        with self._database.transaction() as session:
-            session.execute(
-                update(MicroscopeFile)
-                .where(MicroscopeFile.id.in_(file_ids))
-                .values(status=FileUploadStatus.FAILED, size=None, updated_at=now())
-            )
 
     def _settle(self, number: int, received: Received) -> None:
         self._outcomes[number] = Outcome(self._names[number], *_OUTCOMES[received])

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from tmlib.db import Database
-from tmlib.db.base import now
 from tmlib.durable_files import make_folder, move, sync_file
 from tmlib.errors import TmError, TooLarge
 from tmlib.storage import ExperimentStorage
@@ -23,6 +22,7 @@ from tmlib.uploads.arrivals import mark_arrived
 from tmlib.uploads.digests import Digest
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.uploads.places import locked, make_place, reporting_full_disk
+from tmlib.uploads.statuses import complete_among, set_status
 
 # Smaller files arrive before anybody could look; a commit that shows them would take as long.
 _LONG_BYTES = 512 * 1024
@@ -129,7 +129,7 @@ def receive(
         with locked(lock_path(folder, row.id)) as is_mine:
             if not is_mine:
                 return Received.IN_PROGRESS
-            if _status(database, target) is FileUploadStatus.COMPLETE:
+            if complete_among(database, [target.file_id]):
                 return Received.COMPLETE_BEFORE
             make_place(folder, name)
             _store(database, target, chunks, max_bytes, digest)
@@ -164,7 +164,7 @@ def _store(
     except BaseException:
         try:
             target.part.unlink(missing_ok=True)
-            _set_status(database, target, FileUploadStatus.FAILED)
+            set_status(database, [target.file_id], FileUploadStatus.FAILED)
         except Exception:
             _logger.exception("file %s could not be marked as failed", target.file_id)
         raise
@@ -189,7 +189,7 @@ def _write(
                     "accepts: ask its administrator to raise TM_MAX_UPLOAD_BYTES."
                 )
             if size >= _LONG_BYTES and not is_shown:
-                _set_status(database, target, FileUploadStatus.UPLOADING)
+                set_status(database, [target.file_id], FileUploadStatus.UPLOADING)
                 is_shown = True
             if hashed:
                 hashed.update(chunk)
@@ -198,22 +198,6 @@ def _write(
             digest.check(hashed, f'File "{target.name}"')
         sync_file(file)
     return size
-
-
-def _status(database: Database, target: Target) -> FileUploadStatus | None:
-    with database.session() as session:
-        return session.scalar(
-            select(MicroscopeFile.status).where(MicroscopeFile.id == target.file_id)
-        )
-
-
-def _set_status(database: Database, target: Target, status: FileUploadStatus) -> None:
-    with database.transaction() as session:
-        session.execute(
-            update(MicroscopeFile)
-            .where(MicroscopeFile.id == target.file_id)
-            .values(status=status, size=None, updated_at=now())
-        )
 
 
 def _is_last(database: Database, acquisition_id: int) -> bool:

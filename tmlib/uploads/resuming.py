@@ -214,7 +214,7 @@ class ResumableUploads:
             MicroscopeFile.name == name,
         )
         # the condition is in the statement, since somebody else may make it COMPLETE meanwhile
-        file_id = session.scalar(
+        file_id: int | None = session.scalar(
             update(MicroscopeFile)
             .where(*is_it, MicroscopeFile.status != FileUploadStatus.COMPLETE)
             .values(status=FileUploadStatus.UPLOADING, updated_at=now())

@@ -14,7 +14,13 @@ from tmlib.uploads import archives, bulk, receiving, service
 from tmlib.uploads.folders import register_folder
 from tmlib.uploads.models import FileKind, FileUploadStatus
 from tmserver.access import ExperimentAccess
-from tmserver.http.multipart import FORM_DATA, read_body, read_file, read_files
+from tmserver.http.multipart import (
+    FORM_DATA,
+    read_body,
+    read_file,
+    read_files,
+    refuse_digest_of_body,
+)
 from tmserver.http.routing import LIST_BODY, Routes
 from tmserver.http.schemas import Bare, Body, Id, Message, Page, Schema, Text
 from tmserver.scopes import EXPERIMENT
@@ -53,8 +59,8 @@ class SentFileOutcome(Schema):
     """What became of one of many files.
 
     It is there if it is COMPLETE, was not wanted if SKIPPED, is just sent by somebody else if
-    UPLOADING, and was not taken if FAILED. ``status_code`` is what it would have been answered with
-    alone, and ``reason`` why it was not stored now.
+    UPLOADING, and was not taken if FAILED. ``status_code`` is 200, or that of the error, and
+    ``reason`` why it was not stored now. Of a name that is too long there is the beginning.
     """
 
     name: str = Field(examples=["plate1_A01_T0001F001L01A01Z01C01.tif"])
@@ -162,6 +168,7 @@ def add_microscope_files(access: ExperimentAccess, acquisition_id: int) -> list[
     if request.mimetype == FORM_DATA:
         files = read_files(bulk.MAX_FILES, max_bytes)
     elif request.mimetype == archives.MEDIA_TYPE:
+        refuse_digest_of_body(f"a record {archives.DIGEST_KEY} in the pax header of each file")
         files = archives.members(read_body(max_bytes), bulk.MAX_FILES)
     else:
         raise UnsupportedMediaType(

@@ -80,11 +80,7 @@ def read_files(max_files: int, max_bytes: int) -> Iterator[SentFile]:
     boundary = request.mimetype_params.get("boundary", "")
     if request.mimetype != FORM_DATA or not boundary:
         raise BadInput("Send the files as parts of a multipart/form-data body.")
-    if "Content-Digest" in request.headers:
-        raise BadInput(
-            "Files are stored before the whole body is there, whose Content-Digest cannot be "
-            "checked then: send one with each part."
-        )
+    refuse_digest_of_body("a header Content-Digest with each part")
     overhead = _MAX_OVERHEAD + max_files * _PART_OVERHEAD
     events = _events(boundary, max_bytes + overhead, max_files + _MAX_PARTS)
     for event in events:
@@ -120,6 +116,21 @@ def read_body(max_bytes: int) -> Iterator[bytes]:
         raise UploadInterrupted(
             "The request ended in the middle of the file: send it again, or what is left of it."
         ) from error
+
+
+def refuse_digest_of_body(instead: str) -> None:
+    """Refuse a header ``Content-Digest`` of the present request, of which each file is stored.
+
+    Raises
+    ------
+    BadInput
+        If there is one; it tells what to send instead.
+    """
+    if "Content-Digest" in request.headers:
+        raise BadInput(
+            "Files are stored before the whole body is there, whose Content-Digest cannot be "
+            f"checked then: send {instead}."
+        )
 
 
 def whole_body() -> bytes:

@@ -199,9 +199,14 @@ def test_a_disk_that_fails_is_told_of_its_file(
     inbox: Inbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     (inbox.folder / f".{inbox.file_id(ONE)}.part").mkdir(parents=True)
-    outcomes = send(inbox, [sent(ONE), sent(TWO)])
-    assert statuses(outcomes) == {ONE: (Status.FAILED, 500), TWO: (Status.COMPLETE, 200)}
-    assert "could not be stored" in caplog.text
+    (inbox.folder / f".{inbox.file_id(TWO)}.lock").mkdir()
+    (inbox.folder / f".{inbox.file_id(THREE)}.part").mkdir()
+    files = [sent(ONE), sent(TWO), sent(THREE, bytes(2_000_000)), sent(NAMES[3])]
+    assert statuses(send(inbox, files)) == {
+        **dict.fromkeys([ONE, TWO, THREE], (Status.FAILED, 500)),
+        NAMES[3]: (Status.COMPLETE, 200),
+    }
+    assert caplog.text.count("could not be stored") == 3
 
 
 def test_files_of_an_acquisition_that_is_deleted_are_not_there(inbox: Inbox) -> None:

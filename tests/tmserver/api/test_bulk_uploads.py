@@ -192,16 +192,16 @@ def test_other_bodies_are_refused(
     assert words in owner.refused("POST", files, status, data=body, content_type=media_type)
 
 
-def test_a_digest_of_the_whole_body_is_refused(owner: Person, files: str) -> None:
-    message = owner.refused(
-        "POST",
-        files,
-        400,
-        data=form((ONE, b"1", "")),
-        content_type=FORM,
-        headers={"Content-Digest": "sha-256=:" + base64.b64encode(bytes(32)).decode() + ":"},
-    )
-    assert "with each part" in message
+@pytest.mark.parametrize(
+    ("body", "media_type", "instead"),
+    [(form((ONE, b"1", "")), FORM, "with each part"), (tar({ONE: b"1"}), TAR, "TMSERVER.sha256")],
+)
+def test_a_digest_of_the_whole_body_is_refused(
+    owner: Person, files: str, body: bytes, media_type: str, instead: str
+) -> None:
+    headers = {"Content-Digest": "sha-256=:" + base64.b64encode(bytes(32)).decode() + ":"}
+    message = owner.refused("POST", files, 400, data=body, content_type=media_type, headers=headers)
+    assert instead in message
 
 
 def test_a_form_from_a_browser(owner: Person, files: str) -> None:
