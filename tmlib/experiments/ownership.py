@@ -36,8 +36,7 @@ def lock_experiment(session: Session, experiment_id: int) -> None:
 
 
 def _hold(session: Session, experiment_id: int) -> None:
-    query = _visible(experiment_id).with_for_update(key_share=True, read=True)
-    if session.scalar(query) is None:
+    if session.scalar(_visible(experiment_id).with_for_update(read=True)) is None:
         raise NotFound("The experiment was deleted.")
 
 

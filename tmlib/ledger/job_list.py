@@ -87,7 +87,8 @@ def find_jobs(
     if owners is not None:
         conditions.append(of_any(Job, owners))
     if owner_kind is not None:
-        conditions.append(Job.owner_kind == owner_kind)
+        # most are of the same kind: SQLite would use an index, only to sort all that it finds
+        conditions.append(Job.owner_kind.concat("") == owner_kind)
     if submission_ids is not None:
         conditions.append(Job.submission_id.in_(list(submission_ids)))
     if step is not None:

@@ -112,6 +112,20 @@ def test_audit_entries_of_experiments_become_those_of_resources(empty: Database)
     assert (entry.resource_kind, entry.resource_id, entry.resource_name) == which[0]
 
 
+def test_work_of_other_owners_than_experiments_is_gone_with_all_its_parts(empty: Database) -> None:
+    schema.upgrade(empty, "0021")
+    rows.fill(empty)
+    with empty.transaction() as session:
+        # those belong to experiments
+        for table in ("tool_results", "tool_models"):
+            session.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - a constant
+        for table in ("submissions", "jobs"):
+            session.execute(text(f"UPDATE {table} SET owner_kind = 'installation'"))  # noqa: S608 - a constant
+    schema.downgrade(empty, "0020")
+    left = rows.content(empty)
+    assert [left[table] for table in ("submissions", "tasks", "jobs")] == [[], [], []]
+
+
 def test_objects_of_several_time_points_keep_the_ids_that_they_had(empty: Database) -> None:
     """Of those with one type, site and label the first is found by its label from now on."""
     schema.upgrade(empty, "0013")

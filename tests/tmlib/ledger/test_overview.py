@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from tests.services.ledger import ListQueue, planned
 from tmlib.db import Database, clock
@@ -245,3 +245,21 @@ def test_jobs_are_found_by_experiment_and_step(
             jobs = job_list.find_jobs(session, now(), owners=[owner(experiment_id)], step=step)
             assert [job.id for job in jobs] == found
         assert job_list.get_job(session, now(), job_id).owner_name == "screen"
+
+
+def test_a_page_of_jobs_is_found_without_sorting_all(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    queries: list[tuple[str, tuple[object, ...]]] = []
+    event.listen(
+        database.engine,
+        "before_cursor_execute",
+        lambda *arguments: queries.append((arguments[2], arguments[3])),
+    )
+    with database.session() as session:
+        job_list.find_jobs(session, now(), owner_kind="experiment", before=7)
+        query, parameters = queries[-1]
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", parameters)
+        steps = [row[3] for row in plan]
+    database.close()
+    assert steps[0].startswith("SEARCH jobs USING INTEGER PRIMARY KEY")
+    assert not any("ORDER BY" in step for step in steps)

@@ -20,12 +20,12 @@ from tmlib.db import Base, Connections, Database, portions
 from tmlib.db.base import now
 from tmlib.db.counters import reserve
 from tmlib.db.spatial import RTREE
-from tmlib.errors import NotFound
+from tmlib.errors import DatabaseBusy, NotFound
 from tmlib.experiments import deletion as experiments
 from tmlib.experiments import service
 from tmlib.experiments.models import Experiment
 from tmlib.experiments.ownership import lock_experiment, owner
-from tmlib.ledger import interactive
+from tmlib.ledger import interactive, owners
 from tmlib.ledger.models import Job, State, Submission, Task
 from tmlib.objects import deletion as objects
 from tmlib.objects.mapobject_types import delete_type, ensure_layer, ensure_mapobject_type
@@ -181,6 +181,22 @@ def test_it_is_out_of_sight_at_once_and_its_name_is_free(
     remove(database, settings)
     with database.session() as session:
         assert session.scalars(select(Experiment.id)).all() == [other]
+
+
+def test_nothing_is_killed_for_it_while_something_is_handed_in(postgresql_url: str) -> None:
+    database, impatient = (
+        Database(postgresql_url, connections=Connections(lock_seconds=seconds))
+        for seconds in (0, 0.1)
+    )
+    experiment_id = create(database, "screen")
+    with database.transaction() as session:
+        owners.hold(session, owner(experiment_id))
+        with pytest.raises(DatabaseBusy), impatient.transaction() as deleting:
+            lock_experiment(deleting, experiment_id)
+    with impatient.transaction() as session:
+        lock_experiment(session, experiment_id)
+    for one in (database, impatient):
+        one.close()
 
 
 def test_files_of_jobs_that_still_run_are_waited_for(

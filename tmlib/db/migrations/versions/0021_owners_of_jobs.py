@@ -39,7 +39,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column('tasks', 'n_parts')
     op.drop_column('tasks', 'is_parallel')
+    # SQLite heeds no foreign keys during migrations
     op.execute("DELETE FROM jobs WHERE owner_kind <> 'experiment'")
+    op.execute("DELETE FROM tasks WHERE submission_id IN (SELECT id FROM submissions WHERE owner_kind <> 'experiment')")
     op.execute("DELETE FROM submissions WHERE owner_kind <> 'experiment'")
     for table in _TABLES:
         op.drop_index(_OWNER_INDEXES[table][0], table)
