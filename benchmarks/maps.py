@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.serving import Laboratory
-from tmlib.experiments.channels import ShownLayer
 from tmlib.experiments.models import Channel, ChannelLayer, Experiment
 from tmlib.ids import encode_id
 from tmlib.images.mosaics import (
@@ -19,6 +18,7 @@ from tmlib.images.mosaics import (
     write_base,
     write_level,
 )
+from tmlib.images.shown_layers import ShownLayer
 
 WINDOW = (0, 4000)
 """Intensities that are shown as black and white."""

@@ -11,8 +11,8 @@ from tmlib.accounts.attempts import LoginAttempts
 from tmlib.accounts.groups import GroupRow
 from tmlib.accounts.identity import Account
 from tmlib.db import Database, Process
-from tmlib.experiments.channels import ShownLayers
 from tmlib.experiments.sharing import ExperimentRow
+from tmlib.images.shown_layers import ShownLayers
 from tmlib.ledger import queue
 from tmlib.objects.table.column_cache import ColumnCache
 from tmlib.settings import Settings

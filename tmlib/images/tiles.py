@@ -14,6 +14,9 @@ from tmlib.images.reading import GrayImage
 
 ImageFormat = Literal["jpeg", "png", "webp"]
 
+RENDERING = 1
+"""Version of how tiles are made: raised whenever the same pixels come to look different."""
+
 _JPEG_QUALITY = 95
 _WEBP_QUALITY = 90
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from tmlib.experiments import channels, models, quality
 from tmlib.experiments.sharing import ExperimentRow
 from tmlib.ids import encode_id
+from tmlib.images.shown_layers import ShownLayer
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import (
@@ -28,7 +29,7 @@ routes = Routes("channel", scope=EXPERIMENT)
 
 _TEMPLATE = (
     "https://tmserver.lab.example/api/experiments/MQ==/channel_layers/MQ==/tiles"
-    "?x={x}&y={y}&z={z}&version=0123456789abcdef-0-4095"
+    "?x={x}&y={y}&z={z}&version=0123456789abcdef-0-4095-1"
 )
 
 
@@ -50,7 +51,7 @@ class ChannelLayer(Schema):
     experiment_id: Id
     image_size: ImageSize
     pixel_size: float | None
-    version: Annotated[str, Field(examples=["0123456789abcdef-0-4095"])]
+    version: Annotated[str, Field(examples=["0123456789abcdef-0-4095-1"])]
     tiles: Annotated[str, Field(examples=[_TEMPLATE])]
 
 
@@ -167,7 +168,7 @@ def _channel(experiment: ExperimentRow, channel: models.Channel) -> Channel:
 
 
 def _layer(experiment: ExperimentRow, layer: models.ChannelLayer) -> ChannelLayer:
-    version = channels.ShownLayer.of(layer).version
+    version = ShownLayer.of(layer).version
     path = f"api/experiments/{encode_id(experiment.id)}/channel_layers/{encode_id(layer.id)}/tiles"
     return ChannelLayer(
         id=layer.id,

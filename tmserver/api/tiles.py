@@ -9,11 +9,12 @@ from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, NotFound
-from tmlib.experiments.channels import ShownLayer
 from tmlib.images.mosaic_regions import is_complete
 from tmlib.images.mosaics import read_tile
 from tmlib.images.reading import GrayImage
+from tmlib.images.shown_layers import ShownLayer
 from tmlib.images.tiles import (
+    RENDERING,
     ImageFormat,
     empty_lossless_tile,
     empty_tile,
@@ -70,7 +71,7 @@ class ChannelTileQuery(TileQuery):
     minimum: _Intensity | None = Field(default=None, alias="min")
     maximum: _Intensity | None = Field(default=None, alias="max")
     image_format: TileFormat = Field(default="jpeg", alias="format")
-    version: Annotated[Text | None, Field(examples=["0123456789abcdef-0-4095"])] = None
+    version: Annotated[Text | None, Field(examples=["0123456789abcdef-0-4095-1"])] = None
 
 
 @routes.get(
@@ -93,9 +94,12 @@ def get_channel_layer_tile(
     pixels = _read(access, layer, query)
     if pixels is None:
         # the layer may have been replaced, or is being made again
-        layer = layers.find_current(access.experiment_id, channel_layer_id)
+        layer = layers.find_again(access.experiment_id, channel_layer_id, query.version)
+        mosaic = _mosaic(access, layer)
+        was_complete = is_complete(mosaic)
         pixels = _read(access, layer, query)
-        if pixels is None and not is_complete(_mosaic(access, layer)):
+        # asked before, as it may have been completed since; and after, as it may have been emptied
+        if pixels is None and not (was_complete and is_complete(mosaic)):
             return Response(_encode(None, layer, query), mimetype=_MEDIA_TYPES[query.image_format])
     response = Response(_encode(pixels, layer, query), mimetype=_MEDIA_TYPES[query.image_format])
     return _kept(response, layer, query)
@@ -128,9 +132,9 @@ def _encode(pixels: GrayImage | None, layer: ShownLayer, query: ChannelTileQuery
 def _tag(layer: ShownLayer, query: ChannelTileQuery) -> str:
     """What tells a tile from others at the same place."""
     if query.image_format == "png16":
-        return f"{layer.pixels}-png16"
+        return f"{layer.pixels}-{RENDERING}-png16"
     minimum, maximum = _window(layer, query)
-    return f"{layer.pixels}-{minimum}-{maximum}-{query.image_format}"
+    return f"{layer.pixels}-{minimum}-{maximum}-{RENDERING}-{query.image_format}"
 
 
 def _kept(response: Response, layer: ShownLayer, query: ChannelTileQuery) -> Response:

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from tmlib.images.mosaics import (
 )
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
+from tmserver.api import tiles
+from tmserver.application import create_app
 
 HEIGHT, WIDTH = 300, 400
 PIXELS = np.random.default_rng(1).integers(0, 2**16, (HEIGHT, WIDTH)).astype(np.uint16)
@@ -87,6 +90,15 @@ def shown(settings: Settings, database: Database, experiment_id: int) -> Map:
 def layer(owner: Person, experiment: str, shown: Map) -> str:
     """Path of the channel's tiles."""
     return f"{experiment}/channel_layers/{encode_id(shown.layer_id)}/tiles"
+
+
+@pytest.fixture
+def elsewhere(owner: Person) -> Iterator[Person]:
+    """The owner, whom a process answers that has nothing to remember."""
+    application = create_app(owner.app.extensions["tmserver"].settings)
+    application.extensions["tmserver"].live.close()
+    yield Person(application, owner.user_id)
+    application.extensions["tmserver"].database.close()
 
 
 def get_tile(person: Person, path: str, **query: Any) -> TestResponse:
@@ -172,7 +184,7 @@ def test_a_version_that_is_no_more_gives_the_tile_that_is_shown_now(
 
 
 def test_another_window_is_another_version(
-    owner: Person, experiment: str, layer: str, shown: Map, database: Database
+    owner: Person, elsewhere: Person, experiment: str, layer: str, shown: Map, database: Database
 ) -> None:
     before = get_layer(owner, experiment)["version"]
     old = get_tile(owner, layer, version=before, format="png")
@@ -182,7 +194,21 @@ def test_another_window_is_another_version(
     assert after != before
     new = get_tile(owner, layer, version=after, format="png")
     assert np.array_equal(decoded(new), PIXELS[:256, :256].astype(int) * 255 // 65535)
-    assert new.data != old.data
+    for person in (owner, elsewhere):
+        for version, tile in ((before, old), (after, new)):
+            again = get_tile(person, layer, version=version, format="png")
+            assert again.data == tile.data
+            assert again.headers["Cache-Control"] == FOR_GOOD
+
+
+@pytest.mark.parametrize("wrong", ["7-7", "9-3", "0-99999999", "00-5", "-1-5", "a-b", ""])
+def test_what_is_no_version_gives_the_tile_that_is_shown_now(
+    owner: Person, experiment: str, layer: str, wrong: str
+) -> None:
+    version = get_layer(owner, experiment)["version"].replace("0-1000", wrong)
+    tile = get_tile(owner, layer, version=version)
+    assert tile.headers["Cache-Control"] == "private, no-cache"
+    assert tile.data == get_tile(owner, layer).data
 
 
 @pytest.mark.parametrize("form", ["png16", "jpeg"])
@@ -201,6 +227,37 @@ def test_what_is_black_only_while_it_is_made_is_not_kept(
     late = get_tile(owner, layer, version=version, format=form)
     assert decoded(late).any()
     assert late.headers["Cache-Control"] == FOR_GOOD
+
+
+@pytest.mark.parametrize("change", ["completed", "emptied"])
+def test_a_map_that_changes_while_it_is_read_is_not_kept_black(
+    owner: Person,
+    experiment: str,
+    layer: str,
+    shown: Map,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    version = get_layer(owner, experiment)["version"]
+    read_tile, n_read = tiles.read_tile, 0
+    if change == "completed":
+        shown.make("v1", None)
+
+    def read_beside_a_workflow(*args: Any, **place: int) -> Any:
+        nonlocal n_read
+        n_read += 1
+        if n_read == 2 and change == "emptied":
+            shown.make("v1", None)
+        pixels = read_tile(*args, **place)
+        if n_read == 2 and change == "completed":
+            shown.show("v1", PIXELS)
+        return pixels
+
+    monkeypatch.setattr(tiles, "read_tile", read_beside_a_workflow)
+    where = BLACK if change == "emptied" else {}
+    tile = get_tile(owner, layer, **where, version=version)
+    assert not decoded(tile).any()
+    assert tile.headers["Cache-Control"] == "no-store"
 
 
 def test_every_tile_is_for_those_only_who_may_see_it_now(

@@ -80,9 +80,9 @@ def test_channels_and_their_layers(owner: Person, experiment: str, layer: str) -
         "experiment_id": experiment.rpartition("/")[2],
         "image_size": {"width": WIDTH, "height": HEIGHT},
         "pixel_size": None,
-        "version": "v1-0-1000",
+        "version": "v1-0-1000-1",
         "tiles": f"http://localhost{experiment}/{layer.replace('1', found['id'], 1)}"
-        "?x={x}&y={y}&z={z}&version=v1-0-1000",
+        "?x={x}&y={y}&z={z}&version=v1-0-1000-1",
     }
     assert owner.get(f"{experiment}/channel_layers", channel_name="DNA", tpoint=0) == [found]
     assert owner.get(f"{experiment}/channel_layers", zplane=1) == []
