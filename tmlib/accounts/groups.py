@@ -7,7 +7,7 @@ of a group may do, somebody may no longer who has left it, or when it is deleted
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, select
+from sqlalchemy import Select, and_, bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -107,8 +107,8 @@ def list_groups(
     return [GroupRow(*row) for row in session.execute(query.limit(limit).offset(offset))]
 
 
-def find_group(session: Session, name: str) -> GroupRow:
-    """The group of this name.
+def find_group(session: Session, name: str, user_id: int | None = None) -> GroupRow:
+    """The group of this name, among those that a user is in, or among all.
 
     Raises
     ------
@@ -116,9 +116,10 @@ def find_group(session: Session, name: str) -> GroupRow:
         If there is none.
     """
     # PostgreSQL refuses to look for a NUL character
-    found = [] if "\x00" in name else list_groups(session, None, name=name)
+    found = [] if "\x00" in name else list_groups(session, user_id, name=name)
     if not found:
-        raise NotFound(f'There is no group "{name[:80]}".')
+        hidden = "" if user_id is None else ", or you are not in it"
+        raise NotFound(f'There is no group "{name[:80]}"{hidden}.')
     return found[0]
 
 
@@ -153,12 +154,16 @@ def list_members(session: Session, group_id: int) -> list[tuple[str, bool]]:
 
 
 def put_member(session: Session, group_id: int, user_id: int, *, is_owner: bool) -> None:
-    """Let a user be in a group, as one of its owners or not."""
-    member = session.get(GroupMember, (group_id, user_id))
-    if member is None:
-        member = GroupMember(group_id=group_id, user_id=user_id)
-        session.add(member)
-    member.is_owner = is_owner
+    """Let a user be in a group, as one of its owners or not.
+
+    Raises
+    ------
+    Conflict
+        If nobody would own it any more.
+    """
+    if not is_owner:
+        _keep_an_owner(session, group_id, user_id, stays=True)
+    session.merge(GroupMember(group_id=group_id, user_id=user_id, is_owner=is_owner))
     session.flush()
 
 
@@ -167,13 +172,30 @@ def remove_member(session: Session, group_id: int, user_id: int) -> None:
 
     Raises
     ------
+    Conflict
+        If others are in it, and nobody would own it any more.
     NotFound
         If the user is not in it.
     """
-    member = session.get(GroupMember, (group_id, user_id))
-    if member is None:
+    _keep_an_owner(session, group_id, user_id, stays=False)
+    is_meant = and_(_MEMBERS.c.group_id == group_id, _MEMBERS.c.user_id == user_id)
+    removed = delete(GroupMember).where(is_meant).returning(_MEMBERS.c.user_id)
+    if session.scalar(removed) is None:
         raise NotFound("The user is not in the group.")
-    session.delete(member)
+
+
+def _keep_an_owner(session: Session, group_id: int, user_id: int, *, stays: bool) -> None:
+    """Make sure that a group without this owner has another one, unless nobody is in it."""
+    # locked, so that two owners cannot leave at the same moment
+    session.execute(select(Group.id).where(Group.id == group_id).with_for_update())
+    query = select(_MEMBERS.c.user_id, _MEMBERS.c.is_owner).where(_MEMBERS.c.group_id == group_id)
+    others = dict(session.execute(query).all())
+    is_owner = others.pop(user_id, False)
+    if is_owner and (others or stays) and not any(others.values()):
+        raise Conflict(
+            "Nobody would own the group any more: make another member its owner first, or delete "
+            "the group."
+        )
 
 
 def _flush(session: Session, name: str) -> None:

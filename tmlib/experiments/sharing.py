@@ -12,6 +12,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     func,
     or_,
     select,
@@ -183,11 +184,9 @@ def share_experiment(
     """
     if session.get_one(Experiment, experiment_id).user_id == user_id:
         raise BadInput("Its owner may do everything with an experiment: name somebody else.")
-    share = session.get(ExperimentShare, (experiment_id, user_id))
-    if share is None:
-        share = ExperimentShare(experiment_id=experiment_id, user_id=user_id)
-        session.add(share)
-    share.write_access = write_access
+    session.merge(
+        ExperimentShare(experiment_id=experiment_id, user_id=user_id, write_access=write_access)
+    )
     session.flush()
 
 
@@ -199,10 +198,10 @@ def unshare_experiment(session: Session, experiment_id: int, user_id: int) -> No
     NotFound
         If it is not shared with that user.
     """
-    share = session.get(ExperimentShare, (experiment_id, user_id))
-    if share is None:
+    is_meant = and_(_SHARES.c.experiment_id == experiment_id, _SHARES.c.user_id == user_id)
+    removed = delete(ExperimentShare).where(is_meant).returning(_SHARES.c.user_id)
+    if session.scalar(removed) is None:
         raise NotFound("The experiment is not shared with that user.")
-    session.delete(share)
 
 
 def list_group_shares(session: Session, experiment_id: int) -> list[tuple[str, bool]]:
@@ -220,26 +219,31 @@ def share_with_group(
     session: Session, experiment_id: int, group_id: int, *, write_access: bool
 ) -> None:
     """Let whoever is in a group read an experiment, or also change it."""
-    share = session.get(ExperimentGroupShare, (experiment_id, group_id))
-    if share is None:
-        share = ExperimentGroupShare(experiment_id=experiment_id, group_id=group_id)
-        session.add(share)
-    share.write_access = write_access
+    session.merge(
+        ExperimentGroupShare(
+            experiment_id=experiment_id, group_id=group_id, write_access=write_access
+        )
+    )
     session.flush()
 
 
-def unshare_with_group(session: Session, experiment_id: int, group_id: int) -> None:
-    """Share an experiment with a group no longer.
+def unshare_with_group(session: Session, experiment_id: int, group_name: str) -> None:
+    """Share an experiment with a group no longer, also with one that the owner is not in.
 
     Raises
     ------
     NotFound
         If it is not shared with that group.
     """
-    share = session.get(ExperimentGroupShare, (experiment_id, group_id))
-    if share is None:
-        raise NotFound("The experiment is not shared with that group.")
-    session.delete(share)
+    # PostgreSQL refuses to look for a NUL character
+    named = select(Group.id).where(Group.name == group_name.replace("\x00", "?"))
+    is_meant = and_(
+        _GROUP_SHARES.c.experiment_id == experiment_id,
+        _GROUP_SHARES.c.group_id == named.scalar_subquery(),
+    )
+    removed = delete(ExperimentGroupShare).where(is_meant).returning(_GROUP_SHARES.c.group_id)
+    if session.scalar(removed) is None:
+        raise NotFound(f'The experiment is not shared with a group "{group_name[:80]}".')
 
 
 def transfer_experiment(session: Session, experiment_id: int, user_id: int) -> None:

@@ -101,7 +101,7 @@ def get_members(access: GroupAccess, query: Page) -> list[Member]:
     return [Member(user=name, is_owner=is_owner) for name, is_owner in query.of(found)]
 
 
-@in_group.put("/members/<user_name>", permits="owner")
+@in_group.put("/members/<user_name>", permits="owner", raises=(409,))
 def put_member(access: GroupAccess, user_name: str, body: MemberRole) -> Message:
     """Add a user to a group, or change whether the user owns it."""
     with access.database.transaction() as session:
@@ -110,7 +110,7 @@ def put_member(access: GroupAccess, user_name: str, body: MemberRole) -> Message
     return Message()
 
 
-@in_group.delete("/members/<user_name>", permits="owner")
+@in_group.delete("/members/<user_name>", permits="owner", raises=(409,))
 def remove_member(access: GroupAccess, user_name: str) -> Message:
     """Remove a user from a group, who sees at once no more of what is shared with it."""
     with access.database.transaction() as session:
@@ -119,7 +119,7 @@ def remove_member(access: GroupAccess, user_name: str) -> Message:
     return Message()
 
 
-@in_group.post("/leave", permits="leave")
+@in_group.post("/leave", permits="leave", raises=(409,))
 def leave_group(access: GroupAccess) -> Message:
     """Leave a group."""
     with access.database.transaction() as session:

@@ -82,12 +82,13 @@ def unshare_experiment(access: ExperimentAccess, user_name: str) -> Message:
 def share_experiment_with_group(
     access: ExperimentAccess, group_name: str, body: SharePermission
 ) -> Message:
-    """Share an experiment with a group, or change what its members may do with it."""
+    """Share an experiment with a group that you are in, or change what its members may do."""
     with access.database.transaction() as session:
+        user_id = None if access.proof.is_admin else access.user.id
         sharing.share_with_group(
             session,
             access.experiment_id,
-            find_group(session, group_name).id,
+            find_group(session, group_name, user_id).id,
             write_access=body.permission == "write",
         )
     return Message()
@@ -97,8 +98,7 @@ def share_experiment_with_group(
 def unshare_experiment_with_group(access: ExperimentAccess, group_name: str) -> Message:
     """Share an experiment with a group no longer."""
     with access.database.transaction() as session:
-        group = find_group(session, group_name)
-        sharing.unshare_with_group(session, access.experiment_id, group.id)
+        sharing.unshare_with_group(session, access.experiment_id, group_name)
     return Message()
 
 

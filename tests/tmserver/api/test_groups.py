@@ -75,6 +75,41 @@ def test_an_experiment_is_shared_with_a_group(
     owner.refused("PUT", f"{experiment}/shares/groups/none", 404, json={"permission": "read"})
 
 
+def test_nobody_learns_by_sharing_which_groups_there_are(
+    people: People, owner: Person, administrator: Person, experiment: str, group: str
+) -> None:
+    owner.put(f"{group}/members/reader", is_owner=True)
+    owner.post(f"{group}/leave")
+    for method, body in (("PUT", {"permission": "read"}), ("DELETE", None)):
+        there, missing = (
+            owner.refused(method, f"{experiment}/shares/groups/{name}", 404, json=body)
+            for name in ("imaging", "nothing")
+        )
+        assert there.replace("imaging", "nothing") == missing
+    # what an administrator has shared, the owner may end
+    administrator.put(f"{experiment}/shares/groups/imaging", permission="read")
+    assert people["reader"].get(experiment)["name"] == "Screen"
+    owner.delete(f"{experiment}/shares/groups/imaging")
+    people["reader"].refused("GET", experiment, 404)
+    owner.refused("DELETE", f"{experiment}/shares/groups/%00", 404)
+
+
+def test_a_group_with_members_has_an_owner(people: People, owner: Person, group: str) -> None:
+    owner.put(f"{group}/members/reader")
+    for method, path in (
+        ("POST", f"{group}/leave"),
+        ("DELETE", f"{group}/members/owner"),
+        ("PUT", f"{group}/members/owner"),
+    ):
+        assert "Nobody would own" in owner.refused(method, path, 409, json={})
+    owner.put(f"{group}/members/reader", is_owner=True)
+    owner.post(f"{group}/leave")
+    message = people["reader"].refused("PUT", f"{group}/members/reader", 409, json={})
+    assert "Nobody would own" in message
+    people["reader"].post(f"{group}/leave")
+    assert people["reader"].get("/api/groups") == []
+
+
 @pytest.mark.parametrize("how", ["leave", "remove", "delete"])
 def test_who_is_not_in_a_group_any_more_sees_nothing_of_it(
     people: People, owner: Person, experiment: str, group: str, how: str
