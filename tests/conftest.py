@@ -34,9 +34,6 @@ _SLOW = "tests/acceptance/"
 _ALIKE = ("tests/tmclient/", "tests/tmserver/")
 """Folders whose tests are of code that does not tell databases apart."""
 
-# scikit-learn warns where it cannot count them, as in some containers
-os.environ.setdefault("LOKY_MAX_CPU_COUNT", str(os.cpu_count() or 1))
-
 # a slow machine is no failure
 hypothesis.settings.register_profile("tmserver", deadline=None)
 hypothesis.settings.load_profile("tmserver")
