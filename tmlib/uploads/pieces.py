@@ -17,6 +17,7 @@ from tmlib.durable_files import link, sync_file, sync_folder
 from tmlib.errors import NotFound, TooLarge
 from tmlib.uploads.digests import ChecksumMismatch, Digest
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile, ResumableUpload
+from tmlib.uploads.places import make_place
 
 _CHECKPOINT_BYTES = 32 * 1024**2
 
@@ -62,6 +63,7 @@ class GrowingFile:
         self._folder = folder
         self._place = folder / name
         self._path = folder / f".{upload.token}.pieces"
+        self._second = self._path.with_suffix(".whole")
         self._lifetime = lifetime
         self.offset = upload.offset if self.is_finished else min(upload.offset, self._size())
 
@@ -70,6 +72,7 @@ class GrowingFile:
 
         Without a checksum, bytes that arrive before an exception are kept.
         """
+        make_place(self._folder, self.name)
         hashed = checksum and checksum.start()
         with FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644), "r+") as file:
             if self._size() > self.offset:
@@ -103,10 +106,11 @@ class GrowingFile:
         """Move the complete file to its destination, and make it COMPLETE before returning."""
         if self.is_finished:
             return
+        make_place(self._folder, self.name)
         self._path.touch()  # an empty one has never been written to
         self._verify()
         # a second name, so that nothing is lost if the server ends here
-        link(self._path, self._place, draft=self._path.with_suffix(".whole"))
+        link(self._path, self._place, draft=self._second)
         sync_folder(self._place.parent)
         with self._database.transaction() as session:
             session.execute(
@@ -120,7 +124,8 @@ class GrowingFile:
 
     def discard(self, status: FileUploadStatus) -> None:
         """Delete the upload; the status of its file is set if nobody else is sending it."""
-        self._path.unlink(missing_ok=True)
+        for path in (self._path, self._second):
+            path.unlink(missing_ok=True)
         other = exists(
             select(ResumableUpload.token).where(ResumableUpload.file_id == self._upload.file_id)
         )

@@ -4,10 +4,11 @@ The database stores the offset of each upload: bytes are counted only after they
 files that arrive in one request, the receiver holds the lock of the microscope file.
 """
 
+import logging
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,11 +26,13 @@ from tmlib.storage import ExperimentStorage
 from tmlib.uploads.digests import Digest
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile, ResumableUpload
 from tmlib.uploads.pieces import GrowingFile
-from tmlib.uploads.places import StorageFull, locked, make_place, reporting_full_disk
+from tmlib.uploads.places import StorageFull, locked, reporting_full_disk
 from tmlib.uploads.receiving import file_folder, lock_path
 
 _PATIENCE_SECONDS = 5
 _REMOVED_AT_ONCE = 100
+
+_logger = logging.getLogger(__name__)
 
 
 class Gone(TmError):  # noqa: N818 - reads as what it is: "raise Gone"
@@ -252,7 +255,6 @@ class ResumableUploads:
             if not is_mine:
                 raise Locked(f'Somebody is sending file "{file.name}" at this moment: wait.')
             upload, file, moment = self._find(token)
-            make_place(folder, file.name)
             is_complete = file.status is FileUploadStatus.COMPLETE
             growing = GrowingFile(
                 self._database, folder, file.name, upload, is_complete, self._lifetime
@@ -286,33 +288,52 @@ class ResumableUploads:
 
 
 def remove_expired(database: Database, data_dir: Path) -> int:
-    """Delete expired uploads, at most a hundred, and the bytes that have arrived.
+    """Delete expired uploads, about a hundred at most, and the bytes that have arrived.
+
+    Those that cannot be deleted are logged and hold up no others.
 
     Returns
     -------
     int
         Number of deleted uploads.
     """
+    n_removed = 0
+    last = ""
+    while n_removed < _REMOVED_AT_ONCE and (rows := _expired(database, last)):
+        for token, acquisition in rows:
+            storage = ExperimentStorage(data_dir, acquisition.experiment_id)
+            uploads = ResumableUploads(database, storage, acquisition, timedelta())
+            n_removed += _is_removed(uploads, token)
+            last = token
+    return n_removed
+
+
+def _expired(database: Database, last: str) -> list[tuple[str, Acquisition]]:
+    """The next expired uploads, by their tokens."""
     with database.session() as session:
         rows = session.execute(
             select(ResumableUpload.token, Acquisition)
             .join(MicroscopeFile, MicroscopeFile.id == ResumableUpload.file_id)
             .join(Acquisition, Acquisition.id == MicroscopeFile.acquisition_id)
-            .where(ResumableUpload.expires_at < clock.present())
+            .where(ResumableUpload.expires_at < clock.present(), ResumableUpload.token > last)
+            .order_by(ResumableUpload.token)
             .limit(_REMOVED_AT_ONCE)
-        ).all()
-    n_removed = 0
-    for token, acquisition in rows:
-        storage = ExperimentStorage(data_dir, acquisition.experiment_id)
-        uploads = ResumableUploads(database, storage, acquisition, timedelta())
-        # opening one that has expired removes it
-        with suppress(NotFound, Locked):
-            try:
-                with uploads._open(token):
-                    pass  # it was resumed at the last moment
-            except Gone:
-                n_removed += 1
-    return n_removed
+        )
+        return [(token, acquisition) for token, acquisition in rows]
+
+
+def _is_removed(uploads: ResumableUploads, token: str) -> bool:
+    """Remove an upload that has expired, which opening it does."""
+    try:
+        with uploads._open(token):
+            return False  # it was resumed at the last moment
+    except Gone:
+        return True
+    except (NotFound, Locked):
+        return False
+    except (TmError, OSError):
+        _logger.exception("upload %s has expired and could not be removed", token)
+        return False
 
 
 def _progress(file: GrowingFile, upload: ResumableUpload) -> Progress:

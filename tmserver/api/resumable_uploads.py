@@ -15,6 +15,7 @@ from pydantic import Field
 from tmlib.errors import BadInput, TmError, TooLarge
 from tmlib.experiments import plates
 from tmlib.experiments.models import Acquisition
+from tmlib.storage import check_file_path
 from tmlib.uploads import service
 from tmlib.uploads.digests import (
     CHECKSUM_ALGORITHMS,
@@ -133,6 +134,7 @@ def create_resumable_upload(
     name, digest = _text(metadata, "filename"), _text(metadata, "sha256")
     if not name:
         raise BadInput("The header Upload-Metadata has no filename: add it.")
+    check_file_path(name)
     acquisition = _acquisition(access, acquisition_id)
     uploads = _uploads(access, acquisition)
     has_bytes = request.mimetype == _BYTES

@@ -14,7 +14,7 @@ from sqlalchemy import text, update
 from tests.tmlib.uploads.conftest import Inbox
 from tmlib.db.base import now
 from tmlib.errors import Conflict, NotFound, TooLarge
-from tmlib.uploads import receiving, service
+from tmlib.uploads import receiving, resuming, service
 from tmlib.uploads.digests import ChecksumMismatch, Digest
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile, ResumableUpload
 from tmlib.uploads.places import StorageFull
@@ -196,6 +196,8 @@ def test_a_file_that_arrives_while_an_upload_of_it_begins_stays_complete(
 def test_a_terminated_upload_leaves_nothing(inbox: Inbox, uploads: ResumableUploads) -> None:
     first, second = begin(uploads), begin(uploads)
     uploads.append(first, 0, [CONTENT[:3]])
+    # the second name, when a server ended while it was given
+    os.link(inbox.folder / f".{first}.pieces", inbox.folder / f".{first}.whole")
     uploads.terminate(first)
     with pytest.raises(NotFound):
         uploads.append(first, 3, [CONTENT[3:]])
@@ -216,6 +218,31 @@ def test_an_expired_upload_leaves_nothing(inbox: Inbox, uploads: ResumableUpload
     expire(inbox)
     assert remove_expired(inbox.database, inbox.storage.data_dir) == 2
     assert (inbox.status(ONE), left_over(inbox)) == (FileUploadStatus.WAITING, [])
+
+
+def test_an_upload_that_cannot_be_removed_holds_up_no_others(
+    inbox: Inbox,
+    uploads: ResumableUploads,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(resuming, "_REMOVED_AT_ONCE", 2)
+    metadata = "MeasurementDetail.mrf"
+    service.register(inbox.database, inbox.acquisition, "cellvoyager", [metadata])
+    for name in (ONE, ONE, ONE, metadata):
+        uploads.create(name, 10, "", None)
+    expire(inbox)
+    inbox.folder.parent.mkdir(parents=True)
+    inbox.folder.write_bytes(b"in the place of a folder")
+    data_dir = inbox.storage.data_dir
+    assert remove_expired(inbox.database, data_dir) == 1
+    assert inbox.status(metadata) is FileUploadStatus.WAITING
+    assert inbox.status(ONE) is FileUploadStatus.UPLOADING
+    assert "could not be removed" in caplog.text
+    inbox.folder.unlink()
+    (inbox.folder / ONE / "folder").mkdir(parents=True)
+    assert [remove_expired(inbox.database, data_dir) for _ in range(3)] == [2, 1, 0]
+    assert inbox.status(ONE) is FileUploadStatus.WAITING
 
 
 def test_an_expired_upload_cannot_be_resumed(inbox: Inbox, uploads: ResumableUploads) -> None:

@@ -166,7 +166,7 @@ def test_what_does_not_keep_to_the_protocol_is_refused(
     assert "Upload-Metadata" in refused("POST", uploads, 400, **new)
     for text in ("", "filename", "filename ?", "name " + metadata(x="y")[2:], "filename /w=="):
         assert "Upload-Metadata" in refused("POST", uploads, 400, **new, Upload_Metadata=text)
-    for name in ("notes.txt", "../" + IMAGE):
+    for name in ("notes.txt", "../" + IMAGE, "\0" + IMAGE):
         refused("POST", uploads, 400, **new, Upload_Metadata=metadata(filename=name))
     text = metadata(filename=IMAGE, sha256="12")
     assert "sha256" in refused("POST", uploads, 400, **new, Upload_Metadata=text)
