@@ -12,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Retry, parse_url
 
+from tmclient.cancellation import Cancellation, pause_seconds
 from tmclient.errors import LoginError, RequestError, ServerUnreachable
 from tmclient.local_files import writing
 from tmclient.login import Login
@@ -156,7 +157,11 @@ class Connection:
             response.close()
 
     def download(
-        self, path: str, target: Path, parameters: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        target: Path,
+        parameters: Mapping[str, Any] | None = None,
+        cancellation: Cancellation | None = None,
     ) -> Path:
         """Write the answer to a GET request into a file, which appears only once it is complete.
 
@@ -164,21 +169,24 @@ class Connection:
         ----------
         target
             The file; or an existing folder, in which the server chooses the file's name.
+        cancellation
+            Ends the download, if the thread is one of several.
 
         Returns
         -------
         pathlib.Path
             The file.
         """
+        cancellation = cancellation or Cancellation()
         attempt = 0
         while True:
             try:
                 with self.stream(path, parameters) as response:
-                    return _write(response, target)
+                    return _write(response, target, cancellation)
             except ServerUnreachable:
                 if attempt == _ATTEMPTS:
                     raise
-            pause(attempt)
+            cancellation.pause(attempt)
             attempt += 1
 
     def log_out(self) -> None:
@@ -205,20 +213,16 @@ class Connection:
                 # failures before the answer began have been retried already
                 if not (broke_off and method == "GET") or attempt == _ATTEMPTS:
                     raise ServerUnreachable(_explain(error, self.url)) from error
-            pause(attempt)
+            time.sleep(pause_seconds(attempt))
             attempt += 1
 
 
-def pause(attempt: int) -> None:
-    """Wait before a further attempt, longer after each."""
-    time.sleep(min(0.3 * 2**attempt, 10))
-
-
-def _write(response: requests.Response, target: Path) -> Path:
+def _write(response: requests.Response, target: Path, cancellation: Cancellation) -> Path:
     if target.is_dir():
         target = target / _file_name(response)
     with writing(target) as file:
         for piece in response.iter_content(_PIECE):
+            cancellation.check()
             file.write(piece)
     return target
 

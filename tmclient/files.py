@@ -3,13 +3,13 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tmclient.connection import Connection, pause
+from tmclient.cancellation import Cancellation, run_in_threads
+from tmclient.connection import Connection
 from tmclient.conversion import convert_image
 from tmclient.errors import (
     RequestError,
@@ -184,20 +184,20 @@ class _Sender:
         self._delete = delete_after_upload
         self._urls = UploadUrls(connection.url + acquisition)
         self._takes_many = True
+        self._cancellation = Cancellation()
 
     def send(self, files: dict[str, Path], parallel: int, progress: Progress | None) -> None:
         """Send all files, then raise an error if some could not be sent."""
+        n_bytes = sum(file.stat().st_size for file in files.values())
+        count = _Count(n_bytes, progress, self._cancellation)
         failed: dict[str, str] = {}
-        count = _Count(sum(file.stat().st_size for file in files.values()), progress)
-        with ThreadPoolExecutor(max_workers=max(parallel, 1)) as pool:
-            running = [pool.submit(self._send_group, group, count) for group in _groups(files)]
-            try:
-                for future in as_completed(running):
-                    failed |= future.result()
-            except BaseException:  # a keyboard interrupt, for example
-                count.stop()
-                pool.shutdown(cancel_futures=True)
-                raise
+        for failed_of_group in run_in_threads(
+            lambda group: self._send_group(group, count),
+            _groups(files),
+            max(parallel, 1),
+            self._cancellation,
+        ):
+            failed |= failed_of_group
         if failed:
             raise UploadError(failed, len(files))
 
@@ -219,8 +219,6 @@ class _Sender:
                 else:
                     self._send_file(name, file, count)
             except (TmClientError, OSError) as error:
-                if count.is_stopped:
-                    raise
                 failed[name] = str(error)
         return failed
 
@@ -241,7 +239,7 @@ class _Sender:
                     break
                 if attempt == self._retry:
                     raise
-                pause(attempt)
+                self._cancellation.pause(attempt)
             else:
                 return _arrived_names(response.json())
         return set()
@@ -252,8 +250,8 @@ class _Sender:
             with TemporaryDirectory(prefix="tm_client_") as folder:
                 converted = Path(folder) / f"{file.stem}.png"
                 convert_image(file, converted)
-                self._until_there(name, converted, _Count(0, None))
-            count.add(size)
+                count.resize(size, converted.stat().st_size)
+                self._until_there(name, converted, count)
         else:
             self._until_there(name, file, count)
         if self._delete:
@@ -275,7 +273,7 @@ class _Sender:
             except (RequestError, ServerUnreachable) as error:
                 if attempt == self._retry or _is_refused(error):
                     raise
-            pause(attempt)
+            self._cancellation.pause(attempt)
         if not is_large:
             count.add(size)
 
@@ -295,27 +293,27 @@ class _Sender:
 
 
 class _Count:
-    """Counts bytes for several threads."""
+    """Counts bytes for several threads, until they are to end."""
 
-    def __init__(self, n_total: int, progress: Progress | None) -> None:
+    def __init__(self, n_total: int, progress: Progress | None, cancellation: Cancellation) -> None:
         self._n_done = 0
         self._n_total = n_total
         self._progress = progress
+        self._cancellation = cancellation
         self._lock = threading.Lock()
-        self.is_stopped = False
-
-    def stop(self) -> None:
-        """Make all threads that count here stop."""
-        self.is_stopped = True
 
     def add(self, n: int) -> None:
         """Count bytes that have arrived; a negative number corrects the count."""
-        if self.is_stopped:
-            raise TmClientError("The upload was stopped.")
-        if self._progress is not None:
-            with self._lock:
-                self._n_done += n
+        self._cancellation.check()
+        with self._lock:
+            self._n_done += n
+            if self._progress is not None:
                 self._progress(self._n_done, self._n_total)
+
+    def resize(self, size: int, new_size: int) -> None:
+        """Count a file with the size that it is sent with."""
+        with self._lock:
+            self._n_total += new_size - size
 
 
 def _arrived_names(answer: dict[str, Any]) -> set[str]:
@@ -330,7 +328,7 @@ def _groups(files: dict[str, Path]) -> Iterator[dict[str, Path]]:
     small = {
         name
         for name, file in files.items()
-        if sizes[name] < min(SMALL_FILE, LARGE_FILE) and name.endswith(file.name)
+        if sizes[name] < SMALL_FILE and name.endswith(file.name)
     }
     together = small if len(small) >= _FEW_FILES else set()
     group: dict[str, Path] = {}

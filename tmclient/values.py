@@ -1,11 +1,11 @@
 """Feature values of objects and their positions: tables of any length."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tmclient.cancellation import Cancellation, run_in_threads
 from tmclient.errors import ResourceError, ServerUnreachable
 from tmclient.places import Place, Selection
 from tmclient.resources import Namespace
@@ -117,8 +117,8 @@ class FeatureValues(Namespace):
         pathlib.Path
             The file.
         """
-        parameters = (selection or Selection()).parameters() | {"format": table_format}
         path = self._session.type_path(mapobject_type_name, content)
+        parameters = (selection or Selection()).parameters() | {"format": table_format}
         return self._connection.download(path, Path(target), parameters)
 
     def download_files(
@@ -147,21 +147,18 @@ class FeatureValues(Namespace):
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
 
+        cancellation = Cancellation()
+
         def download(task: tuple[Selection, str]) -> Path:
             selection, content = task
-            return self.download_file(
-                mapobject_type_name,
-                folder,
-                content=content,
-                table_format=table_format,
-                selection=selection,
-            )
+            path = self._session.type_path(mapobject_type_name, content)
+            parameters = selection.parameters() | {"format": table_format}
+            return self._connection.download(path, folder, parameters, cancellation)
 
         wells = Wells(self._session).list()
         selections = [Selection(well["plate_name"], well["name"]) for well in wells]
         tasks = [(selection, content) for selection in selections for content in (VALUES, METADATA)]
-        with ThreadPoolExecutor(max_workers=parallel or None) as pool:
-            return list(pool.map(download, tasks))
+        return run_in_threads(download, tasks, parallel or None, cancellation)
 
     def upload(
         self,

@@ -29,12 +29,15 @@ class Answer:
         Bytes are sent as they are, anything else as JSON.
     missing
         How many bytes less are sent than were announced.
+    before
+        Called before it is sent.
     """
 
     content: Any = None
     status: int | None = 200
     headers: dict[str, str] = field(default_factory=dict)
     missing: int = 0
+    before: Callable[[], None] | None = None
 
 
 @dataclass
@@ -80,6 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
         respond: Callable[[Request], Answer] = self.server.respond  # type: ignore[attr-defined]
         answer = respond(Request(self.command, self.path, dict(self.headers), body))
         self.close_connection = True
+        if answer.before is not None:
+            answer.before()
         if answer.status is None:
             return
         content = answer.content

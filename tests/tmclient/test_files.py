@@ -4,7 +4,9 @@ import email.policy
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from tests.tmclient.scripted_server import Answer, Request, ScriptedServer
 from tmclient import ResourceError, TmClient, UploadError
@@ -150,6 +152,23 @@ def test_what_the_server_does_not_say_to_have_stays(
         client.microscope_files.upload("p", "a", folder, delete_after_upload=True)
     assert (folder / "a.tif").exists()
     assert len([r for r in server.requests if r.path == PATH]) == 1
+
+
+def test_converted_files_count_with_the_size_that_they_are_sent_with(
+    server: ScriptedServer, client: TmClient, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((256, 256), np.uint16))
+    (tmp_path / "b.png").write_bytes(bytes(1000))
+    names = ["a.png", "b.png"]
+    server.script(*before_the_files(names, names), Answer({"message": "ok"}))
+    seen: list[tuple[int, int]] = []
+    client.microscope_files.upload(
+        "p", "a", tmp_path, progress=lambda *counted: seen.append(counted), convert=True
+    )
+    (_, png), (_, other) = (sent_file(r) for r in server.requests if r.path == PATH)
+    assert len(png) < (tmp_path / "a.tif").stat().st_size
+    n_total = len(png) + len(other)
+    assert seen == [(len(png), n_total), (n_total, n_total)]
 
 
 @pytest.mark.parametrize("name", ["empty", "absent"])
