@@ -64,17 +64,16 @@ describe('bands', () => {
     expect(wanted.map((band) => band.layerId)).toEqual(['c1=']);
   });
 
-  it('names the window in the address only when it is not the default of the server', () => {
+  it('has tiles whose address names the version of the layer and nothing of how it is shown', () => {
     const displays = channelDisplays([channel('a')]);
-    const [display] = displays;
     const path = () => {
       const [band] = wantedBands(displays, PLANE);
       return band && tilePath('MQ==', band, 3, 1, 2);
     };
-    const plain = 'api/experiments/MQ%3D%3D/channel_layers/a0%3D/tiles?x=1&y=2&z=3';
-    expect(path()).toBe(`${plain}&version=a%20b`);
-    if (display) display.window = { min: 0, max: 900 };
-    expect(path()).toBe(`${plain}&min=0&max=900&version=a%20b`);
+    const layer = 'api/experiments/MQ%3D%3D/channel_layers/a0%3D';
+    expect(path()).toBe(`${layer}/tiles?x=1&y=2&z=3&format=png16&version=a%20b`);
+    for (const display of displays) Object.assign(display, { window: { min: 0, max: 900 }, gamma: 2 });
+    expect(path()).toBe(`${layer}/tiles?x=1&y=2&z=3&format=png16&version=a%20b`);
   });
 
   it('fetches another version of a layer', () => {

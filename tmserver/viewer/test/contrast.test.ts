@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { autoWindow, brightness, histogram, isSaturated, tidyWindow, windowServes } from '../src/pixels/contrast';
+import { autoWindow, tidyWindow } from '../src/pixels/contrast';
+import { gammaAt, gammaPlace } from '../src/pixels/contrast_slider';
+import { addCounts, binned } from '../src/pixels/histogram';
+import { describeCounts } from '../src/pixels/histogram_view';
+
+/** Counts of all intensities of 16 bits. */
+function counts(...given: [intensity: number, count: number][]): Uint32Array {
+  const made = new Uint32Array(2 ** 16);
+  for (const [intensity, count] of given) made[intensity] = count;
+  return made;
+}
 
 describe('tidyWindow', () => {
   it('keeps whole numbers in order and inside the range', () => {
@@ -13,52 +23,44 @@ describe('tidyWindow', () => {
   });
 });
 
-describe('windowServes', () => {
-  it('needs no new tiles where every intensity has a gray level of its own', () => {
-    expect(windowServes({ min: 0, max: 255 }, { min: 10, max: 80 })).toBe(true);
-  });
-
-  it('needs new tiles for a narrower window of many intensities', () => {
-    expect(windowServes({ min: 0, max: 4000 }, { min: 0, max: 1000 })).toBe(false);
-  });
-
-  it('needs new tiles where something was cut off', () => {
-    expect(windowServes({ min: 50, max: 200 }, { min: 40, max: 200 })).toBe(false);
-    expect(windowServes({ min: 50, max: 200 }, { min: 50, max: 201 })).toBe(false);
-  });
-});
-
-describe('brightness', () => {
-  it('shows an intensity the same whatever window its tile was made for', () => {
-    const shown = { min: 500, max: 1500 };
-    for (const fetched of [shown, { min: 0, max: 2000 }, { min: 800, max: 1300 }]) {
-      const gray = (1000 - fetched.min) / (fetched.max - fetched.min);
-      const { gain, offset } = brightness(fetched, shown);
-      expect(gray * gain + offset).toBeCloseTo(0.5);
-    }
-  });
-});
-
 describe('autoWindow', () => {
-  const levels = (...counts: [gray: number, count: number][]) =>
-    histogram(counts.map(([gray, count]) => new Uint8Array(count).fill(gray)));
-
-  it('spans what was imaged and ignores the black around it', () => {
-    const counts = levels([0, 100_000], [20, 500], [51, 500]);
-    expect(autoWindow(counts, { min: 0, max: 2550 }, 65_535)).toEqual({ min: 200, max: 510 });
+  it('spans what was imaged, to the single intensity', () => {
+    expect(autoWindow(counts([203, 500], [511, 500]))).toEqual({ min: 203, max: 511 });
   });
 
   it('is not led astray by a few hot pixels', () => {
-    const counts = levels([10, 5000], [100, 5000], [250, 3]);
-    expect(autoWindow(counts, { min: 0, max: 255 }, 255)).toEqual({ min: 10, max: 100 });
+    expect(autoWindow(counts([10, 5000], [100, 5000], [60_000, 3]))).toEqual({ min: 10, max: 100 });
   });
 
   it('gives nothing where nothing was imaged', () => {
-    expect(autoWindow(levels([0, 1000]), { min: 0, max: 255 }, 255)).toBeNull();
+    expect(autoWindow(counts())).toBeNull();
+  });
+});
+
+describe('histograms', () => {
+  it('count the part of a tile that is on screen', () => {
+    const tile = new Uint16Array(256 * 256).fill(7);
+    tile[2 * 256 + 3] = 4000;
+    const found = counts();
+    addCounts(found, tile, { left: 3, top: 2, right: 5, bottom: 6 });
+    expect([found[7], found[4000]]).toEqual([7, 1]);
   });
 
-  it('knows when the upper end was cut off', () => {
-    expect(isSaturated(levels([10, 900], [255, 100]))).toBe(true);
-    expect(isSaturated(levels([10, 10_000], [255, 3]))).toBe(false);
+  it('are drawn in bins of equal width up to the end of the slider', () => {
+    expect([...binned(counts([0, 1], [99, 2], [100, 4], [400, 8], [401, 16]), 400, 4)]).toEqual([3, 4, 0, 8]);
+  });
+
+  it('are told in words', () => {
+    expect(describeCounts(counts([5, 10], [90, 3]))).toBe(
+      'Intensities in view: 5 to 90, half of them up to 5',
+    );
+    expect(describeCounts(counts())).toBe('Nothing of this channel is in view');
+  });
+});
+
+describe('gamma', () => {
+  it('is 1 in the middle of its slider, and comes back from where it stands', () => {
+    expect(gammaAt(0)).toBe(1);
+    for (const gamma of [0.2, 0.5, 3]) expect(gammaAt(gammaPlace(gamma))).toBe(gamma);
   });
 });

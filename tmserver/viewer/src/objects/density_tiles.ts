@@ -9,7 +9,7 @@ import type { TileJson } from '../api_types';
 import { layerPath, messageOf } from '../api';
 import type { Colouring } from './colouring';
 import { CELLS, cellImage, merge, paintCounts, paintValues, parseDensity } from './density';
-import { TILE_SIZE } from '../pixels/gray_tiles';
+import { TILE_SIZE } from '../pixels/intensity_tiles';
 import type { PlateMap } from '../plate/map';
 import type { ObjectPlaces } from './object_places';
 import { fetchCentroids } from './object_values';

@@ -1,6 +1,6 @@
 /** Where all objects of a type lie, by tile: what is needed to colour densities by their values. */
 
-import { TILE_SIZE } from '../pixels/gray_tiles';
+import { TILE_SIZE } from '../pixels/intensity_tiles';
 
 interface Level {
   readonly columns: number;

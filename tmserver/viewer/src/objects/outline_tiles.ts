@@ -12,7 +12,7 @@ import VectorTile from 'ol/VectorTile';
 import type { Api } from '../api';
 import { layerPath, messageOf } from '../api';
 import type { Colouring } from './colouring';
-import { TILE_SIZE } from '../pixels/gray_tiles';
+import { TILE_SIZE } from '../pixels/intensity_tiles';
 import type { PlateMap } from '../plate/map';
 import type { ObjectDisplay } from './objects';
 

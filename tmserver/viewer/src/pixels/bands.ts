@@ -1,46 +1,32 @@
-/** What has to be fetched to show the channels: one band of gray tiles for each visible one. */
+/** What has to be fetched to show the channels: one band of tiles for each visible one. */
 
 import { experimentPath } from '../api';
 import type { ChannelDisplay, Plane } from './channels';
-import { layerAt, layerWindow, rgb } from './channels';
-import type { IntensityWindow } from './contrast';
-import { brightness, sameWindow, windowServes } from './contrast';
+import { layerAt, rgb } from './channels';
 
-/** Gray tiles of one pyramid, made for one intensity window. */
+/** Tiles of one version of a pyramid. */
 export interface Band {
   readonly channelId: string;
   readonly layerId: string;
   /** Of the layer: tiles that are asked for by it are never asked for twice. */
   readonly version: string;
-  readonly window: IntensityWindow;
-  /** The server uses this window anyway, so the address need not name it. */
-  readonly isDefaultWindow: boolean;
 }
 
-/** How a band enters the picture: `clip(gray * gain + offset) * rgb`, gray from 0 to 1. */
+/** How a band enters the picture: `clip(intensity * gain + offset) ** gamma * rgb`. */
 export interface BandPaint {
   readonly gain: number;
   readonly offset: number;
+  readonly gamma: number;
   readonly rgb: readonly [number, number, number];
 }
 
-const HIDDEN: BandPaint = { gain: 0, offset: 0, rgb: [0, 0, 0] };
+const HIDDEN: BandPaint = { gain: 0, offset: 0, gamma: 1, rgb: [0, 0, 0] };
 
-/** The band of one channel with its current window, if it has images in this plane. */
-export function bandOf(
-  display: ChannelDisplay,
-  plane: Plane,
-  window: IntensityWindow = display.window,
-): Band | undefined {
-  const layer = layerAt(display.channel, plane);
+/** The band of one channel, if it has images in this plane. */
+export function bandOf({ channel }: ChannelDisplay, plane: Plane): Band | undefined {
+  const layer = layerAt(channel, plane);
   if (layer === undefined) return undefined;
-  return {
-    channelId: display.channel.id,
-    layerId: layer.id,
-    version: layer.version,
-    window,
-    isDefaultWindow: sameWindow(window, layerWindow(layer, display.channel)),
-  };
+  return { channelId: channel.id, layerId: layer.id, version: layer.version };
 }
 
 export function wantedBands(displays: readonly ChannelDisplay[], plane: Plane): Band[] {
@@ -50,15 +36,10 @@ export function wantedBands(displays: readonly ChannelDisplay[], plane: Plane): 
     .filter((band) => band !== undefined);
 }
 
-/** Whether the picture that `wanted` asks for can be made of `fetched` without loss. */
+/** Whether the picture that `wanted` asks for can be made of `fetched`. */
 export function bandsServe(fetched: readonly Band[], wanted: readonly Band[]): boolean {
   return wanted.every((band) =>
-    fetched.some(
-      (other) =>
-        other.layerId === band.layerId &&
-        other.version === band.version &&
-        windowServes(other.window, band.window),
-    ),
+    fetched.some((other) => other.layerId === band.layerId && other.version === band.version),
   );
 }
 
@@ -66,10 +47,16 @@ export function bandsServe(fetched: readonly Band[], wanted: readonly Band[]): b
 export function paintOf(band: Band, displays: readonly ChannelDisplay[]): BandPaint {
   const display = displays.find((candidate) => candidate.channel.id === band.channelId);
   if (!display?.visible) return HIDDEN;
-  return { ...brightness(band.window, display.window), rgb: rgb(display.colour) };
+  const { window, gamma, colour } = display;
+  const gain = 1 / (window.max - window.min);
+  return { gain, offset: -window.min * gain, gamma, rgb: rgb(colour) };
 }
 
-/** Address of one gray tile; x and y count from the top left, z = 0 is the outermost level. */
+/**
+ * Address of one tile; x and y count from the top left, z = 0 is the outermost level.
+ *
+ * It has the version of the layer, so that browsers keep what comes from it for good.
+ */
 export function tilePath(
   experimentId: string,
   band: Band,
@@ -78,6 +65,6 @@ export function tilePath(
   y: number,
 ): string {
   const layer = `${experimentPath(experimentId)}/channel_layers/${encodeURIComponent(band.layerId)}`;
-  const window = band.isDefaultWindow ? '' : `&min=${band.window.min}&max=${band.window.max}`;
-  return `${layer}/tiles?x=${x}&y=${y}&z=${z}${window}&version=${encodeURIComponent(band.version)}`;
+  const version = encodeURIComponent(band.version);
+  return `${layer}/tiles?x=${x}&y=${y}&z=${z}&format=png16&version=${version}`;
 }

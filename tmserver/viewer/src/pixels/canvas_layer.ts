@@ -3,39 +3,40 @@
 import TileLayer from 'ol/layer/Tile';
 import DataTileSource from 'ol/source/DataTile';
 import type { Band, BandPaint } from './bands';
-import type { GrayTiles } from './gray_tiles';
-import { TILE_SIZE } from './gray_tiles';
+import type { IntensityTile, IntensityTiles } from './intensity_tiles';
+import { TILE_SIZE } from './intensity_tiles';
 import type { PlateMap } from '../plate/map';
 import type { BlendedLayer } from './blended_layer';
 
 /** Milliseconds between two redraws while a slider moves. */
 const REDRAW_INTERVAL = 80;
 
-/** Red, green and blue that each of the 256 gray levels of a band contributes. */
-function contributions({ gain, offset, rgb }: BandPaint): Float32Array {
-  const table = new Float32Array(3 * 256);
-  for (let gray = 0; gray < 256; gray++) {
-    const value = Math.min(1, Math.max(0, (gray / 255) * gain + offset));
-    rgb.forEach((part, index) => (table[3 * gray + index] = value * part));
+const INTENSITIES = 2 ** 16;
+
+/** The brightness, from 0 to 1, that each intensity of a band has. */
+export function brightness({ gain, offset, gamma }: BandPaint): Float32Array {
+  const table = new Float32Array(INTENSITIES);
+  for (let intensity = 0; intensity < INTENSITIES; intensity++) {
+    table[intensity] = Math.min(1, Math.max(0, intensity * gain + offset)) ** gamma;
   }
   return table;
 }
 
 /** The opaque RGBA pixels of one tile: the sum of all bands in their colours. */
 export function blend(
-  planes: readonly Uint8Array[],
+  planes: readonly IntensityTile[],
   paints: readonly BandPaint[],
+  tables: readonly Float32Array[] = paints.map(brightness),
 ): Uint8ClampedArray<ArrayBuffer> {
   const length = planes[0]?.length ?? 0;
   const sums = new Float32Array(3 * length);
   planes.forEach((plane, band) => {
-    const paint = paints[band];
-    if (paint === undefined) return;
-    const table = contributions(paint);
+    const [paint, table] = [paints[band], tables[band]];
+    if (paint === undefined || table === undefined) return;
     for (let pixel = 0; pixel < length; pixel++) {
-      const entry = 3 * (plane[pixel] ?? 0);
+      const value = table[plane[pixel] ?? 0] ?? 0;
       for (let part = 0; part < 3; part++) {
-        sums[3 * pixel + part] = (sums[3 * pixel + part] ?? 0) + (table[entry + part] ?? 0);
+        sums[3 * pixel + part] = (sums[3 * pixel + part] ?? 0) + value * (paint.rgb[part] ?? 0);
       }
     }
   });
@@ -67,17 +68,18 @@ function drawn(pixels: Uint8ClampedArray<ArrayBuffer>): HTMLCanvasElement {
 
 export function canvasLayer(
   map: PlateMap,
-  tiles: GrayTiles,
+  tiles: IntensityTiles,
   bands: readonly Band[],
   initialPaints: readonly BandPaint[],
   interpolate: boolean,
 ): BlendedLayer {
   let paints = initialPaints;
+  let tables = paints.map(brightness);
   let redraw: number | undefined;
   const source = new RepaintableSource({
     loader: async (z, x, y) => {
       const planes = await Promise.all(bands.map((band) => tiles.get(band, z, x, y)));
-      return drawn(blend(planes, paints));
+      return drawn(blend(planes, paints, tables));
     },
     key: '0',
     tileGrid: map.tileGrid,
@@ -93,6 +95,7 @@ export function canvasLayer(
       paints = changed;
       redraw ??= window.setTimeout(() => {
         redraw = undefined;
+        tables = paints.map(brightness);
         source.repaint();
       }, REDRAW_INTERVAL);
     },

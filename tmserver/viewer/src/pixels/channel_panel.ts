@@ -1,49 +1,54 @@
 /** The part of the panel in which channels are switched, coloured and contrasted. */
 
-import type { ChannelDisplay } from './channels';
-import { intensityLimit } from './channels';
-import type { IntensityWindow } from './contrast';
-import { contrastSlider } from './contrast_slider';
 import { element } from '../page/dom';
+import type { ChannelDisplay } from './channels';
+import { contrastSlider } from './contrast_slider';
 
 export interface ChannelActions {
-  /** A setting moves: show it at once with what is there. */
+  /** Contrast or colour has changed: nothing has to be fetched. */
   paint(): void;
-  /** A setting was made: show it as well as possible. */
+  /** Other channels are to be shown. */
   refresh(): void;
-  /** Finds the window that suits what is on screen; null when there is nothing. */
-  autoContrast(display: ChannelDisplay): Promise<IntensityWindow | null>;
+  /** Sets the window of a channel to what suits the view. */
+  autoContrast(display: ChannelDisplay): Promise<void>;
+  /** Lets the windows of all channels follow the view, or not. */
+  follow(follows: boolean): void;
 }
 
-function channelRow(display: ChannelDisplay, actions: ChannelActions): HTMLElement {
+interface ChannelRow {
+  readonly element: HTMLElement;
+  readonly show: () => void;
+  readonly showCounts: (counts: Uint32Array) => void;
+}
+
+export interface ChannelPanel {
+  readonly element: HTMLElement;
+  /** Moves everything to where the channels are set. */
+  readonly show: () => void;
+  /** Shows how often each intensity of a channel is in view. */
+  readonly showCounts: (display: ChannelDisplay, counts: Uint32Array) => void;
+}
+
+function channelRow(display: ChannelDisplay, actions: ChannelActions): ChannelRow {
   const { name } = display.channel;
   const testId = `channel-${name}`;
   const visible = element('input', {
     type: 'checkbox',
     'data-testid': `${testId}-visible`,
   });
-  visible.checked = display.visible;
   const colour = element('input', {
     type: 'color',
-    value: display.colour,
     'aria-label': `Colour of channel ${name}`,
     'data-testid': `${testId}-colour`,
   });
-  const slider = contrastSlider(name, display.window, intensityLimit(display.channel), {
-    moving: (window) => {
-      display.window = window;
-      actions.paint();
-    },
-    settled: (window) => {
-      display.window = window;
-      actions.refresh();
-    },
+  const slider = contrastSlider(display, () => {
+    actions.paint();
   });
   const auto = element(
     'button',
     {
       class: 'small',
-      title: 'Contrast from what is on screen',
+      title: 'Contrast from what is in view',
       'aria-label': `Automatic contrast of channel ${name}`,
       'data-testid': `${testId}-auto`,
     },
@@ -51,12 +56,8 @@ function channelRow(display: ChannelDisplay, actions: ChannelActions): HTMLEleme
   );
   auto.addEventListener('click', () => {
     auto.disabled = true;
-    void actions.autoContrast(display).then((window) => {
+    void actions.autoContrast(display).then(() => {
       auto.disabled = false;
-      if (window === null) return;
-      display.window = window;
-      slider.set(window);
-      actions.refresh();
     });
   });
   const row = element(
@@ -65,32 +66,49 @@ function channelRow(display: ChannelDisplay, actions: ChannelActions): HTMLEleme
     element('div', { class: 'row' }, colour, element('label', {}, visible, name), auto),
     slider.element,
   );
-  const mark = () => {
+  const show = () => {
+    visible.checked = display.visible;
+    colour.value = display.colour;
     row.classList.toggle('off', !display.visible);
     row.style.setProperty('--colour', display.colour);
+    slider.show();
   };
   visible.addEventListener('change', () => {
     display.visible = visible.checked;
-    mark();
+    show();
     actions.refresh();
   });
   colour.addEventListener('input', () => {
     display.colour = colour.value;
-    mark();
+    show();
     actions.paint();
   });
-  mark();
-  return row;
+  show();
+  return { element: row, show, showCounts: slider.showCounts };
 }
 
 export function channelPanel(
   displays: readonly ChannelDisplay[],
   actions: ChannelActions,
-): HTMLElement {
-  return element(
-    'section',
-    {},
-    element('h2', {}, 'Channels'),
-    element('ul', {}, ...displays.map((display) => channelRow(display, actions))),
-  );
+): ChannelPanel {
+  const rows = new Map(displays.map((display) => [display, channelRow(display, actions)]));
+  const follows = element('input', { type: 'checkbox', 'data-testid': 'contrast-follows' });
+  follows.addEventListener('change', () => {
+    actions.follow(follows.checked);
+  });
+  return {
+    element: element(
+      'section',
+      {},
+      element('h2', {}, 'Channels'),
+      element('ul', {}, ...[...rows.values()].map((row) => row.element)),
+      element('label', { class: 'hint' }, follows, 'Contrast follows the view'),
+    ),
+    show: () => {
+      for (const row of rows.values()) row.show();
+    },
+    showCounts: (display, counts) => {
+      rows.get(display)?.showCounts(counts);
+    },
+  };
 }

@@ -17,6 +17,8 @@ export interface ChannelDisplay {
   /** `#rrggbb` */
   colour: string;
   window: IntensityWindow;
+  /** Exponent of the brightness: below 1 what is dim is shown brighter. */
+  gamma: number;
 }
 
 const DNA_COLOUR = '#4f7dff';
@@ -53,7 +55,7 @@ export function layerAt(channel: Channel, plane: Plane): ChannelLayer | undefine
   );
 }
 
-/** The window that the server uses when none is asked for. */
+/** The window that the workflow has found for all images of the layer. */
 export function layerWindow(layer: ChannelLayer, channel: Channel): IntensityWindow {
   return tidyWindow(layer.min_intensity, layer.max_intensity, intensityLimit(channel));
 }
@@ -68,6 +70,7 @@ export function channelDisplays(channels: readonly Channel[]): ChannelDisplay[] 
       channel,
       visible: index < INITIALLY_VISIBLE,
       colour: colours[index] ?? DNA_COLOUR,
+      gamma: 1,
       window: layer ? layerWindow(layer, channel) : { min: 0, max: intensityLimit(channel) },
     };
   });

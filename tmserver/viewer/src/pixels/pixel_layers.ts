@@ -6,7 +6,7 @@ import { bandsServe, paintOf, wantedBands } from './bands';
 import type { BlendedLayer } from './blended_layer';
 import { canvasLayer } from './canvas_layer';
 import type { ChannelDisplay, Plane } from './channels';
-import type { GrayTiles } from './gray_tiles';
+import type { IntensityTiles } from './intensity_tiles';
 import type { PlateMap } from '../plate/map';
 import { webglLayer } from './webgl_layer';
 
@@ -18,9 +18,9 @@ interface Generation extends BlendedLayer {
 /**
  * What is on screen and, below it, what replaces it once it is complete.
  *
- * Tiles have 8 bits within a window of intensities. While a slider moves, the tiles on screen are
- * only painted differently; afterwards a new generation of tiles is fetched for the new window, and
- * the old one stays on screen until then.
+ * Tiles have all intensities: contrast, gamma and colour paint those on screen differently, and
+ * nothing is fetched. Other channels or planes are another generation of tiles, and the old one
+ * stays on screen until all of the new one is there.
  */
 export class PixelLayers {
   private shown: Generation | undefined;
@@ -31,7 +31,7 @@ export class PixelLayers {
 
   constructor(
     private readonly map: PlateMap,
-    private readonly tiles: GrayTiles,
+    private readonly tiles: IntensityTiles,
     private readonly webgl: boolean,
   ) {
     map.onSettled(() => {

@@ -4,13 +4,13 @@ import WebGLTileLayer from 'ol/layer/WebGLTile';
 import type { ExpressionValue } from 'ol/expr/expression';
 import DataTileSource from 'ol/source/DataTile';
 import type { Band, BandPaint } from './bands';
-import type { GrayTiles } from './gray_tiles';
-import { TILE_SIZE } from './gray_tiles';
+import type { IntensityTile, IntensityTiles } from './intensity_tiles';
+import { TILE_SIZE } from './intensity_tiles';
 import type { PlateMap } from '../plate/map';
 import type { BlendedLayer } from './blended_layer';
 
-/** Tile textures that stay on the graphics card. */
-const KEPT_TEXTURES = 192;
+/** Tile textures that stay on the graphics card, at 1 MiB each for four channels. */
+const KEPT_TEXTURES = 128;
 
 /** Whether the browser can draw with WebGL at all. */
 export function hasWebGL(): boolean {
@@ -20,12 +20,12 @@ export function hasWebGL(): boolean {
   return context !== null;
 }
 
-/** One tile of several bands: their gray values side by side for each pixel. */
-export function interleave(planes: readonly Uint8Array[]): Uint8Array {
+/** One tile of several bands: their intensities side by side for each pixel. */
+export function interleave(planes: readonly IntensityTile[]): Float32Array<ArrayBuffer> {
   const [first] = planes;
-  if (first === undefined) return new Uint8Array(TILE_SIZE * TILE_SIZE);
-  if (planes.length === 1) return first;
-  const packed = new Uint8Array(first.length * planes.length);
+  if (first === undefined) return new Float32Array(TILE_SIZE * TILE_SIZE);
+  // Textures of numbers with 16 bits would not be interpolated.
+  const packed = new Float32Array(first.length * planes.length);
   planes.forEach((plane, band) => {
     for (let pixel = 0; pixel < plane.length; pixel++) {
       packed[pixel * planes.length + band] = plane[pixel] ?? 0;
@@ -38,9 +38,10 @@ type Variables = Record<string, number>;
 
 function variablesOf(paints: readonly BandPaint[]): Variables {
   const variables: Variables = {};
-  paints.forEach(({ gain, offset, rgb: [red, green, blue] }, band) => {
+  paints.forEach(({ gain, offset, gamma, rgb: [red, green, blue] }, band) => {
     variables[`gain${band}`] = gain;
     variables[`offset${band}`] = offset;
+    variables[`gamma${band}`] = gamma;
     variables[`red${band}`] = red;
     variables[`green${band}`] = green;
     variables[`blue${band}`] = blue;
@@ -52,14 +53,15 @@ function variablesOf(paints: readonly BandPaint[]): Variables {
 function blended(part: string, bandCount: number): ExpressionValue {
   const terms = Array.from({ length: bandCount }, (_, band) => {
     const value = ['+', ['*', ['band', band + 1], ['var', `gain${band}`]], ['var', `offset${band}`]];
-    return ['*', ['clamp', value, 0, 1], ['var', `${part}${band}`]];
+    const brightness = ['^', ['clamp', value, 0, 1], ['var', `gamma${band}`]];
+    return ['*', brightness, ['var', `${part}${band}`]];
   });
   return ['clamp', terms.length === 1 ? (terms[0] ?? 0) : ['+', ...terms], 0, 255];
 }
 
 export function webglLayer(
   map: PlateMap,
-  tiles: GrayTiles,
+  tiles: IntensityTiles,
   bands: readonly Band[],
   paints: readonly BandPaint[],
   interpolate: boolean,

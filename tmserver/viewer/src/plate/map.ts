@@ -9,13 +9,24 @@ import type { Extent } from 'ol/extent';
 import Projection from 'ol/proj/Projection';
 import TileGrid from 'ol/tilegrid/TileGrid';
 import type { ImageSize } from '../api_types';
-import { TILE_SIZE } from '../pixels/gray_tiles';
+import { TILE_SIZE } from '../pixels/intensity_tiles';
 
 /** Screen pixels per image pixel when zoomed in as far as possible. */
 const MAX_MAGNIFICATION = 16;
 
 /** Free space around the plate when it fills the window, in screen pixels. */
 const FIT_PADDING = 24;
+
+/** A tile, and which of its pixels are on screen: `right` and `bottom` are the first beyond. */
+export interface TileOnScreen {
+  readonly z: number;
+  readonly x: number;
+  readonly y: number;
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
 
 /**
  * Coordinates are pixels of the map at full resolution with the origin at the top left: x to the
@@ -89,15 +100,21 @@ export class PlateMap {
     view.animate({ resolution: (view.getResolution() ?? 1) / factor, anchor, duration: 150 });
   }
 
-  /** Tile coordinates [z, x, y] of what is on screen, at the level that is drawn. */
-  tilesOnScreen(): [number, number, number][] {
+  /** The tiles on screen, at the level that is drawn. */
+  tilesOnScreen(): TileOnScreen[] {
     const view = this.olMap.getView();
     const z = this.tileGrid.getZForResolution(view.getResolution() ?? 1, this.zDirection);
-    const tiles: [number, number, number][] = [];
-    this.tileGrid.forEachTileCoord(view.calculateExtent(this.olMap.getSize()), z, (coord) => {
+    const shown = view.calculateExtent(this.olMap.getSize());
+    const resolution = this.tileGrid.getResolution(z);
+    const [west = 0, south = 0, east = 0, north = 0] = shown.map((side) => side / resolution);
+    const inTile = (place: number) => Math.min(TILE_SIZE, Math.max(0, Math.round(place)));
+    const tiles: TileOnScreen[] = [];
+    this.tileGrid.forEachTileCoord(shown, z, (coord) => {
       const [, x = 0, y = 0] = coord;
-      const range = this.tileGrid.getFullTileRange(z);
-      if (range?.containsXY(x, y) ?? true) tiles.push([z, x, y]);
+      if (this.tileGrid.getFullTileRange(z)?.containsXY(x, y) === false) return;
+      const [left, right] = [inTile(west - x * TILE_SIZE), inTile(east - x * TILE_SIZE)];
+      const [top, bottom] = [inTile(-north - y * TILE_SIZE), inTile(-south - y * TILE_SIZE)];
+      tiles.push({ z, x, y, left, top, right, bottom });
     });
     return tiles;
   }

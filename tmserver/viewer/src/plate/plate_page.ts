@@ -2,13 +2,12 @@
 
 import type { Api } from '../api';
 import type { Channel, Experiment, MapobjectType } from '../api_types';
-import { messageOf } from '../api';
-import { autoContrast } from '../pixels/auto_contrast';
+import type { ChannelPanel } from '../pixels/channel_panel';
 import { channelPanel } from '../pixels/channel_panel';
 import type { ChannelDisplay, Plane } from '../pixels/channels';
 import { channelDisplays, planes } from '../pixels/channels';
 import { element } from '../page/dom';
-import { GrayTiles } from '../pixels/gray_tiles';
+import { IntensityTiles } from '../pixels/intensity_tiles';
 import { addLegend } from '../objects/legend';
 import { PlateMap } from './map';
 import { Notice } from '../page/notice';
@@ -22,6 +21,7 @@ import { planePanel } from './plane_panel';
 import { Pointer } from './pointer';
 import { addScaleBar } from './scale_bar';
 import { ToolPanel } from '../tools/tool_panel';
+import { ViewHistograms } from '../pixels/view_histograms';
 import { hasWebGL } from '../pixels/webgl_layer';
 
 /** Everything that the page of an experiment needs to know. */
@@ -43,7 +43,9 @@ export async function loadPlate(api: Api, experimentId: string): Promise<PlateDa
 /** Shows a plate in `page`, which has to be part of the document; `header` tops the panel. */
 export class PlatePage {
   private readonly map: PlateMap;
-  private readonly tiles: GrayTiles;
+  private readonly tiles: IntensityTiles;
+  private readonly histograms: ViewHistograms;
+  private readonly channels: ChannelPanel;
   private readonly pixels: PixelLayers;
   private readonly objectLayers: ObjectLayers;
   private readonly displays: readonly ChannelDisplay[];
@@ -75,13 +77,15 @@ export class PlatePage {
     page.append(mapElement, panel);
 
     this.map = new PlateMap(mapElement, layer.image_size, layer.max_zoom);
-    this.tiles = new GrayTiles(api, data.experiment.id);
+    this.tiles = new IntensityTiles(api, data.experiment.id);
+    this.histograms = new ViewHistograms(this.map, this.tiles, this.displays, () => this.plane);
+    this.channels = this.channelPanel();
     this.pixels = new PixelLayers(this.map, this.tiles, webgl);
     this.objectLayers = new ObjectLayers(this.map, api, data.experiment.id, this.objects);
     this.notice = new Notice(() => {
       this.refresh(true);
     });
-    this.pixels.onError = this.objectLayers.onError = (message) => {
+    this.histograms.onError = this.pixels.onError = this.objectLayers.onError = (message) => {
       this.notice.show(message);
     };
     this.pointer = new Pointer(this.map, this.objectLayers, this.position);
@@ -101,6 +105,7 @@ export class PlatePage {
     delete window.tmViewer;
     this.tools.dispose();
     this.map.dispose();
+    this.tiles.dispose();
   }
 
   private readonly choosePlane = (plane: Plane): void => {
@@ -140,23 +145,26 @@ export class PlatePage {
     this.objectLayers.refresh(this.plane, force);
   }
 
-  private channels(): HTMLElement {
-    return channelPanel(this.displays, {
+  private channelPanel(): ChannelPanel {
+    const panel = channelPanel(this.displays, {
       paint: () => {
         this.pixels.paint(this.displays);
       },
       refresh: () => {
         this.pixels.refresh(this.displays, this.plane);
       },
-      autoContrast: async (display) => {
-        try {
-          return await autoContrast(display, this.plane, this.tiles, this.map.tilesOnScreen());
-        } catch (error) {
-          this.notice.show(messageOf(error));
-          return null;
-        }
+      autoContrast: (display) => this.histograms.setContrast(display),
+      follow: (follows) => {
+        this.histograms.follows = follows;
+        void this.histograms.update();
       },
     });
+    this.histograms.onCounts = panel.showCounts;
+    this.histograms.onContrast = () => {
+      panel.show();
+      this.pixels.paint(this.displays);
+    };
+    return panel;
   }
 
   private fillPanel(
@@ -191,7 +199,7 @@ export class PlatePage {
     const objects = objectPanel(this.objects, () => {
       this.objectLayers.refresh(this.plane);
     });
-    panel.append(header, this.channels());
+    panel.append(header, this.channels.element);
     if (planeSection !== null) panel.append(planeSection);
     panel.append(objects, selection, this.tools.element);
     if (!webgl) {
