@@ -4,8 +4,9 @@ import logging
 import secrets
 
 from flask import Flask, Response, request
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, NoResultFound, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from tmlib.accounts.attempts import TooManyAttempts
@@ -52,9 +53,12 @@ def _failure(error: Exception, api: Api) -> Failure:
         return _http_failure(error, api)
     if isinstance(error, NoConnection):
         return _expected_failure(DatabaseBusy(_NO_CONNECTION))
-    if isinstance(error, IntegrityError):
+    if isinstance(error, IntegrityError | StaleDataError):
         _logger.warning("conflict in %s %s", request.method, request.path, exc_info=error)
         return Failure(409, "Conflict", "Somebody else changed the same thing: look and try again.")
+    if isinstance(error, NoResultFound | ObjectDeletedError):
+        _logger.warning("nothing found in %s %s", request.method, request.path, exc_info=error)
+        return Failure(404, "NotFound", "Somebody else has deleted this in the meantime.")
     number = secrets.token_hex(8)
     _logger.error("error %s in %s %s", number, request.method, request.path, exc_info=error)
     if isinstance(error, OperationalError):
@@ -92,9 +96,11 @@ def _http_failure(error: HTTPException, api: Api) -> Failure:
     if isinstance(error, ClientDisconnected) and is_too_slow(error):
         return Failure(408, "RequestTimeout", _TOO_SLOW)
     code = error.code or 500
-    message = _MESSAGES.get(code, error.description or error.name).format(
-        path=cut(request.path, 200), method=request.method, document=api.document_path
-    )
+    message = error.description or error.name
+    if code in _MESSAGES:
+        message = _MESSAGES[code].format(
+            path=cut(request.path, 200), method=request.method, document=api.document_path
+        )
     headers = {
         name: value
         for name, value in error.get_headers()

@@ -3,8 +3,11 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import Locked
 
 from tests.tmserver.conftest import Person
+from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.settings import Settings
 from tmserver.access import Access
@@ -100,6 +103,53 @@ def test_a_mistake_of_the_server_tells_nothing_but_a_number_of_the_log(
     number = caplog.records[0].getMessage().split()[1]
     assert number in message
     assert "the secret is 42" in caplog.text
+
+
+def test_what_somebody_else_has_deleted_in_the_meantime(
+    settings: Settings, database: Database, people: dict[str, Person]
+) -> None:
+    routes = Routes("broken")
+
+    def forget(session: Session) -> User:
+        user = session.get_one(User, people["stranger"].user_id)
+        session.execute(text("DELETE FROM users WHERE name = 'stranger'"))
+        return user
+
+    @routes.get("/changed", permits="public")
+    def change(access: Access) -> Message:
+        with access.database.transaction() as session:
+            forget(session).name = "another"
+        return Message()
+
+    @routes.get("/read", permits="public")
+    def read(access: Access) -> Message:
+        with access.database.transaction() as session:
+            user = forget(session)
+            session.expire(user)
+            return Message(message=user.name)
+
+    @routes.get("/found", permits="public")
+    def find(access: Access) -> Message:
+        with access.database.transaction() as session:
+            return Message(message=session.get_one(User, 999).name)
+
+    app = create_app(settings, [replace(TISSUEMAPS, resources=[routes])])
+    assert "Somebody else changed" in Person(app).refused("GET", "/changed", 409)
+    for path in ("/read", "/found"):
+        assert "Somebody else has deleted" in Person(app).refused("GET", path, 404)
+    app.extensions["tmserver"].database.close()
+
+
+def test_what_foreign_code_says_is_told_as_it_is(settings: Settings) -> None:
+    routes = Routes("foreign")
+
+    @routes.get("/foreign", permits="public")
+    def refuse(access: Access) -> Message:
+        raise Locked("Neither {0} nor {path} {")
+
+    app = create_app(settings, [replace(TISSUEMAPS, resources=[routes])])
+    assert Person(app).refused("GET", "/foreign", 423) == "Neither {0} nor {path} {"
+    app.extensions["tmserver"].database.close()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
