@@ -19,7 +19,7 @@ from tmlib.settings import Settings
 from tmserver.access import Access, Services, UserAccess
 from tmserver.audit_trail import audit_entry
 from tmserver.authentication import Claim, Proof, identify
-from tmserver.scopes import INSTALLATION, Scope
+from tmserver.scopes import EXPERIMENT, INSTALLATION, Scope
 
 _logger = logging.getLogger(__name__)
 
@@ -67,8 +67,9 @@ class Permission:
 
 
 PUBLIC = Permission.of("public")
-ADMIN = Permission.of("admin")
 MONITOR = Permission.of("monitor")
+SIGNED = Permission.of("read", EXPERIMENT)
+"""What URLs are signed for."""
 
 
 def authorize(
@@ -120,6 +121,8 @@ def authorize(
             key = decode(resource_id)
         except TmError as error:  # who asks is told only when it is known who that is
             scope, problem = INSTALLATION, error
+        if isinstance(key, str) and "\x00" in key:
+            key = None  # nothing is called that, and PostgreSQL refuses to look for it
     statement = _statement(claim.statement, scope)
     row = services.database.one_or_none(statement, {**claim.parameters, "resource_id": key})
     proof, found = claim.check(row)

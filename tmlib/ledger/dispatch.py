@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import cast
 
-from sqlalchemy import Integer, Table, bindparam, func, select, update
+from sqlalchemy import CTE, ColumnElement, Integer, Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.db import clock
@@ -24,24 +24,28 @@ _LEAST = 4
 
 _JOBS = cast(Table, Job.__table__)
 
-# built once, since it runs at the end of every job
-FOLLOWING = (
-    select(_JOBS.c.id)
-    .where(
-        _JOBS.c.state == State.NEW,
-        _JOBS.c.task_id == bindparam("phase_id"),
-        _JOBS.c["index"] > bindparam("passed"),
-    )
-    .order_by(_JOBS.c["index"])
-    .limit(bindparam("most", type_=Integer))
-    .with_for_update(skip_locked=True)
-    .cte("following")
-)
-"""The next jobs of a phase that wait, from an index on."""
 
+def following(*conditions: ColumnElement[bool]) -> CTE:
+    """The next jobs of a phase that wait, from an index on, which nobody else takes meanwhile."""
+    return (
+        select(_JOBS.c.id)
+        .where(
+            _JOBS.c.state == State.NEW,
+            _JOBS.c.task_id == bindparam("phase_id"),
+            _JOBS.c["index"] > bindparam("passed"),
+            *conditions,
+        )
+        .order_by(_JOBS.c["index"])
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(skip_locked=True)
+        .cte("following")
+    )
+
+
+# built once, since it runs at the end of every job
 _HAND_OUT = (
     update(_JOBS)
-    .where(_JOBS.c.id.in_(select(FOLLOWING.c.id)))
+    .where(_JOBS.c.id.in_(select(following().c.id)))
     .values(state=State.SUBMITTED, submitted_at=clock.present())
     .returning(_JOBS.c.id)
 )
@@ -64,16 +68,21 @@ def hand_out(session: Session, phase_id: int, count: int, *, after: int = 0) -> 
     count
         How many jobs at most.
     after
-        Look only at jobs with a higher index: those before were handed out earlier, and to pass by
-        what they have left in the database's index would take longer with every job.
+        Look at jobs with a higher index first: those before were handed out earlier, and to pass by
+        what they have left in the database's index would take longer with every job. Only when
+        there is none, those that were given back are looked for as well.
 
     Returns
     -------
     list of int
         Ids of jobs to enqueue.
     """
+    connection = session.connection()
     parameters = {"phase_id": phase_id, "passed": after, "most": count}
-    return sorted(session.connection().scalars(_HAND_OUT, parameters))
+    found = connection.scalars(_HAND_OUT, parameters).all()
+    if after and not found:
+        found = connection.scalars(_HAND_OUT, parameters | {"passed": 0}).all()
+    return sorted(found)
 
 
 def adjust(session: Session) -> list[int]:

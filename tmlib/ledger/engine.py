@@ -407,6 +407,8 @@ def end_killed(
     killed = (
         select(Job.id)
         .where(Job.state.in_(AT_WORK), *conditions)
+        # who locks several jobs does it in this order, so that no two wait for each other
+        .order_by(Job.id)
         .with_for_update(skip_locked=skip_locked)
         .cte("killed")
     )
@@ -432,6 +434,8 @@ def _take_back(
     silent = session.execute(
         select(Job.id, Job.attempt, Job.tries, Job.name, Job.worker, Job.error)
         .where(of_queue, Job.state == State.RUNNING, Job.lease_expires_at <= silent_since)
+        # the last of their phases are ended one after the other, by all in the same order
+        .order_by(Job.task_id, Job.id)
         .with_for_update(skip_locked=True)
     ).all()
     for job in silent:

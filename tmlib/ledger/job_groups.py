@@ -110,9 +110,12 @@ _COLUMNS = {"id": BigInteger, "attempt": Integer, "began": Float, "ended": Float
 
 _TURN = _JOBS.alias("turn")
 
+# one that was begun before may be what has ended its worker: it comes with a message, and alone
+_UNTRIED = dispatch.following(_JOBS.c.tries == 0)
+
 _TAKE = (
     update(_JOBS)
-    .where(_JOBS.c.id.in_(select(dispatch.FOLLOWING.c.id)), TABLES_FIT)
+    .where(_JOBS.c.id.in_(select(_UNTRIED.c.id)), TABLES_FIT)
     .values(
         **TAKEN,
         # who looks for lost messages goes by the message that was taken
@@ -161,13 +164,21 @@ def _end(dialect: str) -> Executable:
             .table_valued(*(Column(name, kind) for name, kind in _COLUMNS.items()), name="ended")
             .render_derived(with_types=True)
         )
-    return (
-        update(_JOBS)
+    # who locks several jobs does it in this order, so that no two wait for each other
+    held = (
+        select(_JOBS.c.id)
         .where(
             _JOBS.c.id == ended.c.id,
             _JOBS.c.attempt == ended.c.attempt,
             _JOBS.c.state == State.RUNNING,
         )
+        .order_by(_JOBS.c.id)
+        .with_for_update(of=_JOBS)
+        .cte("held")
+    )
+    return (
+        update(_JOBS)
+        .where(_JOBS.c.id == ended.c.id, _JOBS.c.id.in_(select(held.c.id)))
         .values(
             state=State.TERMINATED,
             exitcode=0,
@@ -229,7 +240,7 @@ def end(
     elif demand is not None and demand.most:
         share = max(1, counts.n_left // (_SHARES * max(1, n_processes)))
         taken = _take(session, last, demand.taker, min(demand.most, MOST, share))
-    elif demand is not None:
+    if counts.n_left and demand is not None and not taken:
         job_ids = dispatch.hand_out(session, phase_id, 1, after=last.index)
     return Ended(job_ids, taken, effect_seconds)
 
@@ -294,5 +305,6 @@ def release(session: Session, jobs: Iterable[tuple[int, int]]) -> None:
     jobs
         Their ids and attempts; those that are not held any more are left alone.
     """
-    for job_id, attempt in jobs:
+    # in the order in which all lock jobs, so that nobody waits for somebody who waits for them
+    for job_id, attempt in sorted(jobs):
         session.execute(_RELEASE, {"job_id": job_id, "held_attempt": attempt})

@@ -2,20 +2,20 @@
 
 from typing import Annotated
 
-from flask import Response, request
+from flask import Response
 from pydantic import Field
 
 from tmlib.db import clock
 from tmlib.experiments import ownership
 from tmlib.ledger import drain, job_list
 from tmlib.ledger.models import JobStatus
-from tmserver.access import Access, ExperimentAccess, UserAccess, current_services
+from tmserver.access import Access, ExperimentAccess, UserAccess
+from tmserver.http.operations import current_operation
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import IdText, Message, Schema, Text
 from tmserver.monitoring import event_stream, operations
 from tmserver.monitoring.live import Topic
 from tmserver.monitoring.operations import ExperimentState, Installation, JobEntry
-from tmserver.permissions import ADMIN, Permission, authorize
 from tmserver.scopes import EXPERIMENT
 
 routes = Routes("operations")
@@ -75,7 +75,7 @@ def listen_to_operations(
     The event `state` has all of it, `change` what has changed since as JSON Merge Patch (RFC
     7396), without the fields that are null. `end` says why no more will come.
     """
-    return _events(access, None, ADMIN, query, headers)
+    return _events(access, None, query, headers)
 
 
 @routes.get(f"{_INSTALLATION}/jobs", permits="admin")
@@ -117,7 +117,7 @@ def listen_to_workflow(
 
     They are those of the installation: `state`, `change` and `end`.
     """
-    return _events(access, access.experiment_id, Permission.of("read", EXPERIMENT), query, headers)
+    return _events(access, access.experiment_id, query, headers)
 
 
 @in_experiment.get(f"{_WORKFLOW}/operations/jobs", permits="read")
@@ -148,17 +148,10 @@ def _jobs(access: Access, query: JobPageQuery, experiment_id: int | None = None)
     return JobPage(jobs=shown, has_more=len(found) > query.limit)
 
 
-def _events(
-    access: Access,
-    topic: Topic,
-    permission: Permission,
-    query: EventsQuery,
-    headers: EventsHeaders,
-) -> Response:
-    experiment = (request.view_args or {}).get("experiment_id")
+def _events(access: Access, topic: Topic, query: EventsQuery, headers: EventsHeaders) -> Response:
     return event_stream.respond(
         access.services.live.listen(topic),
-        lambda: authorize(current_services(), permission, experiment, reads=True),
+        current_operation().authorize,
         last_id=headers.last_event_id,
         seconds=query.seconds,
     )

@@ -16,12 +16,11 @@ from tmserver.authentication import SIGNATURE, sign
 from tmserver.http.operations import Operation
 from tmserver.http.routing import PROJECT_BODY, Routes
 from tmserver.http.schemas import Body, Schema, Text
-from tmserver.permissions import Permission
+from tmserver.permissions import SIGNED
 from tmserver.scopes import EXPERIMENT
 
 routes = Routes("signed_url", scope=EXPERIMENT)
 
-_READ = Permission.of("read", EXPERIMENT)
 _EXAMPLE = "/api/experiments/MQ==/channel_layers/MQ==/tiles"
 
 
@@ -43,7 +42,7 @@ class SignedUrl(Schema):
     expires_at: datetime = Field(examples=["2026-01-31T12:10:00Z"])
 
 
-@routes.post("/signed-urls", permits="read", max_bytes=PROJECT_BODY)
+@routes.post("/signed-urls", permits="read", max_bytes=PROJECT_BODY, is_event=False)
 def sign_urls(access: ExperimentAccess, body: SigningRequest) -> list[SignedUrl]:
     """Sign paths, so that whoever has the URL can read them as you, for a short time.
 
@@ -71,6 +70,6 @@ def _check(path: str, experiment_id: int) -> None:
     except HTTPException:
         raise BadInput(f'There is nothing to be read at "{path[:200]}".') from None
     operation = current_app.view_functions[endpoint]
-    is_readable = isinstance(operation, Operation) and operation.permission == _READ
+    is_readable = isinstance(operation, Operation) and operation.permission == SIGNED
     if not is_readable or decode_id(variables["experiment_id"]) != experiment_id:
         raise BadInput(f'"{path[:200]}" does not belong to this experiment.')

@@ -5,13 +5,13 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
-from flask import Response, request
+from flask import Response, current_app, request
 from pydantic import BaseModel, TypeAdapter
 
 from tmlib.errors import BadInput
-from tmserver.access import current_services
+from tmserver.access import Access, current_services
 from tmserver.audit_trail import audit_entry
 from tmserver.authentication import READING_METHODS
 from tmserver.http.api import Api
@@ -60,10 +60,7 @@ class Operation(Declaration):
         self.answer: TypeAdapter[Any] | None = None if is_raw else TypeAdapter(returned)
         self.is_bare = self.api.envelope is None or (is_class and issubclass(returned, Bare))
         self.reads = self.method in READING_METHODS or self.takes_form or self.only_reads
-        may_change = self.method not in READING_METHODS and not (
-            self.only_reads or self.permission.only_reads
-        )
-        self.is_event = self.is_event and may_change
+        self.is_event = self.is_event and not self.reads
         brings_files = self.takes_file or self.takes_bytes or self.file_types
         self.max_bytes = self.max_bytes or (LARGE_BODY if brings_files else self.api.max_bytes)
         self.max_items = self.max_items or self.api.max_items
@@ -72,14 +69,8 @@ class Operation(Declaration):
         """Authorize and parse the present request, call the view, and write its answer."""
         if self.is_event:
             audit_entry().begin(self.view.__name__, variables)
-        access = authorize(
-            current_services(),
-            self.permission,
-            variables.pop(self._variable, None),
-            reads=self.reads,
-            decode=self._decode_resource,
-            identify=self.api.credentials.identify,
-        )
+        access = self.authorize()
+        variables.pop(self._variable, None)
         request.max_content_length = self.max_bytes
         arguments: dict[str, Any] = {
             name: self._decode(name, value) if name in self.ids else value
@@ -103,6 +94,23 @@ class Operation(Declaration):
             content = b'{"%b":%b}' % (str(self.api.envelope).encode(), content)
         return Response(content, self.success[0], mimetype="application/json")
 
+    def authorize(self) -> Access:
+        """Make sure that whoever sent the present request may do this, also while it lasts.
+
+        Raises
+        ------
+        NotLoggedIn, NotFound, Forbidden
+            As :func:`tmserver.permissions.authorize`.
+        """
+        return authorize(
+            current_services(),
+            self.permission,
+            (request.view_args or {}).get(self._variable),
+            reads=self.reads,
+            decode=self._decode_resource,
+            identify=self.api.credentials.identify,
+        )
+
     def _sent(self) -> Sent:
         return read_form(self.max_items) if self.takes_form else request.args.to_dict(flat=False)
 
@@ -121,6 +129,11 @@ class Operation(Declaration):
             raise InvalidRequestError.at(
                 "path", name, error.message, kind="int_parsing", given=cut(text)
             ) from None
+
+
+def current_operation() -> Operation:
+    """The operation that the present request asks for."""
+    return cast(Operation, current_app.view_functions[str(request.endpoint)])
 
 
 @functools.cache

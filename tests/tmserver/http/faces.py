@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from flask import Response, jsonify, request
 from pydantic import BaseModel, Field
@@ -20,6 +20,7 @@ from tmserver.http.documentation import declare_document
 from tmserver.http.error_forms import ErrorForm, Failure
 from tmserver.http.examples import Examples
 from tmserver.http.mounts import add_view, mount
+from tmserver.http.operations import current_operation
 from tmserver.http.paging import Paging, Part
 from tmserver.http.parameters import ParameterRules
 from tmserver.http.routing import Routes
@@ -125,6 +126,12 @@ def read_label(access: DeskAccess) -> str:
     return access.desk
 
 
+@at_desk.get("/owner", permits="read")
+def ask_again(access: DeskAccess) -> str:
+    """Tell who still may sit there."""
+    return cast(DeskAccess, current_operation().authorize()).user.name
+
+
 in_installation = Routes("about")
 declare_document(in_installation, "/swagger.json")
 
@@ -222,7 +229,7 @@ declare_document(words, "/openapi.json")
 declare_reference(words, "/docs/page")
 
 
-@words.get("/words", permits="public")
+@words.get("/words", permits="public", by_form=True)
 def list_words(access: Access, query: WhichWords) -> Part[Word]:
     """List words."""
     found = [word for word in WORDS if query.word is None or word in query.word]
@@ -265,7 +272,7 @@ add_view(words, "/graphql", graph, permits="public", methods=("POST",), only_rea
 mount(words, "/shelf", shelf, name="shelf", permits="user")
 
 in_screen = words.within(EXPERIMENT, "/screens/<experiment_id>")
-mount(in_screen, "/shelf", shelf, name="shelf_of_screen", permits="read", methods=("GET",))
+mount(in_screen, "/shelf", shelf, name="shelf_of_screen", permits="read", methods=("GET", "POST"))
 
 
 TOTALS = Api(

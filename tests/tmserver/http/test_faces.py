@@ -149,6 +149,7 @@ def test_what_a_permission_is_for_may_have_a_name_instead_of_a_number(
     missing = stranger_client.json("GET", "/lists/v2/desks/owner/label", 404)
     assert missing == {"code": 404, "message": "There is no desk owner."}
     assert anybody.json("GET", "/lists/v2/desks/owner/label", 401)["code"] == 401
+    assert owner_client.json("GET", "/lists/v2/desks/%00/label", 404)["code"] == 404
 
 
 def test_an_interface_has_its_own_way_to_tell_who_asks(
@@ -159,6 +160,9 @@ def test_an_interface_has_its_own_way_to_tell_who_asks(
     assert anybody.json("GET", path + token, 200) == []
     assert anybody.json("GET", path + "0" * 32, 401)["code"] == 401
     assert anybody.json("POST", path + token, 403, json={"name": "P"})["code"] == 403
+    # also when it is asked again while an answer lasts
+    desk = f"/lists/v2/desks/owner/owner?middle_auth_token={token}"
+    assert anybody.json("GET", desk, 200) == "owner"
     elsewhere = f"/api/experiments?middle_auth_token={token}"
     assert anybody.json("GET", elsewhere, 401)["error"]["type"] == "NotLoggedIn"
 
@@ -214,6 +218,9 @@ def test_a_repeated_parameter_is_a_list(anybody: Client) -> None:
     page = anybody.json("GET", "/totals/words?word=dye&order=asc&word=well&order=desc&x=1", 200)
     assert [word["text"] for word in page["results"]] == ["well", "dye"]
     assert anybody.json("GET", "/totals/words?word=dye", 200)["total"] == 1
+    # an empty text is one too, in an address and in a form
+    assert anybody.json("GET", "/totals/words?word=", 200)["total"] == 0
+    assert anybody.json("POST", "/totals/words/query", 200, data={"word": ""})["total"] == 0
     # elsewhere the first one counts, and what nobody reads is refused
     refused = anybody.json("GET", "/api/audit?limit=1&x=1", 401)
     assert refused["error"]["type"] == "NotLoggedIn"
@@ -297,18 +304,28 @@ def test_a_mounted_application_is_served_with_its_permission(
     anybody: Client, owner_client: Client
 ) -> None:
     assert "detail" in anybody.json("GET", "/totals/shelf/a/b", 401)
-    for path, below in (("", ""), ("/", "/"), ("/a/b%20c", "/a/b c"), ("/é", "/é")):
+    for path, below in (
+        ("", b""),
+        ("/", b"/"),
+        ("/a/b%20c", b"/a/b c"),
+        ("/é", "/é".encode()),
+        ("/%FF/b", b"/\xff/b"),
+    ):
         answer = owner_client.send("PUT", f"/totals/shelf{path}", data=b"123")
-        told = ("/totals/shelf", below.encode().decode("latin-1"), "owner", 3)
+        told = ("/totals/shelf", below.decode("latin-1"), "owner", 3)
         assert answer.content.decode("latin-1") == repr(told)
 
 
 def test_a_mounted_application_is_within_the_scope_of_its_routes(
-    owner_client: Client, stranger_client: Client, experiment_id: int
+    owner_client: Client, stranger_client: Client, administrator: Person, experiment_id: int
 ) -> None:
     path = f"/totals/screens/{experiment_id}/shelf"
     assert "owner" in owner_client.send("GET", f"{path}/x").text
     assert "detail" in stranger_client.json("GET", f"{path}/x", 404)
+    # nobody knows what it does with a POST, whatever is needed to send one
+    assert "owner" in owner_client.send("POST", f"{path}/x").text
+    [entry, _] = administrator.get("/api/audit")["events"]
+    assert (entry["action"], entry["user"]) == ("post_shelf_of_screen_below", "owner")
 
 
 def test_what_a_mounted_application_does_wrong_is_answered_by_the_interface(

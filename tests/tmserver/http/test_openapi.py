@@ -55,6 +55,16 @@ def test_examples_say_more_than_their_type(documents: Documents) -> None:
             assert "'text'" not in str(example), f"{what}: {example}"
 
 
+def test_signatures_are_offered_where_they_can_be_made(documents: Documents) -> None:
+    signed = {
+        what
+        for _, what, operation in described(documents)
+        if "signature" in str(operation.get("security"))
+    }
+    assert len(signed) > 50
+    assert all("/experiments/{experiment_id}" in what for what in signed)
+
+
 def described(documents: Documents) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
     """Every operation: the document that it is in, what it is called, what is told of it."""
     for document in documents.values():
