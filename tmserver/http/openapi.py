@@ -203,6 +203,8 @@ def _statuses(operation: Operation) -> set[int]:
 def _usual_statuses(operation: Operation) -> set[int]:
     """The same, but for requests that do not fit the description, whatever the interface."""
     statuses = set(operation.raises)
+    if operation.takes_body:
+        statuses.add(408)
     if operation.takes_file or operation.body is not None or operation.takes_form:
         statuses.add(400)
     if operation.body is not None or operation.takes_form:

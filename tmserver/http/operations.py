@@ -62,6 +62,7 @@ class Operation(Declaration):
         self.reads = self.method in READING_METHODS or self.takes_form or self.only_reads
         self.is_event = self.is_event and not self.reads
         brings_files = self.takes_file or self.takes_bytes or self.file_types
+        self.takes_body = bool(brings_files or self.takes_form or self.body is not None)
         self.max_bytes = self.max_bytes or (LARGE_BODY if brings_files else self.api.max_bytes)
         self.max_items = self.max_items or self.api.max_items
 

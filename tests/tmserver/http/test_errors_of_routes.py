@@ -3,6 +3,7 @@
 What all tests have seen is compared with the document at their end, by `tests.tmserver.answers`.
 """
 
+import io
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from tests.tmserver.conftest import PASSWORD, Person
 from tmlib.db import Database
 from tmserver.authentication import TOKEN_COOKIE
 from tmserver.http.api import Api
+from tmserver.http.multipart import FORM_DATA
 from tmserver.http.operations import Operation
+from tmserver.http.parameters import FORM
 from tmserver.http.routing import path_variables
 from tmserver.permissions import ADMIN
 
@@ -104,6 +107,45 @@ def test_a_request_that_is_too_large(
             check(response, operation, documented)
 
 
+class Stalled(io.BytesIO):
+    """A body of which nothing comes."""
+
+    def readinto(self, buffer: object) -> int:
+        raise TimeoutError
+
+
+def test_a_body_that_takes_too_long(
+    calls: list[Call],
+    documented: dict[str, set[int]],
+    people: dict[str, Person],
+    group: str,
+    acquisition: str,
+) -> None:
+    headers = {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Length": "10",
+        "Upload-Offset": "0",
+        "Upload-Metadata": "filename cGxhdGVfQTAxX1QwMDAxRjAwMUwwMUEwMVowMUMwMS50aWY=",
+        "X-HTTP-Method-Override": "PATCH",
+    }
+    uploads = f"{acquisition}/tus"
+    begun = people["owner"].request("POST", uploads, headers=headers)
+    for operation, place in calls:
+        if operation.takes_body:
+            path = place.replace(f"/api/groups/{MISSING}", group)
+            path = path.replace(f"{acquisition.rpartition('/')[0]}/{MISSING}", acquisition)
+            response = people[may(operation)].request(
+                operation.method,
+                path.replace(f"{uploads}/{MISSING}", begun.headers["Location"]),
+                input_stream=Stalled(b"something"),
+                content_type=content_type(operation),
+                query_string=required(operation),
+                headers=headers,
+            )
+            assert response.status_code == 408, operation.view.__name__
+            check(response, operation, documented)
+
+
 def test_a_database_that_does_not_answer(
     app: Flask, calls: list[Call], documented: dict[str, set[int]], owner: Person
 ) -> None:
@@ -115,6 +157,21 @@ def test_a_database_that_does_not_answer(
     finally:
         services.database.close()
         services.database = working
+
+
+def content_type(operation: Operation) -> str:
+    """A type of body that it takes."""
+    if operation.takes_file:
+        return f"{FORM_DATA}; boundary=x"
+    if operation.takes_form:
+        return FORM
+    return operation.takes_bytes or JSON
+
+
+def required(operation: Operation) -> dict[str, str]:
+    """What its address must say."""
+    fields = {} if operation.query is None else operation.query.model_fields
+    return {name: "x" for name, field in fields.items() if field.is_required()}
 
 
 def may(operation: Operation) -> str:

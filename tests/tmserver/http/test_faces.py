@@ -405,7 +405,7 @@ def test_the_documents_tell_the_forms() -> None:
     ]
     assert plates["get"]["parameters"][0]["schema"] == {"type": "integer"}
     assert set(plates["post"]["responses"]) == {
-        "201", "400", "401", "403", "404", "409", "413", "422", "503",
+        "201", "400", "401", "403", "404", "408", "409", "413", "422", "503",
     }  # fmt: skip
     invalid = totals["/totals/words"]["get"]["responses"]["422"]
     schema = invalid["content"]["application/json"]["schema"]
