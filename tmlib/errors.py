@@ -4,7 +4,8 @@ The HTTP layer maps ``status_code`` to the response; the command line prints ``m
 exits with 1; the workflow engine stores it with the job.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class TmError(Exception):
@@ -14,6 +15,11 @@ class TmError(Exception):
     ----------
     message
         One sentence that names the thing, the reason and the way out.
+
+    Attributes
+    ----------
+    details
+        What programs may want to know besides, by name, in values that JSON can have.
     """
 
     status_code: ClassVar[int] = 500
@@ -21,6 +27,7 @@ class TmError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+        self.details: Mapping[str, Any] = {}
 
 
 class BadInput(TmError):  # noqa: N818 - reads as what it is: "raise BadInput(...)"

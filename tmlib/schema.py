@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 import tmlib.accounts.models
+import tmlib.annotation.models
 import tmlib.db.counters
 import tmlib.experiments.models
 import tmlib.experiments.ownership

@@ -39,10 +39,17 @@ from tmlib.db.postgresql import driver_cursor
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 RTREE = "mapobject_segmentation_boxes"
+ANNOTATIONS_RTREE = "annotation_boxes"
 
 Bound = float | BindParameter[float]
 
 _PARTITION = r"mapobject.*_\d+"
+
+_ONLY_OF_POSTGRESQL = (
+    "ix_mapobject_segmentations_outline",
+    "fk_mapobject_segmentations_mapobject",
+    "ix_annotations_box",
+)
 
 SQLITE_DDL = (
     f"CREATE VIRTUAL TABLE {RTREE} USING rtree_i32("
@@ -100,10 +107,10 @@ def is_schema_object(
 ) -> bool:
     """Whether a migration has to care for a table, index or foreign key.
 
-    Not for the R*Tree's own tables, the partitions of experiments, what PostGIS installs, the
-    spatial index, which only PostgreSQL has, and the foreign key that only its partitions have.
+    Not for the R*Trees' own tables, the partitions of experiments, what PostGIS installs, the
+    spatial indexes, which only PostgreSQL has, and the foreign key that only its partitions have.
     """
-    if name in ("ix_mapobject_segmentations_outline", "fk_mapobject_segmentations_mapobject"):
+    if name in _ONLY_OF_POSTGRESQL:
         return False
     if not reflected or compare_to is not None:
         return True
@@ -112,7 +119,9 @@ def is_schema_object(
         return not re.fullmatch(_PARTITION, item.elements[0].target_fullname.partition(".")[0])
     if kind != "table":
         return True
-    return not re.fullmatch(rf"{RTREE}.*|{_PARTITION}|spatial_ref_sys", name or "")
+    return not re.fullmatch(
+        rf"({RTREE}|{ANNOTATIONS_RTREE}).*|{_PARTITION}|spatial_ref_sys", name or ""
+    )
 
 
 def in_box(

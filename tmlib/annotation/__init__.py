@@ -1,0 +1,1 @@
+"""Annotation tables: what people know of an experiment, as typed, shared and versioned rows."""

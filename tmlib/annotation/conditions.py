@@ -1,0 +1,103 @@
+"""Conditions on the fields of annotations."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic_core import SchemaValidator, ValidationError, core_schema
+from sqlalchemy import ColumnElement, and_
+
+from tmlib.annotation.fields import Field, Kind
+from tmlib.annotation.models import Annotation
+from tmlib.annotation.schemas import AUTHOR, TARGET, Schema
+from tmlib.errors import BadInput
+
+Comparison = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "not_in", "contains"]
+
+_COMPARE: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {
+    "eq": lambda column, value: column == value,
+    "ne": lambda column, value: column != value,
+    "lt": lambda column, value: column < value,
+    "le": lambda column, value: column <= value,
+    "gt": lambda column, value: column > value,
+    "ge": lambda column, value: column >= value,
+    "in": lambda column, value: column.in_(value),
+    "not_in": lambda column, value: column.not_in(value),
+    "contains": lambda column, value: column.contains(value, autoescape=True),
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a field has to hold: a comparison with a value, or with a list of them.
+
+    ``id`` counts as a field as well. A row that lacks the field fits no condition.
+    """
+
+    field: str
+    comparison: Comparison
+    value: Any
+
+    def clause(self, schema: Schema, target: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The condition as a part of a statement.
+
+        Parameters
+        ----------
+        schema
+            Of the rows.
+        target
+            What their target is.
+
+        Raises
+        ------
+        BadInput
+            If the schema has no such field, or the value is of another type.
+        """
+        field, column = _column(schema, self.field, target)
+        if self.comparison == "contains" and field.kind is not Kind.TEXT:
+            raise BadInput(f'"{self.field}" is no text, which could contain another one.')
+        values = self.value if self.comparison in ("in", "not_in") else [self.value]
+        if not isinstance(values, list | tuple):
+            raise BadInput(f'The condition on "{self.field}" needs a list of values.')
+        try:
+            check = _validator(field)
+            values = [check.validate_python(value) for value in values]
+        except ValidationError as error:
+            message = error.errors(include_url=False)[0]["msg"].lower()
+            raise BadInput(f'The condition on "{self.field}" is invalid: {message}.') from None
+        wanted = values if self.comparison in ("in", "not_in") else values[0]
+        return and_(column.is_not(None), _COMPARE[self.comparison](column, wanted))
+
+
+_NUMBER = Field("id", Kind.ID)
+
+
+def _validator(field: Field) -> SchemaValidator:
+    # a part of a text need not be one of those that can be chosen
+    is_text = field.kind is Kind.TEXT
+    return SchemaValidator(core_schema.str_schema() if is_text else field.validator())
+
+
+def _column(
+    schema: Schema, name: str, target: ColumnElement[Any]
+) -> tuple[Field, ColumnElement[Any]]:
+    row: Any = Annotation
+    if name == "id":
+        return _NUMBER, row.id
+    field = schema.by_name.get(name)
+    if field is None or field.kind.is_point or field.kind is Kind.POSITION:
+        known = ", ".join(one.name for one in schema.fields if not one.kind.is_point)
+        raise BadInput(f'Rows have no values "{name[:80]}" to compare: there are id, {known}.')
+    if name == TARGET:
+        return field, target
+    if name == AUTHOR:
+        return field, row.user_id
+    value = row.data[name]
+    match field.kind:
+        case Kind.TEXT:
+            return field, value.as_string()
+        case Kind.BOOLEAN:
+            return field, value.as_boolean()
+        case Kind.NUMBER:
+            return field, value.as_float()
+    return field, value.as_integer()

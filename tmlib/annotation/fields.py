@@ -1,0 +1,152 @@
+"""Fields of annotations: what kind of value each holds, and what a JSON Schema says of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic_core import core_schema
+from pydantic_core.core_schema import CoreSchema
+
+_MOST = 2**53  # beyond it doubles skip whole numbers
+_MOST_ID = 2**63 - 1
+
+
+class Kind(StrEnum):
+    """What a field holds.
+
+    A *bound* point is in an object, which is looked up and never sent. A *position* is the three
+    coordinates of a row that is a point itself.
+    """
+
+    POINT = "point"
+    BOUND_POINT = "bound_point"
+    DERIVED_POINT = "derived_point"
+    POSITION = "position"
+    TEXT = "text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    ID = "id"
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it holds coordinates under the name ``position``."""
+        return self in POINT_NAMES
+
+
+_COORDINATES = {"type": "array"}
+_LOOKED_UP = {"root_id": {"type": "integer"}, "supervoxel_id": {"type": "integer"}}
+
+POINT_NAMES = {
+    Kind.POINT: "SpatialPoint",
+    Kind.BOUND_POINT: "BoundSpatialPoint",
+    Kind.DERIVED_POINT: "DerivedSpatialPoint",
+}
+"""Names of the definitions of points in a JSON Schema."""
+
+_POINT_PROPERTIES: Mapping[Kind, Mapping[str, Any]] = {
+    Kind.POINT: {"position": _COORDINATES},
+    Kind.BOUND_POINT: {"position": _COORDINATES, **_LOOKED_UP},
+    Kind.DERIVED_POINT: {
+        "position": _COORDINATES,
+        **_LOOKED_UP,
+        "level": {"type": "integer"},
+        "dependent_chunk": {"type": "integer"},
+    },
+}
+
+_TYPES: Mapping[Kind, Mapping[str, str]] = {
+    Kind.TEXT: {"type": "string"},
+    Kind.NUMBER: {"type": "number", "format": "float"},
+    Kind.INTEGER: {"type": "number", "format": "integer"},
+    Kind.BOOLEAN: {"type": "boolean"},
+    Kind.ID: {"type": "integer"},
+    Kind.POSITION: _COORDINATES,
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of an annotation.
+
+    Attributes
+    ----------
+    name
+        How it is called.
+    kind
+        What it holds.
+    required
+        Whether each row must have it.
+    choices
+        The values that it can have; any if there are none.
+    more
+        What else a JSON Schema says of it.
+    """
+
+    name: str
+    kind: Kind
+    required: bool = True
+    choices: tuple[Any, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def json_schema(self) -> dict[str, Any]:
+        """Its part of a JSON Schema, in the form that CAVE's clients read."""
+        if self.kind.is_point:
+            return {
+                "type": "object",
+                "$ref": f"#/definitions/{POINT_NAMES[self.kind]}",
+                **self.more,
+            }
+        described: dict[str, Any] = dict(_TYPES[self.kind])
+        if self.kind in (Kind.ID, Kind.POSITION):
+            return described | dict(self.more)
+        if not self.required:
+            described["type"] = [described["type"], "null"]
+        described["title"] = self.name
+        if self.choices:
+            described |= {"enum": list(self.choices), "enumNames": []}
+        return described | dict(self.more)
+
+    def validator(self) -> CoreSchema:
+        """What checks a value, in the form of pydantic."""
+        schema = core_schema.literal_schema(list(self.choices)) if self.choices else self._plain()
+        return schema if self.required else core_schema.nullable_schema(schema)
+
+    def _plain(self) -> CoreSchema:
+        if self.kind.is_point:
+            return _point(self.kind)
+        match self.kind:
+            case Kind.POSITION:
+                return COORDINATES
+            case Kind.TEXT:
+                return core_schema.str_schema(pattern=r"^[^\x00]*$")
+            case Kind.NUMBER:
+                return core_schema.float_schema(allow_inf_nan=False)
+            case Kind.BOOLEAN:
+                return core_schema.bool_schema()
+        return core_schema.int_schema(ge=-_MOST_ID, le=_MOST_ID)
+
+
+COORDINATES = core_schema.list_schema(
+    core_schema.float_schema(allow_inf_nan=False, ge=-_MOST, le=_MOST), min_length=3, max_length=3
+)
+"""Checks a position: x, y and z."""
+
+
+def point_definition(kind: Kind) -> dict[str, Any]:
+    """The definition of a kind of point in a JSON Schema."""
+    required = {Kind.DERIVED_POINT: ["dependent_chunk", "position"]}.get(kind, ["position"])
+    return {
+        "type": "object",
+        "properties": dict(_POINT_PROPERTIES[kind]),
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _point(kind: Kind) -> CoreSchema:
+    number = core_schema.typed_dict_field(core_schema.any_schema(), required=False)
+    fields = dict.fromkeys(_POINT_PROPERTIES[kind], number)
+    fields["position"] = core_schema.typed_dict_field(COORDINATES)
+    return core_schema.typed_dict_schema(fields, extra_behavior="forbid")

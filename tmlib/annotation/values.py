@@ -1,0 +1,128 @@
+"""Values of annotations: checked, as they are kept, and as they are shown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic_core import SchemaValidator, ValidationError
+
+from tmlib.annotation.errors import InvalidRows
+from tmlib.annotation.fields import Kind
+from tmlib.annotation.schemas import AUTHOR, TARGET, Schema
+
+Sent = Sequence[Mapping[str, Any]]
+"""Rows as somebody has sent them: ``{"pt": {"position": [x, y, z]}, "tag": "a"}``."""
+
+_OF_POINTS = ("level", "dependent_chunk")  # what is kept of derived points besides
+
+_NOWHERE = (None,) * 6
+
+
+def check_new(schema: Schema, sent: Sent) -> list[dict[str, Any]]:
+    """New rows as they are kept.
+
+    Raises
+    ------
+    InvalidRows
+        If one does not fit the schema.
+    """
+    return _kept(schema, _check(schema, schema.validator, sent))
+
+
+def check_changes(schema: Schema, sent: Sent) -> list[dict[str, Any]]:
+    """What shall be different about rows, each with its ``id``, as it is kept.
+
+    Raises
+    ------
+    InvalidRows
+        If one does not fit the schema, or a row is named twice.
+    """
+    changes = _kept(schema, _check(schema, schema.update_validator, sent))
+    seen: set[int] = set()
+    for number, change in enumerate(changes):
+        if change["id"] in seen:
+            raise InvalidRows.at(number, "id", f"annotation {change['id']} is named twice")
+        seen.add(change["id"])
+    return changes
+
+
+def extent(schema: Schema, data: Mapping[str, Any]) -> tuple[float | None, ...]:
+    """The box around the points of a row: the lowest x, y and z, and the highest; or nothing."""
+    points = [data[name] for name in schema.points if data.get(name) is not None]
+    if not points:
+        return _NOWHERE
+    if len(points) == 1:
+        return (*points[0], *points[0])
+    axes = list(zip(*points, strict=True))
+    return (*map(min, axes), *map(max, axes))
+
+
+def shown(
+    schema: Schema, data: Mapping[str, Any], target_id: int | None, user_id: int
+) -> dict[str, Any]:
+    """The values of a row by the names of columns: points as ``<name>_position``."""
+    found: dict[str, Any] = {}
+    for field in schema.fields:
+        name = field.name
+        if name == TARGET:
+            found[name] = target_id
+        elif name == AUTHOR:
+            found[name] = user_id
+        elif field.kind.is_point:
+            found[f"{name}_position"] = _whole(data.get(name))
+            if field.kind is Kind.DERIVED_POINT:
+                found |= {f"{name}_{part}": data.get(f"{name}_{part}") for part in _OF_POINTS}
+        elif field.kind is Kind.POSITION:
+            found[name] = _whole(data.get(name))
+        else:
+            value = data.get(name)
+            if field.kind is Kind.NUMBER and value is not None:
+                value = float(value)  # large ones come back from PostgreSQL as whole numbers
+            found[name] = value
+    return found
+
+
+def _check(schema: Schema, validator: SchemaValidator, sent: Sent) -> list[dict[str, Any]]:
+    flat = {f"{field.name}_position": field.name for field in schema.fields if field.kind.is_point}
+    nested = [_nested(row, flat) for row in sent]
+    try:
+        checked: list[dict[str, Any]] = validator.validate_python(nested)
+    except ValidationError as error:
+        raise InvalidRows.of(error) from None
+    return checked
+
+
+def _nested(row: Mapping[str, Any], flat: Mapping[str, str]) -> Mapping[str, Any]:
+    """A row as it is sent, of one that may be as it is shown."""
+    if not isinstance(row, Mapping) or flat.keys().isdisjoint(row):
+        return row
+    changed = dict(row)
+    for column, name in flat.items():
+        if column in changed and name not in changed:
+            position = changed.pop(column)
+            changed[name] = None if position is None else {"position": position}
+    return changed
+
+
+def _kept(schema: Schema, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    names = [field.name for field in schema.fields if field.name != AUTHOR]
+    points = {field.name for field in schema.fields if field.kind.is_point}
+    found = []
+    for row in rows:
+        kept = {name: row[name] for name in names if name in row}
+        for name in points & kept.keys():
+            if (point := kept[name]) is None:
+                continue
+            kept[name] = point["position"]
+            for part in _OF_POINTS:
+                if part in point:
+                    kept[f"{name}_{part}"] = point[part]
+        kept["id"] = row.get("id") or None
+        found.append(kept)
+    return found
+
+
+def _whole(position: Sequence[float] | None) -> list[float] | None:
+    """Coordinates, those without a fraction as whole numbers."""
+    if position is None:
+        return None
+    return [int(number) if number == int(number) else number for number in position]
