@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tmclient.errors import ResourceError
+from tmclient.local_files import write
 from tmclient.resources import Namespace
 from tmclient.yaml_files import read_yaml, write_yaml
 
@@ -42,7 +43,7 @@ class JteratorProject(Namespace):
         for name, source in project.get("modules", {}).items():
             (Path(directory) / "modules").mkdir(exist_ok=True)
             file = Path(directory) / "modules" / f"{_file_name(name)}.py"
-            file.write_bytes(source.encode())
+            write(file, source.encode())
 
     def upload_files(self, directory: str | Path) -> None:
         """Replace the project with the files of a folder, in the layout of a download."""

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from tmclient.errors import ResourceError
+from tmclient.local_files import write
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -30,4 +31,4 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
     """Write names and values, in their order."""
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    path.write_text(text, encoding="utf-8")
+    write(path, text.encode())

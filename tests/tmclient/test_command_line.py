@@ -215,6 +215,9 @@ def test_objects_of_ones_own_are_sent_and_shown(
     )
     tm_client("mapobject", *of, "exhibit", number, *options)
     assert Path("4.png").read_bytes().startswith(PNG)
+    unknown = ("--file-name-format", "{label}.txt")
+    refused = tm_client("mapobject", *of, "exhibit", number, *unknown, exit_code=1)
+    assert "4.txt must end as pictures do" in refused.stderr
     tm_client("feature", *of, "rm", "-o", "Mine", "-n", "colour")
     tm_client("object-type", *of, "rm", "-n", "Mine")
     assert "Mine" not in tm_client("object-type", *of, "ls").output

@@ -11,6 +11,7 @@ import tmclient.api
 from tests.tmclient.scripted_server import Answer, ScriptedServer
 from tmclient import TmClient
 from tmclient.former_names import FormerNames
+from tmclient.resources import Namespace
 
 PUBLISHED = (Path(__file__).parent / "published_signatures.txt").read_text().splitlines()
 DELEGATES = sorted(name for name in vars(FormerNames) if not name.startswith("_"))
@@ -50,6 +51,15 @@ def test_a_former_name_asks_what_the_namespace_asks(
     assert client.get_wells("p") == client.wells.list("p") == []
     former, present = server.requests[-2:]
     assert former.path == present.path
+
+
+def test_the_documents_list_all_namespaces(client: TmClient) -> None:
+    text = (Path(__file__).parent.parent.parent / "docs" / "client.md").read_text()
+    table = text.partition("| namespace |")[2].partition("\n\n")[0]
+    listed = [name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(listed) == sorted(
+        name for name, member in vars(client).items() if isinstance(member, Namespace)
+    )
 
 
 def test_published_programs_import_the_client_from_its_module() -> None:

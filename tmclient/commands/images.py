@@ -15,6 +15,7 @@ from tmclient.commands.places import (
 )
 from tmclient.commands.session import ClientSession, pass_session, resource_group
 from tmclient.errors import ResourceError
+from tmclient.local_files import write
 
 channel_image = resource_group("channel-image", "Download images of sites.")
 
@@ -183,7 +184,7 @@ def download_image_tile(
         maximum=maximum,
         image_format=image_format,
     )
-    path.write_bytes(content)
+    write(path, content)
 
 
 @tile.command("objects")
@@ -217,4 +218,4 @@ def download_object_tile(
             f'There are no "{type_name}" on the map at time point {tpoint}, plane {zplane}.'
         )
     found = session.client.segmentations.download_tile(layers[0]["id"], x=x, y=y, z=level)
-    path.write_text(json.dumps(found), encoding="utf-8")
+    write(path, json.dumps(found).encode())

@@ -12,6 +12,7 @@ from tmclient.commands.session import (
     resource_group,
 )
 from tmclient.errors import ResourceError
+from tmclient.local_files import writing
 
 mapobject = resource_group("mapobject", "Show single objects and where they come from.")
 
@@ -86,7 +87,11 @@ def exhibit(
             sheet.paste(Image.fromarray(picture), (x * (width + _GAP), y * (height + _GAP)))
         if save:
             file = Path(_file_name(session.client, number, file_name_format))
-            sheet.save(file)
+            picture_format = Image.registered_extensions().get(file.suffix.lower())
+            if picture_format is None:
+                raise ResourceError(f"{file} must end as pictures do, with .png for example.")
+            with writing(file) as written:
+                sheet.save(written, format=picture_format)
             click.echo(file)
         if show:
             sheet.show()
