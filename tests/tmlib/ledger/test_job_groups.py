@@ -266,6 +266,36 @@ def test_a_job_that_has_lost_a_worker_is_done_alone(ledger: Ledger) -> None:
     assert len(ledger.queue.job_ids) == 4, "the next one was let in"
 
 
+def test_it_takes_no_others_with_it_when_it_was_given_back(ledger: Ledger) -> None:
+    ledger.run(turns=0)
+    with ledger.database.transaction() as session:
+        session.execute(update(Job).where(Job.phase == "run", Job.index == 6).values(tries=1))
+    groups: dict[int, list[int]] = {}
+
+    def script(context: StepContext, number: int) -> None:
+        groups[number] = [job.index - 1 for job in ledger.jobs() if job.state is State.RUNNING]
+
+    ledger.run(script)
+    assert groups[5] == [5]
+    assert len(groups[8]) > 1
+    assert ledger.states() == {State.TERMINATED: N_JOBS}
+
+
+def test_jobs_that_were_given_back_are_handed_out_when_none_is_behind(ledger: Ledger) -> None:
+    def script(context: StepContext, number: int) -> None:
+        # the last one that has a message
+        if number == 3:
+            given_back = update(Job).where(Job.phase == "run", Job.index == 1)
+            with ledger.database.transaction() as session:
+                session.execute(given_back.values(state=State.NEW, exitcode=None))
+                session.execute(
+                    update(Task).where(Task.id == ledger.phase().id).values(n_done=Task.n_done - 1)
+                )
+
+    ledger.run(script)
+    assert ledger.states() == {State.TERMINATED: N_JOBS}
+
+
 @pytest.mark.slow
 def test_jobs_that_wait_behind_a_long_one_are_given_back_and_a_kill_costs_none_a_try(
     ledger: Ledger,
