@@ -1,7 +1,6 @@
 """Whoever locks several jobs begins with the first, so that no two wait for each other."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -70,6 +69,12 @@ def take(database: Database, job_id: int) -> Claim:
     return claim
 
 
+def is_waiting(database: Database) -> bool:
+    """Whether somebody waits for a lock; a transaction would see what it has seen first."""
+    with database.session() as session:
+        return bool(session.scalar(_IS_WAITING))
+
+
 @pytest.mark.parametrize("act", [kill, end, release])
 def test_the_first_job_is_waited_for_before_others_are_locked(
     database: Database, claims: list[Claim], act: Act
@@ -83,10 +88,8 @@ def test_the_first_job_is_waited_for_before_others_are_locked(
     with database.transaction() as session:
         session.scalars(select(Job.id).where(Job.id == first).with_for_update()).one()
         thread.start()
-        with database.session() as onlooker:
-            while not onlooker.scalar(_IS_WAITING):
-                assert thread.is_alive()
-                time.sleep(0.01)
+        while not is_waiting(database):
+            assert thread.is_alive()
         free = select(Job.id).where(Job.id.in_(others)).with_for_update(skip_locked=True)
         assert sorted(session.scalars(free)) == others
     thread.join()
