@@ -51,8 +51,8 @@ test: setup ## run all tests: make test ARGS="tests/tmclient -k retry"
 	$(BIN)/python scripts/npm.py test
 	$(BIN)/python -m pytest $(EACH_CORE) $(ARGS)
 
-test-all: ## run all tests on both databases, also where the code is the same for both
-	@$(MAKE) --no-print-directory test ARGS='--databases all $(ARGS)'
+test-all: override ARGS := --databases all $(ARGS)
+test-all: test ## run all tests on both databases, also where the code is the same for both
 
 test-fast: setup ## run the tests that start no other program and compute little
 	$(BIN)/python -m pytest $(EACH_CORE) $(FAST) $(ARGS)

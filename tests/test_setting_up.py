@@ -52,6 +52,18 @@ def test_another_extra_is_installed(checkout: Path) -> None:
     assert "'.[development,umap]'" in plan(checkout, "EXTRAS=development,umap")
 
 
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_all_tests_are_run_with_the_arguments_as_they_are(checkout: Path, quote: str) -> None:
+    arguments = f"tests -k {quote}one or two{quote}"
+    [line] = [
+        line
+        for line in plan(checkout, "test-all", f"ARGS={arguments}").splitlines()
+        if "pytest" in line
+    ]
+    assert line.endswith(f" --databases all {arguments}")
+    assert "--databases" not in plan(checkout, "test", f"ARGS={arguments}")
+
+
 @pytest.mark.parametrize(
     ("program", "code", "said"), [("pass", 0, False), ("raise SystemExit(3)", 3, True)]
 )
