@@ -142,7 +142,10 @@ class Answer:
         return self._refuse_to_write
 
     def _refuse_to_write(self, part: bytes) -> None:
-        raise NotImplementedError("an application gives its answer as iterator")
+        raise RuntimeError(
+            "The application calls the write() of WSGI, which this server does not have: "
+            "let it return an iterable."
+        )
 
     def _go_on(self) -> bool:
         """Whether all was made."""

@@ -285,6 +285,18 @@ def test_an_answer_that_breaks_does_not_look_whole(caplog: pytest.LogCaptureFixt
     assert "broken" not in early.decode()
 
 
+def test_an_application_that_writes_is_told_to_return(caplog: pytest.LogCaptureFixture) -> None:
+    def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        start("200 OK", [])(b"written")
+        return []
+
+    with serving(application) as door:
+        answer = door.answer(LAST)
+    assert b"written" not in answer
+    assert not answer.endswith(b"0\r\n\r\n")
+    assert "RuntimeError: The application calls the write() of WSGI" in caplog.text
+
+
 def test_head_and_no_content_have_no_body() -> None:
     def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "HEAD":
