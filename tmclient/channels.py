@@ -20,8 +20,7 @@ class Channels(Namespace):
 
     def rename(self, name: str, new_name: str) -> None:
         """Give a channel another name."""
-        channel = self._session.find("channel", self._session.path("channels"), name)
-        self._connection.put(self._session.path("channels", channel["id"]), {"name": new_name})
+        self._connection.put(self._path(name), {"name": new_name})
 
     def get_illumination(self) -> Resources:
         """How even the illumination of each channel is, before and after correction."""
@@ -176,6 +175,10 @@ class Channels(Namespace):
         self, channel_name: str, place: Place, cycle_index: int, correct: bool, align: bool
     ) -> tuple[str, dict[str, Any]]:
         """Path and query of an image."""
-        identifier = self._session.find_id("channel", self._session.path("channels"), channel_name)
         how = {"cycle_index": cycle_index, "correct": str(correct), "align": str(align)}
-        return self._session.path("channels", identifier, "image-file"), place.parameters() | how
+        return self._path(channel_name, "image-file"), place.parameters() | how
+
+    def _path(self, name: str, *parts: str) -> str:
+        """Path of a channel, or of something below it."""
+        identifier = self._session.find_id("channel", self._session.path("channels"), name)
+        return self._session.path("channels", identifier, *parts)

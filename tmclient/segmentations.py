@@ -49,9 +49,10 @@ class Segmentations(Namespace):
         import numpy as np
 
         place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane)
-        parameters = {**place.parameters(), "align": str(align), "format": "npz"}
-        path = self._session.type_path(mapobject_type_name, "segmentations")
-        content = self._connection.request("GET", path, parameters=parameters).content
+        path, parameters = self._image(mapobject_type_name, place, align)
+        content = self._connection.request(
+            "GET", path, parameters=parameters | {"format": "npz"}
+        ).content
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             labels: NDArray[np.int32] = arrays["segmentation"]
         return labels
@@ -84,11 +85,10 @@ class Segmentations(Namespace):
             The file.
         """
         place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint, zplane)
-        parameters = {**place.parameters(), "align": str(align), "format": image_format}
+        path, parameters = self._image(mapobject_type_name, place, align)
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        path = self._session.type_path(mapobject_type_name, "segmentations")
-        return self._connection.download(path, folder, parameters)
+        return self._connection.download(path, folder, parameters | {"format": image_format})
 
     def upload_image(
         self,
@@ -190,10 +190,13 @@ class Segmentations(Namespace):
     def _send(
         self, mapobject_type_name: str, place: Place, align: bool, content: bytes, file_type: str
     ) -> None:
-        self._connection.request(
-            "POST",
-            self._session.type_path(mapobject_type_name, "segmentations"),
-            parameters={**place.parameters(), "align": str(align)},
-            body=content,
-            headers={"Content-Type": file_type},
-        )
+        path, parameters = self._image(mapobject_type_name, place, align)
+        headers = {"Content-Type": file_type}
+        self._connection.request("POST", path, parameters=parameters, body=content, headers=headers)
+
+    def _image(
+        self, mapobject_type_name: str, place: Place, align: bool
+    ) -> tuple[str, dict[str, Any]]:
+        """Path and query of a label image."""
+        path = self._session.type_path(mapobject_type_name, "segmentations")
+        return path, {**place.parameters(), "align": str(align)}

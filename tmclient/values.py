@@ -117,8 +117,9 @@ class FeatureValues(Namespace):
         pathlib.Path
             The file.
         """
-        path = self._session.type_path(mapobject_type_name, content)
-        parameters = (selection or Selection()).parameters() | {"format": table_format}
+        path, parameters = self._request(
+            mapobject_type_name, content, selection or Selection(), table_format
+        )
         return self._connection.download(path, Path(target), parameters)
 
     def download_files(
@@ -151,8 +152,7 @@ class FeatureValues(Namespace):
 
         def download(task: tuple[Selection, str]) -> Path:
             selection, content = task
-            path = self._session.type_path(mapobject_type_name, content)
-            parameters = selection.parameters() | {"format": table_format}
+            path, parameters = self._request(mapobject_type_name, content, selection, table_format)
             return self._connection.download(path, folder, parameters, cancellation)
 
         wells = Wells(self._session).list()
@@ -221,14 +221,21 @@ class FeatureValues(Namespace):
             raise ResourceError(
                 f"{filename} is no table of numbers with a column {index_col}: {error}"
             ) from error
-        place = Place(plate_name, well_name, well_pos_y, well_pos_x, tpoint).parameters()
-        del place["zplane"]
-        self.upload(mapobject_type_name, **place, data=data)
+        self.upload(
+            mapobject_type_name, plate_name, well_name, well_pos_y, well_pos_x, tpoint, data
+        )
 
     def _table(self, mapobject_type_name: str, content: str, selection: Selection) -> "DataFrame":
         with self._batches(mapobject_type_name, content, selection) as reader:
             table: DataFrame = reader.read_all().to_pandas()
         return table
+
+    def _request(
+        self, mapobject_type_name: str, content: str, selection: Selection, table_format: str
+    ) -> tuple[str, dict[str, Any]]:
+        """Path and query of a table."""
+        path = self._session.type_path(mapobject_type_name, content)
+        return path, selection.parameters() | {"format": table_format}
 
     @contextmanager
     def _batches(
@@ -237,8 +244,7 @@ class FeatureValues(Namespace):
         """Open an Arrow stream (``pyarrow.RecordBatchReader``), which is read as it arrives."""
         import pyarrow as pa
 
-        path = self._session.type_path(mapobject_type_name, content)
-        parameters = selection.parameters() | {"format": "arrow"}
+        path, parameters = self._request(mapobject_type_name, content, selection, "arrow")
         with self._connection.stream(path, parameters) as response:
             try:
                 yield pa.ipc.open_stream(response.raw)

@@ -48,9 +48,7 @@ _MAX_NAME_BYTES = 255
 
 
 @contextmanager
-def writing(
-    path: Path, *, mode: int | None = None, sync: Sync = "all", draft: Path | None = None
-) -> Iterator[BinaryIO]:
+def writing(path: Path, *, sync: Sync = "all") -> Iterator[BinaryIO]:
     """Open a file for writing that appears at the end of the context, whole, or never.
 
     Its folder is made if it is not there. What has the name already is replaced at the end.
@@ -59,14 +57,8 @@ def writing(
     ----------
     path
         Where the file appears.
-    mode
-        Rights of the file, whatever the process takes away from others; by default those that
-        the process gives.
     sync
         What is on the disk at the end.
-    draft
-        What the file is called before, where only one process at a time writes it: what a killed
-        one leaves is overwritten then by the next. By default a name that no other file has.
 
     Raises
     ------
@@ -74,7 +66,7 @@ def writing(
         If the disk is full, for example; `path` is then as it was, and so is the folder.
     """
     with (
-        _drafting(path, mode, sync, draft) as descriptor,
+        _drafting(path, None, sync, None) as descriptor,
         open(descriptor, "wb", closefd=False) as file,
     ):
         yield file
@@ -88,7 +80,23 @@ def write(
     sync: Sync = "all",
     draft: Path | None = None,
 ) -> None:
-    """Write a whole file, text as UTF-8; see :func:`writing`."""
+    """Write a whole file, text as UTF-8; see :func:`writing`.
+
+    Parameters
+    ----------
+    path
+        Where the file appears.
+    content
+        All that is in it.
+    mode
+        Rights of the file, whatever the process takes away from others; by default those that
+        the process gives.
+    sync
+        What is on the disk at the end.
+    draft
+        What the file is called before, where only one process at a time writes it: what a killed
+        one leaves is overwritten then by the next. By default a name that no other file has.
+    """
     rest = memoryview(content.encode() if isinstance(content, str) else content)
     with _drafting(path, mode, sync, draft) as descriptor:
         while rest:

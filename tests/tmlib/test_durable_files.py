@@ -232,10 +232,18 @@ def test_rights(tmp_path: Path, mode: int | None) -> None:
         assert found == (0o640 if mode is None else mode)
 
 
-def test_rights_are_there_before_the_content(tmp_path: Path) -> None:
-    with durable_files.writing(tmp_path / "secret", mode=0o600):
-        (draft,) = tmp_path.iterdir()
-        assert stat.S_IMODE(draft.stat().st_mode) == 0o600
+def test_rights_are_there_before_the_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, rights = os.write, []
+
+    def noting_write(descriptor: int, content: bytes) -> int:
+        rights.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return write(descriptor, content)
+
+    monkeypatch.setattr(os, "write", noting_write)
+    durable_files.write(tmp_path / "secret", b"content", mode=0o600)
+    assert rights == [0o600]
 
 
 def test_many_writers_of_one_file(tmp_path: Path) -> None:
