@@ -13,7 +13,7 @@ from tests.tmserver.conftest import Person
 from tmserver.http.api import Api
 from tmserver.http.operations import Operation
 from tmserver.http.routing import path_variables
-from tmserver.permissions import ADMIN
+from tmserver.permissions import Permission
 
 MISSING = "OTk5OTk5"
 JSON = "application/json"
@@ -64,7 +64,7 @@ def requests(
         path = path.replace("/api/groups/<group_id>", group)
         for variable in path_variables(path):
             path = path.replace(f"<{variable}>", MISSING)
-        role = "administrator" if operation.permission == ADMIN else "owner"
+        role = "administrator" if operation.permission == Permission.of("admin") else "owner"
         schema = {**content["schema"], "components": document["components"]}
         found.append(Request(operation, people[role], path, schema, content["example"]))
     return found

@@ -19,7 +19,7 @@ from tmserver.http.multipart import FORM_DATA
 from tmserver.http.operations import Operation
 from tmserver.http.parameters import FORM
 from tmserver.http.routing import path_variables
-from tmserver.permissions import ADMIN
+from tmserver.permissions import Permission
 
 MISSING = "OTk5OTk5"
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -176,7 +176,7 @@ def required(operation: Operation) -> dict[str, str]:
 
 def may(operation: Operation) -> str:
     """Somebody who may do it."""
-    return "administrator" if operation.permission == ADMIN else "owner"
+    return "administrator" if operation.permission == Permission.of("admin") else "owner"
 
 
 def check(response: TestResponse, operation: Operation, documented: dict[str, set[int]]) -> None:
