@@ -24,6 +24,7 @@ import tmlib.tools.models
 import tmlib.uploads.models
 import tmlib.workflow.models  # noqa: F401 - each import registers tables
 from tmlib.db import Base, Database, revision
+from tmlib.db.hung_servers import unwatched
 from tmlib.db.spatial import is_schema_object
 from tmlib.errors import Conflict
 
@@ -75,7 +76,9 @@ def _connection(database: Database) -> Iterator[Connection]:
     """A connection for migrations. On SQLite they may make tables anew that others refer to."""
     with database.engine.connect().execution_options(write=True) as connection:
         if not database.is_sqlite:
-            yield connection
+            # one that changes all rows of a large table takes as long as it needs
+            with unwatched(connection.connection.driver_connection):
+                yield connection
             return
         # has no effect inside a transaction, which SQLAlchemy's own methods would begin
         cursor = connection.connection.cursor()

@@ -9,8 +9,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
@@ -19,44 +19,65 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - as above
 _LOOK_EVERY_SECONDS = 0.5
 
 
+class _Wait:
+    """That somebody waits for an answer over a connection."""
+
+    def __init__(self, descriptor: int, seconds: float) -> None:
+        self.descriptor = descriptor
+        self._seconds = seconds
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Wait for another answer, for as long again."""
+        self.ends_at = time.monotonic() + self._seconds
+
+
 class _Watch:
-    """Knows which connections wait for an answer, and until when; a thread looks at them."""
+    """Knows who waits for an answer, and until when; a thread looks at them."""
 
     def __init__(self) -> None:
-        self._deadlines: dict[int, float] = {}
+        self._waits: set[_Wait] = set()
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def waiting(self, descriptor: int, seconds: float) -> Iterator[None]:
+    def waiting(self, descriptor: int, seconds: float) -> Iterator[_Wait]:
         """Cut a connection when this takes longer than it may."""
+        wait = _Wait(descriptor, seconds)
         with self._change:
-            self._deadlines[descriptor] = time.monotonic() + seconds
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="hung-servers", daemon=True)
-                self._thread.start()
-            elif len(self._deadlines) == 1:
+                thread = threading.Thread(target=self._run, name="hung-servers", daemon=True)
+                # there is none yet if the system refuses another one
+                thread.start()
+                self._thread = thread
+            elif not self._waits:
                 self._change.notify()
+            self._waits.add(wait)
         try:
-            yield
+            yield wait
         finally:
             with self._change:
-                self._deadlines.pop(descriptor, None)
+                self._waits.discard(wait)
 
     def _run(self) -> None:
         with self._change:
             while True:
-                self._change.wait(_LOOK_EVERY_SECONDS if self._deadlines else None)
-                late = [d for d, end in self._deadlines.items() if end < time.monotonic()]
-                for descriptor in late:
-                    _cut(descriptor)
-                    del self._deadlines[descriptor]
+                self._change.wait(_LOOK_EVERY_SECONDS if self._waits else None)
+                late = {wait for wait in self._waits if wait.ends_at < time.monotonic()}
+                for wait in late:
+                    _cut(wait.descriptor)
+                self._waits -= late
 
 
 def _cut(descriptor: int) -> None:
     """End both directions of a connection; whoever reads from it is told that it has ended."""
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
-        copy.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):
+        connection = socket.socket(fileno=descriptor)
+        try:
+            connection.shutdown(socket.SHUT_RDWR)
+        finally:
+            # it stays the driver's, which closes it
+            connection.detach()
 
 
 _watch = _Watch()
@@ -81,14 +102,31 @@ class WatchedCursor(Cursor):  # type: ignore[misc] # psycopg2 has no types
         with self.connection.watched():
             super().execute(*arguments, **named)
 
+    def executemany(self, query: Any, rows: Iterable[Any]) -> None:
+        """Send a statement for each of some rows."""
+        with self.connection.watched() as wait:
+            super().executemany(query, _each_begins_anew(rows, wait))
+
     def copy_expert(self, *arguments: Any, **named: Any) -> None:
         """Send or receive rows in bulk."""
         with self.connection.watched():
             super().copy_expert(*arguments, **named)
 
 
+def _each_begins_anew(rows: Iterable[Any], wait: _Wait | None) -> Iterator[Any]:
+    for row in rows:
+        if wait is not None:
+            wait.begin_anew()
+        yield row
+
+
 class WatchedNamedCursor(WatchedCursor):
     """One whose rows stay on the server until they are asked for."""
+
+    def fetchone(self) -> Any:
+        """Ask for one row."""
+        with self.connection.watched():
+            return super().fetchone()
 
     def fetchmany(self, *arguments: Any, **named: Any) -> list[Any]:
         """Ask for some rows."""
@@ -100,14 +138,32 @@ class WatchedNamedCursor(WatchedCursor):
         with self.connection.watched():
             return list(super().fetchall())
 
+    def __next__(self) -> Any:
+        """Ask for the next row, and mostly for some more."""
+        with self.connection.watched():
+            return super().__next__()
+
+    def close(self) -> None:
+        """Let the server forget the rows that are left."""
+        if self.connection.closed:
+            super().close()
+            return
+        with self.connection.watched():
+            super().close()
+
 
 class WatchedConnection(Connection):  # type: ignore[misc] # as above
     """A connection that is cut when the server does not answer within `answer_seconds`.
 
     The server's own limits come first, so these are for one that has none any more.
+
+    Attributes
+    ----------
+    answer_seconds
+        How long an answer may take; None for ever.
     """
 
-    answer_seconds: float
+    answer_seconds: float | None
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -119,8 +175,10 @@ class WatchedConnection(Connection):  # type: ignore[misc] # as above
             named.setdefault("cursor_factory", WatchedNamedCursor)
         return super().cursor(name, **named)
 
-    def watched(self) -> AbstractContextManager[None]:
+    def watched(self) -> AbstractContextManager[_Wait | None]:
         """A context in which an answer is waited for."""
+        if self.answer_seconds is None:
+            return nullcontext()
         return _watch.waiting(self.fileno(), self.answer_seconds)
 
     def commit(self) -> None:
@@ -144,3 +202,16 @@ def watched(answer_seconds: float) -> type[WatchedConnection]:
         ``OperationalError``, or ``InterfaceError`` where the connection was lost before.
     """
     return type("Connection", (WatchedConnection,), {"answer_seconds": answer_seconds})
+
+
+@contextmanager
+def unwatched(connection: object) -> Iterator[None]:
+    """Wait for ever for the answers to what is asked over one of the driver's connections."""
+    if not isinstance(connection, WatchedConnection):
+        yield
+        return
+    usual, connection.answer_seconds = connection.answer_seconds, None
+    try:
+        yield
+    finally:
+        connection.answer_seconds = usual

@@ -2,13 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from operator import methodcaller
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow as pa
 import pytest
+from psycopg2 import Error
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, cursor
 from sqlalchemy import URL, Text, bindparam, func, literal, literal_column, select, text
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, SQLAlchemyError
@@ -18,7 +22,16 @@ from tests.services import pgbouncer, postgresql
 from tests.services.experiments import add_experiment
 from tests.services.statements import sent_statements
 from tmlib.accounts.models import User
-from tmlib.db import Connections, Database, Process, bulk_reading, clock, connections, spatial
+from tmlib.db import (
+    Connections,
+    Database,
+    Process,
+    bulk_reading,
+    clock,
+    connections,
+    hung_servers,
+    spatial,
+)
 from tmlib.db import engine as engines
 from tmlib.errors import DatabaseBusy
 from tmlib.experiments.models import Experiment
@@ -419,6 +432,68 @@ def test_nobody_waits_for_ever_for_further_rows(
         backend.suspend()
         with pytest.raises(SQLAlchemyError):
             list(rows)
+
+
+@pytest.mark.parametrize("ask", [methodcaller("fetchone"), next, methodcaller("close")])
+def test_nor_for_what_else_a_cursor_on_the_server_is_asked(
+    stopped: tuple[Database, psutil.Process], ask: Callable[[object], object]
+) -> None:
+    database, backend = stopped
+    connection = database.engine.raw_connection()
+    rows: Any = connection.cursor("rows")
+    rows.itersize = 1
+    rows.execute("SELECT generate_series(1, 1000)")
+    backend.suspend()
+    with pytest.raises(Error):
+        ask(rows)
+    connection.invalidate()
+
+
+def test_nor_for_a_statement_for_each_of_many_rows(
+    stopped: tuple[Database, psutil.Process],
+) -> None:
+    database, backend = stopped
+    with database.session() as session:
+        session.scalar(BACKEND)
+        backend.suspend()
+        with pytest.raises(SQLAlchemyError) as caught:
+            session.execute(
+                text("SELECT set_config('tm.number', :number, true)"),
+                [{"number": "1"}, {"number": "2"}],
+            )
+    assert failures.may_pass(caught.value)
+
+
+def test_many_rows_may_take_longer_than_each_of_them(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_GRACE_SECONDS", 0)
+    database = Database(postgresql_url, Connections(statement_seconds=1))
+    with database.session() as session:
+        session.execute(text("SELECT pg_sleep(:seconds)"), [{"seconds": 0.06}] * 30)
+        assert session.scalar(text("SELECT 1")) == 1
+    database.close()
+
+
+def test_servers_are_watched_once_there_can_be_a_thread_for_it(
+    stopped: tuple[Database, psutil.Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, backend = stopped
+    monkeypatch.setattr(hung_servers, "_watch", type(hung_servers._watch)())
+    with monkeypatch.context() as full, database.session() as session:
+        full.setattr(threading.Thread, "start", _refuse)
+        with pytest.raises(RuntimeError, match="no thread"):
+            session.scalar(BACKEND)
+        full.undo()
+    with database.session() as session:
+        session.scalar(BACKEND)
+        backend.suspend()
+        with pytest.raises(SQLAlchemyError):
+            session.scalar(BACKEND)
+
+
+def _refuse(thread: threading.Thread) -> None:
+    raise RuntimeError("There is no thread left.")
 
 
 def test_nobody_waits_for_ever_for_rows_in_bulk(

@@ -1,6 +1,7 @@
 """Every migration forward and back, with rows in all tables, on both databases."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.tmlib.db import first_revision
 from tmlib import schema
 from tmlib.accounts import audit_entries
 from tmlib.accounts.audit_entries import WhichResource
-from tmlib.db import Database, revision
+from tmlib.db import Connections, Database, connections, revision
 from tmlib.db.spatial import in_box
 from tmlib.errors import DatabaseBusy
 from tmlib.experiments import deletion, service
@@ -180,6 +181,28 @@ def test_two_upgrades_at_once_wait_for_each_other(empty: Database) -> None:
         thread.join()
     assert problems == []
     assert revision.current(empty) == revision.needed()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_upgrade_takes_as_long_as_it_needs(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_GRACE_SECONDS", 0)
+    hurried = Database(database_url, Connections(statement_seconds=0.5))
+    wait = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND wait_event = 'advisory' AND clock_timestamp() - query_start > interval '1.5 s'"
+    )
+    with ThreadPoolExecutor() as threads:
+        with database.transaction() as first:
+            first.execute(text(f"SELECT pg_advisory_xact_lock({schema._LOCK_KEY})"))
+            upgrade = threads.submit(schema.upgrade, hurried)
+            while not upgrade.done():
+                with database.session() as session:
+                    if session.scalar(wait):
+                        break
+        upgrade.result()
+    hurried.close()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
