@@ -13,6 +13,8 @@ REQUIREMENTS = [
     "gunicorn>=27,<28",
     "uvicorn>=0.48,<1",
     "httptools>=0.7,<1",
+    # parses and validates the queries of the public catalogue
+    "graphql-core>=3.3,<3.4",
     "itsdangerous>=2.2,<3",
     "pyjwt>=2.9,<3",
     "pydantic>=2.12,<3",
@@ -85,6 +87,8 @@ DEVELOPMENT = [
     # builds the wheel that a test looks into
     "setuptools>=77",
     "hypothesis>=6.130,<7",
+    # queries of GraphQL that nobody has thought of
+    "hypothesis-graphql>=0.13,<1",
     "playwright>=1.50,<2",
     "schemathesis>=4,<5",
     "jsonschema-rs>=0.37,<1",
@@ -129,7 +133,7 @@ setup(
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    license_files=["LICENSE"],
+    license_files=["LICENSE", "tmlib/portal/declaration/LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(
         include=["tmserver*", "tmlib*", "workers*", "tmclient*"], exclude=["*.viewer.*"]
@@ -138,6 +142,7 @@ setup(
         "": ["py.typed", "*.yaml", "*.mako"],
         # Alembic reads its scripts as files: they are no modules
         "tmlib.db": ["migrations/**"],
+        "tmlib.portal.declaration": ["LICENSE"],
         "tmserver": ["viewer/dist/**", "slurm/*.sbatch"],
     },
     install_requires=REQUIREMENTS,

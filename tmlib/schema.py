@@ -20,6 +20,7 @@ import tmlib.experiments.models
 import tmlib.experiments.ownership
 import tmlib.ledger.models
 import tmlib.objects.models
+import tmlib.portal.models
 import tmlib.tools.models
 import tmlib.uploads.models
 import tmlib.workflow.models  # noqa: F401 - each import registers tables

@@ -12,6 +12,7 @@ from tmserver.api import TISSUEMAPS
 from tmserver.http.api import Api
 from tmserver.http.registration import serve
 from tmserver.monitoring import requests
+from tmserver.portal import CATALOGUE
 from tmserver.serving.limits import SMALL_BODY
 
 SECURITY_HEADERS = {
@@ -25,7 +26,7 @@ SECURITY_HEADERS = {
 }
 
 
-INTERFACES = (TISSUEMAPS,)
+INTERFACES = (TISSUEMAPS, CATALOGUE)
 """What the server offers; the first one answers for paths that belong to none."""
 
 

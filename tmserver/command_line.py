@@ -29,6 +29,7 @@ _COMMANDS = (
     "db",
     "user",
     "group",
+    "catalogue",
     "generate-objects",
 )
 

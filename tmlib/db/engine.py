@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
-from tmlib.db import clock, postgresql
+from tmlib.db import clock, postgresql, spread, texts
 from tmlib.db.connections import Connections, Process
 from tmlib.db.failures import explain
 from tmlib.db.forks import Forks
@@ -174,6 +174,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
         clock.teach(connection)
+        texts.teach(connection)
+        spread.teach(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -30,8 +30,13 @@ _SENTENCES = {
 }
 
 
-# PROTOCOL: others opened it, or repaired it after one of them was killed, for too long at once
-_SQLITE_IS_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+_SQLITE_CODES = {
+    sqlite3.SQLITE_INTERRUPT: "57014",
+    sqlite3.SQLITE_BUSY: "55P03",
+    sqlite3.SQLITE_LOCKED: "55P03",
+    # others opened it, or repaired it after one of them was killed, for too long at once
+    sqlite3.SQLITE_PROTOCOL: "55P03",
+}
 
 
 def explain(context: ExceptionContext) -> DatabaseBusy | None:
@@ -47,8 +52,7 @@ def explanation(error: BaseException) -> DatabaseBusy | None:
     code = getattr(error, "pgcode", None)
     if code is None and isinstance(error, sqlite3.OperationalError):
         # extended codes keep the kind in their lowest byte
-        is_busy = error.sqlite_errorcode & 0xFF in _SQLITE_IS_BUSY
-        code = "55P03" if is_busy else None
+        code = _SQLITE_CODES.get(error.sqlite_errorcode & 0xFF)
     sentence = _SENTENCES.get(code or "")
     return None if sentence is None else DatabaseBusy(sentence)
 

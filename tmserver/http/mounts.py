@@ -22,7 +22,7 @@ ACCESS = "tmserver.access"
 
 def add_view(
     routes: Routes,
-    path: str,
+    path: str | tuple[str, ...],
     view: Callable[..., Any],
     *,
     permits: str,
@@ -36,7 +36,8 @@ def add_view(
     routes
         To which it is added.
     path
-        Where. The view gets the variables as they are in the path, but for those of the scope.
+        Where, one or several that have the same variables. The view gets these as they are in the
+        path, but for those of the scope.
     view
         Returns what Flask makes a response of. If it has a parameter ``access``, it gets what the
         sender has access to.
@@ -53,7 +54,8 @@ def add_view(
         given = {"access": access, **variables} if takes_access else variables
         return current_app.make_response(view(**given))
 
-    _add(routes, (path,), answer, view.__name__, inspect.getdoc(view), permits, methods, more)
+    paths = (path,) if isinstance(path, str) else path
+    _add(routes, paths, answer, view.__name__, inspect.getdoc(view), permits, methods, more)
 
 
 def mount(

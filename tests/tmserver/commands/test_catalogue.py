@@ -1,0 +1,26 @@
+import json
+from pathlib import Path
+
+from tests.services.catalogue import document, random_rows
+from tests.tmserver.commands.conftest import Tm
+
+
+def test_catalogues_are_imported_from_a_document(tm: Tm, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.json"
+    path.write_text(json.dumps(document(random_rows(seed=1, n_rows=2))))
+
+    refused = tm("catalogue", "import", str(path))
+    assert refused.exit_code == 1
+    assert "is no address s3://bucket/key" in refused.output
+
+    taken = tm("catalogue", "import", str(path), "--no-file-checks")
+    assert taken.exit_code == 0, taken.output
+    assert ["TiltSeries", "2"] in [line.split() for line in taken.output.splitlines()]
+
+    again = tm("catalogue", "import", str(path), "--no-file-checks")
+    assert again.exit_code == 1
+    assert "the catalogue has one with this id" in again.output
+
+    path.write_text("{")
+    assert "is no JSON" in tm("catalogue", "import", str(path)).output
+    assert "tm catalogue import" in tm("audit").output

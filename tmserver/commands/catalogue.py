@@ -1,0 +1,46 @@
+"""``tm catalogue``: the public catalogue."""
+
+import json
+from pathlib import Path
+
+import click
+
+from tmlib.errors import BadInput
+from tmlib.portal.bucket_files import missing_files
+from tmlib.portal.importing import import_rows
+from tmserver.commands.auditing import audited
+from tmserver.commands.output import print_table
+from tmserver.commands.user import open_database
+
+_File = click.Path(exists=True, dir_okay=False)
+_Folder = click.Path(exists=True, file_okay=False)
+
+
+@click.group()
+def catalogue() -> None:
+    """Look after the public catalogue, which everybody can read."""
+
+
+@catalogue.command("import")
+@click.argument("document", type=_File)
+@click.option(
+    "--files",
+    type=_Folder,
+    help="The files of the bucket that rows name; the folder of the document if not given.",
+)
+@click.option("--no-file-checks", is_flag=True, help="Take rows whose files are not there.")
+@audited
+def import_catalogue(document: str, files: str | None, no_file_checks: bool) -> None:
+    """Add a catalogue from elsewhere: a JSON document with the rows of each class.
+
+    It is taken as a whole, or not at all when anything in it is wrong.
+    """
+    try:
+        content = json.loads(Path(document).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{document} is no JSON: {error}") from None
+    folder = Path(files) if files else Path(document).parent
+    check = None if no_file_checks else lambda rows: missing_files(rows, folder)
+    with open_database() as database, database.transaction() as session:
+        counts = import_rows(session, content, check)
+    print_table("Imported", ("CLASS", "ROWS"), list(counts.items()))
