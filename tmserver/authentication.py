@@ -188,7 +188,7 @@ def sign(path: str, proof: Proof, expires_at: datetime) -> str:
     """
     user = proof.user
     if proof.token is not None:
-        made_by: list[object] = [_BY_TOKEN, proof.token.id]
+        made_by: list[object] = [_BY_TOKEN, proof.token.fingerprint]
     elif proof.login is not None:
         made_by = [_BY_LOGIN, proof.login.id]
     else:
@@ -241,13 +241,13 @@ class SignedByToken:
     """A URL that was signed with a personal token."""
 
     user_id: int
-    token_id: int
+    fingerprint: str
     statement: ClassVar[Select[Any]] = tokens.STATEMENT_OF_SIGNED
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Of the statement."""
-        return {"user_id": self.user_id, "token_id": self.token_id}
+        return {"user_id": self.user_id, "fingerprint": self.fingerprint}
 
     def check(self, row: Sequence[Any] | None) -> tuple[Proof, Sequence[Any]]:
         """The proof, if the row that was found shows that this holds; the rest of the row."""
@@ -337,14 +337,14 @@ def _verify(token: str, key: str) -> Mapping[str, Any]:
 
 def _claim_of_signature(signature: str) -> Claim:
     try:
-        user_id, generation, expires, kind, number = _signer(request.path).loads(signature)
+        user_id, generation, expires, kind, signer = _signer(request.path).loads(signature)
     except (BadData, ValueError):  # signed by another version
         raise NotLoggedIn("The URL's signature is not valid for this path.") from None
     if expires <= now().timestamp():
         raise NotLoggedIn("The signed URL has expired: ask for a new one.")
     if kind == _BY_TOKEN:
-        return SignedByToken(user_id, number)
-    return LoginClaim(user_id, generation, number, login=None)
+        return SignedByToken(user_id, str(signer))
+    return LoginClaim(user_id, generation, signer, login=None)
 
 
 def _login(claims: Mapping[str, Any], *, in_cookie: bool) -> Login:

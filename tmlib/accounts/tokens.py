@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,11 +20,13 @@ from tmlib.errors import Conflict, NotFound, NotLoggedIn
 PREFIX = "tm_"
 
 _SHOWN_LENGTH = 10
+_FINGERPRINT_LENGTH = 16
 _USE_IS_NOTED_EVERY = timedelta(hours=1)
 
 _TOKENS = PersonalToken.__table__
 _COLUMNS = (
     _TOKENS.c.id,
+    func.substr(_TOKENS.c.token_hash, 1, _FINGERPRINT_LENGTH),
     _TOKENS.c.name,
     _TOKENS.c.write_access,
     _TOKENS.c.expires_at,
@@ -38,15 +40,20 @@ STATEMENT = _WITH_USER.where(_TOKENS.c.token_hash == bindparam("token_hash"))
 """Asks for a token, and whose it is."""
 
 STATEMENT_OF_SIGNED = _WITH_USER.where(
-    _TOKENS.c.id == bindparam("token_id"), USERS.c.id == bindparam("user_id")
+    func.substr(_TOKENS.c.token_hash, 1, _FINGERPRINT_LENGTH) == bindparam("fingerprint"),
+    USERS.c.id == bindparam("user_id"),
 )
 """Asks for the token that has signed a URL, and whose it is."""
 
 
 class Token(NamedTuple):
-    """A personal token, see :class:`tmlib.accounts.models.PersonalToken`."""
+    """A personal token, see :class:`tmlib.accounts.models.PersonalToken`.
+
+    No other token ever has its ``fingerprint``; its ``id`` another one may get when it is gone.
+    """
 
     id: int
+    fingerprint: str
     name: str
     write_access: bool
     expires_at: datetime | None

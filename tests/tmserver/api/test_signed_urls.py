@@ -111,6 +111,7 @@ def test_a_signature_ends_with_the_token_that_made_it(
     url = signed(script, experiment, f"{experiment}/plates")
     assert anonymous.get(url) == []
     owner.delete(f"/auth/tokens/{created['id']}")
+    owner.post("/auth/tokens", name="another", scope="write")
     assert "does not work any more" in anonymous.refused("GET", url, 401)
 
 
