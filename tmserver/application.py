@@ -11,6 +11,7 @@ from tmserver.access import Services
 from tmserver.api import TISSUEMAPS
 from tmserver.http.api import Api
 from tmserver.http.registration import serve
+from tmserver.ispyb import ISPYB
 from tmserver.monitoring import requests
 from tmserver.portal import CATALOGUE
 from tmserver.serving.limits import SMALL_BODY
@@ -26,7 +27,7 @@ SECURITY_HEADERS = {
 }
 
 
-INTERFACES = (TISSUEMAPS, CATALOGUE)
+INTERFACES = (TISSUEMAPS, ISPYB, CATALOGUE)
 """What the server offers; the first one answers for paths that belong to none."""
 
 
