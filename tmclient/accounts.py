@@ -38,7 +38,13 @@ class Tokens(Namespace):
         tokens: Resources = self._connection.get("/auth/tokens")
         return tokens
 
-    def create(self, name: str, scope: str = "read", days: int | None = None) -> Resource:
+    def create(
+        self,
+        name: str,
+        scope: str = "read",
+        days: int | None = None,
+        form: str | None = None,
+    ) -> Resource:
         """Create a token, with which scripts can log in without a password.
 
         Parameters
@@ -49,6 +55,8 @@ class Tokens(Namespace):
             ``read`` or ``write``.
         days
             How long it is valid; without a limit if not given.
+        form
+            ``hexadecimal`` for programs that take no others, as those for CAVE.
 
         Returns
         -------
@@ -58,6 +66,8 @@ class Tokens(Namespace):
         content: dict[str, Any] = {"name": name, "scope": scope}
         if days is not None:
             content["days"] = days
+        if form is not None:
+            content["form"] = form
         created: Resource = self._connection.post("/auth/tokens", content)["data"]
         return created
 

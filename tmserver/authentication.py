@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import compare_digest
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import jwt
 from flask import Flask, Response, after_this_request, current_app, request
@@ -197,30 +197,6 @@ def sign(path: str, proof: Proof, expires_at: datetime) -> str:
     return str(_signer(path).dumps(claims))
 
 
-class Claim(Protocol):
-    """What a request says about who sent it: well formed and signed, but it may hold no more.
-
-    Its ``statement``, with its ``parameters``, asks the database, and `check` what that has found.
-    """
-
-    @property
-    def statement(self) -> Select[Any]:
-        """Asks for the user, see `tmlib.accounts.identity`."""
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Of the statement."""
-
-    def check(self, row: Sequence[Any] | None) -> tuple[Proof, Sequence[Any]]:
-        """The proof, if the row that was found shows that this holds; the rest of the row.
-
-        Raises
-        ------
-        NotLoggedIn
-            If it does not.
-        """
-
-
 @dataclass(frozen=True)
 class LoginClaim:
     """A login, or a URL that was signed with it."""
@@ -279,6 +255,13 @@ class SignedByToken:
         return Proof(account, signer=token), rest
 
 
+Claim = LoginClaim | TokenClaim | SignedByToken
+"""What a request says about who sent it: well formed and signed, but it may hold no more.
+
+Its ``statement`` asks the database.
+"""
+
+
 def identify() -> Claim:
     """What the present request says about who sent it, as far as that is seen without a database.
 
@@ -292,7 +275,7 @@ def identify() -> Claim:
     header = request.headers.get("Authorization", "")
     scheme, _, secret = header.partition(" ")
     if scheme.lower() in _SCHEMES:
-        if secret.startswith(tokens.PREFIX):
+        if tokens.is_token(secret):
             return TokenClaim(tokens.hash_secret(secret))
         return _claim_of_login(secret.partition(",")[0].strip(), in_cookie=False)
     if SIGNATURE in request.args:

@@ -13,6 +13,7 @@ from sqlalchemy import Select
 
 from tmlib.accounts import groups
 from tmlib.accounts.audit_entries import Resource
+from tmlib.annotation import datastacks
 from tmlib.errors import Forbidden
 from tmlib.experiments import ownership, sharing
 from tmserver.access import Access, ExperimentAccess, GroupAccess, UserAccess
@@ -54,6 +55,13 @@ class Scope(ABC):
             resource that the path names is its parameter ``resource_id``; there must be a row
             for the user even if there is no such resource.
         """
+
+    def key_of(self, text: str) -> int | str:
+        """What the statement looks for, where the key is a name: that, unless it stands for more.
+
+        A name that cannot be one gives what is not found.
+        """
+        return text
 
     def resource(self, found: Sequence[Any]) -> Resource | None:
         """What `look_up` has found, as audit entries name it, whether or not the user may see it.
@@ -170,6 +178,23 @@ class ExperimentScope(Scope):
         return ExperimentAccess(user.services, user.proof, experiment, may_write)
 
 
+class DatastackScope(ExperimentScope):
+    """An experiment, as programs for CAVE name it."""
+
+    kind = "datastack"
+    path = "/annotation/api/v2/aligned_volume/<datastack>"
+    variable = "datastack"
+    key = str
+    actions: ClassVar[Mapping[str, type[Access]]] = dict.fromkeys(
+        ("read", "write"), ExperimentAccess
+    )
+
+    def key_of(self, text: str) -> int:
+        """The number of the experiment."""
+        return datastacks.number_in(text)
+
+
 INSTALLATION = InstallationScope()
 GROUP = GroupScope()
 EXPERIMENT = ExperimentScope()
+DATASTACK = DatastackScope()

@@ -80,10 +80,16 @@ def list_tokens(session: ClientSession) -> None:
 @click.option(
     "--days", type=click.IntRange(min=1), help="How long it is valid; without a limit if not given."
 )
+@click.option(
+    "--hexadecimal", is_flag=True, help="Make it of 32 digits, as programs for CAVE want it."
+)
 @pass_session
-def create_token(session: ClientSession, name: str, scope: str, days: int | None) -> None:
+def create_token(
+    session: ClientSession, name: str, scope: str, days: int | None, hexadecimal: bool
+) -> None:
     """Create a token and print it; it cannot be shown again."""
-    click.echo(session.client.tokens.create(name, scope, days)["token"])
+    form = "hexadecimal" if hexadecimal else None
+    click.echo(session.client.tokens.create(name, scope, days, form)["token"])
 
 
 @token.command("rm")

@@ -1,6 +1,7 @@
 """Personal tokens: they let scripts do what a user may, without the password."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from tmlib.errors import Conflict, NotFound, NotLoggedIn
 
 PREFIX = "tm_"
 
+_HEXADECIMAL = re.compile("[0-9a-f]{32}")
 _SHOWN_LENGTH = 10
 _FINGERPRINT_LENGTH = 16
 _USE_IS_NOTED_EVERY = timedelta(hours=1)
@@ -60,10 +62,36 @@ class Token(NamedTuple):
     last_used_at: datetime | None
 
 
+def is_token(text: str) -> bool:
+    """Whether a text has the form of a personal token."""
+    return text.startswith(PREFIX) or _HEXADECIMAL.fullmatch(text) is not None
+
+
 def create_token(
-    session: Session, user_id: int, name: str, *, write_access: bool, days: int | None = None
+    session: Session,
+    user_id: int,
+    name: str,
+    *,
+    write_access: bool,
+    days: int | None = None,
+    is_hexadecimal: bool = False,
 ) -> tuple[PersonalToken, str]:
     """Make a token that works for some days, or until it is removed.
+
+    Parameters
+    ----------
+    session
+        In a transaction.
+    user_id
+        Whose it is.
+    name
+        By which the user knows it.
+    write_access
+        Whether it is good for changes too.
+    days
+        For how long it works.
+    is_hexadecimal
+        Whether it has 32 hexadecimal digits, as programs for CAVE want it, and no prefix.
 
     Returns
     -------
@@ -75,7 +103,7 @@ def create_token(
     Conflict
         If the user has a token of this name.
     """
-    secret = PREFIX + secrets.token_urlsafe(32)
+    secret = secrets.token_hex(16) if is_hexadecimal else PREFIX + secrets.token_urlsafe(32)
     token = PersonalToken(
         user_id=user_id,
         name=name,

@@ -240,8 +240,15 @@ def _number(session: Session, table: AnnotationTable, rows: list[dict[str, Any]]
             f'Row {given[taken.id]} (counted from 0), field "id": there is an annotation '
             f"{taken.id} in table {table.name} already."
         )
-    following = iter(range(max([table.next_id - 1, *given]) + 1, 2**63))
-    return [row["id"] or next(following) for row in rows]
+    numbers = []
+    greatest = table.next_id - 1
+    for row in rows:
+        number = row["id"] or greatest + 1
+        while row["id"] is None and number in given:
+            number += 1
+        greatest = max(greatest, number)
+        numbers.append(number)
+    return numbers
 
 
 def _insert(

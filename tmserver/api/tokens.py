@@ -34,11 +34,15 @@ class CreatedToken(PersonalToken):
 
 
 class TokenRequest(Body):
-    """What a token is for, what it may do, and for how many days; for ever if that is not given."""
+    """What a token is for, what it may do, and for how many days; for ever if that is not given.
+
+    Programs for CAVE take tokens of the form `hexadecimal` only.
+    """
 
     name: Name = Field(examples=["microscope 2"])
     scope: Scope
     days: Annotated[int | None, Field(ge=1, le=3650)] = None
+    form: Literal["prefixed", "hexadecimal"] = "prefixed"
 
 
 @routes.get("/auth/tokens", permits="login")
@@ -64,6 +68,7 @@ def create_token(access: UserAccess, body: TokenRequest) -> CreatedToken:
             body.name,
             write_access=body.scope == "write",
             days=body.days,
+            is_hexadecimal=body.form == "hexadecimal",
         )
     return CreatedToken(token=secret, **_describe(token))
 

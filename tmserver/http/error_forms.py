@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -30,6 +30,8 @@ class Failure:
         pydantic has it, and each ``loc`` begins with ``path``, ``query``, ``header`` or ``body``.
     headers
         What the answer has to have besides.
+    details
+        What programs may want to know besides.
     """
 
     status: int
@@ -37,6 +39,7 @@ class Failure:
     message: str
     problems: Sequence[ErrorDetails] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ErrorForm(ABC):

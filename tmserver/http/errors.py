@@ -89,7 +89,8 @@ def _expected_failure(error: TmError) -> Failure:
         return Failure(error.status_code, BadInput.__name__, error.message, error.problems, headers)
     # names of files on the server's disk may be anything but text
     message = error.message.encode(errors="backslashreplace").decode()
-    return Failure(error.status_code, type(error).__name__, message, headers=headers)
+    kind = type(error).__name__
+    return Failure(error.status_code, kind, message, headers=headers, details=error.details)
 
 
 def _http_failure(error: HTTPException, api: Api) -> Failure:

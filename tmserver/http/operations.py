@@ -121,7 +121,9 @@ class Operation(Declaration):
         return parse_body(model, self.max_items, any_content_type=self.api.any_content_type)
 
     def _decode_resource(self, text: str) -> int | str:
-        return self._decode(self._variable, text) if self._variable in self.ids else text
+        if self._variable in self.ids:
+            return self._decode(self._variable, text)
+        return self.scope.key_of(text) if self.scope else text
 
     def _decode(self, name: str, text: str) -> int:
         try:

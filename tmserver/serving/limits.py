@@ -38,8 +38,8 @@ class Limits:
     slow_seconds: float = 60
     idle_seconds: int = 15
     linger_seconds: float = 2
-    target_bytes: int = 32 * 1024
-    head_bytes: int = 64 * 1024
+    target_bytes: int = 64 * 1024
+    head_bytes: int = 128 * 1024
     field_bytes: int = 16 * 1024
     fields: int = 100
     pipelined: int = 16

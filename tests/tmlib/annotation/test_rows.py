@@ -32,8 +32,10 @@ def test_numbers_go_on_from_the_greatest(laboratory: Laboratory) -> None:
     assert laboratory.post("cells", tagged("a"), tagged("b")) == [1, 2]
     assert laboratory.post("cells", tagged("c", id=100), tagged("d")) == [100, 101]
     assert laboratory.post("cells", tagged("e", id=50), tagged("f", id=0)) == [50, 102]
-    assert laboratory.update("cells", {"id": 1, "tag": "A"}) == {1: 103}
-    assert [row.id for row in laboratory.read("cells")] == [2, 50, 100, 101, 102, 103]
+    # whoever asks for the number gets it, whoever asks for none gets another
+    assert laboratory.post("cells", tagged("g"), tagged("h", id=103)) == [104, 103]
+    assert laboratory.update("cells", {"id": 1, "tag": "A"}) == {1: 105}
+    assert [row.id for row in laboratory.read("cells")] == [2, 50, *range(100, 106)]
 
 
 def test_what_is_not_named_is_kept(laboratory: Laboratory) -> None:
@@ -292,19 +294,19 @@ class Model:
         self.superseded: set[int] = set()
         self.tags: dict[int, str] = {}
 
-    def enter(self, given: int | None, tag: str) -> int:
-        number = given or max(self.known, default=0) + 1
+    def enter(self, number: int, tag: str) -> None:
         self.known.add(number)
         self.valid[number] = self.tags[number] = tag
-        return number
 
     def post(self, given: list[int | None], tag: str) -> bool:
         explicit = [number for number in given if number]
         if len(set(explicit)) < len(explicit) or self.known & set(explicit):
             return False
-        # those with a number of their own come first: the others go on from the greatest
-        for number in sorted(given, key=lambda number: number is None):
-            self.enter(number, tag)
+        for number in given:
+            following = max(self.known, default=0) + 1
+            while following in explicit:
+                following += 1
+            self.enter(number or following, tag)
         return True
 
     def update(self, ids: list[int], tag: str) -> bool:
@@ -315,7 +317,7 @@ class Model:
             self.valid.pop(number, None)
             self.superseded.add(number)
         for _ in ids:
-            self.enter(None, tag)
+            self.enter(max(self.known) + 1, tag)
         return True
 
     def delete(self, ids: list[int], tag: str) -> bool:

@@ -672,6 +672,8 @@ export interface components {
         };
         readonly TokenRequest: {
             readonly days?: number | null;
+            /** @enum {string} */
+            readonly form?: "prefixed" | "hexadecimal";
             readonly name: string;
             /** @enum {string} */
             readonly scope: "read" | "write";
