@@ -1,6 +1,7 @@
 """All tables of the product, and bringing a database to their present form.
 
-Importing this module completes ``Base.metadata``, and tells the ledger who can own jobs.
+Importing this module completes ``Base.metadata``, tells the ledger who can own jobs, and
+experiments who else may see them.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ import tmlib.annotation.models
 import tmlib.db.counters
 import tmlib.experiments.models
 import tmlib.experiments.ownership
+import tmlib.facility.models
+import tmlib.facility.visibility
 import tmlib.ledger.models
 import tmlib.objects.models
 import tmlib.portal.models

@@ -12,6 +12,7 @@ from tmserver.api import TISSUEMAPS
 from tmserver.cave import CAVE
 from tmserver.http.api import Api
 from tmserver.http.registration import serve
+from tmserver.ispyb import ISPYB
 from tmserver.monitoring import requests
 from tmserver.portal import CATALOGUE
 from tmserver.serving.limits import SMALL_BODY
@@ -27,7 +28,7 @@ SECURITY_HEADERS = {
 }
 
 
-INTERFACES = (TISSUEMAPS, CATALOGUE, CAVE)
+INTERFACES = (TISSUEMAPS, ISPYB, CATALOGUE, CAVE)
 """What the server offers; the first one answers for paths that belong to none."""
 
 

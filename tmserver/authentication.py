@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import compare_digest
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import jwt
 from flask import Flask, Response, after_this_request, current_app, request
@@ -197,6 +197,30 @@ def sign(path: str, proof: Proof, expires_at: datetime) -> str:
     return str(_signer(path).dumps(claims))
 
 
+class Claim(Protocol):
+    """What a request says about who sent it: well formed and signed, but it may hold no more.
+
+    Its ``statement``, with its ``parameters``, asks the database, and `check` what that has found.
+    """
+
+    @property
+    def statement(self) -> Select[Any]:
+        """Asks for the user, see `tmlib.accounts.identity`."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Of the statement."""
+
+    def check(self, row: Sequence[Any] | None) -> tuple[Proof, Sequence[Any]]:
+        """The proof, if the row that was found shows that this holds; the rest of the row.
+
+        Raises
+        ------
+        NotLoggedIn
+            If it does not.
+        """
+
+
 @dataclass(frozen=True)
 class LoginClaim:
     """A login, or a URL that was signed with it."""
@@ -253,13 +277,6 @@ class SignedByToken:
         """The proof, if the row that was found shows that this holds; the rest of the row."""
         account, token, rest = tokens.check_signed(row)
         return Proof(account, signer=token), rest
-
-
-Claim = LoginClaim | TokenClaim | SignedByToken
-"""What a request says about who sent it: well formed and signed, but it may hold no more.
-
-Its ``statement`` asks the database.
-"""
 
 
 def identify() -> Claim:

@@ -12,13 +12,22 @@ from tests.tmserver import answers
 from tmlib.accounts import service
 from tmlib.accounts.models import User
 from tmlib.db import Database
-from tmlib.ids import decode_id
+from tmlib.ids import decode_id, encode_id
 from tmlib.settings import Settings
 from tmserver.application import INTERFACES, create_app
 from tmserver.authentication import issue_token
 from tmserver.http.api import Api
+from tmserver.http.id_forms import OpaqueIds
+from tmserver.ispyb.scope import FACILITY
+from tmserver.permissions import Permission
 
 PASSWORD = "a long password"
+
+OF_ADMINISTRATORS = {
+    Permission.of("admin"),
+    *(Permission.of(action, FACILITY) for action in FACILITY.actions),
+}
+"""What only administrators may, unless somebody has given others a permission."""
 
 
 class ListQueue:
@@ -86,6 +95,11 @@ class Person:
         response = self.request(method, path, **options)
         assert response.status_code == 200, response.text
         return response.json.get("data", response.json)
+
+
+def spelled(api: Api, number: int) -> str:
+    """How paths of an interface spell the number of something."""
+    return encode_id(number) if isinstance(api.ids, OpaqueIds) else str(number)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Every route of the application, as everybody: who may, and that a refusal changes nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.tmserver import notebooks
-from tests.tmserver.conftest import Person
+from tests.tmserver.conftest import Person, spelled
 from tmlib.accounts import groups
 from tmlib.accounts.identity import Account
 from tmlib.accounts.models import AuditEntry
@@ -17,7 +17,7 @@ from tmlib.annotation import datastacks
 from tmlib.db import Base, Database
 from tmlib.db.base import now
 from tmlib.experiments.sharing import share_experiment
-from tmlib.ids import encode_id
+from tmlib.ids import decode_id
 from tmlib.settings import Settings
 from tmserver.access import Access, ExperimentAccess, UserAccess
 from tmserver.api import TISSUEMAPS
@@ -29,9 +29,10 @@ from tmserver.http.operations import Operation
 from tmserver.http.registration import refuse_undeclared
 from tmserver.http.routing import RouteError, Routes, path_variables
 from tmserver.http.schemas import Message
+from tmserver.ispyb.scope import FACILITY
 from tmserver.permissions import PUBLIC, Permission
 
-MISSING = "OTk5OTk5"
+NO_NUMBER = 999999
 
 READER, WRITER, OWNER = "reader", "writer", "owner"
 
@@ -42,7 +43,7 @@ OF_INSTALLATION = {
     READER: ("user", "login"),
     WRITER: ("user", "login"),
     OWNER: ("user", "login"),
-    "administrator": ("user", "login", "admin", "monitor"),
+    "administrator": ("user", "login", "admin", "monitor", *FACILITY.actions),
     "reading token": ("user",),  # of the owner, with methods that read
     "writing token": ("user",),
     "signed URL": (),
@@ -79,6 +80,10 @@ def allowed(who: str, permission: Permission) -> bool:
         return permission.action == "read"
     roles = ROLES[permission.scope.kind]
     return permission.action in roles.get(OWNER if who in LIKE_OWNER else who, ())
+
+
+Known = Mapping[str, int | str]
+"""Numbers and names, by the variables of paths that they are for."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ def number(people: dict[str, Person], name: str) -> int:
 @pytest.fixture
 def resources(
     database: Database, experiment_id: int, everybody: dict[str, Person]
-) -> dict[str, str]:
+) -> dict[str, int]:
     """The resource of each scope that the readers, writers and owners of the matrix belong to."""
     editors = {number(everybody, name): name == WRITER for name in (READER, WRITER)}
     with database.transaction() as session:
@@ -146,10 +151,10 @@ def resources(
             groups.put_member(session, group_id, user_id, is_owner=False)
     notebook_id = notebooks.add_notebook(database, number(everybody, OWNER), editors)
     return {
-        "experiment_id": encode_id(experiment_id),
+        "experiment_id": experiment_id,
         "datastack": datastacks.name_of(experiment_id, "Screen"),
-        "group_id": encode_id(group_id),
-        "notebook_id": encode_id(notebook_id),
+        "group_id": group_id,
+        "notebook_id": notebook_id,
     }
 
 
@@ -174,20 +179,21 @@ def calls(
     app: Flask,
     everybody: dict[str, Person],
     acquisition: str,
-    resources: dict[str, str],
+    resources: dict[str, int],
     documents: dict[Api, dict[str, Any]],
 ) -> list[Call]:
     """A request to every route, with the examples of the OpenAPI document for what it takes."""
     experiment, _, run = acquisition.rsplit("/", 2)
     [plate] = everybody["owner"].get(f"{experiment}/plates")
     [token, _] = everybody["owner"].get("/auth/tokens")
-    known = resources | {
-        "plate_id": plate["id"],
-        "acquisition_id": run,
-        "user_id": encode_id(number(everybody, "stranger")),
+    known: dict[str, int | str] = {
+        **resources,
+        "plate_id": decode_id(plate["id"]),
+        "acquisition_id": decode_id(run),
+        "user_id": number(everybody, "stranger"),
         "user_name": "reader",
         "group_name": "imaging",
-        "token_id": token["id"],
+        "token_id": decode_id(token["id"]),
     }
     found = []
     for rule in app.url_map.iter_rules():
@@ -200,9 +206,9 @@ def calls(
         found.append(
             Call(
                 operation,
-                fill(rule.rule, known),
-                fill(rule.rule, resources),
-                fill(rule.rule, known | dict.fromkeys(resources, MISSING)),
+                fill(operation, rule.rule, known),
+                fill(operation, rule.rule, resources),
+                fill(operation, rule.rule, known | dict.fromkeys(resources, NO_NUMBER)),
                 query={p["name"]: p["example"] for p in parameters if p["in"] == "query"},
                 body=content.get("application/json", {}).get("example", {}),
             )
@@ -210,10 +216,13 @@ def calls(
     return found
 
 
-def fill(path: str, values: dict[str, str]) -> str:
+def fill(operation: Operation, path: str, values: Known) -> str:
+    """A path with values for its variables; what is not known is of nothing."""
     for variable in path_variables(path):
+        value = values.get(variable, NO_NUMBER)
+        text = value if isinstance(value, str) else spelled(operation.api, value)
         for form in (f"<{variable}>", f"<path:{variable}>"):
-            path = path.replace(form, values.get(variable, MISSING))
+            path = path.replace(form, text)
     return path
 
 
@@ -278,7 +287,7 @@ def test_who_may_not_is_refused_and_changes_nothing(
 
 
 def test_who_may_is_let_through(
-    everybody: dict[str, Person], calls: list[Call], resources: dict[str, str]
+    everybody: dict[str, Person], calls: list[Call], resources: dict[str, int]
 ) -> None:
     for who in OF_INSTALLATION:
         allowed = [
@@ -289,12 +298,13 @@ def test_who_may_is_let_through(
             and (call.permission != PUBLIC or who == "anonymous")
         ]
         for call in sorted(allowed, key=lambda call: call.path == "/auth/logout"):  # the last one
-            path = call.permission.scope.path
-            if path and call.method == "DELETE" and call.path == fill(path, resources):
+            of_scope = call.permission.scope.path
+            itself = fill(call.operation, of_scope, resources) if of_scope else ""
+            if call.method == "DELETE" and call.path == itself:
                 continue  # the others need it
             body = None if call.method in READING_METHODS else []  # which nothing takes
             status = send(everybody, who, call, call.path_to_nothing, body)
-            expected = {200, 204, 400, 404, 409, 412, 415}
+            expected = {200, 204, 400, 404, 409, 412, 415, 422}
             if call.permission == PUBLIC:
                 expected.add(503)  # the viewer is not built
             assert status in expected, f"{who}: {call}: {status}"
@@ -304,11 +314,12 @@ def test_a_stranger_learns_of_no_resource(everybody: dict[str, Person], calls: l
     stranger = everybody["stranger"]
     for call in calls:
         if call.permission.is_of_resource and call.method != "HEAD":
-            there = stranger.request(call.method, call.path)
             assert call.nowhere != call.path
-            nowhere = stranger.request(call.method, call.nowhere)
-            assert (there.status_code, nowhere.status_code) == (404, 404)
-            assert nowhere.json == there.json
+            there, nowhere = (
+                stranger.request(call.method, path) for path in (call.path, call.nowhere)
+            )
+            assert there.status_code == nowhere.status_code == 404
+            assert there.json == nowhere.json
 
 
 def operations(app: Flask) -> Iterator[Operation]:

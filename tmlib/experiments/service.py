@@ -19,9 +19,14 @@ from tmlib.experiments.sharing import Action, ExperimentRow
 ACQUISITION_MODES = ("basic", "multiplexing")
 
 _EXPERIMENTS = Experiment.__table__
-_OF_USER = sharing.with_experiment(
-    select().select_from(USERS).where(USERS.c.id == bindparam("user_id"))
-)
+
+
+@functools.cache
+def _of_user() -> Select[Any]:
+    """The statement that asks for an experiment and what a user may do with it."""
+    return sharing.with_experiment(
+        select().select_from(USERS).where(USERS.c.id == bindparam("user_id"))
+    )
 
 
 def create_experiment(
@@ -122,7 +127,7 @@ def get_experiment(
         If the user may not perform this action.
     """
     which = {"user_id": user_id, "resource_id": experiment_id}
-    row = session.execute(_OF_USER, which).one_or_none()
+    row = session.execute(_of_user(), which).one_or_none()
     return sharing.permit(row, action, is_admin=is_admin)
 
 

@@ -1,6 +1,6 @@
 """Access to experiments: of owners, of users and groups with whom they are shared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -29,10 +29,12 @@ from tmlib.experiments.models import Experiment, ExperimentGroupShare, Experimen
 
 Action = Literal["read", "write", "owner"]
 
-_LEVELS = {"read": 1, "write": 2, "owner": 3}
-_N_LEVELS = 2  # of the user and of the user's groups
+LEVELS = {"read": 1, "write": 2, "owner": 3}
+"""Levels of access; a higher one includes those below."""
 
-_EXPERIMENTS = Experiment.__table__
+EXPERIMENTS = Experiment.__table__
+
+_EXPERIMENTS = EXPERIMENTS
 _SHARES = ExperimentShare.__table__
 _GROUP_SHARES = ExperimentGroupShare.__table__
 _MEMBERS = GroupMember.__table__
@@ -75,8 +77,22 @@ def with_owner(statement: Select[Any]) -> Select[Any]:
     return statement.outerjoin(_OWNERS, _OWNERS.c.id == _EXPERIMENTS.c.user_id)
 
 
-def _levels(user_id: ColumnElement[int]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Access of a user, and of the user's groups, to an experiment; null for none."""
+Rule = Callable[[ColumnElement[int]], ColumnElement[Any]]
+"""Gives the level of access to a row of `EXPERIMENTS` that a user has; null for none."""
+
+_further_rules: list[Rule] = []
+
+
+def also_by(rule: Rule) -> None:
+    """Let users see experiments for a further reason, which a system above experiments knows.
+
+    It must be known before anybody is asked for: statements are built once.
+    """
+    _further_rules.append(rule)
+
+
+def _levels(user_id: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
+    """Access of a user, of the user's groups, and by further rules; null for none."""
     of_user = select(_level(_SHARES)).where(
         _SHARES.c.experiment_id == _EXPERIMENTS.c.id, _SHARES.c.user_id == user_id
     )
@@ -87,13 +103,14 @@ def _levels(user_id: ColumnElement[int]) -> tuple[ColumnElement[Any], ColumnElem
     )
     is_owner = _EXPERIMENTS.c.user_id == user_id
     return (
-        case((is_owner, _LEVELS["owner"]), else_=of_user.scalar_subquery()),
+        case((is_owner, LEVELS["owner"]), else_=of_user.scalar_subquery()),
         of_groups.scalar_subquery(),
+        *(rule(user_id) for rule in _further_rules),
     )
 
 
 def _level(shares: FromClause) -> ColumnElement[int]:
-    return case((shares.c.write_access, _LEVELS["write"]), else_=_LEVELS["read"])
+    return case((shares.c.write_access, LEVELS["write"]), else_=LEVELS["read"])
 
 
 def is_visible_to(user_id: ColumnElement[int]) -> ColumnElement[bool]:
@@ -113,15 +130,15 @@ def with_experiment(statement: Select[Any]) -> Select[Any]:
 
 def allows(found: Sequence[Any], action: str, *, is_admin: bool) -> bool:
     """Whether the user has the required access to the experiment of `with_experiment`."""
-    level = max(one or 0 for one in found[-_N_LEVELS:])
-    return is_admin or level >= _LEVELS[action]
+    level = max(one or 0 for one in found[len(COLUMNS) :])
+    return is_admin or level >= LEVELS[action]
 
 
 def read(found: Sequence[Any] | None) -> ExperimentRow | None:
     """The experiment of `with_experiment`, if there is one, whoever asks."""
     if found is None or found[0] is None:
         return None
-    return ExperimentRow(*found[:-_N_LEVELS])
+    return ExperimentRow(*found[: len(COLUMNS)])
 
 
 def permit(found: Sequence[Any] | None, action: str, *, is_admin: bool) -> ExperimentRow:

@@ -46,7 +46,8 @@ def add_view(
     methods
         What the path takes.
     more
-        As for views of this server; ``only_reads`` for one that changes nothing with any method.
+        As for views of this server; ``only_reads`` for one that changes nothing with any method,
+        and leaves no entries in the audit trail.
     """
     takes_access = "access" in inspect.signature(view).parameters
 
@@ -87,13 +88,16 @@ def mount(
     methods
         What may be sent.
     more
-        As for views of this server; ``only_reads`` for one that changes nothing with any method.
+        As for views of this server; ``only_reads`` for one that changes nothing with any method,
+        and leaves no entries in the audit trail.
     """
 
     def answer(access: Access, below: str | None = None, **_others: str) -> Response:
         environ = request.environ.copy()
         outer = environ["PATH_INFO"]
-        inner = "" if below is None else f"/{below}".encode().decode("latin-1")
+        # counted, since the variable is another text than what was sent that is not UTF-8
+        n_slashes = str(request.url_rule).count("/")
+        inner = "" if below is None else "/" + outer.split("/", n_slashes)[-1]
         if below is None and outer.endswith("/"):
             inner = "/"
         environ["SCRIPT_NAME"] += outer.removesuffix(inner)

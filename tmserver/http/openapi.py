@@ -15,7 +15,7 @@ from tmserver.http.examples import Examples
 from tmserver.http.operations import Operation, operations_of
 from tmserver.http.parameters import FORM
 from tmserver.http.routing import path_variables
-from tmserver.permissions import PUBLIC
+from tmserver.permissions import PUBLIC, SIGNED
 
 _REFERENCE = "#/components/schemas/{model}"
 _JSON = "application/json"
@@ -139,7 +139,7 @@ def _describe(
     if operation.permission != PUBLIC:
         credentials = operation.api.credentials
         described["security"] = [{name: []} for name in credentials.schemes]
-        if operation.method == "GET" and operation.permission.only_reads:
+        if operation.method == "GET" and operation.permission == SIGNED:
             described["security"] += [{name: []} for name in credentials.for_reading]
     described["x-permission"] = operation.permission.action
     return described

@@ -103,7 +103,7 @@ def read_form(max_items: int) -> Sent:
     if request.mimetype != FORM:
         raise UnsupportedMediaType(f"Send the query as a form, with Content-Type: {FORM}.")
     try:
-        sent = parse_qs(content.decode(), max_num_fields=_MAX_FIELDS)
+        sent = parse_qs(content.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError as error:
         raise BadInput(f"The form cannot be read: {error}.") from None
     for values in sent.values():

@@ -28,6 +28,7 @@ NO_EVENTS = {
     "get_jobs_status",
     "kill_jobs",
     "override_method",
+    "post_graphql",
     "refresh",
     "run_jobs",
     "sign_urls",

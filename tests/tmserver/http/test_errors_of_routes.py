@@ -11,19 +11,20 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.tmserver import answers
-from tests.tmserver.conftest import PASSWORD, Person
+from tests.tmserver.conftest import OF_ADMINISTRATORS, PASSWORD, Person, spelled
 from tmlib.annotation import datastacks
 from tmlib.db import Database
-from tmlib.ids import decode_id
+from tmlib.ids import encode_id
 from tmserver.authentication import TOKEN_COOKIE
 from tmserver.http.api import Api
+from tmserver.http.json_bodies import MAX_DEPTH
 from tmserver.http.multipart import FORM_DATA
 from tmserver.http.operations import Operation
 from tmserver.http.parameters import FORM
 from tmserver.http.routing import path_variables
-from tmserver.permissions import Permission
 
-MISSING = "OTk5OTk5"
+NO_NUMBER = 999999
+MISSING = encode_id(NO_NUMBER)
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
 JSON = "application/json"
 
@@ -31,17 +32,19 @@ Call = tuple[Operation, str]
 
 
 @pytest.fixture
-def calls(app: Flask, experiment: str) -> list[Call]:
+def calls(app: Flask, experiment_id: int) -> list[Call]:
     """Every operation with a path that leads to the experiment, and to nothing in it."""
     found = []
     for rule in app.url_map.iter_rules():
         operation = app.view_functions[rule.endpoint]
         assert isinstance(operation, Operation)
-        number = experiment.rpartition("/")[2]
-        path = rule.rule.replace("<experiment_id>", number)
-        path = path.replace("<datastack>", datastacks.name_of(decode_id(number), "Screen"))
+        path = rule.rule.replace("<experiment_id>", spelled(operation.api, experiment_id))
+        path = path.replace("<datastack>", datastacks.name_of(experiment_id, "Screen"))
         for variable in path_variables(path):
-            path = path.replace(f"<{variable}>", MISSING)
+            is_number = variable in operation.ids
+            path = path.replace(
+                f"<{variable}>", spelled(operation.api, NO_NUMBER) if is_number else MISSING
+            )
         found.append((operation, path))
     return found
 
@@ -85,14 +88,19 @@ def test_what_does_not_exist_and_what_makes_no_sense(
     documented: dict[str, set[int]],
     people: dict[str, Person],
     experiment: str,
+    experiment_id: int,
 ) -> None:
+    too_deep = {"data": b"[" * (MAX_DEPTH + 1), "content_type": JSON}
+    bodies = ({"json": {}}, {"data": b"{", "content_type": JSON}, {"data": "x=1"}, too_deep)
     for operation, path in calls:
         person = people[may(operation)]
-        addresses = [path, path.replace(MISSING, "!"), f"{path}?limit=0&x=-1&format=!"]
+        nowhere = path.replace(MISSING, "!").replace(str(NO_NUMBER), "!")
+        addresses = [path, nowhere, f"{path}?limit=0&x=-1&format=!"]
         if (operation.method, path) == ("DELETE", experiment):
             addresses = []  # the experiment is needed for the others
-        for address in (*addresses, path.replace(experiment.rpartition("/")[2], "!")):
-            for body in ({"json": {}}, {"data": b"{", "content_type": JSON}, {"data": "x=1"}):
+        no_experiment = path.replace(f"/{spelled(operation.api, experiment_id)}", "/!")
+        for address in (*addresses, no_experiment):
+            for body in bodies:
                 options: dict[str, Any] = {} if operation.method == "GET" else body
                 check(person.request(operation.method, address, **options), operation, documented)
 
@@ -180,7 +188,8 @@ def required(operation: Operation) -> dict[str, str]:
 
 def may(operation: Operation) -> str:
     """Somebody who may do it."""
-    return "administrator" if operation.permission == Permission.of("admin") else "owner"
+    is_of_administrators = operation.permission in OF_ADMINISTRATORS
+    return "administrator" if is_of_administrators else "owner"
 
 
 def check(response: TestResponse, operation: Operation, documented: dict[str, set[int]]) -> None:

@@ -7,6 +7,7 @@ What exceeds a level is cut into blobs, one for each peak that stands out with e
 SExtractor does (Bertin E, Arnouts S (1996), "SExtractor: Software for source extraction").
 """
 
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -107,7 +108,9 @@ def _join(fragments: Fragments, peak_area: float) -> _Integers:
     """For each fragment the one that holds the peak of its blob.
 
     Where two hills meet, the lower one is joined to the other unless both have `peak_area` pixels
-    above the saddle. One that had them at a higher saddle has them at every lower one.
+    above the saddle. One that had them at a higher saddle has them at every lower one. Several
+    that meet at the same height are all counted before any of them are joined, because above it
+    they are not connected.
     """
     group = list(range(len(fragments.area)))
     members = [[fragment] for fragment in group]
@@ -121,17 +124,16 @@ def _join(fragments: Fragments, peak_area: float) -> _Integers:
         return fragment
 
     pairs = zip(fragments.saddles.tolist(), fragments.saddle_heights.tolist(), strict=True)
-    for (a, b), saddle in pairs:
-        low, high = sorted((head(a), head(b)), key=lambda n: (fragments.height[n], n))
-        if low == high:
-            continue
-        for n in (low, high):
-            if not is_settled[n]:
-                is_settled[n] = count_above(members[n], saddle) >= peak_area
-        if not (is_settled[low] and is_settled[high]):
-            group[low] = high
-            members[high] += members[low]
-            is_settled[high] |= is_settled[low]
+    for saddle, meeting in groupby(pairs, key=lambda pair: pair[1]):
+        hills = [(a, b) for (a, b), _ in meeting if head(a) != head(b)]
+        for n in {head(fragment) for pair in hills for fragment in pair}:
+            is_settled[n] = is_settled[n] or count_above(members[n], saddle) >= peak_area
+        for a, b in hills:
+            low, high = sorted((head(a), head(b)), key=lambda n: (fragments.height[n], n))
+            if low != high and not (is_settled[low] and is_settled[high]):
+                group[low] = high
+                members[high] += members[low]
+                is_settled[high] |= is_settled[low]
     return np.array([head(fragment) for fragment in group], np.int64)
 
 

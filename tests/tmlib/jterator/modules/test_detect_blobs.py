@@ -3,7 +3,7 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -111,8 +111,15 @@ def count_of_peaks(response: Float, threshold: float, min_area: int) -> int:
     return sum(not any(other < part for other in large) for part in large)
 
 
+def where_three_hills_meet() -> NDArray[np.int64]:
+    heights = np.full((8, 9), 4)
+    heights[[0, 1, 1, 2, 2], [1, 3, 5, 1, 5]] = 0
+    return heights
+
+
 @settings(max_examples=40, deadline=None)
 @given(arrays.arrays(np.int64, (8, 9), elements=st.integers(0, 12)), st.integers(1, 3))
+@example(where_three_hills_meet(), 3)
 def test_a_peak_is_a_blob_if_enough_pixels_stand_out(heights: NDArray[np.int64], n: int) -> None:
     # Ties make it a matter of taste which peak is the higher one.
     response = heights + np.random.default_rng(1).permutation(72).reshape(8, 9) / 1000

@@ -1,0 +1,141 @@
+"""A facility with two instruments and three proposals, as a user portal has told of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.tmserver.conftest import Person
+from tmlib.db import Database
+from tmlib.facility.portal import UserPortalProposalSync
+from tmlib.facility.synchronisation import Synchronisation
+from tmserver.ispyb.forms import PREFIX
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def at(hours: float) -> str:
+    """A moment some hours from now, in the form of the API."""
+    return (NOW + timedelta(hours=hours)).replace(tzinfo=None).isoformat()
+
+
+@dataclass
+class Visitor:
+    """Somebody at this interface."""
+
+    person: Person
+
+    def get(self, path: str, status: int = 200, **query: Any) -> Any:
+        return self._send("GET", path, status, query_string=query)
+
+    def post(self, path: str, body: Any, status: int = 200) -> Any:
+        return self._send("POST", path, status, json=body)
+
+    def patch(self, path: str, body: Any, status: int = 200) -> Any:
+        return self._send("PATCH", path, status, json=body)
+
+    def put(self, path: str, body: Any, status: int = 200) -> Any:
+        return self._send("PUT", path, status, json=body)
+
+    def delete(self, path: str, status: int = 204) -> Any:
+        return self._send("DELETE", path, status)
+
+    def _send(self, method: str, path: str, status: int, **options: Any) -> Any:
+        response = self.person.request(method, f"{PREFIX}{path}", **options)
+        assert response.status_code == status, response.text
+        return response.json if response.is_json else response
+
+
+def told(code: str, number: int, **more: Any) -> dict[str, Any]:
+    """What a portal tells of a proposal; keywords are of the parts beside it."""
+    persons = more.pop("persons", [{"login": "owner", "givenName": "Mara", "familyName": "Lind"}])
+    proposal = {"proposalCode": code, "proposalNumber": number, "persons": persons}
+    proposal |= more.pop("proposal", {})
+    return {"proposal": proposal, **more}
+
+
+PROPOSALS = [
+    told(
+        "MX",
+        1,
+        proposal={"title": "Nuclei under stress", "state": "Open", "externalId": 71},
+        sessions=[
+            {
+                "externalId": 1,
+                "beamLineName": "Spinning disk",
+                "visit_number": 1,
+                "startDate": at(-1),
+                "endDate": at(3),
+                "scheduled": True,
+                "beamLineOperator": "Ada",
+                "persons": [
+                    {
+                        "login": "reader",
+                        "session_options": {"role": "Local Contact", "remote": True},
+                    }
+                ],
+            },
+            {
+                "expSessionPk": 9,
+                "beamLineName": "Confocal",
+                "visit_number": 2,
+                "startDate": "2021-03-31T22:00:00",
+                "endDate": "2021-04-01T06:00:00",
+                "scheduled": False,
+            },
+        ],
+    ),
+    told(
+        "MX",
+        2,
+        persons=[{"login": "writer"}],
+        proposal={"title": "Membranes"},
+        sessions=[
+            {
+                "externalId": 2,
+                "beamLineName": "Confocal",
+                "visit_number": 1,
+                "startDate": at(0.25),
+                "endDate": at(8),
+            }
+        ],
+    ),
+    told("IN", 7, persons=[{"externalId": 12345678901234567890, "familyName": "Wu"}]),
+]
+
+
+@pytest.fixture
+def facility(database: Database, people: dict[str, Person]) -> None:
+    """Proposals with bookings; the users are those of the fixture `people`."""
+    with database.transaction() as session:
+        for sent in PROPOSALS:
+            Synchronisation(session).run(UserPortalProposalSync.model_validate(sent))
+
+
+@pytest.fixture
+def visitor(facility: None, people: dict[str, Person]) -> Callable[[str], Visitor]:
+    """Gives one of `people` as a visitor."""
+    return lambda name: Visitor(people[name])
+
+
+@pytest.fixture
+def admin(visitor: Callable[[str], Visitor]) -> Visitor:
+    return visitor("administrator")
+
+
+@pytest.fixture
+def owner_visits(visitor: Callable[[str], Visitor]) -> Visitor:
+    return visitor("owner")
+
+
+def names(page: dict[str, Any], key: str) -> list[Any]:
+    """The values of a field of all results of a page."""
+    return [result[key] for result in page["results"]]
+
+
+def anybody(app: Flask) -> Visitor:
+    """Somebody who is not logged in."""
+    return Visitor(Person(app))

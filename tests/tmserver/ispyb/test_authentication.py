@@ -1,0 +1,88 @@
+"""Logging in at this interface, and tokens for one request."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from tests.tmserver.conftest import PASSWORD, Person
+from tests.tmserver.ispyb.conftest import Visitor, anybody
+from tmlib.accounts.attempts import MAX_FAILURES
+from tmlib.db import Database, clock
+from tmlib.facility.models import OneTimeToken
+from tmserver import pages
+from tmserver.ispyb.forms import PREFIX
+
+As = Callable[[str], Visitor]
+LOGIN = {"plugin": "database", "login": "owner", "password": PASSWORD}
+
+
+def test_a_login_is_good_for_all_interfaces(app: Flask, facility: None) -> None:
+    assert anybody(app).get("/auth/config") == {"plugins": [{"name": "database", "config": {}}]}
+    answer = anybody(app).post("/auth/login", LOGIN, 201)
+    assert (answer["login"], answer["permissions"]) == ("owner", [])
+    somebody = Person(app, authorization=f"Bearer {answer['token']}")
+    user = Visitor(somebody).get("/user/current")
+    assert (user["givenName"], user["familyName"], user["login"]) == ("Mara", "Lind", "owner")
+    assert somebody.get("/auth/user")["name"] == "owner"
+
+
+def test_who_is_not_known_gets_no_token(app: Flask, facility: None) -> None:
+    for wrong in ({"password": "?"}, {"plugin": "ldap"}, {"login": None}, {"login": "nobody"}):
+        refused = anybody(app).post("/auth/login", {**LOGIN, **wrong}, 401)
+        assert refused == {"detail": "Could not verify"}
+    assert anybody(app).post("/auth/login", {}, 401) == {"detail": "Could not verify"}
+    assert anybody(app).get("/proposals", 401)["detail"]
+    wrong_type = anybody(app).post("/auth/login", {"login": []}, 422)["detail"]
+    assert wrong_type[0]["type"] == "type_error.str"
+    for _ in range(MAX_FAILURES):
+        anybody(app).post("/auth/login", {**LOGIN, "login": "writer", "password": "?"}, 401)
+    anybody(app).post("/auth/login", {**LOGIN, "login": "writer"}, 429)
+
+
+def test_a_one_time_token_is_good_for_one_request(app: Flask, visitor: As) -> None:
+    path = "/proposals/MX1"
+    for validity in (f"http://host:8000{PREFIX}{path}?a=b", path):
+        signed = visitor("owner").post("/user/sign", {"validity": validity})
+        assert signed["validity"] == validity
+        assert len(signed["token"]) == 128
+        token = {"onetime": signed["token"]}
+        assert anybody(app).get("/proposals/MX2", 401, **token) == {
+            "detail": "Invalid one time token."
+        }
+        assert anybody(app).get(path, **token)["proposal"] == "MX1"
+        assert anybody(app).get(path, 401, **token) == {"detail": "Invalid one time token."}
+    visitor("owner").post("/user/sign", {}, 422)
+
+
+def test_a_one_time_token_only_reads_and_ends_soon(
+    app: Flask, visitor: As, admin: Visitor, database: Database
+) -> None:
+    def signed(path: str) -> str:
+        return str(admin.post("/user/sign", {"validity": path})["token"])
+
+    anybody(app).post(f"/admin/groups?onetime={signed('/admin/groups')}", {"name": "x"}, 403)
+    anybody(app).get("/options", 403, onetime=signed("/options"))  # no more than a token may
+    token = signed("/proposals")
+    with database.transaction() as session:
+        session.execute(update(OneTimeToken).values(expires_at=clock.after(-1)))
+    anybody(app).get("/proposals", 401, onetime=token)
+    token = signed("/proposals")
+    with database.transaction() as session:
+        assert session.query(OneTimeToken).count() == 1  # the other one is forgotten
+    assert anybody(app).get("/proposals", onetime=token)["total"] == 0
+
+
+def test_the_page_of_the_document(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "VIEWER", tmp_path)
+    anybody(app).get("/docs", 503)
+    (tmp_path / "reference.html").write_text('<p data-document="./api/openapi.json">')
+    assert b"../../../ispyb/api/v1/openapi.json" in anybody(app).get("/docs").data
+    document = anybody(app).get("/openapi.json")
+    assert {"Options", "UIOptions", "BeamLineGroup", "Paged_Session_", "Paged_Proposal_"} <= set(
+        document["components"]["schemas"]
+    )

@@ -1,0 +1,1 @@
+"""The facility: who may use which instrument when, for which proposal, and what came of it."""

@@ -1,0 +1,86 @@
+"""The examples in the OpenAPI document of this interface, by names of fields."""
+
+from typing import Any
+
+from tmserver.http.examples import Examples
+
+_FIELDS: dict[str, Any] = {
+    "action": "db_options",
+    "address": "1 Main Road",
+    "beamLineGroups": ["Light microscopes"],
+    "beamLineName": "Spinning disk",
+    "beamLineOperator": "Ada",
+    "beamLines": ["Spinning disk"],
+    "city": "Oslo",
+    "comments": "Changed the objective",
+    "country": "Norway",
+    "dateTime": "2026-03-14T09:00:00",
+    "description": "Looks after light microscopes",
+    "emailAddress": "mara@lab.example",
+    "endDate": "2026-03-14T17:00:00",
+    "familyName": "Lind",
+    "focusingOptic": "Water 40x",
+    "givenName": "Mara",
+    "lastSession": "2026-03-14T09:00:00",
+    "login": "mara",
+    "message": "The proposal MX-1 has been synchronized in 0.1: 1 proposals added",
+    "monochromatorType": "Filter wheel",
+    "month": "3",
+    "motd": "Confocal is down on Friday",
+    "name": "staff",
+    "Permissions": ["view_activity"],
+    "permissions": ["view_activity"],
+    "phoneNumber": "+47 1234",
+    "proposal": "MX1",
+    "proposalCode": "MX",
+    "proposalNumber": "1",
+    "proposalType": "Long term",
+    "role": "Local Contact",
+    "sampleChangerType": "Plate loader",
+    "session": "MX1-1",
+    "sessionTitle": "First plates",
+    "sessionTypes": ["training"],
+    "setupDate": "2026-03-01T09:00:00",
+    "startDate": "2026-03-14T09:00:00",
+    "state": "Open",
+    "synchrotronMode": "Normal",
+    "synchrotronName": "Core facility",
+    "title": "Nuclei under stress",
+    "token": "eyJhbGciOiJIUzI1NiJ9.eyJ1aWQiOjF9.c2lnbmF0dXJl",
+    "type": "light_staff",
+    "uiGroups": ["light"],
+    "undulatorType1": "Laser 405 nm",
+    "undulatorType2": "Laser 488 nm",
+    "undulatorType3": "Laser 561 nm",
+    "url": "https://lab.example",
+    "username": "mara",
+    "validity": "/ispyb/api/v1/proposals/MX1",
+    "year": "2026",
+}
+
+_MODELS: dict[str, Any] = {
+    name: {
+        "beamLines": [
+            {
+                "beamLineName": "Spinning disk",
+                "sampleChangerType": "Plate loader",
+                "sampleChangerCapacity": 20,
+                "archived": False,
+            }
+        ]
+    }
+    for name in ("BeamLineGroup", "BeamLineGroup-Input", "BeamLineGroup-Output")
+}
+_GROUPS = {
+    "beamLineGroups": [
+        {
+            "groupName": "Light microscopes",
+            "uiGroup": "light",
+            "permission": "light_staff",
+            **_MODELS["BeamLineGroup"],
+        }
+    ]
+}
+_MODELS |= dict.fromkeys(("Options", "UIOptions", "OptionChange"), _GROUPS)
+
+EXAMPLES = Examples(fields=_FIELDS, models=_MODELS)
