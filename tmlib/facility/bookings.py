@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import clock
 from tmlib.errors import NotFound
-from tmlib.facility import pages
+from tmlib.facility import acquisitions, pages
 from tmlib.facility.models import (
     Booking,
     BookingPerson,
@@ -54,6 +54,7 @@ class BookingRow(NamedTuple):
     ui_groups: list[str]
     is_active: bool
     is_active_soon: bool
+    n_collections: int
 
     @property
     def name(self) -> str:
@@ -174,6 +175,7 @@ def _with_numbers(session: Session, rows: Sequence[Any]) -> list[BookingRow]:
         .group_by(BookingPerson.booking_id)
     )
     n_people = pages.by_number(session, people)
+    n_collections = acquisitions.counts_of_bookings(session, ids)
     types = pages.gathered(
         session,
         select(BookingType.booking_id, BookingType.name)
@@ -202,6 +204,7 @@ def _with_numbers(session: Session, rows: Sequence[Any]) -> list[BookingRow]:
             ui_groups.get(booking.instrument_id, []),
             is_active=_holds(booking, now, timedelta()),
             is_active_soon=_holds(booking, now, SOON),
+            n_collections=n_collections.get(booking.id, 0),
         )
         for booking, proposal, instrument in rows
     ]

@@ -4,7 +4,16 @@ from tmserver.http.api import Api
 from tmserver.http.documentation import declare_document
 from tmserver.http.parameters import ParameterRules
 from tmserver.http.routing import Routes
-from tmserver.ispyb import administration, authentication, options, proposals, sessions
+from tmserver.ispyb import (
+    administration,
+    authentication,
+    datacollections,
+    events,
+    options,
+    processings,
+    proposals,
+    sessions,
+)
 from tmserver.ispyb.credentials import CREDENTIALS
 from tmserver.ispyb.examples import EXAMPLES
 from tmserver.ispyb.forms import PREFIX, Details, RowNumbers, Totals
@@ -28,6 +37,9 @@ ISPYB = Api(
         proposals.routes,
         proposals.persons,
         sessions.routes,
+        events.routes,
+        datacollections.routes,
+        processings.routes,
         administration.routes,
         administration.webservices,
         _documents,

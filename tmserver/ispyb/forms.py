@@ -68,7 +68,7 @@ Number = Annotated[int, Field(ge=0, le=MAX_INT)]
 """A number of a row."""
 
 ProposalName = Annotated[Text, Field(pattern=r"^(\w|-)+\d+$")]
-SessionName = Annotated[Text, Field(pattern=r"^(\w|-)+\d+-\d+$")]
+SessionName = Annotated[Text, Field(pattern=r"^(\w|-)+\d+-\d{1,9}$")]
 
 
 class Model(BaseModel):

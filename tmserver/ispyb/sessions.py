@@ -154,7 +154,7 @@ def _session(row: BookingRow) -> Session:
         comments=booking.comments,
         nb_reimb_dewars=booking.n_reimbursed_dewars,
         metadata=SessionMetaData(
-            datacollections=0,
+            datacollections=row.n_collections,
             ui_groups=row.ui_groups,
             persons=row.n_people,
             active=row.is_active,

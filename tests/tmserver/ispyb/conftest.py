@@ -28,7 +28,7 @@ class Visitor:
 
     person: Person
 
-    def get(self, path: str, status: int = 200, **query: Any) -> Any:
+    def get(self, path: str, status: int = 200, /, **query: Any) -> Any:
         return self._send("GET", path, status, query_string=query)
 
     def post(self, path: str, body: Any, status: int = 200) -> Any:

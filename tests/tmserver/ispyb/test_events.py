@@ -1,0 +1,230 @@
+"""The timeline fills itself: acquisitions, their files, and what was run with them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from tests.tmserver.api.test_uploads import IMAGE, METADATA, send
+from tests.tmserver.conftest import Person
+from tests.tmserver.ispyb.conftest import NOW, Visitor, names
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.experiments.models import Acquisition
+from tmlib.ids import decode_id
+from tmlib.ledger.models import Job, State, Submission, Task
+
+As = Callable[[str], Visitor]
+
+
+@pytest.fixture
+def acquired(visitor: As, owner: Person, acquisition: str, experiment_id: int) -> int:
+    """Number of an acquisition of a proposal, with an image and a file that tells of it."""
+    visitor("owner").put(f"/experiments/{experiment_id}/proposal", {"proposal": "MX1"})
+    owner.post(f"{acquisition}/upload/register", files=[IMAGE, METADATA])
+    send(owner, acquisition, IMAGE, b"pixels")
+    send(owner, acquisition, METADATA, b"<xml/>")
+    return decode_id(acquisition.rpartition("/")[2])
+
+
+@pytest.fixture
+def run(database: Database, acquired: int, experiment_id: int, owner: Person) -> int:
+    """Number of a workflow that was run with it and failed."""
+    with database.transaction() as session:
+        submission = Submission(
+            owner_kind="experiment",
+            owner_id=experiment_id,
+            user_id=owner.user_id,
+            program="workflow",
+            description={},
+        )
+        session.add(submission)
+        session.flush()
+        whole = _task(submission.id, None, "workflow", exitcode=1)
+        session.add(whole)
+        session.flush()
+        step = _task(submission.id, whole.id, "step", exitcode=1)
+        session.add(step)
+        session.flush()
+        phase = _task(submission.id, step.id, "phase", exitcode=1)
+        phase.n_jobs, phase.n_failed = 2, 1
+        session.add(phase)
+        session.flush()
+        job = Job(
+            owner_kind="experiment",
+            owner_id=experiment_id,
+            submission_id=submission.id,
+            task_id=phase.id,
+            step_name="metaextract",
+            phase="run",
+            index=0,
+            name="metaextract_run_000001",
+            batch={},
+            state=State.TERMINATED,
+            exitcode=1,
+            error="The file is damaged.",
+            finished_at=now(),
+        )
+        session.add(job)
+        return submission.id
+
+
+def _task(submission_id: int, parent_id: int | None, kind: str, *, exitcode: int) -> Task:
+    return Task(
+        submission_id=submission_id,
+        parent_id=parent_id,
+        kind=kind,
+        type="",
+        name="metaextract",
+        position=0,
+        state=State.TERMINATED,
+        exitcode=exitcode,
+        started_at=now(),
+        finished_at=now() + timedelta(minutes=2),
+    )
+
+
+def test_an_acquisition_appears_with_what_came_of_it(visitor: As, acquired: int) -> None:
+    [event] = visitor("reader").get("/events")["results"]
+    item = event.pop("Item")
+    [session, _] = visitor("reader").get("/sessions")["results"]
+    assert session["_metadata"]["datacollections"] == 1
+    assert {**event, "startTime": "", "endTime": ""} == {
+        "id": acquired,
+        "type": "dc",
+        "startTime": "",
+        "endTime": "",
+        "duration": event["duration"],
+        "count": 1,
+        "session": "MX1-1",
+        "sessionId": session["sessionId"],
+        "proposal": "MX1",
+        "blSample": None,
+        "blSampleId": None,
+        "attachments": 1,
+    }
+    assert event["startTime"] <= event["endTime"]
+    assert (item["runStatus"], item["numberOfImages"]) == ("Data collection successful", 1)
+    assert (item["imageDirectory"], item["fileTemplate"]) == ("Screen/Plate 1", "Run 1")
+    group = item["DataCollectionGroup"]
+    assert (group["experimentType"], group["Workflow"]) == ("canonical", None)
+    assert visitor("writer").get("/events")["total"] == 0
+    assert visitor("writer").get("/events/types")["total"] == 0
+
+
+def test_acquisitions_of_a_plate_are_one_event(
+    visitor: As, owner: Person, experiment: str, acquired: int
+) -> None:
+    made = owner.post(f"{experiment}/acquisitions", name="Run 2", plate_name="Plate 1")
+    [event] = visitor("owner").get("/events")["results"]
+    assert (event["count"], event["id"], event["endTime"]) == (2, decode_id(made["id"]), None)
+    group = event["Item"]["DataCollectionGroup"]["dataCollectionGroupId"]
+    single = visitor("owner").get("/events", dataCollectionGroupId=group)["results"]
+    assert [(one["id"], one["count"]) for one in single] == [(event["id"], 1), (acquired, 1)]
+    assert [one["Item"]["runStatus"] for one in single] == [None, "Data collection successful"]
+    [only] = visitor("owner").get("/events", dataCollectionId=acquired)["results"]
+    assert (only["id"], only["count"]) == (acquired, 1)
+
+
+def test_a_workflow_is_an_event_of_its_own(visitor: As, acquired: int, run: int) -> None:
+    [action, collection] = visitor("owner").get("/events")["results"]
+    assert (action["id"], action["type"], action["duration"]) == (run, "robot", pytest.approx(2))
+    assert action["Item"] == {"actionType": "workflow", "status": "FAILED", "message": '"Screen"'}
+    assert collection["Item"]["DataCollectionGroup"]["Workflow"] == {
+        "workflowId": run,
+        "comments": None,
+        "status": "FAILED",
+        "workflowTitle": "Screen",
+        "workflowType": "canonical",
+    }
+    types = visitor("owner").get("/events/types")
+    assert types["results"] == [
+        {"eventTypeName": "canonical", "eventType": "canonical"},
+        {"eventTypeName": "Sample Actions", "eventType": "robot"},
+    ]
+    [step] = visitor("owner").get("/datacollections/workflows/steps", workflowId=run)["results"]
+    assert (step["workflowStepType"], step["status"]) == ("metaextract", "FAILED")
+    assert visitor("writer").get("/datacollections/workflows/steps")["total"] == 0
+
+
+def test_events_are_found_by_what_is_known_of_them(
+    visitor: As, database: Database, acquired: int, run: int
+) -> None:
+    def found(**query: Any) -> list[str]:
+        return names(visitor("owner").get("/events", **query), "type")
+
+    both = ["robot", "dc"]
+    [now_, past] = names(visitor("owner").get("/sessions"), "sessionId")
+    assert found(session="MX1-1") == found(sessionId=now_) == found(proposal="MX1") == both
+    assert found(beamLineName="Spinning disk") == both
+    for nothing in (
+        {"session": "MX1-2"},
+        {"session": "MX9-9"},
+        {"sessionId": past},
+        {"sessionId": 2**31 - 1},
+        {"proposal": "MX2"},
+        {"beamLineName": "Confocal"},
+        {"eventType": "xrf"},
+        {"status": "processed"},
+    ):
+        assert found(**nothing) == []
+    assert found(eventType="robot") == found(status="failed") == ["robot"]
+    assert found(eventType="canonical") == found(status="success") == ["dc"]
+    assert found(status="processerror") == ["dc"]
+    assert found(skip=1) == ["dc"]
+    with database.transaction() as session:
+        moved = NOW.replace(year=2021, month=4, day=1, hour=1)
+        session.execute(update(Acquisition).values(created_at=moved))
+    assert found(sessionId=past) == ["robot", "dc"]
+    assert visitor("owner").get(f"/sessions/{past}")["_metadata"]["datacollections"] == 1
+    visitor("owner").get("/events", 422, status="fine", sessionId=2**31)
+    visitor("owner").get("/events/types", 422, session="MX1-99999999999")
+
+
+def test_runs_tell_how_they_stand(visitor: As, acquired: int, run: int) -> None:
+    owner, stranger = visitor("owner"), visitor("stranger")
+    [program] = owner.get("/processings", dataCollectionId=acquired)["results"]
+    assert (program["autoProcProgramId"], program["processingPrograms"]) == (run, "workflow")
+    assert (program["processingStatus"], program["processingMessage"]) == (0, "FAILED")
+    assert program["ProcessingJob"]["displayName"] == "Screen"
+    ids = f"[{acquired}, 999]"
+    assert owner.get("/processings/status", dataCollectionIds=ids)["statuses"] == {
+        str(acquired): {
+            "screening": None,
+            "xrc": None,
+            "processing": {"workflow": [{"status": 0, "autoProcProgramId": run}]},
+            "autoIntegration": None,
+            "em": None,
+        }
+    }
+    [message] = owner.get("/processings/messages", dataCollectionId=acquired)["results"]
+    assert (message["message"], message["severity"]) == ("The file is damaged.", "ERROR")
+    number = message["autoProcProgramMessageId"]
+    query = {"autoProcProgramMessageId": number}
+    assert owner.get("/processings/messages", **query)["results"] == [message]
+    counts = owner.get("/processings/messages/status", dataCollectionIds=ids)["statuses"]
+    assert counts == {str(acquired): {"errors": 1, "warnings": 0, "info": 0}}
+    assert stranger.get("/processings")["total"] == stranger.get("/processings/messages")["total"]
+    for path in ("/processings/status", "/processings/messages/status"):
+        assert stranger.get(path, dataCollectionIds=ids) == {"statuses": {}}
+        for wrong in ("[]", "3", "[true]", "[-1]", '["1"]', f"[{2**31}]"):
+            refused = owner.get(path, 422, dataCollectionIds=wrong)
+            assert refused == {"detail": "Couldn't parse dataCollectionIds"}
+        assert owner.get(path, 422, dataCollectionIds="[")["detail"][0]["type"] == (
+            "value_error.jsondecode"
+        )
+
+
+def test_files_that_tell_of_images_are_downloaded(visitor: As, acquired: int) -> None:
+    query = {"dataCollectionId": acquired}
+    [one] = visitor("reader").get("/datacollections/attachments", **query)["results"]
+    assert (one["_metadata"]["fileName"], one["fileType"]) == (METADATA, "metadata")
+    path = f"/datacollections/attachments/{one['dataCollectionFileAttachmentId']}"
+    assert one["_metadata"]["url"] == f"/ispyb/api/v1{path}"
+    answer = visitor("reader").get(path)
+    assert answer.data == b"<xml/>"
+    assert answer.headers["Content-Disposition"] == f"attachment; filename={METADATA}"
+    assert visitor("writer").get(path, 404) == {"detail": "Data collection attachment not found"}
+    assert visitor("writer").get("/datacollections/attachments")["total"] == 0
