@@ -23,6 +23,7 @@ import tmlib.facility.models
 import tmlib.facility.visibility
 import tmlib.ledger.models
 import tmlib.objects.models
+import tmlib.portal.files
 import tmlib.portal.models
 import tmlib.tools.models
 import tmlib.uploads.models

@@ -14,7 +14,7 @@ from tmserver.http.api import Api
 from tmserver.http.registration import serve
 from tmserver.ispyb import ISPYB
 from tmserver.monitoring import requests
-from tmserver.portal import CATALOGUE
+from tmserver.portal import CATALOGUE, FILES
 from tmserver.serving.limits import SMALL_BODY
 
 SECURITY_HEADERS = {
@@ -28,7 +28,7 @@ SECURITY_HEADERS = {
 }
 
 
-INTERFACES = (TISSUEMAPS, ISPYB, CATALOGUE, CAVE)
+INTERFACES = (TISSUEMAPS, ISPYB, CATALOGUE, FILES, CAVE)
 """What the server offers; the first one answers for paths that belong to none."""
 
 

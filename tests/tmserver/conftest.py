@@ -1,11 +1,14 @@
 """The web application, users of it, and an experiment with something in it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from flask import Flask
+from pydantic import BaseModel
 from werkzeug.test import TestResponse
 
 from tests.tmserver import answers
@@ -17,6 +20,7 @@ from tmlib.settings import Settings
 from tmserver.application import INTERFACES, create_app
 from tmserver.authentication import issue_token
 from tmserver.http.api import Api
+from tmserver.http.error_forms import ErrorForm
 from tmserver.http.id_forms import OpaqueIds
 from tmserver.ispyb.scope import FACILITY
 from tmserver.permissions import Permission
@@ -28,6 +32,25 @@ OF_ADMINISTRATORS = {
     *(Permission.of(action, FACILITY) for action in FACILITY.actions),
 }
 """What only administrators may, unless somebody has given others a permission."""
+
+
+_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+def documented_path(rule: str) -> str:
+    """How a document writes the path of a route."""
+    return _VARIABLE.sub(r"{\1}", rule)
+
+
+def told_error(form: ErrorForm, response: TestResponse) -> BaseModel:
+    """What a response says that reports an error, which must have the form of its interface."""
+    assert response.mimetype == form.media_type
+    if form.media_type == "application/json":
+        content = response.json
+    else:
+        root = ElementTree.fromstring(response.text)  # noqa: S314 - our own
+        content = {element.tag: element.text for element in root}
+    return form.model(response.status_code).model_validate(content)
 
 
 class ListQueue:

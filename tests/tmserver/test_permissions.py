@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.tmserver import notebooks
-from tests.tmserver.conftest import Person, spelled
+from tests.tmserver.conftest import Person, documented_path, spelled, told_error
 from tmlib.accounts import groups
 from tmlib.accounts.identity import Account
 from tmlib.accounts.models import AuditEntry
@@ -199,7 +199,7 @@ def calls(
     for rule in app.url_map.iter_rules():
         operation = app.view_functions[rule.endpoint]
         assert isinstance(operation, Operation)
-        path = rule.rule.replace("<", "{").replace(">", "}")
+        path = documented_path(rule.rule)
         described = documents[operation.api]["paths"][path][operation.method.lower()]
         content = described.get("requestBody", {}).get("content", {})
         parameters = described["parameters"]
@@ -238,7 +238,7 @@ def send(everybody: dict[str, Person], who: str, call: Call, path: str, body: An
     response = person.request(call.method, path, query_string=query, json=body)
     if response.status_code >= 400 and call.method != "HEAD":
         form = call.operation.api.errors
-        told = form.model(response.status_code).model_validate(response.json)
+        told = told_error(form, response)
         if isinstance(told, Error):
             assert told.error.status_code == response.status_code
             assert len(told.error.message) > 10

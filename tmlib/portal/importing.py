@@ -44,24 +44,21 @@ class Problem:
         return f"{self.row}: {self.reason}"
 
 
-def import_rows(
-    session: Session, document: Any, check: Callable[[Rows], Iterator[Problem]] | None = None
-) -> dict[str, int]:
-    """Add the rows of a document to the catalogue.
+Check = Callable[[Rows], Iterator[Problem]]
+"""Tells what is wrong with rows beyond their values."""
+
+
+def checked_rows(session: Session, document: Any, check: Check | None = None) -> Rows:
+    """The rows of a document, if they can be added to the catalogue.
 
     Parameters
     ----------
     session
-        In a transaction.
+        For reading.
     document
         What is in the JSON.
     check
         Tells what else is wrong with rows.
-
-    Returns
-    -------
-    dict
-        How many rows there are of each class.
 
     Raises
     ------
@@ -73,6 +70,23 @@ def import_rows(
         problems = [*_references(session, rows), *(check(rows) if check else ())]
     if problems:
         raise _refusal(problems)
+    return rows
+
+
+def import_rows(session: Session, document: Any, check: Check | None = None) -> dict[str, int]:
+    """Add the rows of a document to the catalogue; for the parameters see `checked_rows`.
+
+    Returns
+    -------
+    dict
+        How many rows there are of each class.
+
+    Raises
+    ------
+    BadInput
+        If anything is wrong; the message names each row and the reason.
+    """
+    rows = checked_rows(session, document, check)
     for table in Base.metadata.sorted_tables:
         for name, content in rows.items():
             if TABLES[name] is table and content:

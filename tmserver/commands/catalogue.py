@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from tmlib.errors import BadInput
-from tmlib.portal.bucket_files import missing_files
-from tmlib.portal.importing import import_rows
+from tmlib.portal import bucket_import
+from tmlib.portal.files import FileStore
+from tmlib.settings import Settings
 from tmserver.commands.auditing import audited
 from tmserver.commands.output import print_table
 from tmserver.commands.user import open_database
@@ -26,7 +27,7 @@ def catalogue() -> None:
 @click.option(
     "--files",
     type=_Folder,
-    help="The files of the bucket that rows name; the folder of the document if not given.",
+    help="A folder with the files of the bucket that rows name.",
 )
 @click.option("--no-file-checks", is_flag=True, help="Take rows whose files are not there.")
 @audited
@@ -39,8 +40,14 @@ def import_catalogue(document: str, files: str | None, no_file_checks: bool) -> 
         content = json.loads(Path(document).read_bytes())
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{document} is no JSON: {error}") from None
-    folder = Path(files) if files else Path(document).parent
-    check = None if no_file_checks else lambda rows: missing_files(rows, folder)
-    with open_database() as database, database.transaction() as session:
-        counts = import_rows(session, content, check)
+    if files is None and not no_file_checks:
+        raise BadInput("Say with --files where the files are, or take rows with --no-file-checks.")
+    with open_database() as database:
+        counts = bucket_import.import_catalogue(
+            database,
+            FileStore(Settings().data_dir),
+            content,
+            Path(files) if files else None,
+            without_files=no_file_checks,
+        )
     print_table("Imported", ("CLASS", "ROWS"), list(counts.items()))

@@ -2,8 +2,9 @@
 
 from tmserver.http.api import Api
 from tmserver.http.cors import ANYBODY, Cors
-from tmserver.portal import graphql_view
-from tmserver.portal.errors import GraphqlErrors
+from tmserver.http.parameters import ParameterRules
+from tmserver.portal import files_view, graphql_view
+from tmserver.portal.errors import FileErrors, GraphqlErrors
 
 CATALOGUE = Api(
     name="catalogue",
@@ -18,4 +19,24 @@ CATALOGUE = Api(
     resources=(graphql_view.routes,),
     errors=GraphqlErrors(),
     cors=Cors((ANYBODY,)),
+)
+
+FILES = Api(
+    name="files",
+    title="Files of the public catalogue",
+    description=(
+        "Published files by their address, and in lists, as S3 serves them to everybody: "
+        "GetObject, HeadObject, ListObjectsV2 and HeadBucket. Signatures are not looked at."
+    ),
+    prefix="",
+    roots=("/s3",),
+    document_path="/s3/.openapi.json",
+    resources=(files_view.routes,),
+    errors=FileErrors(),
+    parameters=ParameterRules(takes_unknown=True, takes_empty=True),
+    cors=Cors(
+        (ANYBODY,),
+        headers=("Authorization", "Content-Type", "If-Match", "If-None-Match", "Range"),
+        exposed=("Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Last-Modified"),
+    ),
 )

@@ -132,7 +132,7 @@ def _executed(document: DocumentNode, query: Query, loader: Loader) -> bytes:
 
 def is_away(error: DBAPIError) -> bool:
     """Whether the database is not there, rather than that it does not take a statement."""
-    return bool(error.connection_invalidated)
+    return error.statement is None or bool(error.connection_invalidated)
 
 
 def _told(errors: Iterable[GraphQLError]) -> bytes:

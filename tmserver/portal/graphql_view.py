@@ -77,7 +77,7 @@ add_view(
     graphql,
     permits="public",
     only_reads=True,
-    raises=(400,),
+    raises=(400, 503),
     media=(_JSON,),
     max_bytes=PROJECT_BODY,
 )

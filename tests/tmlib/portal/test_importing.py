@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from tests.services.catalogue import Rows, document, random_rows
 from tmlib.db import Database
 from tmlib.errors import BadInput
-from tmlib.portal.bucket_files import missing_files
+from tmlib.portal.bucket_import import missing_files
 from tmlib.portal.declaration import ENTITIES
 from tmlib.portal.importing import import_rows
 from tmlib.portal.models import TABLES

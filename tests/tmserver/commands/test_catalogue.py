@@ -9,7 +9,8 @@ def test_catalogues_are_imported_from_a_document(tm: Tm, tmp_path: Path) -> None
     path = tmp_path / "catalogue.json"
     path.write_text(json.dumps(document(random_rows(seed=1, n_rows=2))))
 
-    refused = tm("catalogue", "import", str(path))
+    assert "--files" in tm("catalogue", "import", str(path)).output
+    refused = tm("catalogue", "import", str(path), "--files", str(tmp_path))
     assert refused.exit_code == 1
     assert "is no address s3://bucket/key" in refused.output
 

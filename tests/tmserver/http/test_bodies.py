@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 from flask import Flask
 
-from tests.tmserver.conftest import OF_ADMINISTRATORS, Person
+from tests.tmserver.conftest import OF_ADMINISTRATORS, Person, documented_path
 from tmlib.annotation import datastacks
 from tmserver.api import TISSUEMAPS
 from tmserver.http.api import Api
@@ -64,7 +64,7 @@ def requests(
         if operation.body is None or operation.api is not TISSUEMAPS:
             continue
         document = documents[operation.api]
-        described = document["paths"][rule.rule.replace("<", "{").replace(">", "}")]
+        described = document["paths"][documented_path(rule.rule)]
         content = described[operation.method.lower()]["requestBody"]["content"][JSON]
         path = rule.rule.replace("<experiment_id>", experiment.rpartition("/")[2])
         path = path.replace("/api/groups/<group_id>", group)

@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema_rs
 from flask import Flask
 
+from tests.tmserver.conftest import documented_path
 from tmserver.http.api import Api
 from tmserver.http.operations import Operation
 
@@ -30,7 +31,7 @@ def test_every_request_has_an_example_that_is_accepted(app: Flask, documents: Do
     for rule in app.url_map.iter_rules():
         operation = app.view_functions[rule.endpoint]
         assert isinstance(operation, Operation)
-        path = rule.rule.replace("<", "{").replace(">", "}")
+        path = documented_path(rule.rule)
         described = documents[operation.api]["paths"][path][operation.method.lower()]
         if operation.body is not None:
             example = described["requestBody"]["content"][JSON]["example"]

@@ -1,5 +1,7 @@
 """A catalogue behind the web application."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,6 +17,21 @@ from tmlib.portal.importing import import_rows
 @pytest.fixture(scope="module")
 def rows() -> Rows:
     return random_rows(seed=11, n_rows=10)
+
+
+UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
+
+
+@contextmanager
+def without_database(app: Flask) -> Iterator[None]:
+    """Let the application find no database for a while."""
+    services = app.extensions["tmserver"]
+    working, services.database = services.database, Database(UNREACHABLE)
+    try:
+        yield
+    finally:
+        services.database.close()
+        services.database = working
 
 
 class Asker:

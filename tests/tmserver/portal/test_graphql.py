@@ -13,7 +13,7 @@ from hypothesis_graphql import queries
 
 from tests.services.catalogue import Row, Rows, document, fits, random_where, related
 from tests.tmserver.conftest import Person
-from tests.tmserver.portal.conftest import Asker
+from tests.tmserver.portal.conftest import Asker, without_database
 from tmlib.portal.declaration import ENTITIES
 from tmlib.portal.declaration.entity import Entity
 from tmserver.portal.schema import SCHEMA
@@ -351,6 +351,19 @@ def test_pages_of_all_sites_may_ask(asker: Asker, app: Flask) -> None:
     body = {"query": "{ runs { id } }"}
     answer = Person(app).request("POST", "/graphql", headers=origin, json=body)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_database_that_is_away_is_no_mistake_of_the_query(asker: Asker, app: Flask) -> None:
+    options: list[dict[str, Any]] = [
+        {"method": "POST", "json": {"query": "{ runs { id } }"}},
+        {"method": "GET", "query_string": {"query": "{ runs { dataset { id } } }"}},
+    ]
+    with without_database(app):
+        for one in options:
+            response = Person(app).request(path="/graphql", **one)
+            assert response.status_code == 503
+            told: Any = response.json
+            assert "database cannot be used" in told["errors"][0]["message"]
 
 
 @given(query=queries(print_schema(SCHEMA)))

@@ -1,0 +1,131 @@
+"""Takes a catalogue from elsewhere together with the files of its bucket."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tmlib.db import Database
+from tmlib.errors import BadInput, Conflict
+from tmlib.portal.declaration import ENTITIES
+from tmlib.portal.files import FileStore, check_key, files_below, publish, published_keys
+from tmlib.portal.importing import Problem, Rows, checked_rows, import_rows
+
+_ADDRESS = "s3://"
+_FOLDERS = ("s3_omezarr_dir", "s3_prefix")
+
+
+def import_catalogue(
+    database: Database,
+    store: FileStore,
+    document: Any,
+    folder: Path | None,
+    *,
+    without_files: bool = False,
+) -> dict[str, int]:
+    """Add the rows of a document, and the files of a folder, to the catalogue.
+
+    Files are kept first, and are there for others in the moment in which the rows are.
+
+    Parameters
+    ----------
+    database
+        Of the installation.
+    store
+        Keeps the contents of files.
+    document
+        As `tmlib.portal.importing` has it.
+    folder
+        Has the files of the bucket, below it as their keys say; None if there are none.
+    without_files
+        Whether rows are taken whose files are not there.
+
+    Returns
+    -------
+    dict
+        How many rows there are of each class.
+
+    Raises
+    ------
+    BadInput
+        If anything is wrong with the document, or a file has a name that cannot be published.
+    Conflict
+        If the catalogue has a file of this name already.
+    """
+
+    def check(rows: Rows) -> Iterator[Problem]:
+        if not without_files:
+            yield from missing_files(rows, folder or Path())
+
+    with database.session() as session:
+        rows = checked_rows(session, document, check)
+    files = dict(files_below(folder)) if folder else {}
+    for key in files:
+        check_key(key)
+    bucket = _bucket(rows) if files else ""
+    with database.session() as session:
+        taken = published_keys(session, bucket, files)
+    if taken:
+        raise Conflict(f"The bucket {bucket} has a file {min(taken)} already.")
+    kept = [store.keep(key, path) for key, path in files.items()]
+    store.sync(kept)
+    with database.transaction() as session:
+        counts = import_rows(session, document)
+        publish(session, bucket, kept)
+    return counts
+
+
+def _bucket(rows: Rows) -> str:
+    """The one bucket that rows name.
+
+    Raises
+    ------
+    BadInput
+        If they name none, or several.
+    """
+    buckets = {
+        str(value).removeprefix(_ADDRESS).partition("/")[0]
+        for content in rows.values()
+        for row in content
+        for column, value in row.items()
+        if column.startswith("s3_") and value is not None and value.startswith(_ADDRESS)
+    }
+    if len(buckets) != 1:
+        told = ", ".join(sorted(buckets)) or "none"
+        raise BadInput(f"The rows must name one bucket, as s3://bucket/key, for files: {told}.")
+    return buckets.pop()
+
+
+def missing_files(rows: Rows, folder: Path) -> Iterator[Problem]:
+    """What rows name, by addresses of S3, that is not in a folder.
+
+    Parameters
+    ----------
+    rows
+        By the names of their classes.
+    folder
+        Has the files of the bucket, below it as their keys say.
+    """
+    for name, content in rows.items():
+        entity = ENTITIES[name]
+        addresses = [column for column in entity.columns if column.startswith("s3_")]
+        for row in content:
+            for column in addresses:
+                if row[column] is not None and (reason := _missing(row, column, folder)):
+                    yield Problem(f"{entity.client_name} {row['id']}", f"{column}: {reason}")
+
+
+def _missing(row: dict[str, Any], column: str, folder: Path) -> str | None:
+    address = row[column]
+    bucket, _, key = address.removeprefix(_ADDRESS).partition("/")
+    if not address.startswith(_ADDRESS) or not bucket or ".." in PurePosixPath(key).parts:
+        return f"{address} is no address s3://bucket/key"
+    is_folder = column in _FOLDERS or (column == "s3_path" and row.get("format") == "zarr")
+    if column == "s3_prefix" and not key.endswith("/"):
+        return f"{address} has no slash at its end"
+    if column != "s3_prefix" and key.endswith("/"):
+        return f"{address} has a slash at its end"
+    path = folder / key
+    if not is_folder:
+        return None if path.is_file() else f"there is no file {path}"
+    has_files = path.is_dir() and any(file.is_file() for file in path.rglob("*"))
+    return None if has_files else f"there are no files in {path}"
