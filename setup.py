@@ -43,6 +43,8 @@ REQUIREMENTS = [
     "tifffile>=2025.5.10,<2027",
     "imagecodecs>=2025.3.30,<2027",
     "pillow>=11,<14",
+    # volumes of electron microscopes
+    "mrcfile>=1.5,<2",
     "defusedxml>=0.7.1,<1",
     # file-name patterns of users: unlike re it gives up after a while
     "regex>=2025.7",

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, String, bindparam, insert, select, tuple_
+from sqlalchemy import BigInteger, String, bindparam, insert, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tmlib import digests, durable_files
@@ -172,13 +172,13 @@ def published_keys(session: Session, bucket: str, keys: Iterable[str]) -> set[st
     }
 
 
-_ONE: Select[Any] = select(
+_ONE: Any = select(
     PublishedFile.key, PublishedFile.size, PublishedFile.digest, PublishedFile.modified_at
 ).where(
     PublishedFile.bucket == bindparam("bucket_name", type_=String),
     PublishedFile.key == bindparam("key_name", type_=String),
 )
-_ANY: Select[Any] = (
+_ANY: Any = (
     select(PublishedFile.bucket)
     .where(PublishedFile.bucket == bindparam("bucket_name", type_=String))
     .limit(1)
