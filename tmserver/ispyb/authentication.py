@@ -56,10 +56,10 @@ class TokenResponse(Model):
 
 
 class UserCurrent(Model):
-    """The user who is logged in."""
+    """The user who is logged in, by the login if no other name is known."""
 
-    given_name: str | None
-    family_name: str | None
+    given_name: str
+    family_name: str
     login: str
     permissions: list[str] = Field(alias="Permissions")
     person_id: int
@@ -114,8 +114,8 @@ def get_current_user(access: UserAccess) -> UserCurrent:
         person = people.profile(session, access.user.id)
         groups = options.list_groups(session, viewer)
         return UserCurrent(
-            given_name=person.given_name,
-            family_name=person.family_name,
+            given_name=person.given_name or "",
+            family_name=person.family_name or access.user.name,
             login=access.user.name,
             permissions=permissions.held_by(session, access.user.id),
             person_id=access.user.id,
