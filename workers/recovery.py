@@ -12,7 +12,7 @@ from redis import RedisError
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database, Process, clock, revision
-from tmlib.ledger import dispatch, engine, failures, worker_pools
+from tmlib.ledger import dispatch, failures, lost_jobs, worker_pools
 from tmlib.settings import Settings
 from workers.queue import CeleryQueue
 
@@ -71,7 +71,7 @@ class Recovery:
             moment = clock.read(session)
         messages = self._queue.depth(interactive=interactive)
         with database.transaction() as session:
-            lost = engine.recover(
+            lost = lost_jobs.recover(
                 session,
                 moment,
                 self._settings.max_attempts,
@@ -90,7 +90,7 @@ class Recovery:
         """What was put on the queue before this and not taken is not there any more."""
         latest = moment
         if messages:
-            taken = engine.last_taken(session, interactive=interactive)
+            taken = lost_jobs.last_taken(session, interactive=interactive)
             if taken is None:
                 return None
             latest = taken

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import clock
 from tmlib.errors import NotFound
-from tmlib.ledger import engine
+from tmlib.ledger import holding
 from tmlib.ledger.models import DrainedHost, Job, State, WorkerPool
 
 
@@ -82,5 +82,5 @@ def hand_back(session: Session, workers: Collection[str]) -> list[int]:
         .with_for_update(skip_locked=True)
     ).all()
     for job in running:
-        engine.give_back(session, job.id, job.attempt, counts=False)
+        holding.give_back(session, job.id, job.attempt, counts=False)
     return [job.id for job in running]

@@ -1,25 +1,20 @@
-"""Moves jobs through the ledger: claim, finish, recover.
+"""Moves jobs through the ledger: claims them and ends them.
 
 Plain functions on a session; each must run in a transaction of its own, and whatever they return
 is put on the queue after that transaction is committed. A message that is lost between the two is
-found again by `recover`.
+found again by :mod:`tmlib.ledger.lost_jobs`.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
-    Executable,
     ScalarSelect,
     Table,
     bindparam,
     exists,
-    func,
     or_,
     select,
     update,
@@ -27,22 +22,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tmlib.db import clock, revision
-from tmlib.ledger import advance, dispatch, job_log, tree
-from tmlib.ledger.models import AT_WORK, EXIT_FAILED, EXIT_KILLED, Job, State, Submission, Task
+from tmlib.ledger import advance, dispatch, holding, job_log, tree
+from tmlib.ledger.holding import LeaseLost
+from tmlib.ledger.models import AT_WORK, EXIT_KILLED, Job, State, Submission, Task
 from tmlib.ledger.output import Tail
 from tmlib.ledger.owners import Owner
 from tmlib.ledger.programs import Assignment, Batch, Effect, Part
 
-KILLED = "The workflow was killed."
-
-_SILENT = (
-    "it gave no sign of life any more, since it was killed or stood still, or its machine could "
-    "not reach the database."
-)
-
-
-class LeaseLost(Exception):  # noqa: N818 - an event, not a mistake
-    """The job was taken away: its worker was presumed dead, or somebody has killed it."""
+KILLED = "The job was killed."
 
 
 @dataclass(frozen=True)
@@ -160,41 +147,6 @@ _CLAIM = (
     )
 )
 
-_HELD = (
-    _JOBS.c.id == bindparam("job_id"),
-    _JOBS.c.attempt == bindparam("held_attempt"),
-    _JOBS.c.state == State.RUNNING,
-)
-
-_SELECT_HELD = select(_JOBS.c.id).where(*_HELD)
-
-
-_TIMES = {"lease_expires_at", "submitted_at", "finished_at", "not_before"}
-
-
-@cache
-def _update_held(*names: str) -> Executable:
-    """Sets columns of a job that is still its attempt's; gives its phase and its index there."""
-    new = {name: f"new_{name}" for name in names}
-    values = {
-        name: clock.after(parameter) if name in _TIMES else bindparam(parameter)
-        for name, parameter in new.items()
-    }
-    return update(_JOBS).where(*_HELD).values(values).returning(_JOBS.c.task_id, _JOBS.c["index"])
-
-
-def _write(
-    session: Session, job_id: int, attempt: int, values: Mapping[str, object]
-) -> tuple[int, int] | None:
-    """Set columns of a job; its phase and its index there, None if it is not the attempt's.
-
-    Times are given in seconds from now, by the database's clock.
-    """
-    new = {f"new_{name}": value for name, value in values.items()}
-    parameters = {"job_id": job_id, "held_attempt": attempt, **new}
-    row = session.connection().execute(_update_held(*values), parameters).one_or_none()
-    return None if row is None else (row[0], row[1])
-
 
 def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -> Claim | None:
     """Take a job, or None if it is not there to be taken: a second message gets nothing."""
@@ -213,27 +165,6 @@ def claim(session: Session, job_id: int, worker: str, host: str, lease: float) -
     if phase_state is not State.RUNNING:
         tree.mark_running(session, claimed.task_id)
     return claimed
-
-
-def heartbeat(session: Session, job_id: int, attempt: int, lease: float) -> bool:
-    """Prolong the lease of a job; False when the job is no longer this attempt's."""
-    return _write(session, job_id, attempt, {"lease_expires_at": lease}) is not None
-
-
-def report_progress(session: Session, job_id: int, attempt: int, share_done: float) -> None:
-    """Note how much of its work a job has done; nothing happens if it is not this attempt's."""
-    _write(session, job_id, attempt, {"share_done": share_done})
-
-
-def is_held(session: Session, job_id: int, attempt: int) -> bool:
-    """Whether a job is still this attempt's, without a lock."""
-    found = session.scalar(_SELECT_HELD, {"job_id": job_id, "held_attempt": attempt})
-    return found is not None
-
-
-def lose(session: Session, job_id: int, attempt: int, reason: str) -> None:
-    """Note why a job has lost its worker; `recover` gives it to another one without delay."""
-    _write(session, job_id, attempt, {"lease_expires_at": 0, "error": reason})
 
 
 def finish(
@@ -289,7 +220,7 @@ def finish(
 
 
 def postpone(session: Session, job_id: int, attempt: int, outcome: Outcome, seconds: float) -> None:
-    """Put a job back that failed for a reason that may pass; `recover` sends it again.
+    """Put a job back that failed for a reason that may pass; it is sent again after some seconds.
 
     Raises
     ------
@@ -316,82 +247,10 @@ def _record(
     )
     used = {name: getattr(outcome, name) for name in ("wall_time", "cpu_time", "memory")}
     ended = {"lease_expires_at": None, "error": outcome.error}
-    place = _write(session, job_id, attempt, {**ended, **said, **used, **values})
+    place = holding.write(session, job_id, attempt, {**ended, **said, **used, **values})
     if place is None:
         raise LeaseLost
     return place
-
-
-def give_back(session: Session, job_id: int, attempt: int, *, counts: bool = True) -> None:
-    """Return a running job to the queue; it counts as a try unless its worker had to stop."""
-    session.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
-        .values(
-            state=State.SUBMITTED,
-            tries=Job.tries if counts else Job.tries - 1,
-            lease_expires_at=None,
-            submitted_at=clock.present(),
-        )
-    )
-
-
-def recover(
-    session: Session,
-    moment: datetime,
-    max_attempts: int,
-    lost_before: datetime | None,
-    *,
-    interactive: bool = False,
-    grace_seconds: float = 0,
-) -> list[int]:
-    """Find what is to be sent: jobs of silent workers, jobs whose pause is over, lost messages.
-
-    Parameters
-    ----------
-    session
-        In a transaction.
-    moment
-        The present, by the database's clock.
-    max_attempts
-        A job that was started this often since it was handed in, without an end, has failed.
-    lost_before
-        Jobs that were submitted before this and not taken are sent again; None while messages
-        wait on the queue, when nothing can be said about them.
-    interactive
-        Which queue.
-    grace_seconds
-        For how long leases may have ended: when the database was away nobody could prolong any.
-
-    Returns
-    -------
-    list of int
-        Ids of jobs to enqueue, on the same queue.
-    """
-    of_queue = Job.is_interactive.is_(interactive)
-    waiting = update(Job).where(of_queue, Job.state == State.SUBMITTED)
-    again = waiting.values(submitted_at=moment, not_before=None).returning(Job.id)
-    ended = select(Task.id).where(Task.state == State.TERMINATED)
-    end_killed(session, of_queue, Job.task_id.in_(ended), skip_locked=True)
-    silent_since = moment - timedelta(seconds=grace_seconds)
-    enqueue = _take_back(session, of_queue, silent_since, max_attempts)
-    enqueue += session.scalars(again.where(Job.not_before <= moment)).all()
-    if lost_before is not None:
-        lost = again.where(Job.not_before.is_(None), Job.submitted_at < lost_before)
-        enqueue += session.scalars(lost).all()
-    return list(dict.fromkeys(enqueue))
-
-
-def last_taken(session: Session, *, interactive: bool = False) -> datetime | None:
-    """When the youngest of the jobs that are in work was put on its queue; None if there is none.
-
-    A queue keeps its order: the messages of jobs that were put on it well before are lost.
-    """
-    return session.scalar(
-        select(func.max(Job.submitted_at)).where(
-            Job.state == State.RUNNING, Job.is_interactive.is_(interactive)
-        )
-    )
 
 
 def end_killed(
@@ -424,31 +283,3 @@ def end_killed(
         )
         .execution_options(synchronize_session=False)
     )
-
-
-def _take_back(
-    session: Session, of_queue: ColumnElement[bool], silent_since: datetime, max_attempts: int
-) -> list[int]:
-    """Take jobs back whose lease has run out; the ids of those to enqueue."""
-    enqueue: list[int] = []
-    silent = session.execute(
-        select(Job.id, Job.attempt, Job.tries, Job.name, Job.worker, Job.error)
-        .where(of_queue, Job.state == State.RUNNING, Job.lease_expires_at <= silent_since)
-        # the last of their phases are ended one after the other, by all in the same order
-        .order_by(Job.task_id, Job.id)
-        .with_for_update(skip_locked=True)
-    ).all()
-    for job in silent:
-        if job.tries < max_attempts:
-            give_back(session, job.id, job.attempt)
-            enqueue.append(job.id)
-            continue
-        error = (
-            f'Job "{job.name}" lost its worker {job.tries} times. The last one was {job.worker}: '
-            f"{job.error or _SILENT}"
-        )
-        failed = Outcome(exitcode=EXIT_FAILED, error=error, stderr=f"{error}\n")
-        # a workflow that is killed at this moment keeps no other's jobs from being found
-        with suppress(LeaseLost), session.begin_nested():
-            enqueue += finish(session, job.id, job.attempt, failed)
-    return enqueue

@@ -6,26 +6,26 @@ The worker's process does nothing else meanwhile; what must not go on is ended b
 import contextlib
 import logging
 import os
-import resource
 import socket
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database
-from tmlib.ledger import engine, failures, job_groups, programs
-from tmlib.ledger.engine import Claim, LeaseLost, Outcome
-from tmlib.ledger.guard import WAITING_SECONDS, Guard
-from tmlib.ledger.job_groups import Demand, Done, Taker
-from tmlib.ledger.limits import Limits, limited_threads
-from tmlib.ledger.models import EXIT_FAILED
+from tmlib.ledger import attempts as work
+from tmlib.ledger import engine, holding, job_groups
+from tmlib.ledger.attempts import Attempt
+from tmlib.ledger.engine import Claim, Outcome
+from tmlib.ledger.guard import Guard
+from tmlib.ledger.holding import LeaseLost
+from tmlib.ledger.job_groups import Demand, Taker
+from tmlib.ledger.leases import WAITING_SECONDS
+from tmlib.ledger.limits import limited_threads
 from tmlib.ledger.output import Output
 from tmlib.ledger.pace import Pace
-from tmlib.ledger.programs import PROGRAMS, Effect, JobContext, Part
+from tmlib.ledger.programs import Effect
 from tmlib.ledger.queue import JOB_QUEUE, Queue
 from tmlib.ledger.worker_pools import ProcessCount
 from tmlib.settings import Settings
@@ -33,28 +33,6 @@ from tmlib.settings import Settings
 logger = logging.getLogger(__name__)
 
 _LONGER = 4
-_PROGRESS_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class _Attempt:
-    """What was done for a job, which is not in the ledger yet; times are of the monotonic clock."""
-
-    claim: Claim
-    context: JobContext
-    outcome: Outcome
-    began: float
-    ended: float
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the job went well, and nothing follows from it."""
-        return not self.outcome.exitcode and not self.outcome.following
-
-    @property
-    def done(self) -> Done:
-        """What ends the job, if it is plain."""
-        return Done(self.claim, self.outcome, self.context.effects, self.began, self.ended)
 
 
 @dataclass(frozen=True)
@@ -78,120 +56,196 @@ class Worker:
         where they are short. A job that has lost a worker before is done alone: it may be what
         has ended that one.
         """
-        worker = f"{socket.gethostname()}:{os.getpid()}"
+        worker = holding.worker_name(os.getpid())
         taker = Taker(worker, socket.gethostname(), self.settings.lease_seconds, turn=job_id)
+        taken = time.monotonic()
         with self.database.transaction() as session:
             claim = engine.claim(session, job_id, taker.worker, taker.host, taker.lease)
-        if claim is None:
-            return
+        if claim is not None:
+            with contextlib.closing(_Turn(self, taker, claim, taken)) as turn:
+                turn.run()
+
+
+class _Turn:
+    """What a worker does with one message: its job, and the next short ones of its phase."""
+
+    def __init__(self, worker: Worker, taker: Taker, claim: Claim, taken: float) -> None:
         is_alone = claim.is_interactive or claim.tries > 1
-        over = time.monotonic() + (0 if is_alone else self.settings.turn_seconds)
-        claims, is_passed_on = [claim], False
-        while claims:
-            attempts = self._work(claims)
-            claims = self._still_held(claims[len(attempts) :], attempts[0].began)
+        self._worker = worker
+        self._database = worker.database
+        self._settings = worker.settings
+        self._guard = worker.guard
+        self._taker = taker
+        self._claims = [claim]
+        self._limits = work.limits_of(claim)
+        self._over = taken + (0 if is_alone else worker.settings.turn_seconds)
+        self._is_passed_on = False
+        self._began: float | None = None
+        if self._guard is not None:
+            # first, so that the guard never knows of a job by message without its place
+            self._guard.begin(claim.job_id)
+            self._guard.hold([claim], self._limits, taken)
+
+    def close(self) -> None:
+        """Hold nothing any more."""
+        if self._guard is not None:
+            self._guard.end()
+            self._guard.hold([], self._limits, time.monotonic())
+
+    def run(self) -> None:
+        """Work until the turn is over, or nothing is left."""
+        while self._claims:
+            attempts, self._claims = self._work(self._claims)
+            if self._took_long and len(attempts) + len(self._claims) > 1:
+                attempts = self._ask_for_held(attempts)
+            if self._is_over:
+                self._release()
             plain = [attempt for attempt in attempts if attempt.is_plain]
             others = attempts[len(plain) :]
             if plain:
-                is_over = time.monotonic() >= over
-                most = 0 if is_over else self.pace.count_within(claim.task_id, self._group_seconds)
-                waits = bool(claims or others or is_passed_on)
-                job_ids, taken = self._end(plain, None if waits else Demand(taker, most))
-                self.queue.enqueue(job_ids)
-                claims = claims or taken
-                is_passed_on = is_passed_on or (not waits and not taken)
+                self._worker.queue.enqueue(self._end(plain, is_last=not others))
             for attempt in others:
-                self.queue.enqueue(self._end_alone(attempt, lets_in=not is_passed_on))
-                is_passed_on = True
+                job_ids = self._end_alone(attempt, lets_in=not self._is_passed_on)
+                self._worker.queue.enqueue(job_ids)
+                self._is_passed_on = True
+
+    @property
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._over
+
+    @property
+    def _took_long(self) -> bool:
+        """Whether the guard may have given jobs back since the work on one began."""
+        return self._began is not None and time.monotonic() - self._began >= WAITING_SECONDS
 
     @property
     def _group_seconds(self) -> float:
         """So long may jobs take that are ended together."""
-        return self.settings.turn_seconds / 2
+        return self._settings.turn_seconds / 2
 
-    def _work(self, claims: Sequence[Claim]) -> list[_Attempt]:
-        """Do jobs one after the other, until one fails or there is enough to end together."""
-        attempts: list[_Attempt] = []
-        limits = _limits(claims[0])
+    def _work(self, claims: Sequence[Claim]) -> tuple[list[Attempt], list[Claim]]:
+        """Do jobs one after the other, until one fails or there is enough to end together.
+
+        Gives what was done, and the jobs that wait.
+        """
+        attempts: list[Attempt] = []
         started = time.monotonic()
-        with self._guarded(claims, limits) as output, limited_threads(limits.cores):
-            for position, claim in enumerate(claims):
-                if position:
-                    output.clear()
-                    if self.guard is not None:
-                        self.guard.go_on(position)
-                attempts.append(self._attempt(claim, output))
-                latest = attempts[-1]
-                if not latest.is_plain or latest.ended - started > self._group_seconds:
+        with self._output() as output, limited_threads(self._limits.cores):
+            for claim in claims:
+                output.clear()
+                if not self._begin(claim, attempts):
+                    return attempts, []
+                attempts.append(work.attempt(self._database, self._settings, claim, output))
+                if self._guard is not None:
+                    self._guard.end()
+                is_enough = attempts[-1].ended - started > self._group_seconds
+                if is_enough or self._took_long or not attempts[-1].is_plain:
                     break
-        return attempts
+        return attempts, list(claims[len(attempts) :])
 
-    def _attempt(self, claim: Claim, output: Output) -> _Attempt:
-        began = time.monotonic()
-        context = JobContext(
-            self.database,
-            self.settings,
-            claim.owner,
-            force=claim.force,
-            progress=_Progress(self.database, claim),
-        )
-        outcome = _observed(output, lambda: _call(claim, context))
-        return _Attempt(claim, context, outcome, began, time.monotonic())
+    def _begin(self, claim: Claim, attempts: Sequence[Attempt]) -> bool:
+        """Begin with a job; False if it was given back, with all behind it, as it had to wait."""
+        moment = time.monotonic()
+        if self._guard is not None:
+            self._guard.begin(claim.job_id, attempts[0].began if attempts else None)
+        # asked only now: a guard that sees where this process is gives the job back no more
+        may_be_given_back, self._began = self._took_long, moment
+        return not may_be_given_back or bool(self._held([claim]))
 
-    def _still_held(self, claims: Sequence[Claim], since: float) -> list[Claim]:
-        """Those of the jobs that still wait here: the guard gives them to others after a while."""
-        if not claims or time.monotonic() - since < WAITING_SECONDS:
-            return list(claims)
-        with self.database.session() as session:
-            return [one for one in claims if engine.is_held(session, one.job_id, one.attempt)]
+    def _ask_for_held(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Leave out what is not held any more of what was done, and of what waits."""
+        held = self._held([*(attempt.claim for attempt in attempts), *self._claims])
+        self._claims = [claim for claim in self._claims if claim in held]
+        for attempt in attempts:
+            if attempt.claim not in held:
+                _say_taken_over(attempt.claim)
+        return [attempt for attempt in attempts if attempt.claim in held]
 
-    def _end(
-        self, attempts: Sequence[_Attempt], demand: Demand | None
-    ) -> tuple[list[int], list[Claim]]:
-        """End jobs that went well, together; gives ids to enqueue, and the jobs to do next.
+    def _held(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Those of the jobs that were not taken away; whoever does so just now is waited for."""
+        with self._database.transaction() as session:
+            held = holding.lock_held(session, [(one.job_id, one.attempt) for one in claims])
+        return [claim for claim in claims if claim.job_id in held]
+
+    def _release(self) -> None:
+        """Let others do what waits here."""
+        if not self._claims:
+            return
+        with self._database.transaction() as session:
+            jobs = [(one.job_id, one.attempt) for one in self._claims]
+            holding.release(session, self._taker.worker, jobs)
+        self._claims = []
+
+    def _end(self, attempts: Sequence[Attempt], *, is_last: bool) -> list[int]:
+        """End jobs that went well, together, and take the next; gives ids to enqueue.
 
         If that fails, it is not known for which of them: each is done once more and ended alone.
         """
+        waits = bool(self._claims) or not is_last or self._is_passed_on
+        demand = None if waits else self._demand(attempts[0].claim.task_id)
+        moment = time.monotonic()
         try:
-            with self.database.transaction() as session:
-                n_processes = self.processes.of(session) if demand and demand.most else 1
-                ended = job_groups.end(
-                    session, [one.done for one in attempts], demand, n_processes, time.monotonic()
-                )
+            with self._database.transaction() as session:
+                n_processes = self._worker.processes.of(session) if demand and demand.most else 1
+                done = [one.done for one in attempts]
+                ended = job_groups.end(session, done, demand, n_processes, moment)
+                if ended.taken:
+                    # before others can see that, so that the guard knows of them whatever happens
+                    self._hold(attempts, ended.taken, moment)
         except Exception as error:  # noqa: BLE001 - whatever an effect raises is the job's failure
-            lets_in = demand is not None
-            if len(attempts) == 1:
-                return self._end_failed(attempts[0], error, lets_in=lets_in), []
-            logger.warning("%d jobs could not be ended together: %s", len(attempts), error)
-            return self._do_again(attempts, lets_in=lets_in), []
+            self._hold(attempts, self._claims, moment)
+            return self._end_failing(attempts, error, lets_in=demand is not None)
         for attempt in attempts:
-            self.pace.note(
+            self._worker.pace.note(
                 attempt.claim.task_id,
                 attempt.ended - attempt.began + ended.effect_seconds / len(attempts),
             )
             _clean_up(attempt.context.afterwards)
-        return ended.job_ids, ended.taken
+        self._claims = self._claims or ended.taken
+        self._is_passed_on = self._is_passed_on or (not waits and not ended.taken)
+        return ended.job_ids
 
-    def _do_again(self, attempts: Sequence[_Attempt], *, lets_in: bool) -> list[int]:
+    def _hold(self, attempts: Sequence[Attempt], claims: Sequence[Claim], taken: float) -> None:
+        """Tell the guard what is held: what was done and is not in the ledger, and what waits."""
+        if self._guard is not None:
+            jobs = [*(attempt.claim for attempt in attempts), *claims]
+            self._guard.hold(jobs, self._limits, taken)
+
+    def _demand(self, task_id: int) -> Demand:
+        most = 0 if self._is_over else self._worker.pace.count_within(task_id, self._group_seconds)
+        return Demand(self._taker, most)
+
+    def _end_failing(
+        self, attempts: Sequence[Attempt], error: Exception, *, lets_in: bool
+    ) -> list[int]:
+        """End jobs that could not be ended together; gives ids to enqueue."""
+        self._is_passed_on = self._is_passed_on or lets_in
+        if len(attempts) == 1:
+            job_ids = self._end_failed(attempts[0], error, lets_in=lets_in)
+        else:
+            logger.warning("%d jobs could not be ended together: %s", len(attempts), error)
+            job_ids = self._do_again(attempts, lets_in=lets_in)
+        # what has taken one away may have taken all
+        self._claims = self._held(self._claims) if self._claims else []
+        return job_ids
+
+    def _do_again(self, attempts: Sequence[Attempt], *, lets_in: bool) -> list[int]:
         """Do jobs once more, and end each of them alone; gives ids to enqueue."""
         job_ids: list[int] = []
         for attempt in attempts:
-            claim = attempt.claim
-            with self.database.session() as session:
-                is_held = engine.is_held(session, claim.job_id, claim.attempt)
-            if is_held:
-                [again] = self._work([claim])
+            again, _ = self._work(self._held([attempt.claim]))
+            for one in again:
                 is_last = attempt is attempts[-1]
-                job_ids += self._end_alone(again, lets_in=lets_in and is_last)
-            else:
-                _say_taken_over(claim)
+                job_ids += self._end_alone(one, lets_in=lets_in and is_last)
+            if not again:
+                _say_taken_over(attempt.claim)
         return job_ids
 
-    def _end_alone(self, attempt: _Attempt, *, lets_in: bool) -> list[int]:
+    def _end_alone(self, attempt: Attempt, *, lets_in: bool) -> list[int]:
         """Apply a job's effects and mark it as done, both or neither; gives ids to enqueue."""
         effects = () if attempt.outcome.exitcode else attempt.context.effects
         try:
-            with self.database.transaction() as session:
+            with self._database.transaction() as session:
                 job_ids = self._settle(
                     session, attempt.claim, attempt.outcome, effects, lets_in=lets_in
                 )
@@ -200,13 +254,13 @@ class Worker:
         _clean_up(attempt.context.afterwards)
         return job_ids
 
-    def _end_failed(self, attempt: _Attempt, error: Exception, *, lets_in: bool) -> list[int]:
+    def _end_failed(self, attempt: Attempt, error: Exception, *, lets_in: bool) -> list[int]:
         """Mark a job as failed whose effects could not be applied."""
         try:
             if isinstance(error, LeaseLost):
                 raise error
-            with self.database.transaction() as session:
-                failed = _failed(attempt.outcome, error)
+            with self._database.transaction() as session:
+                failed = work.failed(attempt.outcome, error)
                 return self._settle(session, attempt.claim, failed, lets_in=lets_in)
         except LeaseLost:
             _say_taken_over(attempt.claim)
@@ -225,8 +279,8 @@ class Worker:
         held = (session, claim.job_id, claim.attempt)
         if not outcome.may_pass:
             return engine.finish(*held, outcome, effects, lets_in=lets_in)
-        if claim.tries < self.settings.max_attempts:
-            pause = self.settings.retry_seconds * _LONGER ** (claim.tries - 1)
+        if claim.tries < self._settings.max_attempts:
+            pause = self._settings.retry_seconds * _LONGER ** (claim.tries - 1)
             waiting = replace(
                 outcome, error=f"{outcome.error} It is tried again after {pause:g} seconds."
             )
@@ -237,99 +291,12 @@ class Worker:
         return engine.finish(*held, final, lets_in=lets_in)
 
     @contextlib.contextmanager
-    def _guarded(self, claims: Sequence[Claim], limits: Limits) -> Iterator[Output]:
-        if self.guard is None:
-            with Output() as output:
-                yield output
+    def _output(self) -> Iterator[Output]:
+        if self._guard is not None:
+            yield self._guard.output
             return
-        with self.guard.watching(claims, limits):
-            yield self.guard.output
-
-
-class _Progress:
-    """Writes down how much of a job is done, now and then."""
-
-    def __init__(self, database: Database, claim: Claim) -> None:
-        self._database = database
-        self._claim = claim
-        self._next = time.monotonic() + _PROGRESS_SECONDS
-
-    def __call__(self, share_done: float) -> None:
-        moment = time.monotonic()
-        if moment < self._next:
-            return
-        self._next = moment + _PROGRESS_SECONDS
-        with self._database.transaction() as session:
-            engine.report_progress(session, self._claim.job_id, self._claim.attempt, share_done)
-
-
-def _limits(claim: Claim) -> Limits:
-    program = PROGRAMS.get(claim.program)
-    if program is None:  # which is what the job fails of
-        return Limits()
-    return program.limits(claim.description, claim.step_name, claim.phase)
-
-
-def _call(claim: Claim, context: JobContext) -> Sequence[Part]:
-    return programs.get(claim.program).run(context, claim.assignment)
-
-
-def _observed(output: Output, work: Callable[[], Sequence[Part]]) -> Outcome:
-    """Do the work, and note what it printed, how long it took and what it used."""
-    handler = logging.StreamHandler(output.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    handler.setLevel(logging.INFO)
-    job_logger = logging.getLogger("tmlib")
-    job_logger.addHandler(handler)
-    level = job_logger.level
-    # to set it makes all loggers forget what they let through
-    if not job_logger.isEnabledFor(logging.INFO):
-        job_logger.setLevel(logging.INFO)
-    started, cpu_started = time.monotonic(), time.process_time()
-    outcome = Outcome(exitcode=0)
-    try:
-        with (
-            contextlib.redirect_stdout(output.stdout),
-            contextlib.redirect_stderr(output.stderr),
-        ):
-            outcome = replace(outcome, following=work())
-    except Exception as error:  # noqa: BLE001 - every failure of a job is stored with the job
-        outcome = _failed(outcome, error)
-    finally:
-        job_logger.removeHandler(handler)
-        if job_logger.level != level:
-            job_logger.setLevel(level)
-    stdout, stderr = output.read()
-    return replace(
-        outcome,
-        stdout=stdout.text,
-        stdout_start=stdout.start,
-        stderr=stderr.text + outcome.stderr,
-        stderr_start=stderr.start,
-        wall_time=time.monotonic() - started,
-        cpu_time=time.process_time() - cpu_started,
-        memory=_peak_memory(),
-    )
-
-
-def _failed(outcome: Outcome, error: Exception) -> Outcome:
-    """The outcome of a job that raised: a clear sentence, and the traceback for the log."""
-    message = failures.sentence(error)
-    detail = message or "".join(traceback.format_exception(error)).rstrip()
-    return replace(
-        outcome,
-        exitcode=EXIT_FAILED,
-        error=message or failures.unforeseen(error),
-        stderr=f"{outcome.stderr}{detail}\n",
-        following=(),
-        may_pass=failures.may_pass(error),
-    )
-
-
-def _peak_memory() -> int:
-    """Peak memory of this process in MB; the operating systems count in different units."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak / 2**20 if sys.platform == "darwin" else peak / 2**10)
+        with Output() as output:
+            yield output
 
 
 def _say_taken_over(claim: Claim) -> None:

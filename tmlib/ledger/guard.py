@@ -3,101 +3,41 @@
 It is a process of its own since a library that computes may let no other thread run. When a job
 is beyond a limit, or was taken away because its workflow was killed, all processes that the job
 started are ended and the one that runs it with them, which whoever keeps the pool replaces.
+
+The guard is told which jobs its process holds, before they are that in the ledger, and reads at
+which of them the process is. From these two follows all that it does.
 """
 
-import contextlib
-import json
 import logging
-import mmap
 import os
 import select
 import signal
 import socket
-import struct
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import NoReturn
 
-import psutil
 from sqlalchemy.orm import Session
 
 from tmlib.db import Database, Process
-from tmlib.ledger import engine, job_groups, job_log
-from tmlib.ledger.engine import Claim, LeaseLost, Outcome
+from tmlib.ledger import engine, holding
+from tmlib.ledger.engine import Claim, Outcome
+from tmlib.ledger.holding import LeaseLost, worker_name
+from tmlib.ledger.leases import HeldJob, HeldJobs, Leases
 from tmlib.ledger.limits import Limits
 from tmlib.ledger.models import EXIT_STOPPED
 from tmlib.ledger.output import Output
+from tmlib.ledger.position import Place, Position
+from tmlib.ledger.process_family import ProcessFamily, killed_for_memory
 from tmlib.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
-_LEDGER_SECONDS = 2.0
 _REPORT_TRIES = 600
 _MAX_MESSAGE = 2**16
-_LIVE_BYTES = 2**16
 _END = b"\n"
-_OVER = b"over"
-
-WAITING_SECONDS = 1.0
-"""Jobs that were taken together do not wait longer for one that takes its time."""
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What is to be known of a job to guard it."""
-
-    id: int
-    attempt: int
-    name: str
-
-
-@dataclass
-class _Watch:
-    """Jobs that are done one after the other, within the same limits.
-
-    Attributes
-    ----------
-    lost
-        Set when the job in work is no longer its attempt's.
-    """
-
-    jobs: list[_Job]
-    step_name: str
-    limits: Limits
-    resident: int
-    began: float = field(default_factory=time.monotonic)
-    lost: threading.Event = field(default_factory=threading.Event)
-
-    @classmethod
-    def read(cls, message: bytes) -> Self:
-        content: dict[str, Any] = json.loads(message)
-        jobs = [_Job(*job) for job in content.pop("jobs")]
-        return cls(**content | {"jobs": jobs, "limits": Limits(**content["limits"])})
-
-
-class _Position:
-    """Which of its jobs a process works on and since when, in memory that its guard reads."""
-
-    _FORM = struct.Struct("=qd")
-
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, self._FORM.size)
-
-    def write(self, index: int) -> None:
-        self._FORM.pack_into(self._memory, 0, index, time.monotonic())
-
-    def read(self) -> tuple[int, float]:
-        """The index, and the moment in which its work began."""
-        # the other process may be in the middle of writing it
-        while (found := self._memory[:]) != self._memory[:]:
-            pass
-        index, began = self._FORM.unpack(found)
-        return int(index), float(began)
 
 
 class Guard:
@@ -113,56 +53,61 @@ class Guard:
 
     def __init__(self, settings: Settings) -> None:
         self.output = Output()
-        self._position = _Position()
+        self._position = Position()
         self._channel, other = socket.socketpair()
-        self._process = psutil.Process()
+        pid = os.getpid()
         if os.fork() == 0:
-            _run(settings, other, self.output, self._position)
-        self._process = psutil.Process()
+            _run(settings, pid, other, self.output, self._position)
         other.close()
 
-    @contextlib.contextmanager
-    def watching(self, claims: Sequence[Claim], limits: Limits) -> Iterator[None]:
-        """Have jobs guarded, of which the first one begins.
+    def hold(self, claims: Sequence[Claim], limits: Limits, taken: float) -> None:
+        """Tell which jobs this process holds, in the order in which it does them.
 
-        Once this has ended nothing stops them any more, but for a guard that has just decided so.
+        Parameters
+        ----------
+        claims
+            The jobs, of the same phase; none if nothing is to be guarded any more.
+        limits
+            Of each of them.
+        taken
+            Not later than when those were taken that were not told of before, by the monotonic
+            clock.
         """
-        # before the guard reads it as this job's
-        self.output.clear()
-        self._position.write(0)
-        watch = {
-            "jobs": [(claim.job_id, claim.attempt, claim.name) for claim in claims],
-            "step_name": claims[0].step_name,
-            "limits": asdict(limits),
-            # measured here, as the job may take more before the guard comes to look
-            "resident": self._process.memory_info().rss,
-        }
-        self._say(json.dumps(watch).encode())
         try:
-            yield
-        finally:
-            self._say(_OVER)
+            self._channel.sendall(HeldJobs.message(claims, limits, taken) + _END)
+        except OSError:
+            # no job runs unguarded; the ledger gives it to another worker
+            logger.error("The guard of this process is gone: the process ends.")
+            os.kill(os.getpid(), signal.SIGKILL)
 
-    def go_on(self, index: int) -> None:
-        """Tell which of the jobs begins, the one before it having ended."""
-        self._position.write(index)
+    def begin(self, job_id: int, first_began: float | None = None) -> None:
+        """Tell that the work on a job begins, whose output is empty.
+
+        Parameters
+        ----------
+        job_id
+            Which of those that are held.
+        first_began
+            When the work did of the first one that has ended, but not in the ledger, if there is
+            any.
+        """
+        self._position.begin(job_id, first_began)
+
+    def end(self) -> None:
+        """Tell that the work on the job has ended.
+
+        From now on nothing stops it any more, but for a guard that has just decided so.
+        """
+        self._position.end()
 
     def close(self) -> None:
         """Let the guard end."""
         self._channel.close()
         self.output.close()
 
-    def _say(self, message: bytes) -> None:
-        try:
-            self._channel.sendall(message + _END)
-        except OSError:
-            # no job runs unguarded; the ledger gives it to another worker
-            logger.error("The guard of this process is gone: the process ends.")
-            os.kill(os.getpid(), signal.SIGKILL)
-
 
 def _run(
-    settings: Settings, channel: socket.socket, output: Output, position: _Position
+    settings: Settings, pid: int, channel: socket.socket, output: Output, position: Position
 ) -> NoReturn:
     """The guard itself."""
     try:
@@ -171,9 +116,9 @@ def _run(
         for low, high in pairwise([*kept, os.sysconf("SC_OPEN_MAX")]):
             os.closerange(low + 1, high)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _Guarding(settings, channel, output, position).run()
+        _Guarding(settings, pid, channel, output, position).run()
     except BaseException:
-        logger.exception("The guard of process %s failed.", os.getppid())
+        logger.exception("The guard of process %s failed.", pid)
     finally:
         os._exit(0)
 
@@ -205,112 +150,110 @@ class _Channel:
 
 class _Guarding:
     def __init__(
-        self, settings: Settings, channel: socket.socket, output: Output, position: _Position
+        self,
+        settings: Settings,
+        pid: int,
+        channel: socket.socket,
+        output: Output,
+        position: Position,
     ) -> None:
         self._channel = _Channel(channel)
         self._output = output
         self._position = position
         self._database = Database.of(settings, Process.GUARD)
-        self._process = psutil.Process(os.getppid())
-        self._started: dict[int, psutil.Process] = {}
-        self._empty = self._resident()
-        self._leases = _Leases(self._database, settings.lease_seconds, output, position)
+        self._family = ProcessFamily(pid)
+        self._leases = Leases(
+            self._database, settings.lease_seconds, worker_name(pid), output, position
+        )
+        self._place = position.read()
+        self._left_behind = 0
+        self._memory = 0
+        self._killed_before = 0
 
     def run(self) -> None:
-        """Guard jobs until the process that runs them has ended."""
-        while message := self._channel.receive():
-            watch = _Watch.read(message)
-            self._leases.watch = watch
-            is_over = self._guard(watch)
-            self._leases.watch = None
-            if not is_over:
+        """Guard jobs until the process that runs them has ended, by itself or from here."""
+        while True:
+            if self._leases.held.jobs and not self._channel.is_ready(_LOOK_SECONDS):
+                if self._look():
+                    continue
                 return
-
-    def _guard(self, watch: _Watch) -> bool:
-        """Guard jobs to their end; False when their process has ended, by itself or from here."""
-        # what earlier jobs have left behind in the process is not this one's
-        left_behind = max(0, watch.resident + self._started_resident() - self._empty)
-        killed_before, memory = _killed_for_memory(), 0
-        while not self._channel.is_ready(_LOOK_SECONDS):
-            index, began = self._position.read()
-            seconds = time.monotonic() - began
-            memory = self._resident() - left_behind
-            broken = watch.limits.broken_by(seconds, memory // 2**20)
-            if broken is None and not watch.lost.is_set():
-                continue
-            if self._channel.is_ready(0):
-                # it has just ended; whether it was taken away was asked too late
+            message = self._channel.receive()
+            if not message:
                 break
-            self._end_processes()
-            job = watch.jobs[index]
-            if broken is None:
-                logger.warning("Job %s was taken away and stopped.", job.name)
-            else:
-                self._report(watch, job, broken, seconds, memory // 2**20)
-            return False
-        if self._channel.receive():
+            self._leases.held = HeldJobs.read(message, self._leases.held.prolonged)
+            self._killed_before = killed_for_memory()
+        if self._leases.held.jobs:
+            self._family.end()
+            self._report_loss(self._leases.forget(), self._position.read())
+
+    def _look(self) -> bool:
+        """See whether the job in work may go on; False when its process was ended."""
+        held, place = self._leases.held, self._position.read()
+        begun = held.begun(place)
+        if not place.is_in_work or not begun:
             return True
-        self._end_processes()
-        self._report_loss(watch, memory // 2**20, for_memory=_killed_for_memory() > killed_before)
+        if place != self._place:
+            # what earlier jobs have left behind in the process is not this one's
+            resident = place.resident + self._family.started_resident()
+            self._place, self._left_behind = place, max(0, resident - self._family.empty)
+        seconds = time.monotonic() - place.began
+        self._memory = self._family.resident() - self._left_behind
+        broken = held.limits.broken_by(seconds, self._memory // 2**20)
+        if broken is None and self._leases.lost != place:
+            return True
+        self._family.suspend()
+        if self._position.read() != place:
+            # it has just ended; whether it was taken away was asked too late
+            self._family.resume()
+            return True
+        self._family.end()
+        self._leases.forget()
+        job = held.jobs[begun - 1]
+        self._tell(lambda session: self._release(session, held, [job]))
+        if broken is None:
+            logger.warning("Job %s was taken away and stopped.", job.name)
+        else:
+            self._report(held, job, broken, seconds)
         return False
 
-    def _report_loss(self, watch: _Watch, memory: int, *, for_memory: bool) -> None:
-        """Tell the ledger that the guarded process has ended in the middle of a job."""
-        job = watch.jobs[self._position.read()[0]]
-        reason = f"it ended in the middle of the job, which used {memory} MB of memory"
-        if for_memory:
+    def _report_loss(self, held: HeldJobs, place: Place) -> None:
+        """Tell the ledger that the guarded process has ended, while it held jobs.
+
+        Only the one in work is to blame; while jobs are ended together, each of them may be.
+        """
+        begun = held.begun(place)
+        to_blame = held.jobs[begun - 1 : begun] if place.is_in_work else held.jobs[: max(1, begun)]
+        self._tell(lambda session: self._release(session, held, to_blame))
+        reason = self._reason(place)
+
+        def lose(session: Session) -> None:
+            for job in sorted(to_blame, key=lambda job: job.key):
+                holding.lose(session, job.id, job.attempt, reason)
+
+        self._tell(lose)
+
+    def _release(self, session: Session, held: HeldJobs, to_blame: Sequence[HeldJob]) -> None:
+        """Give back what a process held that has ended, but for what may have ended it."""
+        others = [job.key for job in held.jobs if job not in to_blame]
+        holding.release(session, self._leases.worker, others)
+
+    def _reason(self, place: Place) -> str:
+        if not place.is_in_work:
+            return "it ended before what the job had done was in the ledger."
+        memory = self._memory if place == self._place else 0
+        reason = f"it ended in the middle of the job, which used {memory // 2**20} MB of memory"
+        if killed_for_memory() > self._killed_before:
             reason += (
                 " when the machine had none left: let jobs do less with a smaller batch_size, or "
                 "run fewer at a time"
             )
-        try:
-            with self._database.transaction() as session:
-                engine.lose(session, job.id, job.attempt, f"{reason}.")
-                _release_others(session, watch, job)
-        except Exception:
-            logger.exception("The ledger could not be told of the end of %s.", job.name)
+        return f"{reason}."
 
-    def _resident(self) -> int:
-        """Bytes of memory of the guarded process and all that it started."""
-        self._find_started()
-        return _memory(self._process) + self._started_resident()
-
-    def _find_started(self) -> None:
-        """Look for what the guarded process has started, which means to look at all processes."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._started.update(
-                (child.pid, child)
-                for child in self._process.children(recursive=True)
-                if child.pid != os.getpid()
-            )
-
-    def _started_resident(self) -> int:
-        self._started = {pid: child for pid, child in self._started.items() if child.is_running()}
-        return sum(map(_memory, self._started.values()))
-
-    def _end_processes(self) -> None:
-        """End the guarded process and all that it started, also when it has ended before."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            # it starts no more of them
-            self._process.suspend()
-        ended: set[int] = set()
-        while True:
-            self._find_started()
-            found = {pid: child for pid, child in self._started.items() if pid not in ended}
-            if not found:
-                break
-            for pid, child in found.items():
-                ended.add(pid)
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    child.kill()
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._process.kill()
-
-    def _report(self, watch: _Watch, job: _Job, broken: str, seconds: float, memory: int) -> None:
-        """Tell the ledger, which may be away for a while, that a job was stopped."""
+    def _report(self, held: HeldJobs, job: HeldJob, broken: str, seconds: float) -> None:
+        """Tell the ledger that a job was stopped."""
         error = (
             f'Job "{job.name}" was stopped: {broken}. Raise the limit in the submission arguments '
-            f'of step "{watch.step_name}", or let a job do less with a smaller batch_size.'
+            f'of step "{held.step_name}", or let a job do less with a smaller batch_size.'
         )
         stdout, stderr = self._output.read()
         outcome = Outcome(
@@ -321,114 +264,20 @@ class _Guarding:
             stderr=f"{stderr.text}{error}\n",
             stderr_start=stderr.start,
             wall_time=seconds,
-            memory=memory,
+            memory=self._memory // 2**20,
         )
+        self._tell(lambda session: engine.finish(session, job.id, job.attempt, outcome))
+
+    def _tell(self, say: Callable[[Session], object]) -> None:
+        """Tell the ledger something, which may be away for a while."""
         for _ in range(_REPORT_TRIES):
             try:
                 with self._database.transaction() as session:
-                    _release_others(session, watch, job)
-                    engine.finish(session, job.id, job.attempt, outcome)
+                    say(session)
             except LeaseLost:
                 return
             except Exception:
-                logger.exception("The end of job %s is not in the ledger yet.", job.name)
+                logger.exception("The ledger does not know of the end of a process yet.")
                 time.sleep(_LOOK_SECONDS)
             else:
                 return
-
-
-def _killed_for_memory() -> int:
-    """How many processes the kernel has ended for lack of memory, 0 where it does not say."""
-    try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
-
-
-def _memory(process: psutil.Process) -> int:
-    """Bytes of a process's resident memory, 0 when it has ended."""
-    try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
-        return 0
-
-
-def _release_others(session: Session, watch: _Watch, job: _Job) -> None:
-    """Give back the other jobs of a process that has ended, which are not to blame."""
-    others = [(other.id, other.attempt) for other in watch.jobs if other is not job]
-    job_groups.release(session, others)
-
-
-class _Leases:
-    """Keeps the leases and the log of the jobs in work, and notices when one was taken away.
-
-    The thread is there because a database that does not answer must not hold up the limits.
-
-    Attributes
-    ----------
-    watch
-        The jobs, if there are any.
-    """
-
-    def __init__(
-        self, database: Database, seconds: float, output: Output, position: _Position
-    ) -> None:
-        self.watch: _Watch | None = None
-        self._database = database
-        self._seconds = seconds
-        self._output = output
-        self._position = position
-        threading.Thread(target=self._keep, daemon=True).start()
-
-    def _keep(self) -> None:
-        watch, prolonged, kept = None, 0.0, (0, 0)
-        while True:
-            time.sleep(min(_LEDGER_SECONDS, self._seconds / 6))
-            if self.watch is not watch:
-                # most have ended before they are looked at a first time
-                watch, kept = self.watch, (0, 0)
-                prolonged = watch.began if watch else 0.0
-            if watch is None or watch.lost.is_set():
-                continue
-            try:
-                index, _ = self._position.read()
-                job = watch.jobs[index]
-                self._release_waiting(watch, index)
-                is_ours, kept = self._keep_log(job, kept)
-                if is_ours and time.monotonic() - prolonged >= self._seconds / 3:
-                    is_ours = self._prolong(watch, job)
-                    prolonged = time.monotonic()
-            except Exception:  # the database may be away for a while; it is asked again
-                logger.exception("The lease of a job could not be looked at.")
-                continue
-            if not is_ours:
-                watch.lost.set()
-
-    def _release_waiting(self, watch: _Watch, index: int) -> None:
-        """Let others do the jobs that wait here for one that takes longer than was thought."""
-        waiting = watch.jobs[index + 1 :]
-        if not waiting or time.monotonic() - watch.began < WAITING_SECONDS:
-            return
-        with self._database.transaction() as session:
-            job_groups.release(session, [(job.id, job.attempt) for job in waiting])
-        del watch.jobs[index + 1 :]
-
-    def _keep_log(self, job: _Job, kept: tuple[int, int]) -> tuple[bool, tuple[int, int]]:
-        """Write down what is new in the log, if anything is; whether the job is still ours."""
-        sizes = self._output.sizes
-        if sizes == kept:
-            with self._database.session() as session:
-                return engine.is_held(session, job.id, job.attempt), kept
-        stdout, stderr = self._output.read(_LIVE_BYTES)
-        with self._database.transaction() as session:
-            return job_log.keep(session, job.id, job.attempt, stdout, stderr), sizes
-
-    def _prolong(self, watch: _Watch, job: _Job) -> bool:
-        """Prolong the leases of all jobs here; whether the one in work is still ours."""
-        with self._database.transaction() as session:
-            held = {
-                one.id: engine.heartbeat(session, one.id, one.attempt, self._seconds)
-                for one in watch.jobs
-            }
-        return held[job.id]

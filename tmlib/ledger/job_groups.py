@@ -6,7 +6,7 @@ keeps its own attempt, lease, state and log; what is different is only how many 
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, cast
@@ -28,8 +28,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from tmlib.db import clock, revision
-from tmlib.ledger import advance, dispatch
-from tmlib.ledger.engine import TABLES_FIT, TAKEN, Claim, LeaseLost, Outcome
+from tmlib.ledger import advance, dispatch, holding
+from tmlib.ledger.engine import TABLES_FIT, TAKEN, Claim, Outcome
+from tmlib.ledger.holding import LeaseLost
 from tmlib.ledger.models import Job, State
 from tmlib.ledger.programs import Effect
 
@@ -129,22 +130,6 @@ _TAKE = (
     )
 )
 
-_RELEASE = (
-    update(_JOBS)
-    .where(
-        _JOBS.c.id == bindparam("job_id"),
-        _JOBS.c.attempt == bindparam("held_attempt"),
-        _JOBS.c.state == State.RUNNING,
-    )
-    .values(
-        state=State.NEW,
-        tries=_JOBS.c.tries - 1,
-        lease_expires_at=None,
-        submitted_at=None,
-        started_at=None,
-    )
-)
-
 
 @cache
 def _end(dialect: str) -> Executable:
@@ -167,11 +152,7 @@ def _end(dialect: str) -> Executable:
     # who locks several jobs does it in this order, so that no two wait for each other
     held = (
         select(_JOBS.c.id)
-        .where(
-            _JOBS.c.id == ended.c.id,
-            _JOBS.c.attempt == ended.c.attempt,
-            _JOBS.c.state == State.RUNNING,
-        )
+        .where(*holding.held(ended.c.id, ended.c.attempt))
         .order_by(_JOBS.c.id)
         .with_for_update(of=_JOBS)
         .cte("held")
@@ -291,20 +272,3 @@ def _take(session: Session, last: Claim, taker: Taker, count: int) -> list[Claim
         )
     ]
     return sorted(taken, key=lambda claim: claim.index)
-
-
-def release(session: Session, jobs: Iterable[tuple[int, int]]) -> None:
-    """Give jobs back that were taken and have no end: it does not count as a try.
-
-    They wait again for the window of their phase to reach them.
-
-    Parameters
-    ----------
-    session
-        In a transaction.
-    jobs
-        Their ids and attempts; those that are not held any more are left alone.
-    """
-    # in the order in which all lock jobs, so that nobody waits for somebody who waits for them
-    for job_id, attempt in sorted(jobs):
-        session.execute(_RELEASE, {"job_id": job_id, "held_attempt": attempt})

@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import Self
 
-from sqlalchemy import select, update
+from sqlalchemy import literal, select, update
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, NotFound
-from tmlib.ledger import owners
+from tmlib.ledger import holding, owners
 from tmlib.ledger.models import Job, State
 from tmlib.ledger.output import Tail
 from tmlib.ledger.owners import Owner
@@ -86,7 +86,7 @@ def keep(session: Session, job_id: int, attempt: int, stdout: Tail, stderr: Tail
     """Write down what a running job has printed; False when it is no longer this attempt's."""
     result = session.execute(
         update(Job)
-        .where(Job.id == job_id, Job.attempt == attempt, Job.state == State.RUNNING)
+        .where(*holding.held(literal(job_id), literal(attempt)))
         .values(**columns(stdout, stderr))
         .returning(Job.id)
     )

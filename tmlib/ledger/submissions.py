@@ -111,7 +111,7 @@ def kill(session: Session, submission_id: int, reason: str = engine.KILLED) -> N
         .execution_options(synchronize_session=False)
     )
     # those that were handed out meanwhile; from here on the phases hand none out, and who writes
-    # to one of them may wait for this transaction: `recover` ends those
+    # to one of them may wait for this transaction: who looks for lost jobs ends those
     engine.end_killed(session, of_submission, reason=reason, skip_locked=True)
 
 

@@ -209,7 +209,7 @@ def retry(database: Database, queue: Queue, experiment_id: int) -> int:
 def kill(database: Database, experiment_id: int) -> None:
     """End the running workflow of an experiment; nothing happens if none is running."""
     with database.transaction() as session:
-        submissions.kill(session, _latest(session, experiment_id).id)
+        submissions.kill(session, _latest(session, experiment_id).id, "The workflow was killed.")
 
 
 def _latest(session: Session, experiment_id: int) -> Submission:

@@ -11,8 +11,9 @@ from tests.services.ledger import ListQueue, planned
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.experiments.models import Experiment
-from tmlib.ledger import dispatch, engine, worker_pools
-from tmlib.ledger.engine import Claim, LeaseLost, Outcome
+from tmlib.ledger import dispatch, engine, lost_jobs, worker_pools
+from tmlib.ledger.engine import Claim, Outcome
+from tmlib.ledger.holding import LeaseLost
 from tmlib.ledger.models import Job, State
 from tmlib.ledger.queue import INTERACTIVE_QUEUE, JOB_QUEUE
 from tmlib.ledger.worker_pools import Pool
@@ -167,7 +168,7 @@ def test_a_window_that_lost_its_jobs_is_filled_again(
     start(database, experiment, queue, 20)
     with database.transaction() as session:
         moment = now() + timedelta(seconds=60)
-        lost = engine.recover(session, moment, 3, moment - timedelta(seconds=30))
+        lost = lost_jobs.recover(session, moment, 3, moment - timedelta(seconds=30))
     assert indices(database, lost) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert adjust(database) == []
 
@@ -177,12 +178,12 @@ def test_a_message_is_lost_when_later_ones_were_taken(
 ) -> None:
     handed_out = start(database, experiment, queue, 20)
     with database.transaction() as session:
-        assert engine.last_taken(session) is None
+        assert lost_jobs.last_taken(session) is None
         submitted = session.get_one(Job, handed_out[0]).submitted_at
     claim(database, handed_out[3])
     with database.session() as session:
-        assert engine.last_taken(session) == submitted
-        assert engine.last_taken(session, interactive=True) is None
+        assert lost_jobs.last_taken(session) == submitted
+        assert lost_jobs.last_taken(session, interactive=True) is None
 
 
 def test_kill_leaves_what_was_not_handed_out_and_retry_does_it(
@@ -221,5 +222,5 @@ def test_a_job_that_slipped_through_a_kill_is_ended(
     with pytest.raises(LeaseLost):
         finish(database, running, Outcome(0))
     with database.transaction() as session:
-        assert engine.recover(session, now(), 3, None) == []
+        assert lost_jobs.recover(session, now(), 3, None) == []
     assert states(database) == {State.TERMINATED: 8, State.NEW: 12}

@@ -14,8 +14,9 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import BadInput, Conflict
 from tmlib.experiments.models import Experiment
-from tmlib.ledger import engine
-from tmlib.ledger.engine import Claim, LeaseLost, Outcome
+from tmlib.ledger import engine, holding, lost_jobs
+from tmlib.ledger.engine import Claim, Outcome
+from tmlib.ledger.holding import LeaseLost
 from tmlib.ledger.models import Job, State
 from tmlib.workflow import service
 
@@ -194,7 +195,7 @@ def test_a_silent_worker_loses_its_job_and_cannot_commit(
     assert dead is not None
     with database.transaction() as session:
         later = now() + timedelta(seconds=31)
-        assert engine.recover(session, later, 3, None) == [job_id]
+        assert lost_jobs.recover(session, later, 3, None) == [job_id]
     alive = claim(database, job_id, "alive")
     assert alive is not None
     assert alive.attempt == dead.attempt + 1
@@ -210,11 +211,11 @@ def test_a_heartbeat_keeps_the_job(
     taken = claim(database, queue.job_ids[0])
     assert taken is not None
     with database.transaction() as session:
-        assert engine.heartbeat(session, taken.job_id, taken.attempt, lease=120)
+        assert holding.heartbeat(session, taken.job_id, taken.attempt, lease=120)
     with database.transaction() as session:
-        assert engine.recover(session, now() + timedelta(seconds=60), 3, None) == []
+        assert lost_jobs.recover(session, now() + timedelta(seconds=60), 3, None) == []
     with database.transaction() as session:
-        assert not engine.heartbeat(session, taken.job_id, taken.attempt + 1, lease=120)
+        assert not holding.heartbeat(session, taken.job_id, taken.attempt + 1, lease=120)
 
 
 def test_leases_that_nobody_could_prolong_have_some_grace(
@@ -225,9 +226,9 @@ def test_leases_that_nobody_could_prolong_have_some_grace(
     assert claim(database, job_id) is not None
     with database.transaction() as session:
         later = now() + timedelta(seconds=31)
-        assert engine.recover(session, later, 3, None, grace_seconds=30) == []
+        assert lost_jobs.recover(session, later, 3, None, grace_seconds=30) == []
         later += timedelta(seconds=30)
-        assert engine.recover(session, later, 3, None, grace_seconds=30) == [job_id]
+        assert lost_jobs.recover(session, later, 3, None, grace_seconds=30) == [job_id]
 
 
 def test_a_job_that_always_loses_its_worker_fails_in_the_end(
@@ -238,7 +239,7 @@ def test_a_job_that_always_loses_its_worker_fails_in_the_end(
     for _ in range(3):
         assert claim(database, job_id) is not None
         with database.transaction() as session:
-            engine.recover(session, now() + timedelta(seconds=31), 3, None)
+            lost_jobs.recover(session, now() + timedelta(seconds=31), 3, None)
     end = status(database, experiment)
     assert (end["state"], end["exitcode"]) == ("TERMINATED", 1)
     assert "lost its worker 3 times" in end["subtasks"][0]["subtasks"][0]["errors"][0]
@@ -251,9 +252,9 @@ def test_a_lost_message_is_found(
     [job_id] = queue.job_ids
     moment = now() + timedelta(seconds=60)
     with database.transaction() as session:
-        assert engine.recover(session, moment, 3, moment - timedelta(seconds=30)) == [job_id]
+        assert lost_jobs.recover(session, moment, 3, moment - timedelta(seconds=30)) == [job_id]
     with database.transaction() as session:
-        assert engine.recover(session, moment, 3, moment - timedelta(seconds=30)) == []
+        assert lost_jobs.recover(session, moment, 3, moment - timedelta(seconds=30)) == []
 
 
 def test_one_experiment_runs_one_workflow_at_a_time(
@@ -384,7 +385,7 @@ def test_a_worker_that_stops_gives_its_job_back(
     taken = claim(database, queue.job_ids[0])
     assert taken is not None
     with database.transaction() as session:
-        engine.give_back(session, taken.job_id, taken.attempt)
+        holding.give_back(session, taken.job_id, taken.attempt)
     again = claim(database, taken.job_id)
     assert again is not None
 
@@ -401,5 +402,5 @@ def test_expired_leases_of_ended_jobs_are_left_alone(
             .values(lease_expires_at=now() - timedelta(hours=1))
         )
     with database.transaction() as session:
-        assert engine.recover(session, now(), 3, None) == []
+        assert lost_jobs.recover(session, now(), 3, None) == []
         assert session.scalars(select(Job.attempt).where(Job.phase == "init")).one() == 1

@@ -20,7 +20,7 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import BadInput, Unavailable
 from tmlib.experiments.models import Experiment
-from tmlib.ledger import engine, failures
+from tmlib.ledger import failures, lost_jobs
 from tmlib.ledger.execution import Worker
 from tmlib.ledger.models import Job, State
 from tmlib.settings import Settings
@@ -61,7 +61,7 @@ class Runner:
         """Send again what is due after so many seconds, and work."""
         with self.database.transaction() as session:
             later = now() + timedelta(seconds=seconds)
-            self.queue.enqueue(engine.recover(session, later, 3, None))
+            self.queue.enqueue(lost_jobs.recover(session, later, 3, None))
         return self.work()
 
     def job(self) -> Job:

@@ -17,7 +17,7 @@ from tests.services.scripted import Script, Scripted
 from tests.tmlib.ledger import misbehaviour
 from tmlib.db import Database, clock
 from tmlib.experiments.models import Experiment
-from tmlib.ledger import engine, job_log
+from tmlib.ledger import engine, job_log, lost_jobs
 from tmlib.ledger.execution import Worker
 from tmlib.ledger.job_log import JobLog
 from tmlib.ledger.models import EXIT_STOPPED, Job, State
@@ -144,12 +144,12 @@ def test_it_is_told_what_became_of_a_process_that_ends_in_the_middle(
             assert submitted.job().state is State.RUNNING
     with submitted.database.transaction() as session:
         job_id = submitted.job().id
-        assert engine.recover(session, clock.read(session), 2, None) == [job_id]
+        assert lost_jobs.recover(session, clock.read(session), 2, None) == [job_id]
     with submitted.database.transaction() as session:
         assert engine.claim(session, job_id, "another:1", "another", 0) is not None
     assert submitted.job().error is None
     with submitted.database.transaction() as session:
-        engine.recover(session, clock.read(session), 2, None)
+        lost_jobs.recover(session, clock.read(session), 2, None)
     error = submitted.job().error
     assert error is not None
     assert "lost its worker 2 times. The last one was another:1: it gave no sign of life" in error

@@ -15,7 +15,7 @@ from tmlib.db.base import now
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
 from tmlib.experiments.ownership import owner
-from tmlib.ledger import engine, execution, interactive
+from tmlib.ledger import attempts, engine, holding, interactive, lost_jobs
 from tmlib.ledger.execution import Worker
 from tmlib.ledger.models import Job, State
 from tmlib.ledger.programs import PROGRAMS, Assignment, JobContext, Part, Program
@@ -144,10 +144,13 @@ def test_lost_jobs_go_back_to_their_own_queue(
         assert engine.claim(session, silent, "w", "h", lease=1) is not None
     later = now() + timedelta(seconds=60)
     with database.transaction() as session:
-        assert engine.recover(session, later, 3, None) == []
-        assert engine.recover(session, later, 3, None, interactive=True) == [silent]
-        assert engine.recover(session, later, 3, later) == queue.job_ids
-        assert set(engine.recover(session, later, 3, later, interactive=True)) == {unheard, silent}
+        assert lost_jobs.recover(session, later, 3, None) == []
+        assert lost_jobs.recover(session, later, 3, None, interactive=True) == [silent]
+        assert lost_jobs.recover(session, later, 3, later) == queue.job_ids
+        assert set(lost_jobs.recover(session, later, 3, later, interactive=True)) == {
+            unheard,
+            silent,
+        }
 
 
 def test_a_job_that_kills_its_workers_fails(
@@ -159,7 +162,7 @@ def test_a_job_that_kills_its_workers_fails(
         session.execute(update(Job).values(attempt=2, tries=2))
         assert engine.claim(session, job_id, "w", "h", lease=1) is not None
         later = now() + timedelta(seconds=60)
-        assert engine.recover(session, later, 3, None, interactive=True) == []
+        assert lost_jobs.recover(session, later, 3, None, interactive=True) == []
     [job] = jobs(database, experiment)
     assert "lost its worker 3 times" in job["error"]
 
@@ -172,7 +175,7 @@ def test_jobs_tell_how_far_they_are(
     submit: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(execution, "_PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(attempts, "_PROGRESS_SECONDS", 0)
     submit(one={"text": "a", "progress": [0.25]})
     seen = []
 
@@ -195,9 +198,9 @@ def test_progress_is_not_written_more_often_than_somebody_looks(
     submit: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(execution, "_PROGRESS_SECONDS", 3600)
+    monkeypatch.setattr(attempts, "_PROGRESS_SECONDS", 3600)
     told: list[float] = []
-    monkeypatch.setattr(engine, "report_progress", lambda *rest: told.append(rest[-1]))
+    monkeypatch.setattr(holding, "report_progress", lambda *rest: told.append(rest[-1]))
     submit(one={"text": "a", "progress": [0.1] * 1000})
     Worker(database, queue, settings).run(queue.interactive_ids[0])
     assert told == []

@@ -1,134 +1,22 @@
 """Short jobs are done in groups: what befalls one of them befalls no other."""
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import ClassVar
-
 import pytest
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
 
 from tests.services import scripted
-from tests.services.ledger import ListQueue
 from tests.services.scripted import Scripted
+from tests.services.short_jobs import N_JOBS, Ledger
 from tests.tmlib.ledger import misbehaviour
-from tmlib.db import Database, clock
+from tmlib.db import clock
 from tmlib.db.base import now
 from tmlib.errors import BadInput
-from tmlib.experiments.models import Experiment
-from tmlib.ledger import dispatch, engine, worker_pools
-from tmlib.ledger.execution import Worker
+from tmlib.ledger import dispatch, lost_jobs, worker_pools
 from tmlib.ledger.models import Job, State, Task
 from tmlib.ledger.queue import JOB_QUEUE
 from tmlib.ledger.worker_pools import Pool
-from tmlib.settings import Settings
 from tmlib.workflow import service
 from tmlib.workflow.steps import STEPS
-from tmlib.workflow.steps.base import Batch, Step, StepContext, Work
-
-N_JOBS = 20
-
-Script = Callable[[StepContext, int], None]
-
-
-@dataclass
-class Numbered(Step):
-    """Each job adds a letter to the experiment's description, and does what the test says."""
-
-    script: Script
-    done: list[int] = field(default_factory=list)
-
-    name: ClassVar[str] = "metaextract"
-    fullname: ClassVar[str] = "Numbered"
-    help: ClassVar[str] = "Adds a letter."
-
-    def create_batches(self, context: StepContext) -> list[list[Work]]:
-        return [[Work({"number": number}) for number in range(N_JOBS)]]
-
-    def run(self, context: StepContext, batch: Batch) -> None:
-        number = batch["number"]
-        self.done.append(number)
-        context.effects.append(lambda session: add_letter(session, number))
-        print(f"This is {number}.")  # noqa: T201 - goes into the log
-        self.script(context, number)
-
-
-def add_letter(session: Session, number: int) -> None:
-    session.execute(
-        update(Experiment).values(description=Experiment.description + chr(ord("a") + number))
-    )
-
-
-@dataclass
-class Ledger:
-    """A workflow of short jobs, and a worker whose turn does not end before they do."""
-
-    database: Database
-    settings: Settings
-    experiment: Experiment
-    queue: ListQueue
-    monkeypatch: pytest.MonkeyPatch
-
-    def submit(self) -> None:
-        """Cut the work; the window of its jobs is on the queue."""
-        service.submit(
-            self.database,
-            self.queue,
-            self.experiment.id,
-            self.experiment.user_id,
-            scripted.describe(),
-        )
-        self.worker().run(self.queue.job_ids.pop())
-
-    def worker(self) -> Worker:
-        return Worker(self.database, self.queue, self.settings)
-
-    def run(self, script: Script = lambda context, number: None, turns: int | None = None) -> int:
-        """Take messages until there are none, or so many; gives how many were taken."""
-        self.monkeypatch.setitem(STEPS, "metaextract", Numbered(script))
-        if not self.jobs():
-            self.submit()
-        worker, n = self.worker(), 0
-        while self.queue.job_ids and n != turns:
-            worker.run(self.queue.job_ids.pop(0))
-            n += 1
-        return n
-
-    def jobs(self) -> list[Job]:
-        """The run jobs in their order."""
-        with self.database.session() as session:
-            query = select(Job).where(Job.phase == "run").order_by(Job.index)
-            return list(session.scalars(query))
-
-    def states(self) -> Counter[State]:
-        return Counter(job.state for job in self.jobs())
-
-    def running(self) -> int:
-        return self.states()[State.RUNNING]
-
-    def letters(self) -> str:
-        with self.database.session() as session:
-            return "".join(sorted(session.get_one(Experiment, self.experiment.id).description))
-
-    def letters_of(self, numbers: list[int]) -> str:
-        return "".join(chr(ord("a") + number) for number in numbers)
-
-    def phase(self) -> Task:
-        with self.database.session() as session:
-            return session.get_one(Task, self.jobs()[0].task_id)
-
-
-@pytest.fixture
-def ledger(
-    database: Database,
-    settings: Settings,
-    experiment: Experiment,
-    queue: ListQueue,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Ledger:
-    patient = settings.model_copy(update={"turn_seconds": 600})
-    return Ledger(database, patient, experiment, queue, monkeypatch)
+from tmlib.workflow.steps.base import StepContext
 
 
 def test_each_job_of_a_group_has_its_own_log_and_end(ledger: Ledger) -> None:
@@ -195,7 +83,7 @@ def test_a_failure_that_may_pass_holds_up_no_other(ledger: Ledger) -> None:
     with ledger.database.transaction() as session:
         session.execute(update(Job).where(Job.index == 8).values(not_before=clock.present()))
     with ledger.database.transaction() as session:
-        ledger.queue.enqueue(engine.recover(session, clock.read(session), 3, None))
+        ledger.queue.enqueue(lost_jobs.recover(session, clock.read(session), 3, None))
     ledger.run()
     assert ledger.states() == {State.TERMINATED: N_JOBS}
     assert ledger.letters() == ledger.letters_of(list(range(N_JOBS)))
@@ -320,7 +208,7 @@ def test_jobs_that_wait_behind_a_long_one_are_given_back_and_a_kill_costs_none_a
         assert ledger.states()[State.RUNNING]
     assert ledger.states()[State.RUNNING] == 1
     with ledger.database.transaction() as session:
-        lost = engine.recover(session, clock.read(session), 3, None)
+        lost = lost_jobs.recover(session, clock.read(session), 3, None)
     assert lost == [hanging.id]
     ledger.queue.enqueue([*job_ids, *lost])
     while ledger.states()[State.TERMINATED] < N_JOBS:

@@ -8,7 +8,7 @@ from tests.services.ledger import ListQueue, planned
 from tmlib.db import Database
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
-from tmlib.ledger import engine, job_log
+from tmlib.ledger import engine, holding, job_log
 from tmlib.ledger.engine import Outcome
 from tmlib.ledger.job_log import JobLog
 from tmlib.ledger.output import KEPT_BYTES, Output, Tail
@@ -64,7 +64,7 @@ def test_only_the_present_attempt_writes(
     before = read(database, first.job_id)
     assert (before.stdout.text, before.is_live) == ("first\n", True)
     with database.transaction() as session:
-        engine.give_back(session, first.job_id, first.attempt)
+        holding.give_back(session, first.job_id, first.attempt)
     second = claim(database, first.job_id)
     assert read(database, first.job_id).stdout == Tail()
     assert not keep(first.attempt, "late\n")

@@ -19,7 +19,7 @@ from tmlib.images import mosaics
 from tmlib.images.channel_images import field_path, read_plane
 from tmlib.images.label_images import read_labels
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
-from tmlib.ledger import engine, execution
+from tmlib.ledger import execution, lost_jobs
 from tmlib.sample import simulate_plate
 from tmlib.settings import Settings
 from tmlib.workflow import service
@@ -54,7 +54,7 @@ def finish_meanwhile(run: Run) -> None:
     """Let others find everything that is lost, and go on to the end."""
     later = now() + timedelta(hours=1)
     with run.database.transaction() as session:
-        job_ids = engine.recover(session, later, max_attempts=3, lost_before=later)
+        job_ids = lost_jobs.recover(session, later, max_attempts=3, lost_before=later)
     assert job_ids
     run.work(ListQueue(job_ids))
     assert run.errors() == []

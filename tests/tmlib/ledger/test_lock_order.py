@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tests.services.experiments import add_experiment
 from tests.services.ledger import ListQueue, planned
 from tmlib.db import Database
-from tmlib.ledger import engine, job_groups, submissions
+from tmlib.ledger import engine, holding, job_groups, submissions
 from tmlib.ledger.engine import Claim, Outcome
 from tmlib.ledger.job_groups import Done
 from tmlib.ledger.models import Job
@@ -35,7 +35,8 @@ def end(session: Session, claims: list[Claim]) -> None:
 
 
 def release(session: Session, claims: list[Claim]) -> None:
-    job_groups.release(session, [(claim.job_id, claim.attempt) for claim in reversed(claims)])
+    jobs = [(claim.job_id, claim.attempt) for claim in reversed(claims)]
+    holding.release(session, "node1:7", jobs)
 
 
 @pytest.fixture

@@ -128,6 +128,8 @@ def test_what_was_killed_is_done_when_it_is_tried_again(
         worker.run(job_id)
     assert of_all(database, submission_id).state is JobStatus.KILLED
     with database.transaction() as session:
+        killed = select(Job.error).where(Job.error.is_not(None))
+        assert {*session.scalars(killed)} == {"The job was killed."}
         latest = submissions.latest(session, INSTALLATION, "census")
         assert latest is not None
         queue.job_ids = submissions.retry(session, latest)

@@ -21,8 +21,9 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.errors import Conflict, NotFound
 from tmlib.experiments.models import Experiment
-from tmlib.ledger import engine
-from tmlib.ledger.engine import Claim, LeaseLost, Outcome
+from tmlib.ledger import engine, lost_jobs
+from tmlib.ledger.engine import Claim, Outcome
+from tmlib.ledger.holding import LeaseLost
 from tmlib.ledger.models import EXIT_STOPPED, Job, State, Submission, Task
 from tmlib.workflow import service
 
@@ -143,7 +144,7 @@ def test_the_number_of_tries_begins_anew_and_attempts_go_on(
     def lose_worker() -> list[int]:
         assert claim(database, job_id) is not None
         with database.transaction() as session:
-            return engine.recover(session, now() + timedelta(seconds=31), 3, None)
+            return lost_jobs.recover(session, now() + timedelta(seconds=31), 3, None)
 
     assert [lose_worker() for _ in range(3)] == [[job_id], [job_id], []]
     service.retry(database, queue, experiment.id)
@@ -168,11 +169,11 @@ def test_a_job_waits_for_what_may_pass(
     moment = now()
     with database.transaction() as session:
         later = moment + timedelta(seconds=90)
-        assert engine.recover(session, later, 3, lost_before=later) == []
+        assert lost_jobs.recover(session, later, 3, lost_before=later) == []
     with database.transaction() as session:
         later = moment + timedelta(seconds=101)
-        assert engine.recover(session, later, 3, None) == [taken.job_id]
-        assert engine.recover(session, later, 3, None) == []
+        assert lost_jobs.recover(session, later, 3, None) == [taken.job_id]
+        assert lost_jobs.recover(session, later, 3, None) == []
     again = claim(database, taken.job_id)
     assert again is not None
     assert (again.attempt, again.tries) == (2, 2)
@@ -218,7 +219,7 @@ def test_whatever_happens_every_job_ends_well_once(
 
 def recover_later(database: Database) -> list[int]:
     with database.transaction() as session:
-        return engine.recover(session, now() + timedelta(hours=1), 100, None)
+        return lost_jobs.recover(session, now() + timedelta(hours=1), 100, None)
 
 
 def happens(
