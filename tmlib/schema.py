@@ -25,6 +25,7 @@ import tmlib.ledger.models
 import tmlib.objects.models
 import tmlib.portal.files
 import tmlib.portal.models
+import tmlib.portal.withdrawal
 import tmlib.tools.models
 import tmlib.uploads.models
 import tmlib.workflow.models  # noqa: F401 - each import registers tables

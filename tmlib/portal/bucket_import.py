@@ -9,6 +9,7 @@ from tmlib.errors import BadInput, Conflict
 from tmlib.portal.declaration import ENTITIES
 from tmlib.portal.files import FileStore, check_key, files_below, publish, published_keys
 from tmlib.portal.importing import Problem, Rows, checked_rows, import_rows
+from tmlib.portal.withdrawal import withdrawn
 
 _ADDRESS = "s3://"
 _FOLDERS = ("s3_omezarr_dir", "s3_prefix")
@@ -53,6 +54,8 @@ def import_catalogue(
     """
 
     def check(rows: Rows) -> Iterator[Problem]:
+        for number in sorted(withdrawn(session, {row["id"] for row in rows["Deposition"]})):
+            yield Problem(f"Deposition {number}", "it was withdrawn, for good: give it another id")
         if not without_files:
             yield from missing_files(rows, folder or Path())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from tmlib.errors import BadInput
-from tmlib.portal import bucket_import
+from tmlib.portal import bucket_import, withdrawal
 from tmlib.portal.files import FileStore
 from tmlib.settings import Settings
 from tmserver.commands.auditing import audited
@@ -51,3 +51,29 @@ def import_catalogue(document: str, files: str | None, no_file_checks: bool) -> 
             without_files=no_file_checks,
         )
     print_table("Imported", ("CLASS", "ROWS"), list(counts.items()))
+
+
+@catalogue.command("list")
+def list_catalogue() -> None:
+    """List all depositions, and those that were withdrawn."""
+    with open_database() as database, database.session() as session:
+        found = withdrawal.list_depositions(session)
+    print_table(
+        "Depositions",
+        ("ID", "DATASETS", "WITHDRAWN", "TITLE"),
+        [(number, n_datasets, reason, title) for number, title, n_datasets, reason in found],
+    )
+
+
+@catalogue.command()
+@click.argument("deposition", type=int)
+@click.option("--reason", required=True, help="Why, for those who ask for it later.")
+@audited
+def withdraw(deposition: int, reason: str) -> None:
+    """Take a deposition out of the catalogue for good, with its files and all that belongs to it.
+
+    Its number and title stay, with the reason, and no other gets the number.
+    """
+    with open_database() as database, database.transaction() as session:
+        counts = withdrawal.withdraw(session, deposition, reason)
+    print_table("Withdrawn", ("CLASS", "ROWS"), list(counts.items()))
