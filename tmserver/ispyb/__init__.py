@@ -12,6 +12,7 @@ from tmserver.ispyb import (
     options,
     processings,
     proposals,
+    samples,
     sessions,
 )
 from tmserver.ispyb.credentials import CREDENTIALS
@@ -37,6 +38,7 @@ ISPYB = Api(
         proposals.routes,
         proposals.persons,
         sessions.routes,
+        samples.routes,
         events.routes,
         datacollections.routes,
         processings.routes,
