@@ -115,7 +115,7 @@ class _WhichSamples(PageQuery):
 class WhichSamples(_WhichSamples):
     """Asks for samples that fit all that is given; they are sorted if order is given as well."""
 
-    status: samples.Status | None = None
+    status: samples.Status | None = Field(None, examples=["Data Collected"])
     search: Text | None = None
     beam_line_name: Text | None = None
     order_by: samples.Order | None = Field(None, alias="order_by")
