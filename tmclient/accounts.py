@@ -38,13 +38,7 @@ class Tokens(Namespace):
         tokens: Resources = self._connection.get("/auth/tokens")
         return tokens
 
-    def create(
-        self,
-        name: str,
-        scope: str = "read",
-        days: int | None = None,
-        form: str | None = None,
-    ) -> Resource:
+    def create(self, name: str, scope: str = "read", days: int | None = None) -> Resource:
         """Create a token, with which scripts can log in without a password.
 
         Parameters
@@ -55,8 +49,6 @@ class Tokens(Namespace):
             ``read`` or ``write``.
         days
             How long it is valid; without a limit if not given.
-        form
-            ``hexadecimal`` for programs that take no others, as those for CAVE.
 
         Returns
         -------
@@ -66,8 +58,18 @@ class Tokens(Namespace):
         content: dict[str, Any] = {"name": name, "scope": scope}
         if days is not None:
             content["days"] = days
-        if form is not None:
-            content["form"] = form
+        return self._create(content)
+
+    def create_hexadecimal(
+        self, name: str, scope: str = "read", days: int | None = None
+    ) -> Resource:
+        """Create a token of 32 hexadecimal digits, as programs for CAVE want it; see `create`."""
+        content: dict[str, Any] = {"name": name, "scope": scope, "form": "hexadecimal"}
+        if days is not None:
+            content["days"] = days
+        return self._create(content)
+
+    def _create(self, content: dict[str, Any]) -> Resource:
         created: Resource = self._connection.post("/auth/tokens", content)["data"]
         return created
 

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from tmclient.accounts import Account, Tokens, Users
+from tmclient.annotations import Annotations, AnnotationTables
 from tmclient.channels import Channels
 from tmclient.connection import Connection
 from tmclient.experiments import Experiments
@@ -83,6 +84,8 @@ class TmClient(FormerNames):
         self.object_tables = ObjectTables(self.session)
         self.object_files = ObjectFiles(self.session)
         self.segmentations = Segmentations(self.session)
+        self.annotation_tables = AnnotationTables(self.session)
+        self.annotations = Annotations(self.session)
         self.workflow = Workflow(self.session)
         self.jterator_project = JteratorProject(self.session)
         self.tools = Tools(self.session)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tmclient.commands.accounts import share, token, user
+from tmclient.commands.annotations import annotation_table
 from tmclient.commands.experiments import acquisition, channel, experiment, plate
 from tmclient.commands.files import microscope_file
 from tmclient.commands.groups import group
@@ -117,6 +118,7 @@ for command in (
     feature,
     feature_values,
     object_table,
+    annotation_table,
     segmentation,
     workflow,
     jtproject,

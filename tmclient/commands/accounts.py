@@ -88,8 +88,9 @@ def create_token(
     session: ClientSession, name: str, scope: str, days: int | None, hexadecimal: bool
 ) -> None:
     """Create a token and print it; it cannot be shown again."""
-    form = "hexadecimal" if hexadecimal else None
-    click.echo(session.client.tokens.create(name, scope, days, form)["token"])
+    tokens = session.client.tokens
+    create = tokens.create_hexadecimal if hexadecimal else tokens.create
+    click.echo(create(name, scope, days)["token"])
 
 
 @token.command("rm")

@@ -93,12 +93,11 @@ def _check(schema: Schema, validator: SchemaValidator, sent: Sent) -> list[dict[
 
 def _nested(row: Mapping[str, Any], flat: Mapping[str, str]) -> Mapping[str, Any]:
     """A row as it is sent, of one that may be as it is shown."""
-    if not isinstance(row, Mapping) or flat.keys().isdisjoint(row):
-        return row
-    changed = dict(row)
+    changed = row
     for column, name in flat.items():
-        if column in changed and name not in changed:
-            position = changed.pop(column)
+        if column in row and name not in row:
+            position = row[column]
+            changed = {key: value for key, value in changed.items() if key != column}
             changed[name] = None if position is None else {"position": position}
     return changed
 

@@ -3,6 +3,8 @@
 from tmserver import pages
 from tmserver.api import (
     acquisitions,
+    annotation_rows,
+    annotation_tables,
     audit,
     authentication,
     channels,
@@ -73,6 +75,8 @@ _RESOURCES = (
     tiles.routes,
     vector_tiles.routes,
     spatial_queries.routes,
+    annotation_tables.routes,
+    annotation_rows.routes,
     workflow.routes,
     operations.routes,
     jtui.routes,

@@ -25,6 +25,60 @@ export interface components {
             readonly n_objects: number;
             readonly other_label: string;
         };
+        readonly AnnotationRow: {
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly deleted_at: string | null;
+            readonly deleted_by: number | null;
+            readonly id: number;
+            readonly is_valid: boolean;
+            readonly superseded_by: number | null;
+            readonly supersedes: number | null;
+            readonly user_id: number;
+            readonly values: {
+                readonly [key: string]: unknown;
+            };
+        };
+        readonly Annotations: {
+            readonly annotations: readonly {
+                readonly [key: string]: unknown;
+            }[];
+        };
+        readonly AnnotationSchema: {
+            readonly definition: {
+                readonly [key: string]: unknown;
+            };
+            readonly name: string;
+        };
+        readonly AnnotationTableChange: {
+            readonly description?: string | null;
+            readonly flat_segmentation_source?: string | null;
+            readonly notice?: string | null;
+            readonly owner?: string | null;
+            readonly read_permission?: ("PRIVATE" | "GROUP" | "PUBLIC") | null;
+            readonly write_permission?: ("PRIVATE" | "GROUP" | "PUBLIC") | null;
+        };
+        readonly AnnotationTableInfo: {
+            /** Format: date-time */
+            readonly changed_at: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly deleted_at: string | null;
+            readonly description: string;
+            readonly flat_segmentation_source: string | null;
+            readonly n_rows: number;
+            readonly name: string;
+            readonly notice: string | null;
+            readonly owner_id: string;
+            /** @enum {string} */
+            readonly read_permission: "PRIVATE" | "GROUP" | "PUBLIC";
+            readonly reference_table: string | null;
+            readonly schema_name: string;
+            readonly tracks_targets: boolean;
+            readonly voxel_resolution: readonly number[];
+            /** @enum {string} */
+            readonly write_permission: "PRIVATE" | "GROUP" | "PUBLIC";
+        };
         readonly AvailableChannels: {
             readonly channels: readonly string[];
         };
@@ -361,6 +415,20 @@ export interface components {
             readonly name: string;
             readonly plate_name: string;
         };
+        readonly NewAnnotationTable: {
+            readonly description?: string;
+            readonly flat_segmentation_source?: string | null;
+            readonly name: string;
+            readonly notice?: string | null;
+            /** @enum {string} */
+            readonly read_permission?: "PRIVATE" | "GROUP" | "PUBLIC";
+            readonly reference_table?: string | null;
+            readonly schema_name: string;
+            readonly tracks_targets?: boolean;
+            readonly voxel_resolution?: readonly number[] | null;
+            /** @enum {string} */
+            readonly write_permission?: "PRIVATE" | "GROUP" | "PUBLIC";
+        };
         readonly NewExperiment: {
             readonly description?: string;
             readonly microscope_type: string;
@@ -404,6 +472,12 @@ export interface components {
         };
         readonly NewPlate: {
             readonly description?: string;
+            readonly name: string;
+        };
+        readonly NewSchema: {
+            readonly definition: {
+                readonly [key: string]: unknown;
+            };
             readonly name: string;
         };
         readonly NewSegmentation: {
@@ -521,6 +595,9 @@ export interface components {
             readonly force?: boolean;
             readonly index?: number | null;
             readonly stage_name?: string | null;
+        };
+        readonly RowIds: {
+            readonly ids: readonly number[];
         };
         readonly SegmentationLayer: {
             readonly id: string;
@@ -756,6 +833,10 @@ export interface components {
         readonly ToolSubmission: {
             readonly submission_id: number;
         };
+        readonly UpdatedRow: {
+            readonly id: number;
+            readonly new_id: number;
+        };
         readonly User: {
             readonly email: string;
             readonly id: string;
@@ -831,6 +912,11 @@ export interface components {
 export type Acquisition = components['schemas']['Acquisition'];
 export type AcquisitionChange = components['schemas']['AcquisitionChange'];
 export type Agreement = components['schemas']['Agreement'];
+export type AnnotationRow = components['schemas']['AnnotationRow'];
+export type Annotations = components['schemas']['Annotations'];
+export type AnnotationSchema = components['schemas']['AnnotationSchema'];
+export type AnnotationTableChange = components['schemas']['AnnotationTableChange'];
+export type AnnotationTableInfo = components['schemas']['AnnotationTableInfo'];
 export type AvailableChannels = components['schemas']['AvailableChannels'];
 export type AvailableModules = components['schemas']['AvailableModules'];
 export type Channel = components['schemas']['Channel'];
@@ -883,6 +969,7 @@ export type Modules = components['schemas']['Modules'];
 export type ModuleStep = components['schemas']['ModuleStep'];
 export type NearObject = components['schemas']['NearObject'];
 export type NewAcquisition = components['schemas']['NewAcquisition'];
+export type NewAnnotationTable = components['schemas']['NewAnnotationTable'];
 export type NewExperiment = components['schemas']['NewExperiment'];
 export type NewFeatureValues = components['schemas']['NewFeatureValues'];
 export type NewGroup = components['schemas']['NewGroup'];
@@ -890,6 +977,7 @@ export type NewJteratorProject = components['schemas']['NewJteratorProject'];
 export type NewMapobjectType = components['schemas']['NewMapobjectType'];
 export type NewOwner = components['schemas']['NewOwner'];
 export type NewPlate = components['schemas']['NewPlate'];
+export type NewSchema = components['schemas']['NewSchema'];
 export type NewSegmentation = components['schemas']['NewSegmentation'];
 export type NewToken = components['schemas']['NewToken'];
 export type NewUser = components['schemas']['NewUser'];
@@ -912,6 +1000,7 @@ export type ProjectText = components['schemas']['ProjectText'];
 export type QueueEntry = components['schemas']['QueueEntry'];
 export type Rename = components['schemas']['Rename'];
 export type Resubmission = components['schemas']['Resubmission'];
+export type RowIds = components['schemas']['RowIds'];
 export type SegmentationLayer = components['schemas']['SegmentationLayer'];
 export type SentFileOutcome = components['schemas']['SentFileOutcome'];
 export type ServerFolder = components['schemas']['ServerFolder'];
@@ -943,6 +1032,7 @@ export type ToolModel = components['schemas']['ToolModel'];
 export type ToolRequest = components['schemas']['ToolRequest'];
 export type ToolResult = components['schemas']['ToolResult'];
 export type ToolSubmission = components['schemas']['ToolSubmission'];
+export type UpdatedRow = components['schemas']['UpdatedRow'];
 export type User = components['schemas']['User'];
 export type UserChange = components['schemas']['UserChange'];
 export type UserName = components['schemas']['UserName'];

@@ -1,0 +1,156 @@
+"""Rows of annotation tables: entering, updating and finding them, beside plain SQL for the same."""
+
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from benchmarks.databases import DATABASES, new_database
+from benchmarks.timing import print_header, print_row, readable
+from tests.services.experiments import add_experiment
+from tmlib.annotation import exports, reading, rows, tables
+from tmlib.annotation.boxes import Box
+from tmlib.annotation.known_schemas import find_schema
+from tmlib.annotation.models import Annotation
+from tmlib.annotation.reading import Selection
+from tmlib.annotation.rows import Place
+from tmlib.annotation.tables import Annotator, NewTable
+from tmlib.db import Database
+from tmlib.db.base import now
+from tmlib.db.spatial import bulk_insert
+from tmlib.objects.values.table_streams import parquet_stream
+
+_AT_ONCE = 10_000
+_IN_ALL = 1_000_000
+_SIDE = 100_000.0
+_SQL_TABLE = 1_000  # a number that no annotation table has
+_RUNS = 3
+
+
+class _Bench:
+    """An experiment with a table of points, and one user."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._random = random.Random(7)  # noqa: S311 - nothing here is secret
+        new = NewTable(
+            name="cells", schema_name="bound_tag", description="-", voxel_resolution=(1, 1, 1)
+        )
+        with database.transaction() as session:
+            self.experiment_id = add_experiment(session).id
+            self.user = Annotator(1)
+            tables.create_table(session, self.experiment_id, self.user, new)
+        self.place = Place(database, self.experiment_id, "cells", self.user)
+        self._n_by_sql = 0
+
+    def rows(self) -> list[dict[str, Any]]:
+        """As many rows as one request brings."""
+        return [
+            {"pt": {"position": [self._number(), self._number(), 0]}, "tag": "mitotic"}
+            for _ in range(_AT_ONCE)
+        ]
+
+    def _number(self) -> float:
+        return self._random.uniform(0, _SIDE)
+
+    def insert_by_sql(self) -> None:
+        """As many rows in one COPY, or one prepared statement, as they are kept."""
+        first = self._n_by_sql + 1
+        self._n_by_sql += _AT_ONCE
+        moment = now()
+        xs, ys = ([self._number() for _ in range(_AT_ONCE)] for _ in range(2))
+        zeros = [0.0] * _AT_ONCE
+        columns: dict[str, Any] = {
+            "experiment_id": [self.experiment_id] * _AT_ONCE,
+            "annotation_table_id": [_SQL_TABLE] * _AT_ONCE,
+            "id": range(first, first + _AT_ONCE),
+            "created_at": [moment] * _AT_ONCE,
+            "user_id": [1] * _AT_ONCE,
+            "data": [{"pt": [x, y, 0], "tag": "mitotic"} for x, y in zip(xs, ys, strict=True)],
+            "min_x": xs,
+            "min_y": ys,
+            "min_z": zeros,
+            "max_x": xs,
+            "max_y": ys,
+            "max_z": zeros,
+        }
+        with self.database.transaction() as session:
+            bulk_insert(session, Annotation, columns)
+
+    def read(self, which: Selection) -> int:
+        """Read rows; how many they are."""
+        with self.database.session() as session:
+            table = tables.open_table(session, self.experiment_id, "cells", self.user, "read")
+            schema = find_schema(session, table.schema_name)
+            return sum(1 for _ in reading.read_rows(session, table, schema, which))
+
+    def read_by_sql(self, ids: range) -> int:
+        """The same rows as the database gives them."""
+        query = select(Annotation.id, Annotation.created_at, Annotation.data).where(
+            Annotation.annotation_table_id == _SQL_TABLE,
+            Annotation.experiment_id == self.experiment_id,
+            Annotation.id.in_(ids),
+        )
+        with self.database.session() as session:
+            return len(session.execute(query).all())
+
+    def snapshot(self) -> int:
+        """All rows as of now as a Parquet file; its size."""
+        with self.database.session() as session:
+            table = tables.open_table(session, self.experiment_id, "cells", self.user, "read")
+            schema = find_schema(session, table.schema_name)
+            found = reading.read_rows(session, table, schema, Selection(as_of=table.changed_at))
+            stream = exports.AnnotationStream(schema, found)
+            return sum(map(len, parquet_stream(stream.schema, stream.tables())))
+
+
+def main() -> None:
+    """Print how long it takes, on both databases."""
+    print_header(["database", "what", "time", "plain SQL", "ratio"])
+    for kind in DATABASES:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            new_database(kind, Path(folder)) as (_, database),
+        ):
+            _measure(kind, _Bench(database))
+
+
+def _measure(kind: str, bench: _Bench) -> None:
+    batches = [bench.rows() for _ in range(_RUNS)]
+    post = _least(lambda: rows.post_rows(bench.place, batches.pop()))
+    _print(kind, "post 10,000", post, _least(bench.insert_by_sql))
+    firsts = iter(range(1, 500 * _RUNS, 500))
+    _print(kind, "update 500", _least(lambda: _update(bench, next(firsts))))
+    ids = range(2_001, 7_001)
+    by_id = _least(lambda: bench.read(Selection(ids=ids)))
+    _print(kind, "read 5,000 by id", by_id, _least(lambda: bench.read_by_sql(ids)))
+    for _ in range(_IN_ALL // _AT_ONCE - _RUNS):
+        rows.post_rows(bench.place, bench.rows())
+    box = Box(40_000, 40_000, 0, 42_000, 42_000, 0)
+    what = f"find {bench.read(Selection(box=box))} in a box among 1,000,000"
+    _print(kind, what, _least(lambda: bench.read(Selection(box=box))))
+    _print(kind, "snapshot of 1,000,000", _least(bench.snapshot, runs=1))
+
+
+def _update(bench: _Bench, first: int) -> None:
+    changes = [{"id": number, "tag": "other"} for number in range(first, first + 500)]
+    rows.update_rows(bench.place, changes)
+
+
+def _least(function: Callable[[], object], runs: int = _RUNS) -> float:
+    """Least time of a few runs: the database works in a process of its own."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _print(kind: str, what: str, duration: float, plain: float | None = None) -> None:
+    beside = ["", ""] if plain is None else [readable(plain), f"{duration / plain:.2f}"]
+    print_row([kind, what, readable(duration), *beside])

@@ -1,0 +1,156 @@
+"""Annotation tables over HTTP: making them, their rows in all forms, and what is refused."""
+
+import io
+import json
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.tmserver.conftest import Person
+
+SIZES = [325.0, 325.0, 1000.0]
+
+
+@pytest.fixture
+def tables(experiment: str) -> str:
+    return f"{experiment}/annotation_tables"
+
+
+@pytest.fixture
+def cells(owner: Person, tables: str) -> str:
+    """Path of the rows of a table with three of them, of which one was updated and one deleted."""
+    owner.post(tables, name="cells", schema_name="bound_tag", voxel_resolution=SIZES)
+    path = f"{tables}/cells/annotations"
+    sent = [row("a", 1, 2, 0), row("b,\n", 10.5, -3, 1), row("c", 100, 100, 0)]
+    assert owner.post(path, annotations=sent) == [1, 2, 3]
+    changed = owner.put(path, annotations=[{"id": 1, "tag": "A"}])
+    assert changed == [{"id": 1, "new_id": 4}]
+    assert owner.request("DELETE", path, json={"ids": [3, 99]}).json == {"data": [3]}
+    return path
+
+
+def row(tag: str, *position: float) -> dict[str, Any]:
+    return {"pt": {"position": position}, "tag": tag}
+
+
+def test_a_table_from_its_beginning_to_its_end(
+    owner: Person, people: dict[str, Person], tables: str
+) -> None:
+    assert "voxel_resolution" in owner.refused(
+        "POST", tables, 400, json={"name": "cells", "schema_name": "bound_tag"}
+    )
+    made = {"name": "cells", "schema_name": "bound_tag", "voxel_resolution": SIZES}
+    assert owner.post(tables, **made)["n_rows"] == 0
+    assert "already exists" in owner.refused("POST", tables, 409, json=made)
+    table = f"{tables}/cells"
+    changed = owner.put(table, notice="careful", write_permission="GROUP")
+    assert (changed["notice"], changed["write_permission"]) == ("careful", "GROUP")
+    assert owner.put(table, owner="administrator")["owner_id"] != changed["owner_id"]
+    administrator = people["administrator"]
+    assert administrator.put(table, owner="owner") == changed
+    before = changed["changed_at"]
+    assert owner.get(table) == changed
+    assert owner.get(tables) == [changed]
+    assert owner.delete(table) == {"message": "ok"}
+    assert owner.get(tables) == []
+    assert [one["name"] for one in owner.get(tables, with_deleted="true")] == ["cells"]
+    assert [one["name"] for one in owner.get(tables, as_of=before)] == ["cells"]
+    assert "was deleted" in owner.refused("GET", f"{table}/annotations", 404)
+    assert owner.get(table)["deleted_at"] is not None
+
+
+def test_schemas_of_labs(owner: Person, people: dict[str, Person], tables: str) -> None:
+    definition = {
+        "properties": {"pt": {"$ref": "#/definitions/BoundSpatialPoint"}, "n": {"type": "integer"}},
+        "required": ["pt"],
+    }
+    added = people["stranger"].post("/api/annotation_schemas", name="spots", definition=definition)
+    assert owner.get("/api/annotation_schemas/spots") == added
+    assert owner.get("/api/annotation_schemas")[-1] == added
+    body = {"name": "spots", "definition": definition}
+    assert "already" in owner.refused("POST", "/api/annotation_schemas", 409, json=body)
+    assert "no properties" in owner.refused(
+        "POST", "/api/annotation_schemas", 400, json={"name": "x", "definition": {"properties": {}}}
+    )
+    assert owner.refused("GET", "/api/annotation_schemas/nothing", 404)
+    owner.post(tables, name="spots", schema_name="spots", voxel_resolution=SIZES)
+    rows = f"{tables}/spots/annotations"
+    owner.post(rows, annotations=[{"pt": {"position": [1, 1, 1]}, "n": 3}])
+    assert owner.get(rows)[0]["values"] == {"pt_position": [1, 1, 1], "n": 3}
+
+
+def test_rows_are_found(owner: Person, cells: str) -> None:
+    def numbers(**query: Any) -> list[int]:
+        found = [one["id"] for one in owner.get(cells, **query)]
+        assert owner.get(cells.replace("annotations", "count"), **query) == len(found)
+        return found
+
+    assert numbers() == [2, 4]
+    assert numbers(with_invalid="true") == [1, 2, 3, 4]
+    assert numbers(box="0,0,5,5") == [4]
+    assert numbers(box="0,-10,1,50,50,1") == [2]
+    assert numbers(where=json.dumps([{"field": "tag", "value": "A"}])) == [4]
+    assert [one["id"] for one in owner.get(cells, after=2)] == [4]
+    assert [one["id"] for one in owner.get(cells, limit=1)] == [2]
+    assert [one["id"] for one in owner.get(cells, ids="1,4,99")] == [4]
+    first = owner.get(cells, ids="1", with_invalid="true")[0]
+    assert (first["superseded_by"], first["is_valid"]) == (4, False)
+    assert numbers(as_of=first["created_at"]) == [1, 2, 3]
+    states = owner.get(f"{cells}/4/history")
+    assert [state["values"]["tag"] for state in states] == ["a", "A"]
+    assert states[0] == first
+    form = owner.request("POST", f"{cells}/query", data={"ids": "1,2,4"})
+    assert [one["id"] for one in form.json["data"]] == [2, 4]
+    for query, message in (
+        ({"box": "1,2,3"}, "four or six"),
+        ({"box": "1,2,3,nan"}, "four or six"),
+        ({"ids": "1;2"}, "ids"),
+        ({"where": '[{"field": "pt", "value": 1}]'}, "pt"),
+        ({"box": "0,0,1,1", "field": "x"}, 'no point "x"'),
+    ):
+        assert message in owner.refused("GET", cells, 400, query_string=query)
+    assert owner.refused("GET", f"{cells}/x/history", 400)
+    assert owner.refused("GET", f"{cells}/77/history", 404)
+
+
+def test_rows_in_the_forms_of_other_programs(owner: Person, cells: str) -> None:
+    def content(form: str) -> bytes:
+        response = owner.request("GET", cells, query_string={"format": form})
+        assert f"cells.{form}" in response.headers["Content-Disposition"]
+        return response.data
+
+    frame = pd.read_csv(io.BytesIO(content("csv")))
+    assert list(frame["tag"]) == ["b,\n", "A"]
+    assert list(frame["pt_x"]) == [10.5, 1]
+    with pa.ipc.open_stream(content("arrow")) as stream:
+        table = stream.read_all()
+    assert table.equals(pq.read_table(io.BytesIO(content("parquet"))))
+    assert table["tag"].to_pylist() == ["b,\n", "A"]
+    collection = json.loads(content("geojson"))
+    assert collection["features"][0]["geometry"] == {"type": "Point", "coordinates": [10.5, -3, 1]}
+    empty = {"format": "geojson", "after": 1000}
+    assert owner.request("GET", cells, query_string=empty).json["features"] == []
+
+
+def test_what_cannot_be_leaves_all_as_it_was(
+    owner: Person, people: dict[str, Person], cells: str
+) -> None:
+    before = owner.get(cells, with_invalid="true")
+    bad = {"annotations": [row("x", 1, 2, 3), row("x", 1, 2)]}
+    assert 'Row 1 (counted from 0), field "pt.position"' in owner.refused(
+        "POST", cells, 400, json=bad
+    )
+    taken = {"annotations": [row("x", 1, 2, 3) | {"id": 4}]}
+    assert "an annotation 4" in owner.refused("POST", cells, 409, json=taken)
+    superseded = {"annotations": [{"id": 1, "tag": "x"}]}
+    assert "superseded" in owner.refused("PUT", cells, 409, json=superseded)
+    assert owner.refused("PUT", cells, 404, json={"annotations": [{"id": 77}]})
+    assert owner.refused("DELETE", cells, 404, json={"ids": [77]})
+    assert owner.get(cells, with_invalid="true") == before
+    key = {"Idempotency-Key": "once"}
+    for _ in range(2):
+        sent = {"annotations": [row("again", 1, 2, 3)]}
+        assert owner.request("POST", cells, json=sent, headers=key).json == {"data": [5]}
