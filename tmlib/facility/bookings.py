@@ -99,10 +99,27 @@ def get_booking(session: Session, viewer: Viewer, booking_id: int) -> BookingRow
     NotFound
         If there is none, or it is hidden.
     """
-    rows = session.execute(_visible(viewer).where(Booking.id == booking_id)).all()
-    if not rows:
+    found = find_booking(session, viewer, booking_id)
+    if found is None:
         raise NotFound("Session not found")
-    return _with_numbers(session, rows)[0]
+    return found
+
+
+def find_booking(session: Session, viewer: Viewer, booking_id: int) -> BookingRow | None:
+    """A booking, if there is one of this number that somebody sees."""
+    rows = session.execute(_visible(viewer).where(Booking.id == booking_id)).all()
+    return _with_numbers(session, rows)[0] if rows else None
+
+
+def find_number(session: Session, name: str) -> int | None:
+    """Number of the booking of a name, whoever may see it."""
+    proposal, _, visit = name.rpartition("-")
+    query = (
+        select(Booking.id)
+        .join(Proposal, Proposal.id == Booking.proposal_id)
+        .where(Proposal.name == proposal, Booking.visit_number == int(visit))
+    )
+    return session.scalars(query.order_by(Booking.id).limit(1)).first()
 
 
 def _visible(viewer: Viewer) -> Query:

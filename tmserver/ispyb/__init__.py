@@ -14,6 +14,7 @@ from tmserver.ispyb import (
     proposals,
     samples,
     sessions,
+    statistics,
 )
 from tmserver.ispyb.credentials import CREDENTIALS
 from tmserver.ispyb.examples import EXAMPLES
@@ -42,6 +43,7 @@ ISPYB = Api(
         events.routes,
         datacollections.routes,
         processings.routes,
+        statistics.routes,
         administration.routes,
         administration.webservices,
         _documents,

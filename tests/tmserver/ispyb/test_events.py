@@ -1,89 +1,19 @@
 """The timeline fills itself: acquisitions, their files, and what was run with them."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from tests.tmserver.api.test_uploads import IMAGE, METADATA, send
+from tests.tmserver.api.test_uploads import METADATA
 from tests.tmserver.conftest import Person
 from tests.tmserver.ispyb.conftest import NOW, Visitor, names
 from tmlib.db import Database
-from tmlib.db.base import now
 from tmlib.experiments.models import Acquisition
 from tmlib.ids import decode_id
-from tmlib.ledger.models import Job, State, Submission, Task
 
 As = Callable[[str], Visitor]
-
-
-@pytest.fixture
-def acquired(visitor: As, owner: Person, acquisition: str, experiment_id: int) -> int:
-    """Number of an acquisition of a proposal, with an image and a file that tells of it."""
-    visitor("owner").put(f"/experiments/{experiment_id}/proposal", {"proposal": "MX1"})
-    owner.post(f"{acquisition}/upload/register", files=[IMAGE, METADATA])
-    send(owner, acquisition, IMAGE, b"pixels")
-    send(owner, acquisition, METADATA, b"<xml/>")
-    return decode_id(acquisition.rpartition("/")[2])
-
-
-@pytest.fixture
-def run(database: Database, acquired: int, experiment_id: int, owner: Person) -> int:
-    """Number of a workflow that was run with it and failed."""
-    with database.transaction() as session:
-        submission = Submission(
-            owner_kind="experiment",
-            owner_id=experiment_id,
-            user_id=owner.user_id,
-            program="workflow",
-            description={},
-        )
-        session.add(submission)
-        session.flush()
-        whole = _task(submission.id, None, "workflow", exitcode=1)
-        session.add(whole)
-        session.flush()
-        step = _task(submission.id, whole.id, "step", exitcode=1)
-        session.add(step)
-        session.flush()
-        phase = _task(submission.id, step.id, "phase", exitcode=1)
-        phase.n_jobs, phase.n_failed = 2, 1
-        session.add(phase)
-        session.flush()
-        job = Job(
-            owner_kind="experiment",
-            owner_id=experiment_id,
-            submission_id=submission.id,
-            task_id=phase.id,
-            step_name="metaextract",
-            phase="run",
-            index=0,
-            name="metaextract_run_000001",
-            batch={},
-            state=State.TERMINATED,
-            exitcode=1,
-            error="The file is damaged.",
-            finished_at=now(),
-        )
-        session.add(job)
-        return submission.id
-
-
-def _task(submission_id: int, parent_id: int | None, kind: str, *, exitcode: int) -> Task:
-    return Task(
-        submission_id=submission_id,
-        parent_id=parent_id,
-        kind=kind,
-        type="",
-        name="metaextract",
-        position=0,
-        state=State.TERMINATED,
-        exitcode=exitcode,
-        started_at=now(),
-        finished_at=now() + timedelta(minutes=2),
-    )
 
 
 def test_an_acquisition_appears_with_what_came_of_it(visitor: As, acquired: int) -> None:
