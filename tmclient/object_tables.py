@@ -101,6 +101,37 @@ class ObjectTables(Namespace):
             cursor = page.schema.metadata[b"tmserver.cursor"].decode()
             yield page.to_pandas()
 
+    def get_object(
+        self,
+        mapobject_type_name: str,
+        mapobject_id: int,
+        columns: Sequence[str] | None = None,
+        *,
+        tpoint: int | None = None,
+        zplane: int | None = None,
+    ) -> dict[str, Any]:
+        """The values of an object, and where they stand among those of all objects of its type.
+
+        Parameters
+        ----------
+        columns
+            Names of columns; all if not given.
+        tpoint, zplane
+            When and in which plane; where the object is seen first if not given.
+
+        Returns
+        -------
+        dict
+            ``mapobject_id``, ``tpoint``, ``zplane``, ``n_objects`` and ``columns``: each with name,
+            kind, type, value, and percentile where it is the number of a feature or a result.
+        """
+        path = self._session.type_path(mapobject_type_name, "table", "objects", str(mapobject_id))
+        names = None if columns is None else json.dumps(list(columns))
+        found: dict[str, Any] = self._connection.get(
+            path, columns=names, tpoint=tpoint, zplane=zplane
+        )
+        return found
+
     def get_groups(
         self,
         mapobject_type_name: str,

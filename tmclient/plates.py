@@ -1,5 +1,7 @@
 """Plates, and the acquisitions of their images."""
 
+from typing import Any
+
 from tmclient.resources import Namespace, Resources
 from tmclient.session import Resource
 
@@ -32,6 +34,36 @@ class Plates(Namespace):
     def delete(self, name: str) -> None:
         """Delete a plate with all its images and objects."""
         self._connection.delete(self._session.path("plates", self._plate_id(name)))
+
+    def get_conditions(self, name: str) -> str:
+        """The conditions of the wells of a plate as CSV: ``well_name``, then each condition."""
+        answer = self._connection.request("GET", self._conditions_path(name))
+        return answer.content.decode()
+
+    def put_conditions(self, name: str, content: str) -> dict[str, Any]:
+        """Replace the conditions of all wells of a plate, which become columns of all tables.
+
+        Parameters
+        ----------
+        content
+            CSV with a row for each well: ``well_name``, then a column for each condition.
+
+        Returns
+        -------
+        dict
+            ``n_wells``, and ``unknown_wells`` of the file that have no images.
+        """
+        answer = self._connection.request(
+            "PUT",
+            self._conditions_path(name),
+            body=content.encode(),
+            headers={"Content-Type": "text/csv"},
+        )
+        stored: dict[str, Any] = answer.json()["data"]
+        return stored
+
+    def _conditions_path(self, name: str) -> str:
+        return self._session.path("plates", self._plate_id(name), "conditions")
 
     def _plate_id(self, name: str) -> str:
         return self._session.find_id("plate", self._session.path("plates"), name)

@@ -81,6 +81,25 @@ def test_columns_and_their_distribution(server: ScriptedServer, client: TmClient
     assert query_of(server.requests[-1].path) == {"column": "Area", "bins": "20"}
 
 
+def test_an_object_among_all_others(server: ScriptedServer, client: TmClient) -> None:
+    answer = {"mapobject_id": 7, "columns": [{"name": "Area", "value": 3.0, "percentile": 50.0}]}
+    server.script(EXPERIMENT, CELLS, Answer({"data": answer}))
+    assert client.object_tables.get_object("Cells", 7, ["Area"], tpoint=2) == answer
+    address, _, _ = server.requests[-1].path.partition("?")
+    assert address.endswith("/table/objects/7")
+    assert query_of(server.requests[-1].path) == {"columns": '["Area"]', "tpoint": "2"}
+
+
+def test_conditions_of_wells(server: ScriptedServer, client: TmClient) -> None:
+    plates = Answer({"data": [{"id": "Mg==", "name": "p"}]})
+    stored = {"n_wells": 1, "unknown_wells": []}
+    server.script(EXPERIMENT, plates, Answer({"data": stored}), plates, Answer(b"well_name,c\n"))
+    assert client.plates.put_conditions("p", "well_name,µM\nA01,2\n") == stored
+    assert server.requests[2].path == "/api/experiments/MQ==/plates/Mg==/conditions"
+    assert server.requests[2].body == "well_name,µM\nA01,2\n".encode()
+    assert client.plates.get_conditions("p") == "well_name,c\n"
+
+
 def test_objects_at_places(server: ScriptedServer, client: TmClient) -> None:
     one, other = {"id": 1, "x": 2.0}, {"id": 3, "x": 4.0}
     server.script(

@@ -26,7 +26,7 @@ from tmserver.scopes import EXPERIMENT
 routes = Routes("table", scope=EXPERIMENT)
 
 _TABLE = "/mapobject_types/<mapobject_type_id>/table"
-_Value = str | int | bool | None
+_Value = str | int | float | bool | None
 _Statistic = Annotated[float | None, Field(examples=[2450.0])]
 _Quantile = Annotated[float, Field(ge=0, le=1)]
 _QUANTILES = [0.05, 0.25, 0.75, 0.95]

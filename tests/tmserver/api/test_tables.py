@@ -84,6 +84,29 @@ def test_pages_of_the_whole_table(crowd: Crowd) -> None:
     assert ask(crowd, offset=10**6)["rows"] == []
 
 
+def test_an_object_with_its_percentiles(crowd: Crowd) -> None:
+    frame = crowd.frame
+    here = frame[(frame["tpoint"] == frame["tpoint"].max()) & frame[MEAN].notna()]
+    one = here.iloc[len(here) // 2]
+    row = ask(crowd, f"/objects/{one['mapobject_id']}", tpoint=int(one["tpoint"]))
+    assert (row["mapobject_id"], row["tpoint"]) == (one["mapobject_id"], one["tpoint"])
+    assert row["n_objects"] == (frame["tpoint"] == one["tpoint"]).sum()
+    found = {column["name"]: column for column in row["columns"]}
+    assert found["well_name"]["value"] == one["well_name"]
+    assert found["well_name"]["percentile"] is None
+    assert found[MEAN]["value"] == one[MEAN]
+    smaller, equal = (here[MEAN] < one[MEAN]).sum(), (here[MEAN] == one[MEAN]).sum()
+    expected = 100 * (smaller + equal / 2) / len(here)
+    assert found[MEAN]["percentile"] == pytest.approx(expected)
+    without = frame[frame[MEAN].isna()].iloc[0]
+    asked = {"columns": [MEAN], "tpoint": int(without["tpoint"])}
+    (column,) = ask(crowd, f"/objects/{without['mapobject_id']}", **asked)["columns"]
+    assert (column["value"], column["percentile"]) == (None, None)
+    missing = crowd.owner.request("GET", f"{crowd.path}/table/objects/999999")
+    assert missing.status_code == 404
+    assert "no object 999999" in missing.json["error"]["message"]
+
+
 def sorted_frame(frame: pd.DataFrame, sort: list[dict[str, Any]]) -> pd.DataFrame:
     """Sorted by pandas, whose stable sort has what is missing last as well."""
     for key in reversed(sort):

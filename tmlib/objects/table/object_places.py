@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from tmlib.db.spatial import in_box
 from tmlib.digests import digest_of
 from tmlib.errors import Conflict
+from tmlib.experiments.conditions import Condition, conditions_of
 from tmlib.experiments.models import Plate, Site, Well
 from tmlib.objects.models import MapobjectSegmentation, MapobjectType, SegmentationLayer
-from tmlib.objects.table.columns import ColumnValues
+from tmlib.objects.table.columns import ColumnValues, ValueType
 
 _ROWS = 100_000
 
@@ -28,14 +29,22 @@ class Place:
     ref_ids
         Numbers of the m plates, wells or sites in ascending order, shape (m,).
     numbers
-        The property of each, shape (m,), int32: a number, or an index into `texts`.
+        The property of each, shape (m,): int32, whole numbers or indices into `texts`, or float64.
+        Whole numbers below 0, and nan, are missing.
     texts
         In alphabetical order.
     """
 
     ref_ids: NDArray[np.int32]
-    numbers: NDArray[np.int32]
+    numbers: NDArray[Any]
     texts: tuple[str, ...] | None
+
+    @property
+    def type(self) -> ValueType:
+        """Type of the column."""
+        if self.texts is not None:
+            return "text"
+        return "float" if self.numbers.dtype.kind == "f" else "integer"
 
     @property
     def digest(self) -> str:
@@ -45,11 +54,12 @@ class Place:
 
     def values(self, ref_ids: NDArray[np.int32]) -> ColumnValues:
         """Values for objects; missing if the place was deleted since."""
+        missing = np.nan if self.numbers.dtype.kind == "f" else -1
         if not len(self.ref_ids):
-            return ColumnValues(np.full(len(ref_ids), -1, np.int32), self.texts)
+            return ColumnValues(np.full(len(ref_ids), missing, self.numbers.dtype), self.texts)
         # ids of sites in one experiment are close together, so a look-up table of them is small
         first = self.ref_ids[0] - 1
-        known = np.full(self.ref_ids[-1] - first + 2, -1, np.int32)
+        known = np.full(self.ref_ids[-1] - first + 2, missing, self.numbers.dtype)
         known[self.ref_ids - first] = self.numbers
         return ColumnValues(known[np.clip(ref_ids - first, 0, len(known) - 1)], self.texts)
 
@@ -64,15 +74,21 @@ class Place:
 def places_of(session: Session, mapobject_type: MapobjectType) -> dict[str, Place]:
     """Properties of the plates, wells or sites that contain objects of a type, by column."""
     columns: dict[str, Any] = {"plate_name": Plate.name}
+    described: tuple[Any, ...] = (Well.description,)
     match mapobject_type.ref_type:
         case "Plate":
+            described = ()
             query = select(Plate.id, *columns.values())
         case "Well":
             columns["well_name"] = Well.name
-            query = select(Well.id, *columns.values()).join(Plate, Plate.id == Well.plate_id)
+            query = select(Well.id, *columns.values(), *described).join(
+                Plate, Plate.id == Well.plate_id
+            )
         case _:
             columns |= {"well_name": Well.name, "well_pos_y": Site.y, "well_pos_x": Site.x}
-            query = select(Site.id, *columns.values()).join(Well, Well.id == Site.well_id)
+            query = select(Site.id, *columns.values(), *described).join(
+                Well, Well.id == Site.well_id
+            )
             query = query.join(Plate, Plate.id == Well.plate_id)
     rows = session.execute(
         query.where(Plate.experiment_id == mapobject_type.experiment_id).order_by(
@@ -80,10 +96,32 @@ def places_of(session: Session, mapobject_type: MapobjectType) -> dict[str, Plac
         )
     ).all()
     ref_ids = np.array([row[0] for row in rows], np.int32)
-    return {
+    places = {
         name: _place(ref_ids, [row[position] for row in rows], is_text=name.endswith("_name"))
         for position, name in enumerate(columns, start=1)
     }
+    if described:
+        conditions = [conditions_of(row[-1]) for row in rows]
+        for name in sorted({name for one in conditions for name in one}):
+            places[name] = _condition(ref_ids, [one.get(name) for one in conditions])
+    return places
+
+
+def _condition(ref_ids: NDArray[np.int32], values: Sequence[Condition | None]) -> Place:
+    """A condition of wells: numbers where all are, else texts."""
+    given = [value for value in values if value is not None]
+    if any(isinstance(value, str | bool) for value in given):
+        texts = sorted({str(value) for value in given})
+        codes = {text: code for code, text in enumerate(texts)}
+        numbers = [-1 if value is None else codes[str(value)] for value in values]
+        return Place(ref_ids, np.array(numbers, np.int32), tuple(texts))
+    # whole numbers in columns cannot be below 0
+    if all(isinstance(value, int) and 0 <= value < 2**31 for value in given):
+        return Place(
+            ref_ids, np.array([-1 if value is None else value for value in values], np.int32), None
+        )
+    numbers_ = [np.nan if value is None else float(value) for value in values]
+    return Place(ref_ids, np.array(numbers_, np.float64), None)
 
 
 def _place(ref_ids: NDArray[np.int32], values: Sequence[Any], *, is_text: bool) -> Place:

@@ -109,7 +109,7 @@ def _columns(
     for name, dtype in dtypes.items():
         yield Column(name, "metadata", _TYPES[dtype], name)
     for name, place in places.items():
-        yield Column(name, "metadata", "integer" if place.texts is None else "text", name)
+        yield Column(name, "metadata", place.type, name)
     for feature in mapobject_type.features:
         yield Column(feature.name, "feature", "float", feature.key)
     for one in results:
@@ -308,7 +308,7 @@ class ObjectTable:
             found = get_mapobject_type(session, self.storage.experiment_id, self.mapobject_type_id)
             check_selection(session, found, selection)
         for name, place in self.places.items():
-            wanted = getattr(selection, name)
+            wanted = getattr(selection, name, None)
             if wanted is not None:
                 chosen &= place.equals(self.rows["ref_id"], wanted)
         if selection.tpoint is not None and self.layout is None:

@@ -104,7 +104,7 @@ def group(
     BadInput
         If a column has floating-point numbers, or there are too many groups.
     """
-    _check_groups(by)
+    _check_groups(table, by)
     if not by or not all(map(table.tells_place, by)):
         places = None
     rows = chosen if places is None else places.rows
@@ -143,9 +143,10 @@ def _count_different(
     return np.bincount(codes[is_first], minlength=n_groups)
 
 
-def _check_groups(by: Sequence[Column]) -> None:
+def _check_groups(table: ObjectTable, by: Sequence[Column]) -> None:
     for column in by:
-        if column.type == "float":
+        # concentrations of wells are few, however many objects there are
+        if column.type == "float" and not table.tells_place(column):
             raise BadInput(
                 f'Objects cannot be grouped by "{column.name}", which is measured: choose a column '
                 "of texts or whole numbers."
@@ -157,7 +158,7 @@ def _codes(columns: Sequence[ColumnValues], n: int) -> tuple[NDArray[np.int64], 
     codes = np.zeros(n, np.int64)
     n_codes = 1
     for values in columns:
-        numbers = np.where(values.is_missing, -1, values.numbers.astype(np.int64))
+        numbers = _levels(values)
         lowest = int(numbers.min(initial=0))
         size = int(numbers.max(initial=0)) - lowest + 1
         if n_codes * size > _MAX_CODES:
@@ -168,6 +169,16 @@ def _codes(columns: Sequence[ColumnValues], n: int) -> tuple[NDArray[np.int64], 
         n_codes *= size
     n_present, codes = _dense(codes, n_codes)
     return codes, n_present
+
+
+def _levels(values: ColumnValues) -> NDArray[np.int64]:
+    """Whole numbers in the order of the values; -1 for what is missing."""
+    if values.numbers.dtype.kind != "f":
+        return np.where(values.is_missing, -1, values.numbers.astype(np.int64))
+    levels = np.full(len(values.numbers), -1, np.int64)
+    present = ~values.is_missing
+    levels[present] = np.unique(values.numbers[present], return_inverse=True)[1]
+    return levels
 
 
 def _dense(codes: NDArray[np.int64], n_codes: int) -> tuple[int, NDArray[np.int64]]:

@@ -512,6 +512,22 @@ export interface components {
             readonly cursor: string | null;
             readonly objects: readonly components["schemas"]["SpatialObject"][];
         };
+        readonly ObjectRow: {
+            readonly columns: readonly components["schemas"]["ObjectValue"][];
+            readonly mapobject_id: number;
+            readonly n_objects: number;
+            readonly tpoint: number;
+            readonly zplane: number;
+        };
+        readonly ObjectValue: {
+            /** @enum {string} */
+            readonly kind: "metadata" | "feature" | "result";
+            readonly name: string;
+            readonly percentile: number | null;
+            /** @enum {string} */
+            readonly type: "float" | "integer" | "boolean" | "text";
+            readonly value: unknown;
+        };
         readonly PasswordChange: {
             readonly new_password: string;
             readonly old_password: string;
@@ -696,6 +712,10 @@ export interface components {
             readonly started_at: string | null;
             readonly state: components["schemas"]["JobStatus"];
             readonly waiting: number;
+        };
+        readonly StoredConditions: {
+            readonly n_wells: number;
+            readonly unknown_wells: readonly string[];
         };
         readonly StoredProject: {
             readonly jtproject: string;
@@ -984,6 +1004,8 @@ export type NewUser = components['schemas']['NewUser'];
 export type ObjectCount = components['schemas']['ObjectCount'];
 export type ObjectGroup = components['schemas']['ObjectGroup'];
 export type ObjectPage = components['schemas']['ObjectPage'];
+export type ObjectRow = components['schemas']['ObjectRow'];
+export type ObjectValue = components['schemas']['ObjectValue'];
 export type PasswordChange = components['schemas']['PasswordChange'];
 export type PersonalToken = components['schemas']['PersonalToken'];
 export type Plate = components['schemas']['Plate'];
@@ -1016,6 +1038,7 @@ export type State = components['schemas']['State'];
 export type Status = components['schemas']['Status'];
 export type Step = components['schemas']['Step'];
 export type StepEntry = components['schemas']['StepEntry'];
+export type StoredConditions = components['schemas']['StoredConditions'];
 export type StoredProject = components['schemas']['StoredProject'];
 export type Submission = components['schemas']['Submission'];
 export type Submitted = components['schemas']['Submitted'];

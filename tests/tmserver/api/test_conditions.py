@@ -1,0 +1,110 @@
+"""Conditions of wells: as CSV, and as columns of all tables of objects."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.tmserver.api.crowd import Crowd, crowd
+
+__all__ = ["crowd"]
+
+PLATE_MAP = "well;compound;µM;replicate\na1;DMSO;;1\nB02;taxol;0.5;2\nC3;taxol;2;3\n"
+
+
+def plate(crowd: Crowd, name: str) -> str:
+    (found,) = crowd.owner.get(f"{crowd.experiment}/plates", name=name)
+    return f"{crowd.experiment}/plates/{found['id']}/conditions"
+
+
+def put(crowd: Crowd, name: str, content: str | bytes) -> Any:
+    response = crowd.owner.request("PUT", plate(crowd, name), data=content, content_type="text/csv")
+    assert response.status_code == 200, response.text
+    return response.json["data"]
+
+
+def refused(crowd: Crowd, content: str | bytes, name: str = "Plate 1") -> str:
+    return crowd.owner.refused(
+        "PUT", plate(crowd, name), 400, data=content, content_type="text/csv"
+    )
+
+
+def test_a_plate_map_comes_back_and_replaces_the_one_before(crowd: Crowd) -> None:
+    stored = put(crowd, "Plate 1", "\ufeff" + PLATE_MAP)
+    assert stored == {"n_wells": 2, "unknown_wells": ["C03"]}
+    response = crowd.owner.request("GET", plate(crowd, "Plate 1"))
+    assert response.mimetype == "text/csv"
+    rows = list(csv.DictReader(io.StringIO(response.text)))
+    assert rows == [
+        {"well_name": "A01", "compound": "DMSO", "replicate": "1", "µM": ""},
+        {"well_name": "B02", "compound": "taxol", "replicate": "2", "µM": "0.5"},
+    ]
+    assert put(crowd, "Plate 1", response.data)["n_wells"] == 2
+    assert crowd.owner.request("GET", plate(crowd, "Plate 1")).text == response.text
+    put(crowd, "Plate 1", "well_name,siRNA\nB02,PLK1\n")
+    left = crowd.owner.request("GET", plate(crowd, "Plate 1")).text
+    assert left == "well_name,siRNA\nA01,\nB02,PLK1\n"
+
+
+def test_conditions_are_columns_of_tables_groups_filters_and_exports(crowd: Crowd) -> None:
+    put(crowd, "Plate 1", PLATE_MAP)
+    put(crowd, "Plate 2", "well\tcompound\tµM\nB2\ttaxol\t2\n")
+    known = {("Plate 1", "A01"): "DMSO", ("Plate 1", "B02"): "taxol", ("Plate 2", "B02"): "taxol"}
+    doses = {("Plate 1", "B02"): 0.5, ("Plate 2", "B02"): 2.0}
+    frame = crowd.frame
+    places = list(zip(frame["plate_name"], frame["well_name"], strict=True))
+    frame = frame.assign(
+        compound=[known[place] for place in places], dose=[doses.get(place) for place in places]
+    )
+    columns = {one["name"]: one for one in crowd.owner.get(f"{crowd.path}/table/columns")}
+    assert columns["compound"] == {"name": "compound", "kind": "metadata", "type": "text"}
+    assert columns["µM"]["type"] == "float"
+    assert columns["replicate"]["type"] == "integer"
+
+    asked = {"columns": ["mapobject_id", "compound", "µM"], "limit": 1000}
+    asked["filter"] = [{"column": "µM", "min": 1}]
+    page = crowd.owner.get(f"{crowd.path}/table", **encoded(asked))
+    expected = frame[frame["dose"] >= 1]
+    assert [row[0] for row in page["rows"]] == expected["mapobject_id"].tolist()
+    assert {tuple(row[1:]) for row in page["rows"]} == {("taxol", 2.0)}
+
+    grouped = crowd.owner.get(
+        f"{crowd.path}/table/groups", **encoded({"columns": ["Area"], "by": ["compound", "µM"]})
+    )["groups"]
+    means = frame.groupby(["compound", "dose"], dropna=False)["Area"].mean()
+    assert [group["key"] for group in grouped] == [["DMSO", None], ["taxol", 0.5], ["taxol", 2.0]]
+    assert [group["statistics"][0]["mean"] for group in grouped] == pytest.approx(means.tolist())
+
+    response = crowd.owner.request("GET", f"{crowd.path}/anndata")
+    with h5py.File(io.BytesIO(response.data)) as file:
+        compound, dose = file["obs/compound"], file["obs/µM"][:]
+        texts = [compound["categories"].asstr()[code] for code in compound["codes"]]
+    assert texts == frame["compound"].tolist()
+    np.testing.assert_array_equal(dose, frame["dose"])
+
+
+def test_what_is_no_plate_map_is_refused_with_the_reason(crowd: Crowd) -> None:
+    before = put(crowd, "Plate 1", PLATE_MAP)
+    assert before["n_wells"] == 2
+    content = crowd.owner.request("GET", plate(crowd, "Plate 1")).text
+    assert "well_name" in refused(crowd, "")
+    assert "well_name" in refused(crowd, "compound,dose\nDMSO,1\n")
+    assert "Row 3" in refused(crowd, "well,compound\nA01,DMSO\nwater,DMSO\n")
+    assert "twice" in refused(crowd, "well,compound\nA1,DMSO\nA01,taxol\n")
+    assert "label" in refused(crowd, "well,label\nA01,DMSO\n")
+    assert "compound" in refused(crowd, "well,compound,compound\nA01,DMSO,DMSO\n")
+    assert "3 cells" in refused(crowd, "well,compound\nA01,DMSO,5\n")
+    assert "UTF-8" in refused(crowd, "well,µM\nA01,1\n".encode("latin-1"))
+    assert "Plate 1" in refused(crowd, "well,compound\nH12,DMSO\n")
+    assert crowd.owner.request("GET", plate(crowd, "Plate 1")).text == content
+
+
+def encoded(query: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: json.dumps(value) if isinstance(value, list) else value
+        for name, value in query.items()
+    }
