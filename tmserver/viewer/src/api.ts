@@ -7,6 +7,7 @@ import type {
   MapobjectType,
   Plate,
   Profile,
+  StoredConditions,
   TileJson,
   Validity,
 } from './api_types';
@@ -130,8 +131,11 @@ export class Api {
     return ((await this.post(path, { files: names })) as { data: string[] }).data;
   }
 
-  async image(path: string): Promise<Blob> {
-    return (await this.get(path)).blob();
+  /** Replaces what was done to the wells of a plate by what a CSV file says. */
+  async putConditions(path: string, file: Blob): Promise<StoredConditions> {
+    const headers = { 'Content-Type': 'text/csv', ...proofOfPage() };
+    const answer = await this.sendLoggedIn(path, { method: 'PUT', headers, body: file });
+    return ((await answer.json()) as { data: StoredConditions }).data;
   }
 
   async bytes(path: string): Promise<ArrayBuffer> {

@@ -2,6 +2,7 @@
 
 import 'ol/ol.css';
 import './style.css';
+import './plate/plate.css';
 import './operations/operations.css';
 import type { Profile } from './api_types';
 import { Api, ApiError, messageOf } from './api';

@@ -20,6 +20,22 @@ describe('Colouring', () => {
     ]);
   });
 
+  it('can spread ratios instead of differences, from above 0 on', () => {
+    const options = { range: [1, 100], colours: BLACK_TO_WHITE, isLogarithmic: true } as const;
+    const colouring = new Colouring('Sum', measured(1, 10, 100, 0), options);
+    expect([0, 2, 3].map((id) => colouring.colourOf(id))).toEqual(['#000000', '#ffffff', '#000000']);
+    expect(colouring.place(10, colouring.range)).toBeCloseTo(0.5);
+    expect(colouring.valueAt(0.5, colouring.range)).toBeCloseTo(10);
+    const whole = new Colouring('Sum', measured(0, 2, 8), { range: [0, 8], isLogarithmic: true });
+    expect(whole.range).toEqual([2, 8]);
+  });
+
+  it('tells the limits of its range and the values of objects in words', () => {
+    const colouring = new Colouring('Area', measured(3, 1500.2, -2, NaN));
+    expect([...colouring.limits].map(Math.round)).toEqual([-2, 1500]);
+    expect([1, 3].map((id) => colouring.textOf(id))).toEqual(['1,500', undefined]);
+  });
+
   it('gives each class a colour of its own', () => {
     const values = new ObjectValues(
       Float64Array.of(1, 2, 3),

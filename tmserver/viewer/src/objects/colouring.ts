@@ -1,12 +1,9 @@
 /** Which colour an object has by its value, and what the legend says about it. */
 
-import type { ObjectValues } from './object_values';
-
-/** Viridis at equal steps: as bright as the value is high, for all kinds of eyes. */
-const VIRIDIS = [
-  '#440154', '#482878', '#3e4a89', '#31688e', '#26828e', '#1f9e89', '#35b779', '#6ece58', '#b5de2b',
-  '#fde725',
-];
+import { formatValue } from '../page/format';
+import type { Numbers, ObjectValues } from './object_values';
+import type { Palette } from './palettes';
+import { PALETTES } from './palettes';
 
 /** Classes, told apart on black (after Okabe and Ito, with lighter companions). */
 const CLASSES = [
@@ -71,6 +68,22 @@ export interface ColouringOptions {
   readonly range?: readonly [number, number];
   /** `#rrggbb`: of each class, or stops of the scale. */
   readonly colours?: readonly string[];
+  /** The scale of measured values, where it has no stops of its own. */
+  readonly palette?: Palette;
+  /** Whether equal ratios are equally far from each other on the scale, instead of differences. */
+  readonly isLogarithmic?: boolean;
+}
+
+/** The smallest and the largest of all values, or of all above 0. */
+function extremes(values: Numbers, onlyPositive: boolean): [number, number] {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (!Number.isFinite(value) || (onlyPositive && value <= 0)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  if (low > high) return [1, 2];
+  return low < high ? [low, high] : [low - 0.5, low + 0.5];
 }
 
 /** Colours of all objects of a type. */
@@ -78,18 +91,24 @@ export class Colouring {
   /** Colours that objects have; `indexOf` points to them. */
   readonly colours: readonly string[];
   readonly range: readonly [number, number];
+  /** Whether the scale is logarithmic, which it can be where there are values above 0. */
+  readonly isLogarithmic: boolean;
   /** Names of the classes; null where values are measured. */
   readonly classes: readonly string[] | null;
+  private found: readonly [number, number] | undefined;
 
   constructor(
     readonly title: string,
     readonly values: ObjectValues,
-    options: ColouringOptions = {},
+    readonly options: ColouringOptions = {},
   ) {
     this.classes = values.texts;
+    this.isLogarithmic = options.isLogarithmic === true && this.classes === null;
     if (this.classes === null) {
-      this.range = options.range ?? robustRange(values.values);
-      this.colours = ramp(options.colours ?? VIRIDIS, STEPS);
+      const [low, high] = options.range ?? robustRange(values.values);
+      // A logarithm begins above 0.
+      this.range = this.isLogarithmic && low <= 0 ? [this.limits[0], high] : [low, high];
+      this.colours = ramp(options.colours ?? PALETTES[options.palette ?? 'viridis'], STEPS);
     } else {
       this.range = [0, this.classes.length - 1];
       const given = options.colours ?? CLASSES;
@@ -97,13 +116,36 @@ export class Colouring {
     }
   }
 
+  /** The ends that the range can have. */
+  get limits(): readonly [number, number] {
+    this.found ??= extremes(this.values.values, this.isLogarithmic);
+    return this.found;
+  }
+
+  /** Where a value lies between two ends, from 0 to 1, and the value of a place. */
+  place(value: number, [low, high]: readonly [number, number]): number {
+    if (!this.isLogarithmic) return (value - low) / (high - low);
+    return Math.log(value / low) / Math.log(high / low);
+  }
+
+  valueAt(place: number, [low, high]: readonly [number, number]): number {
+    return this.isLogarithmic ? low * (high / low) ** place : low + (high - low) * place;
+  }
+
   /** Which of `colours` a value has; -1 if it is missing. */
   indexOf(value: number): number {
     if (Number.isNaN(value)) return -1;
     if (this.classes !== null) return value < this.colours.length ? value : -1;
-    const [low, high] = this.range;
-    const share = Math.min(1, Math.max(0, (value - low) / (high - low)));
+    if (this.isLogarithmic && value <= 0) return 0;
+    const share = Math.min(1, Math.max(0, this.place(value, this.range)));
     return Math.round(share * (this.colours.length - 1));
+  }
+
+  /** The value of an object in words; undefined if it has none. */
+  textOf(id: number): string | undefined {
+    const value = this.values.of(id);
+    if (Number.isNaN(value)) return undefined;
+    return this.classes === null ? formatValue(value) : this.classes[value];
   }
 
   /** The colour of an object. */

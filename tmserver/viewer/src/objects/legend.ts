@@ -3,7 +3,10 @@
 import { MISSING_COLOUR } from './colouring';
 import type { Colouring } from './colouring';
 import { element } from '../page/dom';
+import type { Part } from '../page/keyed';
+import { Keyed } from '../page/keyed';
 import { paintCounts } from './density';
+import { legendScale } from './legend_scale';
 import type { LegendEntry, ObjectLayers } from './object_layers';
 import type { PlateMap } from '../plate/map';
 
@@ -11,15 +14,11 @@ import type { PlateMap } from '../plate/map';
 const LISTED = 12;
 const STEPS = 9;
 
-function scale(colours: readonly string[], low: string, high: string): HTMLElement {
+export function scale(colours: readonly string[], low: string, high: string): HTMLElement {
   const bar = element('div', { class: 'legend-bar' });
   bar.style.background = `linear-gradient(to right, ${colours.join(', ')})`;
   const ends = element('div', { class: 'legend-ends' }, element('span', {}, low), element('span', {}, high));
   return element('div', {}, bar, ends);
-}
-
-function rounded(value: number): string {
-  return value.toLocaleString('en', { maximumSignificantDigits: 3 });
 }
 
 /** The colours of cells, from one object to as many as the fullest has. */
@@ -34,7 +33,7 @@ export function densityColours(largest: number, colour: string): string[] {
   });
 }
 
-function classes(names: readonly string[], colouring: Colouring): HTMLElement {
+export function classes(names: readonly string[], colouring: Colouring): HTMLElement {
   const rows = names.slice(0, LISTED).map((name, index) => swatch(colouring.colours[index], name));
   if (names.length > LISTED) rows.push(element('li', {}, `and ${names.length - LISTED} others`));
   return element('ul', {}, ...rows);
@@ -46,34 +45,49 @@ function swatch(colour: string | undefined, name: string): HTMLElement {
   return element('li', {}, mark, name);
 }
 
-function section({ display, colouring, largest }: LegendEntry): HTMLElement[] {
-  const { name } = display.type;
-  if (colouring !== undefined) {
-    const [low, high] = colouring.range;
-    const content =
-      colouring.classes === null
-        ? scale(colouring.colours, rounded(low), rounded(high))
-        : classes(colouring.classes, colouring);
-    const how = largest === undefined ? '' : colouring.classes === null ? ', mean' : ', most frequent';
-    const title = element('div', { class: 'legend-title' }, `${name}: ${colouring.title}${how}`);
-    return [element('section', { 'data-testid': `legend-${name}` }, title, content)];
-  }
-  if (largest === undefined) return [];
-  const title = element('div', { class: 'legend-title' }, `${name} in each square`);
-  const bar = scale(densityColours(largest, display.colour), '1', largest.toLocaleString('en'));
-  return [element('section', { 'data-testid': `legend-${name}` }, title, bar)];
+/** What one type on show has in the legend. */
+function part(typeName: string, objects: ObjectLayers): Part<LegendEntry> {
+  const title = element('div', { class: 'legend-title' });
+  const content = element('div');
+  const range = legendScale(typeName, (options) => {
+    objects.recolour(typeName, options);
+  });
+  return {
+    element: element('section', { 'data-testid': `legend-${typeName}` }, title, content),
+    update: ({ display, colouring, largest }) => {
+      if (colouring !== undefined) {
+        const how =
+          largest === undefined ? '' : colouring.classes === null ? ', mean' : ', most frequent';
+        title.textContent = `${typeName}: ${colouring.title}${how}`;
+        if (colouring.classes !== null) {
+          content.replaceChildren(classes(colouring.classes, colouring));
+          return;
+        }
+        range.update(colouring);
+        // What is moved stays where it is, or it would be lost under the pointer.
+        if (content.firstChild !== range.element) content.replaceChildren(range.element);
+      } else if (largest !== undefined) {
+        title.textContent = `${typeName} in each square`;
+        const colours = densityColours(largest, display.colour);
+        content.replaceChildren(scale(colours, '1', largest.toLocaleString('en')));
+      }
+    },
+  };
 }
 
 /** Adds the legend to the map and keeps it right. */
 export function addLegend(map: PlateMap, objects: ObjectLayers, parent: HTMLElement): void {
   const legend = element('div', { class: 'legend', 'data-testid': 'legend', hidden: true });
+  const parts = new Keyed<LegendEntry>(legend, (typeName) => part(typeName, objects));
   parent.append(legend);
   const update = () => {
-    const sections = objects.legend().flatMap(section);
-    legend.hidden = sections.length === 0;
-    legend.replaceChildren(...sections);
+    const entries = objects
+      .legend()
+      .filter(({ colouring, largest }) => colouring !== undefined || largest !== undefined);
+    legend.hidden = entries.length === 0;
+    parts.show(entries.map((entry) => [entry.display.type.name, entry]));
   };
-  objects.onChange = update;
+  objects.onChange(update);
   map.olMap.getView().on('change:resolution', update);
   update();
 }

@@ -66,8 +66,7 @@ export class ObjectLayers {
 
   /** Called with a sentence for the user when objects cannot be had. */
   onError: ((message: string) => void) | undefined;
-  /** Called when something else is drawn, or in other colours. */
-  onChange: (() => void) | undefined;
+  private readonly changeListeners: (() => void)[] = [];
 
   constructor(
     private readonly map: PlateMap,
@@ -117,7 +116,7 @@ export class ObjectLayers {
       this.clear(drawn);
       if (layerId !== undefined) void this.map.awaiting(this.fetch(drawn, layerId));
     }
-    this.onChange?.();
+    this.changed();
   }
 
   /**
@@ -125,10 +124,37 @@ export class ObjectLayers {
    * No tile is fetched for it.
    */
   colourBy(typeName: string, colouring: Colouring | undefined): void {
-    const drawn = this.types.find(({ display }) => display.type.name === typeName);
+    const drawn = this.find(typeName);
     if (drawn === undefined) return;
     drawn.column = undefined;
     this.colour(drawn, colouring);
+  }
+
+  /** Calls back each time when something else is drawn, or in other colours. */
+  onChange(listener: () => void): void {
+    this.changeListeners.push(listener);
+  }
+
+  /** The column that a type is coloured by, and how. */
+  columnOf(typeName: string): { readonly name: string; readonly options: ColouringOptions } | undefined {
+    return this.find(typeName)?.column;
+  }
+
+  /** Changes range, palette or scale of the colours that a type has. */
+  recolour(typeName: string, options: ColouringOptions): void {
+    const drawn = this.find(typeName);
+    if (drawn?.colouring === undefined) return;
+    const { title, values, options: before } = drawn.colouring;
+    const all = { ...before, ...options };
+    if (drawn.column !== undefined) drawn.column = { ...drawn.column, options: all };
+    this.colour(drawn, new Colouring(title, values, all));
+  }
+
+  /** What an object's colour stands for, in words; undefined if it has no value. */
+  valueOf({ typeName, id }: MapObject): string | undefined {
+    const colouring = this.find(typeName)?.colouring;
+    const text = colouring?.textOf(id);
+    return colouring === undefined || text === undefined ? undefined : `${colouring.title} ${text}`;
   }
 
   /** Fetches a feature, a tool result or metadata by its name, and colours the type by it. */
@@ -137,7 +163,7 @@ export class ObjectLayers {
     column: string,
     options: ColouringOptions = {},
   ): Promise<void> {
-    const drawn = this.types.find(({ display }) => display.type.name === typeName);
+    const drawn = this.find(typeName);
     if (drawn === undefined) return;
     const wanted = { name: column, options };
     drawn.column = wanted;
@@ -189,10 +215,18 @@ export class ObjectLayers {
 
   /** The same object as it is drawn now; undefined when it is not on screen. */
   current(object: MapObject): MapObject | undefined {
-    const drawn = this.types.find(({ display }) => display.type.name === object.typeName);
+    const drawn = this.find(object.typeName);
     if (drawn === undefined) return undefined;
     const extent = extend(createEmpty(), object.geometry.getExtent());
     return this.inExtent(drawn, extent).find(({ id }) => id === object.id);
+  }
+
+  private find(typeName: string): DrawnType | undefined {
+    return this.types.find(({ display }) => display.type.name === typeName);
+  }
+
+  private changed(): void {
+    for (const listener of this.changeListeners) listener();
   }
 
   private resolution(): number {
@@ -227,7 +261,7 @@ export class ObjectLayers {
   private colour(drawn: DrawnType, colouring: Colouring | undefined): void {
     drawn.colouring = colouring;
     this.restyle(drawn);
-    this.onChange?.();
+    this.changed();
   }
 
   private clear(drawn: DrawnType): void {
@@ -270,7 +304,7 @@ export class ObjectLayers {
       map.olMap.addLayer(layer);
     }
     this.restyle(drawn);
-    this.onChange?.();
+    this.changed();
   }
 
   /** The resolution half way between the last level of densities and the next one. */

@@ -3,7 +3,7 @@
 import { element } from '../page/dom';
 import type { ObjectDisplay } from './objects';
 
-function objectRow(display: ObjectDisplay, refresh: () => void): HTMLElement {
+function objectRow(display: ObjectDisplay, refresh: () => void, more: Node[]): HTMLElement {
   const { name } = display.type;
   const visible = element('input', { type: 'checkbox', 'data-testid': `objects-${name}-visible` });
   visible.checked = display.visible;
@@ -15,9 +15,9 @@ function objectRow(display: ObjectDisplay, refresh: () => void): HTMLElement {
   });
   const row = element(
     'li',
-    { class: 'row', 'data-testid': `objects-${name}` },
-    colour,
-    element('label', {}, visible, name),
+    { 'data-testid': `objects-${name}` },
+    element('div', { class: 'row' }, colour, element('label', {}, visible, name)),
+    ...more,
   );
   const mark = () => {
     row.classList.toggle('off', !display.visible);
@@ -35,21 +35,31 @@ function objectRow(display: ObjectDisplay, refresh: () => void): HTMLElement {
   return row;
 }
 
-function group(title: string, displays: readonly ObjectDisplay[], refresh: () => void): Node[] {
+function group(
+  title: string,
+  displays: readonly ObjectDisplay[],
+  refresh: () => void,
+  more: (display: ObjectDisplay) => Node[],
+): Node[] {
   if (displays.length === 0) return [];
   return [
     element('h2', {}, title),
-    element('ul', {}, ...displays.map((display) => objectRow(display, refresh))),
+    element('ul', {}, ...displays.map((display) => objectRow(display, refresh, more(display)))),
   ];
 }
 
-export function objectPanel(displays: readonly ObjectDisplay[], refresh: () => void): HTMLElement {
+/** `more` is what else there is to choose for segmented objects. */
+export function objectPanel(
+  displays: readonly ObjectDisplay[],
+  refresh: () => void,
+  more: (display: ObjectDisplay) => Node[],
+): HTMLElement {
   const segmented = displays.filter((display) => !display.isStatic);
   const layout = displays.filter((display) => display.isStatic);
   return element(
     'section',
     {},
-    ...group('Objects', segmented, refresh),
-    ...group('Layout', layout, refresh),
+    ...group('Objects', segmented, refresh, more),
+    ...group('Layout', layout, refresh, () => []),
   );
 }

@@ -38,6 +38,15 @@ export function counted(count: number, word: string): string {
   return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`;
 }
 
+/** A measured number with as many digits as can be read, such as "0.00213", "1,530" or "4.2e+9". */
+export function formatValue(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(2);
+  const digits = size >= 1000 ? 0 : 4;
+  return value.toLocaleString('en', digits === 0 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: digits });
+}
+
 /** Megabytes as "812 MB" or "7.8 GB". */
 export function formatMegabytes(megabytes: number): string {
   return formatBytes(megabytes * 1e6);

@@ -89,10 +89,12 @@ function channelRow(display: ChannelDisplay, actions: ChannelActions): ChannelRo
 
 export function channelPanel(
   displays: readonly ChannelDisplay[],
+  isFollowing: boolean,
   actions: ChannelActions,
 ): ChannelPanel {
   const rows = new Map(displays.map((display) => [display, channelRow(display, actions)]));
   const follows = element('input', { type: 'checkbox', 'data-testid': 'contrast-follows' });
+  follows.checked = isFollowing;
   follows.addEventListener('change', () => {
     actions.follow(follows.checked);
   });

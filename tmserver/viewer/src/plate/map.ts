@@ -9,6 +9,7 @@ import type { Extent } from 'ol/extent';
 import Projection from 'ol/proj/Projection';
 import TileGrid from 'ol/tilegrid/TileGrid';
 import type { ImageSize } from '../api_types';
+import type { Place } from './view_state';
 import { TILE_SIZE } from '../pixels/intensity_tiles';
 
 /** Screen pixels per image pixel when zoomed in as far as possible. */
@@ -91,6 +92,28 @@ export class PlateMap {
   fit(): void {
     this.olMap.updateSize();
     this.olMap.getView().fit(this.extent, { padding: Array<number>(4).fill(FIT_PADDING) });
+  }
+
+  /** The centre in pixels of the map, y downwards, and map pixels per screen pixel. */
+  place(): Place {
+    const view = this.olMap.getView();
+    const [x = 0, y = 0] = view.getCenter() ?? [];
+    return { x, y: -y, resolution: view.getResolution() ?? 1 };
+  }
+
+  /** Shows a place. */
+  goTo({ x, y, resolution }: Place): void {
+    const view = this.olMap.getView();
+    view.cancelAnimations();
+    view.setResolution(resolution);
+    view.setCenter([x, -y]);
+  }
+
+  /** Shows a box of the map: left, top, right and bottom in its pixels, y downwards. */
+  showBox([left, top, right, bottom]: readonly [number, number, number, number]): void {
+    const view = this.olMap.getView();
+    view.cancelAnimations();
+    view.fit([left, -bottom, right, -top], { padding: Array<number>(4).fill(FIT_PADDING) });
   }
 
   /** Zooms by a factor, above 1 in, below 1 out: around the centre, or a place that stays put. */

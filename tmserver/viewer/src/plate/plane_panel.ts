@@ -7,14 +7,15 @@ function selector(
   label: string,
   testId: string,
   values: readonly number[],
+  initial: number,
   choose: (value: number) => void,
 ): HTMLElement {
-  const current = element('output', {}, String(values[0]));
+  const current = element('output', {}, String(initial));
   const slider = element('input', {
     type: 'range',
     min: '0',
     max: String(values.length - 1),
-    value: '0',
+    value: String(values.indexOf(initial)),
     'aria-label': label,
     'data-testid': testId,
   });
@@ -43,14 +44,14 @@ export function planePanel(
   const selectors: HTMLElement[] = [];
   if (tpoints.length > 1) {
     selectors.push(
-      selector('Time point', 'tpoint', tpoints, (tpoint) => {
+      selector('Time point', 'tpoint', tpoints, initial.tpoint, (tpoint) => {
         change({ tpoint });
       }),
     );
   }
   if (zplanes.length > 1) {
     selectors.push(
-      selector('Z-plane', 'zplane', zplanes, (zplane) => {
+      selector('Z-plane', 'zplane', zplanes, initial.zplane, (zplane) => {
         change({ zplane });
       }),
     );

@@ -2,23 +2,32 @@
 
 import type { Api } from '../api';
 import type { Channel, Experiment, MapobjectType } from '../api_types';
+import { messageOf } from '../api';
 import type { ChannelPanel } from '../pixels/channel_panel';
 import { channelPanel } from '../pixels/channel_panel';
 import type { ChannelDisplay, Plane } from '../pixels/channels';
 import { channelDisplays, planes } from '../pixels/channels';
 import { element } from '../page/dom';
 import { IntensityTiles } from '../pixels/intensity_tiles';
+import type { ColourBy } from '../objects/colour_by';
+import { colourBy, TableColumns } from '../objects/colour_by';
 import { addLegend } from '../objects/legend';
 import { PlateMap } from './map';
 import { Notice } from '../page/notice';
 import { ObjectLayers } from '../objects/object_layers';
+import { ObjectCard } from '../objects/object_card';
 import { objectPanel } from '../objects/object_panel';
 import type { ObjectDisplay } from '../objects/objects';
 import { objectDisplays } from '../objects/objects';
 import { PickedObjects } from './picked_objects';
 import { PixelLayers } from '../pixels/pixel_layers';
+import { drawCrop } from '../pixels/crop';
 import { planePanel } from './plane_panel';
 import { Pointer } from './pointer';
+import { applyView, currentView, findSelected, planeOf } from './shown_view';
+import { WellPanel } from './well_panel';
+import { initialView, ViewAddress } from './view_address';
+import type { ViewState } from './view_state';
 import { addScaleBar } from './scale_bar';
 import { ToolPanel } from '../tools/tool_panel';
 import { ViewHistograms } from '../pixels/view_histograms';
@@ -52,15 +61,20 @@ export class PlatePage {
   private readonly objects: readonly ObjectDisplay[];
   private readonly notice: Notice;
   private readonly pointer: Pointer;
+  private readonly columns: TableColumns;
+  private readonly card: ObjectCard;
   private readonly tools: ToolPanel;
   private readonly position = element('div', { class: 'position', 'data-testid': 'position' });
+  private readonly address: ViewAddress;
   private plane: Plane;
 
   constructor(page: HTMLElement, api: Api, data: PlateData, header: HTMLElement) {
     this.displays = channelDisplays(data.channels);
     this.objects = objectDisplays(data.types);
     const { tpoints, zplanes } = planes(data.channels);
-    this.plane = { tpoint: tpoints[0] ?? 0, zplane: zplanes[0] ?? 0 };
+    const view = initialView(data.experiment.id);
+    applyView(view, this.displays, this.objects);
+    this.plane = planeOf(view, tpoints, zplanes);
 
     const layer = this.displays[0]?.channel.layers[0];
     if (layer === undefined) throw new Error('This experiment has no images to show.');
@@ -79,40 +93,84 @@ export class PlatePage {
     this.map = new PlateMap(mapElement, layer.image_size, layer.max_zoom);
     this.tiles = new IntensityTiles(api, data.experiment.id);
     this.histograms = new ViewHistograms(this.map, this.tiles, this.displays, () => this.plane);
+    this.histograms.follows = view.follows;
     this.channels = this.channelPanel();
     this.pixels = new PixelLayers(this.map, this.tiles, webgl);
     this.objectLayers = new ObjectLayers(this.map, api, data.experiment.id, this.objects);
     this.notice = new Notice(() => {
       this.refresh(true);
     });
-    this.histograms.onError = this.pixels.onError = this.objectLayers.onError = (message) => {
-      this.notice.show(message);
-    };
+    this.histograms.onError = this.pixels.onError = this.objectLayers.onError = this.report;
     this.pointer = new Pointer(this.map, this.objectLayers, this.position);
     this.tools = this.makeTools(api, data);
+    this.columns = new TableColumns(api, data.experiment.id);
+    this.card = this.objectCard(api, data);
+    this.address = new ViewAddress(data.experiment.id, () => this.view());
+    if (view.place !== undefined) this.map.goTo(view.place);
     this.map.olMap.on('moveend', () => {
+      this.address.changed();
       if (this.pixels.needsOtherInterpolation()) this.refresh();
     });
-    this.fillPanel(panel, header, planePanel(tpoints, zplanes, this.plane, this.choosePlane), webgl);
+    this.fillPanel(api, data, panel, header, planePanel(tpoints, zplanes, this.plane, this.choosePlane), webgl);
     this.addControls(page, mapElement);
     addScaleBar(this.map, mapElement, layer.pixel_size);
     addLegend(this.map, this.objectLayers, mapElement);
     this.refresh();
+    this.objectLayers.onChange(() => {
+      this.address.changed();
+    });
+    this.restore(api, data, view);
     this.publish(webgl);
   }
 
   dispose(): void {
     delete window.tmViewer;
+    this.address.dispose();
     this.tools.dispose();
     this.map.dispose();
     this.tiles.dispose();
   }
 
+  private readonly report = (message: string): void => {
+    this.notice.show(message);
+  };
+
   private readonly choosePlane = (plane: Plane): void => {
     this.plane = plane;
     this.refresh();
+    this.card.repaint();
+    this.address.changed();
     this.tools.refresh(plane);
   };
+
+  private view(): ViewState {
+    return currentView(
+      this.map,
+      this.plane,
+      this.histograms.follows,
+      this.displays,
+      this.objects,
+      this.objectLayers,
+      this.pointer.selection,
+    );
+  }
+
+  /** Colours and selects as an address says, when what is needed for it has come. */
+  private restore(api: Api, data: PlateData, view: ViewState): void {
+    for (const [name, { column }] of view.objects) {
+      if (column === undefined) continue;
+      void this.objectLayers.colourByColumn(name, column.name, column.options);
+    }
+    findSelected(api, data.experiment.id, this.objects, view).then(
+      (object) => {
+        // Somebody may have clicked meanwhile.
+        if (object !== undefined && this.pointer.selection === undefined) this.pointer.select(object);
+      },
+      (error: unknown) => {
+        this.report(messageOf(error));
+      },
+    );
+  }
 
   private makeTools(api: Api, data: PlateData): ToolPanel {
     const picked = new PickedObjects(this.map);
@@ -134,9 +192,7 @@ export class PlatePage {
       },
       this.plane,
     );
-    tools.onError = (message) => {
-      this.notice.show(message);
-    };
+    tools.onError = this.report;
     return tools;
   }
 
@@ -146,16 +202,21 @@ export class PlatePage {
   }
 
   private channelPanel(): ChannelPanel {
-    const panel = channelPanel(this.displays, {
+    const panel = channelPanel(this.displays, this.histograms.follows, {
       paint: () => {
         this.pixels.paint(this.displays);
+        this.card.repaint();
+        this.address.changed();
       },
       refresh: () => {
         this.pixels.refresh(this.displays, this.plane);
+        this.card.repaint();
+        this.address.changed();
       },
       autoContrast: (display) => this.histograms.setContrast(display),
       follow: (follows) => {
         this.histograms.follows = follows;
+        this.address.changed();
         void this.histograms.update();
       },
     });
@@ -163,45 +224,83 @@ export class PlatePage {
     this.histograms.onContrast = () => {
       panel.show();
       this.pixels.paint(this.displays);
+      this.card.repaint();
+      this.address.changed();
     };
     return panel;
   }
 
+  private objectCard(api: Api, data: PlateData): ObjectCard {
+    return new ObjectCard({
+      api,
+      experimentId: data.experiment.id,
+      columns: this.columns,
+      typeOf: (name) => data.types.find((type) => type.name === name),
+      plane: () => this.plane,
+      draw: (canvas, square) => {
+        const z = this.map.tileGrid.getMaxZoom();
+        return drawCrop(canvas, square, this.displays, this.plane, this.tiles, z);
+      },
+      colourBy: (typeName, column) => {
+        this.colourBy(typeName, column);
+      },
+      clear: () => {
+        this.pointer.select(undefined);
+      },
+    });
+  }
+
+  /** Colours the objects of a type by a column, or all in the colour of the type. */
+  private colourBy(typeName: string, column: string | undefined): void {
+    this.tools.release(typeName);
+    if (column === undefined) this.objectLayers.colourBy(typeName, undefined);
+    else void this.objectLayers.colourByColumn(typeName, column);
+  }
+
   private fillPanel(
+    api: Api,
+    data: PlateData,
     panel: HTMLElement,
     header: HTMLElement,
     planeSection: HTMLElement | null,
     webgl: boolean,
   ): void {
-    const selection = element('section', { hidden: true, 'data-testid': 'selected-object' });
     this.pointer.onSelect = (object) => {
-      selection.hidden = object === undefined;
-      if (object === undefined) return;
-      selection.replaceChildren(
-        element('h2', {}, 'Selected'),
-        element(
-          'div',
-          { class: 'row' },
-          element('span', { class: 'grow' }, `${object.typeName} ${object.id}`),
-          element(
-            'button',
-            {
-              class: 'small',
-              onclick: () => {
-                this.pointer.select(undefined);
-              },
-            },
-            'Clear',
-          ),
-        ),
-      );
+      this.card.show(object);
+      this.address.changed();
     };
-    const objects = objectPanel(this.objects, () => {
+    this.pointer.onRedraw = (object) => {
+      this.card.redraw(object);
+    };
+    const colourings: ColourBy[] = [];
+    const refresh = () => {
       this.objectLayers.refresh(this.plane);
+    };
+    const objects = objectPanel(this.objects, refresh, ({ type }) => {
+      const made = colourBy(type, this.columns, this.objectLayers, (column) => {
+        this.colourBy(type.name, column);
+      }, this.report);
+      colourings.push(made);
+      return [made.element];
+    });
+    this.objectLayers.onChange(() => {
+      for (const { show } of colourings) show();
     });
     panel.append(header, this.channels.element);
     if (planeSection !== null) panel.append(planeSection);
-    panel.append(objects, selection, this.tools.element);
+    const wells = new WellPanel({
+      api,
+      experimentId: data.experiment.id,
+      types: data.types,
+      map: this.map,
+      tpoint: () => this.plane.tpoint,
+      columnOf: (typeName) => this.objectLayers.columnOf(typeName)?.name,
+      onConditions: () => {
+        this.columns.forget();
+      },
+      onError: this.report,
+    });
+    panel.append(objects, wells.element, this.card.element, this.tools.element);
     if (!webgl) {
       panel.append(
         element(

@@ -21,11 +21,12 @@ const HIGHLIGHT = [
   }),
 ];
 
-function describe(objects: readonly MapObject[]): string {
+function describe(objects: readonly MapObject[], layers: ObjectLayers): string {
   // The site and well around a cell would only hide it.
   const segmented = objects.filter((object) => !object.isStatic);
   return (segmented.length > 0 ? segmented : objects)
-    .map((object) => `${object.typeName} ${object.id}`)
+    .flatMap((object) => [`${object.typeName} ${object.id}`, layers.valueOf(object) ?? ''])
+    .filter((line) => line !== '')
     .join('\n');
 }
 
@@ -43,6 +44,8 @@ export class Pointer {
 
   /** Called with the object that was clicked, undefined when none. */
   onSelect: ((object: MapObject | undefined) => void) | undefined;
+  /** Called with the selected object when it is drawn otherwise, in finer lines for example. */
+  onRedraw: ((object: MapObject) => void) | undefined;
   /** Takes the objects that are clicked in place of the selection, while somebody collects them. */
   onPick: ((objects: readonly MapObject[]) => void) | undefined;
 
@@ -77,6 +80,10 @@ export class Pointer {
     });
   }
 
+  get selection(): MapObject | undefined {
+    return this.selected;
+  }
+
   select(object: MapObject | undefined): void {
     this.selected = object;
     this.draw();
@@ -99,7 +106,7 @@ export class Pointer {
       const counts = this.objects
         .countsAt(coordinate)
         .map(({ typeName, count }) => `${typeName}: ${count.toLocaleString('en')} here`);
-      const text = [...counts, describe(found)].filter((line) => line !== '').join('\n');
+      const text = [...counts, describe(found, this.objects)].filter((line) => line !== '').join('\n');
       this.label.hidden = text === '';
       this.label.textContent = text;
       this.label.style.transform = `translate(${left + 14}px, ${top + 14}px)`;
@@ -119,6 +126,7 @@ export class Pointer {
     if (isSame) return;
     this.selected = current;
     this.draw();
+    this.onRedraw?.(current);
   }
 
   private draw(): void {

@@ -35,6 +35,12 @@ export class ResultList {
     else this.draw();
   }
 
+  /** Marks none as the one that colours the objects. */
+  release(): void {
+    this.chosen = undefined;
+    this.draw();
+  }
+
   private choose(result: ToolResult | undefined): void {
     const before = this.chosen;
     this.chosen = result;

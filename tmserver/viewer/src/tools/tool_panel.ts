@@ -67,6 +67,13 @@ export class ToolPanel {
     if (isOther) this.attempt(this.colour(this.coloured, undefined));
   }
 
+  /** Leaves the colours of a type to somebody else: its result is no longer the one on show. */
+  release(typeName: string): void {
+    if (this.coloured?.mapobject_type_name !== typeName) return;
+    this.coloured = undefined;
+    this.results.release();
+  }
+
   private attempt(work: Promise<void>): void {
     work.catch((error: unknown) => {
       this.onError?.(messageOf(error));

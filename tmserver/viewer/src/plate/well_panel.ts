@@ -1,0 +1,286 @@
+/** The wells of a plate in their layout: coloured by a figure, a click goes there. */
+
+import type { Api } from '../api';
+import { experimentPath, messageOf } from '../api';
+import type { MapobjectType, Plate } from '../api_types';
+import type { Colouring } from '../objects/colouring';
+import { classes, scale } from '../objects/legend';
+import { element } from '../page/dom';
+import { counted, formatValue, listed } from '../page/format';
+import type { PlateMap } from './map';
+import type { Figure } from './well_figures';
+import { conditionNames, figureColouring, figureName } from './well_figures';
+import type { Well } from './wells';
+import { fetchWells } from './wells';
+import { addWellLabels } from './well_labels';
+
+export interface WellContext {
+  readonly api: Api;
+  readonly experimentId: string;
+  readonly types: readonly MapobjectType[];
+  readonly map: PlateMap;
+  readonly tpoint: () => number;
+  /** The columns that types are coloured by, whose means wells can have. */
+  readonly columnOf: (typeName: string) => string | undefined;
+  /** Called when tables have other columns. */
+  readonly onConditions: () => void;
+  readonly onError: (message: string) => void;
+}
+
+const ARROWS = new Map([
+  ['ArrowUp', [-1, 0]],
+  ['ArrowDown', [1, 0]],
+  ['ArrowLeft', [0, -1]],
+  ['ArrowRight', [0, 1]],
+]);
+
+/** "AB" of row 27. */
+export function rowName(row: number): string {
+  const last = String.fromCharCode(65 + (row % 26));
+  return row < 26 ? last : rowName(Math.floor(row / 26) - 1) + last;
+}
+
+export class WellPanel {
+  readonly element = element('section', { hidden: true, 'data-testid': 'well-panel' });
+  private wells: readonly Well[] = [];
+  private plates: readonly Plate[] = [];
+  private plate = '';
+  private figure: Figure | undefined;
+  private colouring: Colouring | undefined;
+  private readonly grid = element('div', { class: 'wells', role: 'group', 'aria-label': 'Wells of the plate' });
+  private readonly legend = element('div', { class: 'well-legend', 'data-testid': 'well-legend' });
+  private readonly outcome = element('p', { class: 'hint', role: 'status', 'data-testid': 'conditions-outcome' });
+
+  constructor(private readonly context: WellContext) {
+    context.map.olMap.on('moveend', () => {
+      this.markPlace();
+    });
+    void this.begin();
+  }
+
+  private async begin(): Promise<void> {
+    const { api, experimentId, map } = this.context;
+    try {
+      this.plates = await api.plates(experimentId);
+      await this.fetch();
+    } catch (error) {
+      this.context.onError(messageOf(error));
+      return;
+    }
+    const [first] = this.wells;
+    if (first === undefined) return;
+    this.plate = first.plate;
+    addWellLabels(map, this.wells);
+    this.draw();
+  }
+
+  private async fetch(): Promise<void> {
+    const { api, experimentId, types } = this.context;
+    this.wells = await fetchWells(api, experimentId, types);
+  }
+
+  private draw(): void {
+    const names = [...new Set(this.wells.map(({ plate }) => plate))];
+    const plates = element(
+      'select',
+      { 'aria-label': 'Plate', 'data-testid': 'well-plate', hidden: names.length < 2 },
+      ...names.map((name) => element('option', {}, name)),
+    );
+    plates.value = this.plate;
+    plates.addEventListener('change', () => {
+      this.plate = plates.value;
+      this.draw();
+    });
+    this.drawWells();
+    this.element.hidden = false;
+    this.element.replaceChildren(
+      element('h2', {}, 'Wells'),
+      plates,
+      this.figureChoice(),
+      this.grid,
+      this.legend,
+      this.plateMapRow(),
+      this.outcome,
+    );
+  }
+
+  private figures(): Figure[] {
+    const { types, columnOf } = this.context;
+    const segmented = types.filter(({ name }) => !['Plates', 'Wells', 'Sites'].includes(name));
+    return [
+      ...conditionNames(this.wells).map((name): Figure => ({ kind: 'condition', name })),
+      ...segmented.map((type): Figure => ({ kind: 'count', type })),
+      ...segmented.flatMap((type): Figure[] => {
+        const column = columnOf(type.name);
+        return column === undefined ? [] : [{ kind: 'mean', type, column }];
+      }),
+    ];
+  }
+
+  private figureChoice(): HTMLElement {
+    const choice = element('select', { 'aria-label': 'Colour wells by', 'data-testid': 'well-figure' });
+    let figures: Figure[] = [];
+    const fill = () => {
+      figures = this.figures();
+      const names = figures.map(figureName);
+      choice.replaceChildren(
+        element('option', { value: '' }, 'Colour wells by …'),
+        ...names.map((name) => element('option', {}, name)),
+      );
+      choice.value = this.figure === undefined ? '' : figureName(this.figure);
+    };
+    // What there is to choose depends on what the objects are coloured by meanwhile.
+    choice.addEventListener('pointerdown', fill);
+    choice.addEventListener('focus', fill);
+    choice.addEventListener('change', () => {
+      void this.choose(figures[choice.selectedIndex - 1]);
+    });
+    fill();
+    return choice;
+  }
+
+  private async choose(figure: Figure | undefined): Promise<void> {
+    const { api, experimentId, tpoint } = this.context;
+    this.figure = figure;
+    this.colouring = undefined;
+    this.drawWells();
+    if (figure === undefined) return;
+    try {
+      const found = await figureColouring(api, experimentId, this.wells, figure, tpoint());
+      if (this.figure !== figure) return;
+      this.colouring = found;
+      this.drawWells();
+    } catch (error) {
+      this.context.onError(messageOf(error));
+    }
+  }
+
+  private drawWells(): void {
+    const own = this.wells.filter(({ plate }) => plate === this.plate);
+    const rows = own.map(({ row }) => row);
+    const columns = own.map(({ column }) => column);
+    const [top, left] = [Math.min(...rows), Math.min(...columns)];
+    const nColumns = Math.max(...columns) - left + 1;
+    this.grid.style.setProperty('--columns', String(nColumns));
+    const heads = Array.from({ length: nColumns }, (_, index) =>
+      this.at(element('span', { class: 'head' }, String(left + index + 1)), 1, index + 2),
+    );
+    const letters = [...new Set(rows)].map((row) =>
+      this.at(element('span', { class: 'head' }, rowName(row)), row - top + 2, 1),
+    );
+    const buttons = own.map((well, index) => {
+      const made = this.at(this.button(well), well.row - top + 2, well.column - left + 2);
+      made.tabIndex = index === 0 ? 0 : -1;
+      return made;
+    });
+    this.grid.replaceChildren(...heads, ...letters, ...buttons);
+    this.drawLegend();
+    this.markPlace();
+  }
+
+  private at(part: HTMLElement, row: number, column: number): HTMLElement {
+    part.style.gridArea = `${row} / ${column}`;
+    return part;
+  }
+
+  private button(well: Well): HTMLElement {
+    const value = this.colouring?.textOf(well.id);
+    const conditions = [...well.conditions].map(
+      ([name, given]) => `${name} ${typeof given === 'number' ? formatValue(given) : given}`,
+    );
+    const figure =
+      this.colouring === undefined || this.figure?.kind === 'condition'
+        ? []
+        : [`${this.colouring.title} ${value ?? 'missing'}`];
+    const made = element('button', {
+      class: 'well',
+      title: [well.name, ...conditions, ...figure].join('\n'),
+      'aria-label': [well.name, ...conditions, ...figure].join(', '),
+      'data-well': well.name,
+      'data-testid': `well-${well.name}`,
+      onclick: () => {
+        this.context.map.showBox(well.box);
+      },
+    });
+    made.addEventListener('keydown', (event) => {
+      const step = ARROWS.get(event.key);
+      if (step === undefined) return;
+      event.preventDefault();
+      this.focus(well, step);
+    });
+    if (this.colouring !== undefined) made.style.background = this.colouring.colourOf(well.id);
+    return made;
+  }
+
+  /** Goes to the next well of the plate in a direction. */
+  private focus(from: Well, [down = 0, right = 0]: readonly number[]): void {
+    const ahead = this.wells
+      .filter(({ plate, row, column }) => {
+        const along = (row - from.row) * down + (column - from.column) * right;
+        return plate === this.plate && along > 0 && (down === 0 ? row === from.row : column === from.column);
+      })
+      .sort((one, other) => Math.abs(one.row - from.row + one.column - from.column) - Math.abs(other.row - from.row + other.column - from.column));
+    const [next] = ahead;
+    if (next === undefined) return;
+    for (const well of this.grid.querySelectorAll<HTMLElement>('button')) {
+      well.tabIndex = well.dataset.well === next.name ? 0 : -1;
+      if (well.tabIndex === 0) well.focus();
+    }
+  }
+
+  private drawLegend(): void {
+    const { colouring } = this;
+    if (colouring === undefined) this.legend.replaceChildren();
+    else if (colouring.classes !== null) this.legend.replaceChildren(classes(colouring.classes, colouring));
+    else {
+      const [low, high] = colouring.range.map(formatValue);
+      this.legend.replaceChildren(scale(colouring.colours, low ?? '', high ?? ''));
+    }
+  }
+
+  /** Marks the well in the middle of the map. */
+  private markPlace(): void {
+    const { x, y } = this.context.map.place();
+    const here = this.wells.find(
+      ({ box: [left, top, right, bottom] }) => x >= left && x <= right && y >= top && y <= bottom,
+    );
+    for (const well of this.grid.querySelectorAll<HTMLElement>('button')) {
+      const isHere = here?.plate === this.plate && well.dataset.well === here.name;
+      well.toggleAttribute('aria-current', isHere);
+    }
+  }
+
+  private plateMapRow(): HTMLElement {
+    const id = this.plates.find(({ name }) => name === this.plate)?.id ?? '';
+    const path = `${experimentPath(this.context.experimentId)}/plates/${encodeURIComponent(id)}/conditions`;
+    const file = element('input', { type: 'file', accept: '.csv,.tsv,.txt,text/csv', 'data-testid': 'conditions-file' });
+    file.addEventListener('change', () => {
+      const [chosen] = file.files ?? [];
+      if (chosen !== undefined) void this.store(path, chosen);
+      file.value = '';
+    });
+    return element(
+      'div',
+      { class: 'row plate-map' },
+      element('span', { class: 'grow hint' }, 'Plate map'),
+      element('a', { class: 'button small', href: path, download: true, 'data-testid': 'conditions-save' }, 'Save'),
+      element('label', { class: 'button small' }, file, 'Load CSV …'),
+    );
+  }
+
+  private async store(path: string, file: File): Promise<void> {
+    try {
+      const { n_wells: nWells, unknown_wells: unknown } = await this.context.api.putConditions(path, file);
+      const left = unknown.length === 0 ? '' : ` Without images, and left out: ${listed(unknown)}.`;
+      this.outcome.textContent = `${counted(nWells, 'well')} described.${left}`;
+      await this.fetch();
+      this.context.onConditions();
+      if (this.figure?.kind === 'condition') this.figure = undefined;
+      const [first] = conditionNames(this.wells);
+      await this.choose(this.figure ?? (first === undefined ? undefined : { kind: 'condition', name: first }));
+      this.draw();
+    } catch (error) {
+      this.outcome.textContent = messageOf(error);
+    }
+  }
+}
