@@ -184,6 +184,8 @@ def open_table(
     Forbidden
         If it is not for this user.
     """
+    if use == "write" and mapobject_tables.is_one(name):
+        raise Forbidden(f"Table {name[:100]} shows mapobjects: it can be read, and referred to.")
     table = find_table(session, experiment_id, name)
     if table.deleted_at is not None:
         raise NotFound(f"Table {name} was deleted: its rows can be used no more.")

@@ -5,13 +5,13 @@ from typing import Any
 
 from pydantic import Field
 
-from tmlib.annotation import reading, rows, tables
+from tmlib.annotation import mapobject_tables, reading, rows, tables
 from tmlib.annotation.known_schemas import find_schema
 from tmlib.annotation.reading import Row, Selection
 from tmlib.annotation.rows import Place
 from tmlib.errors import BadInput, TooLarge
 from tmserver.access import ExperimentAccess
-from tmserver.cave.tables import annotator, tell_notice
+from tmserver.cave.tables import annotator, created, find_type, tell_notice
 from tmserver.http.routing import LARGE_BODY, LIST_BODY, MANY_ITEMS, Routes
 from tmserver.http.schemas import Body, Schema, Text
 from tmserver.scopes import DATASTACK
@@ -68,6 +68,8 @@ class RowsToDelete(Body):
 def count_annotations(access: ExperimentAccess, table: str) -> int:
     """Count all rows that a table has and had."""
     with access.database.session() as session:
+        if mapobject_tables.is_one(table):
+            return mapobject_tables.count_objects(session, find_type(session, access, table))
         found = tables.open_table(session, access.experiment_id, table, annotator(access), "read")
     return found.n_rows
 
@@ -77,8 +79,12 @@ def get_annotations(access: ExperimentAccess, table: str, query: WhichRows) -> l
     """Get rows by their numbers, whether or not they still hold, in the order of these."""
     if not _NUMBERS.fullmatch(query.annotation_ids):
         raise BadInput('"annotation_ids" must be whole numbers with commas between them.')
-    which = Selection(ids=[int(one) for one in query.annotation_ids.split(",")], with_invalid=True)
+    ids = [int(one) for one in query.annotation_ids.split(",")]
+    which = Selection(ids=ids, with_invalid=True)
     with access.database.session() as session:
+        if mapobject_tables.is_one(table):
+            objects = mapobject_tables.read_objects(session, find_type(session, access, table), ids)
+            return [_shown_object(access, *item) for item in objects.items()]
         found = tables.open_table(session, access.experiment_id, table, annotator(access), "read")
         schema = find_schema(session, found.schema_name)
         shown = [_shown(row) for row in reading.read_rows(session, found, schema, which)]
@@ -133,6 +139,12 @@ def _place(access: ExperimentAccess, table: str, headers: RepeatKey) -> Place:
     return Place(
         access.database, access.experiment_id, table, annotator(access), headers.idempotency_key
     )
+
+
+def _shown_object(access: ExperimentAccess, number: int, values: dict[str, Any]) -> dict[str, Any]:
+    begun = str(created(access))
+    state = {"created": begun, "deleted": "None", "superceded_id": None, "valid": True}
+    return {"id": number, **state, **values}
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def get_datastack(access: ExperimentAccess) -> Datastack:
     """Describe an experiment."""
     experiment = access.experiment
     server = request.url_root.rstrip("/")
-    size = (experiment.pixel_size or 1 / _NANOMETRES) * _NANOMETRES
+    size = pixel_size(experiment)
     return Datastack(
         aligned_volume=_volume(experiment),
         description=experiment.description,
@@ -106,6 +106,11 @@ def get_aligned_volume(access: ExperimentAccess) -> AlignedVolume:
 def get_datastacks_of_volume(access: ExperimentAccess) -> list[str]:
     """List the datastacks of a map: the one that has its name."""
     return [datastacks.name_of(access.experiment_id, access.experiment.name)]
+
+
+def pixel_size(experiment: ExperimentRow) -> float:
+    """Size of a pixel of the map in nanometres; 1 where it is not known."""
+    return experiment.pixel_size * _NANOMETRES if experiment.pixel_size else 1.0
 
 
 def _volume(experiment: ExperimentRow) -> AlignedVolume:

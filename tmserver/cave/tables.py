@@ -5,11 +5,15 @@ from typing import Annotated
 
 from flask import Response, after_this_request
 from pydantic import BeforeValidator, Field
+from sqlalchemy.orm import Session
 
-from tmlib.annotation import tables
+from tmlib.annotation import mapobject_tables, tables
 from tmlib.annotation.models import AnnotationTable
 from tmlib.annotation.tables import Annotator, Level, NewTable, TableChange
+from tmlib.errors import BadInput, NotFound
+from tmlib.objects.models import MapobjectType
 from tmserver.access import Access, ExperimentAccess
+from tmserver.cave.info import pixel_size
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Body, Schema, Text
 from tmserver.scopes import DATASTACK
@@ -135,7 +139,7 @@ def get_annotation_api_versions(access: Access) -> list[int]:
 
 @in_stack.get("/table", permits="read")
 def get_tables(access: ExperimentAccess, query: WhichTables) -> list[str]:
-    """List the names of the tables of an experiment."""
+    """List the names of the tables of an experiment, at the end those of mapobject types."""
     moment = query.timestamp
     if moment is not None and moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -143,7 +147,8 @@ def get_tables(access: ExperimentAccess, query: WhichTables) -> list[str]:
         found = tables.list_tables(
             session, access.experiment_id, with_deleted=not query.filter_valid, as_of=moment
         )
-    return [table.name for table in found]
+        of_objects = mapobject_tables.names(session, access.experiment_id)
+    return [*(table.name for table in found), *of_objects]
 
 
 @in_stack.post("/table", permits="write", raises=(409,), media=("text/html",))
@@ -196,6 +201,9 @@ def update_metadata(access: ExperimentAccess, body: TableChangeBody) -> TableMet
 def get_table_metadata(access: ExperimentAccess, table: str) -> TableMetadata:
     """Get what is told about a table."""
     with access.database.session() as session:
+        if mapobject_tables.is_one(table):
+            mapobject_type = find_type(session, access, table)
+            return _describe_type(access, mapobject_type, table)
         found = tables.find_table(session, access.experiment_id, table)
     tell_notice(found)
     return _describe(found)
@@ -207,6 +215,51 @@ def delete_table(access: ExperimentAccess, table: str) -> bool:
     with access.database.transaction() as session:
         tables.delete_table(session, access.experiment_id, table, annotator(access))
     return True
+
+
+def find_type(session: Session, access: ExperimentAccess, table: str) -> MapobjectType:
+    """The mapobject type that a table shows.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    try:
+        return mapobject_tables.find_type(session, access.experiment_id, table)
+    except BadInput as error:
+        raise NotFound(error.message) from None
+
+
+def created(access: ExperimentAccess) -> datetime:
+    """When a table of objects has begun: with the experiment."""
+    return _naive(access.experiment.created_at)
+
+
+def _describe_type(
+    access: ExperimentAccess, mapobject_type: MapobjectType, table: str
+) -> TableMetadata:
+    size = pixel_size(access.experiment)
+    begun = created(access).isoformat()
+    return TableMetadata(
+        id=mapobject_type.id,
+        schema_type=mapobject_tables.SCHEMA,
+        table_name=table,
+        valid=True,
+        created=begun,
+        deleted=None,
+        user_id=str(access.experiment.user_id),
+        description=f"Objects of the type {mapobject_type.name}, to be read and referred to.",
+        notice_text=None,
+        reference_table=None,
+        flat_segmentation_source=None,
+        voxel_resolution_x=size,
+        voxel_resolution_y=size,
+        voxel_resolution_z=1.0,
+        write_permission="PRIVATE",
+        read_permission="PUBLIC",
+        last_modified=begun,
+    )
 
 
 def _notice(text: str | None) -> str | None:

@@ -1,0 +1,42 @@
+"""Mapobjects as a table that programs for CAVE read, and that remarks refer to."""
+
+from tests.tmserver.api.conftest import LABELS, PLACE
+from tests.tmserver.conftest import Person
+
+SIZE = {f"voxel_resolution_{axis}": 1 for axis in "xyz"}
+
+
+def test_objects_are_read_and_referred_to(owner: Person, cells: str, experiment_id: int) -> None:
+    owner.post(f"{cells}/segmentations", **PLACE, image=LABELS.tolist())
+    tables = f"/annotation/api/v2/aligned_volume/screen_{experiment_id}/table"
+    assert owner.request("GET", tables).json == ["mapobjects_cells"]
+    objects = f"{tables}/mapobjects_cells"
+    told = owner.request("GET", objects).json
+    assert (told["schema_type"], told["reference_table"]) == ("nucleus_detection", None)
+    assert owner.request("GET", f"{objects}/count").json == 2
+    found = owner.request("GET", f"{objects}/annotations?annotation_ids=1,2,3,4,5").json
+    assert len(found) == 2
+    first = found[0]
+    assert (first["valid"], first["deleted"], first["superceded_id"]) == (True, "None", None)
+    low, high = first["bb_start_position"], first["bb_end_position"]
+    assert [high[axis] - low[axis] for axis in range(3)] == [10, 4, 0]
+    assert first["volume"] == 40
+    assert low[0] < first["pt_position"][0] < high[0]
+    row = {"annotations": [{"target_id": first["id"], "tag": "odd"}]}
+    for method in ("POST", "PUT"):
+        assert "shows mapobjects" in owner.refused(method, f"{objects}/annotations", 403, json=row)
+    made = {
+        "schema_type": "reference_tag",
+        "table_name": "remarks",
+        "metadata": {
+            "description": "",
+            **SIZE,
+            "table_metadata": {"reference_table": "mapobjects_cells"},
+        },
+    }
+    assert owner.request("POST", tables, json=made).text == "remarks"
+    remarks = f"{tables}/remarks/annotations"
+    assert owner.request("POST", remarks, json=row).json == [1]
+    wrong = {"annotations": [{"target_id": 99, "tag": "odd"}]}
+    assert "no 99 in table mapobjects_cells" in owner.refused("POST", remarks, 422, json=wrong)
+    assert "no such mapobject type" in owner.refused("GET", f"{tables}/mapobjects_no", 404)
