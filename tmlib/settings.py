@@ -77,6 +77,13 @@ class Settings(BaseSettings):
             "Signs tokens, 32 characters or more; generated and kept in the data folder if not set."
         ),
     )
+    facility_key: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Key with which other servers of a facility sign tokens for the API of py-ISPyB; such "
+            "tokens are refused if not set."
+        ),
+    )
     queue: str = Field(
         default="workers.queue:CeleryQueue",
         description="The class that puts job ids on the queue, as module:name.",
@@ -174,7 +181,7 @@ class Settings(BaseSettings):
         default=4096, ge=256, description="Address space that such a module may have, in MB."
     )
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "facility_key")
     @classmethod
     def _refuse_short(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < MIN_SECRET_LENGTH:

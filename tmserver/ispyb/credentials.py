@@ -1,11 +1,13 @@
-"""What proves who sends a request: a login or a personal token, or a token for one request."""
+"""What proves who sends a request: a login, or a token of several kinds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+import jwt
 from flask import request
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, String, bindparam, select
 
 from tmlib.accounts import identity
 from tmlib.accounts.identity import USERS
@@ -41,15 +43,45 @@ class OneTimeClaim:
         account, rest = identity.read(row) if row is not None else (None, ())
         if account is None or not account.is_active:
             raise NotLoggedIn(_INVALID)
-        token = Token(
-            id=0,
-            fingerprint="",
-            name=PARAMETER,
-            write_access=False,
-            expires_at=None,
-            last_used_at=now(),
-        )
-        return Proof(account, token=token), rest
+        return Proof(account, token=_token(PARAMETER, None, write_access=False)), rest
+
+
+@dataclass(frozen=True)
+class SharedKeyClaim:
+    """A token that another server of the facility has signed, for the user of a name.
+
+    Which permissions it lists does not matter: those count that the user has here.
+    """
+
+    login: str
+    expires_at: datetime
+    statement: ClassVar[Select[Any]] = select(*identity.COLUMNS).where(
+        USERS.c.name == bindparam("login", type_=String)
+    )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Of the statement."""
+        return {"login": self.login}
+
+    def check(self, row: Sequence[Any] | None) -> tuple[Proof, Sequence[Any]]:
+        """The proof, which is good for what personal tokens are, and the rest of the row."""
+        account, rest = identity.read(row) if row is not None else (None, ())
+        if account is None or not account.is_active:
+            raise NotLoggedIn("User does not exist in database.")
+        return Proof(account, token=_token("facility", self.expires_at, write_access=True)), rest
+
+
+def _token(name: str, expires_at: datetime | None, *, write_access: bool) -> Token:
+    """What a proof is worth that is no personal token, in the terms of those."""
+    return Token(
+        id=0,
+        fingerprint="",
+        name=name,
+        write_access=write_access,
+        expires_at=expires_at,
+        last_used_at=now(),
+    )
 
 
 def identify_by_any() -> Claim:
@@ -64,12 +96,33 @@ def identify_by_any() -> Claim:
     """
     secret = request.args.get(PARAMETER)
     if secret is None or "Authorization" in request.headers:
-        return identify()
+        key = current_services().settings.facility_key
+        claim = None if key is None else _claim_by_shared_key(key.get_secret_value())
+        return claim or identify()
     with current_services().database.transaction() as session:
         user_id = one_time_tokens.use(session, secret, request.path)
     if user_id is None:
         raise NotLoggedIn(_INVALID)
     return OneTimeClaim(user_id)
+
+
+def _claim_by_shared_key(key: str) -> SharedKeyClaim | None:
+    """The claim of a token that was signed with the key of the facility, if it is one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    try:
+        claims = jwt.decode(
+            token.strip(), key, algorithms=["HS256"], options={"require": ["exp", "iat", "login"]}
+        )
+    except jwt.ExpiredSignatureError:
+        raise NotLoggedIn("Token expired. Please log in again") from None
+    except jwt.PyJWTError:
+        return None
+    login = claims["login"]
+    if not isinstance(login, str) or "\x00" in login:
+        raise NotLoggedIn("Invalid token")
+    return SharedKeyClaim(login, datetime.fromtimestamp(int(claims["exp"]), UTC))
 
 
 CREDENTIALS = Credentials(

@@ -2,20 +2,27 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jwt
 import pytest
 from flask import Flask
+from pydantic import SecretStr
 from sqlalchemy import update
 
 from tests.tmserver.conftest import PASSWORD, Person
 from tests.tmserver.ispyb.conftest import Visitor, anybody
 from tmlib.accounts.attempts import MAX_FAILURES
 from tmlib.db import Database, clock
+from tmlib.db.base import now
 from tmlib.facility.models import OneTimeToken
+from tmlib.settings import Settings
 from tmserver import pages
+from tmserver.application import create_app
 from tmserver.ispyb.forms import PREFIX
 
 As = Callable[[str], Visitor]
+KEY = "a key that all servers of the facility share"
 LOGIN = {"plugin": "database", "login": "owner", "password": PASSWORD}
 
 
@@ -73,6 +80,41 @@ def test_a_one_time_token_only_reads_and_ends_soon(
     with database.transaction() as session:
         assert session.query(OneTimeToken).count() == 1  # the other one is forgotten
     assert anybody(app).get("/proposals", onetime=token)["total"] == 0
+
+
+def signed(key: str, **claims: Any) -> str:
+    moment = int(now().timestamp())
+    known = {"login": "owner", "personId": 1, "permissions": ["manage_options"], "iat": moment}
+    token: str = jwt.encode({**known, "exp": moment + 300, **claims}, key, "HS256")
+    return token
+
+
+def test_tokens_of_other_servers_are_good_with_the_shared_key(
+    settings: Settings, database: Database, facility: None
+) -> None:
+    given = {"queue": "tests.tmserver.conftest:ListQueue", "facility_key": SecretStr(KEY)}
+    app = create_app(settings.model_copy(update=given))
+
+    def somebody(token: str) -> Visitor:
+        return Visitor(Person(app, authorization=f"Bearer {token}"))
+
+    owner = somebody(signed(KEY))
+    assert owner.get("/user/current")["login"] == "owner"
+    assert owner.get("/proposals")["total"] == 1
+    owner.get("/options", 403)  # what the token says of permissions does not count
+    owner.post("/user/sign", {"validity": "/proposals"})
+    somebody(signed(KEY, login="administrator")).get("/options", 403)  # as with any token
+    late = somebody(signed(KEY, exp=1)).get("/proposals", 401)
+    assert late == {"detail": "Token expired. Please log in again"}
+    for wrong in (signed("?" * 32), signed(KEY, login="nobody"), signed(KEY, login=3)):
+        somebody(wrong).get("/proposals", 401)
+    assert owner.person.request("GET", "/auth/user").status_code == 401  # of this interface alone
+    app.extensions["tmserver"].database.close()
+
+
+def test_tokens_of_other_servers_are_refused_without_the_key(app: Flask, facility: None) -> None:
+    somebody = Person(app, authorization=f"Bearer {signed(KEY)}")
+    Visitor(somebody).get("/proposals", 401)
 
 
 def test_the_page_of_the_document(
