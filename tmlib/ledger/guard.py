@@ -35,7 +35,7 @@ from tmlib.settings import Settings
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
-_REPORT_TRIES = 600
+_REPORT_SECONDS = 600.0
 _MAX_MESSAGE = 2**16
 _END = b"\n"
 
@@ -162,6 +162,7 @@ class _Guarding:
         self._position = position
         self._database = Database.of(settings, Process.GUARD)
         self._family = ProcessFamily(pid)
+        self._lease_seconds = settings.lease_seconds
         self._leases = Leases(
             self._database, settings.lease_seconds, worker_name(pid), output, position
         )
@@ -209,7 +210,7 @@ class _Guarding:
         self._family.end()
         self._leases.forget()
         job = held.jobs[begun - 1]
-        self._tell(lambda session: self._release(session, held, [job]))
+        self._tell(lambda session: self._release(session, held, [job]), self._lease_seconds)
         if broken is None:
             logger.warning("Job %s was taken away and stopped.", job.name)
         else:
@@ -223,14 +224,15 @@ class _Guarding:
         """
         begun = held.begun(place)
         to_blame = held.jobs[begun - 1 : begun] if place.is_in_work else held.jobs[: max(1, begun)]
-        self._tell(lambda session: self._release(session, held, to_blame))
+        # when the leases have run out, others have found the jobs
+        self._tell(lambda session: self._release(session, held, to_blame), self._lease_seconds)
         reason = self._reason(place)
 
         def lose(session: Session) -> None:
             for job in sorted(to_blame, key=lambda job: job.key):
                 holding.lose(session, job.id, job.attempt, reason)
 
-        self._tell(lose)
+        self._tell(lose, self._lease_seconds)
 
     def _release(self, session: Session, held: HeldJobs, to_blame: Sequence[HeldJob]) -> None:
         """Give back what a process held that has ended, but for what may have ended it."""
@@ -266,11 +268,13 @@ class _Guarding:
             wall_time=seconds,
             memory=self._memory // 2**20,
         )
-        self._tell(lambda session: engine.finish(session, job.id, job.attempt, outcome))
+        self._tell(
+            lambda session: engine.finish(session, job.id, job.attempt, outcome), _REPORT_SECONDS
+        )
 
-    def _tell(self, say: Callable[[Session], object]) -> None:
+    def _tell(self, say: Callable[[Session], object], seconds: float) -> None:
         """Tell the ledger something, which may be away for a while."""
-        for _ in range(_REPORT_TRIES):
+        for _ in range(max(1, round(seconds / _LOOK_SECONDS))):
             try:
                 with self._database.transaction() as session:
                     say(session)

@@ -21,7 +21,7 @@ from tmlib.workflow import service
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import StepContext
 
-WAIT_SECONDS = 120
+WAIT_SECONDS = 60
 
 on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """Where the code is the same for both."""
@@ -81,7 +81,7 @@ def test_jobs_are_kept_however_long_ago_they_were_taken(ledger: Ledger) -> None:
 @pytest.mark.slow
 def test_a_worker_goes_on_when_others_do_what_waited_behind_a_long_job(ledger: Ledger) -> None:
     script = misbehaviour.wait_for_others_to_be_given_back
-    with worked_on(ledger, script, lease_seconds=600) as process:
+    with worked_on(ledger, script, lease_seconds=100) as process:
         process.join(WAIT_SECONDS)
         assert process.exitcode == 0
     assert ledger.states()[State.RUNNING] == 0
@@ -93,7 +93,7 @@ def test_a_worker_goes_on_when_others_do_what_waited_behind_a_long_job(ledger: L
 @on_one_database
 def test_a_process_that_ends_between_jobs_costs_none_a_try(ledger: Ledger) -> None:
     script = misbehaviour.end_once_it_has_ended
-    with worked_on(ledger, script, lease_seconds=600) as process:
+    with worked_on(ledger, script, lease_seconds=100) as process:
         process.join(WAIT_SECONDS)
         assert process.exitcode == -signal.SIGKILL
         await_running(ledger, 0)
@@ -107,7 +107,7 @@ def test_a_process_that_ends_between_jobs_costs_none_a_try(ledger: Ledger) -> No
 @pytest.mark.slow
 def test_jobs_whose_end_has_ended_their_process_are_done_alone_at_once(ledger: Ledger) -> None:
     script = misbehaviour.end_while_the_fifth_ends
-    with worked_on(ledger, script, lease_seconds=600) as process:
+    with worked_on(ledger, script, lease_seconds=100) as process:
         process.join(WAIT_SECONDS)
         assert process.exitcode == -signal.SIGKILL
         lost = recover(ledger)
@@ -136,7 +136,7 @@ def test_what_a_job_has_left_behind_is_not_blamed_on_the_next(ledger: Ledger) ->
 @pytest.mark.slow
 @on_one_database
 def test_others_are_given_back_when_one_was_taken_away(ledger: Ledger) -> None:
-    with worked_on(ledger, misbehaviour.hang_at_the_fifth, lease_seconds=600) as process:
+    with worked_on(ledger, misbehaviour.hang_at_the_fifth, lease_seconds=100) as process:
         deadline = time.monotonic() + WAIT_SECONDS
         while not (hanging := [job for job in ledger.jobs() if job.stdout == "hanging\n"]):
             assert time.monotonic() < deadline
