@@ -104,6 +104,8 @@ def test_events_are_found_by_what_is_known_of_them(
     assert found(eventType="canonical") == found(status="success") == ["dc"]
     assert found(status="processerror") == ["dc"]
     assert found(skip=1) == ["dc"]
+    beyond = visitor("owner").get("/events", skip=2)
+    assert (beyond["total"], beyond["results"]) == (2, [])
     with database.transaction() as session:
         moved = NOW.replace(year=2021, month=4, day=1, hour=1)
         session.execute(update(Acquisition).values(created_at=moved))
