@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Integer,
     Select,
+    Text,
     and_,
+    cast,
     func,
     or_,
     select,
@@ -176,7 +180,7 @@ def _query(
         Annotation.supersedes,
         Annotation.user_id,
         Annotation.deleted_by,
-        Annotation.data,
+        cast(Annotation.data, Text).label("data"),
         target.label("target_id"),
     )
     query = _filtered(session, columns, table, schema, which).order_by(_order(which))
@@ -197,9 +201,12 @@ def _filtered(
     which: Selection,
 ) -> Select[Any]:
     row = Annotation
-    query = query.where(
-        row.experiment_id == table.experiment_id, row.annotation_table_id == table.id
-    )
+    of_experiment: ColumnElement[int] = type_coerce(row.experiment_id, Integer)
+    of_table: ColumnElement[int] = type_coerce(row.annotation_table_id, Integer)
+    if which.box is not None:
+        # the sums keep databases from walking along all rows of the table when a box has a few
+        of_experiment, of_table = of_experiment + 0, of_table + 0
+    query = query.where(of_experiment == table.experiment_id, of_table == table.id)
     if which.as_of is not None:
         query = query.where(row.created_at <= which.as_of)
         if not which.with_invalid:
@@ -268,18 +275,22 @@ def _read(
     which: Selection,
 ) -> Iterator[Row]:
     result = session.execute(query.execution_options(yield_per=_AT_ONCE))
-    for row in result:
-        deleted_at, superseded_by, deleted_by = row.deleted_at, row.superseded_by, row.deleted_by
-        if which.as_of is not None and deleted_at is not None and deleted_at > which.as_of:
-            # what has become of it later was not known then
-            deleted_at = superseded_by = deleted_by = None
-        yield Row(
-            row.id,
-            row.created_at,
-            deleted_at,
-            superseded_by,
-            row.supersedes,
-            row.user_id,
-            deleted_by,
-            shown(schema, row.data, row.target_id, row.user_id),
-        )
+    for some in result.partitions():
+        # all at once: to parse one after the other takes twice as long
+        values = from_json(f"[{','.join(row.data for row in some)}]")
+        for row, data in zip(some, values, strict=True):
+            deleted_at, superseded_by = row.deleted_at, row.superseded_by
+            deleted_by = row.deleted_by
+            if which.as_of is not None and deleted_at is not None and deleted_at > which.as_of:
+                # what has become of it later was not known then
+                deleted_at = superseded_by = deleted_by = None
+            yield Row(
+                row.id,
+                row.created_at,
+                deleted_at,
+                superseded_by,
+                row.supersedes,
+                row.user_id,
+                deleted_by,
+                shown(schema, data, row.target_id, row.user_id),
+            )

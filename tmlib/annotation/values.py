@@ -124,4 +124,4 @@ def _whole(position: Sequence[float] | None) -> list[float] | None:
     """Coordinates, those without a fraction as whole numbers."""
     if position is None:
         return None
-    return [int(number) if number == int(number) else number for number in position]
+    return [whole if (whole := int(number)) == number else number for number in position]
