@@ -31,7 +31,7 @@ USED_BY_NAME = {
 
 OF_OTHER_ENVIRONMENTS = {
     *("anndata", "napari_ome_zarr", "published_client_session"),  # scripts that tests start
-    *("boto3", "botocore", "cryoet_data_portal"),  # as above
+    *("boto3", "botocore", "caveclient", "cryoet_data_portal", "ispyb_client"),  # as above
     *("cellprofiler", "cellprofiler_core", "centrosome", "cp_measure"),  # compared with if there
     *("large_image", "large_image_source_tiff"),  # as above
 }

@@ -29,8 +29,10 @@ NO_EVENTS = {
     "kill_jobs",
     "override_method",
     "post_graphql",
+    "post_schema_names",
     "refresh",
     "run_jobs",
+    "sign_url",
     "sign_urls",
     "terminate_resumable_upload",
 }

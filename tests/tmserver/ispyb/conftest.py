@@ -61,61 +61,64 @@ def told(code: str, number: int, **more: Any) -> dict[str, Any]:
     return {"proposal": proposal, **more}
 
 
-PROPOSALS = [
-    told(
-        "MX",
-        1,
-        proposal={"title": "Nuclei under stress", "state": "Open", "externalId": 71},
-        sessions=[
-            {
-                "externalId": 1,
-                "beamLineName": "Spinning disk",
-                "visit_number": 1,
-                "startDate": at(-1),
-                "endDate": at(3),
-                "scheduled": True,
-                "beamLineOperator": "Ada",
-                "persons": [
-                    {
-                        "login": "reader",
-                        "session_options": {"role": "Local Contact", "remote": True},
-                    }
-                ],
-            },
-            {
-                "expSessionPk": 9,
-                "beamLineName": "Confocal",
-                "visit_number": 2,
-                "startDate": "2021-03-31T22:00:00",
-                "endDate": "2021-04-01T06:00:00",
-                "scheduled": False,
-            },
-        ],
-    ),
-    told(
-        "MX",
-        2,
-        persons=[{"login": "writer"}],
-        proposal={"title": "Membranes"},
-        sessions=[
-            {
-                "externalId": 2,
-                "beamLineName": "Confocal",
-                "visit_number": 1,
-                "startDate": at(0.25),
-                "endDate": at(8),
-            }
-        ],
-    ),
-    told("IN", 7, persons=[{"externalId": 12345678901234567890, "familyName": "Wu"}]),
-]
+def proposals() -> list[dict[str, Any]]:
+    """What the portal tells: a session that is on, a past one, and one 15 minutes from now."""
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=15)
+    return [
+        told(
+            "MX",
+            1,
+            proposal={"title": "Nuclei under stress", "state": "Open", "externalId": 71},
+            sessions=[
+                {
+                    "externalId": 1,
+                    "beamLineName": "Spinning disk",
+                    "visit_number": 1,
+                    "startDate": at(-1),
+                    "endDate": at(3),
+                    "scheduled": True,
+                    "beamLineOperator": "Ada",
+                    "persons": [
+                        {
+                            "login": "reader",
+                            "session_options": {"role": "Local Contact", "remote": True},
+                        }
+                    ],
+                },
+                {
+                    "expSessionPk": 9,
+                    "beamLineName": "Confocal",
+                    "visit_number": 2,
+                    "startDate": "2021-03-31T22:00:00",
+                    "endDate": "2021-04-01T06:00:00",
+                    "scheduled": False,
+                },
+            ],
+        ),
+        told(
+            "MX",
+            2,
+            persons=[{"login": "writer"}],
+            proposal={"title": "Membranes"},
+            sessions=[
+                {
+                    "externalId": 2,
+                    "beamLineName": "Confocal",
+                    "visit_number": 1,
+                    "startDate": soon.replace(tzinfo=None).isoformat(),
+                    "endDate": at(8),
+                }
+            ],
+        ),
+        told("IN", 7, persons=[{"externalId": 12345678901234567890, "familyName": "Wu"}]),
+    ]
 
 
 @pytest.fixture
 def facility(database: Database, people: dict[str, Person]) -> None:
     """Proposals with bookings; the users are those of the fixture `people`."""
     with database.transaction() as session:
-        for sent in PROPOSALS:
+        for sent in proposals():
             Synchronisation(session).run(UserPortalProposalSync.model_validate(sent))
 
 

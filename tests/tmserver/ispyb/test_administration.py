@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.tmserver.conftest import PASSWORD, Person
-from tests.tmserver.ispyb.conftest import PROPOSALS, Visitor, names, told
+from tests.tmserver.ispyb.conftest import Visitor, names, proposals, told
 
 As = Callable[[str], Visitor]
 SYNC = "/webservices/userportalsync/sync_proposal"
@@ -108,7 +108,7 @@ def test_the_activity_tells_who_did_what(admin: Visitor, visitor: As) -> None:
 
 def test_what_a_portal_sends_again_changes_nothing(admin: Visitor) -> None:
     before = admin.get("/proposals"), admin.get("/sessions"), admin.get("/persons", showAll=True)
-    for sent in PROPOSALS:
+    for sent in proposals():
         assert "nothing was new" in admin.post(SYNC, sent)["message"]
     after = admin.get("/proposals"), admin.get("/sessions"), admin.get("/persons", showAll=True)
     assert after == before
