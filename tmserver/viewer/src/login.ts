@@ -53,5 +53,5 @@ export function loginPage(api: Api, reason: string, onLogin: () => void): HTMLEl
     event.preventDefault();
     void logIn();
   });
-  return element('div', { class: 'centred' }, form);
+  return element('main', { class: 'centred' }, form);
 }

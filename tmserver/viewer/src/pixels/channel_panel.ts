@@ -49,7 +49,7 @@ function channelRow(display: ChannelDisplay, actions: ChannelActions): ChannelRo
     {
       class: 'small',
       title: 'Contrast from what is in view',
-      'aria-label': `Automatic contrast of channel ${name}`,
+      'aria-label': `auto contrast of channel ${name}`,
       'data-testid': `${testId}-auto`,
     },
     'auto',

@@ -6,12 +6,13 @@ import type { Figure } from './tool_requests';
 const LOOK = {
   paper_bgcolor: 'rgba(0, 0, 0, 0)',
   plot_bgcolor: 'rgba(0, 0, 0, 0)',
-  font: { color: '#e4e7ec', family: 'system-ui, sans-serif', size: 12 },
   margin: { l: 60, r: 20, t: 45, b: 65 },
   colorway: ['#6ea8fe', '#e4572e', '#56b4e9', '#e69f00'],
 };
 
-const AXIS = { gridcolor: '#2b3038', zerolinecolor: '#48505c', automargin: true };
+/** Of texts, of the grid and of its zero lines, in the look that the user's system has. */
+const LIGHT = { text: '#1a202b', grid: '#cfd5de', zero: '#98a2b3' };
+const DARK = { text: '#e4e7ec', grid: '#2b3038', zero: '#48505c' };
 
 const CONFIG = {
   responsive: true,
@@ -36,8 +37,11 @@ export function plotly(): Promise<PlotlyModule> {
 /** A layout in the colours of the page. */
 export function inLook(layout: object): object {
   const given = layout as { xaxis?: object; yaxis?: object };
-  const axes = { xaxis: { ...AXIS, ...given.xaxis }, yaxis: { ...AXIS, ...given.yaxis } };
-  return { ...LOOK, ...layout, ...axes };
+  const { text, grid, zero } = matchMedia('(prefers-color-scheme: light)').matches ? LIGHT : DARK;
+  const axis = { gridcolor: grid, zerolinecolor: zero, automargin: true };
+  const axes = { xaxis: { ...axis, ...given.xaxis }, yaxis: { ...axis, ...given.yaxis } };
+  const font = { color: text, family: 'system-ui, sans-serif', size: 12 };
+  return { ...LOOK, font, ...layout, ...axes };
 }
 
 /** Draws a figure into an element that is part of the document. */
