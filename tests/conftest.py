@@ -31,8 +31,8 @@ _PROCESSES = {"installation", "human", "timed", "postgresql_server", "empty_post
 _SLOW = "tests/acceptance/"
 """Folder whose tests drive the running product."""
 
-_ALIKE = ("tests/tmclient/", "tests/tmserver/")
-"""Folders whose tests are of code that does not tell databases apart."""
+_ALIKE = ("tests/tmclient/", "tests/tmserver/", "tests/acceptance/test_viewer")
+"""Where the tests lie of code that does not tell databases apart: client, server and viewer."""
 
 # a slow machine is no failure
 hypothesis.settings.register_profile("tmserver", deadline=None)
