@@ -14,7 +14,7 @@ from tmclient.wells import Wells
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-VALUES, METADATA = "feature-values", "metadata"
+VALUES, METADATA, PROFILES = "feature-values", "metadata", "profiles"
 
 
 class FeatureValues(Namespace):
@@ -69,8 +69,8 @@ class FeatureValues(Namespace):
         -------
         pandas.DataFrame
             A row per object, time point and plane: ``mapobject_id``, as in the feature values, then
-            the names and positions of plate, well and site, the object's label there, and its
-            values in tool results.
+            the names and positions of plate, well and site, the object's label there, its values
+            in tool results, and the conditions of its well in columns ``Metadata_...``.
         """
         place = Selection(plate_name, well_name, well_pos_y, well_pos_x, tpoint)
         return self._table(mapobject_type_name, METADATA, place)
@@ -90,6 +90,25 @@ class FeatureValues(Namespace):
             for batch in reader:
                 yield batch.to_pandas()
 
+    def download_profiles(
+        self, mapobject_type_name: str, *, selection: Selection | None = None
+    ) -> "DataFrame":
+        """Feature values of objects beside what tells them apart, as pycytominer reads them.
+
+        Parameters
+        ----------
+        selection
+            Objects in a part of the experiment; all if not given.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per object and time point: ``mapobject_id``, columns ``Metadata_...`` with the
+            names and positions of plate, well and site and the conditions of the well, and a
+            column per feature.
+        """
+        return self._table(mapobject_type_name, PROFILES, selection or Selection())
+
     def download_file(
         self,
         mapobject_type_name: str,
@@ -106,7 +125,7 @@ class FeatureValues(Namespace):
         target
             The file; or an existing folder, in which the server chooses the file's name.
         content
-            ``feature-values`` or ``metadata``.
+            ``feature-values``, ``metadata``, or ``profiles``: see :meth:`download_profiles`.
         table_format
             ``csv``, ``parquet`` or ``arrow``.
         selection
@@ -234,8 +253,10 @@ class FeatureValues(Namespace):
         self, mapobject_type_name: str, content: str, selection: Selection, table_format: str
     ) -> tuple[str, dict[str, Any]]:
         """Path and query of a table."""
-        path = self._session.type_path(mapobject_type_name, content)
-        return path, selection.parameters() | {"format": table_format}
+        parameters = selection.parameters() | {"format": table_format}
+        if content == PROFILES:
+            content, parameters = VALUES, parameters | {"metadata": "true"}
+        return self._session.type_path(mapobject_type_name, content), parameters
 
     @contextmanager
     def _batches(

@@ -109,17 +109,26 @@ def test_everything_is_listed(tm_client: TmClientCommand, of: tuple[str, str]) -
     assert tm_client("site", *of, "shifts").output.count("\n") == 4
 
 
-@pytest.mark.parametrize("options", [(), ("--per-well", "--parallel", 2)])
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ((), ["feature-values.csv", "metadata.csv"]),
+        (("--per-well", "--parallel", 2), ["feature-values.csv", "metadata.csv"]),
+        (("--profiles",), ["feature-values.csv"]),
+    ],
+)
 def test_tables_are_written(
-    tm_client: TmClientCommand, of: tuple[str, str], tmp_path: Path, options: tuple[object, ...]
+    tm_client: TmClientCommand,
+    of: tuple[str, str],
+    tmp_path: Path,
+    options: tuple[object, ...],
+    names: list[str],
 ) -> None:
     download = ("download", "-o", "Nuclei", "--directory", tmp_path / "tables", *options)
     values = tm_client("feature-values", *of, *download)
     files = [Path(line) for line in values.output.splitlines()]
-    assert [file.name.rpartition("_")[2] for file in files] == [
-        "feature-values.csv",
-        "metadata.csv",
-    ]
+    assert [file.name.rpartition("_")[2] for file in files] == names
+    assert ("Metadata_well_name" in files[0].read_text()) == ("--profiles" in options)
     for file in files:
         assert file.parent == tmp_path / "tables"
         assert file.read_text().startswith("mapobject_id,")

@@ -28,14 +28,18 @@ def arrow(frame: pd.DataFrame, n_rows: int) -> bytes:
 
 def test_tables_are_asked_for_by_place(server: ScriptedServer, client: TmClient) -> None:
     table = Answer(arrow(VALUES, 6))
-    server.script(EXPERIMENT, CELLS, table, CELLS, table)
+    server.script(EXPERIMENT, CELLS, table, CELLS, table, CELLS, table)
     metadata = client.download_object_metadata("Cells", "plate 1", well_pos_x=0)
     values = client.download_feature_values("Cells", well_name="A01", tpoint=2)
     pd.testing.assert_frame_equal(metadata, VALUES)
     pd.testing.assert_frame_equal(values, VALUES)
-    assert [server.requests[2].path, server.requests[4].path] == [
+    plate = Selection("plate 1")
+    profiles = client.feature_values.download_profiles("Cells", selection=plate)
+    pd.testing.assert_frame_equal(profiles, VALUES)
+    assert [server.requests[place].path for place in (2, 4, 6)] == [
         f"{PATH}/metadata?plate_name=plate+1&well_pos_x=0&format=arrow",
         f"{PATH}/feature-values?well_name=A01&tpoint=2&format=arrow",
+        f"{PATH}/feature-values?plate_name=plate+1&format=arrow&metadata=true",
     ]
 
 

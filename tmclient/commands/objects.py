@@ -19,7 +19,7 @@ from tmclient.commands.session import (
     resource_group,
 )
 from tmclient.places import Selection
-from tmclient.values import METADATA, VALUES
+from tmclient.values import METADATA, PROFILES, VALUES
 
 object_type = resource_group("object-type", "List, create, rename and delete types of objects.")
 
@@ -104,6 +104,11 @@ feature_values = resource_group("feature-values", "Download and upload feature v
     show_default=True,
 )
 @click.option("--per-well", is_flag=True, help="Write two files for each well instead of two.")
+@click.option(
+    "--profiles",
+    is_flag=True,
+    help="Write one file, with positions and conditions in columns Metadata_..., for pycytominer.",
+)
 @parallel_option
 @directory_option
 @pass_session
@@ -114,10 +119,13 @@ def download_values(
     well_name: str | None,
     table_format: str,
     per_well: bool,
+    profiles: bool,
     parallel: int,
     directory: Path,
 ) -> None:
     """Write the values of all features, and the positions of the objects: a row per object."""
+    if per_well and profiles:
+        raise click.UsageError("--profiles writes one file: leave out --per-well.")
     if per_well:
         files = session.client.feature_values.download_files(
             type_name, directory, parallel, table_format
@@ -132,7 +140,7 @@ def download_values(
                 table_format=table_format,
                 selection=Selection(plate_name, well_name),
             )
-            for content in (VALUES, METADATA)
+            for content in ((PROFILES,) if profiles else (VALUES, METADATA))
         ]
     for file in files:
         click.echo(file)

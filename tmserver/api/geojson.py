@@ -151,11 +151,12 @@ def _content(access: ExperimentAccess, table: ObjectTable, query: GeoJsonQuery) 
         with access.database.session() as session:
             sites = read_plate_map(session, access.experiment_id).sites
         origins = {site.id: (site.box.y, site.box.x) for site in sites}
-    names = ("mapobject_id", "plate_name", "well_name", "well_pos_y", "well_pos_x", "tpoint")
+    # outlines tell the rest
+    left_out = ("is_border", "centroid_y", "centroid_x")
     facts = [
         column
         for column in table.columns
-        if column.kind == "metadata" and column.name in (*names, "zplane", "label")
+        if column.kind == "metadata" and column.name not in left_out
     ]
     return GeoJsonContent(measurements, facts, classification, origins)
 

@@ -13,6 +13,8 @@ from tmlib.errors import BadInput
 from tmlib.objects import service
 from tmlib.objects.selection import Selection, file_name
 from tmlib.objects.table.metadata import select_metadata
+from tmlib.objects.table.metadata_columns import metadata_columns
+from tmlib.objects.table.object_places import places_of
 from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.objects.values.table_streams import StreamedTable, TableFormat, stream
 from tmlib.objects.writing import value_updates
@@ -66,14 +68,32 @@ class TableQuery(SelectionQuery):
     format: Literal["csv", "parquet", "arrow"] | None = None
 
 
+class FeatureValuesQuery(TableQuery):
+    """Which objects, in what form, and whether columns tell where they lie."""
+
+    metadata: bool = False
+
+
 @routes.get(f"{_TYPE}/feature-values", permits="read", raises=(409,), media=_MEDIA_TYPES)
 def get_feature_values(
-    access: ExperimentAccess, mapobject_type_id: int, query: TableQuery
+    access: ExperimentAccess, mapobject_type_id: int, query: FeatureValuesQuery
 ) -> Response:
-    """Get the feature values of objects: a row for each object and time point."""
+    """Get the feature values of objects: a row for each object and time point.
+
+    With ``metadata``, columns ``Metadata_...`` before the features have the names and positions of
+    plate, well and site, and the conditions of the well.
+    """
     selection = _selection(query)
     found = select_feature_values(access.database, access.storage, mapobject_type_id, selection)
-    return _answer(access, mapobject_type_id, query, "feature-values", found.values)
+    table = found.values
+    if query.metadata:
+        with access.database.session() as session:
+            mapobject_type = service.get_mapobject_type(
+                session, access.experiment_id, mapobject_type_id
+            )
+            places = places_of(session, mapobject_type)
+        table = found.described_by(metadata_columns(places, found.names))
+    return _answer(access, mapobject_type_id, query, "feature-values", table)
 
 
 @routes.post(
@@ -108,7 +128,8 @@ def add_feature_values(
 def get_metadata(access: ExperimentAccess, mapobject_type_id: int, query: TableQuery) -> Response:
     """Get where objects lie: a row for each object, time point and plane.
 
-    The labels that tools have given come in columns with the names of their results.
+    The labels that tools have given come in columns with the names of their results, and conditions
+    of wells in columns ``Metadata_...``.
     """
     labels = labels_of(access.database, access.storage, mapobject_type_id)
     found = select_metadata(

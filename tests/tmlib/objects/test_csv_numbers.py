@@ -22,6 +22,13 @@ def test_a_row() -> None:
     )
 
 
+def test_text_between_number_and_values() -> None:
+    numbers, values = np.array([7, 12_345]), np.array([[1.5], [2.0]])
+    rows = '7,"50% DMSO, µ",1.500000\r\n12345,"50% DMSO, µ",2.000000\r\n'.encode()
+    assert csv_rows(numbers, values, ',"50% DMSO, µ"') == rows
+    assert plain_rows(numbers, values, ',"50% DMSO, µ"') == rows
+
+
 def test_without_values_or_rows() -> None:
     assert csv_rows(np.array([1, 20_000]), np.empty((2, 0))) == b"1\r\n20000\r\n"
     assert csv_rows(np.empty(0, np.int64), np.empty((0, 3))) == b""

@@ -7,6 +7,9 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.tmserver.api.crowd import Crowd, crowd
@@ -85,6 +88,67 @@ def test_conditions_are_columns_of_tables_groups_filters_and_exports(crowd: Crow
         texts = [compound["categories"].asstr()[code] for code in compound["codes"]]
     assert texts == frame["compound"].tolist()
     np.testing.assert_array_equal(dose, frame["dose"])
+
+
+def test_conditions_are_metadata_of_the_tables_that_other_programs_read(crowd: Crowd) -> None:
+    before = {content: downloaded(crowd, content) for content in ("feature-values", "metadata")}
+    content = 'well,compound,µM,replicate\nA1,"10% DMSO, aqueous",,1\nB2,"taxol ""µ""",1e-9,2\n'
+    put(crowd, "Plate 1", content)
+    put(crowd, "Plate 2", "well,Metadata_siRNA\nB2,PLK1\n")
+    names = ["Metadata_siRNA", "Metadata_compound", "Metadata_replicate", "Metadata_µM"]
+    wells: dict[Any, list[Any]] = {
+        ("Plate 1", "A01"): [None, "10% DMSO, aqueous", 1, None],
+        ("Plate 1", "B02"): [None, 'taxol "µ"', 2, 1e-9],
+        ("Plate 2", "B02"): ["PLK1", None, None, None],
+    }
+    expected = [
+        wells[place]
+        for place in zip(crowd.frame["plate_name"], crowd.frame["well_name"], strict=True)
+    ]
+
+    assert downloaded(crowd, "feature-values") == before["feature-values"]
+    csv_file = read_csv(downloaded(crowd, "metadata"))
+    pd.testing.assert_frame_equal(csv_file.drop(columns=names), read_csv(before["metadata"]))
+    places = ["plate_name", "well_name", "well_pos_y", "well_pos_x"]
+    described = read_csv(downloaded(crowd, "feature-values", metadata="true"))
+    features = ["mapobject_id", "tpoint", "Area", "Intensity, mean"]
+    pd.testing.assert_frame_equal(described[features], read_csv(before["feature-values"]))
+    for place in places:
+        assert described[f"Metadata_{place}"].tolist() == crowd.frame[place].tolist()
+    for frame in (csv_file, described):
+        assert plain(frame[names]) == expected
+    for content, query in (("metadata", {}), ("feature-values", {"metadata": "true"})):
+        parquet = pq.read_table(pa.BufferReader(downloaded(crowd, content, "parquet", **query)))
+        arrow = pa.ipc.open_stream(downloaded(crowd, content, "arrow", **query)).read_all()
+        assert [list(row.values()) for row in arrow.select(names).to_pylist()] == expected
+        pd.testing.assert_frame_equal(parquet.to_pandas(), arrow.to_pandas())
+        columns = {"metadata": csv_file, "feature-values": described}[content].columns
+        assert arrow.column_names == list(columns)
+        types = [arrow.schema.field(name).type for name in names]
+        assert types == [pa.string(), pa.string(), pa.int32(), pa.float64()]
+
+    outlines = crowd.owner.request("GET", f"{crowd.path}/geojson", query_string={"tpoint": 0})
+    found = {
+        outline["properties"]["metadata"].get("compound") for outline in outlines.json["features"]
+    }
+    assert found == {None, "10% DMSO, aqueous", 'taxol "µ"'}
+
+
+def downloaded(crowd: Crowd, content: str, table_format: str = "csv", **query: str) -> bytes:
+    response = crowd.owner.request(
+        "GET", f"{crowd.path}/{content}", query_string={"format": table_format} | query
+    )
+    assert response.status_code == 200, response.text
+    found: bytes = response.data
+    return found
+
+
+def read_csv(content: bytes) -> pd.DataFrame:
+    return pd.read_csv(io.BytesIO(content))
+
+
+def plain(frame: pd.DataFrame) -> list[list[Any]]:
+    return [[None if pd.isna(cell) else cell for cell in row] for row in frame.to_numpy().tolist()]
 
 
 def test_what_is_no_plate_map_is_refused_with_the_reason(crowd: Crowd) -> None:

@@ -21,6 +21,9 @@ from tmlib.objects.models import (
 )
 from tmlib.objects.selection import EVERYTHING, Selection, check_selection, conditions
 from tmlib.objects.service import get_mapobject_type
+from tmlib.objects.table.metadata_columns import metadata_columns
+from tmlib.objects.table.object_places import conditions_of_wells
+from tmlib.objects.values.place_columns import PlaceColumn
 
 _ROWS = 5_000
 _PLACES: dict[str, dict[str, Any]] = {
@@ -71,7 +74,7 @@ def select_metadata(
     selection
         Which objects, all by default.
     more
-        Additional columns, after those of the metadata.
+        Additional columns, after those of the metadata and before the conditions of wells.
 
     Raises
     ------
@@ -83,11 +86,16 @@ def select_metadata(
     with database.session() as session:
         mapobject_type = get_mapobject_type(session, experiment_id, mapobject_type_id)
         check_selection(session, mapobject_type, selection)
+        lies_in_wells = mapobject_type.ref_type != "Plate"
+        wells = conditions_of_wells(session, experiment_id) if lies_in_wells else {}
     columns = dict(_PLACES[mapobject_type.ref_type])
     if not mapobject_type.is_static:
         columns |= _SEGMENTATION
-    query = _query(mapobject_type, columns, selection)
-    return Metadata(database, ("mapobject_id", *columns), query, tuple(more))
+    names = ("mapobject_id", *columns)
+    described = metadata_columns(wells, (*names, *(name for name, _ in more)))
+    well_id = {"well_id": Well.id} if described else {}
+    query = _query(mapobject_type, columns | well_id, selection)
+    return Metadata(database, names, query, tuple(more), described)
 
 
 @dataclass(frozen=True)
@@ -95,19 +103,22 @@ class Metadata:
     """Metadata with one row per object and segmentation layer; see :func:`select_metadata`.
 
     Rows are in the order of :class:`tmlib.objects.values.feature_values.FeatureValues`. Static
-    types have no columns ``tpoint``, ``zplane``, ``label`` and ``is_border``.
+    types have no columns ``tpoint``, ``zplane``, ``label`` and ``is_border``. With conditions of
+    wells, the query gives the id of the well behind what the names say.
     """
 
     database: Database
     names: tuple[str, ...]
     query: Select[Any]
     more: tuple[TextColumn, ...] = ()
+    conditions: tuple[PlaceColumn, ...] = ()
 
     @property
     def schema(self) -> Any:
         """Arrow schema."""
         fields = [pa.field(name, _TYPES.get(name, pa.int32())) for name in self.names]
         fields += [pa.field(name, pa.string()) for name, _ in self.more]
+        fields += [pa.field(column.name, column.type) for column in self.conditions]
         return pa.schema(fields, metadata={_FORMAT_KEY: b"1"})
 
     def tables(self) -> Iterator[Any]:
@@ -129,10 +140,18 @@ class Metadata:
             yield _lines(header)
 
     def _parts(self) -> Iterator[Sequence[Sequence[Any]]]:
+        n = len(self.names)
         with self.database.session() as session:
             rows = session.execute(self.query.execution_options(yield_per=_ROWS))
             for part in rows.partitions():
-                yield [(*row, *texts) for row, texts in zip(part, self._texts(part), strict=True)]
+                columns = zip(part, self._texts(part), self._conditions(part), strict=True)
+                yield [(*row[:n], *texts, *conditions) for row, texts, conditions in columns]
+
+    def _conditions(self, rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
+        if not self.conditions:
+            return [()] * len(rows)
+        wells = np.array([row[-1] for row in rows], dtype=np.int32)
+        return zip(*(column.read(wells).to_pylist() for column in self.conditions), strict=True)
 
     def _texts(self, rows: Sequence[Any]) -> Iterable[Sequence[str]]:
         if not self.more:

@@ -100,11 +100,26 @@ def places_of(session: Session, mapobject_type: MapobjectType) -> dict[str, Plac
         name: _place(ref_ids, [row[position] for row in rows], is_text=name.endswith("_name"))
         for position, name in enumerate(columns, start=1)
     }
-    if described:
-        conditions = [conditions_of(row[-1]) for row in rows]
-        for name in sorted({name for one in conditions for name in one}):
-            places[name] = _condition(ref_ids, [one.get(name) for one in conditions])
-    return places
+    return places | (_conditions(ref_ids, [row[-1] for row in rows]) if described else {})
+
+
+def conditions_of_wells(session: Session, experiment_id: int) -> dict[str, Place]:
+    """Conditions of all wells of an experiment, by name; ``ref_ids`` are those of the wells."""
+    rows = session.execute(
+        select(Well.id, Well.description)
+        .join(Plate, Plate.id == Well.plate_id)
+        .where(Plate.experiment_id == experiment_id)
+        .order_by(Well.id)
+    ).all()
+    return _conditions(np.array([row[0] for row in rows], np.int32), [row[1] for row in rows])
+
+
+def _conditions(
+    ref_ids: NDArray[np.int32], descriptions: Sequence[Mapping[str, Any]]
+) -> dict[str, Place]:
+    conditions = [conditions_of(description) for description in descriptions]
+    names = sorted({name for one in conditions for name in one})
+    return {name: _condition(ref_ids, [one.get(name) for one in conditions]) for name in names}
 
 
 def _condition(ref_ids: NDArray[np.int32], values: Sequence[Condition | None]) -> Place:

@@ -41,7 +41,7 @@ def plain_rows(
     numbers: NDArray[np.int64], values: NDArray[np.float64], constant: str = ""
 ) -> bytes:
     """The same as :func:`csv_rows`, for all numbers, formatted one by one."""
-    row = f"%d{constant}" + f",%.{_DECIMALS}f" * values.shape[1] + "\r\n"
+    row = "%d" + constant.replace("%", "%%") + f",%.{_DECIMALS}f" * values.shape[1] + "\r\n"
     rounded = np.where(np.abs(values) <= 5e-7, 0.0, values)  # not "-0.000000"
     lines = zip(numbers.tolist(), rounded.tolist(), strict=True)
     return "".join(row % (number, *line) for number, line in lines).encode()
@@ -68,7 +68,7 @@ def _rows(numbers: NDArray[np.int64], values: NDArray[np.float64], constant: str
         cells[~is_finite, 1] = np.where(np.isnan(values[~is_finite]), _NAN, _INFINITY)
     identifiers = _whole_words(numbers)
     n, n_first = identifiers.shape
-    between = _table(constant[start : start + 4] for start in range(0, len(constant), 4))
+    between = _words(constant.encode())
     n_before = n_first + len(between)
     text = np.empty((n, n_before + cells[0].size + 1), np.uint32)
     text[:, :n_first] = identifiers
@@ -116,6 +116,11 @@ def _whole_words(whole: NDArray[np.int64]) -> NDArray[np.uint32]:
         words[..., position] = (_LAST if position == words.shape[-1] - 1 else _OTHER).take(group)
         rest = higher
     return words
+
+
+def _words(text: bytes) -> NDArray[np.uint32]:
+    """Words of any text."""
+    return np.frombuffer(text + bytes(-len(text) % 4), np.uint32)
 
 
 def _table(texts: Iterable[str]) -> NDArray[np.uint32]:

@@ -4,10 +4,12 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from sqlalchemy import select
 
 from tmlib.db import Database
@@ -17,10 +19,12 @@ from tmlib.objects.selection import EVERYTHING, Selection, check_selection
 from tmlib.objects.service import get_mapobject_type
 from tmlib.objects.values.csv_numbers import csv_rows
 from tmlib.objects.values.feature_files import FeatureFile, Vanished, list_files, merge
+from tmlib.objects.values.place_columns import PlaceColumn, csv_cells
 from tmlib.storage import ExperimentStorage
 
 _CSV_CELLS = 200_000
 _NUMBERS = ("label", "site_id", "tpoint", "zplane")  # columns before those of the features
+_SITE = 1 + _NUMBERS.index("site_id")
 _FORMAT_KEY = b"tmserver.feature_values"
 
 
@@ -124,6 +128,10 @@ class FeatureValues:
         """The table for users: ids of the objects, and the features."""
         return ValueTable(self)
 
+    def described_by(self, columns: Sequence[PlaceColumn]) -> "ValueTable":
+        """The table for users, with columns that describe the places of the objects."""
+        return ValueTable(self, tuple(columns))
+
     def _read_plane(self, tpoint: int, zplane: int) -> Iterator[Any]:
         files, first_site = self.files, 0
         for _ in range(2):
@@ -148,10 +156,12 @@ class ValueTable:
     """Feature values for users: a row per object, time point and plane.
 
     An object has the same id at all of them, so ``tpoint`` follows ``mapobject_id`` if there are
-    values of several, and likewise ``zplane``.
+    values of several, and likewise ``zplane``. What describes the places of the objects comes
+    before the features.
     """
 
     source: FeatureValues
+    described: tuple[PlaceColumn, ...] = ()
 
     @property
     def _varying(self) -> list[str]:
@@ -163,9 +173,11 @@ class ValueTable:
 
     @property
     def schema(self) -> Any:
-        """Arrow schema: ``mapobject_id``, varying ``tpoint`` and ``zplane``, then the features."""
+        """Arrow schema, with ``tpoint`` and ``zplane`` if they vary."""
         full = self.source.schema
-        fields = [full[0], *map(full.field, self._varying), *list(full)[1 + len(_NUMBERS) :]]
+        fields = [full[0], *map(full.field, self._varying)]
+        fields += [pa.field(column.name, column.type) for column in self.described]
+        fields += list(full)[1 + len(_NUMBERS) :]
         return pa.schema(fields, metadata={_FORMAT_KEY: b"1"})
 
     def tables(self) -> Iterator[Any]:
@@ -175,29 +187,44 @@ class ValueTable:
         for table in self.source.tables():
             columns = table.columns
             plane = [columns[index] for index in varying]
-            yield pa.table([columns[0], *plane, *columns[1 + len(_NUMBERS) :]], schema=schema)
+            sites = columns[_SITE].to_numpy()
+            described = [column.read(sites) for column in self.described]
+            features = columns[1 + len(_NUMBERS) :]
+            yield pa.table([columns[0], *plane, *described, *features], schema=schema)
 
     def csv(self) -> Iterator[bytes]:
         r"""CSV in parts.
 
-        The header is ``mapobject_id``, varying ``tpoint`` and ``zplane``, and the names of the
-        features; values have 6 decimals, missing ones are ``nan``; lines end with ``\r\n``.
+        The header has the names of the :attr:`schema`; feature values have 6 decimals, missing
+        ones are ``nan``; what else is missing is empty; lines end with ``\r\n``.
         """
         header = io.StringIO(newline="")
         csv.writer(header).writerow(self.schema.names)
         # sent with the first rows, so that errors of these are reported in time
         text = header.getvalue().encode()
-        n_varying = len(self._varying)
-        for table in self.tables():
-            numbers, *columns = (column.to_numpy() for column in table.columns)
-            plane = "".join(f",{column[0]}" for column in columns[:n_varying])
-            rows = max(1, _CSV_CELLS // len(table.columns))
-            for start in range(0, table.num_rows, rows):
-                part = slice(start, start + rows)
-                values = np.empty((len(numbers[part]), len(columns) - n_varying))
-                for index, column in enumerate(columns[n_varying:]):
+        varying = [1 + _NUMBERS.index(name) for name in self._varying]
+        for table in self.source.tables():
+            columns = [column.to_numpy() for column in table.columns]
+            features = columns[1 + len(_NUMBERS) :]
+            plane = "".join(f",{columns[index][0]}" for index in varying if table.num_rows)
+            for part, cells in self._parts(columns[_SITE], len(columns)):
+                numbers = columns[0][part]
+                values = np.empty((len(numbers), len(features)))
+                for index, column in enumerate(features):
                     values[:, index] = column[part]
-                yield text + csv_rows(numbers[part], values, plane)
+                yield text + csv_rows(numbers, values, plane + cells)
                 text = b""
         if text:
             yield text
+
+    def _parts(self, sites: NDArray[np.int32], n_columns: int) -> Iterator[tuple[slice, str]]:
+        """Rows that are described alike, in parts of some cells, and how they are described."""
+        starts, cells = np.zeros(1, np.intp), [""]
+        if self.described:
+            starts = np.flatnonzero(np.diff(sites, prepend=-1))
+            cells = csv_cells(self.described, sites[starts])
+        n_rows = max(1, _CSV_CELLS // n_columns)
+        bounds = pairwise([*starts.tolist(), len(sites)])
+        for (first, end), text in zip(bounds, cells, strict=True):
+            for start in range(first, end, n_rows):
+                yield slice(start, min(start + n_rows, end)), text
