@@ -80,6 +80,21 @@ class AnnotationTables(Namespace):
         return added
 
 
+class AnnotationSnapshots(Namespace):
+    """``client.annotation_snapshots``: moments at which all annotation tables can be read."""
+
+    def list(self) -> Resources:
+        """The snapshots of the experiment, in the order of their numbers."""
+        snapshots: Resources = self._connection.get(self._session.path("annotation_snapshots"))
+        return snapshots
+
+    def take(self, name: str) -> Resource:
+        """Keep the present moment under the next number; ``created_at`` is for ``as_of``."""
+        path = self._session.path("annotation_snapshots")
+        taken: Resource = self._connection.post(path, {"name": name})["data"]
+        return taken
+
+
 class Annotations(Namespace):
     """``client.annotations``: rows of annotation tables."""
 

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from tmclient.accounts import Account, Tokens, Users
-from tmclient.annotations import Annotations, AnnotationTables
+from tmclient.annotations import Annotations, AnnotationSnapshots, AnnotationTables
 from tmclient.channels import Channels
 from tmclient.connection import Connection
 from tmclient.experiments import Experiments
@@ -86,6 +86,7 @@ class TmClient(FormerNames):
         self.segmentations = Segmentations(self.session)
         self.annotation_tables = AnnotationTables(self.session)
         self.annotations = Annotations(self.session)
+        self.annotation_snapshots = AnnotationSnapshots(self.session)
         self.workflow = Workflow(self.session)
         self.jterator_project = JteratorProject(self.session)
         self.tools = Tools(self.session)

@@ -3,6 +3,7 @@
 Usage: cave_session.py URL TOKEN READING_TOKEN DATASTACK FOLDER
 """
 
+import base64
 import builtins
 import getpass
 import logging
@@ -34,6 +35,7 @@ def main():
     many(client.annotation)
     staged(client)
     references(client.annotation)
+    materialized(client)
     notices(client.annotation)
     refusals(client)
 
@@ -207,6 +209,140 @@ def references(annotation):
     refused(
         422, lambda: annotation.post_annotation("stays", {"target_id": 9, "tag": "x"}), "target"
     )
+
+
+def materialized(client):
+    """Tables as of snapshots, which are the versions of the materialization service."""
+    materialize = client.materialize
+    assert materialize.get_versions() == []
+    first = take_snapshot("first", READING_TOKEN)
+    assert first.status_code == 403
+    taken = take_snapshot("first", TOKEN).json()["data"]
+    client.annotation.update_annotation("many", {"id": 8, "tag": "changed"})
+    client.annotation.delete_annotation("many", 9)
+    client.annotation.delete_table("framed")
+    assert take_snapshot("second", TOKEN).json()["data"]["number"] == 2
+
+    versions(client, taken)
+    filters(materialize)
+    forms(materialize)
+    targets(materialize)
+    live(client)
+    pinned = CAVEclient(
+        DATASTACK, server_address=URL, auth_token=TOKEN, write_server_cache=False, version=1
+    )
+    assert pinned.timestamp == pd.Timestamp(taken["created_at"])
+    assert list(pinned.materialize.query_table("many", filter_equal_dict={"id": 9})["tag"]) == ["8"]
+    query = materialize.query_table
+    refused(404, lambda: query("many", materialization_version=3), "snapshot 3")
+    refused(404, lambda: query("framed"), "no table 'framed'")
+    refused(404, lambda: query("framed", merge_reference=False), "was deleted")
+    refused(400, lambda: query("many", filter_equal_dict={"nope": 1}), '"nope"')
+    refused(400, lambda: query("many", filter_spatial_dict={"pt_position": [1, 2]}), "corners")
+    refused(400, lambda: query("many", filter_regex_dict={"tag": "a"}), "filter_regex_dict")
+    refused(400, lambda: query("many", random_sample=3), "Random samples")
+    refused(400, lambda: query("many", select_columns=["pt_root_id"]), "pt_root_id")
+
+
+def take_snapshot(name, token):
+    """Keep the present moment, which the client has no method for."""
+    number = base64.urlsafe_b64encode(DATASTACK.rsplit("_", 1)[1].encode()).decode()
+    return requests.post(
+        f"{URL}/api/experiments/{number}/annotation_snapshots",
+        json={"name": name},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=60,
+    )
+
+
+def versions(client, taken):
+    """What there is of each version."""
+    materialize = client.materialize
+    assert materialize.get_versions(expired=True) == [1, 2]
+    assert materialize.most_recent_version() == materialize.version == 2
+    assert materialize.get_timestamp(1) == pd.Timestamp(taken["created_at"])
+    told = materialize.get_version_metadata(1)
+    assert (told["version"], told["name"], told["valid"]) == (1, "first", True)
+    assert told["expires_on"].year > 2200
+    assert [one["version"] for one in materialize.get_versions_metadata()] == [1, 2]
+    assert "framed" in materialize.get_tables(version=1)
+    assert "framed" not in materialize.get_tables()
+    assert materialize.get_annotation_count("many", version=1) == 10_000
+    assert materialize.get_annotation_count("many") == 9999
+    told = materialize.get_table_metadata("many")
+    assert (told["schema"], told["voxel_resolution"]) == ("bound_tag", [325, 325, 1000])
+    assert "many" in [one["table_name"] for one in materialize.get_tables_metadata()]
+    assert client.materialize.tables.many(tag="changed").query()["id"].tolist() == [10_001]
+
+
+def filters(materialize):
+    """What rows are found by."""
+
+    def found(table="many", **options):
+        return materialize.query_table(table, **options)["id"].tolist()
+
+    assert len(found()) == 9999
+    assert found(filter_equal_dict={"tag": "7"}) == []
+    assert found(filter_equal_dict={"tag": "7"}, materialization_version=1) == [8]
+    assert found(filter_in_dict={"id": np.arange(8, 12)}) == [10, 11]
+    assert len(found(filter_in_dict={"id": list(range(1, 7001))})) == 6998
+    assert found(filter_out_dict={"tag": ["9", "10"]}, limit=8)[-2:] == [7, 12]
+    assert found(filter_greater_dict={"id": 9998}, filter_less_equal_dict={"id": 10_000}) == [
+        9999,
+        10_000,
+    ]
+    box = [[20, 20, 0], [22, 30, 1]]
+    assert found(filter_spatial_dict={"pt_position": box}) == [21, 22, 23]
+    both = {"filter_spatial_dict": {"pt": box}, "filter_equal_dict": {"tag": "21"}}
+    assert found(**both) == [22]
+    assert found(offset=5000, limit=2) == [5003, 5004]
+    counted = materialize.query_table("many", filter_in_dict={"id": [1, 9]}, get_counts=True)
+    assert counted["count"].tolist() == [1]
+    assert found("framed", materialization_version=1) == [3, 4]
+
+
+def forms(materialize):
+    """In which forms rows come."""
+    whole = materialize.query_table("many", limit=2)
+    assert list(whole) == ["id", "created", "superceded_id", "valid", "tag", "pt_position"]
+    assert whole["pt_position"][1].tolist() == [1, 1, 0]
+    assert whole["valid"].all()
+    assert whole["created"].dt.year.min() > 2000
+    assert whole.attrs["table_name"] == "many"
+    assert whole.attrs["dataframe_resolution"] == [325, 325, 1000]
+    options = {"select_columns": ["pt_position", "id"], "limit": 2, "split_positions": True}
+    split = materialize.query_table("many", **options, desired_resolution=[650, 325, 500])
+    assert list(split) == ["pt_position_x", "pt_position_y", "pt_position_z", "id"]
+    assert split["pt_position_x"].tolist() == [0, 0.5]
+    assert split["pt_position_y"].tolist() == [0, 1]
+    assert split.attrs["dataframe_resolution"] == [650, 325, 500]
+    [row] = materialize.query_table("many", filter_equal_dict={"id": 5}, return_df=False)
+    assert (row["id"], row["tag"], row["pt_position_x"]) == (5, "4", 4)
+    none = materialize.query_table("many", filter_equal_dict={"tag": "none"})
+    assert len(none) == 0
+    assert "tag" in none
+
+
+def targets(materialize):
+    """Rows of reference tables come with their targets."""
+    follows = materialize.query_table("follows")
+    assert follows[["id", "id_ref", "target_id"]].values.tolist() == [[1, 2, 2]]
+    assert (follows["tag"][0], follows["tag_ref"][0]) == ("remark", "changed")
+    assert follows["pt_position"][0].tolist() == [1, 1, 1]
+    # the target was superseded
+    assert len(materialize.query_table("stays")) == 0
+    alone = materialize.query_table("stays", merge_reference=False)
+    assert alone["target_id"].tolist() == [1]
+
+
+def live(client):
+    """Tables as of any moment."""
+    client.annotation.update_annotation("many", {"id": 20, "tag": "later"})
+    for moment, expected in (("now", ["later"]), (client.materialize.get_timestamp(2), ["19"])):
+        found = client.materialize.live_live_query(
+            "many", moment, filter_in_dict={"many": {"tag": ["later", "19"]}}
+        )
+        assert found["tag"].tolist() == expected
 
 
 def notices(annotation):

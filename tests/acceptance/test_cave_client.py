@@ -44,12 +44,16 @@ def test_the_client_of_the_product(installation: Installation, tmp_path: Path) -
         rows = [{"pt": {"position": [n, 2 * n, 0]}, "tag": str(n)} for n in range(1000)]
         numbers = client.annotations.add("cells", rows)
         first = datetime.fromisoformat(client.annotation_tables.get("cells")["changed_at"])
+        snapshot = client.annotation_snapshots.take("first")
         changed = client.annotations.update("cells", [{"id": numbers[3], "tag": "three"}])
         assert client.annotations.delete("cells", numbers[4:6]) == numbers[4:6]
         found = client.annotations.get("cells", ids=[*numbers, *changed.values()])
         assert len(found) == 998
         assert list(found["tag"][-1:]) == ["three"]
         assert len(client.annotations.get("cells", as_of=first)) == 1000
+        assert client.annotation_snapshots.list() == [snapshot]
+        then = datetime.fromisoformat(snapshot["created_at"])
+        assert list(client.annotations.get("cells", as_of=then)["tag"][3:5]) == ["3", "4"]
         assert list(client.annotations.get("cells", box=[0, 0, 2, 9])["pt_y"]) == [0, 2, 4]
         where = [{"field": "tag", "comparison": "in", "value": ["7", "three"]}]
         assert len(client.annotations.get("cells", where=where, limit=5)) == 2

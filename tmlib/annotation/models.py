@@ -114,6 +114,24 @@ class AnnotationTargetChange(Base):
     changed_at: Mapped[datetime]
 
 
+class AnnotationSnapshot(Base):
+    """A moment to which people go back: all annotation tables of an experiment as they were then.
+
+    Rows are not copied: what has held at a moment can always be read. ``number`` counts the
+    snapshots of the experiment from 1.
+    """
+
+    __tablename__ = "annotation_snapshots"
+    __table_args__ = (UniqueConstraint("experiment_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    name: Mapped[str] = mapped_column(String(255))
+    user_id: Mapped[int]
+    created_at: Mapped[datetime]
+
+
 class AnnotationRequest(Base):
     """What was answered to a request that its sender may repeat, by the key that was sent with it.
 

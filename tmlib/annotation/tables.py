@@ -173,9 +173,31 @@ def find_table(session: Session, experiment_id: int, name: str) -> AnnotationTab
 
 
 def open_table(
-    session: Session, experiment_id: int, name: str, who: Annotator, use: Use
+    session: Session,
+    experiment_id: int,
+    name: str,
+    who: Annotator,
+    use: Use,
+    *,
+    as_of: datetime | None = None,
 ) -> AnnotationTable:
     """The table of a name, if somebody may read or write its rows.
+
+    Parameters
+    ----------
+    session
+        To read with.
+    experiment_id
+        Of which the table is.
+    name
+        Its name.
+    who
+        Who wants to use it; what counts is who may at present.
+    use
+        For what.
+    as_of
+        The moment at which it has to be there, the present if None: one that was deleted later is
+        found too.
 
     Raises
     ------
@@ -187,7 +209,9 @@ def open_table(
     if use == "write" and mapobject_tables.is_one(name):
         raise Forbidden(f"Table {name[:100]} shows mapobjects: it can be read, and referred to.")
     table = find_table(session, experiment_id, name)
-    if table.deleted_at is not None:
+    if as_of is not None and table.created_at > as_of:
+        raise NotFound(f"Table {name} was not there yet at that moment.")
+    if table.deleted_at is not None and (as_of is None or table.deleted_at <= as_of):
         raise NotFound(f"Table {name} was deleted: its rows can be used no more.")
     level = table.read_permission if use == "read" else table.write_permission
     if level == "PUBLIC" or _decides(table, who):

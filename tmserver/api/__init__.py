@@ -4,6 +4,7 @@ from tmserver import pages
 from tmserver.api import (
     acquisitions,
     annotation_rows,
+    annotation_snapshots,
     annotation_tables,
     audit,
     authentication,
@@ -81,6 +82,7 @@ _RESOURCES = (
     spatial_queries.routes,
     annotation_tables.routes,
     annotation_rows.routes,
+    annotation_snapshots.routes,
     workflow.routes,
     operations.routes,
     jtui.routes,

@@ -4,7 +4,7 @@ An experiment is a datastack and an aligned volume. What is served is `tmlib.ann
 rules that it has for everybody.
 """
 
-from tmserver.cave import annotations, auth, info, schemas, tables
+from tmserver.cave import annotations, auth, info, materialization, schemas, tables
 from tmserver.cave.credentials import CREDENTIALS
 from tmserver.cave.examples import EXAMPLES
 from tmserver.cave.faults import Faults
@@ -28,10 +28,11 @@ CAVE = Api(
         schemas.routes,
         tables.routes,
         annotations.routes,
+        materialization.routes,
         auth.routes,
     ),
     document_path=_DOCUMENT,
-    roots=("/info", "/schema", "/annotation", "/auth/api", "/sticky_auth"),
+    roots=("/info", "/schema", "/annotation", "/materialize", "/auth/api", "/sticky_auth"),
     errors=Faults(),
     parameters=ParameterRules(takes_unknown=True, takes_empty=True),
     credentials=CREDENTIALS,

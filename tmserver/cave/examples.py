@@ -14,6 +14,22 @@ _ROW: dict[str, Any] = {
     "tag": "mitotic",
 }
 
+_MATERIALIZED_ROW: dict[str, Any] = {
+    "id": 1,
+    "created": "2026-01-31T12:00:00Z",
+    "superceded_id": None,
+    "valid": True,
+    "pt_position": [2450.0, 883.0, 0.0],
+    "tag": "mitotic",
+}
+_ROW_WITH_TARGET: dict[str, Any] = {
+    "id": 1,
+    "target_id": 1,
+    "tag": "blurred",
+    "id_ref": 1,
+    "pt_position": [2450.0, 883.0, 0.0],
+}
+
 EXAMPLES = Examples(
     fields={
         "description": "Mitotic cells",
@@ -37,5 +53,12 @@ EXAMPLES = Examples(
         "get_api_versions": [2],
         "get_schema_versions": [2],
         "get_annotation_api_versions": [2],
+        "get_materialization_version": "5.13.0",
+        "get_materialization_api_versions": [2, 3],
+        "get_versions": [1, 2],
+        "get_materialized_tables": ["cells"],
+        "query_table": [_MATERIALIZED_ROW],
+        "query_live": [_MATERIALIZED_ROW],
+        "query_with_targets": [_ROW_WITH_TARGET],
     },
 )

@@ -194,7 +194,7 @@ def update_metadata(access: ExperimentAccess, body: TableChangeBody) -> TableMet
         table = tables.update_table(
             session, access.experiment_id, body.table_name, annotator(access), change
         )
-    return _describe(table)
+    return describe(table)
 
 
 @in_stack.get("/table/<table>", permits="read")
@@ -206,7 +206,7 @@ def get_table_metadata(access: ExperimentAccess, table: str) -> TableMetadata:
             return _describe_type(access, mapobject_type, table)
         found = tables.find_table(session, access.experiment_id, table)
     tell_notice(found)
-    return _describe(found)
+    return describe(found)
 
 
 @in_stack.delete("/table/<table>", permits="write")
@@ -266,7 +266,8 @@ def _notice(text: str | None) -> str | None:
     return "" if text is not None and text.lower() == "none" else text
 
 
-def _describe(table: AnnotationTable) -> TableMetadata:
+def describe(table: AnnotationTable) -> TableMetadata:
+    """What is told about a table."""
     return TableMetadata(
         id=table.id,
         schema_type=table.schema_name,

@@ -95,14 +95,18 @@ def parquet_stream(schema: Any, tables: Iterable[Any]) -> Iterator[bytes]:
     yield outbox.take()
 
 
-def arrow_stream(schema: Any, tables: Iterable[Any]) -> Iterator[bytes]:
+def arrow_stream(
+    schema: Any, tables: Iterable[Any], compression: str | None = None
+) -> Iterator[bytes]:
     """An Arrow IPC stream in parts, one record batch or more each.
 
-    The parameters are those of :func:`parquet_stream`.
+    The parameters are those of :func:`parquet_stream`, and how the columns are compressed, ``zstd``
+    for example.
     """
     outbox = Outbox()
     n_rows = max(1, min(_MAX_ROWS, _CELLS // len(schema)))
-    with pa.ipc.new_stream(pa.PythonFile(outbox, "w"), schema) as writer:
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.ipc.new_stream(pa.PythonFile(outbox, "w"), schema, options=options) as writer:
         for table in join_tables(tables, n_rows):
             writer.write_table(table.combine_chunks(), max_chunksize=n_rows)
             yield outbox.take()

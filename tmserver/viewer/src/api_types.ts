@@ -50,6 +50,13 @@ export interface components {
             };
             readonly name: string;
         };
+        readonly AnnotationSnapshotInfo: {
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly name: string;
+            readonly number: number;
+            readonly user_id: string;
+        };
         readonly AnnotationTableChange: {
             readonly description?: string | null;
             readonly flat_segmentation_source?: string | null;
@@ -489,6 +496,9 @@ export interface components {
             readonly well_pos_x: number;
             readonly well_pos_y: number;
             readonly zplane: number;
+        };
+        readonly NewSnapshot: {
+            readonly name: string;
         };
         readonly NewToken: {
             readonly access_token: string | null;
@@ -935,6 +945,7 @@ export type Agreement = components['schemas']['Agreement'];
 export type AnnotationRow = components['schemas']['AnnotationRow'];
 export type Annotations = components['schemas']['Annotations'];
 export type AnnotationSchema = components['schemas']['AnnotationSchema'];
+export type AnnotationSnapshotInfo = components['schemas']['AnnotationSnapshotInfo'];
 export type AnnotationTableChange = components['schemas']['AnnotationTableChange'];
 export type AnnotationTableInfo = components['schemas']['AnnotationTableInfo'];
 export type AvailableChannels = components['schemas']['AvailableChannels'];
@@ -999,6 +1010,7 @@ export type NewOwner = components['schemas']['NewOwner'];
 export type NewPlate = components['schemas']['NewPlate'];
 export type NewSchema = components['schemas']['NewSchema'];
 export type NewSegmentation = components['schemas']['NewSegmentation'];
+export type NewSnapshot = components['schemas']['NewSnapshot'];
 export type NewToken = components['schemas']['NewToken'];
 export type NewUser = components['schemas']['NewUser'];
 export type ObjectCount = components['schemas']['ObjectCount'];
