@@ -167,6 +167,13 @@ def test_what_is_no_plate_map_is_refused_with_the_reason(crowd: Crowd) -> None:
     assert crowd.owner.request("GET", plate(crowd, "Plate 1")).text == content
 
 
+def test_a_plate_map_that_comes_before_the_wells_are_known_is_refused(crowd: Crowd) -> None:
+    crowd.owner.post(f"{crowd.experiment}/plates", name="Plate 3")
+    early = {"data": PLATE_MAP, "content_type": "text/csv"}
+    assert "metaconfig" in crowd.owner.refused("PUT", plate(crowd, "Plate 3"), 409, **early)
+    assert crowd.owner.request("GET", plate(crowd, "Plate 3")).text == "well_name\n"
+
+
 def encoded(query: dict[str, Any]) -> dict[str, Any]:
     return {
         name: json.dumps(value) if isinstance(value, list) else value
