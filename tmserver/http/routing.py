@@ -137,7 +137,7 @@ class Declaration:
                 raise RouteError(f"{path}: {self.view.__name__} must take {sorted(expected)}")
         if not issubclass(self.permission.access, hints["access"]):
             raise RouteError(f"{self.view.__name__} needs more than {self.permission} gives")
-        self.ids = {name for name in hints.keys() - _MODELS if hints[name] is int}
+        self.ids = {name for name in hints.keys() - _MODELS - {"return"} if hints[name] is int}
         if self.scope is not None and self.scope.key is int:
             self.ids |= of_scope
 

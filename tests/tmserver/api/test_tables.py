@@ -392,6 +392,7 @@ def test_tables_of_what_is_not_there(crowd: Crowd, owner: Person) -> None:
         "/columns": {},
         "/groups": {"columns": ["Area"]},
         "/distribution": {"column": "Area"},
+        "/objects/1": {},
     }
     nowhere = f"{crowd.experiment}/mapobject_types/99/table"
     for what, query in routes.items():

@@ -159,6 +159,7 @@ def test_what_cannot_be_is_refused_with_what_is_wrong(
         assert "annotations" in owner.refused("POST", rows, 400, json=body)
     for ids in ("", "1,,2", "a", "1.5"):
         assert "annotation_ids" in owner.refused("GET", f"{rows}?annotation_ids={ids}", 400)
+    assert "filter_valid" in owner.refused("GET", f"{volume}/table?filter_valid=perhaps", 400)
     made = {"schema_type": "bound_tag", "table_name": "cells", "metadata": METADATA}
     assert "already exists" in owner.refused("POST", f"{volume}/table", 409, json=made)
     wrong = made | {"metadata": METADATA | {"read_permission": "SOME"}}

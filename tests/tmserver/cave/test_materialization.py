@@ -74,6 +74,8 @@ def test_both_versions_of_the_service_tell_the_same(
         "version/1",
         "version/1/tables",
         "version/1/tables/metadata",
+        "version/1/table/cells/metadata",
+        "version/1/table/cells/count",
     ):
         found, other = (
             owner.request("GET", f"{way}/{path}") for way in (stack, stack.replace("v3", "v2"))
@@ -82,6 +84,9 @@ def test_both_versions_of_the_service_tell_the_same(
         assert found.json == other.json
     told = owner.request("GET", f"{stack}/version/1").json
     assert f"{told['time_stamp']}Z" == taken["created_at"]
+    assert owner.request("GET", f"{stack}/version/1/table/cells/count").json == 3
+    for path in ("versions", "metadata"):
+        assert "expired" in owner.refused("GET", f"{stack}/{path}?expired=perhaps", 400)
     assert owner.refused("GET", f"{stack}/version/2", 404)
     assert owner.refused("GET", f"{stack}/version/99999999999/tables", 404)
 
