@@ -1,12 +1,14 @@
 """What step metaextract says about files that cannot be used."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from tests.services.conversion import Conversion, write_images
 from tmlib.db import Database
-from tmlib.uploads.models import FileUploadStatus, MicroscopeFile
+from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +23,26 @@ def test_every_file_is_described(tmp_path: Path, conversion: Conversion) -> None
     texts = conversion.values(MicroscopeFile.omexml)
     assert len(texts) == 3
     assert all('SizeX="9"' in text and 'SizeY="6"' in text for text in texts)
+
+
+def test_files_have_arrived_when_they_did(
+    tmp_path: Path, conversion: Conversion, database: Database
+) -> None:
+    arrived = datetime(2026, 3, 14, 9, tzinfo=UTC)
+    write_images(tmp_path / "in", ["s1.tif", "s2.tif"])
+    conversion.take(tmp_path / "in")
+    with database.transaction() as session:
+        session.execute(update(MicroscopeFile).values(updated_at=arrived))
+    assert conversion.convert(regex=r"s(?P<s>\d)") == ""
+    assert all(conversion.values(MicroscopeFile.omexml))
+    assert conversion.values(MicroscopeFile.updated_at) == [arrived, arrived]
+    with database.transaction() as session:
+        is_last = MicroscopeFile.name == "s2.tif"
+        changed = update(MicroscopeFile).values(kind=FileKind.METADATA, updated_at=arrived)
+        session.execute(changed.where(is_last))
+    conversion.convert(regex=r"s(?P<s>\d)")
+    assert conversion.values(MicroscopeFile.omexml)[1] is None
+    assert conversion.values(MicroscopeFile.updated_at) == [arrived, arrived]
 
 
 def test_all_bad_files_are_reported_together(tmp_path: Path, conversion: Conversion) -> None:

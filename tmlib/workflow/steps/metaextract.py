@@ -117,14 +117,7 @@ class Metaextract(Step):
         for warning in warnings:
             logger.warning(warning)
         logger.info("%d image files inspected", len(found))
-        context.effects.append(
-            lambda session: session.connection().execute(
-                update(MicroscopeFile.__table__)  # type: ignore[arg-type] # a Table, not only a FromClause
-                .where(MicroscopeFile.__table__.c.id == bindparam("file_id"))
-                .values(omexml=bindparam("text")),
-                found,
-            )
-        )
+        context.effects.append(lambda session: _keep_texts(session, found))
 
 
 def check_uploads(session: Session, experiment_id: int) -> None:
@@ -151,6 +144,17 @@ def check_uploads(session: Session, experiment_id: int) -> None:
         _check_complete(acquisition, [(name, state) for *_, name, state in files if name])
 
 
+def _keep_texts(session: Session, found: list[dict[str, object]]) -> None:
+    table = MicroscopeFile.__table__
+    statement = (
+        update(table)  # type: ignore[arg-type] # a Table, not only a FromClause
+        .where(table.c.id == bindparam("file_id"))
+        # reading a file does not change when it has arrived
+        .values(omexml=bindparam("text"), updated_at=table.c.updated_at)
+    )
+    session.connection().execute(statement, found)
+
+
 def _forget_others(session: Session, context: StepContext, kept: set[int]) -> None:
     found = session.scalars(
         select(MicroscopeFile.id).where(
@@ -159,7 +163,8 @@ def _forget_others(session: Session, context: StepContext, kept: set[int]) -> No
         )
     )
     others = set(found) - kept
-    change_among(session, update(MicroscopeFile).values(omexml=None), MicroscopeFile.id, others)
+    forget = update(MicroscopeFile).values(omexml=None, updated_at=MicroscopeFile.updated_at)
+    change_among(session, forget, MicroscopeFile.id, others)
 
 
 def _let_upload_again(context: StepContext, file_ids: list[int]) -> None:
