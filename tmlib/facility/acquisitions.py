@@ -15,8 +15,8 @@ from sqlalchemy.sql.selectable import ScalarSelect
 
 from tmlib.errors import NotFound
 from tmlib.experiments import sharing
-from tmlib.experiments.models import Acquisition, Experiment, Plate
-from tmlib.facility import jobs, pages
+from tmlib.experiments.models import Acquisition, Experiment, Plate, Site, Well
+from tmlib.facility import jobs, pages, visits
 from tmlib.facility.models import Booking, Instrument, Proposal, ProposalExperiment
 from tmlib.facility.pages import Page, Query, Window
 from tmlib.facility.visibility import Viewer, shows
@@ -25,12 +25,15 @@ from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 SUCCESSFUL = "Data collection successful"
 FAILED = "Data collection failed"
 
+_AT_ONCE = 5000  # a statement takes some ten thousand parameters at most
+
 
 class CollectionFilter(NamedTuple):
     """Which data collections are asked for; what is None does not matter.
 
     ``booking`` is the name of one, ``status`` one of ``success``, ``failed``, ``processed`` and
-    ``processerror``.
+    ``processerror``. A sample or sub-sample has the acquisitions of its plate, a specimen those of
+    its experiments.
     """
 
     booking: str | None = None
@@ -42,6 +45,9 @@ class CollectionFilter(NamedTuple):
     collection_id: int | None = None
     experiment_type: str | None = None
     status: str | None = None
+    sample_id: int | None = None
+    subsample_id: int | None = None
+    specimen_id: int | None = None
 
 
 class Collection(NamedTuple):
@@ -112,9 +118,16 @@ def conditions(session: Session, which: CollectionFilter) -> list[ColumnElement[
         (Acquisition.plate_id, which.group_id),
         (Acquisition.id, which.collection_id),
         (Experiment.workflow_type, which.experiment_type),
+        (ProposalExperiment.specimen_id, which.specimen_id),
     ):
         if value is not None:
             found.append(column == value)
+    if which.sample_id is not None:
+        of_sample = select(Well.plate_id).where(Well.id == which.sample_id)
+        found.append(Acquisition.plate_id.in_(of_sample))
+    if which.subsample_id is not None:
+        of_sites = select(Well.plate_id).join(Site, Site.well_id == Well.id)
+        found.append(Acquisition.plate_id.in_(of_sites.where(Site.id == which.subsample_id)))
     if which.status is not None:
         found.append(_has(which.status))
     return found
@@ -252,6 +265,13 @@ class _Files(NamedTuple):
 
 
 def _files(session: Session, acquisition_ids: Sequence[int]) -> dict[int, _Files]:
+    found: dict[int, _Files] = {}
+    for begin in range(0, len(acquisition_ids), _AT_ONCE):
+        found |= _some_files(session, acquisition_ids[begin : begin + _AT_ONCE])
+    return found
+
+
+def _some_files(session: Session, acquisition_ids: Sequence[int]) -> dict[int, _Files]:
     query = (
         select(
             MicroscopeFile.acquisition_id,
@@ -299,7 +319,9 @@ def _booking_names(session: Session, booking_ids: set[int]) -> dict[int, str]:
         .join(Proposal, Proposal.id == Booking.proposal_id)
         .where(Booking.id.in_(booking_ids))
     )
-    return {number: f"{proposal}-{visit}" for number, proposal, visit in session.execute(query)}
+    return {
+        number: visits.name(proposal, visit) for number, proposal, visit in session.execute(query)
+    }
 
 
 def _within(session: Session, which: CollectionFilter) -> ColumnElement[bool]:
@@ -308,9 +330,7 @@ def _within(session: Session, which: CollectionFilter) -> ColumnElement[bool]:
     if which.booking_id is not None:
         query = query.where(Booking.id == which.booking_id)
     if which.booking is not None:
-        proposal, _, visit = which.booking.rpartition("-")
-        query = query.join(Proposal, Proposal.id == Booking.proposal_id)
-        query = query.where(Proposal.name == proposal, Booking.visit_number == int(visit))
+        query = query.where(Booking.id == visits.find(session, which.booking))
     booking = session.execute(query).first()
     if booking is None or booking.starts_at is None:
         return false()

@@ -1,15 +1,16 @@
 """Bookings of instruments, which py-ISPyB calls sessions."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, extract, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from tmlib.db import clock
+from tmlib.db.times import month
 from tmlib.errors import NotFound
-from tmlib.facility import acquisitions, pages
+from tmlib.facility import acquisitions, pages, visits
 from tmlib.facility.models import (
     Booking,
     BookingPerson,
@@ -25,11 +26,15 @@ from tmlib.facility.visibility import Viewer, shows
 SOON = timedelta(minutes=20)
 """How long before its start and after its end a booking counts as active soon."""
 
+_MONTHS = 12
+_LATEST_FIRST = (Booking.starts_at.desc().nulls_last(), Booking.id.desc())
+
 
 class BookingFilter(NamedTuple):
     """Which bookings are asked for; what is None, or False for the flags, does not matter.
 
-    ``month`` and ``year`` are those of the start or of the end.
+    ``month`` and ``year`` are those of the start or of the end; between the two moments of ``span``
+    the booking begins, ends, or goes on. One without an end ends as it begins.
     """
 
     instrument_group: str | None = None
@@ -41,6 +46,7 @@ class BookingFilter(NamedTuple):
     previous: bool = False
     month: int | None = None
     year: int | None = None
+    span: tuple[datetime, datetime] | None = None
 
 
 class BookingRow(NamedTuple):
@@ -59,14 +65,14 @@ class BookingRow(NamedTuple):
     @property
     def name(self) -> str:
         """Name of the proposal and number of the visit."""
-        return f"{self.proposal}-{self.booking.visit_number}"
+        return visits.name(self.proposal, self.booking.visit_number)
 
 
 def list_bookings(
     session: Session, viewer: Viewer, window: Window, which: BookingFilter
 ) -> Page[BookingRow]:
     """Bookings that somebody sees and that fit all that is asked for, the latest start first."""
-    query = _visible(viewer).order_by(Booking.starts_at.desc(), Booking.id.desc())
+    query = _visible(viewer).order_by(*_LATEST_FIRST)
     found = pages.read(session, query.where(*_conditions(session, which)), window)
     return Page(_with_numbers(session, found.rows), found.total)
 
@@ -75,10 +81,7 @@ def latest_of_group(session: Session, viewer: Viewer, which: BookingFilter) -> l
     """Of each instrument in a group, the booking that starts last."""
     if which.instrument_group is None:
         return []
-    rank = func.row_number().over(
-        partition_by=Booking.instrument_id,
-        order_by=(Booking.starts_at.desc(), Booking.id.desc()),
-    )
+    rank = func.row_number().over(partition_by=Booking.instrument_id, order_by=_LATEST_FIRST)
     ranked = (
         select(Booking.id, rank.label("rank"))
         .join(Proposal, Proposal.id == Booking.proposal_id)
@@ -87,7 +90,7 @@ def latest_of_group(session: Session, viewer: Viewer, which: BookingFilter) -> l
         .subquery()
     )
     latest = select(ranked.c.id).where(ranked.c.rank == 1)
-    query = _visible(viewer).where(Booking.id.in_(latest)).order_by(Booking.starts_at.desc())
+    query = _visible(viewer).where(Booking.id.in_(latest)).order_by(*_LATEST_FIRST)
     return _with_numbers(session, session.execute(query).all())
 
 
@@ -109,17 +112,6 @@ def find_booking(session: Session, viewer: Viewer, booking_id: int) -> BookingRo
     """A booking, if there is one of this number that somebody sees."""
     rows = session.execute(_visible(viewer).where(Booking.id == booking_id)).all()
     return _with_numbers(session, rows)[0] if rows else None
-
-
-def find_number(session: Session, name: str) -> int | None:
-    """Number of the booking of a name, whoever may see it."""
-    proposal, _, visit = name.rpartition("-")
-    query = (
-        select(Booking.id)
-        .join(Proposal, Proposal.id == Booking.proposal_id)
-        .where(Proposal.name == proposal, Booking.visit_number == int(visit))
-    )
-    return session.scalars(query.order_by(Booking.id).limit(1)).first()
 
 
 def _visible(viewer: Viewer) -> Query:
@@ -159,28 +151,28 @@ def _conditions(session: Session, which: BookingFilter) -> list[ColumnElement[bo
     if which.previous:
         conditions.append(Booking.ends_at < now)
     if which.year is not None and which.month is not None:
-        conditions.append(_touches(*_month(which.year, which.month)))
+        conditions.append(_touches(which.year, (which.month, which.month)))
     elif which.year is not None:
-        conditions.append(_touches(*_days(which.year, 1, which.year + 1, 1)))
+        conditions.append(_touches(which.year, (1, _MONTHS)))
     elif which.month is not None:
         times = (Booking.starts_at, Booking.ends_at)
-        conditions.append(or_(*(extract("month", time) == which.month for time in times)))
+        conditions.append(or_(*(month(time) == which.month for time in times)))
+    if which.span is not None:
+        first, last = which.span
+        ends_at = func.coalesce(Booking.ends_at, Booking.starts_at)
+        conditions += [Booking.starts_at <= last, ends_at >= first]
     return conditions
 
 
-def _touches(first: datetime, until: datetime) -> ColumnElement[bool]:
-    """Whether a booking starts or ends within a span, of which the last moment is not a part."""
+def _touches(year: int, months: tuple[int, int]) -> ColumnElement[bool]:
+    """Whether a booking starts or ends within the first to the last of some months of a year."""
+    first, last = months
+    since = datetime(year, first, 1, tzinfo=UTC)
     times = (Booking.starts_at, Booking.ends_at)
-    return or_(*(and_(time >= first, time < until) for time in times))
-
-
-def _month(year: int, month: int) -> tuple[datetime, datetime]:
-    following = (year + 1, 1) if month == 12 else (year, month + 1)
-    return _days(year, month, *following)
-
-
-def _days(year: int, month: int, end_year: int, end_month: int) -> tuple[datetime, datetime]:
-    return datetime(year, month, 1, tzinfo=UTC), datetime(end_year, end_month, 1, tzinfo=UTC)
+    if year == MAXYEAR and last == _MONTHS:
+        return or_(*(time >= since for time in times))
+    until = datetime(year + last // _MONTHS, last % _MONTHS + 1, 1, tzinfo=UTC)
+    return or_(*(and_(time >= since, time < until) for time in times))
 
 
 def _with_numbers(session: Session, rows: Sequence[Any]) -> list[BookingRow]:
@@ -229,4 +221,5 @@ def _with_numbers(session: Session, rows: Sequence[Any]) -> list[BookingRow]:
 
 def _holds(booking: Booking, moment: datetime, margin: timedelta) -> bool:
     starts, ends = booking.starts_at, booking.ends_at
-    return bool(starts and ends and starts - margin <= moment <= ends + margin)
+    # a margin is added to the present alone: before the first year, or after the last, is no time
+    return bool(starts and ends and starts <= moment + margin and moment - margin <= ends)

@@ -10,7 +10,7 @@ from tmlib.experiments.models import Acquisition, Experiment
 from tmlib.facility import acquisitions, jobs
 from tmlib.facility.acquisitions import Collection, CollectionFilter
 from tmlib.facility.jobs import Processing
-from tmlib.facility.models import Proposal
+from tmlib.facility.models import Proposal, ProposalExperiment
 from tmlib.facility.pages import Page, Query, Window
 from tmlib.facility.visibility import Viewer
 from tmlib.ledger.models import Submission
@@ -92,6 +92,7 @@ def _may_be_actions(which: EventFilter) -> bool:
         which.type in (None, ACTION)
         and of.collection_id is None
         and of.group_id is None
+        and of.subsample_id is None
         and of.status not in _NO_ACTIONS
     )
 
@@ -113,16 +114,18 @@ def _actions(session: Session, viewer: Viewer, which: EventFilter) -> Query:
     columns = (literal(ACTION).label("kind"), Submission.id.label("number"), at)
     query = jobs.visible(viewer, *columns)
     of = which.collections
-    if of.booking_id is not None or of.booking is not None or of.instrument is not None:
-        # those of the experiments whose acquisitions are of that booking or instrument
-        in_booking = of._replace(status=None)
+    if any(given is not None for given in (of.booking_id, of.booking, of.instrument, of.sample_id)):
+        # those of the experiments whose acquisitions are of that booking, instrument or sample
+        whenever = of._replace(status=None)
         owners = acquisitions.visible(viewer, Acquisition.experiment_id)
-        owners = owners.where(*acquisitions.conditions(session, in_booking))
+        owners = owners.where(*acquisitions.conditions(session, whenever))
         query = query.where(Submission.owner_id.in_(owners))
     if of.proposal is not None:
         query = query.where(Proposal.name == of.proposal)
     if of.proposal_id is not None:
         query = query.where(Proposal.id == of.proposal_id)
+    if of.specimen_id is not None:
+        query = query.where(ProposalExperiment.specimen_id == of.specimen_id)
     if of.status is not None:
         query = query.where(jobs.ended(of.status))
     return query

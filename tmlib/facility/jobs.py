@@ -179,6 +179,22 @@ def list_messages(
     return Page([Message(*row) for row in found.rows], found.total)
 
 
+def count_reasons(
+    session: Session, viewer: Viewer, limit: int, *which: ColumnElement[bool]
+) -> dict[str, int]:
+    """Why jobs failed and how often, or their names where no reason is known: the most frequent."""
+    reason = func.coalesce(func.nullif(Job.error, ""), Job.name)
+    query = (
+        visible(viewer, reason, func.count())
+        .join(Job, Job.submission_id == Submission.id)
+        .where(FAILED, *which)
+        .group_by(reason)
+        .order_by(func.count().desc(), reason)
+        .limit(limit)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
 def list_steps(
     session: Session,
     viewer: Viewer,

@@ -82,12 +82,15 @@ class ProposalMember(Base):
 
 
 class ProposalExperiment(Base):
-    """An experiment that belongs to a proposal."""
+    """An experiment that belongs to a proposal, and the specimen that is in its plates."""
 
     __tablename__ = "proposal_experiments"
 
     experiment_id: Mapped[int] = _to("experiments", primary_key=True)
     proposal_id: Mapped[int] = _to("proposals", index=True)
+    specimen_id: Mapped[int | None] = mapped_column(
+        ForeignKey("specimens.id", ondelete="SET NULL"), index=True
+    )
 
 
 class Instrument(Base):
@@ -135,7 +138,8 @@ class Booking(Timestamps, Base):
     __table_args__ = (
         UniqueConstraint("proposal_id", "external_id"),
         UniqueConstraint("proposal_id", "schedule_id"),
-        Index(None, "proposal_id", "starts_at"),
+        # that of an acquisition is looked for in this order
+        Index(None, "proposal_id", "starts_at", "id"),
         Index(None, "instrument_id", "starts_at"),
     )
 

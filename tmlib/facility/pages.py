@@ -5,6 +5,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, Row, Select, func, or_
 from sqlalchemy.orm import Session
 
+from tmlib.db import texts
+
 Entry = TypeVar("Entry")
 
 Query = Select[*tuple[Any, ...]]
@@ -37,7 +39,7 @@ def read(session: Session, query: Query, window: Window) -> Page[Row[*tuple[Any,
 
 def contains(text: str, *columns: Any) -> ColumnElement[bool]:
     """Whether one of some columns contains a text, whatever its case."""
-    return or_(*(column.icontains(text, autoescape=True) for column in columns))
+    return or_(*(texts.contains(column, text) for column in columns))
 
 
 def by_number(session: Session, query: Query) -> dict[int, Any]:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import User
-from tmlib.facility import pages
+from tmlib.facility import lab_contacts, pages
 from tmlib.facility.models import Booking, BookingPerson, PersonProfile, Proposal, ProposalMember
 from tmlib.facility.pages import Page, Window
 from tmlib.facility.visibility import Viewer, shows
@@ -51,7 +51,7 @@ def list_people(
     window
         Which part of the list.
     everybody
-        List all users instead.
+        List all users instead, without the accounts that only stand for lab contacts.
     proposal
         Name of a proposal: only those who work on it.
     booking_id
@@ -60,6 +60,7 @@ def list_people(
     query = (
         select(User.id, PersonProfile.given_name, PersonProfile.family_name)
         .outerjoin(PersonProfile, PersonProfile.user_id == User.id)
+        .where(~lab_contacts.is_nobody())
         .order_by(User.id)
     )
     members = select(ProposalMember.user_id).join(

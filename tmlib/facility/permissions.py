@@ -10,11 +10,17 @@ from tmlib.accounts import groups
 from tmlib.accounts.models import Group, GroupMember, User
 from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.facility import pages
-from tmlib.facility.models import GroupPermission, Permission
+from tmlib.facility.models import GroupPermission, InstrumentGroup, Permission
 from tmlib.facility.pages import Page, Window
+from tmlib.facility.visibility import ALL_PROPOSALS
 
 MANAGE_PERSONS = "manage_persons"
 """The permission to list all users."""
+
+ACTIONS = ("manage_options", "manage_groups", "manage_perms", "view_activity", "uportal_sync")
+"""Permissions to do something with the facility as a whole."""
+
+_OURS = frozenset((ALL_PROPOSALS, MANAGE_PERSONS, *ACTIONS))
 
 
 class GroupRow(NamedTuple):
@@ -78,13 +84,16 @@ def update_permission(session: Session, permission_id: int, changes: dict[str, A
     Raises
     ------
     BadInput
-        If there is no such permission.
+        If there is no such permission, or something depends on its type or on the new one.
     Conflict
         If there is another one of this type.
     """
     permission = session.get(Permission, permission_id)
     if permission is None:
         raise BadInput("No such permission")
+    type_ = changes.get("type", permission.type)
+    if type_ != permission.type:
+        _refuse_needed(session, permission.type, type_)
     for name, value in changes.items():
         setattr(permission, name, value)
     _flush(session, f"Could not update permission: `Permission `{permission.type}` already exists`")
@@ -209,6 +218,20 @@ def remove_person(session: Session, group_id: int, user_id: int) -> None:
     except NotFound:
         text = f"UserGroup `{group_id}` does not contain person `{user_id}`"
         raise BadInput(text) from None
+
+
+def _refuse_needed(session: Session, *types: str) -> None:
+    """Refuse types by which it is decided what holders may do: they would get it, or lose it."""
+    ours = _OURS.intersection(types)
+    if ours:
+        raise BadInput(f'"{min(ours)}" is a permission of this server: leave it as it is.')
+    asking = select(InstrumentGroup).where(InstrumentGroup.permission.in_(types))
+    group = session.scalars(asking.order_by(InstrumentGroup.id).limit(1)).first()
+    if group is not None:
+        raise BadInput(
+            f'"{group.permission}" is the permission of the group of instruments "{group.name}": '
+            "give that group another one first."
+        )
 
 
 def _check(

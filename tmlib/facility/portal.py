@@ -1,14 +1,12 @@
 """What a user portal tells of a proposal: the form in which it is sent."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+from tmlib.db.base import in_utc
 
 
 def _refuse_nul(text: str) -> str:
@@ -17,12 +15,14 @@ def _refuse_nul(text: str) -> str:
     return text
 
 
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, AfterValidator(in_utc)]
 """A point in time, of UTC if it says nothing else."""
 
 ExternalId = Annotated[int, Field(ge=0, lt=2**128)]
 """A number of the portal."""
 
+Integer = Annotated[int, Field(ge=0, lt=2**31)]
+"""A number that has a column."""
 
 Text = Annotated[str, AfterValidator(_refuse_nul)]
 Name = Annotated[Text, Field(max_length=255)]
@@ -43,7 +43,7 @@ class UPLaboratory(_Sent):
     city: Name
     country: Name
     url: Name | None = None
-    laboratory_ext_pk: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    laboratory_ext_pk: Integer | None = None
 
 
 class UPPerson(_Sent):
@@ -81,17 +81,17 @@ class UPSessionPerson(UPPerson):
 class UPSession(_Sent):
     """A session, which one of two numbers of the portal tells apart."""
 
-    exp_session_pk: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    exp_session_pk: Integer | None = None
     external_id: ExternalId | None = None
     start_date: Moment | None = None
     end_date: Moment | None = None
     beam_line_name: Name | None = None
     beam_line_operator: Line | None = None
     scheduled: bool | None = None
-    nb_shifts: int | None = None
-    visit_number: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(None, alias="visit_number")
+    nb_shifts: Integer | None = None
+    visit_number: Integer | None = Field(None, alias="visit_number")
     session_title: Name | None = None
-    nb_reimb_dewars: int | None = None
+    nb_reimb_dewars: Integer | None = None
     comments: Annotated[Text, Field(max_length=20_000)] | None = None
     persons: list[UPSessionPerson] | None = None
 

@@ -5,8 +5,11 @@ from typing import NamedTuple
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from tmlib.db import texts
 from tmlib.errors import NotFound
-from tmlib.facility import pages
+from tmlib.experiments import sharing
+from tmlib.experiments.models import Experiment
+from tmlib.facility import pages, specimens
 from tmlib.facility.models import (
     Booking,
     Instrument,
@@ -55,7 +58,7 @@ def list_proposals(
         at_instrument = (
             select(Booking.proposal_id)
             .join(Instrument, Instrument.id == Booking.instrument_id)
-            .where(func.lower(Instrument.name) == search.lower())
+            .where(texts.lower_case(Instrument.name) == texts.lower_case(search))
         )
         found = pages.contains(search, Proposal.title, Proposal.name)
         query = query.where(or_(found, Proposal.id.in_(at_instrument)))
@@ -86,9 +89,39 @@ def find_proposal(
     return found
 
 
+def list_experiments(
+    session: Session, viewer: Viewer, window: Window, name: str
+) -> Page[Experiment]:
+    """Experiments of a proposal that somebody sees, the latest first.
+
+    Raises
+    ------
+    NotFound
+        If there is no such proposal, or it is hidden.
+    """
+    proposal = find_proposal(session, viewer, name)
+    query = (
+        select(Experiment)
+        .join(ProposalExperiment, ProposalExperiment.experiment_id == Experiment.id)
+        .where(ProposalExperiment.proposal_id == proposal.id, sharing.IS_PRESENT)
+        .order_by(Experiment.id.desc())
+    )
+    page = pages.read(session, query, window)
+    return Page([row[0] for row in page.rows], page.total)
+
+
 def put_experiment(session: Session, experiment_id: int, proposal: Proposal) -> None:
     """Let an experiment belong to a proposal, and to no other one."""
-    session.merge(ProposalExperiment(experiment_id=experiment_id, proposal_id=proposal.id))
+    link = session.get(ProposalExperiment, experiment_id)
+    if link is not None and link.proposal_id == proposal.id:
+        return
+    name = session.scalars(select(Experiment.name).where(Experiment.id == experiment_id)).one()
+    specimen = specimens.specimen_of(session, proposal.id, name)
+    session.merge(
+        ProposalExperiment(
+            experiment_id=experiment_id, proposal_id=proposal.id, specimen_id=specimen.id
+        )
+    )
     session.flush()
 
 

@@ -1,14 +1,15 @@
 """Samples: wells of the plates of a proposal, and their sites as sub-samples.
 
 Nobody enters them: they are there as soon as the images of a plate tell of its wells. The specimen
-of a sample is the experiment that its plate belongs to.
+of a sample is that of the experiment that its plate belongs to.
 """
 
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, false, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.selectable import ScalarSelect
 
 from tmlib.errors import NotFound
 from tmlib.experiments import sharing
@@ -17,6 +18,8 @@ from tmlib.experiments.plate_formats import PLATE_FORMATS
 from tmlib.facility import jobs, pages
 from tmlib.facility.models import Proposal, ProposalExperiment
 from tmlib.facility.pages import Page, Query, Window
+from tmlib.facility.shipping import Container, Dewar, Shipping
+from tmlib.facility.specimens import Specimen
 from tmlib.facility.visibility import Viewer, shows
 from tmlib.images.layout import well_position
 
@@ -41,20 +44,25 @@ class SampleFilter(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A well, with the numbers of its sites and of the acquisitions of its plate."""
+    """A well, with the numbers of its sites and of the acquisitions of its plate.
+
+    ``container`` is what the plate was sent in to the facility, if it was.
+    """
 
     id: int
     name: str
-    container_id: int
-    container: str
+    plate: str
     specimen_id: int
     specimen: str
+    acronym: str
     type: str
     plate_format: int
     proposal_id: int
     proposal: str
     n_collections: int
+    container_id: int | None
     n_subsamples: int = 0
+    container: Container | None = None
 
     @property
     def location(self) -> int:
@@ -95,7 +103,7 @@ def list_samples(
     }
     order = [key.desc() if descending else key.asc() for key in keys[order_by]]
     found = pages.read(session, _samples(viewer, which).order_by(*order), window)
-    return Page(_with_sites(session, [Sample(*row) for row in found.rows]), found.total)
+    return Page(_with_parts(session, [Sample(*row) for row in found.rows]), found.total)
 
 
 def get_sample(session: Session, viewer: Viewer, sample_id: int) -> Sample:
@@ -109,7 +117,7 @@ def get_sample(session: Session, viewer: Viewer, sample_id: int) -> Sample:
     row = session.execute(_samples(viewer, SampleFilter(sample_id=sample_id))).first()
     if row is None:
         raise NotFound("Sample not found")
-    return _with_sites(session, [Sample(*row)])[0]
+    return _with_parts(session, [Sample(*row)])[0]
 
 
 def list_subsamples(
@@ -147,15 +155,16 @@ def _samples(viewer: Viewer, which: SampleFilter) -> Query:
     columns = (
         Well.id,
         Well.name,
-        Plate.id,
         Plate.name,
-        Experiment.id,
-        Experiment.name,
+        Specimen.id,
+        Specimen.name,
+        Specimen.acronym,
         Experiment.workflow_type,
         Experiment.plate_format,
         Proposal.id,
         Proposal.name,
         _n_collections(),
+        _sent_as(),
     )
     return _visible(viewer, which, *columns)
 
@@ -181,12 +190,13 @@ def _visible(viewer: Viewer, which: SampleFilter, *columns: Any) -> Query:
         .join(Experiment, Experiment.id == Plate.experiment_id)
         .join(ProposalExperiment, ProposalExperiment.experiment_id == Experiment.id)
         .join(Proposal, Proposal.id == ProposalExperiment.proposal_id)
+        .join(Specimen, Specimen.id == ProposalExperiment.specimen_id)
         .where(sharing.IS_PRESENT, shows(viewer, ProposalExperiment.proposal_id))
     )
     for column, value in (
         (Well.id, which.sample_id),
-        (Experiment.id, which.specimen_id),
-        (Plate.id, which.container_id),
+        (ProposalExperiment.specimen_id, which.specimen_id),
+        (_sent_as(), which.container_id),
         (Proposal.name, which.proposal),
     ):
         if value is not None:
@@ -196,8 +206,26 @@ def _visible(viewer: Viewer, which: SampleFilter, *columns: Any) -> Query:
     if which.status is not None:
         query = query.where(_has(which.status))
     if which.mounted_at is not None:
-        query = query.where(false())  # no microscope tells what is on its stage
+        mounted = select(Container.id).where(
+            Container.beamline_location == which.mounted_at,
+            Container.sample_changer_location != "",
+        )
+        query = query.where(_sent_as().in_(mounted))
     return query
+
+
+def _sent_as() -> ScalarSelect[int]:
+    """Number of the container as which a plate was sent, the last time if several times."""
+    sent = aliased(Container)
+    return (
+        select(func.max(sent.id))
+        .select_from(sent)
+        .join(Dewar, Dewar.id == sent.dewar_id)
+        .join(Shipping, Shipping.id == Dewar.shipping_id)
+        .where(Shipping.proposal_id == Proposal.id, sent.code == Plate.name)
+        .correlate(Proposal, Plate)
+        .scalar_subquery()
+    )
 
 
 def _n_collections() -> Any:
@@ -222,11 +250,20 @@ def _has(status: Status) -> ColumnElement[bool]:
     return false()  # nothing of the kind is done with images
 
 
-def _with_sites(session: Session, samples: Sequence[Sample]) -> list[Sample]:
+def _with_parts(session: Session, samples: Sequence[Sample]) -> list[Sample]:
     query = (
         select(Site.well_id, func.count())
         .where(Site.well_id.in_([sample.id for sample in samples]))
         .group_by(Site.well_id)
     )
     counts = pages.by_number(session, query)
-    return [sample._replace(n_subsamples=counts.get(sample.id, 0)) for sample in samples]
+    sent = {sample.container_id for sample in samples if sample.container_id is not None}
+    rows = session.scalars(select(Container).where(Container.id.in_(sent)))
+    containers = {row.id: row for row in rows}
+    return [
+        sample._replace(
+            n_subsamples=counts.get(sample.id, 0),
+            container=containers.get(sample.container_id or 0),
+        )
+        for sample in samples
+    ]

@@ -3,18 +3,22 @@
 All durations are in hours. Only data collections that have ended count.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from tmlib.facility import acquisitions, bookings, jobs
+from tmlib.db import times
+from tmlib.experiments.models import Acquisition
+from tmlib.facility import acquisitions, bookings, jobs, visits
 from tmlib.facility.acquisitions import FAILED, Collection, CollectionFilter
 from tmlib.facility.bookings import BookingFilter, BookingRow
-from tmlib.facility.jobs import Message, Processing
+from tmlib.facility.jobs import Processing
 from tmlib.facility.pages import Window
 from tmlib.facility.visibility import Viewer
 from tmlib.ledger.models import Submission
@@ -22,8 +26,11 @@ from tmlib.ledger.models import Submission
 HOURS = range(24)
 
 _EVERYTHING = Window(0, 2**31 - 1)
+_MOST_REASONS = 1000  # different ones that are read
 _ALIKE = 0.8  # share of two messages from which on they count as the same
-_LONGEST = 500  # characters of a message that are compared
+_LONGEST = 200  # characters of a message
+_MOST_COMPARED = 30  # messages, each with each other: that takes some milliseconds for long ones
+_NUMBER = re.compile("[0-9]+")
 
 
 class BookingUse(NamedTuple):
@@ -88,7 +95,7 @@ def errors(session: Session, viewer: Viewer, which: CollectionFilter) -> list[Ty
             type_,
             len(collections),
             sum(one.status == FAILED for one in collections),
-            alike(_messages(session, viewer, collections)),
+            alike(_messages(session, viewer, which._replace(experiment_type=type_))),
         )
         for type_, collections in sorted(by_type.items())
     ]
@@ -96,13 +103,12 @@ def errors(session: Session, viewer: Viewer, which: CollectionFilter) -> list[Ty
 
 def hourly(session: Session, viewer: Viewer, which: CollectionFilter) -> list[float]:
     """How many data collections begin at each hour, on days when some do at that hour."""
-    slots = Counter(
-        (one.starts_at.date(), one.starts_at.hour)
-        for one in _collections(session, viewer, which, ended=False)
-    )
+    slot = times.hour(Acquisition.created_at)
+    query = acquisitions.visible(viewer, slot, func.count())
+    query = query.where(*acquisitions.conditions(session, which)).group_by(slot)
     by_hour: dict[int, list[int]] = {}
-    for (_, hour), count in slots.items():
-        by_hour.setdefault(hour, []).append(count)
+    for day_and_hour, count in session.execute(query):
+        by_hour.setdefault(int(day_and_hour[-2:]), []).append(count)
     return [sum(by_hour[hour]) / len(by_hour[hour]) if hour in by_hour else 0.0 for hour in HOURS]
 
 
@@ -117,13 +123,22 @@ def breakdown(session: Session, viewer: Viewer, which: CollectionFilter) -> Brea
     return Breakdown(rows[0], collections, processings[::-1])
 
 
-def alike(messages: Iterable[str]) -> list[tuple[str, int]]:
-    """Messages with how often there are similar ones, the rarest first."""
+def alike(messages: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Messages with how often there are similar ones, the rarest first.
+
+    Those that differ in numbers alone are taken for similar; of the others, the most frequent ones
+    are compared.
+    """
     counts: Counter[str] = Counter()
-    for message, count in Counter(messages).items():
-        known = next((one for one in counts if _are_alike(one, message)), message)
-        counts[known] += count
-    return sorted(counts.items(), key=lambda pair: (pair[1], pair[0]))
+    spelled: dict[str, str] = {}
+    for message, count in messages.items():
+        counts[spelled.setdefault(_NUMBER.sub("0", message), message)] += count
+    merged: Counter[str] = Counter()
+    for place, (message, count) in enumerate(counts.most_common()):
+        is_compared = place < _MOST_COMPARED
+        known = (one for one in merged if is_compared and _are_alike(one, message))
+        merged[next(known, message)] += count
+    return sorted(merged.items(), key=lambda pair: (pair[1], pair[0]))
 
 
 def _are_alike(one: str, other: str) -> bool:
@@ -136,13 +151,15 @@ def _are_alike(one: str, other: str) -> bool:
     )
 
 
-def _messages(session: Session, viewer: Viewer, collections: Sequence[Collection]) -> list[str]:
-    experiments = {one.experiment_id: one.id for one in collections}
-    found: list[Message] = []
-    for collection_id in experiments.values():
-        page = jobs.list_messages(session, viewer, _EVERYTHING, collection_id=collection_id)
-        found += page.rows
-    return [(one.error.strip().splitlines() or [one.name])[-1][:_LONGEST] for one in found]
+def _messages(session: Session, viewer: Viewer, which: CollectionFilter) -> dict[str, int]:
+    owners = acquisitions.visible(viewer, Acquisition.experiment_id)
+    owners = owners.where(*acquisitions.conditions(session, which))
+    for_these = Submission.owner_id.in_(owners)
+    found: Counter[str] = Counter()
+    for reason, count in jobs.count_reasons(session, viewer, _MOST_REASONS, for_these).items():
+        lines = reason.strip().splitlines() or ["?"]
+        found[lines[-1][:_LONGEST]] += count
+    return found
 
 
 def _collections(
@@ -157,7 +174,7 @@ def _bookings(session: Session, viewer: Viewer, which: CollectionFilter) -> list
     if which.booking_id is not None:
         number: int | None = which.booking_id
     elif which.booking is not None:
-        number = bookings.find_number(session, which.booking)
+        number = visits.find(session, which.booking)
     else:
         page = bookings.list_bookings(
             session, viewer, _EVERYTHING, BookingFilter(proposal=which.proposal)

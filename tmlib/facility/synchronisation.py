@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import User
-from tmlib.accounts.service import check_name
+from tmlib.accounts.service import NO_PASSWORD, check_name
 from tmlib.errors import BadInput
 from tmlib.facility.models import (
     Booking,
@@ -32,7 +32,6 @@ from tmlib.facility.portal import (
     UserPortalProposalSync,
 )
 
-NO_PASSWORD = "!"  # noqa: S105 - no hash, so that no password fits it
 _NOWHERE = "portal.invalid"
 
 _OF_PROFILE = ("given_name", "family_name", "title", "phone_number")
@@ -62,7 +61,8 @@ class Synchronisation:
         Raises
         ------
         BadInput
-            If a session lacks what it needs, or a login cannot be used.
+            If a session lacks what it needs, a login cannot be used, or another proposal has the
+            same name.
         """
         members = [self._person(person) for person in sent.proposal.persons]
         proposal = self._proposal(sent.proposal, members[0])
@@ -115,6 +115,7 @@ class Synchronisation:
         found = None
         if sent.laboratory_ext_pk is not None:
             found = self._first(Laboratory, Laboratory.external_id == sent.laboratory_ext_pk)
+            same = and_(same, Laboratory.external_id.is_(None))
         found = found or self._first(Laboratory, same) or Laboratory()
         changes = {name: getattr(sent, name) for name in ("name", "address", "city", "country")}
         changes |= _sent(sent, {"url": "url", "laboratory_ext_pk": "external_id"})
@@ -127,10 +128,17 @@ class Synchronisation:
         found: Proposal | None = None
         if sent.external_id is not None:
             found = self._first(Proposal, Proposal.external_id == str(sent.external_id))
-        found = found or self._first(Proposal, Proposal.name == name)
+        is_same = (Proposal.code == sent.proposal_code, Proposal.number == sent.proposal_number)
+        found = found or self._first(Proposal, *is_same)
         if found is not None:
             self._update(found, _sent(sent, {"title": "title"}), "proposals")
             return found
+        other = self._first(Proposal, Proposal.name == name)
+        if other is not None:
+            raise BadInput(
+                f'"{name}" is already the name of the proposal with the code "{other.code}" and '
+                f'the number "{other.number}": give this one another code or number.'
+            )
         proposal = Proposal(
             name=name,
             code=sent.proposal_code,
@@ -181,7 +189,8 @@ class Synchronisation:
         return found
 
     def _first(self, model: type[Any], *conditions: ColumnElement[bool]) -> Any:
-        return self._session.scalars(select(model).where(*conditions).limit(1)).first()
+        query = select(model).where(*conditions).order_by(model.id).limit(1)
+        return self._session.scalars(query).first()
 
     def _update(self, row: Any, changes: Mapping[str, Any], what: str) -> None:
         """Change a row, or add it, and count that."""

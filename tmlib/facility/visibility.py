@@ -8,7 +8,7 @@ the first three reasons may also change them. The permission `ALL_PROPOSALS` let
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, case, exists, or_, select, true, union
+from sqlalchemy import ColumnElement, Select, case, exists, literal, or_, select, true, union
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.selectable import ScalarSelect
 
@@ -34,16 +34,17 @@ Column = ColumnElement[int] | InstrumentedAttribute[int]
 
 
 class Viewer(NamedTuple):
-    """Somebody who looks, and whether there is nothing that this user does not see."""
+    """Somebody who looks, and whether this user sees, or may even change, everything."""
 
     user_id: int
     sees_all: bool
+    changes_all: bool = False
 
 
 def viewer(session: Session, user_id: int, *, is_admin: bool) -> Viewer:
     """A user as `shows` wants it; administrators see everything."""
     sees_all = is_admin or bool(session.scalar(select(holds(user_id, ALL_PROPOSALS))))
-    return Viewer(user_id, sees_all)
+    return Viewer(user_id, sees_all, changes_all=is_admin)
 
 
 def holds(user_id: UserId, type_: str | InstrumentedAttribute[str]) -> ColumnElement[bool]:
@@ -64,6 +65,14 @@ def shows(viewer: Viewer, proposal_id: Column) -> ColumnElement[bool]:
         return true()
     ways = union(*_by_work(viewer.user_id), *_by_experiments(viewer.user_id))
     return proposal_id.in_(ways)
+
+
+def may_change(session: Session, viewer: Viewer, proposal_id: int) -> bool:
+    """Whether somebody may change what belongs to a proposal."""
+    if viewer.changes_all:
+        return True
+    works_for_it = or_(*(literal(proposal_id).in_(ways) for ways in _by_work(viewer.user_id)))
+    return bool(session.scalar(select(works_for_it)))
 
 
 def _by_work(user_id: UserId) -> tuple[Select[int], ...]:

@@ -1,0 +1,74 @@
+"""The process that reads a file of arrays, with limits, as libraries written in C do it.
+
+A file may be made to crash or to hang them, or to unpack without end: that ends this process alone.
+The request comes as JSON on standard input. On standard output there is a line of JSON that tells
+how it went, and what is sent after it.
+"""
+
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+_MEMORY = 2 << 30
+_OUTPUT = 512 << 20
+
+
+def main() -> None:
+    """Answer the request."""
+    request = json.loads(sys.stdin.buffer.read())
+    _limit(request["seconds"])
+    # with the limits in place
+    from tmlib.facility.arrays.entities import MissingError, UnfitError
+
+    content = b""
+    try:
+        head, content = _answer(request)
+    except MissingError as error:
+        head = {"missing": str(error)}
+    except UnfitError as error:
+        head = {"unfit": str(error), "parameter": error.parameter}
+    except Exception:  # noqa: BLE001 - whatever libraries say of a damaged file
+        head = {}
+    sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")
+    sys.stdout.buffer.write(content)
+    sys.stdout.flush()
+    # closing a damaged file may crash as well
+    os._exit(0)
+
+
+def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    from tmlib.facility.arrays import answers
+
+    path = Path(request["file"])
+    file: Any
+    if path.is_dir():
+        from tmlib.facility.arrays.zarr_folders import ZarrFolder
+
+        file = ZarrFolder(path)
+    else:
+        from tmlib.facility.arrays.hdf5 import Hdf5File
+
+        file = Hdf5File(path)
+    answer = getattr(answers, request["what"])(file, request["path"], **request["arguments"])
+    head = {"media_type": answer.media_type, "file_name": answer.file_name}
+    return head, answer.content
+
+
+def _limit(seconds: int) -> None:
+    limits = {
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_AS: _MEMORY,
+        resource.RLIMIT_FSIZE: _OUTPUT,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, limit in limits.items():
+        _, hard = resource.getrlimit(kind)
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (limit, limit))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Finds the file with the arrays of a data collection, and has it read by a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, Literal, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from tmlib.errors import Busy, NotFound
+from tmlib.experiments.models import Acquisition, Experiment, Plate
+from tmlib.facility import acquisitions, open_folders
+from tmlib.facility.models import Proposal
+from tmlib.facility.visibility import Viewer
+from tmlib.storage import ExperimentStorage
+
+SECONDS = 30
+"""How long a file may take to be read."""
+
+_SUFFIXES = ("", ".h5", ".hdf5", ".ome.zarr", ".zarr")
+_HDF5 = (".h5", ".hdf5")
+_AT_ONCE = 4
+_PATIENCE = 5
+_HEAD = 64 << 10
+
+# each takes memory and a processor
+_places = threading.BoundedSemaphore(_AT_ONCE)
+
+What = Literal["attributes", "data", "metadata", "statistics"]
+
+
+class ArrayProblem(Exception):  # noqa: N818 - what is wrong, for the interface to tell
+    """A parameter of a request does not fit the file."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class Sending(NamedTuple):
+    """What is sent, from where `content` is."""
+
+    media_type: str
+    file_name: str | None
+    size: int
+    content: IO[bytes]
+
+
+def find_file(
+    session: Session, viewer: Viewer, collection_id: int, *, roots: Sequence[Path], data_dir: Path
+) -> Path:
+    """The file with the arrays of a data collection that somebody sees.
+
+    It is ``PROPOSAL/EXPERIMENT/PLATE/ACQUISITION``, with ``.h5`` or the like at its end, in one of
+    the folders that are open, or else the images of the plate, if they are in one of these.
+
+    Parameters
+    ----------
+    session, viewer
+        Who looks.
+    collection_id
+        Number of the data collection.
+    roots
+        The folders that are open.
+    data_dir
+        The data folder of the installation.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is hidden.
+    """
+    columns = (
+        Proposal.name,
+        Experiment.name,
+        Plate.name,
+        Acquisition.name,
+        Plate.id,
+        Experiment.id,
+    )
+    query = acquisitions.visible(viewer, *columns).join(Plate, Plate.id == Acquisition.plate_id)
+    row = session.execute(query.where(Acquisition.id == collection_id)).first()
+    if row is None:
+        raise NotFound("File not found")
+    proposal, *folders, name, plate_id, experiment_id = row
+    # a name with folders in it would lead to what is another's
+    if all(map(open_folders.is_plain, (*folders, name))):
+        for folder in open_folders.folders_of(proposal, roots):
+            for suffix in _SUFFIXES:
+                found = folder.joinpath(*folders, f"{name}{suffix}").resolve()
+                if found.is_relative_to(folder) and _has_arrays(found):
+                    return found
+    images = ExperimentStorage(data_dir, experiment_id).plate_images(plate_id).resolve()
+    if any(images.is_relative_to(root.resolve()) for root in roots) and _has_arrays(images):
+        return images
+    raise NotFound("File not found")
+
+
+def _has_arrays(path: Path) -> bool:
+    if path.suffix == ".zarr":
+        return path.is_dir()
+    return path.suffix in _HDF5 and path.is_file()
+
+
+def ask(
+    file: Path, what: What, path: str, arguments: dict[str, Any], *, seconds: int = SECONDS
+) -> Sending:
+    """What a file says.
+
+    Parameters
+    ----------
+    file
+        From :func:`find_file`.
+    what
+        A function of :mod:`tmlib.facility.arrays.answers`.
+    path, arguments
+        Of it.
+    seconds
+        How long that may take.
+
+    Raises
+    ------
+    NotFound
+        If there is nothing at the path, or the file cannot be read.
+    ArrayProblem
+        If another argument does not fit.
+    Busy
+        If others have files read.
+    """
+    request = {
+        "file": str(file),
+        "what": what,
+        "path": path,
+        "arguments": arguments,
+        "seconds": seconds,
+    }
+    if not _places.acquire(timeout=_PATIENCE):
+        raise Busy("Other files are read at the moment: ask again later.")
+    output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever sends it
+    try:
+        _run(json.dumps(request).encode(), output, seconds)
+        return _sending(output)
+    except BaseException:
+        output.close()
+        raise
+    finally:
+        _places.release()
+
+
+def _run(request: bytes, output: IO[bytes], seconds: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-I", "-B", "-W", "ignore", "-m", "tmlib.facility.arrays.process"],
+        env=_environment(),
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            process.communicate(request, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            process.kill()
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of this process's own environment, which has secrets; few threads and no plug-ins."""
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLOSC_NTHREADS")
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "MALLOC_ARENA_MAX": "2",
+        "HDF5_PLUGIN_PATH": "::",
+        **dict.fromkeys(threads, "1"),
+    }
+
+
+def _sending(output: IO[bytes]) -> Sending:
+    """The answer in the output of the process."""
+    size = output.seek(0, os.SEEK_END)
+    output.seek(0)
+    line = output.readline(_HEAD)
+    head = json.loads(line) if line.endswith(b"\n") else {}
+    if "missing" in head:
+        raise NotFound(head["missing"])
+    if "unfit" in head:
+        raise ArrayProblem(head["parameter"], head["unfit"])
+    if "media_type" not in head:
+        raise NotFound(
+            "The file cannot be read: it is damaged, takes too long, or unpacks to too much."
+        )
+    return Sending(head["media_type"], head["file_name"], size - len(line), output)
