@@ -23,6 +23,7 @@ class InvalidRows(BadInput):
     """Rows that do not fit the schema of their table; none of the request was entered."""
 
     def __init__(self, problems: Sequence[RowProblem], n_more: int = 0) -> None:
+        self.problems, self.n_more = problems, n_more
         first = problems[0]
         message = f'Row {first.row} (counted from 0), field "{first.field}": {first.message}.'
         if others := len(problems) + n_more - 1:
@@ -35,19 +36,25 @@ class InvalidRows(BadInput):
         """A single problem."""
         return cls([RowProblem(row, field, message)])
 
+    def behind(self, n_rows: int) -> Self:
+        """The same of rows that are sent behind others."""
+        moved = [problem._replace(row=problem.row + n_rows) for problem in self.problems]
+        return type(self)(moved, self.n_more)
+
     @classmethod
     def of(cls, error: ValidationError) -> Self:
         """What pydantic has found wrong with a list of rows."""
         found = error.errors(include_url=False, include_context=False)
         problems = [
-            RowProblem(int(row), ".".join(map(str, place)), _message(problem))
+            RowProblem(int(row), ".".join(map(str, place)), described(problem))
             for problem in found[:_MOST_TOLD]
             for row, *place in [problem["loc"]]
         ]
         return cls(problems, len(found) - len(problems))
 
 
-def _message(problem: Any) -> str:
+def described(problem: Any) -> str:
+    """What is wrong with a value, of all that pydantic has found."""
     if problem["type"] == "missing":
         return "it is missing and required"
     if problem["type"] == "extra_forbidden":

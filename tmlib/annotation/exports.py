@@ -1,7 +1,7 @@
 """Rows of annotation tables for other programs: Arrow tables of them, CSV and GeoJSON."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
@@ -14,15 +14,17 @@ from tmlib.annotation.reading import Row
 from tmlib.annotation.schemas import Schema
 
 _AT_ONCE = 5000
-_AXES = ("x", "y", "z")
+AXES = ("x", "y", "z")
+"""At the end of the names of a point's columns."""
 
-_TYPES = {
+ARROW_TYPES = {
     Kind.TEXT: pa.string(),
     Kind.NUMBER: pa.float64(),
     Kind.BOOLEAN: pa.bool_(),
     Kind.INTEGER: pa.int64(),
     Kind.ID: pa.int64(),
 }
+"""Of columns, by what they hold."""
 
 _OF_ALL = (
     ("id", pa.int64()),
@@ -42,10 +44,13 @@ class AnnotationStream:
         Of the rows.
     rows
         In their order; taken once.
+    bound
+        Names of the columns of rows that tell to which mapobjects points bind.
     """
 
-    def __init__(self, schema: Schema, rows: Iterable[Row]) -> None:
+    def __init__(self, schema: Schema, rows: Iterable[Row], bound: Collection[str] = ()) -> None:
         self._fields = schema.fields
+        self._bound = bound
         self._rows = iter(rows)
 
     @property
@@ -54,6 +59,7 @@ class AnnotationStream:
         columns = [pa.field(name, kind) for name, kind in _OF_ALL]
         for field in self._fields:
             columns += [pa.field(name, kind) for name, kind in _columns(field)]
+        columns += [pa.field(name, pa.int64()) for name in self._bound]
         return pa.schema(columns)
 
     def tables(self) -> Iterator[Any]:
@@ -63,6 +69,7 @@ class AnnotationStream:
             columns: list[Any] = [[getattr(row, name) for row in rows] for name, _ in _OF_ALL]
             for field in self._fields:
                 columns += _values(field, rows)
+            columns += [[row.values[name] for row in rows] for name in self._bound]
             arrays = [
                 pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)
             ]
@@ -123,13 +130,13 @@ def _json_list(items: Iterator[dict[str, Any]], start: bytes, end: bytes) -> Ite
 
 def _columns(field: Field) -> list[tuple[str, Any]]:
     if field.kind.is_point or field.kind is Kind.POSITION:
-        return [(f"{field.name}_{axis}", pa.float64()) for axis in _AXES]
-    return [(field.name, _TYPES[field.kind])]
+        return [(f"{field.name}_{axis}", pa.float64()) for axis in AXES]
+    return [(field.name, ARROW_TYPES[field.kind])]
 
 
 def _values(field: Field, rows: list[Row]) -> list[list[Any]]:
     if field.kind.is_point or field.kind is Kind.POSITION:
         name = f"{field.name}_position" if field.kind.is_point else field.name
         places = [row.values[name] for row in rows]
-        return [[place and float(place[axis]) for place in places] for axis in range(len(_AXES))]
+        return [[place and float(place[axis]) for place in places] for axis in range(len(AXES))]
     return [[row.values[field.name] for row in rows]]

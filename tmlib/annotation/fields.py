@@ -9,7 +9,7 @@ from pydantic_core import core_schema
 from pydantic_core.core_schema import CoreSchema
 
 _MOST = 2**53  # beyond it doubles skip whole numbers
-_MOST_ID = 2**63 - 1
+_MOST_NUMBER = 2**63 - 1
 
 
 class Kind(StrEnum):
@@ -35,6 +35,9 @@ class Kind(StrEnum):
         return self in POINT_NAMES
 
 
+PARTS_OF_DERIVED_POINTS = ("level", "dependent_chunk")
+"""What derived points have besides their position, and is kept."""
+
 _COORDINATES = {"type": "array"}
 _LOOKED_UP = {"root_id": {"type": "integer"}, "supervoxel_id": {"type": "integer"}}
 
@@ -51,8 +54,7 @@ _POINT_PROPERTIES: Mapping[Kind, Mapping[str, Any]] = {
     Kind.DERIVED_POINT: {
         "position": _COORDINATES,
         **_LOOKED_UP,
-        "level": {"type": "integer"},
-        "dependent_chunk": {"type": "integer"},
+        **{part: {"type": "integer"} for part in PARTS_OF_DERIVED_POINTS},
     },
 }
 
@@ -125,8 +127,10 @@ class Field:
                 return core_schema.float_schema(allow_inf_nan=False)
             case Kind.BOOLEAN:
                 return core_schema.bool_schema()
-        return core_schema.int_schema(ge=-_MOST_ID, le=_MOST_ID)
+        return _WHOLE_NUMBER
 
+
+_WHOLE_NUMBER = core_schema.int_schema(ge=-_MOST_NUMBER, le=_MOST_NUMBER)
 
 COORDINATES = core_schema.list_schema(
     core_schema.float_schema(allow_inf_nan=False, ge=-_MOST, le=_MOST), min_length=3, max_length=3
@@ -136,17 +140,25 @@ COORDINATES = core_schema.list_schema(
 
 def point_definition(kind: Kind) -> dict[str, Any]:
     """The definition of a kind of point in a JSON Schema."""
-    required = {Kind.DERIVED_POINT: ["dependent_chunk", "position"]}.get(kind, ["position"])
     return {
         "type": "object",
         "properties": dict(_POINT_PROPERTIES[kind]),
-        "required": required,
+        "required": _required_of_point(kind),
         "additionalProperties": False,
     }
 
 
+def _required_of_point(kind: Kind) -> list[str]:
+    return ["dependent_chunk", "position"] if kind is Kind.DERIVED_POINT else ["position"]
+
+
 def _point(kind: Kind) -> CoreSchema:
-    number = core_schema.typed_dict_field(core_schema.any_schema(), required=False)
-    fields = dict.fromkeys(_POINT_PROPERTIES[kind], number)
-    fields["position"] = core_schema.typed_dict_field(COORDINATES)
+    # what is looked up is not kept, whatever it is
+    checks: dict[str, CoreSchema] = dict.fromkeys(_LOOKED_UP, core_schema.any_schema())
+    checks |= dict.fromkeys(PARTS_OF_DERIVED_POINTS, _WHOLE_NUMBER) | {"position": COORDINATES}
+    required = _required_of_point(kind)
+    fields = {
+        name: core_schema.typed_dict_field(checks[name], required=name in required)
+        for name in _POINT_PROPERTIES[kind]
+    }
     return core_schema.typed_dict_schema(fields, extra_behavior="forbid")

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tmlib.annotation.models import AnnotationSchema
-from tmlib.annotation.schemas import Schema, cave_schemas, read_json_schema
+from tmlib.annotation.schemas import Schema, cave_schemas, check_schema, read_json_schema
 from tmlib.errors import BadInput, Conflict
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}", re.ASCII)
@@ -51,6 +51,7 @@ def add_schema(session: Session, user_id: int, name: str, definition: dict[str, 
             "The name of a schema has lower-case letters, digits and underscores, at most 100."
         )
     schema = read_json_schema(name, definition)
+    check_schema(schema, definition)
     taken = Conflict(f"There is a schema {name} already: choose another name.")
     if name in cave_schemas():
         raise taken

@@ -38,16 +38,20 @@ def names(session: Session, experiment_id: int) -> dict[str, MapobjectType]:
     """The mapobject types of an experiment by the names of their tables.
 
     Of types whose names are alike but for the case or signs, the later ones have their number at
-    the end.
+    the end, as often as it takes to differ from all earlier ones. Names do not depend on types that
+    come later, as tables keep the name of the one that they refer to.
     """
     found: dict[str, MapobjectType] = {}
-    types = get_mapobject_types(session, experiment_id)
-    for mapobject_type in sorted(types, key=lambda one: one.id):
-        name = PREFIX + re.sub("[^a-z0-9]+", "_", mapobject_type.name.lower()).strip("_")
-        if name in found:
-            name = f"{name}_{mapobject_type.id}"
-        found[name] = mapobject_type
+    for one in sorted(get_mapobject_types(session, experiment_id), key=lambda one: one.id):
+        name = _in_words(one.name)
+        while name in found:
+            name = f"{name}_{one.id}"
+        found[name] = one
     return found
+
+
+def _in_words(name: str) -> str:
+    return PREFIX + re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def find_type(session: Session, experiment_id: int, name: str) -> MapobjectType:

@@ -151,3 +151,27 @@ class AnnotationRequest(Base):
     digest: Mapped[str] = mapped_column(String(64))
     answer: Mapped[list[Any]]
     created_at: Mapped[datetime]
+
+
+class AnnotationImport(Base):
+    """Rows that come in a file, and are entered by a job.
+
+    ``path`` is that of the file within the experiment's folder. When the rows are entered,
+    ``n_rows`` says how many, all at the moment ``entered_at``.
+    """
+
+    __tablename__ = "annotation_imports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    annotation_table_id: Mapped[int]
+    user_id: Mapped[int]
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    submission_id: Mapped[int] = mapped_column(BigId, unique=True)
+    file_format: Mapped[str] = mapped_column(String(20))
+    path: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    n_rows: Mapped[int | None] = mapped_column(BigInteger)
+    entered_at: Mapped[datetime | None]

@@ -1,8 +1,9 @@
 """Reading rows of annotation tables: by number, by what they hold and where, and as of when."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, compress, islice
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
@@ -21,16 +22,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from tmlib.annotation.binding import Binding, binding_of, binding_to
 from tmlib.annotation.boxes import Box, touches
-from tmlib.annotation.conditions import Condition
+from tmlib.annotation.conditions import Condition, clauses
 from tmlib.annotation.models import Annotation, AnnotationTable, AnnotationTargetChange
-from tmlib.annotation.schemas import Schema
+from tmlib.annotation.schemas import GREATEST_ID, Schema
 from tmlib.annotation.values import shown
 from tmlib.db.many import parts
 from tmlib.errors import BadInput, NotFound
 
 _AT_ONCE = 5000
-_GREATEST = 2**53
 
 
 class Row(NamedTuple):
@@ -47,7 +48,8 @@ class Row(NamedTuple):
     user_id, deleted_by
         Who has made it, and who has ended it.
     values
-        Values of its fields: points as ``<name>_position``, three coordinates.
+        Values of its fields: points as ``<name>_position``, three coordinates; and if asked for,
+        the objects that contain them as ``<name>_mapobject_id``.
     """
 
     id: int
@@ -77,8 +79,8 @@ class Selection:
         Whether also those that did hold before.
     ids
         Their numbers.
-    box, field
-        Where one of their points lies, or that of a field.
+    box, mapobject_id, field
+        Where one of their points lies, or that of a field: in a box, or in a mapobject.
     conditions
         What their fields have to hold.
     user_id
@@ -89,12 +91,15 @@ class Selection:
         Only those whose number is greater.
     limit
         At most so many, those with the smallest numbers.
+    bind
+        Name of the mapobject type whose objects are told that contain their points.
     """
 
     as_of: datetime | None = None
     with_invalid: bool = False
     ids: Collection[int] | None = None
     box: Box | None = None
+    mapobject_id: int | None = None
     field: str | None = None
     conditions: tuple[Condition, ...] = ()
     user_id: int | None = None
@@ -102,6 +107,12 @@ class Selection:
     created_until: datetime | None = None
     after: int | None = None
     limit: int | None = None
+    bind: str | None = None
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether rows are looked for by where they are."""
+        return self.box is not None or self.mapobject_id is not None
 
 
 def read_rows(
@@ -124,14 +135,28 @@ def read_rows(
     ------
     BadInput
         If something is asked of a field that it does not have.
+    NotFound
+        If there is no such mapobject or type.
     """
     query = _query(session, table, schema, which)
     if which.ids is None:
-        yield from _read(session, query, table, schema, which)
-        return
-    known = sorted({number for number in which.ids if 0 < number <= _GREATEST})
-    for some in parts(known):
-        yield from _read(session, query.where(Annotation.id.in_(some)), table, schema, which)
+        found = _read(session, query, table, schema, which)
+    else:
+        known = sorted({number for number in which.ids if 0 < number <= GREATEST_ID})
+        found = chain.from_iterable(
+            _read(session, query.where(Annotation.id.in_(some)), table, schema, which)
+            for some in parts(known)
+        )
+    if which.mapobject_id is not None:
+        points = schema.points if which.field is None else (which.field,)
+        binding = binding_of(session, table, which.mapobject_id)
+        found = _only_in(binding, which.mapobject_id, points, found)
+    found = islice(found, which.limit)
+    if which.bind is None:
+        yield from found
+    else:
+        columns = bound_columns(schema)
+        yield from _bound(binding_to(session, table, which.bind), columns, found)
 
 
 def count_rows(
@@ -140,8 +165,26 @@ def count_rows(
     """How many rows a table has: all that there ever were, unless some are chosen."""
     if which is None:
         return table.n_rows
+    if which.mapobject_id is not None:
+        return sum(1 for _ in read_rows(session, table, schema, which))
     inner = _filtered(session, select(Annotation.row_id), table, schema, which).subquery()
     return session.execute(select(func.count()).select_from(inner)).scalar_one()
+
+
+def bound_columns(schema: Schema) -> dict[str, str]:
+    """What tells the mapobjects to which points bind, by the names of the points.
+
+    Raises
+    ------
+    BadInput
+        If there are no points, or a field of the schema has such a name.
+    """
+    if not schema.points:
+        raise BadInput("These rows have no points that could lie in mapobjects.")
+    columns = {name: f"{name}_mapobject_id" for name in schema.points}
+    if taken := schema.by_name.keys() & set(columns.values()):
+        raise BadInput(f'Schema {schema.name} has a field "{min(taken)}" of its own: do not bind.')
+    return columns
 
 
 def history(session: Session, table: AnnotationTable, schema: Schema, row_id: int) -> list[Row]:
@@ -184,12 +227,14 @@ def _query(
         target.label("target_id"),
     )
     query = _filtered(session, columns, table, schema, which).order_by(_order(which))
-    return query if which.limit is None else query.limit(which.limit)
+    if which.limit is None or which.mapobject_id is not None:
+        return query
+    return query.limit(which.limit)
 
 
 def _order(which: Selection) -> Any:
     # the sum keeps databases from walking along the numbers of all rows when few were found
-    is_search = which.box is not None or which.ids is not None
+    is_search = which.is_spatial or which.ids is not None
     return Annotation.id + 0 if is_search else Annotation.id
 
 
@@ -203,7 +248,7 @@ def _filtered(
     row = Annotation
     of_experiment: ColumnElement[int] = type_coerce(row.experiment_id, Integer)
     of_table: ColumnElement[int] = type_coerce(row.annotation_table_id, Integer)
-    if which.box is not None:
+    if which.is_spatial:
         # the sums keep databases from walking along all rows of the table when a box has a few
         of_experiment, of_table = of_experiment + 0, of_table + 0
     query = query.where(of_experiment == table.experiment_id, of_table == table.id)
@@ -213,10 +258,9 @@ def _filtered(
             query = query.where(or_(row.deleted_at.is_(None), row.deleted_at > which.as_of))
     elif not which.with_invalid:
         query = query.where(row.deleted_at.is_(None))
-    if which.box is not None:
-        query = query.where(_lies_in(session, table, schema, which.box, which.field))
-    for condition in which.conditions:
-        query = query.where(condition.clause(schema, _target(table, which.as_of)))
+    for box in _boxes(session, table, which):
+        query = query.where(_lies_in(session, table, schema, box, which.field))
+    query = query.where(*clauses(which.conditions, schema, _target(table, which.as_of)))
     for wanted in (
         which.user_id is not None and row.user_id == which.user_id,
         which.created_since is not None and row.created_at >= which.created_since,
@@ -244,6 +288,14 @@ def _target(table: AnnotationTable, as_of: datetime | None) -> ColumnElement[Any
     return func.coalesce(then, present)
 
 
+def _boxes(session: Session, table: AnnotationTable, which: Selection) -> Iterator[Box]:
+    """Where points may be: what binds to an object is looked at afterwards."""
+    if which.box is not None:
+        yield which.box
+    if which.mapobject_id is not None:
+        yield binding_of(session, table, which.mapobject_id).box_of(which.mapobject_id)
+
+
 def _lies_in(
     session: Session, table: AnnotationTable, schema: Schema, box: Box, field: str | None
 ) -> ColumnElement[bool]:
@@ -265,6 +317,30 @@ def _lies_in(
             )
         )
     return and_(around, or_(*inside))
+
+
+def _only_in(
+    binding: Binding, mapobject_id: int, points: Sequence[str], rows: Iterator[Row]
+) -> Iterator[Row]:
+    """Rows of which a point binds to an object."""
+    while some := list(islice(rows, _AT_ONCE)):
+        inside = [False] * len(some)
+        for name in points:
+            objects = binding.objects_at([row.values[f"{name}_position"] for row in some])
+            inside = [
+                before or one == mapobject_id for before, one in zip(inside, objects, strict=True)
+            ]
+        yield from compress(some, inside)
+
+
+def _bound(binding: Binding, columns: Mapping[str, str], rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows that tell to which objects their points bind."""
+    while some := list(islice(rows, _AT_ONCE)):
+        for name, column in columns.items():
+            objects = binding.objects_at([row.values[f"{name}_position"] for row in some])
+            for row, one in zip(some, objects, strict=True):
+                row.values[column] = one
+        yield from some
 
 
 def _read(

@@ -25,17 +25,16 @@ from tmlib.annotation import mapobject_tables
 from tmlib.annotation.errors import InvalidRows
 from tmlib.annotation.known_schemas import find_schema
 from tmlib.annotation.models import Annotation, AnnotationTable, AnnotationTargetChange
+from tmlib.annotation.moments import lock_tables
 from tmlib.annotation.repeats import Request, answer_of, remember
-from tmlib.annotation.schemas import TARGET, Schema
-from tmlib.annotation.tables import Annotator, find_table, lock_tables, open_table
+from tmlib.annotation.schemas import GREATEST_ID, TARGET, Schema
+from tmlib.annotation.tables import Annotator, find_table, open_table
 from tmlib.annotation.values import Sent, check_changes, check_new, extent
 from tmlib.db import Database
 from tmlib.db.many import change_among, parts, select_among
 from tmlib.db.spatial import bulk_insert
 from tmlib.errors import Conflict, NotFound
 from tmlib.objects.models import Mapobject
-
-_GREATEST = 2**53
 
 Pairs = Mapping[int, int]
 """Numbers of new rows by those of the old ones."""
@@ -123,8 +122,8 @@ def post_rows(place: Place, sent: Sent) -> list[int]:
             return answer
         ids = _number(session, table, rows)
         if schema.is_reference:
-            _check_targets(session, table, rows)
-        _insert(session, table, schema, place.who, moment, ids, rows)
+            check_targets(session, table, rows)
+        insert_rows(session, table, schema, place.who, moment, ids, rows)
         remember(session, table, place.who.user_id, request, ids, moment)
     return ids
 
@@ -160,20 +159,22 @@ def update_rows(place: Place, sent: Sent) -> dict[int, int]:
     request = place.request("update", sent)
     with place.database.transaction() as session:
         table = place.open(session)
-        tracking = _tracking_tables(session, table)
-        moment = lock_tables(session, [table.id, *(one.id for one in tracking)])
+        moment = lock_tables(session, [table.id])
         place.open(session)
+        # known for certain once nobody else can make one
+        if tracking := _tracking_tables(session, table):
+            moment = lock_tables(session, [table.id, *tracking])
         if (answer := answer_of(session, table, place.who.user_id, request)) is not None:
             return dict(answer)
         old_ids = [change["id"] for change in changes]
         rows = _merged(session, table, changes)
         if schema.is_reference:
-            _check_targets(session, table, rows)
+            check_targets(session, table, rows)
         ids = range(table.next_id, table.next_id + len(rows))
         pairs = dict(zip(old_ids, ids, strict=True))
-        _insert(session, table, schema, place.who, moment, ids, rows, supersedes=old_ids)
+        insert_rows(session, table, schema, place.who, moment, ids, rows, supersedes=old_ids)
         _supersede(session, table, pairs, moment, place.who)
-        _follow(session, table, pairs, [one.id for one in tracking], moment)
+        _follow(session, table, pairs, tracking, moment)
         remember(session, table, place.who.user_id, request, list(pairs.items()), moment)
     return pairs
 
@@ -205,18 +206,19 @@ def delete_rows(place: Place, ids: Sequence[int]) -> list[int]:
         table = place.open(session)
         moment = lock_tables(session, [table.id])
         place.open(session)
-        query = select(Annotation.id).where(_is_of(table))
-        known = [number for number in wanted if 0 < number <= _GREATEST]
+        query = select(Annotation.id).where(is_of(table))
+        known = [number for number in wanted if 0 < number <= GREATEST_ID]
         there = {row.id for row in select_among(session, query, Annotation.id, known)}
         if not there:
             raise NotFound(f"annotation_id {wanted[:20]} not in table {table.name}.")
-        marked = update(Annotation).where(_is_of(table), Annotation.deleted_at.is_(None))
+        marked = update(Annotation).where(is_of(table), Annotation.deleted_at.is_(None))
         marked = marked.values(deleted_at=moment, deleted_by=place.who.user_id)
         change_among(session, marked, Annotation.id, there)
     return [number for number in wanted if number in there]
 
 
-def _is_of(table: AnnotationTable) -> Any:
+def is_of(table: AnnotationTable) -> Any:
+    """Condition: a row is of a table."""
     return and_(
         Annotation.experiment_id == table.experiment_id,
         Annotation.annotation_table_id == table.id,
@@ -232,7 +234,7 @@ def _number(session: Session, table: AnnotationTable, rows: list[dict[str, Any]]
         if number in given:
             raise InvalidRows.at(place, "id", f"row {given[number]} has the id {number} too")
         given[number] = place
-    query = select(Annotation.id).where(_is_of(table))
+    query = select(Annotation.id).where(is_of(table))
     # those beyond the greatest number are free
     suspected = [number for number in given if number < table.next_id]
     for taken in select_among(session, query, Annotation.id, suspected):
@@ -251,7 +253,7 @@ def _number(session: Session, table: AnnotationTable, rows: list[dict[str, Any]]
     return numbers
 
 
-def _insert(
+def insert_rows(
     session: Session,
     table: AnnotationTable,
     schema: Schema,
@@ -261,9 +263,12 @@ def _insert(
     rows: Sequence[dict[str, Any]],
     supersedes: Sequence[int] | None = None,
 ) -> None:
+    """Enter rows that were checked, under numbers that are free, into a table that is locked."""
     if not rows:
         return
-    count = len(rows)
+    count, greatest = len(rows), max(ids)
+    if greatest > GREATEST_ID:
+        raise Conflict(f"Table {table.name} has no numbers left for new rows: make another table.")
     boxes = zip(*(extent(schema, row) for row in rows), strict=True)
     left_out = {"id", TARGET}
     bulk_insert(
@@ -283,12 +288,13 @@ def _insert(
             **dict(zip(("min_x", "min_y", "min_z", "max_x", "max_y", "max_z"), boxes, strict=True)),
         },
     )
-    table.next_id = max(table.next_id, *(number + 1 for number in (min(ids), max(ids))))
+    table.next_id = max(table.next_id, greatest + 1)
     table.n_rows += count
     session.flush()
 
 
-def _check_targets(session: Session, table: AnnotationTable, rows: list[dict[str, Any]]) -> None:
+def check_targets(session: Session, table: AnnotationTable, rows: list[dict[str, Any]]) -> None:
+    """Refuse rows that refer to what is not there."""
     targets = {row[TARGET] for row in rows if row.get(TARGET) is not None}
     name = str(table.reference_table)
     if mapobject_tables.is_one(name):
@@ -300,7 +306,7 @@ def _check_targets(session: Session, table: AnnotationTable, rows: list[dict[str
         )
     else:
         number = Annotation.id
-        query = select(number).where(_is_of(find_table(session, table.experiment_id, name)))
+        query = select(number).where(is_of(find_table(session, table.experiment_id, name)))
     there = {found.id for found in select_among(session, query, number, targets)}
     for place, row in enumerate(rows):
         target = row.get(TARGET)
@@ -314,7 +320,7 @@ def _merged(
     """The rows as they shall be from now on."""
     query = select(
         Annotation.id, Annotation.superseded_by, Annotation.target_id, Annotation.data
-    ).where(_is_of(table))
+    ).where(is_of(table))
     wanted = [change["id"] for change in changes]
     old = {row.id: row for row in select_among(session, query, Annotation.id, wanted)}
     merged = []
@@ -340,7 +346,7 @@ def _supersede(
 ) -> None:
     """Let old rows end where the new ones begin; one that was deleted ended before."""
     for some in _in_parts(pairs):
-        replaced = and_(_is_of(table), Annotation.id == some.c.old)
+        replaced = and_(is_of(table), Annotation.id == some.c.old)
         change = update(Annotation).where(replaced).execution_options(synchronize_session=False)
         session.execute(change.values(superseded_by=some.c.new))
         ended = {"deleted_at": moment, "deleted_by": who.user_id}
@@ -354,9 +360,9 @@ def _in_parts(pairs: Pairs) -> Iterator[CTE]:
         yield values(*columns, name="pairs").data(some).cte("pairs")
 
 
-def _tracking_tables(session: Session, table: AnnotationTable) -> list[AnnotationTable]:
-    """Tables whose rows refer to the new row when one of a table is updated."""
-    query = select(AnnotationTable).where(
+def _tracking_tables(session: Session, table: AnnotationTable) -> list[int]:
+    """Ids of tables whose rows refer to the new row when one of a table is updated."""
+    query = select(AnnotationTable.id).where(
         AnnotationTable.experiment_id == table.experiment_id,
         AnnotationTable.reference_table == table.name,
         AnnotationTable.tracks_targets,

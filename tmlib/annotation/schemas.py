@@ -5,14 +5,16 @@ Schema and added under a name of its own.
 """
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
 import yaml
-from pydantic_core import SchemaValidator, core_schema
+from pydantic_core import SchemaValidator, ValidationError, core_schema
 
+from tmlib.annotation.errors import described
 from tmlib.annotation.fields import POINT_NAMES, Field, Kind, point_definition
 from tmlib.errors import BadInput
 
@@ -34,7 +36,16 @@ _ITSELF_A_POINT = "derived_spatial_point"
 # what rows are read with and may therefore be sent back with
 _OF_THE_SERVER = ("created", "deleted", "superceded_id", "valid", "type", AUTHOR)
 
-_MOST_ID = 2**53
+# of the rows of each table, as they are written for other programs
+_COLUMNS_OF_TABLES = ("created_at", "deleted_at", "superseded_by")
+_COLUMNS_OF_POINTS = tuple(f"{form}_{axis}" for form in ("", "_position") for axis in "xyz")
+_DEFAULT = "default"
+
+GREATEST_ID = 2**53
+"""Of a row: beyond it doubles skip whole numbers."""
+
+GREATEST_GIVEN_ID = 2**52
+"""Of a row whose sender numbers it, so that there are always greater numbers for others."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,9 @@ class Schema:
         return self._validator(is_update=True)
 
     def _validator(self, *, is_update: bool) -> SchemaValidator:
-        number = core_schema.int_schema(ge=1 if is_update else 0, le=_MOST_ID)
+        number = core_schema.int_schema(
+            ge=1 if is_update else 0, le=GREATEST_ID if is_update else GREATEST_GIVEN_ID
+        )
         fields: dict[str, core_schema.TypedDictField] = {
             name: core_schema.typed_dict_field(core_schema.any_schema(), required=False)
             for name in _OF_THE_SERVER
@@ -187,34 +200,84 @@ def read_json_schema(name: str, text: Mapping[str, Any]) -> Schema:
     return Schema(name, title, fields)
 
 
-def _read_field(name: str, described: Mapping[str, Any], required: bool) -> Field:
+def check_schema(schema: Schema, text: Mapping[str, Any]) -> None:
+    """Refuse a schema of a lab by which rows could not be kept, shown or described.
+
+    Parameters
+    ----------
+    schema
+        As it was understood.
+    text
+        As it was written.
+
+    Raises
+    ------
+    BadInput
+        If it cannot be used.
+    """
+    if schema.title in POINT_NAMES.values():
+        raise BadInput(f"The schema would be called {schema.title}, like points: rename it.")
+    try:
+        written = json.dumps(text, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise BadInput("The schema has a number that is not finite, or a broken text.") from None
+    if rb"\u0000" in written.replace(rb"\\", b""):
+        raise BadInput("The schema contains a NUL character.")
+    of_points = {f"{point}{column}" for point in schema.points for column in _COLUMNS_OF_POINTS}
+    for field in schema.fields:
+        if field.name in of_points | set(_COLUMNS_OF_TABLES):
+            raise BadInput(
+                f'A property cannot be called "{field.name}": tables have a column of this name.'
+            )
+        _check_field(field)
+
+
+def _check_field(field: Field) -> None:
+    if field.name == TARGET and field.kind is not Kind.ID:
+        raise BadInput(f'"{TARGET}" is the number of a row: its type must be integer.')
+    for what, values, check in (
+        ("enum", field.choices, replace(field, required=True, choices=())),
+        ("default", [field.more[_DEFAULT]] if _DEFAULT in field.more else [], field),
+    ):
+        validator = SchemaValidator(check.validator(), {"strict": True})
+        for value in values:
+            try:
+                validator.validate_python(value)
+            except ValidationError as error:
+                problem = described(error.errors(include_url=False)[0])
+                raise BadInput(f'"{what}" of "{field.name}" cannot be used: {problem}.') from None
+
+
+def _read_field(name: str, text: Mapping[str, Any], required: bool) -> Field:
     if not name.isidentifier() or name in ("id", *_OF_THE_SERVER) or name.endswith("_position"):
         raise BadInput(
             f'A property cannot be called "{name[:80]}": use letters, digits and underscores, and '
             "no name that every annotation has."
         )
-    more = {key: described[key] for key in ("description", "order", "default") if key in described}
-    choices = described.get("enum", [])
+    more = {key: text[key] for key in ("description", "order", _DEFAULT) if key in text}
+    choices = text.get("enum", [])
     if not isinstance(choices, Sequence) or isinstance(choices, str):
         raise BadInput(f'"enum" of "{name}" must be a list.')
-    return Field(name, _kind(name, described), required, tuple(choices), more)
+    # whether a value may be missing says "required"
+    known = tuple(choice for choice in choices if choice is not None)
+    return Field(name, _kind(name, text), required, known, more)
 
 
-def _kind(name: str, described: Mapping[str, Any]) -> Kind:
-    if "$ref" in described:
+def _kind(name: str, text: Mapping[str, Any]) -> Kind:
+    if "$ref" in text:
         kinds = {title: kind for kind, title in POINT_NAMES.items()}
-        kind = kinds.get(_last(described["$ref"]))
+        kind = kinds.get(_last(text["$ref"]))
         if kind in (Kind.POINT, Kind.BOUND_POINT):
             return kind
         raise BadInput(f'"{name}" refers to no SpatialPoint or BoundSpatialPoint.')
-    types = described.get("type")
+    types = text.get("type")
     names = [one for one in (types if isinstance(types, list) else [types]) if one != "null"]
     if names == ["integer"]:
         return Kind.ID if name == TARGET else Kind.INTEGER
-    if names == ["number"] and described.get("format") == "integer":
+    if names == ["number"] and text.get("format") == "integer":
         return Kind.INTEGER
     known = {"string": Kind.TEXT, "number": Kind.NUMBER, "boolean": Kind.BOOLEAN}
-    if len(names) != 1 or names[0] not in known:
+    if len(names) != 1 or not isinstance(names[0], str) or names[0] not in known:
         raise BadInput(
             f'The type of "{name}" cannot be used: it must be string, number, integer or boolean, '
             "or a reference to BoundSpatialPoint."

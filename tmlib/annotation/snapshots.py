@@ -4,16 +4,13 @@ A snapshot is a moment, not a copy: rows are superseded and never overwritten, s
 moment stays as it is for ever.
 """
 
-from datetime import datetime
-
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tmlib.annotation.models import AnnotationSnapshot, AnnotationTable
+from tmlib.annotation.models import AnnotationSnapshot
+from tmlib.annotation.moments import begin_snapshot
 from tmlib.annotation.tables import Annotator
-from tmlib.db import clock
 from tmlib.errors import NotFound
-from tmlib.experiments.models import Experiment
 
 _MOST = 2**31 - 1
 
@@ -34,10 +31,7 @@ def take_snapshot(
     name
         What people call it.
     """
-    # one after the other, so that each has a number of its own; those who enter rows, which refer
-    # to the experiment, need not wait
-    experiment = select(Experiment.id).where(Experiment.id == experiment_id)
-    session.execute(experiment.with_for_update(key_share=True)).one()
+    moment = begin_snapshot(session, experiment_id)
     last = session.scalar(
         select(func.max(AnnotationSnapshot.number)).where(
             AnnotationSnapshot.experiment_id == experiment_id
@@ -48,7 +42,7 @@ def take_snapshot(
         number=(last or 0) + 1,
         name=name,
         user_id=who.user_id,
-        created_at=_settled_moment(session, experiment_id),
+        created_at=moment,
     )
     session.add(snapshot)
     session.flush()
@@ -76,18 +70,3 @@ def find_snapshot(session: Session, experiment_id: int, number: int) -> Annotati
     if found is None:
         raise NotFound(f"There is no snapshot {number} of the annotations of this experiment.")
     return found
-
-
-def _settled_moment(session: Session, experiment_id: int) -> datetime:
-    """A moment at which no change of a table is under way, and none comes with an earlier time.
-
-    Who writes holds the lock of the table, and takes the time of the change after getting it.
-    """
-    query = (
-        select(AnnotationTable.changed_at)
-        .where(AnnotationTable.experiment_id == experiment_id)
-        .order_by(AnnotationTable.id)
-        .with_for_update()
-    )
-    changed = session.scalars(query).all()
-    return max([clock.read(session), *changed])

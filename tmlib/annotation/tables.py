@@ -2,9 +2,8 @@
 
 import math
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from sqlalchemy import exists, or_, select
@@ -15,8 +14,8 @@ from tmlib.accounts.models import GroupMember, User
 from tmlib.annotation import mapobject_tables
 from tmlib.annotation.known_schemas import find_schema
 from tmlib.annotation.models import AnnotationTable
+from tmlib.annotation.moments import begin_table, lock_tables
 from tmlib.annotation.schemas import Schema
-from tmlib.db import clock
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
 
 Level = Literal["PRIVATE", "GROUP", "PUBLIC"]
@@ -25,7 +24,6 @@ Level = Literal["PRIVATE", "GROUP", "PUBLIC"]
 Use = Literal["read", "write"]
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,99}", re.ASCII)
-_TICK = timedelta(microseconds=1)
 
 
 class Annotator(NamedTuple):
@@ -100,6 +98,7 @@ def create_table(
     Conflict
         If there is, or was, a table of this name.
     """
+    moment = begin_table(session, experiment_id)
     _check_name(new.name)
     schema = find_schema(session, new.schema_name)
     if not all(math.isfinite(size) and size > 0 for size in new.voxel_resolution):
@@ -107,7 +106,6 @@ def create_table(
     _check_reference(session, experiment_id, schema, new)
     if new.owner_id is not None:
         _check_user(session, new.owner_id)
-    moment = clock.read(session)
     x, y, z = new.voxel_resolution
     table = AnnotationTable(
         experiment_id=experiment_id,
@@ -276,25 +274,6 @@ def delete_table(session: Session, experiment_id: int, name: str, who: Annotator
     session.flush()
 
 
-def lock_tables(session: Session, table_ids: Collection[int]) -> datetime:
-    """Let one change of tables after the other through; the moment of this one.
-
-    It is later than that of all changes before, so that a table as of a moment stays as it is.
-    """
-    query = (
-        select(AnnotationTable)
-        .where(AnnotationTable.id.in_(table_ids))
-        .order_by(AnnotationTable.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    tables = list(session.scalars(query))
-    moment = max(clock.read(session), *(table.changed_at + _TICK for table in tables))
-    for table in tables:
-        table.changed_at = moment
-    return moment
-
-
 def _check_name(name: str) -> None:
     if not name:
         raise BadInput("Table name error: Table name cannot be empty.")
@@ -332,6 +311,8 @@ def _check_reference(session: Session, experiment_id: int, schema: Schema, new: 
         target = find_table(session, experiment_id, new.reference_table)
     except NotFound as error:
         raise BadInput(error.message) from None
+    # whoever deletes it, or updates rows that others refer to, is waited for, and knows of this one
+    session.refresh(target, with_for_update={"read": True})
     if target.deleted_at is not None:
         raise BadInput(f"Table {target.name} was deleted: no other can refer to it.")
 

@@ -6,13 +6,11 @@ from typing import Any
 from pydantic_core import SchemaValidator, ValidationError
 
 from tmlib.annotation.errors import InvalidRows
-from tmlib.annotation.fields import Kind
+from tmlib.annotation.fields import PARTS_OF_DERIVED_POINTS, Field, Kind
 from tmlib.annotation.schemas import AUTHOR, TARGET, Schema
 
 Sent = Sequence[Mapping[str, Any]]
 """Rows as somebody has sent them: ``{"pt": {"position": [x, y, z]}, "tag": "a"}``."""
-
-_OF_POINTS = ("level", "dependent_chunk")  # what is kept of derived points besides
 
 _NOWHERE = (None,) * 6
 
@@ -70,7 +68,8 @@ def shown(
         elif field.kind.is_point:
             found[f"{name}_position"] = _whole(data.get(name))
             if field.kind is Kind.DERIVED_POINT:
-                found |= {f"{name}_{part}": data.get(f"{name}_{part}") for part in _OF_POINTS}
+                columns = [f"{name}_{part}" for part in PARTS_OF_DERIVED_POINTS]
+                found |= {column: data.get(column) for column in columns}
         elif field.kind is Kind.POSITION:
             found[name] = _whole(data.get(name))
         else:
@@ -82,8 +81,8 @@ def shown(
 
 
 def _check(schema: Schema, validator: SchemaValidator, sent: Sent) -> list[dict[str, Any]]:
-    flat = {f"{field.name}_position": field.name for field in schema.fields if field.kind.is_point}
-    nested = [_nested(row, flat) for row in sent]
+    points = [field for field in schema.fields if field.kind.is_point]
+    nested = [_nested(row, points) for row in sent]
     try:
         checked: list[dict[str, Any]] = validator.validate_python(nested)
     except ValidationError as error:
@@ -91,30 +90,34 @@ def _check(schema: Schema, validator: SchemaValidator, sent: Sent) -> list[dict[
     return checked
 
 
-def _nested(row: Mapping[str, Any], flat: Mapping[str, str]) -> Mapping[str, Any]:
+def _nested(row: Mapping[str, Any], points: Sequence[Field]) -> Mapping[str, Any]:
     """A row as it is sent, of one that may be as it is shown."""
     changed = row
-    for column, name in flat.items():
-        if column in row and name not in row:
-            position = row[column]
-            changed = {key: value for key, value in changed.items() if key != column}
-            changed[name] = None if position is None else {"position": position}
+    for field in points:
+        name = field.name
+        if f"{name}_position" not in row or name in row:
+            continue
+        parts = PARTS_OF_DERIVED_POINTS if field.kind is Kind.DERIVED_POINT else ()
+        columns = {f"{name}_{part}": part for part in ("position", *parts)}
+        point = {
+            part: row[column] for column, part in columns.items() if row.get(column) is not None
+        }
+        changed = {key: value for key, value in changed.items() if key not in columns}
+        changed[name] = point or None
     return changed
 
 
 def _kept(schema: Schema, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     names = [field.name for field in schema.fields if field.name != AUTHOR]
-    points = {field.name for field in schema.fields if field.kind.is_point}
+    points = {field.name: field.kind for field in schema.fields if field.kind.is_point}
     found = []
     for row in rows:
         kept = {name: row[name] for name in names if name in row}
-        for name in points & kept.keys():
-            if (point := kept[name]) is None:
-                continue
-            kept[name] = point["position"]
-            for part in _OF_POINTS:
-                if part in point:
-                    kept[f"{name}_{part}"] = point[part]
+        for name in points.keys() & kept.keys():
+            point = kept[name] or {}
+            kept[name] = point.get("position")
+            if points[name] is Kind.DERIVED_POINT:
+                kept |= {f"{name}_{part}": point.get(part) for part in PARTS_OF_DERIVED_POINTS}
         kept["id"] = row.get("id") or None
         found.append(kept)
     return found
