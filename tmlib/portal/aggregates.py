@@ -39,12 +39,22 @@ class Aggregation:
     counts: frozenset[tuple[bool, str | None]] = frozenset()
     groups: Groups | None = None
 
+    @property
+    def n_values(self) -> int:
+        """How many values there are of each group."""
+        n_functions = sum(map(len, self.functions.values()))
+        return n_functions + len(self.counts) + _n_leaves(self.groups or {})
+
     def of_nothing(self) -> list[dict[str, Any]]:
         """What is told about no rows at all."""
         if self.groups is not None:
             return []
         told: dict[str, Any] = {name: {} for name in self.functions}
         return [{**told, "counts": dict.fromkeys(self.counts, 0)}]
+
+
+def _n_leaves(groups: Groups) -> int:
+    return sum(1 if inner is None else _n_leaves(inner) for inner in groups.values())
 
 
 class AggregateStatement:

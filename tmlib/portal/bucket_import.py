@@ -1,17 +1,21 @@
 """Takes a catalogue from elsewhere together with the files of its bucket."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict
+from tmlib.portal.addresses import Place, bucket_of
 from tmlib.portal.declaration import ENTITIES
 from tmlib.portal.files import FileStore, check_key, files_below, publish, published_keys
 from tmlib.portal.importing import Problem, Rows, checked_rows, import_rows
+from tmlib.portal.publishing.numbering import reserved
 from tmlib.portal.withdrawal import withdrawn
 
-_ADDRESS = "s3://"
 _FOLDERS = ("s3_omezarr_dir", "s3_prefix")
 
 
@@ -52,29 +56,39 @@ def import_catalogue(
     Conflict
         If the catalogue has a file of this name already.
     """
-
-    def check(rows: Rows) -> Iterator[Problem]:
-        for number in sorted(withdrawn(session, {row["id"] for row in rows["Deposition"]})):
-            yield Problem(f"Deposition {number}", "it was withdrawn, for good: give it another id")
-        if not without_files:
-            yield from missing_files(rows, folder or Path())
-
+    wanted = None if without_files else folder or Path()
     with database.session() as session:
-        rows = checked_rows(session, document, check)
+        rows = checked_rows(session, document, partial(_problems, session, wanted))
     files = dict(files_below(folder)) if folder else {}
     for key in files:
         check_key(key)
     bucket = _bucket(rows) if files else ""
     with database.session() as session:
-        taken = published_keys(session, bucket, files)
-    if taken:
-        raise Conflict(f"The bucket {bucket} has a file {min(taken)} already.")
+        _check_untaken(session, bucket, files)
     kept = [store.keep(key, path) for key, path in files.items()]
     store.sync(kept)
     with database.transaction() as session:
-        counts = import_rows(session, document)
+        # others may have changed the catalogue while files were copied
+        counts = import_rows(session, document, partial(_problems, session, None))
+        _check_untaken(session, bucket, files)
         publish(session, bucket, kept)
     return counts
+
+
+def _problems(session: Session, folder: Path | None, rows: Rows) -> Iterator[Problem]:
+    """Depositions that were withdrawn, and files that a folder should have, if there is one."""
+    for number in sorted(withdrawn(session, {row["id"] for row in rows["Deposition"]})):
+        yield Problem(f"Deposition {number}", "it was withdrawn, for good: give it another id")
+    for name in ("Deposition", "Dataset"):
+        for number in sorted(reserved(session, name, {row["id"] for row in rows[name]})):
+            yield Problem(f"{name} {number}", "a publication has this id: give it another one")
+    if folder is not None:
+        yield from missing_files(rows, folder)
+
+
+def _check_untaken(session: Session, bucket: str, keys: Iterable[str]) -> None:
+    if taken := published_keys(session, bucket, keys):
+        raise Conflict(f"The bucket {bucket} has a file {min(taken)} already.")
 
 
 def _bucket(rows: Rows) -> str:
@@ -86,11 +100,11 @@ def _bucket(rows: Rows) -> str:
         If they name none, or several.
     """
     buckets = {
-        str(value).removeprefix(_ADDRESS).partition("/")[0]
+        bucket
         for content in rows.values()
         for row in content
         for column, value in row.items()
-        if column.startswith("s3_") and value is not None and value.startswith(_ADDRESS)
+        if column.startswith("s3_") and (bucket := bucket_of(value or "")) is not None
     }
     if len(buckets) != 1:
         told = ", ".join(sorted(buckets)) or "none"
@@ -118,16 +132,15 @@ def missing_files(rows: Rows, folder: Path) -> Iterator[Problem]:
 
 
 def _missing(row: dict[str, Any], column: str, folder: Path) -> str | None:
-    address = row[column]
-    bucket, _, key = address.removeprefix(_ADDRESS).partition("/")
-    if not address.startswith(_ADDRESS) or not bucket or ".." in PurePosixPath(key).parts:
+    address, place = row[column], Place.of(row[column])
+    if place is None or ".." in PurePosixPath(place.key).parts:
         return f"{address} is no address s3://bucket/key"
     is_folder = column in _FOLDERS or (column == "s3_path" and row.get("format") == "zarr")
-    if column == "s3_prefix" and not key.endswith("/"):
+    if column == "s3_prefix" and not place.key.endswith("/"):
         return f"{address} has no slash at its end"
-    if column != "s3_prefix" and key.endswith("/"):
+    if column != "s3_prefix" and place.key.endswith("/"):
         return f"{address} has a slash at its end"
-    path = folder / key
+    path = folder / place.key
     if not is_folder:
         return None if path.is_file() else f"there is no file {path}"
     has_files = path.is_dir() and any(file.is_file() for file in path.rglob("*"))

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, String, bindparam, insert, select, tuple_
+from sqlalchemy import BigInteger, String, bindparam, func, insert, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tmlib import digests, durable_files
@@ -67,6 +67,14 @@ class FoundFile:
 
 
 @dataclass(frozen=True)
+class FilesSummary:
+    """How many files there are, and when the newest was published; None if there are none."""
+
+    n_files: int
+    published_at: datetime | None
+
+
+@dataclass(frozen=True)
 class KeptFile:
     """A file whose content is kept, and which is not published yet."""
 
@@ -99,8 +107,26 @@ class FileStore:
         """Where a content is kept."""
         return self._folder / digest[:2] / digest
 
+    def contents(self, digit: str) -> Iterator[Path]:
+        """All contents whose digests begin with a digit."""
+        for folder in sorted(self._folder.glob(f"{digit}[0-9a-f]")):
+            yield from folder.iterdir()
+
+    def drafts(self) -> Iterator[Path]:
+        """Contents that are being kept, and those that killed processes have left."""
+        yield from self._folder.glob(".content.*.tmp")
+
     def keep(self, key: str, source: Path) -> KeptFile:
         """Keep what is in a file, which is on the disk when `sync` returns.
+
+        It is read once, so that what is kept is what is told even if it is changed meanwhile.
+
+        Parameters
+        ----------
+        key
+            The name that it is to be published under.
+        source
+            The file.
 
         Raises
         ------
@@ -108,13 +134,20 @@ class FileStore:
             If the key cannot be that of a published file.
         """
         check_key(key)
-        digest = digests.digest_of_file(source)
-        path = self.path(digest)
-        size = source.stat().st_size
-        if not path.is_file():
-            with source.open("rb") as file, durable_files.writing(path, sync="content") as copy:
+        durable_files.make_folder(self._folder)
+        draft = durable_files.draft_of(self._folder / "content")
+        content, size = digests.start("sha256"), 0
+        try:
+            with source.open("rb") as file, draft.open("xb") as copy:
                 while piece := file.read(_PIECE):
-                    copy.write(piece)
+                    content.update(piece)
+                    size += copy.write(piece)
+                durable_files.sync_file(copy)
+            digest = content.hexdigest()
+            durable_files.make_folder(self.path(digest).parent)
+            durable_files.move(draft, self.path(digest), sync="content")
+        finally:
+            draft.unlink(missing_ok=True)
         return KeptFile(key, size, digest)
 
     def sync(self, files: Iterable[KeptFile]) -> None:
@@ -144,7 +177,17 @@ def _is_key(key: str) -> bool:
 
 
 def publish(session: Session, bucket: str, files: Sequence[KeptFile]) -> None:
-    """Let everybody read files whose contents are kept."""
+    """Let everybody read files whose contents are kept.
+
+    Parameters
+    ----------
+    session
+        In a transaction.
+    bucket
+        Where they are; it is there when it has a file.
+    files
+        None of which may have a name that is taken.
+    """
     if files:
         moment = now()
         rows = [
@@ -241,6 +284,26 @@ def files_after(session: Any, bucket: str, prefix: str, after: str, most: int) -
         .limit(most)
     )
     return [FoundFile(*row) for row in session.execute(statement)]
+
+
+def summary_of(session: Any, bucket: str, prefix: str) -> FilesSummary:
+    """What tells whether files of a bucket are still the same as before.
+
+    Parameters
+    ----------
+    session
+        A session or a connection.
+    bucket
+        Its name.
+    prefix
+        What the keys begin with.
+    """
+    statement = (
+        select(func.count(), func.max(PublishedFile.modified_at))
+        .where(PublishedFile.bucket == bucket)
+        .where(PublishedFile.key >= prefix, PublishedFile.key < end_of(prefix))
+    )
+    return FilesSummary(*session.execute(statement).one())
 
 
 def end_of(prefix: str) -> str:

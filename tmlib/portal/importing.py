@@ -5,7 +5,7 @@ names of classes and attributes that the Python client has. Ids stay as they are
 checked first, and nothing is taken unless all of it is right.
 """
 
-import math
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -168,7 +168,8 @@ def _integer(_attribute: Scalar, value: Any) -> int:
 
 
 def _number(_attribute: Scalar, value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
+    # whole numbers may be larger than any other, and NaN is no less than anything
+    if type(value) not in (int, float) or not abs(value) <= sys.float_info.max:
         raise ValueError(f"{value!r} is no number")
     return float(value)
 

@@ -2,8 +2,9 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import FromClause, Select, func, or_, select
@@ -52,7 +53,14 @@ class Page:
         after: int | None = None,
         before: int | None = None,
     ) -> "Page":
-        """That between two rows, given by their indices, and of them the first or last ones.
+        """That between two rows, and of what is there the first or the last ones.
+
+        Parameters
+        ----------
+        first, last
+            How many rows.
+        after, before
+            Indices of the rows that it is between.
 
         Raises
         ------
@@ -158,24 +166,62 @@ class Reader:
         order_by: OrderBy = (),
         limit: int | None = None,
         offset: int | None = None,
+        *,
+        most: int | None = None,
     ) -> list[Row]:
-        """Rows of a class; for the parameters see `select`."""
+        """Rows of a class, by the names of their attributes.
+
+        Parameters
+        ----------
+        entity, names, where, order_by, limit, offset
+            As `select` takes them.
+        most
+            How many rows are read at most, the first ones.
+
+        Raises
+        ------
+        BadInput
+            If the filter, the order or the part cannot be used.
+        """
         statement = self.select(entity, names, where, order_by, limit, offset)
-        return [dict(zip(names, row, strict=True)) for row in self._connection.execute(statement)]
+        few = min(filter(None, (limit, most)), default=None)
+        return [dict(zip(names, row, strict=True)) for row in self._first([statement], few)]
 
     def items(
-        self, relation: Item, ids: Collection[int], names: Sequence[str], where: Where
+        self,
+        relation: Item,
+        ids: Collection[int],
+        names: Sequence[str],
+        where: Where,
+        most: int | None = None,
     ) -> dict[int, Row]:
-        """What rows refer to, by its id, as far as it fits a filter."""
+        """What rows refer to, by its id.
+
+        Parameters
+        ----------
+        relation
+            What refers to it.
+        ids
+            Of what is referred to.
+        names
+            Attributes that are wanted, as GraphQL calls them.
+        where
+            What it has to fit.
+        most
+            How many rows are read at most, the first ones.
+
+        Raises
+        ------
+        BadInput
+            If the filter cannot be used.
+        """
         entity = target(relation)
         table = TABLES[entity.name]
         statement = select(table.c.id, *_columns(entity, table, names))
         statement = statement.where(*self._conditions(entity, table, where))
-        return {
-            row[0]: dict(zip(names, row[1:], strict=True))
-            for part in parts(ids)
-            for row in self._connection.execute(statement.where(table.c.id.in_(part)))
-        }
+        statements = (statement.where(table.c.id.in_(part)) for part in parts(ids))
+        found = self._first(statements, most)
+        return {row[0]: dict(zip(names, row[1:], strict=True)) for row in found}
 
     def pages(
         self,
@@ -186,6 +232,7 @@ class Reader:
         where: Where,
         order_by: OrderBy,
         page: Page,
+        most: int | None = None,
     ) -> dict[int, PageRows]:
         """A page of what refers to each of some rows, by their ids.
 
@@ -203,6 +250,13 @@ class Reader:
             Which of what refers to them, in which order.
         page
             The part of that.
+        most
+            How many rows of all pages are read at most, the first ones.
+
+        Raises
+        ------
+        BadInput
+            If the filter or the order cannot be used.
         """
         there = target(relation)
         table = TABLES[there.name]
@@ -215,26 +269,39 @@ class Reader:
             *_columns(there, table, names),
         ).where(*self._conditions(there, table, where))
         found: dict[int, PageRows] = defaultdict(PageRows)
-        for part in parts(ids):
-            placed = all_places.where(key.in_(part)).subquery()
-            statement = select(placed).order_by(placed.c.key, placed.c.place)
-            for number, index, total, *values in self._connection.execute(
-                statement.where(*_within(placed, page))
-            ):
-                rows = found[number]
-                if not rows.rows:
-                    rows.start, rows.total = index, total
-                rows.rows.append(dict(zip(names, values, strict=True)))
+        statements = (_placed(all_places.where(key.in_(part)), page) for part in parts(ids))
+        for number, index, total, *values in self._first(statements, most):
+            rows = found[number]
+            if not rows.rows:
+                rows.start, rows.total = index, total
+            rows.rows.append(dict(zip(names, values, strict=True)))
         return found
 
     def aggregate(
-        self, entity: Entity, aggregation: Aggregation, where: Where
+        self, entity: Entity, aggregation: Aggregation, where: Where, most: int | None = None
     ) -> list[dict[str, Any]]:
-        """Numbers about rows of a class, one mapping for each group."""
+        """Numbers about rows of a class, one mapping for each group.
+
+        Parameters
+        ----------
+        entity
+            The class.
+        aggregation
+            What is asked.
+        where
+            Which rows.
+        most
+            How many groups there are at most, the first ones.
+
+        Raises
+        ------
+        BadInput
+            If the filter or the groups cannot be used.
+        """
         table = TABLES[entity.name]
         asked = AggregateStatement(entity, table, aggregation)
         statement = asked.statement(*self._conditions(entity, table, where))
-        return [asked.told(row)[1] for row in self._connection.execute(statement)]
+        return [asked.told(row)[1] for row in self._first([statement], most)]
 
     def aggregates(
         self,
@@ -243,19 +310,47 @@ class Reader:
         ids: Collection[int],
         aggregation: Aggregation,
         where: Where,
+        most: int | None = None,
     ) -> dict[int, list[dict[str, Any]]]:
-        """Numbers about what refers to each of some rows, by their ids; for all that is there."""
+        """Numbers about what refers to each of some rows, by their ids.
+
+        Parameters
+        ----------
+        entity
+            The class of these rows.
+        relation
+            What refers to them.
+        ids
+            Which rows; what nothing refers to is not in the result.
+        aggregation
+            What is asked.
+        where
+            Which of what refers to them.
+        most
+            How many groups of all rows there are at most, the first ones.
+
+        Raises
+        ------
+        BadInput
+            If the filter or the groups cannot be used.
+        """
         there = target(relation)
         table = TABLES[there.name]
         key = table.c[column_there(entity, relation)]
         asked = AggregateStatement(there, table, aggregation, by=key)
         conditions = self._conditions(there, table, where)
         found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for part in parts(ids):
-            for row in self._connection.execute(asked.statement(*conditions, key.in_(part))):
-                number, told = asked.told(row)
-                found[number].append(told)
+        statements = (asked.statement(*conditions, key.in_(part)) for part in parts(ids))
+        for row in self._first(statements, most):
+            number, told = asked.told(row)
+            found[number].append(told)
         return found
+
+    def _first(self, statements: Iterable[Select[Any]], most: int | None) -> Iterator[Any]:
+        """Rows that statements find, one statement after the other, until there are enough."""
+        limited = (statement if most is None else statement.limit(most) for statement in statements)
+        rows = (row for statement in limited for row in self._connection.execute(statement))
+        return islice(rows, most)
 
     def _written(self, entity: Entity, name: str, column: Any) -> Any:
         field = entity.fields[name]
@@ -270,6 +365,13 @@ class Reader:
 def _columns(entity: Entity, table: FromClause, names: Sequence[str]) -> Iterator[Any]:
     for name in names:
         yield table.c[entity.fields[name].column].label(name)
+
+
+def _placed(all_places: Select[Any], page: Page) -> Select[Any]:
+    """The rows of a page, in their places."""
+    placed = all_places.subquery()
+    statement = select(placed).where(*_within(placed, page))
+    return statement.order_by(placed.c.key, placed.c.place)
 
 
 def _within(placed: FromClause, page: Page) -> Iterator[Any]:

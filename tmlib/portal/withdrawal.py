@@ -1,25 +1,44 @@
 """Takes depositions out of the catalogue, for good; what is left says that there was one."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, delete, func, insert, or_, select
+from sqlalchemy import (
+    ForeignKey,
+    Select,
+    String,
+    Text,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tmlib.db import Base
 from tmlib.db.base import now
 from tmlib.db.many import change_among, parts, select_among
-from tmlib.errors import Conflict, NotFound
+from tmlib.errors import Conflict, NotFound, TmError
+from tmlib.portal.addresses import Place
 from tmlib.portal.declaration import ENTITIES
-from tmlib.portal.declaration.entity import Entity
 from tmlib.portal.files import PublishedFile, end_of
 from tmlib.portal.models import TABLES
 
-_ADDRESS = "s3://"
-
 Ids = dict[str, set[int]]
 """Ids of rows by the names of their classes."""
+
+_SHOWN = ("Dataset", "Run")
+"""Classes whose rows have pages of their own, besides depositions."""
+
+_NEAREST = (
+    *("Deposition", "AnnotationShape", "Annotation", "Tomogram", "Tiltseries", "Frame"),
+    *("Alignment", "TomogramVoxelSpacing", "Run", "Dataset"),
+)
+"""What a row belongs to if it refers to several: the first of these."""
 
 
 class WithdrawnDeposition(Base):
@@ -31,6 +50,22 @@ class WithdrawnDeposition(Base):
     title: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
     withdrawn_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class WithdrawnRow(Base):
+    """What is left of a dataset or a run, whose address somebody may have written down."""
+
+    __tablename__ = "portal_withdrawn_rows"
+
+    entity: Mapped[str] = mapped_column(String(50), primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    deposition_id: Mapped[int] = mapped_column(ForeignKey(WithdrawnDeposition.id))
+
+
+class Withdrawn(TmError):  # noqa: N818 - reads as what it is
+    """Something was taken out of the catalogue."""
+
+    status_code = 410
 
 
 def withdraw(session: Session, deposition_id: int, reason: str) -> dict[str, int]:
@@ -62,13 +97,15 @@ def withdraw(session: Session, deposition_id: int, reason: str) -> dict[str, int
     if title is None:
         raise NotFound(f"There is no deposition {deposition_id}: `tm catalogue list` lists all.")
     ids = _all_that_belongs(session, deposition_id)
-    _remove_files(session, ids)
+    named = set(_addresses(session, ids))
     for one in reversed(Base.metadata.sorted_tables):
         for name, numbers in ids.items():
             if TABLES[name] is one:
                 change_among(session, delete(one), one.c.id, numbers)
+    _remove_files(session, named)
     values = {"id": deposition_id, "title": title, "reason": reason}
     session.execute(insert(WithdrawnDeposition).values(values))
+    _leave_tombstones(session, deposition_id, ids)
     return {ENTITIES[name].client_name: len(numbers) for name, numbers in ids.items()}
 
 
@@ -76,6 +113,49 @@ def withdrawn(session: Session, numbers: set[int]) -> set[int]:
     """Those of some numbers of depositions that were withdrawn."""
     column = WithdrawnDeposition.id
     return {row[0] for row in select_among(session, select(column), column, numbers)}
+
+
+def _leave_tombstones(session: Session, deposition_id: int, ids: Ids) -> None:
+    for name in _SHOWN:
+        numbers = ids.get(name, set())
+        # a number may have been given again: the last time counts
+        before = delete(WithdrawnRow).where(WithdrawnRow.entity == name)
+        change_among(session, before, WithdrawnRow.id, numbers)
+        if numbers:
+            of_it = {"entity": name, "deposition_id": deposition_id}
+            session.execute(insert(WithdrawnRow), [{**of_it, "id": one} for one in numbers])
+
+
+def check_there(connection: Connection, name: str, number: int) -> None:
+    """Tell of a deposition, a dataset or a run that was withdrawn.
+
+    Parameters
+    ----------
+    connection
+        To the database.
+    name
+        The class: ``Deposition``, ``Dataset`` or ``Run``.
+    number
+        Its id.
+
+    Raises
+    ------
+    Withdrawn
+        If this one was.
+    """
+    gone, row = WithdrawnDeposition, WithdrawnRow
+    told: Any = select(gone.id, gone.title, gone.reason, gone.withdrawn_at)
+    if name == "Deposition":
+        told = told.where(gone.id == number)
+    else:
+        told = told.join(row, row.deposition_id == gone.id)
+        told = told.where(row.entity == name, row.id == number)
+    if found := connection.execute(told).one_or_none():
+        what = "" if name == "Deposition" else f"{name} {number} is of "
+        raise Withdrawn(
+            f"{what}deposition {found.id}, {found.title}, which was withdrawn on "
+            f"{found.withdrawn_at:%Y-%m-%d}: {found.reason}"
+        )
 
 
 def list_depositions(session: Session) -> list[tuple[int, str, int, str | None]]:
@@ -109,46 +189,91 @@ def _all_that_belongs(session: Session, deposition_id: int) -> Ids:
 
 
 def _referring(session: Session, ids: Ids, deposition_id: int) -> Iterator[tuple[str, int]]:
+    """Rows that refer to some others; none of them may be of another deposition."""
     for name, entity in ENTITIES.items():
-        columns = TABLES[name].c
+        column = TABLES[name].c.id
         for item in entity.items:
-            owner = columns.deposition_id if "deposition_id" in entity.columns else None
-            told: Select[Any] = select(columns.id, *([] if owner is None else [owner]))
             meant = ids.get(item.target, set())
-            found: Iterator[Any] = select_among(session, told, columns[item.column], meant)
-            for row in found:
-                if owner is not None and row[1] not in (None, deposition_id):
+            refers_to = TABLES[name].c[item.column]
+            found = {row[0] for row in select_among(session, select(column), refers_to, meant)}
+            for number, owner in _owners(session, name, found).items():
+                if owner not in (None, deposition_id):
                     raise Conflict(
-                        f"{entity.client_name} {row[0]} of the deposition {row[1]} belongs to what "
+                        f"{entity.client_name} {number} of the deposition {owner} belongs to what "
                         f"is to be withdrawn, its {item.name}: withdraw that deposition first."
                     )
-                yield name, row[0]
+                yield name, number
 
 
-def _remove_files(session: Session, ids: Ids) -> None:
-    """Take what rows name out of the lists of files, folders with all that is in them."""
-    for name, numbers in ids.items():
-        for address in _addresses(session, ENTITIES[name], numbers):
-            bucket, _, key = address.removeprefix(_ADDRESS).partition("/")
-            if not address.startswith(_ADDRESS) or not key:
-                continue
-            folder = key if key.endswith("/") else f"{key}/"
-            inside = and_(PublishedFile.key >= folder, PublishedFile.key < end_of(folder))
+def _owners(session: Session, name: str, numbers: Collection[int]) -> dict[int, int | None]:
+    """The depositions that rows of a class are of: those which they name, or the nearest does."""
+    if name == "Deposition":
+        return {number: number for number in numbers}
+    columns = TABLES[name].c
+    items = sorted(ENTITIES[name].items, key=lambda item: _NEAREST.index(item.target))
+    owners: dict[int, int | None] = dict.fromkeys(numbers)
+    above: dict[str, dict[int, int]] = {}
+    told: Select[Any] = select(columns.id, *(columns[item.column] for item in items))
+    rows: Iterator[Any] = select_among(session, told, columns.id, numbers)
+    for number, *values in rows:
+        for item, value in zip(items, values, strict=True):
+            if value is not None:
+                above.setdefault(item.target, {})[number] = value
+                break
+    for target_name, parents in above.items():
+        found = _owners(session, target_name, set(parents.values()))
+        owners |= {number: found[parent] for number, parent in parents.items()}
+    return owners
+
+
+def _remove_files(session: Session, named: Collection[str]) -> None:
+    """Take files that rows had named out of the lists, folders with all that is in them.
+
+    A file stays if what is left names it, or a folder that it is in, as closely as these rows did.
+    """
+    gone = {place for address in named if (place := _named(address))}
+    still = (_named(address) for address in _addresses(session))
+    kept = {place for place in still if place and gone.intersection(place.within())}
+    both = gone | kept
+    for place in gone:
+        folder = f"{place.key}/"
+        inside = and_(PublishedFile.key >= folder, PublishedFile.key < end_of(folder))
+        are_named = (
+            PublishedFile.bucket == place.bucket,
+            or_(PublishedFile.key == place.key, inside),
+        )
+        found = session.scalars(select(PublishedFile.key).where(*are_named)).all()
+        removed = [key for key in found if _closest(Place(place.bucket, key), both) not in kept]
+        for part in parts(removed):
             session.execute(
                 delete(PublishedFile)
-                .where(PublishedFile.bucket == bucket, or_(PublishedFile.key == key, inside))
+                .where(PublishedFile.bucket == place.bucket, PublishedFile.key.in_(part))
                 .execution_options(synchronize_session=False)
             )
 
 
-def _addresses(session: Session, entity: Entity, numbers: set[int]) -> set[str]:
-    columns = TABLES[entity.name].c
-    named = [columns[column] for column in entity.columns if column.startswith("s3_")]
-    return {
-        address
-        for part in parts(numbers)
-        if named
-        for row in session.execute(select(*named).where(columns.id.in_(part)))
-        for address in row
-        if address is not None
-    }
+def _named(address: str) -> Place | None:
+    """The file or folder that an address means, without a slash at its end."""
+    place = Place.of(address)
+    return next(place.within(), None) if place else None
+
+
+def _closest(place: Place, others: Collection[Place]) -> Place | None:
+    """That of some places which another one is, or is in most closely."""
+    return next((one for one in place.within() if one in others), None)
+
+
+def _addresses(session: Session, ids: Ids | None = None) -> Iterator[str]:
+    """What rows name by S3, all of the catalogue or some."""
+    for name in ENTITIES if ids is None else ids:
+        columns = TABLES[name].c
+        named = [columns[one] for one in ENTITIES[name].columns if one.startswith("s3_")]
+        if not named:
+            continue
+        told: Select[Any] = select(*named)
+        found = (
+            session.execute(told)
+            if ids is None
+            else select_among(session, told, columns.id, ids[name])
+        )
+        yield from (address for row in found for address in row if address is not None)

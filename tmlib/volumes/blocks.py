@@ -14,7 +14,10 @@ Block = tuple[slice, slice, slice]
 
 
 class Source(Protocol):
-    """What a volume is read from: an array of NumPy, Zarr or tensorstore, or an open file."""
+    """What a volume is read from: an array of NumPy or Zarr, or an open file.
+
+    What a block has beyond the end of an axis is left out, as NumPy does.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -22,7 +25,7 @@ class Source(Protocol):
 
     @property
     def dtype(self) -> Any:
-        """The type of voxels."""
+        """The type of voxels, as NumPy has it."""
 
     def __getitem__(self, block: Block, /) -> Any:
         """The voxels of a block, as an array or what becomes one."""
@@ -42,11 +45,13 @@ def check_shape(source: Source) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def blocks(shape: tuple[int, ...], size: int) -> Iterator[Block]:
-    """The blocks of a volume, none longer than a size along any axis."""
-    starts = (range(0, length, size) for length in shape)
+def blocks(shape: tuple[int, ...], size: int | tuple[int, ...]) -> Iterator[Block]:
+    """The blocks of a volume, none longer than a size along any axis, or than one for each."""
+    sizes = (size,) * len(shape) if isinstance(size, int) else size
+    depth, height, width = sizes
+    starts = (range(0, length, step) for length, step in zip(shape, sizes, strict=True))
     for z, y, x in product(*starts):
-        yield slice(z, z + size), slice(y, y + size), slice(x, x + size)
+        yield slice(z, z + depth), slice(y, y + height), slice(x, x + width)
 
 
 def read(source: Source, block: Block) -> NDArray[Any]:

@@ -8,12 +8,14 @@ from typing import Any
 
 import mrcfile
 import numpy as np
+from numpy.typing import NDArray
 
 from tmlib import durable_files
 from tmlib.errors import BadInput
 from tmlib.volumes.blocks import Block, Source, blocks, check_shape, read
 
 _BLOCK = 256
+_LABEL = b"Written by tmserver"
 
 _TYPES = {
     "bool": "int8",
@@ -25,7 +27,7 @@ _TYPES = {
     "float32": "float32",
     "float64": "float32",
 }
-"""The type that voxels of a type get in a file, whose values are all in it."""
+"""The type that voxels of a type get in a file: it has all values, those of float64 rounded."""
 
 
 def stored_type(dtype: Any) -> np.dtype[Any]:
@@ -59,7 +61,8 @@ def write(path: Path, source: Source, spacing: float) -> None:
     Raises
     ------
     BadInput
-        If this is no volume, or the format cannot hold its voxels.
+        If this is no volume, or the format cannot hold its voxels: their type, or one that is too
+        large for 32 bits.
     """
     shape = check_shape(source)
     dtype = stored_type(source.dtype)
@@ -72,9 +75,11 @@ def write(path: Path, source: Source, spacing: float) -> None:
         with mrcfile.new_mmap(draft, shape, mrc_mode=mode) as file:
             file.voxel_size = spacing
             file.set_volume()
+            # the library's has the time, and the same volume shall be the same file
+            file.header.label[0] = _LABEL
             statistics = _Statistics()
             for block in blocks(shape, _BLOCK):
-                voxels = read(source, block).astype(dtype)
+                voxels = _rounded(read(source, block), dtype)
                 file.data[block] = voxels
                 statistics.add(voxels)
             statistics.tell(file.header)
@@ -83,6 +88,14 @@ def write(path: Path, source: Source, spacing: float) -> None:
         durable_files.move(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _rounded(voxels: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    try:
+        with np.errstate(over="raise"):
+            return voxels.astype(dtype)
+    except FloatingPointError:
+        raise BadInput(f"MRC cannot hold a voxel that is too large for {dtype.name}.") from None
 
 
 class Mrc:

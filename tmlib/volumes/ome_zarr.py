@@ -1,7 +1,8 @@
 """Volumes as OME-Zarr of version 0.4, in the older form of Zarr that programs of the field read.
 
 Levels follow each other in size by two along each axis. Intensities are averaged, labels are not:
-there one voxel of eight stays.
+there one voxel of eight stays. Of intensities, the metadata says between which ones they are best
+shown, which programs take for the contrast.
 """
 
 import json
@@ -21,6 +22,8 @@ from tmlib.volumes.blocks import Block, Source, blocks, check_shape, read
 
 N_LEVELS = 3
 _CHUNK = 128
+_SHOWN_PERCENT = (1.0, 99.9)
+_MOST_SAMPLED = 128  # voxels along each axis, from which the contrast is estimated
 _TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float16", "float32", "float64")
 
 
@@ -79,12 +82,11 @@ def _write_levels(
 ) -> None:
     folder.mkdir(parents=True)
     _write_json(folder / ".zgroup", {"zarr_format": 2})
-    _write_json(folder / ".zattrs", _multiscales(name, spacing))
     smaller = _every_other if labels else _halve
     before = source
     for level, shape in enumerate(shapes):
         array = _create(folder / str(level), shape, dtype)
-        for block in blocks(shape, _CHUNK):
+        for block in blocks(shape, _chunk_shape(shape)):
             voxels = read(before, block) if level == 0 else smaller(read(before, _doubled(block)))
             inside = tuple(
                 slice(one.start, min(one.stop, size))
@@ -92,6 +94,10 @@ def _write_levels(
             )
             array[inside] = voxels.astype(dtype)
         before = Volume(array, spacing)
+    attributes = _multiscales(name, spacing)
+    if not labels:
+        attributes["omero"] = _rendering(name, Volume(array, spacing))
+    _write_json(folder / ".zattrs", attributes)
 
 
 class Volume:
@@ -114,7 +120,7 @@ class Volume:
     def __getitem__(self, block: Block, /) -> NDArray[Any]:
         """The voxels of a block."""
         inside = tuple(
-            slice(one.start, None if one.stop is None else min(one.stop, size))
+            slice(one.start, None if one.stop is None else min(one.stop, size), one.step)
             for one, size in zip(block, self.shape, strict=True)
         )
         voxels: NDArray[Any] = self._array[inside].read().result()
@@ -140,6 +146,27 @@ def open_levels(path: Path) -> list[Volume]:
     return levels
 
 
+def contrast_of(attributes: bytes) -> tuple[float, float] | None:
+    """The intensities that are shown black and white, as the file ``.zattrs`` of a volume says.
+
+    Parameters
+    ----------
+    attributes
+        What is in the file.
+
+    Returns
+    -------
+    tuple of float or None
+        None if it does not say so.
+    """
+    try:
+        [channel] = json.loads(attributes)["omero"]["channels"]
+        low, high = (float(channel["window"][name]) for name in ("start", "end"))
+    except (ValueError, LookupError, TypeError):
+        return None
+    return (low, high) if math.isfinite(low) and math.isfinite(high) and low < high else None
+
+
 def _open_level(path: Path, dataset: Mapping[str, Any]) -> Volume:
     [scale] = [one["scale"] for one in dataset["coordinateTransformations"] if "scale" in one]
     spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": f"{path / dataset['path']}/"}}
@@ -159,6 +186,30 @@ def _multiscales(name: str, spacing: float) -> dict[str, Any]:
     return {"multiscales": [content]}
 
 
+def _rendering(name: str, smallest: Volume) -> dict[str, Any]:
+    """How a volume is best shown, in the words of OMERO that programs know."""
+    low, high, least, greatest = _window(smallest)
+    window = {"start": low, "end": high, "min": least, "max": greatest}
+    channel = {"label": name, "active": True, "color": "FFFFFF", "window": window}
+    rendering = {"model": "greyscale", "defaultT": 0, "defaultZ": smallest.shape[0] // 2}
+    return {"version": "0.4", "name": name, "channels": [channel], "rdefs": rendering}
+
+
+def _window(smallest: Volume) -> tuple[float, float, float, float]:
+    """What is shown black and white, and the range of all, from an even sample."""
+    steps = (math.ceil(size / _MOST_SAMPLED) for size in smallest.shape)
+    z, y, x = (slice(None, None, step) for step in steps)
+    sample = smallest[z, y, x].astype(np.float64)
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return 0.0, 1.0, 0.0, 1.0
+    low, high = map(float, np.percentile(sample, _SHOWN_PERCENT))
+    least, greatest = float(sample.min()), float(sample.max())
+    if low == high:
+        low, high = least, max(greatest, least + 1)
+    return low, high, least, max(greatest, high)
+
+
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     durable_files.write(path, json.dumps(content, indent=2), sync="content")
 
@@ -169,7 +220,7 @@ def _create(path: Path, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> An
         "kvstore": {"driver": "file", "path": f"{path}/"},
         "metadata": {
             "shape": list(shape),
-            "chunks": [min(_CHUNK, size) for size in shape],
+            "chunks": list(_chunk_shape(shape)),
             "dtype": dtype.str if dtype.itemsize > 1 else f"|{dtype.kind}1",
             "dimension_separator": "/",
             "compressor": {"id": "blosc", "cname": "zstd", "clevel": 5, "shuffle": 1},
@@ -179,6 +230,14 @@ def _create(path: Path, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> An
         "store_data_equal_to_fill_value": True,
     }
     return tensorstore.open(spec, create=True).result()
+
+
+def _chunk_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The shape of chunks: flat volumes have wide ones, or they would be in very many files."""
+    depth, edge = min(_CHUNK, shape[0]), _CHUNK
+    while depth * (2 * edge) ** 2 <= _CHUNK**3 and edge < max(shape[1:]):
+        edge *= 2
+    return depth, min(edge, shape[1]), min(edge, shape[2])
 
 
 def _doubled(block: Block) -> Block:
