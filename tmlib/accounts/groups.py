@@ -131,8 +131,9 @@ def rename_group(session: Session, group_id: int, name: str) -> None:
     BadInput
         If the name cannot be used.
     Conflict
-        If the name is taken.
+        If the name is taken, or given elsewhere.
     """
+    _check_is_decided_here(session, group_id)
     session.get_one(Group, group_id).name = check_name(name, "group")
     _flush(session, name)
 
@@ -159,8 +160,9 @@ def put_member(session: Session, group_id: int, user_id: int, *, is_owner: bool)
     Raises
     ------
     Conflict
-        If nobody would own it any more.
+        If nobody would own it, or its members are decided on elsewhere.
     """
+    _check_is_decided_here(session, group_id)
     if not is_owner:
         _keep_an_owner(session, group_id, user_id, stays=True)
     session.merge(GroupMember(group_id=group_id, user_id=user_id, is_owner=is_owner))
@@ -173,10 +175,11 @@ def remove_member(session: Session, group_id: int, user_id: int) -> None:
     Raises
     ------
     Conflict
-        If others are in it, and nobody would own it any more.
+        If others are in it, and nobody would own it any more, or they are decided on elsewhere.
     NotFound
         If the user is not in it.
     """
+    _check_is_decided_here(session, group_id)
     _keep_an_owner(session, group_id, user_id, stays=False)
     is_meant = and_(_MEMBERS.c.group_id == group_id, _MEMBERS.c.user_id == user_id)
     removed = delete(GroupMember).where(is_meant).returning(_MEMBERS.c.user_id)
@@ -184,9 +187,18 @@ def remove_member(session: Session, group_id: int, user_id: int) -> None:
         raise NotFound("The user is not in the group.")
 
 
+def _check_is_decided_here(session: Session, group_id: int) -> None:
+    group = session.get(Group, group_id)
+    if group is not None and group.origin is not None:
+        raise Conflict(
+            f'The name and the members of the group "{group.name}" come from elsewhere '
+            f"({group.origin}): change them there; they are taken over when members log in."
+        )
+
+
 def _keep_an_owner(session: Session, group_id: int, user_id: int, *, stays: bool) -> None:
     """Make sure that a group without this owner has another one, unless nobody is in it."""
-    # locked, so that two owners cannot leave at the same moment
+    # locked, so that no two owners leave at the same moment, nor the only one while another comes
     session.execute(select(Group.id).where(Group.id == group_id).with_for_update())
     query = select(_MEMBERS.c.user_id, _MEMBERS.c.is_owner).where(_MEMBERS.c.group_id == group_id)
     others = dict(session.execute(query).all())
@@ -196,6 +208,8 @@ def _keep_an_owner(session: Session, group_id: int, user_id: int, *, stays: bool
             "Nobody would own the group any more: make another member its owner first, or delete "
             "the group."
         )
+    if stays and not any(others.values()):
+        raise Conflict("Nobody owns the group: let its first member own it, or delete the group.")
 
 
 def _flush(session: Session, name: str) -> None:

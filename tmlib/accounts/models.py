@@ -15,9 +15,12 @@ class User(Timestamps, Base):
 
     ``password_hash`` is an argon2 hash; the password itself is never stored.
     ``login_generation`` is written into every login and signed URL; counting it up ends them all.
+    ``origin`` names what knows the user instead of a password kept here, and ``subject`` is what
+    the user is called there for good.
     """
 
     __tablename__ = "users"
+    __table_args__ = (Index(None, "origin", "subject", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)
@@ -26,6 +29,8 @@ class User(Timestamps, Base):
     is_admin: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
     login_generation: Mapped[int] = mapped_column(default=0)
+    origin: Mapped[str | None] = mapped_column(String(50))
+    subject: Mapped[str | None] = mapped_column(String(255))
 
 
 class PersonalToken(Timestamps, Base):
@@ -48,13 +53,17 @@ class PersonalToken(Timestamps, Base):
 
 
 class Group(Timestamps, Base):
-    """Users with whom something can be shared as one."""
+    """Users with whom something can be shared as one.
+
+    ``origin`` names what decides about it elsewhere.
+    """
 
     __tablename__ = "groups"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy reads it from the class
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)
+    origin: Mapped[str | None] = mapped_column(String(50))
 
 
 class GroupMember(Base):

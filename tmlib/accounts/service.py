@@ -14,6 +14,8 @@ from tmlib.errors import BadInput, Conflict, NotFound, NotLoggedIn
 
 MIN_PASSWORD_LENGTH = 8
 MAX_PASSWORD_LENGTH = 1024
+NO_PASSWORD = "!"  # noqa: S105 - no hash, so that no password fits it
+WRONG = "The user name or the password is wrong."
 
 _NAME = re.compile(r"[\w.@+-][\w .@+-]{0,254}")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,255}")
@@ -34,7 +36,7 @@ def create_user(
     """
     user = User(
         name=check_name(name),
-        email=_check_email(email),
+        email=check_email(email),
         password_hash=hash_password(password),
         is_admin=is_admin,
     )
@@ -69,7 +71,7 @@ def change_user(
     if name is not None:
         user.name = check_name(name)
     if email is not None:
-        user.email = _check_email(email)
+        user.email = check_email(email)
     if is_admin is not None:
         user.is_admin = is_admin
     if is_active is not None:
@@ -104,14 +106,32 @@ def change_password(session: Session, user_id: int, password_hash: str) -> User:
 
     Raises
     ------
+    Conflict
+        If the user has none here.
     NotFound
         If there is no such user.
     """
     user = get_user(session, user_id)
+    check_password_is_kept_here(user)
     user.password_hash = password_hash
     _end_what_is_open(session, user)
     session.flush()
     return user
+
+
+def check_password_is_kept_here(user: User) -> None:
+    """Refuse to change the password of somebody who has none here.
+
+    Raises
+    ------
+    Conflict
+        If something else knows the user.
+    """
+    if user.origin is not None:
+        raise Conflict(
+            f'The password of "{user.name}" is not kept here: change it where the account comes '
+            f"from ({user.origin})."
+        )
 
 
 def set_password(session: Session, name: str, password: str) -> None:
@@ -172,9 +192,10 @@ def authenticate(session: Session, name: str, password: str) -> User:
         If the name or the password is wrong, or the user is disabled.
     """
     user = session.scalar(select(User).where(User.name == name))
-    matches = _verify(_unknown_hash() if user is None else user.password_hash, password)
-    if user is None or not matches or not user.is_active:
-        raise NotLoggedIn("The user name or the password is wrong.")
+    has_password = user is not None and user.password_hash != NO_PASSWORD
+    matches = _verify(user.password_hash if user and has_password else _unknown_hash(), password)
+    if user is None or not has_password or not matches or not user.is_active:
+        raise NotLoggedIn(WRONG)
     return user
 
 
@@ -194,7 +215,14 @@ def check_name(name: str, of: str = "user") -> str:
     return name
 
 
-def _check_email(email: str) -> str:
+def check_email(email: str) -> str:
+    """An address that can be used for a user.
+
+    Raises
+    ------
+    BadInput
+        If it has not the form of one.
+    """
     if not _EMAIL.fullmatch(email):
         raise BadInput(f'"{email[:80]}" is not an e-mail address: it needs the form name@host.')
     return email
