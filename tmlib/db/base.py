@@ -38,6 +38,20 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC, of which it is if it has no time zone.
+
+    Raises
+    ------
+    ValueError
+        If there is no such moment in UTC.
+    """
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it is not between the years 1 and 9999 in UTC") from None
+
+
 class Base(DeclarativeBase):
     """Base of all tables."""
 

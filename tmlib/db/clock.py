@@ -7,15 +7,14 @@ by the processes of one machine, and has its clock.
 
 import sqlite3
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import ColumnElement, Float, bindparam, literal, select
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from tmlib.db.base import UtcDateTime, now
+from tmlib.db.dialects import write_as
 
 _SQLITE_FUNCTION = "seconds_from_now"
 
@@ -28,15 +27,11 @@ class _After(FunctionElement[datetime]):
     inherit_cache = True
 
 
-@compiles(_After, "postgresql")
-def _in_postgresql(element: _After, compiler: SQLCompiler, **options: Any) -> str:
-    seconds = compiler.process(element.clauses, **options)
-    return f"(statement_timestamp() + make_interval(secs => {seconds}))"
-
-
-@compiles(_After, "sqlite")
-def _in_sqlite(element: _After, compiler: SQLCompiler, **options: Any) -> str:
-    return f"{_SQLITE_FUNCTION}({compiler.process(element.clauses, **options)})"
+write_as(
+    _After,
+    sqlite=f"{_SQLITE_FUNCTION}({{}})",
+    postgresql="(statement_timestamp() + make_interval(secs => {}))",
+)
 
 
 def after(seconds: float | str | ColumnElement[float]) -> ColumnElement[datetime]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
 
-from sqlalchemy import Dialect, Engine, Select, create_engine, event, make_url
+from sqlalchemy import Dialect, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
@@ -17,7 +17,7 @@ from tmlib.db import clock, postgresql, spread, texts
 from tmlib.db.connections import Connections, Process
 from tmlib.db.failures import explain
 from tmlib.db.forks import Forks
-from tmlib.db.prepared import Prepared
+from tmlib.db.prepared import OneStatement, Prepared
 from tmlib.settings import Settings
 
 _BUSY_SECONDS = 60
@@ -41,12 +41,14 @@ class Database:
 
     def __init__(self, url: str, connections: Connections | None = None) -> None:
         parsed = make_url(url)
-        self._prepared: dict[Select[Any], Prepared] = {}
-        self._limits = ""
+        self._prepared: dict[OneStatement, Prepared] = {}
+        self._limits = dict.fromkeys((False, True), "")
         if parsed.get_backend_name() == "postgresql":
             connections = connections or Connections()
             self.engine = postgresql.create(parsed, connections)
-            self._limits = connections.transaction_limits(writes=False)
+            self._limits = {
+                writes: connections.transaction_limits(writes=writes) for writes in (False, True)
+            }
         else:
             if parsed.database:
                 Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,10 +83,22 @@ class Database:
         with self._in_use(), self.engine.connect() as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Read: a connection whose statements all see the database as it was at the first one."""
+        with self.connection() as connection:
+            if not self.is_sqlite:
+                connection.execute(
+                    text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                )
+            yield connection
+
     def one_or_none(
-        self, statement: Select[Any], values: Mapping[str, Any]
+        self, statement: OneStatement, values: Mapping[str, Any]
     ) -> tuple[Any, ...] | None:
-        """Read the one row that a statement finds, in a tenth of the time that a session takes.
+        """The one row that a statement finds or changes, in a tenth of the time of a session.
+
+        What it changes is committed when this returns.
 
         Parameters
         ----------
@@ -98,12 +112,20 @@ class Database:
         MultipleResultsFound
             If there are several rows.
         """
+        with self._in_use():
+            return self._prepare(statement).one_or_none(values)
+
+    def all(self, statement: OneStatement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """All rows that a statement finds or changes, as `one_or_none` gives one."""
+        with self._in_use():
+            return self._prepare(statement).all(values)
+
+    def _prepare(self, statement: OneStatement) -> Prepared:
         prepared = self._prepared.get(statement)
         if prepared is None:
-            prepared = Prepared(statement, self.engine, self._limits)
+            prepared = Prepared(statement, self.engine, self._limits[statement.is_dml])
             self._prepared[statement] = prepared
-        with self._in_use():
-            return prepared.one_or_none(values)
+        return prepared
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

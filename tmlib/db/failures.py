@@ -7,6 +7,7 @@ from sqlalchemy import Dialect
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
+from tmlib.db.deadlines import is_over
 from tmlib.errors import DatabaseBusy
 
 _LOCKED = (
@@ -53,6 +54,9 @@ def explanation(error: BaseException) -> DatabaseBusy | None:
     if code is None and isinstance(error, sqlite3.OperationalError):
         # extended codes keep the kind in their lowest byte
         code = _SQLITE_CODES.get(error.sqlite_errorcode & 0xFF)
+        if code is None and is_over():
+            # SQLite does not tell why a function of ours has failed
+            code = "57014"
     sentence = _SENTENCES.get(code or "")
     return None if sentence is None else DatabaseBusy(sentence)
 

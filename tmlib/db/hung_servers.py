@@ -39,6 +39,7 @@ class _Watch:
         self._waits: set[_Wait] = set()
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._is_asleep = False
 
     @contextmanager
     def waiting(self, descriptor: int, seconds: float) -> Iterator[_Wait]:
@@ -50,7 +51,8 @@ class _Watch:
                 # there is none yet if the system refuses another one
                 thread.start()
                 self._thread = thread
-            elif not self._waits:
+            elif self._is_asleep:
+                self._is_asleep = False
                 self._change.notify()
             self._waits.add(wait)
         try:
@@ -62,7 +64,9 @@ class _Watch:
     def _run(self) -> None:
         with self._change:
             while True:
-                self._change.wait(_LOOK_EVERY_SECONDS if self._waits else None)
+                # to be woken by each statement would cost more than to look in vain now and then
+                self._is_asleep = not self._waits
+                self._change.wait(None if self._is_asleep else _LOOK_EVERY_SECONDS)
                 late = {wait for wait in self._waits if wait.ends_at < time.monotonic()}
                 for wait in late:
                     _cut(wait.descriptor)

@@ -2,28 +2,34 @@
 
 SQLAlchemy takes ten times as long around such a statement as SQLite takes to answer it. What else
 it does stays: connections are those of the engine's pool, values have the types of their columns,
-and errors are the same.
+and errors are the same. PostgreSQL is asked once and not three times, since a statement needs no
+others to begin and end the transaction that it is.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, PoolProxiedConnection, Select
 from sqlalchemy.exc import MultipleResultsFound
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from tmlib.db.failures import translated
 
 _Convert = Callable[[Any], Any]
 
+OneStatement = Select[Any] | ReturningUpdate[Any]
+"""What is a transaction by itself: it reads rows, or changes them and gives them."""
+
 
 class Prepared:
-    """A query in the words of one database.
+    """A statement in the words of one database.
 
     Parameters
     ----------
     statement
-        The query, each of whose parameters stands for one value.
+        The statement, each of whose parameters stands for one value.
     engine
         Of the database.
     limits
@@ -35,13 +41,13 @@ class Prepared:
         If it has other parameters.
     """
 
-    def __init__(self, statement: Select[Any], engine: Engine, limits: str = "") -> None:
+    def __init__(self, statement: OneStatement, engine: Engine, limits: str = "") -> None:
         self._engine = engine
         dialect = engine.dialect
         compiled = statement.compile(dialect=dialect)
         self._text = f"{limits}; {compiled}" if limits else str(compiled)
         self._names: Sequence[str] | None = compiled.positiontup if compiled.positional else None
-        self._columns = [column.type for column in statement.selected_columns]
+        self._columns = [column.type for column in statement.exported_columns]
         self._from_driver: list[tuple[int, _Convert]] | None = None
         self._constants: dict[str, Any] = {}
         self._to_driver: dict[str, _Convert] = {}
@@ -55,7 +61,7 @@ class Prepared:
                 self._to_driver[name] = convert
 
     def one_or_none(self, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        """The row that it finds, in a transaction of its own, if there is one.
+        """The row that it gives, in a transaction of its own, if there is one.
 
         Parameters
         ----------
@@ -69,10 +75,26 @@ class Prepared:
         MultipleResultsFound
             If there are several rows.
         """
-        rows, description = self._fetch(self._parameters(values))
+        rows = self.all(values)
         if len(rows) > 1:
             raise MultipleResultsFound("There are several rows where there may be one.")
-        return self._converted(rows[0], description) if rows else None
+        return rows[0] if rows else None
+
+    def all(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """All rows that it gives, in a transaction of its own.
+
+        Parameters
+        ----------
+        values
+            Of the parameters; others are not looked at.
+
+        Raises
+        ------
+        KeyError
+            If a value is missing.
+        """
+        rows, description = self._fetch(self._parameters(values))
+        return [self._converted(row, description) for row in rows]
 
     def _parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
         every = {**values, **self._constants}
@@ -87,11 +109,12 @@ class Prepared:
 
     @contextmanager
     def _connection(self) -> Iterator[PoolProxiedConnection]:
-        """A connection of the pool, which ends the transaction when it gets it back."""
+        """A connection of the pool, on which each statement is a transaction of its own."""
         dialect = self._engine.dialect
         connection: PoolProxiedConnection | None = None
         try:
             connection = self._engine.raw_connection()
+            _commit_each(connection, is_so=True)
             yield connection
         except dialect.loaded_dbapi.Error as error:
             driver: Any = connection and connection.driver_connection
@@ -126,6 +149,15 @@ def _give_back(connection: PoolProxiedConnection | None, *, is_usable: bool) -> 
     if connection is None:
         return
     if is_usable:
+        _commit_each(connection, is_so=False)
         connection.close()
     else:
         connection.invalidate()
+
+
+def _commit_each(connection: PoolProxiedConnection, *, is_so: bool) -> None:
+    """Let the driver of PostgreSQL begin a transaction with the first statement, or not."""
+    driver: Any = connection.driver_connection
+    # that of SQLite never does: the engine begins them
+    if not isinstance(driver, sqlite3.Connection):
+        driver.autocommit = is_so

@@ -99,10 +99,14 @@ def _set(expression: str, part: str) -> str:
     members = list(_MEMBER.finditer(inner))
     if "".join(member[0] for member in members) != inner or "[:" in inner:
         raise _wrong(expression, f"{part} is not understood")
-    parts = []
-    for number, member in enumerate(members):
-        is_range = member["plain"] == "-" and 0 < number < len(members) - 1
-        parts.append("-" if is_range else member["kind"] or _literal(member[member.lastgroup or 0]))
+    parts = [member["kind"] or _literal(member[str(member.lastgroup)]) for member in members]
+    end = 0
+    for number, member in enumerate(members[1:-1], 1):
+        if member["plain"] != "-" or number == end:
+            continue
+        if number == end + 1 and end:
+            raise _wrong(expression, f"in {part} a range begins where another one ends")
+        parts[number], end = "-", number + 1
     return f"{start}{''.join(parts)}]"
 
 
