@@ -72,5 +72,9 @@ class Unavailable(TmError):  # noqa: N818 - see BadInput
     status_code = 503
 
 
-class DatabaseBusy(Unavailable):
+class Busy(Unavailable):
+    """Others use something at the moment; trying again may go well."""
+
+
+class DatabaseBusy(Busy):
     """The database refused something for the moment; trying again may go well."""

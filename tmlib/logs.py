@@ -15,13 +15,18 @@ from pythonjsonlogger.json import JsonFormatter
 
 from tmlib.settings import Settings
 
-_HIDDEN = "***"
+HIDDEN = "***"
+"""Stands in place of a secret."""
+
 _SECRETS = re.compile(
     r"(?<=signature=)[^&\s\"']+"  # of signed URLs
+    r"|(?<=token=)[^&\s\"']+"  # in addresses
+    r"|(?<=onetime=)[^&\s\"']+"
     r"|(?<=bearer )[^\s\"']+"
     r"|(?<=jwt )[^\s\"']+"
     r"|\btm_[\w-]{40,}"  # personal tokens
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]+"  # logins
+    r"|(?<![\w.-])(?-i:Wz|\.eJ)[\w-]+\.[\w-]{43}(?![\w-])"  # signatures in paths
     r"|(?<=://)[^/\s@]*:[^\s@]+(?=@)",  # passwords in URLs
     re.IGNORECASE,
 )
@@ -75,8 +80,8 @@ def formatter(settings: Settings) -> logging.Formatter:
 def _hide(line: str, secrets: list[str]) -> str:
     for secret in secrets:
         if secret:
-            line = line.replace(secret, _HIDDEN)
-    return _SECRETS.sub(_HIDDEN, line)
+            line = line.replace(secret, HIDDEN)
+    return _SECRETS.sub(HIDDEN, line)
 
 
 def _on_one_line(text: str) -> str:

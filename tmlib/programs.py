@@ -1,8 +1,10 @@
 """All programs whose jobs the ledger keeps: importing this module registers them."""
 
+from tmlib.annotation import import_jobs as annotation_imports
 from tmlib.ledger.programs import PROGRAMS
+from tmlib.portal.publishing import jobs as publishing
 from tmlib.tools import jobs as tools
 from tmlib.workflow import preview_jobs
 from tmlib.workflow import program as workflow
 
-__all__ = ["PROGRAMS", "preview_jobs", "tools", "workflow"]
+__all__ = ["PROGRAMS", "annotation_imports", "preview_jobs", "publishing", "tools", "workflow"]

@@ -20,11 +20,16 @@ import tmlib.db.counters
 import tmlib.experiments.models
 import tmlib.experiments.ownership
 import tmlib.facility.models
+import tmlib.facility.movies
+import tmlib.facility.runs
+import tmlib.facility.shipping
+import tmlib.facility.specimens
 import tmlib.facility.visibility
 import tmlib.ledger.models
 import tmlib.objects.models
 import tmlib.portal.files
 import tmlib.portal.models
+import tmlib.portal.publishing.models
 import tmlib.portal.withdrawal
 import tmlib.tools.models
 import tmlib.uploads.models

@@ -84,6 +84,100 @@ class Settings(BaseSettings):
             "tokens are refused if not set."
         ),
     )
+    ldap_url: str | None = Field(
+        default=None,
+        pattern=r"^ldaps?://[^/?#]+/?$",
+        description=(
+            "The directory that knows the users: ldaps://host, or ldap://host, which is encrypted "
+            "too (StartTLS); the accounts kept here alone if not set."
+        ),
+    )
+    ldap_encryption: Literal["required", "none"] = Field(
+        default="required",
+        description="none lets passwords go over the network in clear text, with ldap://.",
+    )
+    ldap_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates that vouch for the directory; those of the machine if not set.",
+    )
+    ldap_bind_dn: str | None = Field(
+        default=None,
+        description="Who looks for users and groups there; nobody in particular if not set.",
+    )
+    ldap_bind_password: SecretStr | None = Field(default=None, description="The password of that.")
+    ldap_bind_password_file: Path | None = Field(
+        default=None, description="A file with that password instead."
+    )
+    ldap_user_base: str | None = Field(
+        default=None, description="Where users are looked for, as ou=people,dc=example,dc=org."
+    )
+    ldap_user_filter: str = Field(
+        default="(uid={name})",
+        pattern=r"\{name\}",
+        description="Which entry is the user who gives a name.",
+    )
+    ldap_user_dn: str | None = Field(
+        default=None,
+        pattern=r"\{name\}",
+        description=(
+            "Instead of looking: what users are called, as uid={name},ou=people,dc=example,dc=org."
+        ),
+    )
+    ldap_name_attribute: str = Field(
+        default="uid", description="What holds the name that a user has here."
+    )
+    ldap_email_attribute: str = Field(
+        default="mail", description="What holds the address, which is read at the first login."
+    )
+    ldap_group_base: str | None = Field(
+        default=None,
+        description="Where groups are looked for that are taken over; none are if not set.",
+    )
+    ldap_group_filter: str = Field(
+        default="(member={dn})",
+        pattern=r"\{(dn|name)\}",
+        description="Which entries are groups that a user is in.",
+    )
+    ldap_group_name_attribute: str = Field(
+        default="cn", description="What holds the name that a group has here."
+    )
+    ldap_seconds: int = Field(
+        default=5, ge=1, le=8, description="How long the directory may take for each answer."
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="A provider of OpenID Connect that users may log in with, as its address.",
+    )
+    oidc_client_id: str | None = Field(
+        default=None, description="What the provider calls this server."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="The secret that this server proves that with."
+    )
+    oidc_client_secret_file: Path | None = Field(
+        default=None, description="A file with that secret instead."
+    )
+    oidc_redirect_uri: str | None = Field(
+        default=None,
+        pattern="/auth/oidc/callback$",
+        description="Where browsers come back to: this server's address and /auth/oidc/callback.",
+    )
+    oidc_scope: str = Field(
+        default="openid profile email", description="What the provider is asked to tell."
+    )
+    oidc_name_claim: str = Field(
+        default="preferred_username", description="The claim with the name that a user has here."
+    )
+    oidc_groups_claim: str | None = Field(
+        default=None,
+        description="The claim with the groups that are taken over; none are if not set.",
+    )
+    oidc_title: str = Field(
+        default="OpenID Connect", description="What the button to log in calls the provider."
+    )
+    oidc_seconds: int = Field(
+        default=5, ge=1, le=30, description="How long the provider may take for each answer."
+    )
     queue: str = Field(
         default="workers.queue:CeleryQueue",
         description="The class that puts job ids on the queue, as module:name.",
@@ -144,6 +238,12 @@ class Settings(BaseSettings):
         default=(),
         description="Folders whose files may be registered where they are, separated by colons.",
     )
+    facility_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description=(
+            "Folders with folders of proposals, whose files are shown, separated by colons."
+        ),
+    )
     upload_hours: float = Field(
         default=168, gt=0, description="How long an upload that broke off can be resumed, in hours."
     )
@@ -160,6 +260,15 @@ class Settings(BaseSettings):
     )
     column_cache_mb: int = Field(
         default=8192, ge=1, description="Room there for columns of object tables, in MB."
+    )
+
+    neuroglancer_url: str = Field(
+        default="https://neuroglancer-demo.appspot.com",
+        description="Where the Neuroglancer is that public pages link to.",
+    )
+    vizarr_url: str = Field(
+        default="https://hms-dbmi.github.io/vizarr",
+        description="Where the vizarr is that public pages link to.",
     )
 
     audit_days: float = Field(
@@ -191,7 +300,14 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("upload_roots", mode="before")
+    @field_validator("neuroglancer_url", "vizarr_url")
+    @classmethod
+    def _refuse_other_addresses(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("it must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("upload_roots", "facility_roots", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -200,6 +316,30 @@ class Settings(BaseSettings):
         if not all(folder.is_absolute() for folder in folders):
             raise ValueError("the folders must be absolute paths, separated by colons")
         return folders
+
+    @property
+    def ldap_password(self) -> SecretStr | None:
+        """The password of ``ldap_bind_dn``, wherever it is kept.
+
+        Raises
+        ------
+        BadInput
+            If its file cannot be read.
+        """
+        path = self.ldap_bind_password_file
+        return self.ldap_bind_password if path is None else _read_secret(path)
+
+    @property
+    def oidc_secret(self) -> SecretStr | None:
+        """The secret of ``oidc_client_id``, wherever it is kept.
+
+        Raises
+        ------
+        BadInput
+            If its file cannot be read.
+        """
+        path = self.oidc_client_secret_file
+        return self.oidc_client_secret if path is None else _read_secret(path)
 
     @property
     def is_embedded(self) -> bool:
@@ -232,6 +372,16 @@ class Settings(BaseSettings):
         if self.secret_key is not None:
             return self.secret_key.get_secret_value()
         return read_or_create_secret(self.data_dir / "secret_key")
+
+
+def _read_secret(path: Path) -> SecretStr:
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f'The secret in "{path}" cannot be read: {error}') from None
+    if not secret:
+        raise BadInput(f'There is no secret in "{path}".')
+    return SecretStr(secret)
 
 
 def read_or_create_secret(path: Path) -> str:

@@ -7,7 +7,7 @@ CSV with a row for each well: ``well_name``, then a column for each condition.
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, Conflict
+from tmlib.experiments.layout import get_well
 from tmlib.experiments.models import Well
-from tmlib.experiments.plates import get_plate
+from tmlib.experiments.plates import get_plate, lock_plate
 
 WELL_COLUMN = "well_name"
 RESERVED = frozenset(
@@ -29,9 +30,16 @@ RESERVED = frozenset(
 
 _MAX_CONDITIONS = 100
 _MAX_LENGTH = 300
+_MAX_NAME_BYTES = 240  # names of columns are names of files, with a prefix where one is taken
 _MAX_ROWS = 10_000
+_MAX_WHOLE = 10**15
 _WELL_NAME = re.compile(r"([A-Za-z]{1,2})0*([1-9][0-9]?)")
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_INTEGER = r"(0|[1-9][0-9]*)"
+_WHOLE = rf"(?=[0-9]{{1,15}}(?![0-9])){_INTEGER}([eE][+-][0-9]+)?"
+_DECIMAL = rf"({_INTEGER}\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_NUMBER = re.compile(f"[+-]?({_WHOLE}|{_DECIMAL})")
+_MAX_NUMBER = 1e308
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Condition = str | float | int | bool
 
@@ -49,33 +57,34 @@ def conditions_of(description: Mapping[str, Any]) -> dict[str, Condition]:
     return {
         name: value
         for name, value in description.items()
-        if isinstance(value, str | int | float) and name not in RESERVED and value != ""
+        if isinstance(value, str | int | float)
+        and name not in RESERVED
+        and value != ""
+        and _fault(name, value) is None
     }
 
 
 def read_conditions(content: str) -> dict[str, dict[str, Condition]]:
     """Conditions by the names of wells, from CSV.
 
-    Cells may be separated by commas, semicolons or tabs, as spreadsheets do. What looks like a
-    number is one; empty cells are left out.
+    Cells may be separated by commas, semicolons or tabs, as spreadsheets do. A column has numbers
+    if all of its cells are numbers, else texts as they are written; empty cells are left out.
+    Identifiers are no numbers: ``00123``, ``1E5`` and whole numbers of more than 15 digits.
 
     Raises
     ------
     BadInput
         If it is no such file.
     """
-    lines = content.removeprefix("\ufeff").splitlines()
-    if len(lines) > _MAX_ROWS:
-        raise BadInput(f"The file has {len(lines)} rows: {_MAX_ROWS} are the most.")
-    first = lines[0] if lines else ""
+    content = content.removeprefix("\ufeff")
+    first = next(iter(content.splitlines()), "")
     separator = max("\t;,", key=first.count)
-    rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
-    names = [name.strip() for name in rows[0]] if rows else []
+    rows = _rows(content, separator)
+    names = next(rows, [])
     place = _well_column(names)
     _check_names([name for index, name in enumerate(names) if index != place])
-    found: dict[str, dict[str, Condition]] = {}
-    for number, row in enumerate(rows[1:], start=2):
-        cells = [cell.strip() for cell in row]
+    found: dict[str, dict[str, str]] = {}
+    for number, cells in enumerate(rows, start=2):
         if not any(cells):
             continue
         if len(cells) > len(names):
@@ -86,12 +95,11 @@ def read_conditions(content: str) -> dict[str, dict[str, Condition]]:
         well = _well_name(cells[place], number)
         if well in found:
             raise BadInput(f'Well "{well}" is described twice: row {number} is the second.')
-        found[well] = {
-            name: _value(cell, name, number)
-            for index, (name, cell) in enumerate(zip(names, cells, strict=True))
-            if index != place and cell
-        }
-    return found
+        described = dict(zip(names, cells, strict=True))
+        del described[names[place]]
+        found[well] = {name: cell for name, cell in described.items() if cell}
+        _check_cells(found[well], number)
+    return _with_numbers(found, has_decimal_commas=separator == ";")
 
 
 def write_conditions(wells: Sequence[tuple[str, Mapping[str, Condition]]]) -> str:
@@ -124,6 +132,8 @@ def put_conditions(
 ) -> StoredConditions:
     """Replace the conditions of all wells of a plate; wells that are not given have none then.
 
+    Neither have those that were forgotten, when they are recorded again.
+
     Raises
     ------
     NotFound
@@ -133,7 +143,8 @@ def put_conditions(
     Conflict
         If no wells of the plate are known yet.
     """
-    plate = get_plate(session, experiment_id, plate_id)
+    # conditions are part of a description: what is written to that at once must not be lost
+    plate = lock_plate(session, experiment_id, plate_id)
     wells = _wells(session, plate_id)
     if not wells:
         raise Conflict(
@@ -147,10 +158,51 @@ def put_conditions(
             f"{', '.join(sorted(names)[:5])}{' and others' if len(names) > 5 else ''}."
         )
     for well in wells:
-        others = set(well.description) - set(conditions_of(well.description))
-        kept = {name: well.description[name] for name in well.description if name in others}
-        well.description = kept | given.get(well.name, {})
+        well.description = _notes(well.description) | given.get(well.name, {})
+    plate.well_descriptions = {
+        name: _notes(description) for name, description in plate.well_descriptions.items()
+    }
     return StoredConditions(len(names & given.keys()), sorted(given.keys() - names))
+
+
+def describe_well(
+    session: Session, experiment_id: int, well_id: int, description: dict[str, Any]
+) -> None:
+    """Replace the notes on a well; its texts and numbers are conditions.
+
+    Raises
+    ------
+    NotFound
+        If the experiment has no such well.
+    BadInput
+        If a text is too long, or a text or a number could not stand in a column of tables and
+        exports.
+    """
+    plate_id = get_well(session, experiment_id, well_id).plate_id
+    for name, value in description.items():
+        if isinstance(value, str | int | float):
+            fault = _fault_of_given(name, value)
+            if fault is not None:
+                raise BadInput(fault)
+    lock_plate(session, experiment_id, plate_id)
+    # whoever changed the plate until now may have changed the well, or forgotten it
+    session.expire_all()
+    well = get_well(session, experiment_id, well_id)
+    others = [one.description for one in _wells(session, plate_id) if one.id != well_id]
+    given = conditions_of(description)
+    n_names = len(given.keys() | {name for one in others for name in conditions_of(one)})
+    if n_names > _MAX_CONDITIONS and given:
+        raise BadInput(
+            f"The wells of the plate would have {n_names} conditions: {_MAX_CONDITIONS} are the "
+            "most."
+        )
+    well.description = description
+
+
+def _notes(description: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the description of a well is no condition."""
+    conditions = conditions_of(description)
+    return {name: value for name, value in description.items() if name not in conditions}
 
 
 def _wells(session: Session, plate_id: int) -> Sequence[Well]:
@@ -170,13 +222,49 @@ def _check_names(names: Sequence[str]) -> None:
     if len(names) > _MAX_CONDITIONS:
         raise BadInput(f"There are {len(names)} conditions: {_MAX_CONDITIONS} are the most.")
     for name in names:
-        if not name or len(name) > _MAX_LENGTH or not name.isprintable():
-            raise BadInput(f'A column needs a name of 1 to {_MAX_LENGTH} letters: "{name[:80]}".')
+        fault = _fault_of_name(name)
+        if fault is not None:
+            raise BadInput(fault)
         if name in RESERVED:
             raise BadInput(f'All tables have a column "{name}" already: give yours another name.')
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise BadInput(f'There are several columns "{twice[0]}": give each a name of its own.')
+
+
+def _fault(name: str, value: Condition) -> str | None:
+    """Why a condition cannot stand in a column, if it cannot."""
+    fault = _fault_of_name(name)
+    if fault is not None:
+        return fault
+    if isinstance(value, str):
+        if _NO_TEXT.search(value):
+            return f'"{name}" of a well has a character that cannot be printed: leave it out.'
+    elif not -_MAX_NUMBER <= value <= _MAX_NUMBER:
+        return f'"{name}" of a well is no number up to {_MAX_NUMBER:g}: give a smaller one.'
+    return None
+
+
+def _fault_of_given(name: str, value: Condition) -> str | None:
+    """Why a condition is not taken from a user, if it is not; one that was taken before stays."""
+    fault = _fault(name, value)
+    if fault is None and isinstance(value, str) and len(value) > _MAX_LENGTH:
+        return f'"{name}" of a well has more than {_MAX_LENGTH} letters: shorten it.'
+    return fault
+
+
+def _fault_of_name(name: str) -> str | None:
+    if not name or not name.isprintable():
+        return f'A column needs a name of letters that can be printed: "{_printed(name)}".'
+    if name in (".", ".."):
+        return f'No column can have the name "{name}", as no file can: give it another one.'
+    if len(name.encode()) > _MAX_NAME_BYTES:
+        return f'The name of a column has {_MAX_NAME_BYTES} bytes at most: "{name[:80]}".'
+    return None
+
+
+def _printed(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:80])
 
 
 def _well_name(text: str, number: int) -> str:
@@ -186,15 +274,52 @@ def _well_name(text: str, number: int) -> str:
     return f"{match[1].upper()}{int(match[2]):02d}"
 
 
-def _value(cell: str, name: str, number: int) -> Condition:
-    if len(cell) > _MAX_LENGTH:
-        raise BadInput(f'"{name}" in row {number} is longer than {_MAX_LENGTH} letters.')
-    if not _NUMBER.fullmatch(cell):
-        return cell
+def _rows(content: str, separator: str) -> Iterator[list[str]]:
+    """Rows of a file, each as its cells without the spaces around them."""
+    rows = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
+    for number in range(1, _MAX_ROWS + 1):
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            raise BadInput(
+                f"Row {number} is not CSV ({error}): does a quotation mark miss its other one?"
+            ) from error
+        if row is None:
+            return
+        yield [cell.strip() for cell in row]
+    if next(rows, None) is not None:
+        raise BadInput(f"The file has more than {_MAX_ROWS} rows.")
+
+
+def _check_cells(cells: Mapping[str, str], number: int) -> None:
+    for name, cell in cells.items():
+        fault = _fault_of_given(name, cell)
+        if fault is not None:
+            raise BadInput(f"Row {number}: {fault}")
+
+
+def _with_numbers(
+    wells: Mapping[str, dict[str, str]], *, has_decimal_commas: bool
+) -> dict[str, dict[str, Condition]]:
+    """Conditions of wells with numbers in all columns that have only numbers."""
+    found: dict[str, dict[str, Condition]] = {well: {**cells} for well, cells in wells.items()}
+    for name in {name for cells in wells.values() for name in cells}:
+        given = {well: cells[name] for well, cells in wells.items() if name in cells}
+        if has_decimal_commas and not any("." in cell for cell in given.values()):
+            given = {well: cell.replace(",", ".") for well, cell in given.items()}
+        if all(map(_NUMBER.fullmatch, given.values())):
+            for well, cell in given.items():
+                found[well][name] = _number(cell)
+                fault = _fault(name, found[well][name])
+                if fault is not None:
+                    raise BadInput(f"Well {well}: {fault}")
+    return found
+
+
+def _number(cell: str) -> float:
     value = float(cell)
-    if value in (float("inf"), float("-inf")):
-        raise BadInput(f'"{name}" in row {number} is too large a number: {cell[:80]}.')
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    # a longer whole number would come back as a text
+    return int(value) if value.is_integer() and abs(value) < _MAX_WHOLE else value
 
 
 def _text(value: Condition | None) -> str:

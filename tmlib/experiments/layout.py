@@ -50,13 +50,6 @@ def get_well(session: Session, experiment_id: int, well_id: int) -> Well:
     return well
 
 
-def describe_well(
-    session: Session, experiment_id: int, well_id: int, description: dict[str, Any]
-) -> None:
-    """Replace the notes on a well: its treatment, for example."""
-    get_well(session, experiment_id, well_id).description = description
-
-
 def list_sites(
     session: Session,
     experiment_id: int,

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tmlib.accounts.models import User
@@ -31,8 +32,9 @@ class Experiment(Timestamps, Base):
 
     ``pixel_size`` is the width and height of a pixel in micrometres, if known. ``map_height`` and
     ``map_width`` (pixels at full resolution) and ``map_levels`` (number of zoom levels) are None
-    until the map is made. If the experiment was deleted, ``deletion_due`` is the time from which on
-    it is removed.
+    until the map is made. ``channel_names`` are those that its channels had when they were last
+    forgotten, by the names with which they were recorded: they get them back when they are recorded
+    again. If the experiment was deleted, ``deletion_due`` is the time from which on it is removed.
     """
 
     __tablename__ = "experiments"
@@ -53,6 +55,7 @@ class Experiment(Timestamps, Base):
     map_height: Mapped[int | None]
     map_width: Mapped[int | None]
     map_levels: Mapped[int | None]
+    channel_names: Mapped[dict[str, Any]] = mapped_column(default=dict)
     deletion_due: Mapped[datetime | None] = mapped_column(index=True)
 
     user: Mapped[User] = relationship()
@@ -90,7 +93,11 @@ class ExperimentGroupShare(Base):
 
 
 class Plate(Timestamps, Base):
-    """A multi-well plate."""
+    """A multi-well plate.
+
+    ``well_descriptions`` are those that its wells had when they were last forgotten, by name: they
+    get them back when they are recorded again.
+    """
 
     __tablename__ = "plates"
     __table_args__ = (UniqueConstraint("experiment_id", "name"), NEVER_REUSED)
@@ -99,6 +106,7 @@ class Plate(Timestamps, Base):
     experiment_id: Mapped[int] = _experiment_key()
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str] = mapped_column(Text, default="")
+    well_descriptions: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     experiment: Mapped[Experiment] = relationship(back_populates="plates")
     acquisitions: Mapped[list["Acquisition"]] = relationship(
@@ -235,8 +243,16 @@ class SiteOverlap(Base):
     is_reliable: Mapped[bool]
 
 
+def _name_at_first(context: DefaultExecutionContext) -> str:
+    values: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call] # theirs
+    return str(values["name"])
+
+
 class Channel(Timestamps, Base):
-    """A channel of the microscope; ``index`` is its position on the images' channel axis."""
+    """A channel of the microscope; ``index`` is its position on the images' channel axis.
+
+    ``recorded_name`` is the one with which it was entered; users may change ``name``.
+    """
 
     __tablename__ = "channels"
     __table_args__ = (UniqueConstraint("experiment_id", "name"), NEVER_REUSED)
@@ -244,6 +260,7 @@ class Channel(Timestamps, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = _experiment_key()
     name: Mapped[str] = mapped_column(String(255))
+    recorded_name: Mapped[str] = mapped_column(String(255), default=_name_at_first)
     wavelength: Mapped[str] = mapped_column(String(255))
     bit_depth: Mapped[int]
     index: Mapped[int]

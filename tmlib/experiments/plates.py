@@ -1,8 +1,9 @@
 """Plates and their acquisitions."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -60,6 +61,32 @@ def get_plate(session: Session, experiment_id: int, plate_id: int) -> Plate:
     if plate is None or plate.experiment_id != experiment_id:
         raise NotFound("The experiment has no such plate.")
     return plate
+
+
+def lock_plate(session: Session, experiment_id: int, plate_id: int) -> Plate:
+    """A plate of an experiment; lets one change of its wells' descriptions after the other.
+
+    Raises
+    ------
+    NotFound
+        If the experiment has no such plate.
+    """
+    plate = session.scalar(_locked(experiment_id).where(Plate.id == plate_id))
+    if plate is None:
+        raise NotFound("The experiment has no such plate.")
+    return plate
+
+
+def lock_plates(session: Session, experiment_id: int) -> Sequence[Plate]:
+    """All plates of an experiment, for a change of all descriptions of their wells."""
+    # always in the same order, so that nobody waits for one who waits for them
+    return session.scalars(_locked(experiment_id).order_by(Plate.id)).all()
+
+
+def _locked(experiment_id: int) -> Select[Plate]:
+    """Plates as they are once whoever changes them is done."""
+    query = select(Plate).where(Plate.experiment_id == experiment_id)
+    return query.with_for_update(key_share=True).execution_options(populate_existing=True)
 
 
 def find_plate(session: Session, experiment_id: int, name: str) -> Plate:

@@ -26,6 +26,7 @@ from tmlib.images.arrays import (
     open_array,
     read_group,
     read_stored,
+    round_up,
     write_group,
     write_stored,
 )
@@ -315,6 +316,25 @@ def read_tile(path: Path, *, z: int, y: int, x: int) -> GrayImage | None:
         return None
     bottom, right = min(top + TILE_SIZE, height), min(left + TILE_SIZE, width)
     return read_stored(array[top:bottom, left:right])
+
+
+def read_base(path: Path, region: Region) -> GrayImage:
+    """Read a rectangle of the base level, wherever it lies; what no image covers is 0.
+
+    Raises
+    ------
+    NotFound
+        If there is no mosaic.
+    """
+    array = open_array(path / "0", keep_zeros=False)
+    height, width = array.shape
+    # whole tiles, since all of one that was never written in part would be 0
+    top, left = (start // TILE_SIZE * TILE_SIZE for start in (region.y, region.x))
+    bottom = min(round_up(region.y + region.height), height)
+    right = min(round_up(region.x + region.width), width)
+    pixels = _read_or_zero(array, Region(top, left, bottom - top, right - left))
+    y, x = region.y - top, region.x - left
+    return pixels[y : y + region.height, x : x + region.width]
 
 
 def _depth(path: Path) -> int:

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, select
 
 from tmlib.db import Database
 from tmlib.errors import NotFound
+from tmlib.experiments.channels import LayerRow
 from tmlib.experiments.models import ChannelLayer
 from tmlib.images.tiles import RENDERING
 
@@ -27,7 +28,7 @@ class ShownLayer:
     maximum: int
 
     @classmethod
-    def of(cls, layer: ChannelLayer) -> "ShownLayer":
+    def of(cls, layer: ChannelLayer | LayerRow) -> "ShownLayer":
         """What a row tells."""
         return cls(
             *(layer.channel_id, layer.tpoint, layer.zplane, layer.version),

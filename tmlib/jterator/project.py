@@ -141,6 +141,13 @@ class Project:
             if (module := self.module(step.module)).takes_model(module.inputs[handle.name])
         ]
 
+    @property
+    def made_types(self) -> list[str]:
+        """Types that the pipeline makes itself; it may also keep values of stored ones."""
+        taken = {objects.name for objects in self.pipeline.input.objects}
+        made = (output.name for output in self.pipeline.output.objects)
+        return [name for name in made if name not in taken]
+
     def check(
         self,
         channel_names: Collection[str] | None = None,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -70,6 +70,32 @@ class _Site:
     models_dir: Path | None = None
 
 
+class Observer(Protocol):
+    """Is told what the modules of a pipeline make, one module after the other."""
+
+    def begin(self, module_name: str) -> None:
+        """Say that a module begins."""
+
+    def take(self, handle: OutputHandle, value: NDArray[Any] | pd.DataFrame) -> None:
+        """Take what the module has made: an array (y, x), or the values of objects by labels."""
+
+    def end(self) -> None:
+        """Say that the module has ended well."""
+
+
+class _Nobody:
+    """Looks at nothing."""
+
+    def begin(self, module_name: str) -> None:
+        pass
+
+    def take(self, handle: OutputHandle, value: NDArray[Any] | pd.DataFrame) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
 def run_pipeline(
     project: Project,
     images: Mapping[str, IntensityStack],
@@ -79,6 +105,7 @@ def run_pipeline(
     save_figure: Callable[[str, str], None] | None = None,
     sandbox: Sandbox | None = None,
     models_dir: Path | None = None,
+    observer: Observer | None = None,
 ) -> dict[str, SegmentedObjects]:
     """Run the active modules of a pipeline, in their order, on the images of one site.
 
@@ -103,6 +130,8 @@ def run_pipeline(
         Where modules run that the project brings. Without it such a project cannot run.
     models_dir
         Folder with the models of neural networks, for modules that use one.
+    observer
+        Is told what each module has made, also if a later one fails.
 
     Returns
     -------
@@ -121,9 +150,12 @@ def run_pipeline(
     site = _start(project, images, stored)
     site.previous, site.models_dir = previous, models_dir
     last_uses = _last_uses(project)
+    observer = observer or _Nobody()
     for n, step in enumerate(project.pipeline.active_steps):
         module = _runnable(project.module(step.module), sandbox)
-        _run_step(step, module, project.handles[step.name], site, save_figure)
+        observer.begin(step.name)
+        _run_step(step, module, project.handles[step.name], site, save_figure, observer)
+        observer.end()
         for key in [key for key in site.images if last_uses.get(key, -1) <= n]:
             del site.images[key]
     return {
@@ -217,6 +249,7 @@ def _run_step(
     handles: HandlesDescription,
     site: _Site,
     save_figure: Callable[[str, str], None] | None,
+    observer: Observer,
 ) -> None:
     arguments = {
         module.inputs[handle.name]: _argument(
@@ -236,10 +269,12 @@ def _run_step(
         if handle.type == "Figure":
             if save_figure is not None and value:
                 save_figure(step.name, value)
-        elif handle.type == "Measurement":
+            continue
+        if handle.type == "Measurement":
             _keep_measurements(handle, handles, value, site)
         else:
             _keep_array(step, handle, value, site)
+        observer.take(handle, value)
 
 
 def _argument(

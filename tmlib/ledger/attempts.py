@@ -131,8 +131,9 @@ def failed(outcome: Outcome, error: Exception) -> Outcome:
     return replace(
         outcome,
         exitcode=EXIT_FAILED,
-        error=message or failures.unforeseen(error),
-        stderr=f"{outcome.stderr}{detail}\n",
+        # PostgreSQL's text takes no NUL
+        error=(message or failures.unforeseen(error)).replace("\0", "?"),
+        stderr=f"{outcome.stderr}{detail}\n".replace("\0", "?"),
         following=(),
         may_pass=failures.may_pass(error),
     )

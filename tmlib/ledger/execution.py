@@ -59,8 +59,11 @@ class Worker:
         worker = holding.worker_name(os.getpid())
         taker = Taker(worker, socket.gethostname(), self.settings.lease_seconds, turn=job_id)
         taken = time.monotonic()
-        with self.database.transaction() as session:
-            claim = engine.claim(session, job_id, taker.worker, taker.host, taker.lease)
+        wanted = job_id, taker.worker, taker.host, taker.lease
+        claim = engine.claim_at_once(self.database, *wanted)
+        if claim is None:
+            with self.database.transaction() as session:
+                claim = engine.claim(session, *wanted)
         if claim is not None:
             with contextlib.closing(_Turn(self, taker, claim, taken)) as turn:
                 turn.run()
@@ -133,11 +136,13 @@ class _Turn:
         with self._output() as output, limited_threads(self._limits.cores):
             for claim in claims:
                 output.clear()
-                if not self._begin(claim, attempts):
-                    return attempts, []
-                attempts.append(work.attempt(self._database, self._settings, claim, output))
-                if self._guard is not None:
-                    self._guard.end()
+                try:
+                    if not self._begin(claim, attempts):
+                        return attempts, []
+                    attempts.append(work.attempt(self._database, self._settings, claim, output))
+                finally:
+                    if self._guard is not None:
+                        self._guard.end()
                 is_enough = attempts[-1].ended - started > self._group_seconds
                 if is_enough or self._took_long or not attempts[-1].is_plain:
                     break

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Row, Select, and_, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from tmlib.db import texts
 from tmlib.errors import BadInput, NotFound
 from tmlib.ledger.models import AT_WORK, EXIT_KILLED, FAILED, Job, JobStatus, State, Task
 from tmlib.ledger.owners import Owner, of_any
@@ -116,9 +117,7 @@ def _latest_with(text: str, conditions: Sequence[ColumnElement[bool]]) -> Select
         .subquery()
     )
     columns = (latest.c.error, latest.c.stdout, latest.c.stderr)
-    return select(latest.c.id).where(
-        or_(*(column.icontains(text, autoescape=True) for column in columns))
-    )
+    return select(latest.c.id).where(or_(*(texts.contains(column, text) for column in columns)))
 
 
 def get_job(session: Session, moment: datetime, job_id: int) -> JobLine:

@@ -147,9 +147,9 @@ class Leases:
         if not due:
             return
         with self._database.transaction() as session:
-            for job in due:
-                holding.heartbeat(session, job.id, job.attempt, self._seconds)
-        held.prolonged.update(dict.fromkeys(due, moment))
+            # what somebody writes to at this moment is due at the next look again
+            prolonged = [job for job in due if holding.heartbeat(session, *job.key, self._seconds)]
+        held.prolonged.update(dict.fromkeys(prolonged, moment))
 
     def _give_back(self, held: HeldJobs, place: Place) -> None:
         """Let others do what waits here for a job that takes longer than was thought.

@@ -4,6 +4,7 @@ Each function must run in a transaction of its own, and the ids that it returns 
 queue after that.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -53,16 +54,14 @@ def recover(
         Ids of jobs to enqueue, on the same queue.
     """
     of_queue = Job.is_interactive.is_(interactive)
-    waiting = update(Job).where(of_queue, Job.state == State.SUBMITTED)
-    again = waiting.values(submitted_at=moment, not_before=None).returning(Job.id)
     ended = select(Task.id).where(Task.state == State.TERMINATED)
     engine.end_killed(session, of_queue, Job.task_id.in_(ended), skip_locked=True)
     silent_since = moment - timedelta(seconds=grace_seconds)
     enqueue = _take_back(session, of_queue, silent_since, max_attempts)
-    enqueue += session.scalars(again.where(Job.not_before <= moment)).all()
+    enqueue += _send_again(session, moment, of_queue, Job.not_before <= moment)
     if lost_before is not None:
-        lost = again.where(Job.not_before.is_(None), Job.submitted_at < lost_before)
-        enqueue += session.scalars(lost).all()
+        is_lost = (Job.not_before.is_(None), Job.submitted_at < lost_before)
+        enqueue += _send_again(session, moment, of_queue, *is_lost)
     return list(dict.fromkeys(enqueue))
 
 
@@ -76,6 +75,28 @@ def last_taken(session: Session, *, interactive: bool = False) -> datetime | Non
             Job.state == State.RUNNING, Job.is_interactive.is_(interactive)
         )
     )
+
+
+def _send_again(
+    session: Session, moment: datetime, *conditions: ColumnElement[bool]
+) -> Sequence[int]:
+    """Mark jobs that wait for a worker as sent at this moment; their ids, in their order."""
+    waiting = (
+        select(Job.id)
+        .where(Job.state == State.SUBMITTED, *conditions)
+        .order_by(Job.id)
+        # phases are locked by now, so that nobody who holds a job may be waited for
+        .with_for_update(skip_locked=True)
+        .cte("waiting")
+    )
+    sent = session.scalars(
+        update(Job)
+        .where(Job.id.in_(select(waiting.c.id)))
+        .values(submitted_at=moment, not_before=None)
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted(sent)
 
 
 def _take_back(

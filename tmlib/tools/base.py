@@ -1,7 +1,7 @@
 """The interface of tools: their input, its validation, and their results."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tmlib.errors import BadInput
+from tmlib.objects.models import Mapobject, MapobjectType
 from tmlib.tools.labels import Labels
 from tmlib.tools.learning.trained_models import TrainedModel
 from tmlib.tools.models import ToolModel
@@ -26,6 +29,8 @@ UNKNOWN_MODEL = "There is no such model, or it is not shared with you: choose an
 
 MAX_COUNTED = 10_000
 """No tool needs more objects than this, so counting stops here before the work starts."""
+
+_IDS_PER_QUERY = 10_000  # SQLite limits the number of parameters
 
 PayloadT = TypeVar("PayloadT", bound=Payload)
 
@@ -78,6 +83,8 @@ class Finding:
         A table with a row per well (``pyarrow.Table``), if the tool analyses wells.
     model
         The model that was trained, if any.
+    name
+        What the result is to be called, if not after its tool.
     """
 
     type: str
@@ -86,6 +93,7 @@ class Finding:
     plots: Sequence[Figure] = ()
     wells: Any = None
     model: TrainedModel | None = None
+    name: str = ""
 
 
 class Tool(ABC, Generic[PayloadT]):
@@ -152,6 +160,34 @@ class Tool(ABC, Generic[PayloadT]):
         BadInput
             If the result cannot be computed from the values.
         """
+
+
+def check_objects(session: Session, objects: ChosenObjects, numbers: Collection[int]) -> None:
+    """Check that objects that a payload names exist and are of the chosen type.
+
+    Raises
+    ------
+    BadInput
+        If one does not, or is of another type.
+    """
+    wanted = sorted(set(numbers))
+    found: dict[int, int] = {}
+    for start in range(0, len(wanted), _IDS_PER_QUERY):
+        rows = session.execute(
+            select(Mapobject.id, Mapobject.mapobject_type_id).where(
+                Mapobject.experiment_id == objects.experiment_id,
+                Mapobject.id.in_(wanted[start : start + _IDS_PER_QUERY]),
+            )
+        )
+        found |= dict(rows.all())
+    for number in wanted:
+        if number not in found:
+            raise BadInput(f"There is no object {number} in the experiment: leave it out.")
+        if found[number] != objects.type_id:
+            other = session.get_one(MapobjectType, found[number]).name
+            raise BadInput(
+                f'Object {number} is one of "{other}", not of "{objects.type_name}": leave it out.'
+            )
 
 
 @contextmanager

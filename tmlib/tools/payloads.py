@@ -4,9 +4,10 @@ Forms are generated from the JSON schema of a payload alone: ``format`` says wha
 its type does not.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic.config import JsonDict
 
 MAX_LISTED = 10_000
 """Largest number of features, gates or wells in a payload."""
@@ -27,10 +28,45 @@ Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", json_schema_extra={"f
 """A colour, #rrggbb."""
 
 
+ObjectNumber = Annotated[int, Field(ge=1, le=2**63 - 1)]
+"""Number of an object, as in tiles and tables."""
+
+
 class Part(BaseModel):
     """A part of a payload; what it does not know is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WellCondition(Part):
+    """The wells whose condition has this value, on all plates."""
+
+    column: str = Field(
+        pattern=r"^[^\x00]{1,240}$", description="Name of the condition, as in the plate map."
+    )
+    value: Annotated[str, Field(max_length=300)] | bool | int | float = Field(
+        description="The value, as in the plate map."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.value}"
+
+
+def _kind_of_well(value: Any) -> str:
+    return "condition" if isinstance(value, dict | WellCondition) else "name"
+
+
+ControlWells = tuple[
+    Annotated[
+        Annotated[WellName, Tag("name")] | Annotated[WellCondition, Tag("condition")],
+        Discriminator(_kind_of_well),
+    ],
+    ...,
+]
+"""Wells by their names or by what was done to them: what any of these says of a well counts."""
+
+AS_CONTROLS: JsonDict = {"format": "controls"}
+"""What the schema of such a field has in addition."""
 
 
 class Payload(Part):

@@ -13,6 +13,7 @@ from tmlib.tools.learning.prediction import Prediction
 from tmlib.tools.plates.aggregation import Aggregation
 from tmlib.tools.plates.hit_list import HitList
 from tmlib.tools.plates.normalisation import Normalisation
+from tmlib.tools.selection import Selection
 
 TOOLS: dict[str, Tool[Any]] = {
     tool.name: tool
@@ -22,6 +23,7 @@ TOOLS: dict[str, Tool[Any]] = {
         Classification(),
         Prediction(),
         Gating(),
+        Selection(),
         Embedding(),
         Normalisation(),
         HitList(),

@@ -253,7 +253,7 @@ def record(session: Session, prepared: PreparedResult) -> None:
             experiment_id=storage.experiment_id,
             submission_id=prepared.submission_id,
             mapobject_type_id=found.id,
-            name=_free_name(session, *results, name),
+            name=_free_name(session, *results, finding.name or name),
             tool_name=prepared.tool_name,
             type=finding.type,
             attributes=finding.attributes,

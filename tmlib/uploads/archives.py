@@ -66,12 +66,20 @@ def members(body: Iterator[bytes], max_folders: int) -> Iterator[SentFile]:
             encoding="utf-8",
             errors="backslashreplace",  # which gives names that are refused, and can be told
             tarinfo=_Member,
+            pax_headers=_NoHeaders(),
         ) as archive:
             yield from _files(archive, source, max_folders)
     except _DAMAGED as error:
         raise _damaged(str(error)) from error
     for _ in body:
         pass
+
+
+class _NoHeaders(dict[str, str]):
+    """Global headers, none of which is kept: they would add up, and be copied into all files."""
+
+    def __setitem__(self, name: str, value: str) -> None:
+        """Forget the header."""
 
 
 class _Member(tarfile.TarInfo):
@@ -86,8 +94,6 @@ class _Member(tarfile.TarInfo):
         ReadError
             If it is damaged or cut off, which the archive would take for its end.
         """
-        # global headers would add up, and each be copied into all files that follow
-        archive.pax_headers = {}
         try:
             return super().fromtarfile(archive)
         except _DAMAGED_HEADERS as error:

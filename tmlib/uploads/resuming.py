@@ -122,7 +122,6 @@ class ResumableUploads:
         StorageFull
             If the disk has no room for it.
         """
-        self._check_room(name, length)
         upload = ResumableUpload(
             token=secrets.token_hex(16),
             experiment_id=self._acquisition.experiment_id,
@@ -134,6 +133,8 @@ class ResumableUploads:
         with self._database.transaction() as session:
             upload.expires_at = clock.read(session) + self._lifetime
             upload.file_id = self._begin(session, name)
+            # after that: what has arrived needs no room, and may be what has filled the disk
+            self._check_room(name, length)
             session.add(upload)
         if length == 0:
             return self.progress(upload.token)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -12,6 +12,7 @@ from tmlib.ledger.limits import Limits
 
 Value = bool | int | float | str | None
 
+_JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _TRUE = {"true", "yes"}
 _FALSE = {"false", "no"}
 _KEYS = ("name", "value", "help", "default", "required", "disabled", "choices")
@@ -122,6 +123,25 @@ class Argument:
             "choices": None if choices is None else list(choices),
         }
 
+    def json_schema(self) -> dict[str, Any]:
+        """What a value must be, as JSON schema; null, which stands for none, is not told of."""
+        schema: dict[str, Any] = {
+            "type": _JSON_TYPES[self.type],
+            "description": self.help,
+            "default": self.default,
+            "enum": None if self.choices is None else list(self.choices),
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "pattern": self.pattern,
+            "readOnly": self.disabled or None,
+        }
+        return {key: value for key, value in schema.items() if value is not None}
+
+    @property
+    def pattern(self) -> str | None:
+        """A regular expression that every text has to match as a whole."""
+        return None
+
 
 @dataclass(frozen=True)
 class DurationArgument(Argument):
@@ -131,6 +151,11 @@ class DurationArgument(Argument):
         if isinstance(value, str) and _DURATION.fullmatch(value) and value.strip("0:"):
             return value
         raise self._refused(value, step, 'a time like "06:00:00", longer than nothing')
+
+    @property
+    def pattern(self) -> str:
+        """Hours, minutes and seconds."""
+        return f"^{_DURATION.pattern}$"
 
 
 BATCH_SIZE = Argument("batch_size", int, "How many items one job works on.", default=100, minimum=1)
@@ -153,6 +178,17 @@ SUBMISSION_ARGUMENTS: tuple[Argument, ...] = (
         minimum=1,
     ),
 )
+
+
+def json_schema(arguments: Iterable[Argument]) -> dict[str, Any]:
+    """The values of arguments by their names, as JSON schema."""
+    named = {argument.name: argument for argument in arguments}
+    return {
+        "type": "object",
+        "properties": {name: argument.json_schema() for name, argument in named.items()},
+        "required": [name for name, argument in named.items() if argument.required],
+        "additionalProperties": False,
+    }
 
 
 def parse_arguments(

@@ -22,7 +22,9 @@ from tmlib.ledger.programs import PlannedJob
 from tmlib.workflow.models import Fingerprint
 from tmlib.workflow.steps.base import Batch, Inputs, Step, StepContext, Work, chunks
 
-_COLLECT = "collect"
+COLLECT = "collect"
+"""Key of the fingerprint of a step's collect phase."""
+
 _MAX_PARAMETERS = 10_000  # SQLite limits their number
 
 
@@ -80,9 +82,9 @@ def plan(context: StepContext, step: Step) -> StepPlan:
         if key not in remaining and one.inputs is not None
     ]
     if last.is_current:
-        remaining.add(_COLLECT)
+        remaining.add(COLLECT)
     elif collect.inputs is not None:
-        new.append(_row(context, step, _COLLECT, collect.inputs))
+        new.append(_row(context, step, COLLECT, collect.inputs))
     context.effects.append(lambda session: _replace(session, context, step, remaining, new))
     rest = iter(found)
     return StepPlan(
@@ -96,8 +98,8 @@ def _job(batch: Batch, freshness: Freshness) -> PlannedJob:
 
 def record(session: Session, context: StepContext, step: Step, phase: str, batch: Batch) -> None:
     """Note what the output of a job is known by, in the transaction that ends it."""
-    if phase == _COLLECT:
-        key, output = _COLLECT, step.collect_output(context, session)
+    if phase == COLLECT:
+        key, output = COLLECT, step.collect_output(context, session)
     else:
         key = step.key(batch)
         [output] = step.outputs(context, session, [batch])
@@ -150,14 +152,14 @@ class _Known:
 
     def freshness_of_collect(self, collect: Work, others: Sequence[Freshness]) -> Freshness:
         """That of collect, which is never current without all jobs before it."""
-        found = self._compare(_COLLECT, collect)
+        found = self._compare(COLLECT, collect)
         if not found.is_current:
             return found
         if not others or not _all(others):
             return _AFTER_OTHERS
         with self.context.database.session() as session:
             output = self.step.collect_output(self.context, session)
-        if output != self.rows[_COLLECT].output:
+        if output != self.rows[COLLECT].output:
             return Freshness(is_current=False, reason="output is gone or was changed")
         return found
 

@@ -75,8 +75,10 @@ def check(
         named = _expected_channels(
             session, storage, experiment, steps["metaconfig"].batch_arguments
         )
-        # one that there is may have been renamed, and keeps its name if its files are the same
-        channels = None if named is None else [*named, *(channels or [])]
+        # one that there is or was may have been renamed, and keeps the name that it was given
+        given = experiment.channel_names
+        again = [given[name] for name in named or () if name in given]
+        channels = None if named is None else [*named, *again, *(channels or [])]
     _check_light(session, experiment_id, steps)
     if "align" in steps and experiment.plate_acquisition_mode == "basic":
         raise BadInput(

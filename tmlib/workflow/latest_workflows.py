@@ -1,10 +1,11 @@
 """The latest workflow of each experiment and its steps, as operators see them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from tmlib.experiments.models import Experiment
@@ -60,6 +61,16 @@ class WorkflowProgress:
 
 
 @dataclass(frozen=True)
+class LatestWorkflow:
+    """What became of the latest workflow of an experiment."""
+
+    experiment_id: int
+    state: JobStatus
+    submitted_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
 class StepProgress:
     """A step of a workflow. Counts are of the jobs that are known: init tells how many there are.
 
@@ -108,11 +119,7 @@ def workflows(
     experiment_id
         Only of this experiment.
     """
-    latest = (
-        select(func.max(Submission.id))
-        .where(Submission.program == WORKFLOW, Submission.owner_kind == EXPERIMENT)
-        .group_by(Submission.owner_id)
-    )
+    latest = _latest()
     if experiment_id is not None:
         latest = latest.where(Submission.owner_id == experiment_id)
     query = (
@@ -131,6 +138,25 @@ def workflows(
     return sorted(found, key=_order)
 
 
+def outcomes(session: Session, experiment_ids: Collection[int]) -> list[LatestWorkflow]:
+    """What became of the latest workflow of each of some experiments that had one.
+
+    One statement answers it, whatever the workflows consist of.
+    """
+    query = (
+        select(Submission.owner_id, Task.state, Task.exitcode, Task.created_at, Task.finished_at)
+        .join(Task, Task.submission_id == Submission.id)
+        .where(Submission.id.in_(_latest()), Task.parent_id.is_(None))
+        .order_by(Submission.owner_id)
+    )
+    wanted = frozenset(experiment_ids)
+    return [
+        LatestWorkflow(owner_id, JobStatus.of(state, exitcode), submitted_at, finished_at)
+        for owner_id, state, exitcode, submitted_at, finished_at in session.execute(query)
+        if owner_id in wanted
+    ]
+
+
 def steps(session: Session, submission_id: int, moment: datetime) -> list[StepProgress]:
     """The steps of a workflow in their order."""
     description = session.get_one(Submission, submission_id).description
@@ -140,6 +166,15 @@ def steps(session: Session, submission_id: int, moment: datetime) -> list[StepPr
         for stage in tasks.children(tasks.root)
         for step in tasks.children(stage)
     ]
+
+
+def _latest() -> Select[Any]:
+    """Numbers of the latest submissions, one for each experiment."""
+    return (
+        select(func.max(Submission.id))
+        .where(Submission.program == WORKFLOW, Submission.owner_kind == EXPERIMENT)
+        .group_by(Submission.owner_id)
+    )
 
 
 def _order(workflow: WorkflowProgress) -> tuple[bool, float]:

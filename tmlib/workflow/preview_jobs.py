@@ -5,7 +5,7 @@ jobs are numbered as the sites are, and its figures lie in a folder of its own.
 """
 
 import copy
-import shutil
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tmlib import durable_files
 from tmlib.db import Database
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Site
@@ -28,7 +27,8 @@ from tmlib.ledger.queue import Queue
 from tmlib.objects.mapobject_types import STATIC_TYPES
 from tmlib.objects.models import MapobjectType
 from tmlib.settings import Settings
-from tmlib.storage import ExperimentStorage, check_file_name
+from tmlib.storage import ExperimentStorage
+from tmlib.workflow.preview_results import Recorder, read_figure, read_picture, read_results
 from tmlib.workflow.status import submission_status
 from tmlib.workflow.steps.base import StepContext
 from tmlib.workflow.steps.channels import read_channels
@@ -132,16 +132,17 @@ class Preview(Program):
         if site is None:
             raise NotFound("The site was deleted meanwhile: list the sites again.")
         folder = _folder(context.storage, job.description["user_id"], job.batch["index"])
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        stacks = read_site_images(images, project, site, _TPOINT)
+        recorder = Recorder(folder, job.submission_id, stacks)
         found = run_pipeline(
             project,
-            read_site_images(images, project, site, _TPOINT),
+            stacks,
             objects=read_stored_objects(context, project, site, _TPOINT),
             previous={},
-            save_figure=lambda name, figure: _save(folder, name, figure),
+            save_figure=recorder.save_figure,
             sandbox=Sandbox.of(context.settings),
             models_dir=context.settings.resolved_models_dir,
+            observer=recorder,
         )
         for objects in found.values():
             n_objects, n_features = objects.measurements.shape
@@ -168,11 +169,6 @@ def _folder(storage: ExperimentStorage, user_id: int, index: int) -> Path:
     return storage.root / "previews" / f"user_{user_id}" / f"job_{index}"
 
 
-def _save(folder: Path, name: str, figure: str) -> None:
-    path = folder / check_file_name(f"{name}.json")
-    durable_files.write(path, figure, sync="content")  # a preview can be run again
-
-
 def figure(storage: ExperimentStorage, user_id: int, index: int, module_name: str) -> str:
     """The figure (Plotly JSON) of a module in somebody's latest preview of a site.
 
@@ -181,13 +177,49 @@ def figure(storage: ExperimentStorage, user_id: int, index: int, module_name: st
     NotFound
         If there is none.
     """
-    path = _folder(storage, user_id, index) / check_file_name(f"{module_name}.json")
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    found = read_figure(_folder(storage, user_id, index), module_name)
+    if found is None:
         raise NotFound(
             f'There is no figure of module "{module_name}" for site {index}: run it first.'
-        ) from None
+        )
+    return found
+
+
+def results(storage: ExperimentStorage, user_id: int, index: int) -> dict[str, Any] | None:
+    """What the modules have made so far in somebody's latest preview of a site; None at first."""
+    return read_results(_folder(storage, user_id, index))
+
+
+def picture(
+    storage: ExperimentStorage, user_id: int, index: int, submission_id: int, number: int
+) -> bytes:
+    """A picture (PNG) of what a module has made, by its number in the results.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or the results are no longer those of the submission.
+    """
+    return read_picture(_folder(storage, user_id, index), submission_id, number)
+
+
+def nearest_site(session: Session, experiment_id: int, y: float, x: float) -> int:
+    """The site that lies at a place of the map, or else the closest, by its number.
+
+    Raises
+    ------
+    BadInput
+        If there are no sites.
+    """
+    boxes = {site.id: site.box for site in read_plate_map(session, experiment_id).sites}
+
+    def distance(site_id: int) -> float:
+        box = boxes[site_id]
+        return math.hypot(
+            max(box.y - y, 0, y - box.y - box.height), max(box.x - x, 0, x - box.x - box.width)
+        )
+
+    return _site_ids(session, experiment_id).index(min(boxes, key=distance))
 
 
 def status(session: Session, experiment_id: int, user_id: int) -> dict[str, Any] | None:

@@ -71,6 +71,12 @@ class Module:
     requires: str | None = None
 
     @property
+    def summary(self) -> str:
+        """What it does, in the first sentence of its documentation."""
+        paragraph = (inspect.getdoc(self.main) or "").partition("\n\n")[0]
+        return " ".join(paragraph.split())
+
+    @property
     def arguments(self) -> frozenset[str]:
         """Names of the arguments."""
         return frozenset(self.annotations) - {"return"}

@@ -1,12 +1,8 @@
-"""The pipeline that finds nuclei and the cells around them, and measures both."""
-
-import copy
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+"""The pipeline that finds nuclei, the cells around them and spots in these, and measures them."""
 
 from tmlib.errors import BadInput
-from tmlib.jterator.modules import registry
 from tmlib.jterator.project import Project
+from tmlib.jterator.projects.building import TemplateStep, build
 from tmlib.jterator.segment.nuclei import MAX_DIAMETER, MIN_DIAMETER, NucleusScale
 
 NUCLEUS_DIAMETER = 16.0
@@ -16,21 +12,20 @@ It suits nuclei of 10 to 30 pixels: the diameter decides what is too small for a
 far the local threshold looks, but not how clumps are cut.
 """
 
-
-class _Step(NamedTuple):
-    module: str
-    settings: Mapping[str, Any]
+SPOT_LEVEL = 30
+"""How far a spot stands out of its surroundings by default, in gray values per square pixel."""
 
 
 def nuclei_and_cells(
     nuclei_channel: str,
     cells_channel: str | None = None,
     *,
+    spots_channel: str | None = None,
     nucleus_diameter: float | None = None,
     correct: bool = True,
     quality: bool = True,
 ) -> Project:
-    """Make the project that segments ``Nuclei`` and, around them, ``Cells``.
+    """Make the project that segments ``Nuclei``, around them ``Cells``, and in these ``Spots``.
 
     Parameters
     ----------
@@ -38,6 +33,9 @@ def nuclei_and_cells(
         Channel with a stain of the DNA.
     cells_channel
         Channel that shows the cell bodies; only nuclei are found if None.
+    spots_channel
+        Channel with small bright spots, such as single molecules of RNA, which are looked for in
+        the cells; none if None.
     nucleus_diameter
         Typical diameter of a nucleus in pixels; see `NUCLEUS_DIAMETER` for the default.
     correct
@@ -49,7 +47,8 @@ def nuclei_and_cells(
     Raises
     ------
     BadInput
-        If the diameter is below 4 pixels, or the channels are the same.
+        If the diameter is below 4 pixels, nuclei and cells have the same channel, or spots are to
+        be found without cells.
     """
     diameter = NUCLEUS_DIAMETER if nucleus_diameter is None else nucleus_diameter
     if not MIN_DIAMETER <= diameter <= MAX_DIAMETER:
@@ -62,6 +61,8 @@ def nuclei_and_cells(
             f'Channel "{nuclei_channel}" cannot show both the nuclei and the cells; leave out the '
             "channel of the cells to find nuclei only."
         )
+    if spots_channel is not None and cells_channel is None:
+        raise BadInput("Spots are looked for in cells: name the channel of the cells, too.")
     channels = [nuclei_channel]
     objects = ["Nuclei"]
     steps = _nuclei(nuclei_channel, diameter)
@@ -70,35 +71,27 @@ def nuclei_and_cells(
         objects.append("Cells")
         steps |= _cells(cells_channel, diameter)
     steps |= _measurements(objects, channels)
+    kept = dict.fromkeys(objects, True)
+    if spots_channel is not None:
+        channels = list(dict.fromkeys([*channels, spots_channel]))
+        kept["Spots"] = False
+        steps |= _spots(spots_channel)
     if quality:
-        objects.append("Sites")
+        kept["Sites"] = True
         steps |= _quality(channels)
-    pipeline = {
-        "input": {"channels": [{"name": name, "correct": correct} for name in channels]},
-        "pipeline": [
-            {
-                "source": f"{step.module}.py",
-                "handles": f"handles/{name}.handles.yaml",
-                "active": True,
-            }
-            for name, step in steps.items()
-        ],
-        "output": {"objects": [{"name": name, "as_polygons": True} for name in objects]},
-    }
-    handles = {name: _handles(name, step) for name, step in steps.items()}
-    return Project.from_dict({"pipeline": pipeline, "handles": handles})
+    return build(steps, channels=channels, objects=kept, correct=correct)
 
 
-def _smooth(channel: str, scale: NucleusScale) -> _Step:
+def _smooth(channel: str, scale: NucleusScale) -> TemplateStep:
     settings = {"filter_name": "gaussian", "filter_size": scale.blur, "rounding": True}
-    return _Step("smooth", {"image": channel, **settings})
+    return TemplateStep("smooth", {"image": channel, **settings})
 
 
-def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
+def _nuclei(channel: str, diameter: float) -> dict[str, TemplateStep]:
     scale = NucleusScale.of(diameter)
     clumps = scale.clumps
     smooth = _smooth(channel, scale)
-    threshold = _Step(
+    threshold = TemplateStep(
         "threshold_adaptive",
         {
             "image": "smooth_nuclei.smoothed_image",
@@ -106,11 +99,11 @@ def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
             "kernel_size": scale.window,
         },
     )
-    fill = _Step(
+    fill = TemplateStep(
         "fill",
         {"mask": "threshold_nuclei.mask", "max_area": scale.largest_hole, "connectivity": 4},
     )
-    separate = _Step(
+    separate = TemplateStep(
         "separate_clumps",
         {
             "mask": "fill_nuclei.filled_mask",
@@ -124,7 +117,7 @@ def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
             "touching": True,
         },
     )
-    without_debris = _Step(
+    without_debris = TemplateStep(
         "filter",
         {
             "mask": "separate_nuclei.separated_label_image",
@@ -132,7 +125,7 @@ def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
             "lower_threshold": scale.smallest,
         },
     )
-    register = _Step(
+    register = TemplateStep(
         "register_objects", {"mask": "filter_nuclei.filtered_mask", "objects": "Nuclei"}
     )
     return {
@@ -145,9 +138,9 @@ def _nuclei(channel: str, diameter: float) -> dict[str, _Step]:
     }
 
 
-def _cells(channel: str, diameter: float) -> dict[str, _Step]:
+def _cells(channel: str, diameter: float) -> dict[str, TemplateStep]:
     smooth = _smooth(channel, NucleusScale.of(diameter))
-    segment = _Step(
+    segment = TemplateStep(
         "segment_secondary",
         {
             "primary_label_image": "filter_nuclei.filtered_mask",
@@ -159,42 +152,55 @@ def _cells(channel: str, diameter: float) -> dict[str, _Step]:
             "touching": True,
         },
     )
-    register = _Step(
+    register = TemplateStep(
         "register_objects",
         {"mask": "segment_cells.secondary_label_image", "objects": "Cells"},
     )
     return {"smooth_cells": smooth, "segment_cells": segment, "register_cells": register}
 
 
-def _measurements(objects: list[str], channels: list[str]) -> dict[str, _Step]:
+def _spots(channel: str) -> dict[str, TemplateStep]:
+    spots = {"extract_objects": "Spots", "intensity_image": channel}
+    return {
+        "detect_spots": TemplateStep(
+            "detect_blobs",
+            {
+                "image": channel,
+                "mask": "segment_cells.secondary_label_image",
+                "threshold": SPOT_LEVEL,
+            },
+        ),
+        "register_spots": TemplateStep(
+            "register_objects", {"mask": "detect_spots.blobs", "objects": "Spots"}
+        ),
+        "measure_intensity_spots": TemplateStep(
+            "measure_intensity", {**spots, "assign_objects": "Spots"}
+        ),
+        "count_spots": TemplateStep(
+            "measure_intensity", {**spots, "assign_objects": "Cells", "aggregate": True}
+        ),
+    }
+
+
+def _measurements(objects: list[str], channels: list[str]) -> dict[str, TemplateStep]:
     steps = {}
     for name in objects:
         assigned = {"extract_objects": name, "assign_objects": name}
         for n, channel in enumerate(channels, start=1):
-            steps[f"measure_intensity_{name.lower()}_{n}"] = _Step(
+            steps[f"measure_intensity_{name.lower()}_{n}"] = TemplateStep(
                 "measure_intensity", {**assigned, "intensity_image": channel}
             )
-        steps[f"measure_morphology_{name.lower()}"] = _Step("measure_morphology", assigned)
+        steps[f"measure_morphology_{name.lower()}"] = TemplateStep("measure_morphology", assigned)
     return steps
 
 
-def _quality(channels: list[str]) -> dict[str, _Step]:
-    steps = {"register_sites": _Step("register_site", {"image": channels[0], "objects": "Sites"})}
+def _quality(channels: list[str]) -> dict[str, TemplateStep]:
+    steps = {
+        "register_sites": TemplateStep("register_site", {"image": channels[0], "objects": "Sites"})
+    }
     site = {"extract_objects": "Sites", "assign_objects": "Sites"}
     for n, channel in enumerate(channels, start=1):
-        steps[f"measure_quality_{n}"] = _Step(
+        steps[f"measure_quality_{n}"] = TemplateStep(
             "measure_quality", {**site, "intensity_image": channel}
         )
     return steps
-
-
-def _handles(name: str, step: _Step) -> dict[str, Any]:
-    """The shipped handles of the module, with settings filled in and keys named by the step."""
-    handles = copy.deepcopy(dict(registry.get(step.module).handles))
-    for handle in [*handles["input"], *handles["output"]]:
-        field = "key" if "key" in handle else "value"
-        if handle["name"] in step.settings:
-            handle[field] = step.settings[handle["name"]]
-        elif field == "key" and handle["key"]:
-            handle["key"] = f"{name}.{handle['name']}"
-    return handles

@@ -74,21 +74,17 @@ class Place:
 def places_of(session: Session, mapobject_type: MapobjectType) -> dict[str, Place]:
     """Properties of the plates, wells or sites that contain objects of a type, by column."""
     columns: dict[str, Any] = {"plate_name": Plate.name}
-    described: tuple[Any, ...] = (Well.description,)
     match mapobject_type.ref_type:
         case "Plate":
-            described = ()
             query = select(Plate.id, *columns.values())
         case "Well":
             columns["well_name"] = Well.name
-            query = select(Well.id, *columns.values(), *described).join(
-                Plate, Plate.id == Well.plate_id
-            )
+            query = select(Well.id, *columns.values(), Well.id)
+            query = query.join(Plate, Plate.id == Well.plate_id)
         case _:
             columns |= {"well_name": Well.name, "well_pos_y": Site.y, "well_pos_x": Site.x}
-            query = select(Site.id, *columns.values(), *described).join(
-                Well, Well.id == Site.well_id
-            )
+            query = select(Site.id, *columns.values(), Site.well_id)
+            query = query.join(Well, Well.id == Site.well_id)
             query = query.join(Plate, Plate.id == Well.plate_id)
     rows = session.execute(
         query.where(Plate.experiment_id == mapobject_type.experiment_id).order_by(
@@ -100,43 +96,64 @@ def places_of(session: Session, mapobject_type: MapobjectType) -> dict[str, Plac
         name: _place(ref_ids, [row[position] for row in rows], is_text=name.endswith("_name"))
         for position, name in enumerate(columns, start=1)
     }
-    return places | (_conditions(ref_ids, [row[-1] for row in rows]) if described else {})
+    if mapobject_type.ref_type == "Plate":
+        return places
+    well_ids = np.array([row[-1] for row in rows], np.int32)
+    conditions = conditions_of_wells(session, mapobject_type.experiment_id)
+    return places | _within_wells(conditions, ref_ids, well_ids)
 
 
 def conditions_of_wells(session: Session, experiment_id: int) -> dict[str, Place]:
-    """Conditions of all wells of an experiment, by name; ``ref_ids`` are those of the wells."""
+    """Conditions of all wells of an experiment, by name; ``ref_ids`` are those of their wells."""
     rows = session.execute(
         select(Well.id, Well.description)
         .join(Plate, Plate.id == Well.plate_id)
         .where(Plate.experiment_id == experiment_id)
         .order_by(Well.id)
-    ).all()
-    return _conditions(np.array([row[0] for row in rows], np.int32), [row[1] for row in rows])
+    )
+    found: dict[str, dict[int, Condition]] = {}
+    for well_id, description in rows:
+        for name, value in conditions_of(description).items():
+            found.setdefault(name, {})[well_id] = value
+    return {name: _condition(found[name]) for name in sorted(found)}
 
 
-def _conditions(
-    ref_ids: NDArray[np.int32], descriptions: Sequence[Mapping[str, Any]]
+def _within_wells(
+    conditions: Mapping[str, Place], ref_ids: NDArray[np.int32], well_ids: NDArray[np.int32]
 ) -> dict[str, Place]:
-    conditions = [conditions_of(description) for description in descriptions]
-    names = sorted({name for one in conditions for name in one})
-    return {name: _condition(ref_ids, [one.get(name) for one in conditions]) for name in names}
+    """Conditions of wells as properties of the n sites in them, or of the wells themselves.
+
+    Parameters
+    ----------
+    conditions
+        Properties of wells by name.
+    ref_ids, well_ids
+        Numbers of the sites in ascending order and of their wells, shape (n,).
+    """
+    order = np.argsort(well_ids, kind="stable")
+    ordered = well_ids[order]
+    found = {}
+    for name, place in conditions.items():
+        first = np.searchsorted(ordered, place.ref_ids)
+        counts = np.searchsorted(ordered, place.ref_ids, side="right") - first
+        # those of each well follow each other: its first one, and so many after that
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows = order[np.repeat(first, counts) + within]
+        by_id = np.argsort(rows)
+        numbers = np.repeat(place.numbers, counts)[by_id]
+        found[name] = Place(ref_ids[rows[by_id]], numbers, place.texts)
+    return found
 
 
-def _condition(ref_ids: NDArray[np.int32], values: Sequence[Condition | None]) -> Place:
+def _condition(given: Mapping[int, Condition]) -> Place:
     """A condition of wells: numbers where all are, else texts."""
-    given = [value for value in values if value is not None]
-    if any(isinstance(value, str | bool) for value in given):
-        texts = sorted({str(value) for value in given})
-        codes = {text: code for code, text in enumerate(texts)}
-        numbers = [-1 if value is None else codes[str(value)] for value in values]
-        return Place(ref_ids, np.array(numbers, np.int32), tuple(texts))
+    ref_ids = np.array(list(given), np.int32)
+    values = list(given.values())
+    if any(isinstance(value, str | bool) for value in values):
+        return _place(ref_ids, [str(value) for value in values], is_text=True)
     # whole numbers in columns cannot be below 0
-    if all(isinstance(value, int) and 0 <= value < 2**31 for value in given):
-        return Place(
-            ref_ids, np.array([-1 if value is None else value for value in values], np.int32), None
-        )
-    numbers_ = [np.nan if value is None else float(value) for value in values]
-    return Place(ref_ids, np.array(numbers_, np.float64), None)
+    is_whole = all(isinstance(value, int) and 0 <= value < 2**31 for value in values)
+    return Place(ref_ids, np.array(values, np.int32 if is_whole else np.float64), None)
 
 
 def _place(ref_ids: NDArray[np.int32], values: Sequence[Any], *, is_text: bool) -> Place:

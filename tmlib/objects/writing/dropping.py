@@ -35,11 +35,16 @@ class DroppedObjects:
 
 
 def recorded_labels(
-    session: Session, experiment_id: int, mapobject_type_id: int, tpoint: int, site_ids: list[int]
+    session: Session,
+    experiment_id: int,
+    mapobject_type_id: int,
+    tpoint: int,
+    site_ids: list[int],
+    zplane: int = 0,
 ) -> dict[int, set[int]]:
-    """Labels of the objects of a type at a time point, in plane 0, by id of the site."""
+    """Labels of the objects of a type at a time point and plane, by id of the site."""
     found: dict[int, set[int]] = {site_id: set() for site_id in site_ids}
-    query = _segmentations(experiment_id, mapobject_type_id, tpoint)
+    query = _segmentations(experiment_id, mapobject_type_id, tpoint, zplane)
     for part in parts(site_ids):
         rows = session.execute(
             query.with_only_columns(Mapobject.ref_id, MapobjectSegmentation.label).where(
@@ -89,9 +94,8 @@ def drop(session: Session, dropped: DroppedObjects) -> list[Path]:
     """
     place, experiment_id = dropped.place, dropped.storage.experiment_id
     lock_site(session, experiment_id, place.site_id)
-    query = _segmentations(experiment_id, place.mapobject_type_id, place.tpoint).where(
-        Mapobject.ref_id == place.site_id
-    )
+    query = _segmentations(experiment_id, place.mapobject_type_id, place.tpoint, place.zplane)
+    query = query.where(Mapobject.ref_id == place.site_id)
     layers: set[int] = set()
     for labels in parts(dropped.labels):
         rows = session.execute(
@@ -110,8 +114,10 @@ def drop(session: Session, dropped: DroppedObjects) -> list[Path]:
     return replace_file(session, dropped.storage, place, dropped.feature_file, dropped.n_rows)
 
 
-def _segmentations(experiment_id: int, mapobject_type_id: int, tpoint: int) -> Select[Any]:
-    """Objects of a type with their outlines at a time point, in plane 0."""
+def _segmentations(
+    experiment_id: int, mapobject_type_id: int, tpoint: int, zplane: int
+) -> Select[Any]:
+    """Objects of a type with their outlines at a time point and plane."""
     layers = SegmentationLayer
     return (
         select(Mapobject.id)
@@ -128,7 +134,7 @@ def _segmentations(experiment_id: int, mapobject_type_id: int, tpoint: int) -> S
             Mapobject.mapobject_type_id == mapobject_type_id,
             layers.mapobject_type_id == mapobject_type_id,
             layers.tpoint == tpoint,
-            layers.zplane == 0,
+            layers.zplane == zplane,
         )
     )
 

@@ -2,16 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from pydantic import Field
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
-from tmlib.objects.models import Mapobject, MapobjectType
 from tmlib.tools import plots
 from tmlib.tools.base import (
     SEED,
@@ -19,6 +17,7 @@ from tmlib.tools.base import (
     Finding,
     Progress,
     Tool,
+    check_objects,
     in_batches,
     one_thread,
     part_of,
@@ -26,17 +25,15 @@ from tmlib.tools.base import (
 from tmlib.tools.labels import Labels
 from tmlib.tools.learning import estimators
 from tmlib.tools.learning.trained_models import ModelClass, ModelDescription, TrainedModel
-from tmlib.tools.payloads import Color, FeaturesPayload, Part
+from tmlib.tools.payloads import Color, FeaturesPayload, ObjectNumber, Part
 from tmlib.tools.values import Values
-
-_IDS_PER_QUERY = 10_000  # SQLite limits the number of parameters
 
 
 class TrainingClass(Part):
     """A class with example objects."""
 
     name: str = Field(min_length=1, max_length=255)
-    object_ids: tuple[Annotated[int, Field(ge=1, le=2**63 - 1)], ...] = Field(
+    object_ids: tuple[ObjectNumber, ...] = Field(
         description="Numbers of the objects, as in tiles and tables.",
         json_schema_extra={"format": "mapobjects"},
     )
@@ -105,7 +102,7 @@ class Classification(Tool[ClassificationPayload]):
         )
         for one in classes:
             _check_size(one.name, len(set(one.object_ids)), payload.options.n_fold_cv, "")
-        _check_objects(session, objects, {i for one in classes for i in one.object_ids})
+        check_objects(session, objects, {i for one in classes for i in one.object_ids})
 
     def dtype(self, payload: ClassificationPayload) -> DTypeLike:
         """The random forests of scikit-learn round all values to float32."""
@@ -234,28 +231,6 @@ def _check_size(name: str, n_objects: int, n_folds: int, which: str) -> None:
             f'The class "{name}" has {n_objects} training objects{which}, but {n_folds}-fold '
             f"cross-validation needs at least {n_folds}: give more, or lower n_fold_cv."
         )
-
-
-def _check_objects(session: Session, objects: ChosenObjects, numbers: set[int]) -> None:
-    """Check that all training objects exist and are of the chosen type."""
-    wanted = sorted(numbers)
-    found: dict[int, int] = {}
-    for start in range(0, len(wanted), _IDS_PER_QUERY):
-        rows = session.execute(
-            select(Mapobject.id, Mapobject.mapobject_type_id).where(
-                Mapobject.experiment_id == objects.experiment_id,
-                Mapobject.id.in_(wanted[start : start + _IDS_PER_QUERY]),
-            )
-        )
-        found |= dict(rows.all())
-    for number in wanted:
-        if number not in found:
-            raise BadInput(f"There is no object {number} in the experiment: leave it out.")
-        if found[number] != objects.type_id:
-            other = session.get_one(MapobjectType, found[number]).name
-            raise BadInput(
-                f'Object {number} is one of "{other}", not of "{objects.type_name}": leave it out.'
-            )
 
 
 def _examples(

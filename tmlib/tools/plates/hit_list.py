@@ -11,7 +11,7 @@ from tmlib.errors import BadInput
 from tmlib.tools import plots
 from tmlib.tools.base import ChosenObjects, Finding, Progress, Tool
 from tmlib.tools.labels import Labels
-from tmlib.tools.payloads import MAX_LISTED, FeaturePayload, WellName
+from tmlib.tools.payloads import AS_CONTROLS, MAX_LISTED, ControlWells, FeaturePayload
 from tmlib.tools.plates.plate_statistics import aggregate, ssmd_of_groups, ssmd_of_wells, z_prime
 from tmlib.tools.plates.wells import WellGroups
 from tmlib.tools.values import Values
@@ -27,11 +27,17 @@ Array = NDArray[np.float64]
 class HitListPayload(FeaturePayload):
     """Which feature counts, which wells are controls, and how much a hit differs from them."""
 
-    negative_controls: tuple[WellName, ...] = Field(
-        min_length=1, max_length=MAX_LISTED, description="Wells where nothing is to happen."
+    negative_controls: ControlWells = Field(
+        min_length=1,
+        max_length=MAX_LISTED,
+        description="Wells where nothing is to happen: untreated, or with the solvent alone.",
+        json_schema_extra=AS_CONTROLS,
     )
-    positive_controls: tuple[WellName, ...] = Field(
-        min_length=1, max_length=MAX_LISTED, description="Wells where the effect is known."
+    positive_controls: ControlWells = Field(
+        min_length=1,
+        max_length=MAX_LISTED,
+        description="Wells where the effect that is looked for is known to happen.",
+        json_schema_extra=AS_CONTROLS,
     )
     statistic: Literal["median", "mean"] = Field(
         default="median", description="What is computed of the objects of a well."
@@ -59,14 +65,14 @@ class HitList(Tool[HitListPayload]):
     def check(self, session: Session, payload: HitListPayload, objects: ChosenObjects) -> None:
         """Check that every plate has enough controls of each kind, and that none is both."""
         layout = objects.layout
-        both = layout.are_named(payload.negative_controls) & layout.are_named(
+        both = layout.are_chosen(payload.negative_controls) & layout.are_chosen(
             payload.positive_controls
         )
         if both.any():
             name = layout.wells[int(np.argmax(both))].name
             raise BadInput(f'The well "{name}" cannot be a negative and a positive control.')
-        for names in (payload.negative_controls, payload.positive_controls):
-            layout.check_controls(names, LEAST_CONTROLS)
+        for controls in (payload.negative_controls, payload.positive_controls):
+            layout.check_controls(controls, LEAST_CONTROLS)
 
     def compute(
         self, payload: HitListPayload, objects: ChosenObjects, values: Values, progress: Progress
@@ -124,8 +130,8 @@ class _Comparison(NamedTuple):
 
 def _compare(payload: HitListPayload, groups: WellGroups, wells: Array) -> _Comparison:
     is_negative, is_positive = (
-        groups.layout.are_named(names)[groups.wells]
-        for names in (payload.negative_controls, payload.positive_controls)
+        groups.layout.are_chosen(controls)[groups.wells]
+        for controls in (payload.negative_controls, payload.positive_controls)
     )
     ssmd, z_score = np.full((2, len(wells)), np.nan)
     quality = []

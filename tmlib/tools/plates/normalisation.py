@@ -11,7 +11,7 @@ from tmlib.errors import BadInput
 from tmlib.tools import plots
 from tmlib.tools.base import ChosenObjects, Finding, Progress, Tool
 from tmlib.tools.labels import Labels
-from tmlib.tools.payloads import MAX_LISTED, FeaturesPayload, Part, WellName
+from tmlib.tools.payloads import AS_CONTROLS, MAX_LISTED, ControlWells, FeaturesPayload, Part
 from tmlib.tools.plates.plate_statistics import MAD_TO_SD, aggregate, median_polish
 from tmlib.tools.plates.wells import WellGroups
 from tmlib.tools.values import Values
@@ -22,10 +22,11 @@ _ROUNDING = 1e-12
 
 
 class _FromWells(Part):
-    control_wells: tuple[WellName, ...] = Field(
+    control_wells: ControlWells = Field(
         default=(),
         max_length=MAX_LISTED,
         description="Wells whose objects are the standard; all objects of the plate by default.",
+        json_schema_extra=AS_CONTROLS,
     )
 
 
@@ -98,10 +99,10 @@ class Normalisation(Tool[NormalisationPayload]):
                 for name, column in zip(payload.features, well_scores.T, strict=True)
             }
         else:
-            names = options.control_wells
+            controls = options.control_wells
             is_standard = (
-                objects.layout.are_named(names)[groups.wells][groups.of_object]
-                if names
+                objects.layout.are_chosen(controls)[groups.wells][groups.of_object]
+                if controls
                 else np.ones(len(complete.matrix), dtype=bool)
             )
             scores = z_scores(

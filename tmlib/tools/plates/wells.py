@@ -2,10 +2,11 @@
 
 import difflib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +18,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
+from tmlib.experiments.conditions import Condition, conditions_of
 from tmlib.experiments.models import Plate, Site
 from tmlib.experiments.models import Well as WellRow
 from tmlib.images.layout import well_position
 from tmlib.objects.models import EmptySite
+from tmlib.tools.payloads import ControlWells, WellCondition
+
+_MAX_TOLD = 10
 
 
 class Well(NamedTuple):
@@ -30,6 +35,7 @@ class Well(NamedTuple):
     name: str
     row: int
     column: int
+    conditions: Mapping[str, Condition] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -70,44 +76,108 @@ class Layout:
         positions = {plate: position for position, plate in enumerate(self.plates)}
         return np.array([positions[well.plate] for well in self.wells], dtype=np.int64)
 
-    def are_named(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Which wells have one of these names, on any plate; shape (w,)."""
-        places = {well_position(name.upper()) for name in names}
-        return np.array([(well.row, well.column) in places for well in self.wells], dtype=bool)
+    def are_chosen(self, controls: ControlWells) -> NDArray[np.bool_]:
+        """Which wells have one of these names or conditions, on any plate; shape (w,)."""
+        places = {well_position(one.upper()) for one in controls if isinstance(one, str)}
+        conditions = [one for one in controls if isinstance(one, WellCondition)]
+        wanted = _by_column((one.column, one.value) for one in conditions)
+        return np.array(
+            [
+                (well.row, well.column) in places
+                or any(
+                    column in wanted and value in wanted[column]
+                    for column, value in well.conditions.items()
+                )
+                for well in self.wells
+            ],
+            dtype=bool,
+        )
 
-    def check_names(self, names: Sequence[str]) -> None:
-        """Check that there are wells of these names.
+    def check_chosen(self, controls: ControlWells) -> None:
+        """Check that there are wells of these names, and with each of these conditions.
 
         Raises
         ------
         BadInput
-            If no plate has a well of one of these names.
+            If no plate has such a well.
         """
         known = {(well.row, well.column): well.name for well in self.wells}
-        for name in names:
-            if well_position(name.upper()) not in known:
-                close = difflib.get_close_matches(name, known.values(), n=1)
+        for one in controls:
+            if isinstance(one, WellCondition):
+                self._check_condition(one)
+            elif well_position(one.upper()) not in known:
+                close = difflib.get_close_matches(one, known.values(), n=1)
                 hint = f'did you mean "{close[0]}"?' if close else "choose one that was imaged."
-                raise BadInput(f'No plate has a well "{name}": {hint}')
+                raise BadInput(f'No plate has a well "{one}": {hint}')
 
-    def check_controls(self, names: Sequence[str], least: int) -> None:
-        """Check that every plate has a least number of control wells of these names.
+    @cached_property
+    def _given(self) -> dict[str, "_Values"]:
+        """The values that any wells have, by the names of their conditions."""
+        return _by_column(given for well in self.wells for given in well.conditions.items())
+
+    def _check_condition(self, wanted: WellCondition) -> None:
+        given = self._given.get(wanted.column)
+        if given is None:
+            close = difflib.get_close_matches(wanted.column, sorted(self._given), n=1)
+            hint = f'did you mean "{close[0]}"?' if close else "load a plate map that has it."
+            raise BadInput(f'No well has a condition "{wanted.column}": {hint}')
+        if wanted.value not in given:
+            raise BadInput(
+                f'No well has "{wanted.value}" as {wanted.column}: choose one of '
+                f"{', '.join(sorted(given.texts - {''})[:_MAX_TOLD])}."
+            )
+
+    def check_controls(self, controls: ControlWells, least: int) -> None:
+        """Check that every plate has a least number of wells with these names or conditions.
 
         Raises
         ------
         BadInput
             If one has fewer, or there are no such wells.
         """
-        self.check_names(names)
+        self.check_chosen(controls)
         n_controls = np.bincount(
-            self.plate_of_well[self.are_named(names)], minlength=len(self.plates)
+            self.plate_of_well[self.are_chosen(controls)], minlength=len(self.plates)
         )
         for plate, number in zip(self.plates, n_controls.tolist(), strict=True):
             if number < least:
                 raise BadInput(
-                    f'Plate "{plate}" has {number} of the control wells {", ".join(names[:10])}, '
-                    f"but needs {least}: choose more of its wells."
+                    f'Plate "{plate}" has {number} of the control wells '
+                    f"{', '.join(map(str, controls[:_MAX_TOLD]))}, but needs {least}: choose more "
+                    "of its wells."
                 )
+
+
+class _Values:
+    """Values of a condition; numbers are compared as such, and with texts as they are written.
+
+    Attributes
+    ----------
+    texts
+        All of them as they are written.
+    """
+
+    def __init__(self, values: Iterable[Condition]) -> None:
+        found = list(values)
+        self._numbers = {value for value in found if _is_number(value)}
+        self._others = {str(value) for value in found if not _is_number(value)}
+        self.texts = {str(value) for value in found}
+
+    def __contains__(self, value: Condition) -> bool:
+        if _is_number(value):
+            return value in self._numbers or str(value) in self._others
+        return str(value) in self.texts
+
+
+def _by_column(given: Iterable[tuple[str, Condition]]) -> dict[str, _Values]:
+    found: dict[str, list[Condition]] = {}
+    for column, value in given:
+        found.setdefault(column, []).append(value)
+    return {column: _Values(values) for column, values in found.items()}
+
+
+def _is_number(value: Condition) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 NO_WELLS = Layout()
@@ -123,6 +193,12 @@ def read_layout(session: Session, experiment_id: int, mapobject_type_id: int) ->
         .order_by(Site.id)
     ).all()
     names = sorted({(plate, well) for _, plate, well in rows})
+    described = session.execute(
+        select(Plate.name, WellRow.name, WellRow.description)
+        .join(Plate, Plate.id == WellRow.plate_id)
+        .where(WellRow.experiment_id == experiment_id)
+    )
+    conditions = {(plate, well): conditions_of(given) for plate, well, given in described}
     positions = {name: position for position, name in enumerate(names)}
     empty = session.execute(
         select(EmptySite.site_id, EmptySite.tpoint)
@@ -130,7 +206,10 @@ def read_layout(session: Session, experiment_id: int, mapobject_type_id: int) ->
         .distinct()
     ).all()
     return Layout(
-        tuple(Well(plate, name, *well_position(name)) for plate, name in names),
+        tuple(
+            Well(plate, name, *well_position(name), conditions[plate, name])
+            for plate, name in names
+        ),
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([positions[row[1], row[2]] for row in rows], dtype=np.int64),
         np.array([row.site_id for row in empty], dtype=np.int32),

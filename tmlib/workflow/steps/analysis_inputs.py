@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -39,10 +41,8 @@ class AnalysisInputs:
         self._images = SiteImages(session, context.storage)
         self._shape, _ = read_field_shape(session, context.experiment_id)
         pixel_size = session.get_one(Experiment, context.experiment_id).pixel_size
-        folder = context.settings.resolved_models_dir
-        models = [(name, file_stamp(folder / name)) for name in project.models]
-        self._pipeline = digest(json.dumps(project.to_dict()))
-        self._models = digest(models)
+        self._pipeline = digest_of_pipeline(project.to_dict())
+        self._models = digest_of_models(project, context.settings.resolved_models_dir)
         planes = planes_of_channels(session, context.experiment_id)
         zplanes = [planes.get(channel_id) for channel_id in self._channel_ids]
         self._shape_of_images = digest(self._shape, pixel_size, zplanes)
@@ -80,3 +80,13 @@ class AnalysisInputs:
             for name in self._objects
             for tpoint in range(self._shape.n_tpoints)
         ]
+
+
+def digest_of_pipeline(project: dict[str, Any]) -> str:
+    """What the description of a project is known by."""
+    return digest(json.dumps(project))
+
+
+def digest_of_models(project: Project, folder: Path) -> str:
+    """What the files of the models that a pipeline loads are known by."""
+    return digest([(name, file_stamp(folder / name)) for name in project.models])

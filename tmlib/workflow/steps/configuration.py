@@ -1,12 +1,10 @@
 """Writes what step metaconfig found: wells, sites, channels, cycles and planes."""
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,10 +16,10 @@ from tmlib.experiments.models import (
     ChannelImageFile,
     Cycle,
     Experiment,
-    Plate,
     Site,
     Well,
 )
+from tmlib.experiments.plates import lock_plate, lock_plates
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes import PlaneMetadata
 from tmlib.workflow.steps.base import digest
@@ -103,26 +101,37 @@ def record(
     )
 
 
-def join_acquisitions(session: Session, experiment_id: int) -> None:
-    """Make one experiment of all acquisitions.
+def forget(session: Session, experiment_id: int) -> None:
+    """Delete all wells, sites, channels and cycles.
 
-    In mode ``basic`` the acquisitions of a plate are a time series of one cycle. In mode
-    ``multiplexing`` each is a cycle, and its channels are named ``<cycle>_<wavelength>``.
+    What users have said of wells is kept, and how they call channels.
     """
+    # those that a failed run has left have not got their names back
+    joined = select(ChannelImageFile.channel_id).where(
+        ChannelImageFile.experiment_id == experiment_id, ChannelImageFile.cycle_id.is_not(None)
+    )
+    channels = select(Channel).where(Channel.id.in_(joined)).with_for_update()
+    names = {channel.recorded_name: channel.name for channel in session.scalars(channels)}
     experiment = session.get_one(Experiment, experiment_id)
-    multiplexing = experiment.plate_acquisition_mode == "multiplexing"
-    move = _to_cycle if multiplexing else _to_tpoint
-    for plate in session.scalars(select(Plate).where(Plate.experiment_id == experiment_id)).all():
-        first = 0
-        for acquisition in plate.acquisitions:
-            n_tpoints = _n_tpoints(session, acquisition.id)
-            # Later ones first, so that a time point never moves to where another still is.
-            for tpoint in reversed(range(n_tpoints)):
-                move(session, acquisition, tpoint, first + tpoint)
-            first += n_tpoints
-    _drop_empty_channels(session, experiment_id)
-    _number_channels(session, experiment_id)
-    _number_fields(session, experiment_id)
+    given = {recorded: name for recorded, name in names.items() if name != recorded}
+    experiment.channel_names = _without(experiment.channel_names, names) | given
+    described = select(Well).where(Well.experiment_id == experiment_id)
+    for plate in lock_plates(session, experiment_id):
+        own = session.scalars(described.where(Well.plate_id == plate.id))
+        named = {well.name: well.description for well in own}
+        told = {name: description for name, description in named.items() if description}
+        plate.well_descriptions = _without(plate.well_descriptions, named) | told
+    session.flush()
+    for model in (Channel, Cycle, Well):
+        session.execute(delete(model).where(model.experiment_id == experiment_id))
+    session.execute(
+        update(Experiment).where(Experiment.id == experiment_id).values(pixel_size=None)
+    )
+
+
+def _without(kept: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
+    """What was kept of those that are not known better now."""
+    return {name: value for name, value in kept.items() if name not in known}
 
 
 def recorded(session: Session, experiment_id: int) -> str:
@@ -148,6 +157,11 @@ def recorded(session: Session, experiment_id: int) -> str:
     return digest([[tuple(row) for row in session.execute(query)] for query in queries])
 
 
+def digest_of_acquisitions(acquisitions: Iterable[tuple[int, int]]) -> str:
+    """A digest of which acquisitions are joined: ids of plate and acquisition, in their order."""
+    return digest(list(acquisitions))
+
+
 def _columns(model: type[Base], experiment_id: int, *names: str) -> Select[Any]:
     columns = model.__table__.c
     return (
@@ -169,7 +183,7 @@ def _enter_pixel_size(session: Session, acquisition: Acquisition, pixel_size: fl
         )
 
 
-def _insert_missing(
+def insert_missing(
     session: Session, model: type[Base], rows: list[dict[str, Any]], keys: Iterable[str]
 ) -> None:
     """Insert rows that are not there yet; two jobs may do so at the same time."""
@@ -195,7 +209,7 @@ def _channels(session: Session, experiment_id: int, planes: Sequence[Plane]) -> 
         }
         for name, depth in depths.items()
     ]
-    _insert_missing(session, Channel, rows, ["name"])
+    insert_missing(session, Channel, rows, ["name"])
     found = session.execute(
         select(Channel.name, Channel.id, Channel.bit_depth).where(
             Channel.experiment_id == experiment_id, Channel.name.in_(depths)
@@ -215,16 +229,17 @@ def _check_depth(channel: str, one: int, other: int) -> None:
 
 
 def _wells(session: Session, acquisition: Acquisition, planes: Sequence[Plane]) -> dict[str, int]:
+    plate = lock_plate(session, acquisition.experiment_id, acquisition.plate_id)
     rows = [
         {
             "experiment_id": acquisition.experiment_id,
             "plate_id": acquisition.plate_id,
             "name": name,
-            "description": {},
+            "description": plate.well_descriptions.get(name, {}),
         }
         for name in {plane.well for plane in planes}
     ]
-    _insert_missing(session, Well, rows, ["name"])
+    insert_missing(session, Well, rows, ["name"])
     found = session.execute(select(Well.name, Well.id).where(Well.plate_id == acquisition.plate_id))
     return {row.name: row.id for row in found}
 
@@ -250,7 +265,7 @@ def _sites(
         }
         for (well, cell), properties in found.items()
     ]
-    _insert_missing(session, Site, rows, ["well_id", "y", "x"])
+    insert_missing(session, Site, rows, ["well_id", "y", "x"])
     recorded = session.execute(
         select(Site.well_id, Site.y, Site.x, Site.id, Site.height, Site.width)
         .join(Well, Well.id == Site.well_id)
@@ -273,105 +288,3 @@ def placed(place: tuple[float, float] | None) -> dict[str, float | int | None]:
         return dict.fromkeys(("stage_y", "stage_x", "offset_y", "offset_x"))
     y, x = place
     return {"stage_y": y, "stage_x": x, "offset_y": round(y), "offset_x": round(x)}
-
-
-def _n_tpoints(session: Session, acquisition_id: int) -> int:
-    last = session.scalar(
-        select(func.max(ChannelImageFile.tpoint)).where(
-            ChannelImageFile.acquisition_id == acquisition_id
-        )
-    )
-    return 0 if last is None else last + 1
-
-
-def _to_tpoint(session: Session, acquisition: Acquisition, tpoint: int, number: int) -> None:
-    cycle_id = _cycle(session, acquisition.experiment_id, 0)
-    session.execute(
-        update(ChannelImageFile)
-        .where(ChannelImageFile.acquisition_id == acquisition.id, ChannelImageFile.tpoint == tpoint)
-        .values(tpoint=number, cycle_id=cycle_id)
-    )
-
-
-def _to_cycle(session: Session, acquisition: Acquisition, tpoint: int, number: int) -> None:
-    experiment_id = acquisition.experiment_id
-    cycle_id = _cycle(session, experiment_id, number)
-    planes = (
-        ChannelImageFile.acquisition_id == acquisition.id,
-        ChannelImageFile.tpoint == tpoint,
-        ChannelImageFile.cycle_id.is_(None),
-    )
-    used = select(ChannelImageFile.channel_id).where(*planes).distinct()
-    for channel in session.scalars(select(Channel).where(Channel.id.in_(used))).all():
-        name = f"{number}_{channel.wavelength}"
-        row = {
-            "experiment_id": experiment_id,
-            "name": name,
-            "wavelength": channel.wavelength,
-            "bit_depth": channel.bit_depth,
-            "index": 0,
-        }
-        _insert_missing(session, Channel, [row], ["name"])
-        target = session.execute(
-            select(Channel.id).where(Channel.experiment_id == experiment_id, Channel.name == name)
-        ).scalar_one()
-        session.execute(
-            update(ChannelImageFile)
-            .where(*planes, ChannelImageFile.channel_id == channel.id)
-            .values(tpoint=0, cycle_id=cycle_id, channel_id=target)
-        )
-
-
-def _cycle(session: Session, experiment_id: int, index: int) -> int:
-    _insert_missing(session, Cycle, [{"experiment_id": experiment_id, "index": index}], ["index"])
-    return session.execute(
-        select(Cycle.id).where(Cycle.experiment_id == experiment_id, Cycle.index == index)
-    ).scalar_one()
-
-
-def _drop_empty_channels(session: Session, experiment_id: int) -> None:
-    used = select(ChannelImageFile.channel_id).where(
-        ChannelImageFile.experiment_id == experiment_id
-    )
-    session.execute(
-        delete(Channel).where(Channel.experiment_id == experiment_id, Channel.id.not_in(used))
-    )
-
-
-def _number_channels(session: Session, experiment_id: int) -> None:
-    """Give channels their places on the images' channel axis, in the natural order of names."""
-    channels = session.scalars(select(Channel).where(Channel.experiment_id == experiment_id)).all()
-    depths = {channel.bit_depth for channel in channels}
-    if len(depths) > 1:
-        raise BadInput(
-            f"The channels have {' and '.join(map(str, sorted(depths)))} bits: "
-            "all images of an experiment must have the same."
-        )
-    for index, channel in enumerate(sorted(channels, key=lambda one: natural_order(one.name))):
-        channel.index = index
-
-
-def _number_fields(session: Session, experiment_id: int) -> None:
-    """Number the sites of each well in the order of rows and columns."""
-    wells: dict[int, list[int]] = defaultdict(list)
-    for site in session.execute(
-        select(Site.id, Site.well_id)
-        .where(Site.experiment_id == experiment_id)
-        .order_by(Site.well_id, Site.y, Site.x)
-    ):
-        wells[site.well_id].append(site.id)
-    rows = [
-        {"id": site_id, "field": field}
-        for site_ids in wells.values()
-        for field, site_id in enumerate(site_ids)
-    ]
-    session.execute(update(Site), rows)
-
-
-def natural_order(name: str) -> list[tuple[int, int | str]]:
-    """Sort key by which "C2" comes before "C10"."""
-    return [
-        (0, int(part)) if part.isdecimal() else (1, part)
-        for part in re.split(r"([0-9]+)", name)
-        if part
-    ]

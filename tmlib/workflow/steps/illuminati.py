@@ -120,10 +120,9 @@ class Illuminati(Step):
         with context.database.session() as session:
             plate_map = read_map(session, context)
             layers = read_layers(session, context, plate_map)
-        boxes = [(site.id, site.aligned_box) for site in plate_map.sites]
         return {
             "images": digest([(layer.key, layer.version, layer.window) for layer in layers]),
-            "layout": digest(plate_map.plate_boxes(), plate_map.well_boxes(), boxes),
+            "layout": plate_map.digest(),
         }
 
     def outputs(
@@ -222,7 +221,7 @@ class _Placement:
                 session, context, read_map(session, context), channel_id, tpoint, zplane
             )
             self._images = SiteImages(session, context.storage)
-        self._correct = is_corrected(context, self._channel.name)
+        self._correct = is_corrected(context.arguments, self._channel.name)
         self._align = bool(context.arguments["align"])
 
     def images(self, region: Region) -> list[PlacedImage]:

@@ -1,6 +1,5 @@
 """Step jterator: runs the analysis pipeline on every site and stores the objects that it finds."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -42,7 +41,7 @@ from tmlib.objects.writing.new_values import (
 from tmlib.objects.writing.recording import Place, PreparedSiteObjects, prepare_site_objects, record
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.models import WorkflowSettings
-from tmlib.workflow.steps.analysis_inputs import AnalysisInputs
+from tmlib.workflow.steps.analysis_inputs import AnalysisInputs, digest_of_pipeline
 from tmlib.workflow.steps.analysis_output import AnalysisOutput
 from tmlib.workflow.steps.base import (
     Batch,
@@ -104,7 +103,7 @@ class Jterator(Step):
         with context.database.session() as session:
             project = _read_project(session, context)
             levels = session.get_one(Experiment, context.experiment_id).map_levels
-        return {"pipeline": digest(json.dumps(project.to_dict())), "zoom levels": digest(levels)}
+        return {"pipeline": digest_of_pipeline(project.to_dict()), "zoom levels": digest(levels)}
 
     def keep(self, context: StepContext, current: Sequence[Batch]) -> None:
         """Forget what an earlier pipeline found, or what was found at other sites than these."""
@@ -119,7 +118,7 @@ class Jterator(Step):
             return
         kept = {site_id for batch in current for site_id in batch.get("site_ids", ())}
         others = [_field(context, site) for site in plate_map.sites if site.id not in kept]
-        for name in _made(project):
+        for name in project.made_types:
             prepared = prepare_kept_values(context.database, context.storage, type_ids[name], kept)
             context.effects.append(partial(_keep_values_of, context=context, prepared=prepared))
             if name != SITES:
@@ -313,15 +312,9 @@ def _as_polygons(project: Project) -> dict[str, bool]:
     return {output.name: output.as_polygons for output in project.pipeline.output.objects}
 
 
-def _made(project: Project) -> list[str]:
-    """Types that a pipeline makes itself; it may also keep values of stored ones."""
-    taken = {objects.name for objects in project.pipeline.input.objects}
-    return [name for name in _as_polygons(project) if name not in taken]
-
-
 def _segmented(project: Project) -> list[str]:
     """Types whose objects the pipeline finds."""
-    return [name for name in _made(project) if name != SITES]
+    return [name for name in project.made_types if name != SITES]
 
 
 def _output(session: Session, context: StepContext, batches: Sequence[Batch]) -> AnalysisOutput:
@@ -358,7 +351,7 @@ def _renew_types(
     type_ids = _type_ids(session, context.experiment_id)
     fields = [_field(context, site) for site in plate_map.sites]
     outdated: list[Path] = []
-    for name in _made(project):
+    for name in project.made_types:
         if name == SITES:
             # where nobody has made a map, nobody has drawn the layout
             if name not in type_ids:

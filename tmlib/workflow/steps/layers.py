@@ -87,7 +87,8 @@ def _shown(
     zplane: int,
 ) -> list[tuple[Box, object]]:
     """The place of each image of a layer, and what else decides about its pixels."""
-    correct, align = is_corrected(context, channel.name), bool(context.arguments["align"])
+    correct = is_corrected(context.arguments, channel.name)
+    align = bool(context.arguments["align"])
     boxes = [site.aligned_box if align else site.box for site in sites]
     in_overlap = {i for pair in overlapping(boxes) for i in pair}
     plane = {"t": tpoint, "c": channel.index, "z": zplane}
@@ -125,8 +126,9 @@ def sites_of_layer(
     return [site for site in plate_map.sites if site.id in imaged and not (align and site.omitted)]
 
 
-def _exceptions(arguments: Mapping[str, Value]) -> list[str]:
-    given = arguments["illumcorr_exceptions"]
+def exceptions(arguments: Mapping[str, Value]) -> list[str]:
+    """Names of the channels that are not to be corrected, in any case."""
+    given = arguments.get("illumcorr_exceptions")
     return [] if given is None else [name.strip() for name in str(given).split(",")]
 
 
@@ -138,7 +140,7 @@ def check_exceptions(arguments: Mapping[str, Value], names: Sequence[str]) -> No
     BadInput
         If one is not.
     """
-    for name in _exceptions(arguments):
+    for name in exceptions(arguments):
         if name not in names:
             raise BadInput(
                 f'"illumcorr_exceptions" names the channel "{name}", the experiment has: '
@@ -146,11 +148,9 @@ def check_exceptions(arguments: Mapping[str, Value], names: Sequence[str]) -> No
             )
 
 
-def is_corrected(context: StepContext, channel_name: str) -> bool:
+def is_corrected(arguments: Mapping[str, Value], channel_name: str) -> bool:
     """Whether uneven light of a channel is to be corrected."""
-    return bool(context.arguments["illumcorr"]) and channel_name not in _exceptions(
-        context.arguments
-    )
+    return bool(arguments.get("illumcorr")) and channel_name not in exceptions(arguments)
 
 
 def _windows(

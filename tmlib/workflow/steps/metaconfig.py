@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, get_args
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib import microscopes
-from tmlib.experiments.models import Acquisition, Channel, Cycle, Experiment, Plate, Well
+from tmlib.experiments.models import Acquisition, Experiment, Plate
 from tmlib.images import ome_xml
 from tmlib.images.layout import StitchLayout, well_position
 from tmlib.images.ome_masters import follow_masters
@@ -24,7 +24,7 @@ from tmlib.microscopes import Microscope, PlaneMetadata
 from tmlib.storage import file_stamp
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import Argument, Value
-from tmlib.workflow.steps import configuration
+from tmlib.workflow.steps import configuration, joining
 from tmlib.workflow.steps.base import Batch, Inputs, Step, StepContext, Work, digest, logger
 from tmlib.workflow.steps.joined_planes import join_planes
 from tmlib.workflow.steps.site_cells import Cell, Stage, UserLayout, Wells, locate_sites
@@ -112,13 +112,20 @@ class Metaconfig(Step):
             ).all()
         return {
             "acquisition mode": digest(experiment.plate_acquisition_mode),
-            "acquisitions": digest([tuple(row) for row in acquisitions]),
+            "acquisitions": configuration.digest_of_acquisitions(
+                (row.plate_id, row.id) for row in acquisitions
+            ),
         }
 
     def keep(self, context: StepContext, current: Sequence[Batch]) -> None:
-        """Delete earlier wells, channels and cycles, unless all of them stand."""
+        """Delete earlier wells, channels and cycles, unless all of them stand.
+
+        What users have said of wells is kept for those that are found again.
+        """
         if not current:
-            context.effects.append(lambda session: _forget(session, context.experiment_id))
+            context.effects.append(
+                lambda session: configuration.forget(session, context.experiment_id)
+            )
 
     def outputs(
         self, context: StepContext, session: Session, batches: Sequence[Batch]
@@ -161,7 +168,7 @@ class Metaconfig(Step):
     def collect(self, context: StepContext) -> None:
         """Join the acquisitions: as a time series, or as cycles with channels of their own."""
         context.effects.append(
-            lambda session: configuration.join_acquisitions(session, context.experiment_id)
+            lambda session: joining.join_acquisitions(session, context.experiment_id)
         )
 
 
@@ -250,14 +257,6 @@ def _files_digest(session: Session, context: StepContext, plate: Plate) -> str:
             said = row.omexml if is_image else file_stamp(f"{folder}/{row.name}")
             found.append((row.name, digest(said)))
     return digest(found)
-
-
-def _forget(session: Session, experiment_id: int) -> None:
-    for model in (Channel, Cycle, Well):
-        session.execute(delete(model).where(model.experiment_id == experiment_id))
-    session.execute(
-        update(Experiment).where(Experiment.id == experiment_id).values(pixel_size=None)
-    )
 
 
 def _places(

@@ -11,6 +11,7 @@ from tmlib.images.alignment import Residues
 from tmlib.images.map_layout import Box, MapLayout, PlateLayout, WellLayout
 from tmlib.objects.models import Mapobject, MapobjectType
 from tmlib.objects.writing.static_objects import PlacedRectangle, record_static_objects
+from tmlib.workflow.steps.base import digest
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class PlateMap:
             for i, plate in enumerate(self.plates)
             for well in plate.wells
         ]
+
+    def digest(self) -> str:
+        """A digest of where everything lies."""
+        boxes = [(site.id, site.aligned_box) for site in self.sites]
+        return digest(self.plate_boxes(), self.well_boxes(), boxes)
 
 
 def read_plate_map(
