@@ -10,6 +10,9 @@ from flask import current_app
 from tmlib.accounts.attempts import LoginAttempts
 from tmlib.accounts.groups import GroupRow
 from tmlib.accounts.identity import Account
+from tmlib.accounts.ldap import LdapDirectory
+from tmlib.accounts.openid import OpenIdProvider
+from tmlib.annotation.recent_points import RecentPoints
 from tmlib.db import Database, Process
 from tmlib.experiments.sharing import ExperimentRow
 from tmlib.images.shown_layers import ShownLayers
@@ -18,7 +21,7 @@ from tmlib.objects.table.column_cache import ColumnCache
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmserver.authentication import Proof
-from tmserver.monitoring import operations
+from tmserver.monitoring import installation_state
 from tmserver.monitoring.live import Live, Topic
 
 
@@ -29,6 +32,8 @@ class Services:
         self.settings = settings
         self.database = Database.of(settings, Process.WEB)
         self.login_attempts = LoginAttempts(self.database)
+        self.directory = LdapDirectory.of(settings)
+        self.openid_provider = OpenIdProvider.of(settings)
         self.shown_layers = ShownLayers(self.database)
 
     @cached_property
@@ -36,6 +41,11 @@ class Services:
         """Columns of object tables, kept on disk."""
         folder = self.settings.resolved_cache_dir / "columns"
         return ColumnCache(folder, self.settings.column_cache_mb * 2**20)
+
+    @cached_property
+    def recent_points(self) -> RecentPoints:
+        """Points of annotation tables that were asked for lately."""
+        return RecentPoints()
 
     @cached_property
     def queue(self) -> queue.Queue:
@@ -51,9 +61,9 @@ class Services:
         found: dict[Topic, dict[str, Any]] = {}
         for topic in topics:
             state = (
-                operations.installation(self.database, self.settings)
+                installation_state.installation(self.database, self.settings)
                 if topic is None
-                else operations.experiment(self.database, topic)
+                else installation_state.experiment(self.database, topic)
             )
             found[topic] = state.model_dump(mode="json", exclude_none=True, exclude={"time"})
         return found

@@ -13,8 +13,9 @@ from tmserver.cave import CAVE
 from tmserver.http.api import Api
 from tmserver.http.registration import serve
 from tmserver.ispyb import ISPYB
-from tmserver.monitoring import requests
-from tmserver.portal import CATALOGUE, FILES
+from tmserver.monitoring import request_ids
+from tmserver.neuroglancer import NEUROGLANCER
+from tmserver.portal import CATALOGUE, FILES, PAGES
 from tmserver.serving.limits import SMALL_BODY
 
 SECURITY_HEADERS = {
@@ -28,7 +29,7 @@ SECURITY_HEADERS = {
 }
 
 
-INTERFACES = (TISSUEMAPS, ISPYB, CATALOGUE, FILES, CAVE)
+INTERFACES = (TISSUEMAPS, ISPYB, CATALOGUE, FILES, PAGES, CAVE, NEUROGLANCER)
 """What the server offers; the first one answers for paths that belong to none."""
 
 
@@ -55,7 +56,7 @@ def create_app(settings: Settings | None = None, interfaces: Sequence[Api] = INT
     app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider has it
     app.extensions["tmserver"] = services = Services(settings)
     authentication.configure(app, settings)
-    requests.register(app, settings)
+    request_ids.register(app, settings)
     schema_version.register(app, services.database)
     audit_trail.register(app, services.database)
     serve(app, interfaces)

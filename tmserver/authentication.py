@@ -47,8 +47,8 @@ _FROM_ELSEWHERE = (
 _BY_LOGIN, _BY_TOKEN = "login", "token"  # what has signed a URL
 _LOGIN_CAN_BE_REFRESHED_FOR = timedelta(days=30)
 
-# logins tell the time of the web server that issued them; another one's may be late or early
-_CLOCKS_DIFFER_BY = timedelta(minutes=2)
+CLOCKS_DIFFER_BY = timedelta(minutes=2)
+"""How far clocks may be apart: logins tell the time of the server that issued them."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def configure(app: Flask, settings: Settings) -> None:
         JWT_ACCESS_COOKIE_NAME=TOKEN_COOKIE,
         JWT_ACCESS_CSRF_HEADER_NAME=CSRF_HEADER,
         JWT_COOKIE_CSRF_PROTECT=True,
-        JWT_DECODE_LEEWAY=_CLOCKS_DIFFER_BY,
+        JWT_DECODE_LEEWAY=CLOCKS_DIFFER_BY,
     )
     JWTManager(app)
 
@@ -197,6 +197,12 @@ def sign(path: str, proof: Proof, expires_at: datetime) -> str:
     return str(_signer(path).dumps(claims))
 
 
+def end_of_signature(proof: Proof, seconds: int) -> datetime:
+    """When a signature of now ends: after so many seconds, or with the proof that makes it."""
+    expires_at = now() + timedelta(seconds=seconds)
+    return min(expires_at, proof.expires_at or expires_at).replace(microsecond=0)
+
+
 class Claim(Protocol):
     """What a request says about who sent it: well formed and signed, but it may hold no more.
 
@@ -279,8 +285,13 @@ class SignedByToken:
         return Proof(account, signer=token), rest
 
 
-def identify() -> Claim:
+def identify(authorization: str | None = None) -> Claim:
     """What the present request says about who sent it, as far as that is seen without a database.
+
+    Parameters
+    ----------
+    authorization
+        What counts as the header of this name, if not that of the request.
 
     Raises
     ------
@@ -289,14 +300,14 @@ def identify() -> Claim:
     Forbidden
         If the token is in a cookie and the header that proves the page's origin is missing.
     """
-    header = request.headers.get("Authorization", "")
+    header = authorization or request.headers.get("Authorization", "")
     scheme, _, secret = header.partition(" ")
     if scheme.lower() in _SCHEMES:
         if tokens.is_token(secret):
             return TokenClaim(tokens.hash_secret(secret))
         return _claim_of_login(secret.partition(",")[0].strip(), in_cookie=False)
     if SIGNATURE in request.args:
-        return _claim_of_signature(request.args[SIGNATURE])
+        return claim_of_signature(request.args[SIGNATURE], request.path)
     if token := _second_scheme(header):
         return _claim_of_login(token, in_cookie=False)
     if cookie := request.cookies.get(TOKEN_COOKIE):
@@ -332,7 +343,7 @@ def _claim_of_login(token: str, *, in_cookie: bool) -> LoginClaim:
 def _read_token(token: str) -> Mapping[str, Any]:
     """What a token says, which must be signed and not have expired."""
     claims = _verify(token, current_app.config["JWT_SECRET_KEY"])
-    if int(claims["exp"]) <= (now() - _CLOCKS_DIFFER_BY).timestamp():
+    if int(claims["exp"]) <= (now() - CLOCKS_DIFFER_BY).timestamp():
         raise ExpiredSignatureError("It has expired.")
     return claims
 
@@ -344,7 +355,7 @@ def _verify(token: str, key: str) -> Mapping[str, Any]:
         token,
         key,
         algorithms=[_ALGORITHM],
-        leeway=_CLOCKS_DIFFER_BY,
+        leeway=CLOCKS_DIFFER_BY,
         options={"require": ["exp", "sub", "jti"], "verify_exp": False},
     )
     if claims.get("type", "access") != "access":
@@ -352,9 +363,16 @@ def _verify(token: str, key: str) -> Mapping[str, Any]:
     return claims
 
 
-def _claim_of_signature(signature: str) -> Claim:
+def claim_of_signature(signature: str, path: str) -> Claim:
+    """What a path with its signature says about who has signed it.
+
+    Raises
+    ------
+    NotLoggedIn
+        If it is not the signature of this path, or is good no more.
+    """
     try:
-        user_id, generation, expires, kind, signer = _signer(request.path).loads(signature)
+        user_id, generation, expires, kind, signer = _signer(path).loads(signature)
     except (BadData, ValueError):  # signed by another version
         raise NotLoggedIn("The URL's signature is not valid for this path.") from None
     if expires <= now().timestamp():

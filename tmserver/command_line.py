@@ -30,8 +30,13 @@ _COMMANDS = (
     "user",
     "group",
     "catalogue",
+    "verify",
+    "facility",
     "generate-objects",
 )
+
+FAILURE = "tmserver.failure"
+"""Where a command whose exit code 1 says something else notes the exception that errors become."""
 
 
 class _Commands(click.Group):
@@ -53,7 +58,8 @@ class _Commands(click.Group):
         except (TmError, TmClientError, OSError, OperationalError, ValidationError) as error:
             if ctx.params["verbose"]:
                 raise
-            raise click.ClickException(_describe(error)) from error
+            failure: type[click.ClickException] = ctx.meta.get(FAILURE, click.ClickException)
+            raise failure(_describe(error)) from error
 
 
 def _describe(error: Exception) -> str:

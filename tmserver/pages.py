@@ -7,6 +7,7 @@ from flask import Response, request, send_file
 from tmlib.errors import NotFound, Unavailable
 from tmserver.access import Access
 from tmserver.http.api import current_api
+from tmserver.http.conditional import unless_known
 from tmserver.http.routing import Routes
 
 routes = Routes("viewer")
@@ -18,7 +19,7 @@ _DOCUMENT = "./api/openapi.json"
 """The document that the page of the build shows."""
 
 
-@routes.get("/", permits="public", raises=(503,), media=("text/html",))
+@routes.get("/", permits="public", raises=(503,), success=(200, 304), media=("text/html",))
 def get_viewer(access: Access) -> Response:
     """Get the viewer's page."""
     return _send_page("index.html")
@@ -35,7 +36,7 @@ def declare_reference(routes: Routes, path: str) -> None:
         Where, as far as it is below the prefix of the interface.
     """
 
-    @routes.get(path, permits="public", raises=(503,), media=("text/html",))
+    @routes.get(path, permits="public", raises=(503,), success=(200, 304), media=("text/html",))
     def get_reference(access: Access) -> Response:
         """Get the page that shows this document and tries its requests out."""
         page = _built("reference.html").read_text(encoding="utf-8")
@@ -45,20 +46,25 @@ def declare_reference(routes: Routes, path: str) -> None:
         response = Response(page, mimetype="text/html")
         response.headers["Cache-Control"] = "no-cache"
         response.add_etag()
-        response.make_conditional(request)
-        return response
+        return unless_known(response)
 
 
 declare_reference(routes, "/api")
 
 
-@routes.get("/favicon.svg", permits="public", raises=(404,), media=("image/svg+xml",))
+@routes.get(
+    "/favicon.svg",
+    permits="public",
+    raises=(404,),
+    success=(200, 304),
+    media=("image/svg+xml",),
+)
 def get_icon(access: Access) -> Response:
     """Get the viewer's icon."""
     return _send(VIEWER / "favicon.svg", "max-age=3600")
 
 
-@routes.get("/assets/<name>", permits="public", raises=(404,), media=("*/*",))
+@routes.get("/assets/<name>", permits="public", raises=(404,), success=(200, 304), media=("*/*",))
 def get_asset(access: Access, name: str) -> Response:
     """Get a file of the viewer, whose name changes whenever its content does."""
     return _send(VIEWER / "assets" / name, f"public, max-age={_YEAR}, immutable")
@@ -81,6 +87,6 @@ def _send(path: Path, cache_control: str) -> Response:
     # a variable of a route holds no slash, so only these names could lead out of the folder
     if path.name in ("", ".", "..") or not path.is_file():
         raise NotFound(f"There is no page {request.path}.")
-    response = send_file(path, conditional=True)
+    response = send_file(path, conditional=False)
     response.headers["Cache-Control"] = cache_control
-    return response
+    return unless_known(response)

@@ -17,15 +17,14 @@ from tmlib.annotation.conditions import Comparison, Condition
 from tmlib.annotation.known_schemas import find_schema
 from tmlib.annotation.models import AnnotationTable
 from tmlib.annotation.reading import Row, Selection
-from tmlib.annotation.rows import Place
 from tmlib.annotation.schemas import Schema as RowSchema
 from tmlib.errors import BadInput
 from tmlib.objects.values.table_streams import TableFormat, stream
 from tmserver.access import ExperimentAccess
-from tmserver.api.annotation_tables import Moment, annotator
+from tmserver.annotators import RepeatKey, annotator, place
 from tmserver.http.compression import compressed_response
 from tmserver.http.routing import LARGE_BODY, LIST_BODY, MANY_ITEMS, Routes
-from tmserver.http.schemas import Body, IdText, Schema, Text
+from tmserver.http.schemas import Body, IdText, Moment, Schema, Text
 from tmserver.scopes import EXPERIMENT
 
 routes = Routes("annotation", scope=EXPERIMENT)
@@ -59,10 +58,11 @@ class RowsFilter(Schema):
 
     `box` has numbers with commas between them, `min_x,min_y,max_x,max_y` for all focal planes or
     `min_x,min_y,min_z,max_x,max_y,max_z`; one of the points of a row has to lie in it, or that of
-    `field`.
+    `field`. So it is with the object `mapobject_id`, whose outline has to contain the point.
     """
 
     box: Text | None = Field(None, examples=["2000,500,3000,1500"])
+    mapobject_id: Annotated[int | None, Field(ge=1, lt=2**53, examples=[None])] = None
     field: Text | None = Field(None, examples=[None])
     where: Annotated[
         Json[Annotated[list[ConditionText], Field(max_length=50)]] | None,
@@ -80,6 +80,7 @@ class RowsFilter(Schema):
             as_of=self.as_of,
             with_invalid=self.with_invalid,
             box=None if self.box is None else _box(self.box),
+            mapobject_id=self.mapobject_id,
             field=self.field,
             conditions=tuple(
                 Condition(one.field, one.comparison, one.value) for one in self.where or ()
@@ -94,13 +95,15 @@ class RowsQuery(RowsFilter):
     """Which rows, and in which form.
 
     `ids` are numbers with commas between them. `after` is the number of a row: those with greater
-    ones come, and at most `limit` of them.
+    ones come, and at most `limit` of them. `bind` is the name of a mapobject type: for each point
+    `<name>_mapobject_id` tells the object that contains it at present, null where none does.
     """
 
     ids: Text | None = Field(None, examples=["1,2,3"])
 
     after: Annotated[int | None, Field(ge=0, lt=2**53, examples=[None])] = None
     limit: Annotated[int | None, Field(ge=1, lt=2**31)] = None
+    bind: Text | None = Field(None, examples=[None])
     format: Format = Format.JSON
 
     def selection(self) -> Selection:
@@ -108,15 +111,9 @@ class RowsQuery(RowsFilter):
         if self.ids is not None and not _IDS.fullmatch(self.ids):
             raise BadInput('"ids" must be whole numbers with commas between them.')
         ids = None if self.ids is None else [int(one) for one in self.ids.split(",")]
-        return replace(super().selection(), ids=ids, after=self.after, limit=self.limit)
-
-
-class RepeatKey(Schema):
-    """By which a request is known when it is sent again: it is carried out once then."""
-
-    idempotency_key: str | None = Field(
-        None, alias="Idempotency-Key", examples=["3f0c8a52-0001"], max_length=255
-    )
+        return replace(
+            super().selection(), ids=ids, after=self.after, limit=self.limit, bind=self.bind
+        )
 
 
 class Annotations(Body):
@@ -157,6 +154,7 @@ class AnnotationRow(Schema):
 @routes.get(
     _ROWS,
     permits="read",
+    raises=(403,),
     by_form=True,
     media=("text/csv", "application/geo+json", *(form.media_type for form in TableFormat)),
 )
@@ -176,7 +174,8 @@ def get_annotations(
             media_type = form.media_type
 
             def write(schema: RowSchema, found: Iterable[Row]) -> Iterator[bytes]:
-                return stream(exports.AnnotationStream(schema, found), form)
+                bound = () if which.bind is None else reading.bound_columns(schema).values()
+                return stream(exports.AnnotationStream(schema, found, tuple(bound)), form)
 
     parts = _parts(access, table_name, which, write)
     response = compressed_response(chain([next(parts)], parts), media_type)
@@ -186,16 +185,16 @@ def get_annotations(
     return response
 
 
-@routes.get(f"{_TABLE}/count", permits="read")
+@routes.get(f"{_TABLE}/count", permits="read", raises=(403,))
 def count_annotations(access: ExperimentAccess, table_name: str, query: RowsFilter) -> int:
     """Count rows."""
     which = query.selection()
     with access.database.session() as session:
-        table, schema = _opened(access, session, table_name)
+        table, schema = _opened(access, session, table_name, which.as_of)
         return reading.count_rows(session, table, schema, which)
 
 
-@routes.get(f"{_ROWS}/<row>/history", permits="read")
+@routes.get(f"{_ROWS}/<row>/history", permits="read", raises=(403,))
 def get_annotation_history(
     access: ExperimentAccess, table_name: str, row: str
 ) -> list[AnnotationRow]:
@@ -218,7 +217,7 @@ def add_annotations(
 
     Those with an `id` keep it; the others get numbers that go on from the greatest.
     """
-    return rows.post_rows(_place(access, table_name, headers), body.annotations)
+    return rows.post_rows(place(access, table_name, headers), body.annotations)
 
 
 @routes.put(_ROWS, permits="write", raises=(409,), max_bytes=LARGE_BODY, max_items=MANY_ITEMS)
@@ -226,21 +225,21 @@ def update_annotations(
     access: ExperimentAccess, table_name: str, headers: RepeatKey, body: Annotations
 ) -> list[UpdatedRow]:
     """Supersede rows by new ones, which keep what is not given."""
-    changed = rows.update_rows(_place(access, table_name, headers), body.annotations)
+    changed = rows.update_rows(place(access, table_name, headers), body.annotations)
     return [UpdatedRow(id=old, new_id=new) for old, new in changed.items()]
 
 
 @routes.delete(_ROWS, permits="write", max_bytes=LIST_BODY)
 def delete_annotations(access: ExperimentAccess, table_name: str, body: RowIds) -> list[int]:
     """Mark rows as deleted; the answer is the numbers of those that there are."""
-    place = Place(access.database, access.experiment_id, table_name, annotator(access))
-    return rows.delete_rows(place, body.ids)
+    return rows.delete_rows(place(access, table_name), body.ids)
 
 
 def _opened(
-    access: ExperimentAccess, session: Any, table_name: str
+    access: ExperimentAccess, session: Any, table_name: str, as_of: datetime | None = None
 ) -> tuple[AnnotationTable, RowSchema]:
-    table = tables.open_table(session, access.experiment_id, table_name, annotator(access), "read")
+    who = annotator(access)
+    table = tables.open_table(session, access.experiment_id, table_name, who, "read", as_of=as_of)
     return table, find_schema(session, table.schema_name)
 
 
@@ -251,7 +250,7 @@ def _parts(
     write: Callable[[RowSchema, Iterable[Row]], Iterator[bytes]],
 ) -> Iterator[bytes]:
     with access.database.session() as session:
-        table, schema = _opened(access, session, table_name)
+        table, schema = _opened(access, session, table_name, which.as_of)
         found = reading.read_rows(session, table, schema, which)
         # what is wrong with the query is said before anything is sent
         first = list(islice(found, 1))
@@ -260,11 +259,6 @@ def _parts(
 
 def _enveloped(schema: RowSchema, found: Iterable[Row]) -> Iterator[bytes]:
     return chain([b'{"data":'], exports.json_rows(found), [b"}"])
-
-
-def _place(access: ExperimentAccess, table_name: str, headers: RepeatKey) -> Place:
-    key = headers.idempotency_key
-    return Place(access.database, access.experiment_id, table_name, annotator(access), key)
 
 
 def _box(text: str) -> Box:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tmlib.annotation import snapshots
 from tmserver.access import ExperimentAccess
-from tmserver.api.annotation_tables import annotator
+from tmserver.annotators import annotator
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Body, Id, Name, Schema
 from tmserver.scopes import EXPERIMENT

@@ -1,18 +1,19 @@
 """Annotation tables: what people know of an experiment, and the schemas of such tables."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from tmlib.accounts import service
 from tmlib.annotation import known_schemas, tables
 from tmlib.annotation.models import AnnotationTable
-from tmlib.annotation.tables import Annotator, Level, NewTable, TableChange
+from tmlib.annotation.tables import Level, NewTable, TableChange
 from tmlib.errors import BadInput, NotFound
 from tmserver.access import ExperimentAccess, UserAccess
+from tmserver.annotators import annotator
 from tmserver.http.routing import Routes
-from tmserver.http.schemas import Body, Change, Id, Message, Name, Schema, Text
+from tmserver.http.schemas import Body, Change, Id, Message, Moment, Name, Schema, Text
 from tmserver.scopes import EXPERIMENT
 
 routes = Routes("annotation table")
@@ -21,12 +22,6 @@ in_experiment = routes.within(EXPERIMENT)
 _TABLE = "/annotation_tables/<table_name>"
 _PLANES_APART = 1000.0  # nanometres, where nobody says what a focal plane is
 _NANOMETRES = 1000  # of a micrometre
-
-Moment = Annotated[
-    datetime,
-    AfterValidator(lambda moment: moment if moment.tzinfo else moment.replace(tzinfo=UTC)),
-]
-"""A point in time: of UTC, where no time zone is said."""
 
 Resolution = Annotated[list[float], Field(min_length=3, max_length=3)]
 
@@ -106,11 +101,6 @@ class AnnotationTableChange(Change):
         None, examples=["precomputed://lab.example/cells"]
     )
     owner: Text | None = Field(None, examples=["mara"])
-
-
-def annotator(access: ExperimentAccess) -> Annotator:
-    """Who asks."""
-    return Annotator(access.user.id, access.proof.is_admin)
 
 
 @routes.get("/api/annotation_schemas", permits="user")

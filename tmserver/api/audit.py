@@ -1,9 +1,9 @@
 """The audit trail, for administrators."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from tmlib.accounts import audit_entries
 from tmlib.accounts.audit_entries import WhichResource
@@ -11,14 +11,9 @@ from tmlib.accounts.models import AuditEntry
 from tmlib.experiments.ownership import EXPERIMENT
 from tmserver.access import UserAccess
 from tmserver.http.routing import Routes
-from tmserver.http.schemas import Id, IdText, Schema, Text
+from tmserver.http.schemas import Id, IdText, Moment, Schema, Text
 
 routes = Routes("audit")
-
-_Moment = Annotated[
-    datetime,
-    AfterValidator(lambda moment: moment if moment.tzinfo else moment.replace(tzinfo=UTC)),
-]
 
 
 class Event(Schema):
@@ -61,8 +56,8 @@ class WhichEvents(Schema):
     resource_id: IdText | None = None
     resource_name: Text | None = Field(None, examples=["Experiment XY"])
     action: Text | None = Field(None, examples=["delete_plate"])
-    since: _Moment | None = Field(None, examples=["2024-03-14T00:00:00Z"])
-    until: _Moment | None = Field(None, examples=["2024-03-15T00:00:00Z"])
+    since: Moment | None = Field(None, examples=["2024-03-14T00:00:00Z"])
+    until: Moment | None = Field(None, examples=["2024-03-15T00:00:00Z"])
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     cursor: Annotated[int | None, Field(ge=1, le=2**63 - 1, examples=[None])] = None
 

@@ -2,15 +2,11 @@
 
 from datetime import datetime
 
-from flask import request
 from pydantic import Field
 
 from tmlib.accounts import logins, service, tokens
-from tmlib.accounts.identity import Account
-from tmlib.accounts.models import User
 from tmlib.errors import BadInput, NotLoggedIn
 from tmserver.access import Access, UserAccess
-from tmserver.audit_trail import audit_entry
 from tmserver.authentication import (
     issue_token,
     login_of_cookie,
@@ -20,6 +16,7 @@ from tmserver.authentication import (
 )
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Bare, Body, Id, Message, Schema, Text
+from tmserver.logins import authenticate
 
 routes = Routes("authentication")
 
@@ -71,17 +68,17 @@ class PasswordChange(Body):
     new_password: str = Field(examples=["a longer password"])
 
 
-@routes.post("/auth", permits="public", raises=(401, 429))
+@routes.post("/auth", permits="public", raises=(401, 409, 429, 503))
 def log_in(access: Access, body: Credentials) -> Token:
-    """Get a token for a user name and password."""
-    user = _authenticate(access, body.username, body.password)
+    """Get a token for a user name and password: of this server, or else of the directory."""
+    user = authenticate(access, body.username, body.password)
     return Token(access_token=issue_token(user))
 
 
-@routes.post("/auth/cookie", permits="public", raises=(401, 429))
+@routes.post("/auth/cookie", permits="public", raises=(401, 409, 429, 503))
 def log_in_with_cookie(access: Access, body: Credentials) -> UserName:
     """Log a browser in: the token comes in a cookie, the name of the user in the body."""
-    user = _authenticate(access, body.username, body.password)
+    user = authenticate(access, body.username, body.password)
     set_cookies(issue_token(user), access.settings)
     return UserName(name=user.name)
 
@@ -112,9 +109,13 @@ def log_out(access: UserAccess) -> Message:
 def refresh(access: UserAccess) -> NewToken:
     """Get a token that expires later; this goes on for 30 days after the password was given.
 
-    The token that was sent keeps its own time.
+    The token that was sent keeps its own time. Whom something else than this server knows logs in
+    again instead, so that it can say no.
     """
     assert access.proof.login is not None  # noqa: S101 - the permission says so
+    with access.database.session() as session:
+        if (origin := service.get_user(session, access.user.id).origin) is not None:
+            raise NotLoggedIn(f"Your account comes from elsewhere ({origin}): log in again.")
     return _renew(access, refresh_token(access.user, access.proof.login))
 
 
@@ -132,31 +133,22 @@ def update_profile(access: UserAccess, body: ProfileChange) -> Message:
     return Message()
 
 
-@routes.put("/auth/password", permits="login", raises=(429,))
+@routes.put("/auth/password", permits="login", raises=(409, 429))
 def change_password(access: UserAccess, body: PasswordChange) -> NewToken:
     """Change your own password.
 
     All your logins, personal tokens and signed URLs end; the answer lets this one go on.
     """
+    with access.database.session() as session:
+        service.check_password_is_kept_here(service.get_user(session, access.user.id))
     try:
-        _authenticate(access, access.user.name, body.old_password)
+        authenticate(access, access.user.name, body.old_password)
     except NotLoggedIn:
         raise BadInput("The old password is wrong: type it again.") from None
     password_hash = service.hash_password(body.new_password)
     with access.database.transaction() as session:
         user = service.change_password(session, access.user.id, password_hash)
     return _renew(access, issue_token(user))
-
-
-def _authenticate(access: Access, name: str, password: str) -> User:
-    audit_entry().user_name = name
-    with (
-        access.services.login_attempts.attempt(name, request.remote_addr or ""),
-        access.database.session() as session,
-    ):
-        user = service.authenticate(session, name, password)
-    audit_entry().is_by(Account.of(user))
-    return user
 
 
 def _renew(access: UserAccess, token: str) -> NewToken:

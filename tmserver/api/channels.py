@@ -6,6 +6,7 @@ from flask import request
 from pydantic import Field
 
 from tmlib.experiments import channels, models, quality
+from tmlib.experiments.channels import ChannelRow, LayerRow
 from tmlib.experiments.sharing import ExperimentRow
 from tmlib.ids import encode_id
 from tmlib.images.shown_layers import ShownLayer
@@ -91,15 +92,14 @@ class ChannelLayerQuery(Page):
 @routes.get("/channels", permits="read")
 def get_channels(access: ExperimentAccess, query: NamedPage) -> list[Channel]:
     """List channels in the order of their names."""
-    with access.database.session() as session:
-        found = channels.list_channels(
-            session,
-            access.experiment_id,
-            name=query.name,
-            limit=query.limit,
-            offset=query.offset,
-        )
-        return [_channel(access.experiment, channel) for channel in found]
+    found = channels.list_channels(
+        access.database,
+        access.experiment_id,
+        name=query.name,
+        limit=query.limit,
+        offset=query.offset,
+    )
+    return [_channel(access.experiment, channel) for channel in found]
 
 
 @routes.get("/illumination", permits="read")
@@ -157,7 +157,7 @@ def map_size(experiment: ExperimentRow) -> ImageSize:
     return ImageSize(width=experiment.map_width or 0, height=experiment.map_height or 0)
 
 
-def _channel(experiment: ExperimentRow, channel: models.Channel) -> Channel:
+def _channel(experiment: ExperimentRow, channel: models.Channel | ChannelRow) -> Channel:
     return Channel(
         id=channel.id,
         name=channel.name,
@@ -167,7 +167,7 @@ def _channel(experiment: ExperimentRow, channel: models.Channel) -> Channel:
     )
 
 
-def _layer(experiment: ExperimentRow, layer: models.ChannelLayer) -> ChannelLayer:
+def _layer(experiment: ExperimentRow, layer: models.ChannelLayer | LayerRow) -> ChannelLayer:
     version = ShownLayer.of(layer).version
     path = f"api/experiments/{encode_id(experiment.id)}/channel_layers/{encode_id(layer.id)}/tiles"
     return ChannelLayer(

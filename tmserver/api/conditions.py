@@ -7,7 +7,7 @@ from tmlib.errors import BadInput
 from tmlib.experiments import conditions, plates
 from tmserver.access import ExperimentAccess
 from tmserver.http.multipart import whole_body
-from tmserver.http.routing import Routes
+from tmserver.http.routing import PROJECT_BODY, Routes
 from tmserver.http.schemas import Schema
 from tmserver.scopes import EXPERIMENT
 
@@ -35,7 +35,9 @@ def get_conditions(access: ExperimentAccess, plate_id: int) -> Response:
     return response
 
 
-@routes.put(_CONDITIONS, permits="write", raises=(409,), takes_bytes=_CSV)
+@routes.put(
+    _CONDITIONS, permits="write", raises=(409, 413), takes_bytes=_CSV, max_bytes=PROJECT_BODY
+)
 def put_conditions(access: ExperimentAccess, plate_id: int) -> StoredConditions:
     """Replace the conditions of all wells of a plate by those of a CSV file.
 

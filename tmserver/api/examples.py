@@ -16,6 +16,7 @@ _FIELDS: dict[str, Any] = {
     "first_acquired_at": "2024-03-14T09:30:00Z",
     "flatness_after": 0.01,
     "flatness_before": 0.25,
+    "help": "Estimates how unevenly light falls on the images of a channel.",
     "height": 2230,
     "index": 0,
     "is_valid": [True, True, False],

@@ -68,9 +68,10 @@ class StoredProject(Bare):
 
 
 class ModuleHandles(Schema):
-    """A module with the handles that it has by default."""
+    """A module with the handles that it has by default, and in a sentence what it does."""
 
     name: str = Field(examples=["smooth"])
+    help: str = Field(examples=["Smooth an image."])
     description: dict[str, Any] = Field(examples=[{"version": "0.1.0", "input": [], "output": []}])
 
 
@@ -175,7 +176,9 @@ def get_available_modules(access: UserAccess) -> AvailableModules:
     return AvailableModules(
         jtmodules=Modules(
             modules=[
-                ModuleHandles(name=module.name, description=dict(module.handles))
+                ModuleHandles(
+                    name=module.name, help=module.summary, description=dict(module.handles)
+                )
                 for module in modules
             ],
             registration=[

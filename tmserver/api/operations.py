@@ -1,21 +1,23 @@
 """What operators see and do: the state of installation and workflows, live, and lists of jobs."""
 
+from datetime import datetime
 from typing import Annotated
 
 from flask import Response
 from pydantic import Field
 
 from tmlib.db import clock
-from tmlib.experiments import ownership
+from tmlib.experiments import ownership, service
 from tmlib.ledger import drain, job_list
 from tmlib.ledger.models import JobStatus
+from tmlib.workflow import latest_workflows
 from tmserver.access import Access, ExperimentAccess, UserAccess
 from tmserver.http.operations import current_operation
 from tmserver.http.routing import Routes
-from tmserver.http.schemas import IdText, Message, Schema, Text
-from tmserver.monitoring import event_stream, operations
+from tmserver.http.schemas import Id, IdText, Message, Schema, Text
+from tmserver.monitoring import event_stream, installation_state
+from tmserver.monitoring.installation_state import ExperimentState, Installation, JobEntry
 from tmserver.monitoring.live import Topic
-from tmserver.monitoring.operations import ExperimentState, Installation, JobEntry
 from tmserver.scopes import EXPERIMENT
 
 routes = Routes("operations")
@@ -60,10 +62,28 @@ class JobPage(Schema):
     has_more: bool
 
 
+class LatestWorkflow(Schema):
+    """What became of the latest workflow of an experiment."""
+
+    experiment_id: Id
+    state: JobStatus
+    submitted_at: datetime = Field(examples=["2026-01-31T12:00:00Z"])
+    finished_at: datetime | None = Field(examples=["2026-01-31T14:30:00Z"])
+
+
+@routes.get("/api/workflows", permits="user")
+def get_latest_workflows(access: UserAccess) -> list[LatestWorkflow]:
+    """Tell what became of the latest workflow of each experiment that you may see."""
+    with access.database.session() as session:
+        seen = service.list_experiments(session, access.user.id)
+        found = latest_workflows.outcomes(session, [experiment.id for experiment in seen])
+    return [LatestWorkflow.model_validate(one) for one in found]
+
+
 @routes.get(_INSTALLATION, permits="admin")
 def get_operations(access: UserAccess) -> Installation:
     """Get the state of the installation: queues, hosts, workflows and what failed."""
-    return operations.installation(access.database, access.settings)
+    return installation_state.installation(access.database, access.settings)
 
 
 @routes.get(f"{_INSTALLATION}/events", permits="admin", media=(event_stream.MEDIA_TYPE,))
@@ -101,7 +121,7 @@ def undrain_host(access: UserAccess, host: str) -> Message:
 @in_experiment.get(f"{_WORKFLOW}/operations", permits="read")
 def get_workflow_operations(access: ExperimentAccess) -> ExperimentState:
     """Get the state of the latest workflow: its steps, what they use, and what failed."""
-    state = operations.experiment(access.database, access.experiment_id)
+    state = installation_state.experiment(access.database, access.experiment_id)
     return state.model_copy(update={"may_write": access.may_write})
 
 
@@ -144,7 +164,7 @@ def _jobs(access: Access, query: JobPageQuery, experiment_id: int | None = None)
             before=query.before,
             limit=query.limit + 1,
         )
-    shown = [operations.job_entry(job) for job in found[: query.limit]]
+    shown = [installation_state.job_entry(job) for job in found[: query.limit]]
     return JobPage(jobs=shown, has_more=len(found) > query.limit)
 
 

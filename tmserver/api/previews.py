@@ -45,12 +45,96 @@ class PreviewOutput(Schema):
     stdout: str
     stderr: str
     failed: bool
+    error: str = Field(
+        description="Why it failed, in a sentence; empty if it did not.",
+        examples=['Module "smooth" failed: the image has no pixels.'],
+    )
 
 
 class PreviewOutputs(Bare):
     """What all jobs of the latest preview have written."""
 
     output: list[PreviewOutput]
+
+
+class GrayValues(Schema):
+    """The lowest, mean and highest of values; null where none of them is a number."""
+
+    minimum: float | None
+    mean: float | None
+    maximum: float | None
+
+
+class FeatureValues(GrayValues):
+    """The values of a feature."""
+
+    name: str = Field(examples=["Intensity_mean_DNA"])
+
+
+class ModuleOutput(Schema):
+    """What a module has put out; what does not apply to its type is null."""
+
+    name: str = Field(examples=["smoothed_image"])
+    key: str | None = Field(examples=["smooth.smoothed_image"])
+    type: str = Field(examples=["IntensityImage"])
+    picture: int | None = Field(None, description="Number of its picture.")
+    n_objects: int | None = None
+    share: float | None = Field(None, description="Which part of a mask is foreground, 0 to 1.")
+    gray_values: GrayValues | None = None
+    features: list[FeatureValues] | None = None
+
+
+class ModuleResult(Schema):
+    """What a module has done; ``seconds`` is null while it is at work, and if it failed."""
+
+    name: str = Field(examples=["smooth"])
+    seconds: float | None
+    has_figure: bool
+    outputs: list[ModuleOutput]
+
+
+class ChannelPicture(Schema):
+    """The picture of a channel by its number."""
+
+    name: str = Field(examples=["DNA"])
+    picture: int
+
+
+class PreviewResults(Bare):
+    """What the modules of the latest preview have made so far, in the order in which they run.
+
+    Without a ``submission_id`` none has begun.
+    """
+
+    submission_id: int | None = None
+    channels: list[ChannelPicture] = Field(default_factory=list)
+    modules: list[ModuleResult] = Field(default_factory=list)
+
+
+class ResultsQuery(Schema):
+    """The number of the site."""
+
+    job_id: Index
+
+
+class PictureQuery(ResultsQuery):
+    """The number of the site, and of the picture in the results of a submission."""
+
+    submission_id: Index
+    picture: Index
+
+
+class PlaceQuery(Schema):
+    """A place of the map in pixels, y downwards."""
+
+    y: Annotated[float, Field(allow_inf_nan=False)]
+    x: Annotated[float, Field(allow_inf_nan=False)]
+
+
+class SiteNumber(Bare):
+    """The number of a site in the list of sites."""
+
+    job_id: int
 
 
 class FigureQuery(Schema):
@@ -100,6 +184,7 @@ def get_jobs_output(access: ExperimentAccess) -> PreviewOutputs:
                 stdout=job.stdout,
                 stderr=job.stderr or job.error or "",
                 failed=job.exitcode not in (0, None),
+                error=job.error or "",
             )
             for job in jobs
             if job.exitcode is not None
@@ -121,3 +206,30 @@ def get_figure(access: ExperimentAccess, query: FigureQuery) -> Response:
         access.storage, access.user.id, query.job_id, query.module_name.removesuffix(".py")
     )
     return Response(text, mimetype="application/json")
+
+
+@routes.get("/jobs/results", permits="read")
+def get_jobs_results(access: ExperimentAccess, query: ResultsQuery) -> PreviewResults:
+    """Get what the modules have made in your latest preview of a site, also while it runs."""
+    found = preview_jobs.results(access.storage, access.user.id, query.job_id)
+    return PreviewResults() if found is None else PreviewResults.model_validate(found)
+
+
+@routes.get("/jobs/picture", permits="read", raises=(404,), media=("image/png",))
+def get_jobs_picture(access: ExperimentAccess, query: PictureQuery) -> Response:
+    """Get a picture of what a module has made: gray, or transparent with outlines of objects.
+
+    All pictures of a run have one size, at most 1024 pixels a side.
+    """
+    content = preview_jobs.picture(
+        access.storage, access.user.id, query.job_id, query.submission_id, query.picture
+    )
+    return Response(content, mimetype="image/png")
+
+
+@routes.get("/nearest_site", permits="read")
+def get_nearest_site(access: ExperimentAccess, query: PlaceQuery) -> SiteNumber:
+    """Get the site that lies at a place of the map, or else closest to it."""
+    with access.database.session() as session:
+        number = preview_jobs.nearest_site(session, access.experiment_id, query.y, query.x)
+    return SiteNumber(job_id=number)

@@ -1,6 +1,6 @@
 """Signed URLs, for programs that cannot send a header: images, tiles, downloads."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import unquote
 
@@ -8,11 +8,10 @@ from flask import current_app
 from pydantic import Field
 from werkzeug.exceptions import HTTPException
 
-from tmlib.db.base import now
 from tmlib.errors import BadInput
 from tmlib.ids import decode_id
 from tmserver.access import ExperimentAccess
-from tmserver.authentication import SIGNATURE, sign
+from tmserver.authentication import SIGNATURE, end_of_signature, sign
 from tmserver.http.operations import Operation
 from tmserver.http.routing import PROJECT_BODY, Routes
 from tmserver.http.schemas import Body, Schema, Text
@@ -49,8 +48,7 @@ def sign_urls(access: ExperimentAccess, body: SigningRequest) -> list[SignedUrl]
     They end earlier when the login or token that this request is sent with ends, when you change
     your password or may no longer read the experiment.
     """
-    expires_at = now() + timedelta(seconds=body.seconds)
-    expires_at = min(expires_at, access.proof.expires_at or expires_at).replace(microsecond=0)
+    expires_at = end_of_signature(access.proof, body.seconds)
     signed = []
     for path in body.paths:
         pure, _, query = path.partition("?")

@@ -28,6 +28,7 @@ from tmlib.tools.models import ToolResult
 from tmlib.tools.service import get_result, get_results
 from tmlib.tools.tiles import labeled_tile
 from tmserver.access import ExperimentAccess
+from tmserver.http.conditional import unless_known
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import IdText, Index, Schema, Text
 from tmserver.scopes import EXPERIMENT
@@ -217,5 +218,4 @@ def _send(features: dict[str, Any]) -> Response:
     response = Response(to_json(features), mimetype="application/json")
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()
-    response.make_conditional(request)
-    return response
+    return unless_known(response)

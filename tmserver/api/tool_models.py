@@ -13,6 +13,7 @@ from tmlib.experiments.service import list_experiments
 from tmlib.tools import models
 from tmlib.tools.learning import model_files, model_service
 from tmserver.access import ExperimentAccess, UserAccess
+from tmserver.http.conditional import unless_known
 from tmserver.http.multipart import whole_body
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Id, Message, Name, NamedPage, Rename, Schema
@@ -113,16 +114,21 @@ def get_tool_model(access: ExperimentAccess, tool_model_id: int) -> ToolModel:
         return _model(found, access.experiment.name)
 
 
-@in_experiment.get(f"{_MODELS}/<tool_model_id>/file", permits="read", media=(_BYTES,))
+@in_experiment.get(
+    f"{_MODELS}/<tool_model_id>/file", permits="read", success=(200, 304), media=(_BYTES,)
+)
 def export_tool_model(access: ExperimentAccess, tool_model_id: int) -> Response:
     """Get a model as a file in the format safetensors, which holds arrays and no code."""
     with access.database.session() as session:
         found = model_service.get_model(session, access.experiment_id, tool_model_id)
-    return send_file(
-        access.storage.root / found.path,
-        mimetype=_BYTES,
-        as_attachment=True,
-        download_name=f"{found.name}{model_files.SUFFIX}",
+    return unless_known(
+        send_file(
+            access.storage.root / found.path,
+            mimetype=_BYTES,
+            as_attachment=True,
+            download_name=f"{found.name}{model_files.SUFFIX}",
+            conditional=False,
+        )
     )
 
 

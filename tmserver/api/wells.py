@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
-from tmlib.experiments import layout, models, quality
+from tmlib.experiments import conditions, layout, models, quality
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Body, Id, Index, Message, NamedPage, Page, Schema, Text
@@ -162,7 +162,7 @@ def update_well_description(
 ) -> Message:
     """Replace what is noted about a well."""
     with access.database.transaction() as session:
-        layout.describe_well(session, access.experiment_id, well_id, body.description)
+        conditions.describe_well(session, access.experiment_id, well_id, body.description)
     return Message()
 
 

@@ -8,10 +8,10 @@ from pydantic import Field
 from tmlib.annotation import mapobject_tables, reading, rows, tables
 from tmlib.annotation.known_schemas import find_schema
 from tmlib.annotation.reading import Row, Selection
-from tmlib.annotation.rows import Place
 from tmlib.errors import BadInput, TooLarge
 from tmserver.access import ExperimentAccess
-from tmserver.cave.tables import annotator, created, find_type, tell_notice
+from tmserver.annotators import RepeatKey, annotator, place
+from tmserver.cave.tables import created, find_type, tell_notice
 from tmserver.http.routing import LARGE_BODY, LIST_BODY, MANY_ITEMS, Routes
 from tmserver.http.schemas import Body, Schema, Text
 from tmserver.scopes import DATASTACK
@@ -22,14 +22,6 @@ MOST_ROWS = 10_000
 """Rows that one request may bring; the native routes take any number."""
 
 _NUMBERS = re.compile(r"\s*-?\d{1,18}\s*(?:,\s*-?\d{1,18}\s*)*", re.ASCII)
-
-
-class RepeatKey(Schema):
-    """By which a request is known when it is sent again: it is carried out once then."""
-
-    idempotency_key: str | None = Field(
-        None, alias="Idempotency-Key", examples=["3f0c8a52-0001"], max_length=255
-    )
 
 
 class WhichRows(Schema):
@@ -64,7 +56,7 @@ class RowsToDelete(Body):
         return [one.id if isinstance(one, OneRow) else one for one in listed]
 
 
-@routes.get("/table/<table>/count", permits="read")
+@routes.get("/table/<table>/count", permits="read", raises=(403,))
 def count_annotations(access: ExperimentAccess, table: str) -> int:
     """Count all rows that a table has and had."""
     with access.database.session() as session:
@@ -74,7 +66,7 @@ def count_annotations(access: ExperimentAccess, table: str) -> int:
     return found.n_rows
 
 
-@routes.get("/table/<table>/annotations", permits="read")
+@routes.get("/table/<table>/annotations", permits="read", raises=(403,))
 def get_annotations(access: ExperimentAccess, table: str, query: WhichRows) -> list[dict[str, Any]]:
     """Get rows by their numbers, whether or not they still hold, in the order of these."""
     if not _NUMBERS.fullmatch(query.annotation_ids):
@@ -108,7 +100,7 @@ def post_annotations(
             f"{MOST_ROWS} -> The insertion limit is {MOST_ROWS}, {len(body.annotations)} were "
             "attempted to be inserted: send them in several requests."
         )
-    return rows.post_rows(_place(access, table, headers), body.annotations)
+    return rows.post_rows(place(access, table, headers), body.annotations)
 
 
 @routes.put(
@@ -125,20 +117,13 @@ def put_annotations(
 
     Fields that are not given are as they were.
     """
-    return rows.update_rows(_place(access, table, headers), body.annotations)
+    return rows.update_rows(place(access, table, headers), body.annotations)
 
 
 @routes.delete("/table/<table>/annotations", permits="write", max_bytes=LIST_BODY)
 def delete_annotations(access: ExperimentAccess, table: str, body: RowsToDelete) -> list[int]:
     """Mark rows as deleted; the answer is the numbers of those that there are."""
-    place = Place(access.database, access.experiment_id, table, annotator(access))
-    return rows.delete_rows(place, body.numbers())
-
-
-def _place(access: ExperimentAccess, table: str, headers: RepeatKey) -> Place:
-    return Place(
-        access.database, access.experiment_id, table, annotator(access), headers.idempotency_key
-    )
+    return rows.delete_rows(place(access, table), body.numbers())
 
 
 def _shown_object(access: ExperimentAccess, number: int, values: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Faults(ErrorForm):
     The client repeats a POST that was answered with 503, whether or not it was carried out.
     """
 
-    statuses: ClassVar = {503: 500}
+    statuses: ClassVar[dict[int, int]] = {503: 500}
 
     def model(self, status: int) -> type[Fault]:
         """The same for every status."""

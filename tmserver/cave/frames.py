@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic_core import to_json
 
+from tmlib.annotation.exports import ARROW_TYPES, AXES
 from tmlib.annotation.fields import Kind
 from tmlib.annotation.reading import Row
 from tmlib.annotation.schemas import Schema
@@ -18,15 +19,6 @@ MEDIA_TYPE = "data.arrow"
 """By this name the client knows an Arrow stream."""
 
 _AT_ONCE = 5000
-_AXES = ("x", "y", "z")
-
-_TYPES = {
-    Kind.TEXT: pa.string(),
-    Kind.NUMBER: pa.float64(),
-    Kind.BOOLEAN: pa.bool_(),
-    Kind.INTEGER: pa.int64(),
-    Kind.ID: pa.int64(),
-}
 
 Scale = tuple[float, float, float]
 
@@ -74,7 +66,7 @@ def columns_of(schema: Schema, scale: Scale) -> list[Column]:
             name = f"{field.name}_position" if field.kind.is_point else field.name
             found.append(Column(name, _value(name), scale=scale))
         else:
-            found.append(Column(field.name, _value(field.name), _TYPES[field.kind]))
+            found.append(Column(field.name, _value(field.name), ARROW_TYPES[field.kind]))
     return found
 
 
@@ -156,7 +148,7 @@ class Frame:
         if column.type is not None:
             return [pa.field(column.name, column.type)]
         if self._split:
-            return [pa.field(f"{column.name}_{axis}", pa.float64()) for axis in _AXES]
+            return [pa.field(f"{column.name}_{axis}", pa.float64()) for axis in AXES]
         return [pa.field(column.name, pa.list_(pa.float64()))]
 
     def _values(self, column: Column, rows: list[Any]) -> list[list[Any]]:
@@ -167,7 +159,7 @@ class Frame:
         if self._split:
             return [
                 [None if place is None else place[axis] * scale[axis] for place in values]
-                for axis in range(len(_AXES))
+                for axis in range(len(AXES))
             ]
         return [
             [

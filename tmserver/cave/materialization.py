@@ -142,7 +142,7 @@ def get_materialized_table_metadata(
     raise NotFound(f"There is no table '{table[:100]}' in version {version}.")
 
 
-@in_stack.get(*_paths("/version/<version>/table/<table>/count"), permits="read", raises=(404,))
+@in_stack.get(*_paths("/version/<version>/table/<table>/count"), permits="read", raises=(403, 404))
 def count_materialized_rows(access: ExperimentAccess, version: int, table: str) -> int:
     """Count the rows that a table had."""
     with access.database.session() as session:

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from tmlib.annotation import mapobject_tables, reading, tables
@@ -20,13 +20,11 @@ from tmlib.annotation.schemas import TARGET
 from tmlib.annotation.schemas import Schema as RowSchema
 from tmlib.errors import BadInput
 from tmserver.access import ExperimentAccess
+from tmserver.annotators import annotator
 from tmserver.cave.frames import Column, Scale, choose, columns_of, joined
 from tmserver.cave.info import pixel_size
-from tmserver.cave.tables import annotator, find_type
-from tmserver.http.schemas import Body, Text
-
-MOST_VALUES = 20_000
-"""Values in the filters of one query."""
+from tmserver.cave.tables import find_type
+from tmserver.http.schemas import Body, Moment, Text
 
 ReadTargets = Callable[[list[int]], dict[int, Row]]
 """Finds rows by their numbers, those that there are."""
@@ -35,12 +33,6 @@ _AT_ONCE = 5000
 _MOST = 2**31 - 1
 _AXES = 3
 _FARTHEST = 2.0**53  # no point has greater coordinates
-
-Moment = Annotated[
-    datetime,
-    AfterValidator(lambda moment: moment if moment.tzinfo else moment.replace(tzinfo=UTC)),
-]
-"""A point in time: of UTC, where no time zone is said."""
 
 Filters = Annotated[dict[str, dict[str, Any]] | None, Field(examples=[None])]
 """By table, by column, what is looked for."""
@@ -230,11 +222,6 @@ def selection(body: QueryBody, table: AnnotationTable, as_of: datetime) -> Selec
     for filter_name, comparison in _COMPARISONS.items():
         for column, value in _filters(body, filter_name, table).items():
             conditions.append(Condition(column, comparison, value))
-    n_values = sum(len(one.value) for one in conditions if isinstance(one.value, list))
-    if n_values > MOST_VALUES:
-        raise BadInput(
-            f"The filters name {n_values} values, and {MOST_VALUES} are the most: ask in parts."
-        )
     places = _filters(body, "filter_spatial_dict", table)
     if len(places) > 1:
         raise BadInput("One box can be asked for at a time: filter_spatial_dict has several.")

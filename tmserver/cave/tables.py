@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from tmlib.annotation import mapobject_tables, tables
 from tmlib.annotation.models import AnnotationTable
-from tmlib.annotation.tables import Annotator, Level, NewTable, TableChange
+from tmlib.annotation.tables import Level, NewTable, TableChange
 from tmlib.errors import BadInput, NotFound
 from tmlib.objects.models import MapobjectType
 from tmserver.access import Access, ExperimentAccess
+from tmserver.annotators import annotator
 from tmserver.cave.info import pixel_size
 from tmserver.http.routing import Routes
-from tmserver.http.schemas import Body, Schema, Text
+from tmserver.http.schemas import Body, Moment, Schema, Text
 from tmserver.scopes import DATASTACK
 
 VERSION = "4.35.0"
@@ -82,7 +83,7 @@ class WhichTables(Schema):
     """Which tables are listed: all, or those that are, or were at a moment, not deleted."""
 
     filter_valid: bool = True
-    timestamp: datetime | None = Field(None, examples=["2026-01-31T12:00:00.000000"])
+    timestamp: Moment | None = Field(None, examples=["2026-01-31T12:00:00.000000"])
 
 
 class TableMetadata(Schema):
@@ -107,17 +108,13 @@ class TableMetadata(Schema):
     last_modified: str = Field(examples=["2026-01-31T12:00:00.000000"])
 
 
-def annotator(access: ExperimentAccess) -> Annotator:
-    """Who asks."""
-    return Annotator(access.user.id, access.proof.is_admin)
-
-
 def tell_notice(table: AnnotationTable) -> None:
     """Let the answer to the present request tell a table's notice in a header."""
     if table.notice is None:
         return
-    # a header is one line of Latin-1; the metadata has the true text
-    line = " ".join(table.notice.split()).encode("latin-1", "replace").decode("latin-1")
+    # a header is one line of Latin-1 without control characters; the metadata has the true text
+    printable = "".join(one if one.isprintable() else " " for one in table.notice)
+    line = " ".join(printable.split()).encode("latin-1", "replace").decode("latin-1")
 
     @after_this_request
     def tell(response: Response) -> Response:
@@ -140,12 +137,12 @@ def get_annotation_api_versions(access: Access) -> list[int]:
 @in_stack.get("/table", permits="read")
 def get_tables(access: ExperimentAccess, query: WhichTables) -> list[str]:
     """List the names of the tables of an experiment, at the end those of mapobject types."""
-    moment = query.timestamp
-    if moment is not None and moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
     with access.database.session() as session:
         found = tables.list_tables(
-            session, access.experiment_id, with_deleted=not query.filter_valid, as_of=moment
+            session,
+            access.experiment_id,
+            with_deleted=not query.filter_valid,
+            as_of=query.timestamp,
         )
         of_objects = mapobject_tables.names(session, access.experiment_id)
     return [*(table.name for table in found), *of_objects]

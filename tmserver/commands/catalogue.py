@@ -1,12 +1,14 @@
 """``tm catalogue``: the public catalogue."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
+from tmlib.db.base import now
 from tmlib.errors import BadInput
-from tmlib.portal import bucket_import, withdrawal
+from tmlib.portal import bucket_import, sweeping, withdrawal
 from tmlib.portal.files import FileStore
 from tmlib.settings import Settings
 from tmserver.commands.auditing import audited
@@ -63,6 +65,29 @@ def list_catalogue() -> None:
         ("ID", "DATASETS", "WITHDRAWN", "TITLE"),
         [(number, n_datasets, reason, title) for number, title, n_datasets, reason in found],
     )
+
+
+@catalogue.command()
+@click.option(
+    "--days",
+    type=click.FloatRange(min=1),
+    default=7,
+    show_default=True,
+    help="Leave what was kept since then: an import that is at work may publish it.",
+)
+@click.option("--dry-run", is_flag=True, help="Only tell how much it is.")
+@audited
+def sweep(days: float, dry_run: bool) -> None:
+    """Remove contents that no published file has any more.
+
+    Withdrawn depositions, failed publications and imports that were killed leave them.
+    """
+    before = now() - timedelta(days=days)
+    with open_database() as database:
+        store = FileStore(Settings().data_dir)
+        found = sweeping.sweep(database, store, before, only_count=dry_run)
+    what = "could be removed" if dry_run else "removed"
+    click.echo(f"{found.n_files} files of {found.size / 1e6:.1f} MB {what}.")
 
 
 @catalogue.command()

@@ -8,10 +8,13 @@ from tmlib.errors import BadInput
 from tmlib.settings import Settings
 from tmserver.commands.auditing import audited
 from tmserver.commands.output import print_json, print_table
-from tmserver.slurm import pools
+from tmserver.slurm import queued_pools
 
 _named = click.option(
-    "--name", default=pools.NAME, show_default=True, help="Name of the jobs in Slurm's queue."
+    "--name",
+    default=queued_pools.NAME,
+    show_default=True,
+    help="Name of the jobs in Slurm's queue.",
 )
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -27,7 +30,7 @@ def slurm() -> None:
 @click.option(
     "--script",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    default=pools.SCRIPT,
+    default=queued_pools.SCRIPT,
     help="Job script of a pool.  [default: the one that `tm slurm script` prints]",
 )
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes of each new pool.")
@@ -53,7 +56,7 @@ def scale(
     _check_settings(Settings())
     if processes is not None:
         options = (f"--cpus-per-task={processes}", *options)
-    change = pools.scale(number, name=name, script=script, options=options)
+    change = queued_pools.scale(number, name=name, script=script, options=options)
     if as_json:
         print_json(change)
     elif change.submitted:
@@ -69,7 +72,7 @@ def scale(
 @_as_json
 def list_(name: str, as_json: bool) -> None:
     """Show the pools in Slurm's queue."""
-    found = pools.list_pools(name)
+    found = queued_pools.list_pools(name)
     if as_json:
         print_json({"pools": [vars(pool) for pool in found]})
         return
@@ -79,10 +82,10 @@ def list_(name: str, as_json: bool) -> None:
 @slurm.command()
 def script() -> None:
     """Print the job script of a pool, to be changed to what a cluster needs."""
-    click.echo(pools.SCRIPT.read_text(encoding="utf-8"), nl=False)
+    click.echo(queued_pools.SCRIPT.read_text(encoding="utf-8"), nl=False)
 
 
-def _row(pool: pools.Pool) -> tuple[object, ...]:
+def _row(pool: queued_pools.Pool) -> tuple[object, ...]:
     state = "ENDING" if pool.is_ending else pool.state
     return pool.job_id, state, pool.time, pool.node, pool.reason
 

@@ -48,8 +48,9 @@ def list_users() -> None:
     table = Table("Name", "Address", "Administrator", "Can log in", box=box.ASCII2)
     with open_database() as database, database.session() as session:
         for found in service.list_users(session):
-            flags = ("yes" if flag else "no" for flag in (found.is_admin, found.is_active))
-            table.add_row(found.name, found.email, *flags)
+            is_admin = "yes" if found.is_admin else "no"
+            way = "yes" if found.origin is None else f"by {found.origin}"
+            table.add_row(found.name, found.email, is_admin, way if found.is_active else "no")
     Console().print(table, highlight=False, markup=False)
 
 

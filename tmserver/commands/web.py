@@ -4,6 +4,8 @@ import os
 
 import click
 
+from tmlib.accounts.ldap import LdapDirectory
+from tmlib.accounts.openid import OpenIdProvider
 from tmlib.errors import BadInput
 from tmlib.settings import Settings
 from tmserver.schema_version import refuse_other_version
@@ -45,6 +47,8 @@ def web(host: str, port: int, workers: int, threads: int) -> None:
             "TM_BROKER_URL is not set: set it to the URL of your Redis, or use `tm serve`, which "
             "runs everything."
         )
+    LdapDirectory.of(settings)  # what does not fit together is told of before anything starts
+    OpenIdProvider.of(settings)
     refuse_other_version(settings)
     check_port(host, port)
     command = web_server.command(

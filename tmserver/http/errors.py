@@ -10,10 +10,11 @@ from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from tmlib.accounts.attempts import TooManyAttempts
-from tmlib.errors import BadInput, DatabaseBusy, NotLoggedIn, TmError
+from tmlib.errors import BadInput, Busy, DatabaseBusy, NotLoggedIn, TmError
 from tmserver.http.api import Api, current_api
 from tmserver.http.error_forms import Failure
 from tmserver.http.multipart import is_too_slow
+from tmserver.http.shown_paths import shown_path
 from tmserver.http.validation import InvalidRequestError, cut
 from tmserver.monitoring.live import TooManyListeners
 
@@ -54,13 +55,13 @@ def _failure(error: Exception, api: Api) -> Failure:
     if isinstance(error, NoConnection):
         return _expected_failure(DatabaseBusy(_NO_CONNECTION))
     if isinstance(error, IntegrityError | StaleDataError):
-        _logger.warning("conflict in %s %s", request.method, request.path, exc_info=error)
+        _logger.warning("conflict in %s %s", request.method, shown_path(), exc_info=error)
         return Failure(409, "Conflict", "Somebody else changed the same thing: look and try again.")
     if isinstance(error, NoResultFound | ObjectDeletedError):
-        _logger.warning("nothing found in %s %s", request.method, request.path, exc_info=error)
+        _logger.warning("nothing found in %s %s", request.method, shown_path(), exc_info=error)
         return Failure(404, "NotFound", "Somebody else has deleted this in the meantime.")
     number = secrets.token_hex(8)
-    _logger.error("error %s in %s %s", number, request.method, request.path, exc_info=error)
+    _logger.error("error %s in %s %s", number, request.method, shown_path(), exc_info=error)
     if isinstance(error, OperationalError):
         return Failure(
             503,
@@ -81,7 +82,8 @@ def _expected_failure(error: TmError) -> Failure:
     if isinstance(error, TooManyAttempts | TooManyListeners):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, DatabaseBusy):
-        _logger.warning("%s %s: %s", request.method, request.path, error.__cause__ or error)
+        _logger.warning("%s %s: %s", request.method, shown_path(), error.__cause__ or error)
+    if isinstance(error, Busy):
         headers["Retry-After"] = _RETRY_AFTER
     if isinstance(error, NotLoggedIn):
         headers["WWW-Authenticate"] = 'Bearer realm="tmserver"'
@@ -100,7 +102,7 @@ def _http_failure(error: HTTPException, api: Api) -> Failure:
     message = error.description or error.name
     if code in _MESSAGES:
         message = _MESSAGES[code].format(
-            path=cut(request.path, 200), method=request.method, document=api.document_path
+            path=cut(shown_path(), 200), method=request.method, document=api.document_path
         )
     headers = {
         name: value

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Self, TypeVar
 
 from pydantic import (
@@ -16,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from tmlib.db.base import in_utc
 from tmlib.ids import decode_id, encode_id
 
 MAX_INT = 2**31 - 1  # what a column of both databases holds
@@ -34,6 +36,14 @@ def _read_digits(value: object) -> object:
     return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
 
 
+def _refuse_number(value: object) -> object:
+    """Take no number for seconds since 1970: 20260131 would be a day of that year."""
+    is_digits = isinstance(value, str) and re.fullmatch("[-+]?[0-9.]+", value)
+    if is_digits or isinstance(value, int | float):
+        raise ValueError("a moment is a text like 2026-01-31T12:00:00Z")
+    return value
+
+
 Id = Annotated[
     int,
     PlainSerializer(encode_id, return_type=str),
@@ -47,6 +57,11 @@ IdText = Annotated[
     WithJsonSchema({"type": "string", "examples": ["MQ=="]}),
 ]
 """A number of the database that a request sends as an opaque string."""
+
+Moment = Annotated[
+    datetime, Field(strict=False), BeforeValidator(_refuse_number), AfterValidator(in_utc)
+]
+"""A point in time that a request sends as text: of UTC, where no time zone is said."""
 
 Text = Annotated[str, AfterValidator(_refuse_nul)]
 """Any text that both databases can keep."""

@@ -1,34 +1,28 @@
 """Logging in, who one is, and tokens for one request."""
 
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
 
-from flask import request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from tmlib.accounts import service
-from tmlib.accounts.identity import Account
 from tmlib.errors import NotLoggedIn
 from tmlib.facility import one_time_tokens, options, people, permissions
 from tmserver.access import Access, UserAccess
-from tmserver.audit_trail import audit_entry
 from tmserver.authentication import issue_token
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Text
 from tmserver.ispyb.forms import PREFIX, Model, Sent
 from tmserver.ispyb.looking import looking
+from tmserver.logins import DATABASE, authenticate, plugins
 
 routes = Routes("Authentication")
 current_user = Routes("Current User")
-
-_DATABASE = "database"
-"""The plug-in that knows the users of this server and their passwords."""
 
 
 class PluginConfig(Model):
     """A way to log in."""
 
-    name: str = Field(examples=[_DATABASE])
+    name: str = Field(examples=[DATABASE])
     config: dict[str, Any]
 
 
@@ -41,7 +35,7 @@ class AuthConfig(Model):
 class Login(Sent):
     """A name and the password that proves it, for one of the ways to log in."""
 
-    plugin: Text | None = Field(None, examples=[_DATABASE])
+    plugin: Text | None = Field(None, examples=[DATABASE])
     login: Text | None = Field(None, examples=["mara"])
     password: Text | None = Field(None, examples=["a long password"])
     token: Text | None = None
@@ -67,10 +61,25 @@ class UserCurrent(Model):
     beam_lines: list[str]
 
 
+def _path_of(address: str) -> str:
+    """The path of an address as requests have it, in which nothing is quoted."""
+    path = unquote(urlsplit(address).path)
+    if "\x00" in path:
+        raise ValueError("its path contains a NUL character")
+    return path
+
+
+def _check_address(address: str) -> str:
+    _path_of(address)
+    return address
+
+
 class OneTimeUrl(Sent):
     """The address that shall be asked for once without a header: all of it, or its path."""
 
-    validity: Text = Field(examples=[f"{PREFIX}/sessions"])
+    validity: Annotated[Text, AfterValidator(_check_address)] = Field(
+        examples=[f"{PREFIX}/sessions"]
+    )
     token: Text | None = None
 
 
@@ -84,26 +93,20 @@ class OneTimeToken(Model):
 @routes.get("/auth/config", permits="public")
 def get_login_ways(access: Access) -> AuthConfig:
     """List the ways to log in."""
-    return AuthConfig(plugins=[PluginConfig(name=_DATABASE, config={})])
+    return AuthConfig(plugins=[PluginConfig(name=name, config={}) for name in plugins(access)])
 
 
-@routes.post("/auth/login", permits="public", success=(201,), raises=(401, 429))
+@routes.post("/auth/login", permits="public", success=(201,), raises=(401, 409, 429, 503))
 def log_in(access: Access, body: Login) -> TokenResponse:
     """Get a token, which is good for all interfaces of this server."""
-    if body.plugin not in (None, _DATABASE) or not body.login or body.password is None:
+    if body.plugin not in (None, *plugins(access)) or not body.login or body.password is None:
         raise NotLoggedIn("Could not verify")
-    audit_entry().user_name = body.login
-    attempts = access.services.login_attempts
     try:
-        with (
-            attempts.attempt(body.login, request.remote_addr or ""),
-            access.database.session() as session,
-        ):
-            user = service.authenticate(session, body.login, body.password)
-            held = permissions.held_by(session, user.id)
+        user = authenticate(access, body.login, body.password, body.plugin)
     except NotLoggedIn:
         raise NotLoggedIn("Could not verify") from None
-    audit_entry().is_by(Account.of(user))
+    with access.database.session() as session:
+        held = permissions.held_by(session, user.id)
     return TokenResponse(login=user.name, token=issue_token(user), permissions=held)
 
 
@@ -127,7 +130,7 @@ def get_current_user(access: UserAccess) -> UserCurrent:
 @current_user.post("/user/sign", permits="user", is_event=False)
 def sign_url(access: UserAccess, body: OneTimeUrl) -> OneTimeToken:
     """Get a token that lets one request for an address through, as yours, within ten seconds."""
-    path = urlsplit(body.validity).path
+    path = _path_of(body.validity)
     if not path.startswith(f"{PREFIX}/"):
         path = f"{PREFIX}/{path.lstrip('/')}"
     with access.database.transaction() as session:

@@ -16,10 +16,15 @@ from tmlib.db.base import now
 from tmlib.errors import NotLoggedIn
 from tmlib.facility import one_time_tokens
 from tmserver.access import current_services
-from tmserver.authentication import Claim, Proof, identify
-from tmserver.http.credentials import LOGINS_AND_TOKENS, Credentials
+from tmserver.authentication import CLOCKS_DIFFER_BY, SIGNATURE, Claim, Proof, identify
+from tmserver.http.credentials import LOGINS_AND_TOKENS, Credentials, InPath
+from tmserver.ispyb.forms import PREFIX
 
 PARAMETER = "onetime"
+IN_PATH = "token"
+"""What the token is called in paths and queries that have it in them."""
+
+_LEGACY = f"{PREFIX}/legacy/"
 
 _INVALID = "Invalid one time token."
 
@@ -97,8 +102,9 @@ def identify_by_any() -> Claim:
     secret = request.args.get(PARAMETER)
     if secret is None or "Authorization" in request.headers:
         key = current_services().settings.facility_key
-        claim = None if key is None else _claim_by_shared_key(key.get_secret_value())
-        return claim or identify()
+        header = _authorization()
+        claim = None if key is None else _claim_by_shared_key(key.get_secret_value(), header)
+        return claim or identify(header)
     with current_services().database.transaction() as session:
         user_id = one_time_tokens.use(session, secret, request.path)
     if user_id is None:
@@ -106,14 +112,28 @@ def identify_by_any() -> Claim:
     return OneTimeClaim(user_id)
 
 
-def _claim_by_shared_key(key: str) -> SharedKeyClaim | None:
+def _authorization() -> str:
+    """The header with the token, or one with the token that the address has instead."""
+    token = (request.view_args or {}).get(IN_PATH)
+    if token is None and request.path.startswith(_LEGACY):
+        token = request.args.get(IN_PATH)
+    if token is None or "Authorization" in request.headers or SIGNATURE in request.args:
+        return request.headers.get("Authorization", "")
+    return f"Bearer {token}"
+
+
+def _claim_by_shared_key(key: str, header: str) -> SharedKeyClaim | None:
     """The claim of a token that was signed with the key of the facility, if it is one."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
         return None
     try:
         claims = jwt.decode(
-            token.strip(), key, algorithms=["HS256"], options={"require": ["exp", "iat", "login"]}
+            token.strip(),
+            key,
+            algorithms=["HS256"],
+            leeway=CLOCKS_DIFFER_BY,
+            options={"require": ["exp", "iat", "login"]},
         )
     except jwt.ExpiredSignatureError:
         raise NotLoggedIn("Token expired. Please log in again") from None
@@ -122,7 +142,11 @@ def _claim_by_shared_key(key: str) -> SharedKeyClaim | None:
     login = claims["login"]
     if not isinstance(login, str) or "\x00" in login:
         raise NotLoggedIn("Invalid token")
-    return SharedKeyClaim(login, datetime.fromtimestamp(int(claims["exp"]), UTC))
+    try:
+        expires_at = datetime.fromtimestamp(int(claims["exp"]), UTC)
+    except (ValueError, OverflowError, OSError):  # of milliseconds, for example
+        raise NotLoggedIn("Invalid token") from None
+    return SharedKeyClaim(login, expires_at)
 
 
 CREDENTIALS = Credentials(
@@ -132,4 +156,5 @@ CREDENTIALS = Credentials(
         "cookie": LOGINS_AND_TOKENS.schemes["cookie"],
         PARAMETER: {"type": "apiKey", "in": "query", "name": PARAMETER},
     },
+    in_path=InPath(_LEGACY, IN_PATH),
 )

@@ -1,21 +1,27 @@
 """What belongs to data collections: files that came with images, and steps of workflows."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import Literal
 
 from flask import Response, send_file
 from pydantic import Field
 
 from tmlib.errors import NotFound
-from tmlib.facility import acquisitions, jobs
+from tmlib.facility import acquisitions, job_logs, jobs
 from tmlib.facility.acquisitions import CollectionFilter
 from tmlib.storage import ExperimentStorage
 from tmserver.access import UserAccess
+from tmserver.http.conditional import unless_known
 from tmserver.http.paging import Part
 from tmserver.http.routing import Routes
-from tmserver.ispyb.forms import PREFIX, Model, Number, PageQuery
+from tmserver.ispyb.forms import PREFIX, Model, Number, PageQuery, Query
 from tmserver.ispyb.looking import looking
 
 routes = Routes("Data Collections")
+
+_TEXT = "text/plain"
+_AT_ONCE = 20
 
 
 class DataCollectionFileAttachmentMetaData(Model):
@@ -73,6 +79,12 @@ class WhichWorkflowSteps(PageQuery):
     workflow_step_id: Number | None = None
 
 
+class WhichStepAttachment(Query):
+    """Asks for a result of a step: here what its jobs have printed, and no image."""
+
+    attachment_type: Literal["imageResultFilePath", "resultFilePath"]
+
+
 @routes.get("/datacollections/attachments", permits="user")
 def get_datacollection_attachments(
     access: UserAccess, query: WhichAttachments
@@ -100,7 +112,11 @@ def get_datacollection_attachments(
 
 
 @routes.get(
-    "/datacollections/attachments/<attachment_id>", permits="user", raises=(404,), media=("*/*",)
+    "/datacollections/attachments/<attachment_id>",
+    permits="user",
+    raises=(404,),
+    success=(200, 304),
+    media=("*/*",),
 )
 def get_datacollection_attachment(access: UserAccess, attachment_id: int) -> Response:
     """Get such a file."""
@@ -111,7 +127,15 @@ def get_datacollection_attachment(access: UserAccess, attachment_id: int) -> Res
     if not path.is_file():
         raise NotFound("Data collection attachment not found")
     name = PurePosixPath(found.name).name
-    return send_file(path, "application/octet-stream", as_attachment=True, download_name=name)
+    return unless_known(
+        send_file(
+            path,
+            "application/octet-stream",
+            as_attachment=True,
+            download_name=name,
+            conditional=False,
+        )
+    )
 
 
 @routes.get("/datacollections/workflows/steps", permits="user")
@@ -125,6 +149,7 @@ def get_workflow_steps(access: UserAccess, query: WhichWorkflowSteps) -> Part[Wo
             processing_id=query.workflow_id,
             step_id=query.workflow_step_id,
         )
+        with_logs = job_logs.steps_with_logs(session, [one.id for one in found.rows])
     return Part(
         [
             WorkflowStep(
@@ -132,9 +157,39 @@ def get_workflow_steps(access: UserAccess, query: WhichWorkflowSteps) -> Part[Wo
                 workflow_step_id=one.id,
                 workflow_step_type=one.name,
                 status=one.status,
-                metadata=WorkflowStepMetaData(attachments=WorkflowStepAttachments()),
+                metadata=WorkflowStepMetaData(
+                    attachments=WorkflowStepAttachments(result_file_path=one.id in with_logs)
+                ),
             )
             for one in found.rows
         ],
         found.total,
     )
+
+
+@routes.get(
+    "/datacollections/workflows/steps/<workflow_step_id>",
+    permits="user",
+    raises=(404,),
+    media=(_TEXT,),
+)
+def get_workflow_step_attachment(
+    access: UserAccess, workflow_step_id: int, query: WhichStepAttachment
+) -> Response:
+    """Get a result of a step as a file: what its jobs have printed."""
+    with looking(access) as (session, viewer):
+        found = job_logs.find_step_logs(session, viewer, workflow_step_id)
+    if query.attachment_type != "resultFilePath":
+        raise NotFound("Workflow step attachment not found")
+    answer = Response(_logs(access, found), mimetype=_TEXT)
+    named = f"attachment; filename=step_{workflow_step_id}.log"
+    answer.headers["Content-Disposition"] = named
+    return answer
+
+
+def _logs(access: UserAccess, log_ids: Sequence[int]) -> Iterator[str]:
+    # few at a time, as a step may have many jobs
+    for start in range(0, len(log_ids), _AT_ONCE):
+        with access.database.session() as session:
+            text = job_logs.read_logs(session, log_ids[start : start + _AT_ONCE])
+        yield text

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tmlib.facility import events
+from tmlib.facility import events, movie_pictures
 from tmlib.facility.acquisitions import Collection, CollectionFilter
 from tmlib.facility.events import ACTION, COLLECTION, EventFilter
 from tmlib.facility.jobs import Processing
@@ -128,12 +128,14 @@ class EventType(Model):
     event_type: str
 
 
-class _OfSession(Query):
+class _Which(Query):
     session: SessionName | None = None
     session_id: Number | None = None
+    bl_sample_id: Number | None = None
+    protein_id: Number | None = None
 
 
-class WhichEvents(_OfSession, PageQuery):
+class WhichEvents(_Which, PageQuery):
     """Asks for events that fit all that is given."""
 
     status: Literal["success", "failed", "processed", "processerror"] | None = None
@@ -143,10 +145,11 @@ class WhichEvents(_OfSession, PageQuery):
     beam_line_name: Text | None = None
     data_collection_id: Number | None = None
     data_collection_group_id: Number | None = None
+    bl_sub_sample_id: Number | None = None
 
 
-class WhichEventTypes(_OfSession):
-    """Asks for the types of events in a session."""
+class WhichEventTypes(_Which):
+    """Asks for the types of events that fit all that is given."""
 
 
 @routes.get("/events", permits="user")
@@ -161,24 +164,34 @@ def get_events(access: UserAccess, query: WhichEvents) -> Part[Event]:
         group_id=query.data_collection_group_id,
         collection_id=query.data_collection_id,
         status=query.status,
+        sample_id=query.bl_sample_id,
+        subsample_id=query.bl_sub_sample_id,
+        specimen_id=query.protein_id,
     )
     with looking(access) as (session, viewer):
         wanted = EventFilter(which, query.event_type or None)
         found = events.list_events(session, viewer, query.window, wanted)
-    return Part([_event(event) for event in found.rows], found.total)
+        shown = [event.collections[-1].id for event in found.rows if event.collections]
+        measured = movie_pictures.has_measured(session, shown)
+    return Part([_event(event, measured) for event in found.rows], found.total)
 
 
 @routes.get("/events/types", permits="user")
 def get_event_types(access: UserAccess, query: WhichEventTypes) -> Part[EventType]:
     """List the types of events that there are."""
-    which = CollectionFilter(booking=query.session, booking_id=query.session_id)
+    which = CollectionFilter(
+        booking=query.session,
+        booking_id=query.session_id,
+        sample_id=query.bl_sample_id,
+        specimen_id=query.protein_id,
+    )
     with looking(access) as (session, viewer):
         found = events.list_types(session, viewer, which)
     types = [EventType(event_type_name=name, event_type=type_) for name, type_ in found]
     return Part(types, len(types))
 
 
-def _event(event: events.Event) -> Event:
+def _event(event: events.Event, measured: set[int]) -> Event:
     if event.processing is not None:
         return _action(event.processing)
     last = event.collections[-1]
@@ -194,7 +207,7 @@ def _event(event: events.Event) -> Event:
         session_id=last.booking_id,
         proposal=last.proposal,
         attachments=sum(one.n_attachments for one in event.collections),
-        item=_collection(last, event.workflow),
+        item=_collection(last, event.workflow, has_plot=last.id in measured),
     )
 
 
@@ -220,7 +233,7 @@ def _action(processing: Processing) -> Event:
     )
 
 
-def _collection(one: Collection, workflow: Processing | None) -> DataCollection:
+def _collection(one: Collection, workflow: Processing | None, *, has_plot: bool) -> DataCollection:
     group = DataCollectionGroup(
         data_collection_group_id=one.group_id,
         experiment_type=one.experiment_type,
@@ -240,5 +253,10 @@ def _collection(one: Collection, workflow: Processing | None) -> DataCollection:
         file_template=one.name,
         number_of_images=one.n_images,
         data_collection_group=group,
-        metadata=DataCollectionMetaData(snapshots=Snapshots()),
+        metadata=DataCollectionMetaData(snapshots=_snapshots(one.n_images, has_plot=has_plot)),
     )
+
+
+def _snapshots(n_images: int, *, has_plot: bool) -> Snapshots:
+    first, second, third, fourth = (number <= n_images for number in range(1, 5))
+    return Snapshots(first=first, second=second, third=third, fourth=fourth, analysis=has_plot)

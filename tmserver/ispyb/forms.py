@@ -1,17 +1,19 @@
 """How py-ISPyB's API looks over HTTP: names of fields, pages, errors, numbers and times."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from tmlib.errors import BadInput
+from tmlib.facility.moments import without_zone
 from tmlib.facility.pages import Window
 from tmserver.http.error_forms import ErrorForm, Failure, told
 from tmserver.http.id_forms import PlainIds
 from tmserver.http.paging import Paging, Part
 from tmserver.http.schemas import MAX_INT, Text
+from tmserver.ispyb.wording import reworded
 
 Item = TypeVar("Item")
 
@@ -19,47 +21,10 @@ PREFIX = "/ispyb/api/v1"
 
 _LARGEST_PAGE = 10_000
 
-# the words of pydantic 1 for what is wrong, which clients know, by those of pydantic 2
-_KINDS = {
-    "missing": "value_error.missing",
-    "int_parsing": "type_error.integer",
-    "int_type": "type_error.integer",
-    "int_from_float": "type_error.integer",
-    "float_parsing": "type_error.float",
-    "float_type": "type_error.float",
-    "bool_parsing": "value_error.bool",
-    "bool_type": "value_error.bool",
-    "string_type": "type_error.str",
-    "list_type": "type_error.list",
-    "dict_type": "type_error.dict",
-    "model_type": "type_error.dict",
-    "model_attributes_type": "type_error.dict",
-    "enum": "type_error.enum",
-    "literal_error": "type_error.enum",
-    "string_pattern_mismatch": "value_error.str.regex",
-    "string_too_short": "value_error.any_str.min_length",
-    "string_too_long": "value_error.any_str.max_length",
-    "greater_than_equal": "value_error.number.not_ge",
-    "greater_than": "value_error.number.not_gt",
-    "less_than_equal": "value_error.number.not_le",
-    "less_than": "value_error.number.not_lt",
-    "too_short": "value_error.list.min_items",
-    "too_long": "value_error.list.max_items",
-    "json_invalid": "value_error.jsondecode",
-    "datetime_parsing": "value_error.datetime",
-    "datetime_from_date_parsing": "value_error.datetime",
-    "datetime_type": "value_error.datetime",
-    "value_error": "value_error",
-}
-
-
-def _without_zone(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat()
-
 
 Moment = Annotated[
     datetime,
-    PlainSerializer(_without_zone, return_type=str),
+    PlainSerializer(without_zone, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 """A point in time, sent as that of UTC without saying so, as the clients expect."""
@@ -162,16 +127,11 @@ class Details(ErrorForm):
         """An error as such an object."""
         if not failure.problems:
             return HTTPError(detail=told(failure.message))
-        return HTTPValidationError(
-            detail=[
-                ValidationError(
-                    loc=list(problem["loc"]),
-                    msg="field required" if problem["type"] == "missing" else problem["msg"],
-                    type=_KINDS.get(problem["type"], problem["type"]),
-                )
-                for problem in failure.problems
-            ]
-        )
+        detail = []
+        for problem in failure.problems:
+            kind, message = reworded(problem)
+            detail.append(ValidationError(loc=list(problem["loc"]), msg=message, type=kind))
+        return HTTPValidationError(detail=detail)
 
 
 class RowNumbers(PlainIds):

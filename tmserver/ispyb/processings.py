@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, Json
 
 from tmlib.errors import BadInput
-from tmlib.facility import jobs
+from tmlib.facility import job_logs, jobs
 from tmlib.facility.jobs import Message, Processing
 from tmserver.access import UserAccess
 from tmserver.http.paging import Part
@@ -135,7 +135,8 @@ def get_processings(access: UserAccess, query: WhichProcessings) -> Part[AutoPro
         found = jobs.list_processings(
             session, viewer, query.window, collection_id=query.data_collection_id
         )
-    return Part([_program(one) for one in found.rows], found.total)
+        n_logs = job_logs.count_logs(session, [one.id for one in found.rows])
+    return Part([_program(one, n_logs.get(one.id, 0)) for one in found.rows], found.total)
 
 
 @routes.get("/processings/status", permits="user")
@@ -187,7 +188,7 @@ def _numbers(query: WhichStatuses) -> list[int]:
     return list(given)
 
 
-def _program(one: Processing) -> AutoProcProgram:
+def _program(one: Processing, n_attachments: int) -> AutoProcProgram:
     return AutoProcProgram(
         auto_proc_program_id=one.id,
         processing_programs=one.program,
@@ -202,7 +203,7 @@ def _program(one: Processing) -> AutoProcProgram:
             record_timestamp=one.submitted_at,
             recipe=one.program,
         ),
-        metadata=AutoProcProgramMetaData(auto_proc_program_messages=[]),
+        metadata=AutoProcProgramMetaData(attachments=n_attachments, auto_proc_program_messages=[]),
     )
 
 

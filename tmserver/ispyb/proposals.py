@@ -55,6 +55,14 @@ class ProposalOfExperiment(Sent):
     model_config = Model.model_config | Sent.model_config
 
 
+class ExperimentInProposal(Model):
+    """An experiment that belongs to a proposal."""
+
+    experiment_id: int
+    name: str
+    description: str
+
+
 class PersonMetaData(Model):
     """What somebody does in the session that is asked for, and in how many others."""
 
@@ -94,6 +102,20 @@ def get_proposal(access: UserAccess, proposal: str) -> Proposal:
     """Get a proposal by its name."""
     with looking(access) as (session, viewer):
         return _proposal(proposals.get_proposal(session, viewer, proposal))
+
+
+@routes.get("/proposals/<proposal>/experiments", permits="user", raises=(404,))
+def get_experiments_of_proposal(
+    access: UserAccess, proposal: str, query: PageQuery
+) -> Part[ExperimentInProposal]:
+    """List the experiments of a proposal, the latest first."""
+    with looking(access) as (session, viewer):
+        found = proposals.list_experiments(session, viewer, query.window, proposal)
+        rows = [
+            ExperimentInProposal(experiment_id=one.id, name=one.name, description=one.description)
+            for one in found.rows
+        ]
+    return Part(rows, found.total)
 
 
 @of_experiment.get("/proposal", permits="read")

@@ -17,7 +17,7 @@ routes = Routes("Samples")
 
 
 class SampleProtein(Model):
-    """The specimen of a sample: the experiment that it is a part of."""
+    """The specimen of a sample: that of the experiment that it is a part of."""
 
     proposal_id: str = Field(examples=["1"])
     name: str
@@ -192,7 +192,7 @@ def get_sub_sample(access: UserAccess, bl_sub_sample_id: int) -> SubSample:
 
 def _sample(one: samples.Sample) -> Sample:
     protein = SampleProtein(
-        proposal_id=str(one.proposal_id), name=one.specimen, acronym=one.specimen
+        proposal_id=str(one.proposal_id), name=one.specimen, acronym=one.acronym
     )
     return Sample(
         name=one.name,
@@ -202,7 +202,11 @@ def _sample(one: samples.Sample) -> Sample:
             protein=protein, crystal_id=one.specimen_id, protein_id=one.specimen_id
         ),
         bl_sample_id=one.id,
-        container=SampleContainer(code=one.container),
+        container=SampleContainer(
+            code=one.plate,
+            sample_changer_location=one.container and one.container.sample_changer_location,
+            beamline_location=one.container and one.container.beamline_location,
+        ),
         metadata=SampleMetaData(
             subsamples=one.n_subsamples,
             datacollections=one.n_collections,

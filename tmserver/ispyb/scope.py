@@ -7,11 +7,10 @@ from sqlalchemy import Select
 
 from tmlib.accounts.identity import USERS
 from tmlib.errors import Forbidden
+from tmlib.facility.permissions import ACTIONS
 from tmlib.facility.visibility import holds
 from tmserver.access import Access, UserAccess
 from tmserver.scopes import Scope
-
-_ACTIONS = ("manage_options", "manage_groups", "manage_perms", "view_activity", "uportal_sync")
 
 
 class FacilityScope(Scope):
@@ -23,15 +22,15 @@ class FacilityScope(Scope):
     kind = "facility"
     path = ""
     variable = None
-    actions: ClassVar[Mapping[str, type[Access]]] = dict.fromkeys(_ACTIONS, UserAccess)
+    actions: ClassVar[Mapping[str, type[Access]]] = dict.fromkeys(ACTIONS, UserAccess)
 
     def look_up(self, statement: Select[Any]) -> Select[Any]:
         """Ask which of the permissions the user has."""
-        return statement.add_columns(*(holds(USERS.c.id, name) for name in _ACTIONS))
+        return statement.add_columns(*(holds(USERS.c.id, name) for name in ACTIONS))
 
     def admit(self, user: UserAccess, found: Sequence[Any], action: str) -> UserAccess:
         """Let those in who have the permission."""
-        if not (user.proof.is_admin or found[_ACTIONS.index(action)]):
+        if not (user.proof.is_admin or found[ACTIONS.index(action)]):
             raise Forbidden("Not Authorized")
         return user
 

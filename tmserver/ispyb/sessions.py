@@ -1,21 +1,32 @@
 """Sessions: bookings of instruments."""
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from pydantic import Field
+from flask import Response
+from pydantic import AfterValidator, Field
 
-from tmlib.facility import bookings
+from tmlib.facility import bookings, reservations
 from tmlib.facility.bookings import BookingFilter, BookingRow
+from tmlib.facility.reservations import Reservation
 from tmserver.access import UserAccess
 from tmserver.http.paging import Part
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Text
-from tmserver.ispyb.forms import Model, Moment, PageQuery, ProposalName, Query
-from tmserver.ispyb.looking import looking
+from tmserver.ispyb.forms import Model, Moment, PageQuery, ProposalName, Query, Sent
+from tmserver.ispyb.looking import looking, viewer_of
 
 routes = Routes("Sessions")
 
 _MONTHS = 12
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+GivenMoment = Annotated[datetime, AfterValidator(_in_utc)]
+"""A point in time; without a zone it is in UTC."""
 
 
 class BeamLineSetup(Model):
@@ -80,17 +91,42 @@ class _WhichOfGroup(Query):
 
 
 class WhichSessions(_WhichOfGroup, PageQuery):
-    """Asks for sessions that fit all that is given; month and year are of the start or the end."""
+    """Asks for sessions that fit all that is given.
+
+    Month and year are of the start or the end; with both ``since`` and ``until``, a session begins,
+    ends or goes on between these.
+    """
 
     scheduled: bool | None = None
     proposal: ProposalName | None = None
     beam_line_name: Text | None = None
     month: Annotated[str, Field(pattern=r"^\d\d?$")] | None = None
     year: Annotated[str, Field(pattern=r"^\d\d\d\d$")] | None = None
+    since: GivenMoment | None = Field(None, examples=["2026-03-09T00:00:00"])
+    until: GivenMoment | None = Field(None, examples=["2026-03-16T00:00:00"])
 
 
 class WhichSessionsOfGroup(_WhichOfGroup):
     """Asks for the latest session of each instrument in a group."""
+
+
+class NewSession(Sent):
+    """What is to be booked, for which proposal."""
+
+    proposal: ProposalName = Field(examples=["MX1"])
+    beam_line_name: Text
+    start_date: GivenMoment
+    end_date: GivenMoment
+    comments: Text | None = None
+
+
+class SessionChanges(Sent):
+    """What is to change; what is not sent, or null, stays as it is."""
+
+    beam_line_name: Text | None = None
+    start_date: GivenMoment | None = None
+    end_date: GivenMoment | None = None
+    comments: Text | None = None
 
 
 @routes.get("/sessions", permits="user")
@@ -98,7 +134,7 @@ def get_sessions(access: UserAccess, query: WhichSessions) -> Part[Session]:
     """List sessions, the latest start first."""
     month = None if query.month is None else int(query.month)
     year = None if query.year is None else int(query.year)
-    if (month is not None and not 1 <= month <= _MONTHS) or year in (0, 9999):
+    if (month is not None and not 1 <= month <= _MONTHS) or year == 0:
         return Part([], 0)
     which = BookingFilter(
         instrument_group=query.beam_line_group,
@@ -110,6 +146,7 @@ def get_sessions(access: UserAccess, query: WhichSessions) -> Part[Session]:
         previous=query.previous,
         month=month,
         year=year,
+        span=(query.since, query.until) if query.since and query.until else None,
     )
     with looking(access) as (session, viewer):
         found = bookings.list_bookings(session, viewer, query.window, which)
@@ -135,6 +172,46 @@ def get_session(access: UserAccess, session_id: int) -> Session:
     """Get a session."""
     with looking(access) as (session, viewer):
         return _session(bookings.get_booking(session, viewer, session_id))
+
+
+@routes.post("/sessions", permits="user", success=(201,), raises=(400, 404))
+def create_session(access: UserAccess, body: NewSession) -> Session:
+    """Book an instrument; you must look after it."""
+    wanted = Reservation(
+        proposal=body.proposal,
+        instrument=body.beam_line_name,
+        starts_at=body.start_date,
+        ends_at=body.end_date,
+        comments=body.comments,
+    )
+    with access.database.transaction() as session:
+        viewer = viewer_of(access, session)
+        booking = reservations.book(session, viewer, wanted)
+        return _session(bookings.get_booking(session, viewer, booking.id))
+
+
+@routes.patch("/sessions/<session_id>", permits="user", raises=(400, 404))
+def update_session(access: UserAccess, session_id: int, body: SessionChanges) -> Session:
+    """Change a session; you must look after its instrument, and no user portal keep it."""
+    changes: dict[str, Any] = {
+        "instrument": body.beam_line_name,
+        "starts_at": body.start_date,
+        "ends_at": body.end_date,
+        "comments": body.comments,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    with access.database.transaction() as session:
+        viewer = viewer_of(access, session)
+        reservations.change(session, viewer, session_id, given)
+        return _session(bookings.get_booking(session, viewer, session_id))
+
+
+@routes.delete("/sessions/<session_id>", permits="user", success=(204,), raises=(400, 404))
+def delete_session(access: UserAccess, session_id: int) -> Response:
+    """Delete a session in which nothing was acquired; you must look after its instrument."""
+    with access.database.transaction() as session:
+        reservations.cancel(session, viewer_of(access, session), session_id)
+    return Response(status=204)
 
 
 def _session(row: BookingRow) -> Session:

@@ -5,6 +5,8 @@ from tmserver.http.cors import ANYBODY, Cors
 from tmserver.http.parameters import ParameterRules
 from tmserver.portal import files_view, graphql_view
 from tmserver.portal.errors import FileErrors, GraphqlErrors
+from tmserver.portal.web import descriptions, views
+from tmserver.portal.web.rendering import PageErrors
 
 CATALOGUE = Api(
     name="catalogue",
@@ -39,4 +41,19 @@ FILES = Api(
         headers=("Authorization", "Content-Type", "If-Match", "If-None-Match", "Range"),
         exposed=("Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Last-Modified"),
     ),
+)
+
+PAGES = Api(
+    name="pages",
+    title="Pages of the public catalogue",
+    description=(
+        "The public catalogue for people, without a login: a list of datasets with a search, a "
+        "page for each deposition, dataset and run, and how they are cited and downloaded."
+    ),
+    prefix="",
+    roots=("/catalogue",),
+    document_path="/catalogue/openapi.json",
+    resources=(views.routes, descriptions.routes),
+    errors=PageErrors(),
+    parameters=ParameterRules(takes_unknown=True),
 )

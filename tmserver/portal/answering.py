@@ -8,7 +8,6 @@ query is told in its answer, never by a status.
 import json
 import logging
 import secrets
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,7 @@ from tmlib.db.deadlines import deadline
 from tmlib.errors import BadInput, TmError
 from tmlib.portal.reading import Reader
 from tmserver.http.validation import cut
+from tmserver.portal.limits import LimitedExecutor, Limits
 from tmserver.portal.loading import Loader
 from tmserver.portal.plain_lists import PlainList
 from tmserver.portal.schema import SCHEMA
@@ -37,8 +37,6 @@ from tmserver.portal.selections import check_size
 
 MOST_TOKENS = 30_000
 MOST_ERRORS = 20
-SECONDS = 20.0
-"""How long a query may take."""
 
 _logger = logging.getLogger(__name__)
 
@@ -73,7 +71,7 @@ def answer(database: Database, query: Query) -> bytes:
     OperationalError
         If the database is away.
     """
-    end = time.monotonic() + SECONDS
+    limits = Limits()
     try:
         document = _parsed(query.text)
         operation = get_operation_ast(document, query.operation)
@@ -81,15 +79,12 @@ def answer(database: Database, query: Query) -> bytes:
             raise BadInput("The query names none of its operations: send operationName.")
         if operation.operation is not OperationType.QUERY and not query.may_change:
             raise BadInput("An address can only ask: send this by POST.")
-        with (
-            database.connection() as connection,
-            deadline(connection, max(0.01, end - time.monotonic())),
-        ):
+        with database.snapshot() as connection, deadline(connection, limits.seconds):
             reader = Reader(connection)
             plain = PlainList.of(SCHEMA, document, operation, query.variables)
             if plain is not None:
-                return plain.read(reader, connection)
-            return _executed(document, query, Loader(reader, end))
+                return plain.read(reader, connection, limits)
+            return _executed(document, query, reader, limits)
     except _Invalid as invalid:
         return _told(invalid.errors)
     except (TmError, RecursionError, DBAPIError, UnicodeEncodeError) as error:
@@ -115,13 +110,15 @@ def _parsed(text: str) -> DocumentNode:
     return document
 
 
-def _executed(document: DocumentNode, query: Query, loader: Loader) -> bytes:
+def _executed(document: DocumentNode, query: Query, reader: Reader, limits: Limits) -> bytes:
     result = execute_sync(
         SCHEMA,
         document,
-        context_value=loader,
+        context_value=Loader(reader, limits),
         variable_values=dict(query.variables),
         operation_name=query.operation,
+        middleware=[limits],
+        executor_class=LimitedExecutor,
     )
     for error in result.errors or ():
         if isinstance(error.original_error, DBAPIError) and is_away(error.original_error):

@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from flask import Response, request, send_file
 from pydantic import Field
 
-from tmlib.errors import BadInput, NotFound
-from tmlib.portal.files import FileStore, FoundFile, check_bucket, find_file
+from tmlib.errors import BadInput, NotFound, TmError
+from tmlib.portal.files import FileStore, FoundFile, check_bucket, end_of, find_file
 from tmlib.portal.listing import Listing, list_files
 from tmserver.access import Access
 from tmserver.http.documentation import declare_document
@@ -25,8 +25,15 @@ _BYTES = "application/octet-stream"
 # what a browser would run is given as bytes, since it comes from where the viewer does
 _SHOWN = ("application/json", "image/gif", "image/jpeg", "image/png", "text/csv", "text/plain")
 _HOUR = 3600
+_CHANGED = 412
 
 routes = Routes("files", prefix="/s3")
+
+
+class ChangedFile(TmError):  # noqa: N818 - reads as what it is: "raise ChangedFile"
+    """The file is another one than that of which more was asked for."""
+
+    status_code = _CHANGED
 
 
 class WhichFiles(Schema):
@@ -55,12 +62,12 @@ def list_bucket(access: Access, bucket: str, query: WhichFiles) -> Response:
     if query.encoding_type not in ("", "url"):
         raise BadInput("Names are encoded as encoding-type=url, or not at all.")
     for text in (query.prefix, query.delimiter, query.start_after):
-        if not text.isprintable() or not text.isascii():
+        if not _is_plain(text):
             raise BadInput("Names of files are of letters, digits, _, -, . and / alone.")
     check_bucket(access.database, bucket)
     after = _after(query.continuation_token) or query.start_after
     most = min(query.max_keys, MOST_KEYS)
-    with access.database.connection() as connection:
+    with access.database.snapshot() as connection:
         listing = list_files(connection, bucket, query.prefix, query.delimiter, after, most)
     content = tostring(_listed(bucket, query, listing, most), "utf-8", xml_declaration=True)
     return Response(content, mimetype=_XML)
@@ -88,6 +95,9 @@ def get_file(access: Access, bucket: str, key: str) -> Response:
         )
     except FileNotFoundError:
         raise NotFound("The content of this file is not there any more.") from None
+    if response.status_code == _CHANGED:
+        response.close()
+        raise ChangedFile("The file is not the one that If-Match names: get it anew.")
     response.headers["Accept-Ranges"] = "bytes"
     return response
 
@@ -143,6 +153,15 @@ def _token(after: str) -> str:
 
 def _after(token: str) -> str:
     try:
-        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+        after = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        raise BadInput("This is no continuation token: take the one of a list.") from None
+        after = "\0"
+    # a token may stand for all that is in a folder
+    if not _is_plain(after.removesuffix(end_of(""))):
+        raise BadInput("This is no continuation token: take the one of a list.")
+    return after
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text could be part of the name of a file; a database need not take others."""
+    return text.isascii() and text.isprintable()

@@ -2,23 +2,20 @@
 
 import base64
 import binascii
-import time
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from graphql import FieldNode
 from graphql.execution.values import get_argument_values
 
-from tmlib.errors import BadInput, TooLarge
+from tmlib.errors import BadInput
 from tmlib.portal.aggregates import Aggregation
 from tmlib.portal.declaration import target
 from tmlib.portal.declaration.entity import Entity, Item, Many
 from tmlib.portal.reading import Page, PageRows, Reader, Row
+from tmserver.portal.limits import Limits
 from tmserver.portal.resolvers import path_of
 from tmserver.portal.selections import Fields, Info, selected
-
-MOST_VALUES = 1_000_000
-"""Values of an answer that is not a plain list."""
 
 Path = tuple[str, ...]
 
@@ -32,14 +29,13 @@ class Loader:
     ----------
     reader
         What reads rows.
-    end
-        When it has to be done, by the clock `time.monotonic`.
+    limits
+        What is left to it.
     """
 
-    def __init__(self, reader: Reader, end: float) -> None:
+    def __init__(self, reader: Reader, limits: Limits) -> None:
         self._reader = reader
-        self._end = end
-        self._n_values = 0
+        self._limits = limits
 
     def rows(self, entity: Entity, info: Info, arguments: dict[str, Any]) -> Any:
         """Rows for a field of the query, with all that is selected below them."""
@@ -53,26 +49,22 @@ class Loader:
             arguments.get("orderBy") or (),
             part.get("limit"),
             part.get("offset"),
+            most=self._limits.n_rows(len(names)),
         )
-        self._note(found, names)
+        self._limits.note_read(len(found), len(names))
         self._attach(entity, found, fields, info, path_of(info))
         return found
 
     def aggregate(self, entity: Entity, info: Info, arguments: dict[str, Any]) -> Any:
         """Numbers for a field of the query."""
         path = path_of(info)
-        return {
-            (*path, key): self._reader.aggregate(entity, asked, arguments.get("where"))
-            for key, asked in _aggregations(entity, info, info.field_nodes).items()
-        }
-
-    def _note(self, rows: Collection[Row], names: Collection[str]) -> None:
-        """Refuse what becomes too much."""
-        self._n_values += len(rows) * len(names)
-        if self._n_values > MOST_VALUES:
-            raise TooLarge("The answer would be too large: ask for parts, by limit and offset.")
-        if time.monotonic() > self._end:
-            raise TooLarge("The query takes too long: ask for less at once.")
+        told: dict[Path, Any] = {}
+        for key, asked in _aggregations(entity, info, info.field_nodes).items():
+            most = self._limits.n_rows(asked.n_values)
+            found = self._reader.aggregate(entity, asked, arguments.get("where"), most)
+            self._limits.note_read(len(found), asked.n_values)
+            told[*path, key] = found
+        return told
 
     def _attach(
         self,
@@ -90,6 +82,7 @@ class Loader:
             if relation is None:
                 continue
             here = (*path, key)
+            self._limits.note_read(len(rows))
             arguments = get_argument_values(kind.fields[name], nodes[0], info.variable_values)
             if isinstance(relation, Item):
                 self._attach_items(relation, rows, nodes, arguments, info, here)
@@ -111,8 +104,9 @@ class Loader:
         fields = selected(info, entity.name, nodes)
         names = _names(entity, fields)
         ids = {row[relation.wire_key] for row in rows} - {None}
-        found = self._reader.items(relation, ids, names, arguments.get("where"))
-        self._note(found.values(), names)
+        most = self._limits.n_rows(len(names))
+        found = self._reader.items(relation, ids, names, arguments.get("where"), most)
+        self._limits.note_read(len(found), len(names))
         self._attach(entity, found.values(), fields, info, path)
         for row in rows:
             row[path] = found.get(row[relation.wire_key])
@@ -149,9 +143,10 @@ class Loader:
             arguments.get("where"),
             arguments.get("orderBy") or (),
             page,
+            self._limits.n_rows(len(names)),
         )
         below = [row for rows_of_one in found.values() for row in rows_of_one.rows]
-        self._note(below, names)
+        self._limits.note_read(len(below), len(names))
         for path_of_node, fields in of_nodes.items():
             self._attach(there, below, fields, info, path_of_node)
         connections = {number: _connection(part) for number, part in found.items()}
@@ -171,9 +166,14 @@ class Loader:
     ) -> None:
         told: dict[int, dict[Path, Any]] = {row["id"]: {} for row in rows}
         for key, asked in _aggregations(target(relation), info, nodes).items():
-            found = self._reader.aggregates(entity, relation, told, asked, arguments.get("where"))
+            most, nothing = self._limits.n_rows(asked.n_values), asked.of_nothing()
+            found = self._reader.aggregates(
+                entity, relation, told, asked, arguments.get("where"), most
+            )
+            n_found = sum(map(len, found.values()))
+            self._limits.note_read(n_found + len(told), asked.n_values)
             for number, content in told.items():
-                content[*path, key] = found.get(number) or asked.of_nothing()
+                content[*path, key] = found.get(number) or nothing
         for row in rows:
             row[path] = told[row["id"]]
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 from graphql import (
     DocumentNode,
     FieldNode,
+    GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
@@ -18,6 +19,7 @@ from sqlalchemy.engine import Connection
 from tmlib.portal.declaration import ENTITIES
 from tmlib.portal.declaration.entity import Entity
 from tmlib.portal.reading import Reader
+from tmserver.portal.limits import Limits
 
 _ROWS_AT_ONCE = 2000
 
@@ -53,7 +55,19 @@ class PlainList:
         operation: OperationDefinitionNode,
         variables: Mapping[str, Any],
     ) -> Self | None:
-        """That which a valid query asks for; None if it asks for something else."""
+        """That which a query asks for; None if it asks for something else.
+
+        Parameters
+        ----------
+        schema
+            Of the catalogue.
+        document
+            The query, which is valid.
+        operation
+            The one of its operations that is meant.
+        variables
+            Values of its variables, as they were sent.
+        """
         selections = operation.selection_set.selections
         is_one = operation.operation is OperationType.QUERY and len(selections) == 1
         if not is_one or operation.directives or len(document.definitions) > 1:
@@ -69,16 +83,36 @@ class PlainList:
             if node.name.value not in entity.fields:
                 return None
             names[(node.alias or node.name).value] = node.name.value
+        if len(names) > len(entity.fields):
+            # only what asks for each value once is as small as what is there
+            return None
         given = get_variable_values(schema, operation.variable_definitions or (), dict(variables))
         if isinstance(given, list):
             # graphql-core tells of wrong variables
             return None
         query_type: Any = schema.query_type
-        arguments = get_argument_values(query_type.fields[entity.root], field, given)
+        try:
+            arguments = get_argument_values(query_type.fields[entity.root], field, given)
+        except GraphQLError:
+            # and of those that are null where nothing may be
+            return None
         return cls(entity, (field.alias or field.name).value, names, arguments)
 
-    def read(self, reader: Reader, connection: Connection) -> bytes:
-        """The answer, as JSON."""
+    def read(self, reader: Reader, connection: Connection, limits: Limits) -> bytes:
+        """The answer, as JSON.
+
+        Parameters
+        ----------
+        reader, connection
+            What reads rows, and from where.
+        limits
+            What is left to the query.
+
+        Raises
+        ------
+        TooLarge
+            If the time is over.
+        """
         part = self.arguments.get("limitOffset") or {}
         statement = reader.select(
             self.entity,
@@ -90,9 +124,9 @@ class PlainList:
             written=True,
         )
         keys = list(self.names)
+        pieces = []
         # some at a time, so that few are in memory in another form than JSON
-        pieces = (
-            to_json([dict(zip(keys, row, strict=True)) for row in rows])[1:-1]
-            for rows in connection.execute(statement).partitions(_ROWS_AT_ONCE)
-        )
+        for rows in connection.execute(statement).partitions(_ROWS_AT_ONCE):
+            pieces.append(to_json([dict(zip(keys, row, strict=True)) for row in rows])[1:-1])
+            limits.check_time()
         return b'{"data":{%s:[%s]}}' % (to_json(self.key), b",".join(pieces))

@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import IO, Self
 
 from tmlib import schema
+from tmlib.accounts.ldap import LdapDirectory
+from tmlib.accounts.openid import OpenIdProvider
 from tmlib.db import Database, Process
 from tmlib.errors import BadInput
 from tmlib.ledger import file_queue
@@ -139,6 +141,8 @@ class Supervisor:
     def _start(self) -> None:
         if self._settings.is_embedded:
             make_private(self._settings.data_dir)
+        LdapDirectory.of(self._settings)  # what does not fit together is told of at once
+        OpenIdProvider.of(self._settings)
         self._lock = data_folder.claim(self._settings.data_dir, self.url)
         check_port(self._host, self._port)
         database = Database.of(self._settings, Process.COMMAND)

@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 
 from tmlib import logs
 from tmlib.settings import Settings
+from tmserver.http.shown_paths import shown_path
 
 HEADER = "X-Request-ID"
 
@@ -43,12 +44,12 @@ def _send_id(response: Response) -> Response:
 
 
 def _log(response: Response) -> Response:
-    # without the query, which may hold a signature
+    path = shown_path()  # without the query, which may hold a signature or a token
     details = {
         "method": request.method,
-        "path": request.path,
+        "path": path,
         "status": response.status_code,
         "seconds": round(time.monotonic() - g.started_at, 4),
     }
-    _logger.info("%s %s", request.method, request.path, extra=details)
+    _logger.info("%s %s", request.method, path, extra=details)
     return response
