@@ -1,5 +1,6 @@
 import eslint from '@eslint/js';
 import { defineConfig } from 'eslint/config';
+import svelte from 'eslint-plugin-svelte';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
@@ -7,10 +8,12 @@ export default defineConfig(
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
+  svelte.configs.recommended,
   {
     languageOptions: {
       parserOptions: {
         projectService: { allowDefaultProject: ['eslint.config.js'] },
+        extraFileExtensions: ['.svelte'],
       },
     },
     rules: {
@@ -18,6 +21,18 @@ export default defineConfig(
       'max-lines-per-function': ['error', { max: 70, skipComments: true, skipBlankLines: true }],
       // Numbers print the same everywhere; writing String(n) in each message adds noise only.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+    },
+  },
+  {
+    files: ['**/*.svelte', '**/*.svelte.ts'],
+    languageOptions: { parserOptions: { parser: tseslint.parser } },
+    rules: {
+      // The content security policy lets no page have a style in an attribute.
+      'svelte/no-inline-styles': 'error',
+      'svelte/no-at-html-tags': 'error',
+      'svelte/button-has-type': 'error',
+      // svelte-check knows what there is.
+      'no-undef': 'off',
     },
   },
   {

@@ -1,8 +1,10 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 
 export default defineConfig({
   // Relative addresses, so that the server may also run below a path prefix.
   base: './',
+  plugins: [svelte()],
   build: {
     target: 'es2022',
     // The colours of the page are light-dark() ones, which must not be taken apart.

@@ -4,6 +4,7 @@ import type {
   Acquisition,
   Channel,
   Experiment,
+  LoginProvider,
   MapobjectType,
   Plate,
   Profile,
@@ -12,6 +13,8 @@ import type {
   Validity,
 } from './api_types';
 import { cookie } from './cookies';
+
+const NO_CONTENT = 204;
 
 /** What the server answered, or why no answer came (status 0), in words for the user. */
 export class ApiError extends Error {
@@ -32,8 +35,10 @@ export function messageOf(error: unknown): string {
 async function failureOf(response: Response): Promise<ApiError> {
   let message = `The server answered with status ${response.status}.`;
   try {
-    const body = (await response.json()) as { error?: { message?: unknown } };
-    if (typeof body.error?.message === 'string') message = body.error.message;
+    // The second form is that of the facility.
+    const body = (await response.json()) as { error?: { message?: unknown }; detail?: unknown };
+    const told = body.error?.message ?? body.detail;
+    if (typeof told === 'string') message = told;
   } catch {
     // Not JSON, as from a proxy in between: the status has to say it.
   }
@@ -74,6 +79,11 @@ export class Api {
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ username, password }),
     });
+  }
+
+  /** What else than a password logs a browser in. */
+  loginProviders(): Promise<LoginProvider[]> {
+    return this.data('auth/providers');
   }
 
   async logout(): Promise<void> {
@@ -155,11 +165,19 @@ export class Api {
     return ((await this.json(path)) as { data: T }).data;
   }
 
-  /** Changes something; what is sent and what is answered is JSON. */
-  async send(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
+  /** Asks with more than an address may hold. */
+  async query<T>(path: string, query: Readonly<Record<string, string>>): Promise<T> {
+    const body = new URLSearchParams(query);
+    const answer = await this.sendLoggedIn(path, { method: 'POST', headers: proofOfPage(), body });
+    return ((await answer.json()) as { data: T }).data;
+  }
+
+  /** Changes something; what is sent and what is answered, if anything is, is JSON. */
+  async send(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
     const headers = { 'Content-Type': 'application/json', ...proofOfPage() };
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
-    return (await this.sendLoggedIn(path, { method, headers, ...content })).json();
+    const answer = await this.sendLoggedIn(path, { method, headers, ...content });
+    return answer.status === NO_CONTENT ? null : answer.json();
   }
 
   /** Lets the server do something; the whole answer. */

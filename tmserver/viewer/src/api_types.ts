@@ -25,6 +25,26 @@ export interface components {
             readonly n_objects: number;
             readonly other_label: string;
         };
+        readonly AnnotationImportInfo: {
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly entered_at?: string | null;
+            readonly error?: string | null;
+            readonly format: components["schemas"]["FileFormat"];
+            readonly id: string;
+            readonly n_rows?: number | null;
+            readonly percent_done: number;
+            readonly state: string;
+            readonly user_id: string;
+        };
+        readonly AnnotationLink: {
+            /** Format: date-time */
+            readonly as_of: string;
+            /** Format: date-time */
+            readonly expires_at: string;
+            readonly source: string;
+            readonly url: string;
+        };
         readonly AnnotationRow: {
             /** Format: date-time */
             readonly created_at: string;
@@ -86,6 +106,16 @@ export interface components {
             /** @enum {string} */
             readonly write_permission: "PRIVATE" | "GROUP" | "PUBLIC";
         };
+        readonly Author: {
+            readonly affiliation_address?: string | null;
+            readonly affiliation_identifier?: string | null;
+            readonly affiliation_name?: string | null;
+            readonly corresponding_author_status?: boolean;
+            readonly email?: string | null;
+            readonly name: string;
+            readonly orcid?: string | null;
+            readonly primary_author_status?: boolean;
+        };
         readonly AvailableChannels: {
             readonly channels: readonly string[];
         };
@@ -111,6 +141,10 @@ export interface components {
             readonly tpoint: number;
             readonly version: string;
             readonly zplane: number;
+        };
+        readonly ChannelPicture: {
+            readonly name: string;
+            readonly picture: number;
         };
         readonly ColumnStatistics: {
             readonly count: number;
@@ -148,6 +182,38 @@ export interface components {
             readonly quality: number;
             readonly x: number;
             readonly y: number;
+        };
+        readonly DatasetDescription: {
+            readonly assay_label?: string | null;
+            readonly assay_ontology_id?: string | null;
+            readonly cell_component_id?: string | null;
+            readonly cell_component_name?: string | null;
+            readonly cell_name?: string | null;
+            readonly cell_strain_id?: string | null;
+            readonly cell_strain_name?: string | null;
+            readonly cell_type_id?: string | null;
+            readonly dataset_publications?: string | null;
+            readonly description: string;
+            readonly development_stage_name?: string | null;
+            readonly development_stage_ontology_id?: string | null;
+            readonly disease_name?: string | null;
+            readonly disease_ontology_id?: string | null;
+            readonly grid_preparation?: string | null;
+            readonly organism_name?: string | null;
+            readonly organism_taxid?: number | null;
+            readonly other_setup?: string | null;
+            readonly related_database_entries?: string | null;
+            readonly sample_preparation?: string | null;
+            readonly sample_type?: ("cell" | "cell_line" | "in_silico" | "in_vitro" | "organelle" | "organism" | "organoid" | "other" | "primary_cell_culture" | "tissue" | "virus") | null;
+            readonly tissue_id?: string | null;
+            readonly tissue_name?: string | null;
+            readonly title: string;
+        };
+        readonly DepositionDescription: {
+            readonly deposition_publications?: string | null;
+            readonly description: string;
+            readonly related_database_entries?: string | null;
+            readonly title: string;
         };
         readonly Description: {
             readonly description: {
@@ -212,11 +278,28 @@ export interface components {
             readonly id: string;
             readonly name: string;
         };
+        readonly FeatureValues: {
+            readonly maximum: number | null;
+            readonly mean: number | null;
+            readonly minimum: number | null;
+            readonly name: string;
+        };
+        /** @enum {string} */
+        readonly FileFormat: "csv" | "parquet" | "geojson";
         readonly FileNames: {
             readonly files: readonly string[];
         };
         /** @enum {string} */
         readonly FileUploadStatus: "WAITING" | "UPLOADING" | "COMPLETE" | "FAILED";
+        readonly Funding: {
+            readonly funding_agency_name: string;
+            readonly grant_id?: string | null;
+        };
+        readonly GrayValues: {
+            readonly maximum: number | null;
+            readonly mean: number | null;
+            readonly minimum: number | null;
+        };
         readonly Group: {
             readonly id: string;
             readonly name: string;
@@ -346,6 +429,13 @@ export interface components {
             readonly id: string | null;
             readonly type: string;
         };
+        readonly LatestWorkflow: {
+            readonly experiment_id: string;
+            readonly finished_at: string | null;
+            readonly state: components["schemas"]["JobStatus"];
+            /** Format: date-time */
+            readonly submitted_at: string;
+        };
         readonly Level: {
             /** @enum {string} */
             readonly kind: "outlines" | "centroids" | "density";
@@ -356,6 +446,10 @@ export interface components {
             readonly cores: number;
             readonly memory_mb: number;
             readonly seconds: number;
+        };
+        readonly LoginProvider: {
+            readonly path: string;
+            readonly title: string;
         };
         readonly MapobjectInfo: {
             readonly experiment_name: string;
@@ -385,6 +479,12 @@ export interface components {
         readonly Message: {
             readonly message?: string;
         };
+        readonly MethodLink: {
+            readonly link: string;
+            /** @enum {string} */
+            readonly link_type: "documentation" | "models_weights" | "other" | "source_code" | "website";
+            readonly name?: string | null;
+        };
         readonly MicroscopeFile: {
             readonly id: string;
             readonly name: string;
@@ -399,7 +499,24 @@ export interface components {
             readonly description: {
                 readonly [key: string]: unknown;
             };
+            readonly help: string;
             readonly name: string;
+        };
+        readonly ModuleOutput: {
+            readonly features?: readonly components["schemas"]["FeatureValues"][] | null;
+            readonly gray_values?: components["schemas"]["GrayValues"] | null;
+            readonly key: string | null;
+            readonly n_objects?: number | null;
+            readonly name: string;
+            readonly picture?: number | null;
+            readonly share?: number | null;
+            readonly type: string;
+        };
+        readonly ModuleResult: {
+            readonly has_figure: boolean;
+            readonly name: string;
+            readonly outputs: readonly components["schemas"]["ModuleOutput"][];
+            readonly seconds: number | null;
         };
         readonly Modules: {
             readonly modules: readonly components["schemas"]["ModuleHandles"][];
@@ -471,6 +588,11 @@ export interface components {
                 readonly [key: string]: unknown;
             };
         };
+        readonly NewLink: {
+            readonly as_of?: string | null;
+            readonly field?: string | null;
+            readonly seconds?: number;
+        };
         readonly NewMapobjectType: {
             readonly name: string;
         };
@@ -529,6 +651,18 @@ export interface components {
             readonly tpoint: number;
             readonly zplane: number;
         };
+        readonly ObjectsDescription: {
+            readonly annotation_method: string;
+            readonly ground_truth_status?: boolean;
+            readonly mapobject_type: string;
+            readonly method_links?: readonly components["schemas"]["MethodLink"][];
+            /** @enum {string} */
+            readonly method_type?: "manual" | "automated" | "hybrid" | "simulated";
+            readonly object_description?: string | null;
+            readonly object_id: string;
+            readonly object_name?: string | null;
+            readonly object_state?: string | null;
+        };
         readonly ObjectValue: {
             /** @enum {string} */
             readonly kind: "metadata" | "feature" | "result";
@@ -553,6 +687,13 @@ export interface components {
             /** @enum {string} */
             readonly scope: "read" | "write";
         };
+        readonly PipelineTemplate: {
+            readonly channels: readonly components["schemas"]["TemplateChannel"][];
+            readonly help: string;
+            readonly name: string;
+            readonly nucleus_diameter: number;
+            readonly title: string;
+        };
         readonly Plate: {
             readonly acquisitions: readonly components["schemas"]["Acquisition"][];
             readonly description: string;
@@ -572,6 +713,7 @@ export interface components {
             readonly type: string;
         };
         readonly PreviewOutput: {
+            readonly error: string;
             readonly failed: boolean;
             readonly id: number;
             readonly name: string;
@@ -585,6 +727,11 @@ export interface components {
         readonly PreviewRequest: {
             readonly job_ids: readonly number[];
             readonly project: string;
+        };
+        readonly PreviewResults: {
+            readonly channels?: readonly components["schemas"]["ChannelPicture"][];
+            readonly modules?: readonly components["schemas"]["ModuleResult"][];
+            readonly submission_id?: number | null;
         };
         readonly PreviewStatus: {
             readonly status: {
@@ -605,6 +752,30 @@ export interface components {
         };
         readonly ProjectText: {
             readonly project: string;
+        };
+        readonly PublicationDescription: {
+            readonly annotations?: readonly components["schemas"]["ObjectsDescription"][];
+            readonly authors: readonly components["schemas"]["Author"][];
+            readonly dataset: components["schemas"]["DatasetDescription"];
+            readonly deposition: components["schemas"]["DepositionDescription"];
+            readonly funding?: readonly components["schemas"]["Funding"][];
+            readonly license?: string | null;
+            readonly plate_maps?: boolean;
+            readonly voxel_spacing?: number | null;
+        };
+        readonly PublicationInfo: {
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly dataset_id: number;
+            readonly deposition_id: number;
+            readonly error?: string | null;
+            readonly id: string;
+            readonly is_withdrawn: boolean;
+            readonly percent_done: number;
+            readonly published_at?: string | null;
+            readonly state: string;
+            readonly title: string;
+            readonly user_id: string;
         };
         readonly QueueEntry: {
             readonly messages: number | null;
@@ -667,6 +838,9 @@ export interface components {
             readonly width: number;
             readonly x: number;
             readonly y: number;
+        };
+        readonly SiteNumber: {
+            readonly job_id: number;
         };
         readonly SiteOverlap: {
             readonly is_reliable: boolean;
@@ -756,6 +930,10 @@ export interface components {
             readonly n_rows: number;
             readonly offset: number;
             readonly rows: readonly (readonly unknown[])[];
+        };
+        readonly TemplateChannel: {
+            readonly help: string;
+            readonly role: string;
         };
         readonly TextCount: {
             readonly count: number;
@@ -932,6 +1110,17 @@ export interface components {
             readonly submitted_at: string;
             readonly waiting: number;
         };
+        readonly WorkflowStep: {
+            readonly batch_args: {
+                readonly [key: string]: unknown;
+            };
+            readonly fullname: string;
+            readonly help: string;
+            readonly name: string;
+            readonly submission_args: {
+                readonly [key: string]: unknown;
+            };
+        };
     };
     responses: never;
     parameters: never;
@@ -942,21 +1131,27 @@ export interface components {
 export type Acquisition = components['schemas']['Acquisition'];
 export type AcquisitionChange = components['schemas']['AcquisitionChange'];
 export type Agreement = components['schemas']['Agreement'];
+export type AnnotationImportInfo = components['schemas']['AnnotationImportInfo'];
+export type AnnotationLink = components['schemas']['AnnotationLink'];
 export type AnnotationRow = components['schemas']['AnnotationRow'];
 export type Annotations = components['schemas']['Annotations'];
 export type AnnotationSchema = components['schemas']['AnnotationSchema'];
 export type AnnotationSnapshotInfo = components['schemas']['AnnotationSnapshotInfo'];
 export type AnnotationTableChange = components['schemas']['AnnotationTableChange'];
 export type AnnotationTableInfo = components['schemas']['AnnotationTableInfo'];
+export type Author = components['schemas']['Author'];
 export type AvailableChannels = components['schemas']['AvailableChannels'];
 export type AvailableModules = components['schemas']['AvailableModules'];
 export type Channel = components['schemas']['Channel'];
 export type ChannelLayer = components['schemas']['ChannelLayer'];
+export type ChannelPicture = components['schemas']['ChannelPicture'];
 export type ColumnStatistics = components['schemas']['ColumnStatistics'];
 export type CreatedToken = components['schemas']['CreatedToken'];
 export type Credentials = components['schemas']['Credentials'];
 export type Cycle = components['schemas']['Cycle'];
 export type CycleShift = components['schemas']['CycleShift'];
+export type DatasetDescription = components['schemas']['DatasetDescription'];
+export type DepositionDescription = components['schemas']['DepositionDescription'];
 export type Description = components['schemas']['Description'];
 export type Distribution = components['schemas']['Distribution'];
 export type Event = components['schemas']['Event'];
@@ -965,8 +1160,12 @@ export type Experiment = components['schemas']['Experiment'];
 export type ExperimentChange = components['schemas']['ExperimentChange'];
 export type ExperimentState = components['schemas']['ExperimentState'];
 export type Feature = components['schemas']['Feature'];
+export type FeatureValues = components['schemas']['FeatureValues'];
+export type FileFormat = components['schemas']['FileFormat'];
 export type FileNames = components['schemas']['FileNames'];
 export type FileUploadStatus = components['schemas']['FileUploadStatus'];
+export type Funding = components['schemas']['Funding'];
+export type GrayValues = components['schemas']['GrayValues'];
 export type Group = components['schemas']['Group'];
 export type GroupChange = components['schemas']['GroupChange'];
 export type GroupPage = components['schemas']['GroupPage'];
@@ -986,16 +1185,21 @@ export type JobSite = components['schemas']['JobSite'];
 export type JobStatus = components['schemas']['JobStatus'];
 export type JteratorProject = components['schemas']['JteratorProject'];
 export type LabelLayer = components['schemas']['LabelLayer'];
+export type LatestWorkflow = components['schemas']['LatestWorkflow'];
 export type Level = components['schemas']['Level'];
 export type LimitsEntry = components['schemas']['LimitsEntry'];
+export type LoginProvider = components['schemas']['LoginProvider'];
 export type MapobjectInfo = components['schemas']['MapobjectInfo'];
 export type MapobjectType = components['schemas']['MapobjectType'];
 export type Member = components['schemas']['Member'];
 export type MemberRole = components['schemas']['MemberRole'];
 export type Message = components['schemas']['Message'];
+export type MethodLink = components['schemas']['MethodLink'];
 export type MicroscopeFile = components['schemas']['MicroscopeFile'];
 export type ModelClass = components['schemas']['ModelClass'];
 export type ModuleHandles = components['schemas']['ModuleHandles'];
+export type ModuleOutput = components['schemas']['ModuleOutput'];
+export type ModuleResult = components['schemas']['ModuleResult'];
 export type Modules = components['schemas']['Modules'];
 export type ModuleStep = components['schemas']['ModuleStep'];
 export type NearObject = components['schemas']['NearObject'];
@@ -1005,6 +1209,7 @@ export type NewExperiment = components['schemas']['NewExperiment'];
 export type NewFeatureValues = components['schemas']['NewFeatureValues'];
 export type NewGroup = components['schemas']['NewGroup'];
 export type NewJteratorProject = components['schemas']['NewJteratorProject'];
+export type NewLink = components['schemas']['NewLink'];
 export type NewMapobjectType = components['schemas']['NewMapobjectType'];
 export type NewOwner = components['schemas']['NewOwner'];
 export type NewPlate = components['schemas']['NewPlate'];
@@ -1017,20 +1222,25 @@ export type ObjectCount = components['schemas']['ObjectCount'];
 export type ObjectGroup = components['schemas']['ObjectGroup'];
 export type ObjectPage = components['schemas']['ObjectPage'];
 export type ObjectRow = components['schemas']['ObjectRow'];
+export type ObjectsDescription = components['schemas']['ObjectsDescription'];
 export type ObjectValue = components['schemas']['ObjectValue'];
 export type PasswordChange = components['schemas']['PasswordChange'];
 export type PersonalToken = components['schemas']['PersonalToken'];
+export type PipelineTemplate = components['schemas']['PipelineTemplate'];
 export type Plate = components['schemas']['Plate'];
 export type PlateChange = components['schemas']['PlateChange'];
 export type Plot = components['schemas']['Plot'];
 export type PreviewOutput = components['schemas']['PreviewOutput'];
 export type PreviewOutputs = components['schemas']['PreviewOutputs'];
 export type PreviewRequest = components['schemas']['PreviewRequest'];
+export type PreviewResults = components['schemas']['PreviewResults'];
 export type PreviewStatus = components['schemas']['PreviewStatus'];
 export type PreviewSubmission = components['schemas']['PreviewSubmission'];
 export type Profile = components['schemas']['Profile'];
 export type ProfileChange = components['schemas']['ProfileChange'];
 export type ProjectText = components['schemas']['ProjectText'];
+export type PublicationDescription = components['schemas']['PublicationDescription'];
+export type PublicationInfo = components['schemas']['PublicationInfo'];
 export type QueueEntry = components['schemas']['QueueEntry'];
 export type Rename = components['schemas']['Rename'];
 export type Resubmission = components['schemas']['Resubmission'];
@@ -1043,6 +1253,7 @@ export type SharePermission = components['schemas']['SharePermission'];
 export type SignedUrl = components['schemas']['SignedUrl'];
 export type SigningRequest = components['schemas']['SigningRequest'];
 export type Site = components['schemas']['Site'];
+export type SiteNumber = components['schemas']['SiteNumber'];
 export type SiteOverlap = components['schemas']['SiteOverlap'];
 export type SiteShift = components['schemas']['SiteShift'];
 export type SpatialObject = components['schemas']['SpatialObject'];
@@ -1057,6 +1268,7 @@ export type Submitted = components['schemas']['Submitted'];
 export type Success = components['schemas']['Success'];
 export type TableColumn = components['schemas']['TableColumn'];
 export type TablePage = components['schemas']['TablePage'];
+export type TemplateChannel = components['schemas']['TemplateChannel'];
 export type TextCount = components['schemas']['TextCount'];
 export type TileJson = components['schemas']['TileJson'];
 export type Token = components['schemas']['Token'];
@@ -1076,5 +1288,6 @@ export type VectorLayer = components['schemas']['VectorLayer'];
 export type Well = components['schemas']['Well'];
 export type WellDescription = components['schemas']['WellDescription'];
 export type WorkflowEntry = components['schemas']['WorkflowEntry'];
+export type WorkflowStep = components['schemas']['WorkflowStep'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;

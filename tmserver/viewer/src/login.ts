@@ -13,6 +13,20 @@ function field(label: string, attributes: Record<string, string | boolean>): HTM
   );
 }
 
+/** Adds what else logs in, where the server has it; without an answer the form is there all the same. */
+async function addProviders(api: Api, form: HTMLFormElement): Promise<void> {
+  const providers = await api.loginProviders().catch(() => []);
+  form.append(
+    ...providers.map(({ title, path }) =>
+      element(
+        'a',
+        { class: 'button', href: `./${path}`, 'data-testid': 'login-provider' },
+        `Log in with ${title}`,
+      ),
+    ),
+  );
+}
+
 /** A page that asks for user name and password, with a `reason` why, until the server accepts them. */
 export function loginPage(api: Api, reason: string, onLogin: () => void): HTMLElement {
   const error = element('p', { class: 'error', role: 'alert', 'data-testid': 'login-error' }, reason);
@@ -31,6 +45,7 @@ export function loginPage(api: Api, reason: string, onLogin: () => void): HTMLEl
     error,
     button,
   );
+  void addProviders(api, form);
   const logIn = async () => {
     const values = new FormData(form);
     const text = (name: string) => {

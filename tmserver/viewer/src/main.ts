@@ -1,23 +1,32 @@
-/** Decides which page is on show: login, experiments, a plate, an upload, a workflow, operations. */
+/** Decides which page is on show, by the address. */
 
 import 'ol/ol.css';
 import './style.css';
 import './plate/plate.css';
 import './operations/operations.css';
+import './shell/shell.css';
+import './facility/facility.css';
 import type { Profile } from './api_types';
 import { Api, ApiError, messageOf } from './api';
-import { element } from './page/dom';
-import { experimentAddress, experimentListPage } from './experiment_list';
+import { experimentAddress, settingsAddress } from './experiments/addresses';
+import { seesProposals } from './facility/facility';
 import { loginPage } from './login';
-import { OPERATIONS_ADDRESS, OperationsPage } from './operations/operations_page';
-import { loadPlate, PlatePage } from './plate/plate_page';
-import { uploadAddress, UploadPage } from './upload/upload_page';
-import { workflowAddress, WorkflowPage } from './operations/workflow_page';
+import { OPERATIONS_ADDRESS, workflowAddress } from './operations/address';
+import { element } from './page/dom';
+import { pipelineAddress } from './pipeline/address';
+import { part } from './shell/part';
+import { experimentList, SHELL_PAGES } from './shell/pages';
+import type { Ready } from './shell/ready';
+import type { Shell } from './shell/shell';
+import { uploadAddress } from './upload/address';
+import { setUpAddress } from './workflow/address';
 
 const api = new Api();
 const app = document.querySelector<HTMLElement>('#app') ?? document.body;
 
 let user: Profile | null = null;
+/** Whether this user sees proposals, once that was asked. */
+let hasProposals: boolean | undefined;
 let current: { dispose(): void } | undefined;
 /** Tells late answers for a page that was left from those for the one on show. */
 let visit = 0;
@@ -30,9 +39,18 @@ function show(page: HTMLElement, title: string): void {
   page.querySelector<HTMLElement>('[autofocus]')?.focus();
 }
 
+/** Shows a page of the shell, which has all that it needs. */
+function showReady(ready: Ready): void {
+  const place = element('div');
+  show(place, `${ready.title} - tmserver`);
+  current = { dispose: ready.mount(place) };
+  place.querySelector<HTMLElement>('[autofocus]')?.focus();
+}
+
 function showLogin(reason: string): void {
   visit += 1;
   user = null;
+  hasProposals = undefined;
   const page = loginPage(api, reason, () => void route());
   show(page, 'Log in - tmserver');
 }
@@ -80,12 +98,24 @@ async function logOut(): Promise<void> {
 }
 
 /** A link within the viewer, which loads no page. */
-function link(address: string, testId: string, text: string): HTMLElement {
+function link(address: string, testId: string, text: string): HTMLAnchorElement {
   const made = element('a', { href: address, class: 'back', 'data-testid': testId }, text);
   made.addEventListener('click', (event) => {
     event.preventDefault();
-    goTo(address);
+    goTo(made.getAttribute('href') ?? address);
   });
+  return made;
+}
+
+/** The way to the pipeline, which is tried out where the map is when it is followed. */
+function pipelineLink(experimentId: string): HTMLElement {
+  const made = link(pipelineAddress(experimentId), 'pipeline-link', 'Pipeline');
+  for (const event of ['pointerdown', 'focus']) {
+    made.addEventListener(event, () => {
+      const at = new URLSearchParams(location.search).get('at');
+      made.setAttribute('href', pipelineAddress(experimentId, at));
+    });
+  }
   return made;
 }
 
@@ -98,18 +128,20 @@ function plateHeader(experimentId: string, name: string): HTMLElement {
       { class: 'row' },
       link('.', 'all-experiments', '‹ Experiments'),
       element('span', { class: 'grow' }),
-      link(workflowAddress(experimentId), 'workflow-link', 'Workflow'),
-      link(uploadAddress(experimentId), 'upload-link', 'Upload'),
-    ),
-    element(
-      'div',
-      { class: 'row' },
-      element('h1', { class: 'grow', title: name }, name),
       element(
         'button',
         { class: 'small', onclick: () => void logOut(), 'data-testid': 'logout' },
         'Log out',
       ),
+    ),
+    element('h1', { title: name }, name),
+    element(
+      'nav',
+      { class: 'row', 'aria-label': 'Experiment' },
+      link(workflowAddress(experimentId), 'workflow-link', 'Workflow'),
+      pipelineLink(experimentId),
+      link(uploadAddress(experimentId), 'upload-link', 'Upload'),
+      link(settingsAddress(experimentId), 'settings-link', 'Settings'),
     ),
   );
 }
@@ -117,6 +149,7 @@ function plateHeader(experimentId: string, name: string): HTMLElement {
 async function showPlate(experimentId: string): Promise<void> {
   const number = visit;
   showMessage('Loading …');
+  const { loadPlate, PlatePage } = await part(import('./plate/plate_page'));
   const data = await loadPlate(api, experimentId);
   if (number !== visit) return;
   const { name } = data.experiment;
@@ -161,9 +194,10 @@ async function showPlate(experimentId: string): Promise<void> {
 
 async function showUpload(experimentId: string): Promise<void> {
   const number = visit;
-  const [experiment, plates] = await Promise.all([
+  const [experiment, plates, { UploadPage }] = await Promise.all([
     api.experiment(experimentId),
     api.plates(experimentId),
+    part(import('./upload/upload_page')),
   ]);
   if (number !== visit) return;
   const back = link(experimentAddress(experimentId), 'to-experiment', `‹ ${experiment.name}`);
@@ -174,13 +208,17 @@ async function showUpload(experimentId: string): Promise<void> {
 
 async function showWorkflow(experimentId: string): Promise<void> {
   const number = visit;
-  const experiment = await api.experiment(experimentId);
+  const [experiment, { WorkflowPage }] = await Promise.all([
+    api.experiment(experimentId),
+    part(import('./operations/workflow_page')),
+  ]);
   if (number !== visit) return;
   const links = element(
     'div',
     { class: 'row' },
     link(experimentAddress(experimentId), 'to-experiment', '‹ Plate'),
     link('.', 'all-experiments', 'Experiments'),
+    link(setUpAddress(experimentId), 'set-up-link', 'Set up and start'),
     ...operationsLink(),
   );
   const page = new WorkflowPage(api, experiment, links, showFailure);
@@ -188,7 +226,10 @@ async function showWorkflow(experimentId: string): Promise<void> {
   current = page;
 }
 
-function showOperations(): void {
+async function showOperations(): Promise<void> {
+  const number = visit;
+  const { OperationsPage } = await part(import('./operations/operations_page'));
+  if (number !== visit) return;
   const links = element('div', { class: 'row' }, link('.', 'all-experiments', '‹ Experiments'));
   const page = new OperationsPage(api, links, goTo, showFailure);
   show(page.element, 'Operations - tmserver');
@@ -200,14 +241,16 @@ function operationsLink(): HTMLElement[] {
   return user?.is_admin === true ? [link(OPERATIONS_ADDRESS, 'operations-link', 'Operations')] : [];
 }
 
-async function showExperiments(loggedIn: Profile): Promise<void> {
-  const number = visit;
-  const experiments = await api.experiments();
-  if (number !== visit) return;
-  show(
-    experimentListPage(loggedIn, experiments, goTo, operationsLink(), () => void logOut()),
-    'Experiments - tmserver',
-  );
+/** What each part of an address shows besides the pages of the shell; its value is an experiment's id. */
+const PAGES: Readonly<Record<string, (experimentId: string) => Promise<void>>> = {
+  upload: showUpload,
+  workflow: showWorkflow,
+  operations: showOperations,
+  experiment: showPlate,
+};
+
+function isPage(name: string): boolean {
+  return Object.hasOwn(PAGES, name) || Object.hasOwn(SHELL_PAGES, name);
 }
 
 /** Shows what the address asks for, after the login if there was none. */
@@ -221,12 +264,23 @@ async function route(): Promise<void> {
       return;
     }
     const address = new URLSearchParams(location.search);
-    const [plate, upload] = [address.get('experiment'), address.get('upload')];
-    const workflow = address.get('workflow');
-    if (upload !== null) await showUpload(upload);
-    else if (workflow !== null) await showWorkflow(workflow);
-    else if (address.has('operations')) showOperations();
-    else await (plate === null ? showExperiments(user) : showPlate(plate));
+    const [name, value] = [...address].find(([each]) => isPage(each)) ?? [];
+    const page = name === undefined ? undefined : PAGES[name];
+    if (page !== undefined) {
+      await page(value ?? '');
+      return;
+    }
+    hasProposals ??= await seesProposals(api);
+    if (number !== visit) return;
+    const shell: Shell = {
+      api,
+      user,
+      seesProposals: hasProposals,
+      goTo,
+      logOut: () => void logOut(),
+    };
+    const ready = await (SHELL_PAGES[name ?? ''] ?? experimentList)(shell, value ?? '');
+    if (number === visit) showReady(ready);
   } catch (error) {
     // Another page is on show already: what was gone to since, or the login.
     if (number !== visit || (error instanceof ApiError && error.status === 401)) return;
@@ -237,5 +291,15 @@ async function route(): Promise<void> {
 api.onUnauthorized = () => {
   if (user !== null) showLogin('Your session has ended. Log in again to go on.');
 };
+// Links within the application load no page; a click that asks for a new tab is the browser's.
+app.addEventListener('click', (event) => {
+  const link = event.target instanceof Element ? event.target.closest('a') : null;
+  const address = link?.getAttribute('href');
+  if (link == null || address == null || link.target !== '' || link.hasAttribute('download')) return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (address !== '.' && !address.startsWith('?')) return;
+  event.preventDefault();
+  goTo(address);
+});
 window.addEventListener('popstate', () => void route());
 void route();

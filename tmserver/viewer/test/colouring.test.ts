@@ -30,6 +30,18 @@ describe('Colouring', () => {
     expect(whole.range).toEqual([2, 8]);
   });
 
+  it('has a range with two ends, whatever was chosen before it was logarithmic', () => {
+    const values = measured(-5, 0, 2, 8);
+    for (const range of [[-5, 1], [-5, -1], [3, 3], [NaN, NaN]] as const) {
+      expect(new Colouring('Sum', values, { range, isLogarithmic: true }).range).toEqual([2, 8]);
+    }
+    const same = new Colouring('Sum', measured(0.3, 0.3), { isLogarithmic: true });
+    expect(same.limits[0]).toBeCloseTo(0.15);
+    expect(same.indexOf(0.3)).toBeGreaterThan(0);
+    const range = [NaN, 4] as const;
+    expect(new Colouring('Sum', values, { range }).range).toEqual([-5, 8]);
+  });
+
   it('tells the limits of its range and the values of objects in words', () => {
     const colouring = new Colouring('Area', measured(3, 1500.2, -2, NaN));
     expect([...colouring.limits].map(Math.round)).toEqual([-2, 1500]);

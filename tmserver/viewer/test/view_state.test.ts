@@ -26,6 +26,13 @@ const STATE: ViewState = {
     ],
   ]),
   selected: { typeName: 'Cells, large', id: 645 },
+  docked: {
+    view: 'table',
+    typeName: 'Cells, large',
+    columns: ['Area, & more', 'well_name'],
+    order: { column: 'Area, & more', descending: true },
+    filter: [{ column: 'Area, & more', min: 1.5 }, { column: 'well_name', values: ['A01', 'B02'] }],
+  },
 };
 
 const reread = (state: ViewState) => readView(new URLSearchParams(writeView(state).toString()));

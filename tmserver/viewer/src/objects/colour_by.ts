@@ -34,7 +34,7 @@ export class TableColumns {
 }
 
 /** What a request calls a column: its name, with its kind where columns of several have that name. */
-export function requestName(column: TableColumn, all: readonly TableColumn[]): string {
+export function requestName(column: Pick<TableColumn, 'name' | 'kind'>, all: readonly TableColumn[]): string {
   const isUnique = all.filter(({ name }) => name === column.name).length === 1;
   return isUnique ? column.name : `${column.kind}:${column.name}`;
 }
@@ -64,6 +64,8 @@ export function colourBy(
   });
   let names: readonly string[] = [];
   const show = () => {
+    // Nobody takes away what somebody is typing.
+    if (document.activeElement === input) return;
     input.value = layers.columnOf(type.name)?.name ?? '';
   };
   const take = () => {
@@ -92,7 +94,7 @@ export function colourBy(
   input.addEventListener('input', take);
   input.addEventListener('change', () => {
     take();
-    if (document.activeElement !== input) show();
+    show();
   });
   input.addEventListener('blur', show);
   show();

@@ -83,7 +83,8 @@ function extremes(values: Numbers, onlyPositive: boolean): [number, number] {
     if (value > high) high = value;
   }
   if (low > high) return [1, 2];
-  return low < high ? [low, high] : [low - 0.5, low + 0.5];
+  if (low < high) return [low, high];
+  return onlyPositive ? [low / 2, low * 2] : [low - 0.5, low + 0.5];
 }
 
 /** Colours of all objects of a type. */
@@ -105,9 +106,7 @@ export class Colouring {
     this.classes = values.texts;
     this.isLogarithmic = options.isLogarithmic === true && this.classes === null;
     if (this.classes === null) {
-      const [low, high] = options.range ?? robustRange(values.values);
-      // A logarithm begins above 0.
-      this.range = this.isLogarithmic && low <= 0 ? [this.limits[0], high] : [low, high];
+      this.range = this.tidy(options.range ?? robustRange(values.values));
       this.colours = ramp(options.colours ?? PALETTES[options.palette ?? 'viridis'], STEPS);
     } else {
       this.range = [0, this.classes.length - 1];
@@ -120,6 +119,12 @@ export class Colouring {
   get limits(): readonly [number, number] {
     this.found ??= extremes(this.values.values, this.isLogarithmic);
     return this.found;
+  }
+
+  /** A logarithm begins above 0; where nothing is left between the ends, all values are. */
+  private tidy([low, high]: readonly [number, number]): readonly [number, number] {
+    const from = this.isLogarithmic && low <= 0 ? this.limits[0] : low;
+    return from < high ? [from, high] : this.limits;
   }
 
   /** Where a value lies between two ends, from 0 to 1, and the value of a place. */

@@ -4,7 +4,7 @@ import Polygon from 'ol/geom/Polygon';
 import { getCenter, getHeight, getWidth } from 'ol/extent';
 import type { Api } from '../api';
 import { experimentPath, messageOf } from '../api';
-import type { MapobjectType, ObjectRow, ObjectValue } from '../api_types';
+import type { MapobjectType, ObjectRow, ObjectValue, TableColumn } from '../api_types';
 import { element } from '../page/dom';
 import { formatValue } from '../page/format';
 import type { Plane } from '../pixels/channels';
@@ -74,6 +74,8 @@ export class ObjectCard {
   private readonly rows = element('tbody');
   private readonly problem = element('p', { class: 'error', role: 'alert' });
   private values: ObjectValue[] = [];
+  /** All columns of the table, of which some may not have been read yet. */
+  private columns: readonly TableColumn[] = [];
   /** Tells late answers for other objects from those for the one on show. */
   private visit = 0;
   private drawing = 0;
@@ -125,6 +127,17 @@ export class ObjectCard {
     this.repaint();
   }
 
+  /** Reads the values again: at another time point, or when there are other columns. */
+  reread(): void {
+    const { object } = this;
+    if (object === undefined) return;
+    this.visit += 1;
+    this.values = [];
+    this.problem.textContent = '';
+    this.list();
+    void this.read(object, this.visit);
+  }
+
   /** Draws the picture as the channels are shown now. */
   repaint(): void {
     const { object } = this;
@@ -153,6 +166,8 @@ export class ObjectCard {
     const path = `${types}/${encodeURIComponent(type.id)}/table/objects/${object.id}`;
     try {
       const all = await columns.get(type.id);
+      if (visit !== this.visit) return;
+      this.columns = all;
       const names = all.map((column) => requestName(column, all));
       let size = FIRST_COLUMNS;
       for (let start = 0; start < names.length; start += size, size = NEXT_COLUMNS) {
@@ -191,7 +206,7 @@ export class ObjectCard {
         title: `Colour all by ${one.name}`,
         onclick: () => {
           if (this.object === undefined) return;
-          this.context.colourBy(this.object.typeName, requestName(one, this.values));
+          this.context.colourBy(this.object.typeName, requestName(one, this.columns));
         },
       },
       one.name,

@@ -1,9 +1,10 @@
 /** The objects on the map: outlines near, centroids further out, densities beyond, for each type. */
 
 import { toGeometry } from 'ol/render/Feature';
-import { buffer, createEmpty, extend } from 'ol/extent';
+import { buffer, containsCoordinate, createEmpty, extend } from 'ol/extent';
 import type { Coordinate } from 'ol/coordinate';
 import type Geometry from 'ol/geom/Geometry';
+import type Polygon from 'ol/geom/Polygon';
 import VectorTileLayer from 'ol/layer/VectorTile';
 import type { Api } from '../api';
 import type { TileJson } from '../api_types';
@@ -13,7 +14,7 @@ import type { ColouringOptions } from './colouring';
 import { Colouring } from './colouring';
 import { DensityTiles } from './density_tiles';
 import type { PlateMap } from '../plate/map';
-import { fetchValues } from './object_values';
+import { fetchCentroids, fetchValues } from './object_values';
 import type { ObjectDisplay } from './objects';
 import { segmentationLayerAt } from './objects';
 import type { OutlineLayer } from './outline_tiles';
@@ -35,6 +36,11 @@ export interface LegendEntry {
   readonly largest: number | undefined;
 }
 
+interface ChosenColumn {
+  readonly name: string;
+  readonly options: ColouringOptions;
+}
+
 interface DrawnType {
   readonly display: ObjectDisplay;
   readonly zIndex: number;
@@ -50,8 +56,13 @@ interface DrawnType {
   layerId: string | undefined;
   densityFrom: number;
   colouring: Colouring | undefined;
+  selected: ReadonlySet<number>;
   /** The column that the colours are of, to follow the time point. */
-  column: { readonly name: string; readonly options: ColouringOptions } | undefined;
+  column: ChosenColumn | undefined;
+  /** The column whose values are being fetched. */
+  wanted: ChosenColumn | undefined;
+  /** Tells late answers from those for the column that was chosen last. */
+  asked: number;
 }
 
 /** How far from a dot the pointer still finds it, in screen pixels. */
@@ -87,7 +98,10 @@ export class ObjectLayers {
         layerId: undefined,
         densityFrom: Infinity,
         colouring: undefined,
+        selected: new Set(),
         column: undefined,
+        wanted: undefined,
+        asked: 0,
       };
     });
     for (const { near, far } of this.types) {
@@ -106,8 +120,9 @@ export class ObjectLayers {
       this.restyle(drawn);
       const { display } = drawn;
       const layerId = segmentationLayerAt(display.type, plane)?.id;
-      if (isOtherPlane && drawn.column !== undefined) {
-        const { name, options } = drawn.column;
+      const column = drawn.wanted ?? drawn.column;
+      if ((isOtherPlane || force) && column !== undefined) {
+        const { name, options } = column;
         void this.colourByColumn(display.type.name, name, options);
       }
       // Objects are fetched when they are to be seen for the first time.
@@ -126,8 +141,19 @@ export class ObjectLayers {
   colourBy(typeName: string, colouring: Colouring | undefined): void {
     const drawn = this.find(typeName);
     if (drawn === undefined) return;
-    drawn.column = undefined;
+    drawn.asked += 1;
+    drawn.column = drawn.wanted = undefined;
     this.colour(drawn, colouring);
+  }
+
+  /** Marks objects of a type, and none of the others. */
+  select(typeName: string, ids: ReadonlySet<number>): void {
+    for (const drawn of this.types) {
+      const selected = drawn.display.type.name === typeName ? ids : new Set<number>();
+      if (selected.size === 0 && drawn.selected.size === 0) continue;
+      drawn.selected = selected;
+      this.restyle(drawn);
+    }
   }
 
   /** Calls back each time when something else is drawn, or in other colours. */
@@ -135,9 +161,10 @@ export class ObjectLayers {
     this.changeListeners.push(listener);
   }
 
-  /** The column that a type is coloured by, and how. */
-  columnOf(typeName: string): { readonly name: string; readonly options: ColouringOptions } | undefined {
-    return this.find(typeName)?.column;
+  /** The column that a type is coloured by, or will be as soon as its values have come, and how. */
+  columnOf(typeName: string): ChosenColumn | undefined {
+    const drawn = this.find(typeName);
+    return drawn?.wanted ?? drawn?.column;
   }
 
   /** Changes range, palette or scale of the colours that a type has. */
@@ -146,7 +173,11 @@ export class ObjectLayers {
     if (drawn?.colouring === undefined) return;
     const { title, values, options: before } = drawn.colouring;
     const all = { ...before, ...options };
-    if (drawn.column !== undefined) drawn.column = { ...drawn.column, options: all };
+    if (drawn.column !== undefined) {
+      drawn.column = { ...drawn.column, options: all };
+      // The same one at another time point, for example, is to be coloured alike.
+      if (drawn.wanted?.name === drawn.column.name) drawn.wanted = drawn.column;
+    }
     this.colour(drawn, new Colouring(title, values, all));
   }
 
@@ -157,7 +188,10 @@ export class ObjectLayers {
     return colouring === undefined || text === undefined ? undefined : `${colouring.title} ${text}`;
   }
 
-  /** Fetches a feature, a tool result or metadata by its name, and colours the type by it. */
+  /**
+   * Fetches a feature, a tool result or metadata by its name, and colours the type by it. If that
+   * fails, it stays coloured as it is.
+   */
   async colourByColumn(
     typeName: string,
     column: string,
@@ -165,13 +199,18 @@ export class ObjectLayers {
   ): Promise<void> {
     const drawn = this.find(typeName);
     if (drawn === undefined) return;
-    const wanted = { name: column, options };
-    drawn.column = wanted;
+    const number = ++drawn.asked;
+    drawn.wanted = { name: column, options };
     try {
       const values = await this.map.awaiting(this.values(drawn, column));
-      // Another one may have been asked for in the meantime.
-      if (drawn.column === wanted) this.colour(drawn, new Colouring(column, values, options));
+      if (number !== drawn.asked) return;
+      drawn.column = drawn.wanted;
+      drawn.wanted = undefined;
+      this.colour(drawn, new Colouring(column, values, drawn.column.options));
     } catch (error) {
+      if (number !== drawn.asked) return;
+      drawn.wanted = undefined;
+      this.changed();
       this.onError?.(messageOf(error));
     }
   }
@@ -201,6 +240,22 @@ export class ObjectLayers {
       }
     }
     return [...found.values()];
+  }
+
+  /** Numbers of all objects of a type on this plane whose centre lies within an outline. */
+  async within(typeName: string, outline: Polygon): Promise<number[]> {
+    const drawn = this.find(typeName);
+    const plane = this.plane ?? { tpoint: 0, zplane: 0 };
+    const layer = drawn && segmentationLayerAt(drawn.display.type, plane);
+    if (layer === undefined) return [];
+    const { api, experimentId } = this;
+    const { layer_version: version } = await api.tileJson(experimentId, layer.id);
+    const { ids, x, y } = await fetchCentroids(api, experimentId, layer.id, version);
+    const extent = outline.getExtent();
+    return Array.from(ids).filter((_, row) => {
+      const centre = [x[row] ?? NaN, -(y[row] ?? NaN)];
+      return containsCoordinate(extent, centre) && outline.intersectsCoordinate(centre);
+    });
   }
 
   /** How many objects of each type there are in the cell at a place, where densities are drawn. */
@@ -249,9 +304,9 @@ export class ObjectLayers {
     }));
   }
 
-  private restyle({ display, near, far, density, colouring }: DrawnType): void {
+  private restyle({ display, near, far, density, colouring, selected }: DrawnType): void {
     for (const layer of [near, far]) {
-      layer.setStyle(styleOf(display, colouring));
+      layer.setStyle(styleOf(display, colouring, selected));
       layer.setVisible(display.visible);
     }
     density?.layer.setVisible(display.visible);

@@ -14,6 +14,7 @@ import { layerPath, messageOf } from '../api';
 import type { Colouring } from './colouring';
 import { TILE_SIZE } from '../pixels/intensity_tiles';
 import type { PlateMap } from '../plate/map';
+import { SELECTION_COLOUR } from './object_selection';
 import type { ObjectDisplay } from './objects';
 
 export type OutlineLayer = VectorTileLayer<VectorTileSource, RenderFeature>;
@@ -32,6 +33,14 @@ function lineWidth(resolution: number): number {
   return resolution <= 3 ? 1 : 0.6;
 }
 
+/** Of selected objects, above the others; the same for both kinds of layers. */
+const SELECTED = new Style({
+  zIndex: 1,
+  stroke: new Stroke({ color: SELECTION_COLOUR, width: 2.5 }),
+  fill: new Fill({ color: `${SELECTION_COLOUR}59` }),
+  image: new Circle({ radius: 2 * DOT_RADIUS, fill: new Fill({ color: SELECTION_COLOUR }) }),
+});
+
 function styleIn(colour: string, fill: Fill | undefined, width: number): Style {
   return new Style({
     stroke: new Stroke({ color: colour, width }),
@@ -41,10 +50,16 @@ function styleIn(colour: string, fill: Fill | undefined, width: number): Style {
 }
 
 /** A style for each colour and width, so that objects of the same colour are drawn in one go. */
-export function styleOf(display: ObjectDisplay, colouring: Colouring | undefined): StyleFunction {
+export function styleOf(
+  display: ObjectDisplay,
+  colouring: Colouring | undefined,
+  selected: ReadonlySet<number>,
+): StyleFunction {
   const styles = new Map<string, Style>();
   return (feature, resolution) => {
-    const colour = colouring?.colourOf(Number(feature.getId())) ?? display.colour;
+    const id = Number(feature.getId());
+    if (selected.has(id)) return SELECTED;
+    const colour = colouring?.colourOf(id) ?? display.colour;
     const width = display.isStatic ? 1 : lineWidth(resolution);
     const key = `${colour} ${width}`;
     const found = styles.get(key);

@@ -2,6 +2,7 @@
 
 import type { Api } from '../api';
 import { element } from '../page/dom';
+import { workflowAddress } from './address';
 import { FailureList } from './failure_list';
 import { counted, formatCount } from '../page/format';
 import { HostList } from './host_list';
@@ -12,10 +13,6 @@ import { LiveState } from './live_state';
 import type { Installation, Queue, Workflow } from './operations_api';
 import { INSTALLATION, OperationsApi } from './operations_api';
 import { Bar, describeJobs, describePace, formatPercent, LiveMark, Pill } from './progress_parts';
-import { workflowAddress } from './workflow_page';
-
-/** Address of the page. */
-export const OPERATIONS_ADDRESS = '?operations';
 
 const QUEUES: Readonly<Record<string, string>> = { jobs: 'Workflows', interactive: 'Tools' };
 

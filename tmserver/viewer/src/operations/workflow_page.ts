@@ -14,11 +14,6 @@ import { Bar, describeJobs, describePace, formatPercent, LiveMark, Pill } from '
 import { ask } from '../page/question';
 import { StepList } from './step_list';
 
-/** Address of the page, which can be kept and shared. */
-export function workflowAddress(experimentId: string): string {
-  return `?workflow=${encodeURIComponent(experimentId)}`;
-}
-
 function actionButton(testId: string, text: string, act: () => Promise<void>): HTMLButtonElement {
   return element(
     'button',

@@ -51,3 +51,9 @@ export function formatValue(value: number): string {
 export function formatMegabytes(megabytes: number): string {
   return formatBytes(megabytes * 1e6);
 }
+
+/** The day of a moment, such as "31 Jan 2026". */
+export function formatDay(moment: string): string {
+  const parts = { day: 'numeric', month: 'short', year: 'numeric' } as const;
+  return new Date(moment).toLocaleDateString('en-GB', parts);
+}

@@ -1,7 +1,6 @@
 /** The page of one experiment: the map, filling the window, and the panel beside it. */
 
 import type { Api } from '../api';
-import type { Channel, Experiment, MapobjectType } from '../api_types';
 import { messageOf } from '../api';
 import type { ChannelPanel } from '../pixels/channel_panel';
 import { channelPanel } from '../pixels/channel_panel';
@@ -13,16 +12,22 @@ import type { ColourBy } from '../objects/colour_by';
 import { colourBy, TableColumns } from '../objects/colour_by';
 import { addLegend } from '../objects/legend';
 import { PlateMap } from './map';
+import { addMapControls } from './map_controls';
 import { Notice } from '../page/notice';
 import { ObjectLayers } from '../objects/object_layers';
 import { ObjectCard } from '../objects/object_card';
 import { objectPanel } from '../objects/object_panel';
 import type { ObjectDisplay } from '../objects/objects';
 import { objectDisplays } from '../objects/objects';
+import { LinkedViews } from './linked_views';
+import { ObjectSelection } from '../objects/object_selection';
+import { OutlineDrawing } from './outline_drawing';
 import { PickedObjects } from './picked_objects';
 import { PixelLayers } from '../pixels/pixel_layers';
+import type { Square } from '../pixels/crop';
 import { drawCrop } from '../pixels/crop';
 import { planePanel } from './plane_panel';
+import type { PlateData } from './plate_data';
 import { Pointer } from './pointer';
 import { applyView, currentView, findSelected, planeOf } from './shown_view';
 import { WellPanel } from './well_panel';
@@ -33,21 +38,7 @@ import { ToolPanel } from '../tools/tool_panel';
 import { ViewHistograms } from '../pixels/view_histograms';
 import { hasWebGL } from '../pixels/webgl_layer';
 
-/** Everything that the page of an experiment needs to know. */
-export interface PlateData {
-  readonly experiment: Experiment;
-  readonly channels: readonly Channel[];
-  readonly types: readonly MapobjectType[];
-}
-
-export async function loadPlate(api: Api, experimentId: string): Promise<PlateData> {
-  const [experiment, channels, types] = await Promise.all([
-    api.experiment(experimentId),
-    api.channels(experimentId),
-    api.mapobjectTypes(experimentId),
-  ]);
-  return { experiment, channels, types };
-}
+export { loadPlate } from './plate_data';
 
 /** Shows a plate in `page`, which has to be part of the document; `header` tops the panel. */
 export class PlatePage {
@@ -64,6 +55,10 @@ export class PlatePage {
   private readonly columns: TableColumns;
   private readonly card: ObjectCard;
   private readonly tools: ToolPanel;
+  private readonly wells: WellPanel;
+  private readonly selection = new ObjectSelection();
+  private readonly views: LinkedViews;
+  private readonly drawing: OutlineDrawing;
   private readonly position = element('div', { class: 'position', 'data-testid': 'position' });
   private readonly address: ViewAddress;
   private plane: Plane;
@@ -102,17 +97,20 @@ export class PlatePage {
     });
     this.histograms.onError = this.pixels.onError = this.objectLayers.onError = this.report;
     this.pointer = new Pointer(this.map, this.objectLayers, this.position);
-    this.tools = this.makeTools(api, data);
+    this.drawing = new OutlineDrawing(this.map);
     this.columns = new TableColumns(api, data.experiment.id);
+    this.tools = this.makeTools(api, data);
     this.card = this.objectCard(api, data);
+    this.wells = this.wellPanel(api, data);
+    this.views = this.linkedViews(page, api, data, layer.pixel_size);
     this.address = new ViewAddress(data.experiment.id, () => this.view());
     if (view.place !== undefined) this.map.goTo(view.place);
     this.map.olMap.on('moveend', () => {
       this.address.changed();
       if (this.pixels.needsOtherInterpolation()) this.refresh();
     });
-    this.fillPanel(api, data, panel, header, planePanel(tpoints, zplanes, this.plane, this.choosePlane), webgl);
-    this.addControls(page, mapElement);
+    this.fillPanel(panel, header, planePanel(tpoints, zplanes, this.plane, this.choosePlane), webgl);
+    addMapControls(this.map, page, this.notice.element, [this.views.button]);
     addScaleBar(this.map, mapElement, layer.pixel_size);
     addLegend(this.map, this.objectLayers, mapElement);
     this.refresh();
@@ -138,7 +136,10 @@ export class PlatePage {
   private readonly choosePlane = (plane: Plane): void => {
     this.plane = plane;
     this.refresh();
-    this.card.repaint();
+    this.repaint();
+    this.card.reread();
+    this.views.refresh();
+    this.wells.refresh();
     this.address.changed();
     this.tools.refresh(plane);
   };
@@ -152,6 +153,7 @@ export class PlatePage {
       this.objects,
       this.objectLayers,
       this.pointer.selection,
+      this.views.state(),
     );
   }
 
@@ -161,7 +163,8 @@ export class PlatePage {
       if (column === undefined) continue;
       void this.objectLayers.colourByColumn(name, column.name, column.options);
     }
-    findSelected(api, data.experiment.id, this.objects, view).then(
+    if (view.docked !== undefined) this.views.open(view.docked);
+    findSelected(api, data.experiment.id, this.objects, view.selected, this.plane).then(
       (object) => {
         // Somebody may have clicked meanwhile.
         if (object !== undefined && this.pointer.selection === undefined) this.pointer.select(object);
@@ -188,11 +191,21 @@ export class PlatePage {
           show: (objects) => {
             picked.show(objects);
           },
+          draw: (kind, done) => {
+            this.drawing.take(kind, done);
+          },
+        },
+        wells: {
+          wells: () => this.wells.all,
+          pick: (picker) => {
+            this.wells.pick(picker);
+          },
         },
       },
       this.plane,
     );
     tools.onError = this.report;
+    tools.onResults = this.forgetColumns;
     return tools;
   }
 
@@ -205,12 +218,12 @@ export class PlatePage {
     const panel = channelPanel(this.displays, this.histograms.follows, {
       paint: () => {
         this.pixels.paint(this.displays);
-        this.card.repaint();
+        this.repaint();
         this.address.changed();
       },
       refresh: () => {
         this.pixels.refresh(this.displays, this.plane);
-        this.card.repaint();
+        this.repaint();
         this.address.changed();
       },
       autoContrast: (display) => this.histograms.setContrast(display),
@@ -224,7 +237,7 @@ export class PlatePage {
     this.histograms.onContrast = () => {
       panel.show();
       this.pixels.paint(this.displays);
-      this.card.repaint();
+      this.repaint();
       this.address.changed();
     };
     return panel;
@@ -237,10 +250,7 @@ export class PlatePage {
       columns: this.columns,
       typeOf: (name) => data.types.find((type) => type.name === name),
       plane: () => this.plane,
-      draw: (canvas, square) => {
-        const z = this.map.tileGrid.getMaxZoom();
-        return drawCrop(canvas, square, this.displays, this.plane, this.tiles, z);
-      },
+      draw: this.drawCrop,
       colourBy: (typeName, column) => {
         this.colourBy(typeName, column);
       },
@@ -250,6 +260,73 @@ export class PlatePage {
     });
   }
 
+  private wellPanel(api: Api, data: PlateData): WellPanel {
+    return new WellPanel({
+      api,
+      experimentId: data.experiment.id,
+      types: data.types,
+      map: this.map,
+      tpoint: () => this.plane.tpoint,
+      columnOf: (typeName) => this.objectLayers.columnOf(typeName)?.name,
+      onConditions: this.forgetColumns,
+      onError: this.report,
+    });
+  }
+
+  private linkedViews(
+    page: HTMLElement,
+    api: Api,
+    data: PlateData,
+    pixelSize: number | null,
+  ): LinkedViews {
+    const { id: experimentId } = data.experiment;
+    this.pointer.onAdd = ({ typeName, id }) => {
+      this.selection.toggle(typeName, [id]);
+    };
+    return new LinkedViews(page, {
+      api,
+      experimentId,
+      types: this.objects.filter(({ isStatic }) => !isStatic),
+      columns: this.columns,
+      selection: this.selection,
+      plateMap: this.map,
+      layers: this.objectLayers,
+      pointer: this.pointer,
+      map: {
+        draw: (kind, done) => {
+          this.drawing.take(kind, done);
+        },
+        within: (typeName, outline) => this.objectLayers.within(typeName, outline),
+        keep: (typeName, ids, name) => this.tools.keep(typeName, ids, name),
+      },
+      plane: () => this.plane,
+      draw: this.drawCrop,
+      pixelSize,
+      changed: () => {
+        this.address.changed();
+      },
+      onError: this.report,
+    });
+  }
+
+  private readonly drawCrop = (canvas: HTMLCanvasElement, square: Square): Promise<void> => {
+    const z = this.map.tileGrid.getMaxZoom();
+    return drawCrop(canvas, square, this.displays, this.plane, this.tiles, z);
+  };
+
+  /** Draws all crops as the channels are shown now. */
+  private repaint(): void {
+    this.card.repaint();
+    this.views.repaint();
+  }
+
+  /** Tables have other columns than before. */
+  private readonly forgetColumns = (): void => {
+    this.columns.forget();
+    this.card.reread();
+    this.views.refresh();
+  };
+
   /** Colours the objects of a type by a column, or all in the colour of the type. */
   private colourBy(typeName: string, column: string | undefined): void {
     this.tools.release(typeName);
@@ -258,8 +335,6 @@ export class PlatePage {
   }
 
   private fillPanel(
-    api: Api,
-    data: PlateData,
     panel: HTMLElement,
     header: HTMLElement,
     planeSection: HTMLElement | null,
@@ -267,6 +342,7 @@ export class PlatePage {
   ): void {
     this.pointer.onSelect = (object) => {
       this.card.show(object);
+      this.views.mark();
       this.address.changed();
     };
     this.pointer.onRedraw = (object) => {
@@ -288,19 +364,7 @@ export class PlatePage {
     });
     panel.append(header, this.channels.element);
     if (planeSection !== null) panel.append(planeSection);
-    const wells = new WellPanel({
-      api,
-      experimentId: data.experiment.id,
-      types: data.types,
-      map: this.map,
-      tpoint: () => this.plane.tpoint,
-      columnOf: (typeName) => this.objectLayers.columnOf(typeName)?.name,
-      onConditions: () => {
-        this.columns.forget();
-      },
-      onError: this.report,
-    });
-    panel.append(objects, wells.element, this.card.element, this.tools.element);
+    panel.append(objects, this.wells.element, this.card.element, this.tools.element);
     if (!webgl) {
       panel.append(
         element(
@@ -311,37 +375,6 @@ export class PlatePage {
       );
     }
     panel.append(this.position);
-  }
-
-  private addControls(page: HTMLElement, mapElement: HTMLElement): void {
-    const fit = () => {
-      this.map.fit();
-    };
-    const control = (text: string, label: string, testId: string, onclick: () => void) =>
-      element('button', { title: label, 'aria-label': label, 'data-testid': testId, onclick }, text);
-    const zoomBy = (factor: number) => () => {
-      this.map.zoomBy(factor);
-    };
-    const toggle = control('☰', 'Show or hide the panel', 'panel-toggle', () => {
-      page.classList.toggle('panel-toggled');
-      this.map.olMap.updateSize();
-    });
-    toggle.setAttribute('aria-controls', 'panel');
-    mapElement.append(
-      element('div', { class: 'progress', 'aria-hidden': 'true', 'data-testid': 'loading' }),
-      element(
-        'div',
-        { class: 'controls' },
-        control('+', 'Zoom in', 'zoom-in', zoomBy(2)),
-        control('−', 'Zoom out', 'zoom-out', zoomBy(0.5)),
-        control('⤢', 'Show the whole plate (F)', 'zoom-fit', fit),
-      ),
-      element('div', { class: 'controls right' }, toggle),
-      this.notice.element,
-    );
-    mapElement.addEventListener('keydown', (event) => {
-      if (event.key === 'f') fit();
-    });
   }
 
   /** The door for tests and for the curious in the browser's console. */

@@ -21,6 +21,11 @@ const HIGHLIGHT = [
   }),
 ];
 
+/** Whether a click adds to what is selected, as in all lists. */
+function adds(event: Event): boolean {
+  return event instanceof MouseEvent && (event.ctrlKey || event.metaKey || event.shiftKey);
+}
+
 function describe(objects: readonly MapObject[], layers: ObjectLayers): string {
   // The site and well around a cell would only hide it.
   const segmented = objects.filter((object) => !object.isStatic);
@@ -46,6 +51,8 @@ export class Pointer {
   onSelect: ((object: MapObject | undefined) => void) | undefined;
   /** Called with the selected object when it is drawn otherwise, in finer lines for example. */
   onRedraw: ((object: MapObject) => void) | undefined;
+  /** Called with what was clicked together with a key that adds to a selection. */
+  onAdd: ((object: MapObject) => void) | undefined;
   /** Takes the objects that are clicked in place of the selection, while somebody collects them. */
   onPick: ((objects: readonly MapObject[]) => void) | undefined;
 
@@ -70,8 +77,9 @@ export class Pointer {
     });
     map.olMap.on('click', (event) => {
       const found = objects.at(event.coordinate);
-      if (this.onPick === undefined) this.select(found[0]);
-      else this.onPick(found);
+      if (this.onPick !== undefined) this.onPick(found);
+      else if (adds(event.originalEvent) && found[0] !== undefined) this.onAdd?.(found[0]);
+      else this.select(found[0]);
     });
     map.onSettled(() => {
       this.redraw();

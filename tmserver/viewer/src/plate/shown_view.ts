@@ -45,6 +45,7 @@ export function currentView(
   objects: readonly ObjectDisplay[],
   layers: ObjectLayers,
   selected: MapObject | undefined,
+  docked: ViewState['docked'],
 ): ViewState {
   return {
     place: map.place(),
@@ -60,21 +61,25 @@ export function currentView(
       ]),
     ),
     selected,
+    docked,
   };
 }
 
-/** Finds an object that is selected in a state, wherever it is: as a point until it is in view. */
+/** Finds an object that is selected in a state on the plane on show, wherever it is: as a point until it is in view. */
 export async function findSelected(
   api: Api,
   experimentId: string,
   objects: readonly ObjectDisplay[],
-  { selected, tpoint, zplane }: ViewState,
+  selected: ViewState['selected'],
+  { tpoint, zplane }: Plane,
 ): Promise<MapObject | undefined> {
   const display = objects.find(({ type }) => type.name === selected?.typeName);
   if (selected === undefined || display === undefined) return undefined;
   const query = new URLSearchParams({ columns: JSON.stringify(['centroid_x', 'centroid_y']) });
-  if (!display.isStatic && tpoint !== undefined) query.set('tpoint', String(tpoint));
-  if (!display.isStatic && zplane !== undefined) query.set('zplane', String(zplane));
+  if (!display.isStatic) {
+    query.set('tpoint', String(tpoint));
+    query.set('zplane', String(zplane));
+  }
   const types = `${experimentPath(experimentId)}/mapobject_types`;
   const path = `${types}/${encodeURIComponent(display.type.id)}/table/objects/${selected.id}`;
   const row = await api.data<ObjectRow>(`${path}?${query.toString()}`);

@@ -5,6 +5,8 @@ import type { Palette } from '../objects/palettes';
 import { PALETTE_NAMES } from '../objects/palettes';
 import type { IntensityWindow } from '../pixels/contrast';
 import { tidyWindow } from '../pixels/contrast';
+import type { Docked } from '../views/docked';
+import { readDocked, writeDocked } from '../views/docked';
 
 /** The centre in pixels of the map, y downwards, and map pixels per screen pixel. */
 export interface Place {
@@ -36,6 +38,7 @@ export interface ViewState {
   readonly channels: ReadonlyMap<string, ShownChannel>;
   readonly objects: ReadonlyMap<string, ShownObjects>;
   readonly selected: { readonly typeName: string; readonly id: number } | undefined;
+  readonly docked: Docked | undefined;
 }
 
 const [CHANNEL, OBJECTS, COLUMN, SCALE] = ['channel.', 'objects.', 'by.', 'scale.'];
@@ -73,6 +76,7 @@ export function writeView(state: ViewState): URLSearchParams {
     if (scale.some((part) => part !== '')) query.set(SCALE + name, scale.join(','));
   }
   if (selected !== undefined) query.set('selected', `${selected.id},${selected.typeName}`);
+  writeDocked(query, state.docked);
   return query;
 }
 
@@ -102,6 +106,7 @@ export function readView(query: URLSearchParams): ViewState {
     channels,
     objects,
     selected: /^\d+$/.test(id) ? { id: Number(id), typeName: typeName.join(',') } : undefined,
+    docked: readDocked(query),
   };
 }
 

@@ -7,6 +7,7 @@ import type { Colouring } from '../objects/colouring';
 import { classes, scale } from '../objects/legend';
 import { element } from '../page/dom';
 import { counted, formatValue, listed } from '../page/format';
+import type { WellPicker } from '../tools/controls_field';
 import type { PlateMap } from './map';
 import type { Figure } from './well_figures';
 import { conditionNames, figureColouring, figureName } from './well_figures';
@@ -47,9 +48,15 @@ export class WellPanel {
   private plate = '';
   private figure: Figure | undefined;
   private colouring: Colouring | undefined;
+  /** Tells late figures from those that were chosen last. */
+  private asked = 0;
   private readonly grid = element('div', { class: 'wells', role: 'group', 'aria-label': 'Wells of the plate' });
   private readonly legend = element('div', { class: 'well-legend', 'data-testid': 'well-legend' });
   private readonly outcome = element('p', { class: 'hint', role: 'status', 'data-testid': 'conditions-outcome' });
+
+  /** Takes the wells that are clicked, while somebody collects them. */
+  private picker: WellPicker | undefined;
+  private readonly pickHint = element('p', { class: 'hint', role: 'status', 'data-testid': 'well-picking' });
 
   constructor(private readonly context: WellContext) {
     context.map.olMap.on('moveend', () => {
@@ -72,6 +79,26 @@ export class WellPanel {
     this.plate = first.plate;
     addWellLabels(map, this.wells);
     this.draw();
+  }
+
+  /** The wells of all plates. */
+  get all(): readonly Well[] {
+    return this.wells;
+  }
+
+  /** Gives clicks on wells to somebody who collects them, until another one does or none. */
+  pick(picker: WellPicker | undefined): void {
+    const before = this.picker;
+    this.picker = picker;
+    if (before !== picker) before?.stopped();
+    this.pickHint.textContent = picker?.hint ?? '';
+    this.markPicked();
+    if (picker !== undefined && picker !== before) this.element.scrollIntoView({ block: 'nearest' });
+  }
+
+  /** Follows the time point on show. */
+  refresh(): void {
+    if (this.figure !== undefined && this.figure.kind !== 'condition') void this.choose(this.figure);
   }
 
   private async fetch(): Promise<void> {
@@ -97,6 +124,7 @@ export class WellPanel {
       element('h2', {}, 'Wells'),
       plates,
       this.figureChoice(),
+      this.pickHint,
       this.grid,
       this.legend,
       this.plateMapRow(),
@@ -141,13 +169,14 @@ export class WellPanel {
 
   private async choose(figure: Figure | undefined): Promise<void> {
     const { api, experimentId, tpoint } = this.context;
+    const number = ++this.asked;
     this.figure = figure;
     this.colouring = undefined;
     this.drawWells();
     if (figure === undefined) return;
     try {
       const found = await figureColouring(api, experimentId, this.wells, figure, tpoint());
-      if (this.figure !== figure) return;
+      if (number !== this.asked) return;
       this.colouring = found;
       this.drawWells();
     } catch (error) {
@@ -176,6 +205,7 @@ export class WellPanel {
     this.grid.replaceChildren(...heads, ...letters, ...buttons);
     this.drawLegend();
     this.markPlace();
+    this.markPicked();
   }
 
   private at(part: HTMLElement, row: number, column: number): HTMLElement {
@@ -199,7 +229,11 @@ export class WellPanel {
       'data-well': well.name,
       'data-testid': `well-${well.name}`,
       onclick: () => {
-        this.context.map.showBox(well.box);
+        if (this.picker === undefined) this.context.map.showBox(well.box);
+        else {
+          this.picker.toggle(well);
+          this.markPicked();
+        }
       },
     });
     made.addEventListener('keydown', (event) => {
@@ -238,6 +272,18 @@ export class WellPanel {
     }
   }
 
+  /** Marks the wells that somebody has collected. */
+  private markPicked(): void {
+    const own = new Map(
+      this.wells.filter(({ plate }) => plate === this.plate).map((well) => [well.name, well]),
+    );
+    for (const button of this.grid.querySelectorAll<HTMLElement>('button')) {
+      const well = own.get(button.dataset.well ?? '');
+      if (this.picker === undefined || well === undefined) button.removeAttribute('aria-pressed');
+      else button.setAttribute('aria-pressed', String(this.picker.has(well)));
+    }
+  }
+
   /** Marks the well in the middle of the map. */
   private markPlace(): void {
     const { x, y } = this.context.map.place();
@@ -246,7 +292,8 @@ export class WellPanel {
     );
     for (const well of this.grid.querySelectorAll<HTMLElement>('button')) {
       const isHere = here?.plate === this.plate && well.dataset.well === here.name;
-      well.toggleAttribute('aria-current', isHere);
+      if (isHere) well.setAttribute('aria-current', 'true');
+      else well.removeAttribute('aria-current');
     }
   }
 

@@ -45,7 +45,10 @@ export function inLook(layout: object): object {
 }
 
 /** Draws a figure into an element that is part of the document. */
-export async function drawFigure(place: HTMLElement, figure: Figure): Promise<void> {
+export async function drawFigure(
+  place: HTMLElement,
+  figure: Pick<Figure, 'attributes'>,
+): Promise<void> {
   const library = await plotly();
   const { data, layout } = figure.attributes;
   await library.newPlot(place, data, inLook(layout), CONFIG);

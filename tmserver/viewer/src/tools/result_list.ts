@@ -19,6 +19,8 @@ export class ResultList {
   /** Called with the result that is to colour the objects, undefined when none. */
   onChoose: ((result: ToolResult | undefined, before: ToolResult | undefined) => void) | undefined;
   onError: ((message: string) => void) | undefined;
+  /** Called when there are other results than before, or they have other names. */
+  onChange: (() => void) | undefined;
 
   constructor(private readonly requests: ToolRequests) {}
 
@@ -28,8 +30,11 @@ export class ResultList {
     const results = await this.requests.results();
     // A later question may have been answered first.
     if (number < this.seen) return;
+    const names = (of: readonly ToolResult[]) => JSON.stringify(of.map(({ id, name }) => [id, name]));
+    const isOther = this.seen > 0 && names(results) !== names(this.results);
     this.seen = number;
     this.results = results;
+    if (isOther) this.onChange?.();
     const found = this.results.find((each) => each.submission_id === submissionId);
     if (found !== undefined) this.choose(found);
     else this.draw();

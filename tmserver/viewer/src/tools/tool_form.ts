@@ -2,10 +2,14 @@
 
 import type { MapobjectType, ToolModel } from '../api_types';
 import { element } from '../page/dom';
+import type { WellPicking } from './controls_field';
+import { ControlsField } from './controls_field';
 import { featureField, featuresField } from './feature_picker';
 import type { FetchFeature } from './gates';
 import { GatesField } from './gates';
-import type { Field, Widgets } from './schema_form';
+import type { FindWithin } from './selection_field';
+import { SelectionField } from './selection_field';
+import type { Field, Widget, Widgets } from './schema_form';
 import { SchemaForm } from './schema_form';
 import type { Tool } from './tool_requests';
 import type { Picking } from './training_classes';
@@ -16,7 +20,9 @@ export interface ToolFormContext {
   readonly features: readonly string[];
   readonly models: readonly ToolModel[];
   readonly picking: Picking;
+  readonly wells: WellPicking;
   readonly fetchFeature: FetchFeature;
+  readonly within: FindWithin;
 }
 
 const TYPE = 'chosen_object_type';
@@ -33,14 +39,19 @@ function modelField(models: readonly ToolModel[], id: string): Field {
 }
 
 function widgetsOf(context: ToolFormContext): Widgets {
-  const { type, features, models, picking, fetchFeature } = context;
+  const { type, features, models, picking, wells, fetchFeature, within } = context;
   return new Map([
     ['feature', (_, id) => featureField(features, id)],
     ['features', (_, id) => featuresField(features, id)],
     ['model', (_, id) => modelField(models, id)],
     ['gates', (_, id) => new GatesField(features, fetchFeature, id)],
     ['training-classes', (_, id) => new TrainingClassesField(type.name, picking, id)],
-  ] as [string, (schema: unknown, id: string) => Field][]);
+    ['selection', (_, id) => new SelectionField(type.name, picking, within, id)],
+    [
+      'controls',
+      ({ title = '', description = '' }, id) => new ControlsField(wells, title, description, id),
+    ],
+  ] as [string, Widget][]);
 }
 
 /** Fields of the payload's schema; the value is the payload. */

@@ -5,9 +5,11 @@ import type { MapobjectType } from '../api_types';
 import { messageOf } from '../api';
 import type { Plane } from '../pixels/channels';
 import { element } from '../page/dom';
+import type { WellPicking } from './controls_field';
 import { ToolJobs } from './tool_jobs';
 import type { ObjectLayers } from '../objects/object_layers';
 import { fetchValues } from '../objects/object_values';
+import { SELECTION_COLOUR } from '../objects/object_selection';
 import { colouringOf } from './result_colours';
 import { ResultList } from './result_list';
 import { selectField } from './schema_form';
@@ -22,6 +24,7 @@ export interface ToolPanelContext {
   readonly types: readonly MapobjectType[];
   readonly layers: ObjectLayers;
   readonly picking: Picking;
+  readonly wells: WellPicking;
 }
 
 export class ToolPanel {
@@ -32,11 +35,15 @@ export class ToolPanel {
   private readonly body = element('div');
   private tools: readonly Tool[] = [];
   private coloured: ToolResult | undefined;
+  /** Tells late colours from those that were chosen last. */
+  private asked = 0;
   /** Tells late answers for a form that was left from those for the one on show. */
   private visit = 0;
 
   /** Called with a sentence for the user when something fails. */
   onError: ((message: string) => void) | undefined;
+  /** Called when there are other results than before, or they have other names. */
+  onResults: (() => void) | undefined;
 
   constructor(
     private readonly context: ToolPanelContext,
@@ -51,6 +58,7 @@ export class ToolPanel {
     this.results.onChoose = (result, before) => {
       this.attempt(this.colour(result, before));
     };
+    this.results.onChange = () => this.onResults?.();
     this.results.onError = (message) => this.onError?.(message);
     this.element.append(this.body, this.jobs.element, this.results.element);
     this.attempt(this.begin());
@@ -67,9 +75,21 @@ export class ToolPanel {
     if (isOther) this.attempt(this.colour(this.coloured, undefined));
   }
 
+  /** Keeps objects under a name, as a column of their table. */
+  async keep(typeName: string, ids: readonly number[], name: string): Promise<void> {
+    const payload = {
+      chosen_object_type: typeName,
+      object_ids: ids,
+      name,
+      color: SELECTION_COLOUR,
+    };
+    await this.jobs.follow(await this.requests.start('Selection', payload));
+  }
+
   /** Leaves the colours of a type to somebody else: its result is no longer the one on show. */
   release(typeName: string): void {
     if (this.coloured?.mapobject_type_name !== typeName) return;
+    this.asked += 1;
     this.coloured = undefined;
     this.results.release();
   }
@@ -108,6 +128,8 @@ export class ToolPanel {
     this.visit += 1;
     this.context.picking.listen(undefined);
     this.context.picking.show([]);
+    this.context.picking.draw(undefined, () => undefined);
+    this.context.wells.pick(undefined);
   }
 
   private drawTool(tool: Tool): HTMLElement {
@@ -145,12 +167,14 @@ export class ToolPanel {
       tool.name === 'Prediction' ? this.requests.models() : Promise.resolve([]),
     ]);
     if (visit !== this.visit) return;
-    const { api, experimentId, picking } = this.context;
+    const { api, experimentId, picking, wells, layers } = this.context;
     const fields = toolForm(tool, {
       type,
       features: features.map((feature) => feature.name),
       models,
       picking,
+      wells,
+      within: (outline) => layers.within(type.name, outline),
       fetchFeature: async (name) =>
         (await fetchValues(api, experimentId, type.id, `feature:${name}`, this.plane.tpoint)).values,
     });
@@ -183,6 +207,7 @@ export class ToolPanel {
     before: ToolResult | undefined,
   ): Promise<void> {
     const { api, experimentId, layers, types } = this.context;
+    const number = ++this.asked;
     this.coloured = result;
     if (before !== undefined && before.mapobject_type_name !== result?.mapobject_type_name) {
       layers.colourBy(before.mapobject_type_name, undefined);
@@ -190,7 +215,7 @@ export class ToolPanel {
     const type = types.find(({ name }) => name === result?.mapobject_type_name);
     if (result === undefined || type === undefined) return;
     const colouring = await colouringOf(api, experimentId, type.id, result, this.plane.tpoint);
-    // Another result may have been chosen meanwhile.
-    if (this.coloured === result) layers.colourBy(type.name, colouring);
+    // Another result may have been chosen meanwhile, or another time point.
+    if (number === this.asked) layers.colourBy(type.name, colouring);
   }
 }

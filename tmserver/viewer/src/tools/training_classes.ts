@@ -1,8 +1,10 @@
 /** Classes and their examples, which are chosen by clicking objects on the map. */
 
 import type Geometry from 'ol/geom/Geometry';
+import type Polygon from 'ol/geom/Polygon';
 import { element } from '../page/dom';
 import type { MapObject } from '../objects/object_layers';
+import type { OutlineKind } from '../plate/outline_drawing';
 import type { PickedObject } from '../plate/picked_objects';
 import type { Field } from './schema_form';
 
@@ -17,6 +19,8 @@ export interface Picking {
   /** Objects that are clicked are given to the listener, until it is taken away. */
   listen(listener: ((objects: readonly MapObject[]) => void) | undefined): void;
   show(objects: Iterable<PickedObject>): void;
+  /** Takes the next outline that is drawn on the map; undefined ends it. */
+  draw(kind: OutlineKind | undefined, done: (outline: Polygon) => void): void;
 }
 
 const COLOURS = ['#56b4e9', '#e69f00', '#00c49a', '#cc79a7', '#f0e442', '#d55e00'];

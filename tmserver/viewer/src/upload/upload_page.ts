@@ -4,16 +4,14 @@ import type { Api } from '../api';
 import type { Experiment, Plate } from '../api_types';
 import { acquisitionPath, messageOf } from '../api';
 import { element } from '../page/dom';
-import { formatBytes, listed } from '../page/format';
+import { counted, formatBytes, formatDuration, listed } from '../page/format';
+import { setUpAddress } from '../workflow/address';
 import { FileUploads } from './file_uploads';
 import { type NamedFile, droppedFiles, namedFiles } from './named_files';
+import { Pace } from './pace';
+import { PlateList } from './plate_list';
 
 const SHOWN_FAILURES = 10;
-
-/** Address of the page, which can be kept and shared. */
-export function uploadAddress(experimentId: string): string {
-  return `?upload=${encodeURIComponent(experimentId)}`;
-}
 
 export class UploadPage {
   readonly element: HTMLElement;
@@ -23,6 +21,10 @@ export class UploadPage {
   private readonly failures = element('ul', { class: 'failures', 'data-testid': 'upload-failures' });
   private readonly progress = element('progress', { max: '1', hidden: true });
   private readonly stopButton: HTMLButtonElement;
+  /** What was chosen, before anything of it is sent. */
+  private readonly choice = element('p', { class: 'hint', 'data-testid': 'upload-choice' });
+  private readonly plates: PlateList;
+  private pace = new Pace();
   private uploads: FileUploads | undefined;
   private isBusy = false;
   private isDisposed = false;
@@ -33,6 +35,7 @@ export class UploadPage {
     plates: readonly Plate[],
     back: HTMLElement,
   ) {
+    this.plates = new PlateList(api, experiment.id, plates);
     const acquisitions = plates.flatMap((plate) => plate.acquisitions);
     this.stopButton = element(
       'button',
@@ -50,8 +53,15 @@ export class UploadPage {
         nameField('Acquisition', this.acquisitionName, 'Acquisition 1', acquisitions),
         this.dropZone(),
         element('div', { class: 'row' }, this.progress, this.stopButton),
+        this.choice,
         this.message,
         this.failures,
+        this.plates.element,
+        element(
+          'a',
+          { href: setUpAddress(experiment.id), class: 'button', 'data-testid': 'set-up-link' },
+          'Go on: what to do with the images',
+        ),
       ),
     );
   }
@@ -102,6 +112,8 @@ export class UploadPage {
     try {
       const chosen = await choice;
       if (chosen.length === 0) return;
+      const bytes = chosen.reduce((sum, { file }) => sum + file.size, 0);
+      this.choice.textContent = `Chosen: ${describeChoice(chosen)}, ${formatBytes(bytes)}.`;
       this.message.textContent = `Looking at ${chosen.length} files …`;
       await this.sendTo(this.plateName.value.trim(), this.acquisitionName.value.trim(), chosen);
     } catch (error) {
@@ -131,9 +143,11 @@ export class UploadPage {
       this.showProgress(uploads);
     });
     this.uploads = uploads;
+    this.pace = new Pace();
     this.progress.hidden = this.stopButton.hidden = false;
     this.showProgress(uploads);
     await uploads.run();
+    await this.plates.refresh();
     this.showEnd(uploads, fitting.length - files.length, leftOut);
   }
 
@@ -142,7 +156,16 @@ export class UploadPage {
     this.progress.value = totalBytes === 0 ? 1 : sentBytes / totalBytes;
     this.message.textContent =
       `${sentFiles} of ${files.length} files, ` +
-      `${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}`;
+      `${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}${this.describePace(uploads)}`;
+  }
+
+  /** How fast it goes, and how long it still takes at that rate; empty while nobody can tell. */
+  private describePace({ sentBytes, totalBytes }: FileUploads): string {
+    this.pace.note(sentBytes, performance.now() / 1000);
+    const { bytesPerSecond } = this.pace;
+    if (bytesPerSecond === null) return '';
+    const left = formatDuration((totalBytes - sentBytes) / bytesPerSecond);
+    return ` · ${formatBytes(bytesPerSecond)} per second · about ${left} left`;
   }
 
   private showEnd(uploads: FileUploads, n_before: number, leftOut: string): void {
@@ -158,6 +181,13 @@ export class UploadPage {
       ),
     );
   }
+}
+
+/** How many files, and in how many folders if there are some. */
+function describeChoice(chosen: readonly NamedFile[]): string {
+  const folders = new Set(chosen.map(({ name }) => name.slice(0, name.lastIndexOf('/') + 1)));
+  const files = counted(chosen.length, 'file');
+  return folders.size > 1 ? `${files} in ${counted(folders.size, 'folder')}` : files;
 }
 
 /** A field for a name, which offers those that exist. */
