@@ -3,7 +3,7 @@
 import itertools
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MANY = 20_000
 _MOST_IDS = 100
 _ATTEMPTS = 3
+_OF_NONE = "0"  # no row has this number; a parameter that is empty would not count
 
 
 class AnnotationTables(Namespace):
@@ -67,6 +68,40 @@ class AnnotationTables(Namespace):
     def delete(self, name: str) -> None:
         """Mark a table as deleted."""
         self._connection.delete(self._session.path("annotation_tables", name))
+
+    def link(
+        self,
+        name: str,
+        *,
+        field: str | None = None,
+        as_of: datetime | None = None,
+        seconds: int | None = None,
+    ) -> Resource:
+        """A link to the points of a table, for Neuroglancer and what else reads its format.
+
+        Whoever has it can read them as you, as they are now or were at a moment.
+
+        Parameters
+        ----------
+        name
+            The table.
+        field
+            Which of its points; the first one if not given.
+        as_of
+            The moment; now if not given.
+        seconds
+            For how long it is good: a day if not given, at most thirty.
+
+        Returns
+        -------
+        dict
+            ``source`` is for a layer of Neuroglancer; ``url``, ``as_of`` and ``expires_at``.
+        """
+        given = {"field": field, "as_of": _moment(as_of), "seconds": seconds}
+        content = {key: value for key, value in given.items() if value is not None}
+        path = self._session.path("annotation_tables", name, "links")
+        link: Resource = self._connection.post(path, content)["data"]
+        return link
 
     def list_schemas(self) -> Resources:
         """All schemas: CAVE's, and those that labs have added."""
@@ -144,6 +179,8 @@ class Annotations(Namespace):
         as_of: datetime | None = None,
         with_invalid: bool = False,
         limit: int | None = None,
+        mapobject_id: int | None = None,
+        bind: str | None = None,
     ) -> "DataFrame":
         """Rows of a table, in the order of their numbers.
 
@@ -164,6 +201,11 @@ class Annotations(Namespace):
             Also those that have held before.
         limit
             At most so many.
+        mapobject_id
+            An object in which one of their points lies.
+        bind
+            Name of a mapobject type: ``pt_mapobject_id`` tells which of its objects contains a
+            point ``pt`` at present.
 
         Returns
         -------
@@ -173,12 +215,14 @@ class Annotations(Namespace):
         import pyarrow as pa
 
         query = {
-            "ids": None if ids is None else ",".join(map(str, ids)),
-            "box": None if box is None else ",".join(map(str, box)),
+            "ids": None if ids is None else ",".join(map(str, ids)) or _OF_NONE,
+            "box": None if box is None else ",".join(map(str, box)) or _OF_NONE,
             "where": json.dumps(list(where)) if where else None,
             "as_of": _moment(as_of),
             "with_invalid": with_invalid or None,
             "limit": limit,
+            "mapobject_id": mapobject_id,
+            "bind": bind,
             "format": "arrow",
         }
         path = self._path(table_name)
@@ -204,7 +248,14 @@ class Annotations(Namespace):
         states: Resources = self._connection.get(path)
         return states
 
-    def download(self, table_name: str, target: str | Path, *, file_format: str = "csv") -> Path:
+    def download(
+        self,
+        table_name: str,
+        target: str | Path,
+        *,
+        file_format: str = "csv",
+        bind: str | None = None,
+    ) -> Path:
         """Write the rows of a table that hold into a file.
 
         Parameters
@@ -215,9 +266,12 @@ class Annotations(Namespace):
             The file, or an existing folder.
         file_format
             ``csv``, ``geojson``, ``parquet``, ``arrow`` or ``json``.
+        bind
+            Name of a mapobject type whose objects are told; see `get`.
         """
         path = self._path(table_name)
-        return self._connection.download(path, Path(target), {"format": file_format})
+        query = {"format": file_format} | ({} if bind is None else {"bind": bind})
+        return self._connection.download(path, Path(target), query)
 
     def _path(self, table_name: str) -> str:
         return self._session.path("annotation_tables", table_name, "annotations")
@@ -226,16 +280,22 @@ class Annotations(Namespace):
         # whether or not a request has arrived whose answer has not: with the key it is done once
         headers = {"Idempotency-Key": secrets.token_hex(16)}
         content, path = {"annotations": list(rows)}, self._path(table_name)
-        for attempt in itertools.count():
-            try:
-                answer = self._connection.request(method, path, json=content, headers=headers)
-            except ServerUnreachable:
-                if attempt == _ATTEMPTS:
-                    raise
-                Cancellation().pause(attempt)
-            else:
-                break
+        answer = repeated(
+            lambda: self._connection.request(method, path, json=content, headers=headers)
+        )
         return answer.json()["data"]
+
+
+def repeated(send: Callable[[], Any]) -> Any:
+    """The answer to a request, which is sent again when the connection breaks."""
+    for attempt in itertools.count():
+        try:
+            return send()
+        except ServerUnreachable:
+            if attempt == _ATTEMPTS:
+                raise
+            Cancellation().pause(attempt)
+    return None
 
 
 def _portions(rows: Sequence[Mapping[str, Any]]) -> Any:

@@ -75,8 +75,9 @@ def run_in_threads(
         What the calls return, in the order of the tasks.
     """
     with ThreadPoolExecutor(max_workers=n_threads) as pool:
-        running = [pool.submit(function, task) for task in tasks]
         try:
+            # the first ones are at work while others are still handed in
+            running = [pool.submit(function, task) for task in tasks]
             for future in as_completed(running):
                 future.result()
         except BaseException:  # a keyboard interrupt, for example

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from tmclient.accounts import Account, Tokens, Users
+from tmclient.annotation_imports import AnnotationImports
 from tmclient.annotations import Annotations, AnnotationSnapshots, AnnotationTables
 from tmclient.channels import Channels
 from tmclient.connection import Connection
@@ -18,6 +19,7 @@ from tmclient.object_files import ObjectFiles
 from tmclient.object_tables import ObjectTables
 from tmclient.objects import Features, Objects, ObjectTypes
 from tmclient.plates import Acquisitions, Plates
+from tmclient.publications import Publications
 from tmclient.segmentations import Segmentations
 from tmclient.session import Session
 from tmclient.sharing import Sharing
@@ -86,7 +88,9 @@ class TmClient(FormerNames):
         self.segmentations = Segmentations(self.session)
         self.annotation_tables = AnnotationTables(self.session)
         self.annotations = Annotations(self.session)
+        self.annotation_imports = AnnotationImports(self.session)
         self.annotation_snapshots = AnnotationSnapshots(self.session)
+        self.publications = Publications(self.session)
         self.workflow = Workflow(self.session)
         self.jterator_project = JteratorProject(self.session)
         self.tools = Tools(self.session)

@@ -16,6 +16,7 @@ from tmclient.commands.mapobjects import mapobject
 from tmclient.commands.object_tables import object_table
 from tmclient.commands.objects import feature, feature_values, object_type
 from tmclient.commands.places import EXISTING_FILE
+from tmclient.commands.publications import publication
 from tmclient.commands.session import ClientSession
 from tmclient.commands.tools import tools
 from tmclient.commands.wells import site, well
@@ -119,6 +120,7 @@ for command in (
     feature_values,
     object_table,
     annotation_table,
+    publication,
     segmentation,
     workflow,
     jtproject,

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tmclient.errors import ResourceError
 from tmclient.local_files import write
-from tmclient.resources import Namespace
+from tmclient.resources import Namespace, Resources
 from tmclient.yaml_files import read_yaml, write_yaml
 
 _HANDLES = ".handles.yaml"
@@ -31,6 +32,32 @@ class JteratorProject(Namespace):
             self._session.path("workflow", "jtproject"),
             project | ({"modules": modules} if modules else {}),
         )
+
+    def list_templates(self) -> Resources:
+        """Pipelines to start from, with the channels that each needs by their roles."""
+        templates: Resources = self._connection.get("/api/pipeline_templates")
+        return templates
+
+    def make_from_template(
+        self, name: str, channels: dict[str, str], nucleus_diameter: float | None = None
+    ) -> dict[str, Any]:
+        """Make a project from a template, to be looked at, changed and uploaded.
+
+        Parameters
+        ----------
+        name
+            Of the template.
+        channels
+            Names of channels by their roles: ``{"nuclei": "DNA", "cells": "Actin"}``.
+        nucleus_diameter
+            Typical diameter of a nucleus in pixels; the usual one if None.
+        """
+        project: dict[str, Any] = self._connection.get(
+            f"/api/pipeline_templates/{quote(name, safe='')}",
+            **channels,
+            nucleus_diameter=nucleus_diameter,
+        )
+        return project
 
     def download_files(self, directory: str | Path) -> None:
         """Write ``pipeline.yaml``, ``handles/<name>.handles.yaml`` and ``modules/<name>.py``."""

@@ -77,6 +77,19 @@ class Workflow(Namespace):
         """Stop the workflow that is running."""
         self._connection.post(self._session.path("workflow", "kill"))
 
+    def get_steps(self) -> Resources:
+        """The steps that workflows can have, with JSON schemas of their arguments."""
+        steps: Resources = self._connection.get("/api/workflow_steps")
+        return steps
+
+    def get_latest(self) -> Resources:
+        """What became of the latest workflow of every experiment that the user may see.
+
+        Each has the ``experiment_id``, the ``state`` and when it was submitted and ended.
+        """
+        latest: Resources = self._connection.get("/api/workflows")
+        return latest
+
     def get_status(self, depth: int = 2) -> dict[str, Any] | None:
         """Status of the workflow as a tree of tasks; None if none was submitted yet.
 

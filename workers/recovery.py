@@ -24,6 +24,7 @@ class Recovery:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._database = Database.of(settings, Process.RECOVERY)
         self._queue = CeleryQueue(settings)
         self._was_away = False
 
@@ -44,33 +45,33 @@ class Recovery:
         """Find lost jobs and send them again, and fit windows to the workers that there are."""
         was_away, self._was_away = self._was_away, True
         grace_seconds = self._settings.lease_seconds if was_away else 0
-        database = Database.of(self._settings, Process.RECOVERY)
         try:
-            if revision.mismatch(database) is not None:
+            if revision.mismatch(self._database) is not None:
                 # others look after these tables, and this pool says elsewhere what is wrong
                 return []
             job_ids = [
                 job_id
                 for interactive in (True, False)
-                for job_id in self._search(database, grace_seconds, interactive=interactive)
+                for job_id in self._search(grace_seconds, interactive=interactive)
             ]
-            self._adjust(database)
+            self._adjust()
             self._was_away = False
             return job_ids
         finally:
-            database.close()
+            # no connection stays open until the next time
+            self._database.close()
 
-    def _adjust(self, database: Database) -> None:
-        with database.transaction() as session:
+    def _adjust(self) -> None:
+        with self._database.transaction() as session:
             worker_pools.forget_silent(session)
             job_ids = dispatch.adjust(session)
         self._queue.enqueue(job_ids)
 
-    def _search(self, database: Database, grace_seconds: float, *, interactive: bool) -> list[int]:
-        with database.session() as session:
+    def _search(self, grace_seconds: float, *, interactive: bool) -> list[int]:
+        with self._database.session() as session:
             moment = clock.read(session)
         messages = self._queue.depth(interactive=interactive)
-        with database.transaction() as session:
+        with self._database.transaction() as session:
             lost = lost_jobs.recover(
                 session,
                 moment,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from tmclient.commands.places import EXISTING_FILE
 from tmclient.commands.session import (
     ClientSession,
     pass_session,
@@ -70,10 +71,61 @@ def create_table(
     help="Of the file.",
 )
 @click.option("--file", "target", type=click.Path(path_type=Path), required=True, help="Where to.")
+@click.option("--bind", metavar="TYPE", help="Tell which mapobjects of a type contain the points.")
 @pass_session
-def download_table(session: ClientSession, name: str, file_format: str, target: Path) -> None:
+def download_table(
+    session: ClientSession, name: str, file_format: str, target: Path, bind: str | None
+) -> None:
     """Write the rows of a table into a file."""
-    session.client.annotations.download(name, target, file_format=file_format)
+    session.client.annotations.download(name, target, file_format=file_format, bind=bind)
+
+
+@annotation_table.command("import")
+@_name_option
+@click.option("--file", "path", type=EXISTING_FILE, required=True, help="CSV, Parquet or GeoJSON.")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["csv", "parquet", "geojson"]),
+    help="Of the file; by its ending if not given.",
+)
+@click.option("--wait", is_flag=True, help="Wait until the rows are entered.")
+@pass_session
+def import_rows(
+    session: ClientSession, name: str, path: Path, file_format: str | None, wait: bool
+) -> None:
+    """Enter the rows of a file into a table, all of them or none."""
+    imports = session.client.annotation_imports
+    started = imports.start(name, path, file_format=file_format)
+    click.echo(f"Import {started['id']}")
+    if wait:
+        ended = imports.wait(name, started["id"])
+        click.echo(f"{ended['n_rows']} rows entered")
+
+
+@annotation_table.command("imports")
+@_name_option
+@pass_session
+def list_imports(session: ClientSession, name: str) -> None:
+    """List the imports into a table, and how they stand."""
+    print_resources(
+        session.client.annotation_imports.list(name),
+        id="id",
+        format="format",
+        state="state",
+        done="percent_done",
+        rows="n_rows",
+        error="error",
+    )
+
+
+@annotation_table.command("kill-import")
+@_name_option
+@click.option("--id", "import_id", required=True, help="Which import.")
+@pass_session
+def kill_import(session: ClientSession, name: str, import_id: str) -> None:
+    """End an import whose rows are not entered yet."""
+    session.client.annotation_imports.kill(name, import_id)
 
 
 @annotation_table.command("rm")
