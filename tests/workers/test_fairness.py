@@ -26,10 +26,12 @@ def other(database: Database, experiment: Experiment) -> Experiment:
 def test_a_small_workflow_ends_while_most_of_a_large_one_waits(
     timed: TimedWorkers, other: Experiment
 ) -> None:
+    timed.hold()
     timed.submit(N_LARGE)
     timed.start()
-    timed.await_that(lambda: timed.states()[State.TERMINATED] > 0, "the large one is at work")
+    timed.await_that(lambda: timed.states()[State.RUNNING] > 0, "the large one is at work")
     timed.submit(N_SMALL, other)
+    timed.release()
     timed.await_that(lambda: timed.states(other)[State.TERMINATED] == N_SMALL, "the small one ends")
     with timed.database.session() as session:
         last = session.query(Job).filter_by(owner_id=other.id, phase="run", index=N_SMALL)
