@@ -58,7 +58,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the process that hands the tests out which of them belong together."""
     if is_one_of_many(session.config):
         groups = json.dumps({item.nodeid: group(item) for item in session.items})
-        made_once(session.config, _GROUPS, lambda path: path.write_text(groups))
+
+        def write(path: Path) -> None:
+            path.write_text(groups)
+
+        made_once(session.config, _GROUPS, write)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -23,7 +23,7 @@ __all__ = ["experiment"]
 def test_a_database_has_all_tables(database: Database, settings: Settings) -> None:
     assert revision.current(database) == revision.needed()
     assert schema.differences(database) == []
-    assert database.engine.url.database in settings.resolved_database_url
+    assert str(database.engine.url.database) in settings.resolved_database_url
 
 
 def test_the_partitions_of_an_experiment_are_no_difference(
@@ -59,7 +59,7 @@ def collected(folder: str) -> list[Any]:
 )
 def test_every_test_runs_where_it_has_to(folder: str, choice: str, expected: int) -> None:
     items = collected(folder)
-    chosen = conftest.on_chosen_databases(items, choice)
+    chosen: list[Any] = [*conftest.on_chosen_databases(items, choice)]
     assert len(chosen) == expected
     assert {item.nodeid.partition("[")[0] for item in chosen} == {
         item.nodeid.partition("[")[0] for item in items

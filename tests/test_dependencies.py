@@ -24,14 +24,29 @@ USED_BY_NAME = {
     "psycopg2-binary",  # SQLAlchemy takes it by the scheme of an address
     *("import-linter", "mypy", "pre-commit", "ruff", "uv"),  # programs
     "setuptools",  # builds the wheel
-    *("pytest-repeat", "pytest-timeout"),  # plug-ins of pytest
-    *("types-defusedxml", "types-psutil", "types-pyyaml", "types-regex", "types-requests"),
+    *("coverage", "pytest-cov", "pytest-repeat", "pytest-timeout"),  # plug-ins of pytest
+    *(
+        "types-defusedxml",
+        "types-ldap3",
+        "types-psutil",
+        "types-pyyaml",
+        "types-regex",
+        "types-requests",
+    ),
     *("types-shapely", "pandas-stubs"),  # for mypy
 }
 
 OF_OTHER_ENVIRONMENTS = {
     *("anndata", "napari_ome_zarr", "published_client_session"),  # scripts that tests start
-    *("boto3", "botocore", "caveclient", "cryoet_data_portal", "ispyb_client"),  # as above
+    *(
+        "boto3",
+        "botocore",
+        "caveclient",
+        "cloudvolume",
+        "copick",
+        "cryoet_data_portal",
+        "ispyb_client",
+    ),  # as above
     *("cellprofiler", "cellprofiler_core", "centrosome", "cp_measure"),  # compared with if there
     *("large_image", "large_image_source_tiff"),  # as above
 }

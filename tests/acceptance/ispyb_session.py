@@ -13,9 +13,18 @@ from ispyb_client.apis.tags.authentication_api import AuthenticationApi
 from ispyb_client.apis.tags.current_user_api import CurrentUserApi
 from ispyb_client.apis.tags.data_collections_api import DataCollectionsApi
 from ispyb_client.apis.tags.events_api import EventsApi
+from ispyb_client.apis.tags.lab_contacts_api import LabContactsApi
+from ispyb_client.apis.tags.legacy_with_token_in_path_only_for_compatibility_api import (
+    LegacyWithTokenInPathOnlyForCompatibilityApi,
+)
 from ispyb_client.apis.tags.options_api import OptionsApi
 from ispyb_client.apis.tags.proposals_api import ProposalsApi
+from ispyb_client.apis.tags.proteins_api import ProteinsApi
+from ispyb_client.apis.tags.samples_api import SamplesApi
 from ispyb_client.apis.tags.sessions_api import SessionsApi
+from ispyb_client.apis.tags.sessions_legacy_with_header_token_api import (
+    SessionsLegacyWithHeaderTokenApi,
+)
 from ispyb_client.apis.tags.webservices_user_portal_sync_api import WebservicesUserPortalSyncApi
 from ispyb_client.exceptions import ApiException
 
@@ -56,6 +65,9 @@ def main():
     sessions(client)
     put_experiment(configuration.access_token)
     events(client)
+    lab_contacts(client)
+    specimens(client)
+    legacy(client, configuration.access_token)
     [*actions] = (str(one["action"]) for one in AdminApi(client).get_activity().body["results"])
     assert "synchronise_proposal" in actions
 
@@ -130,6 +142,66 @@ def events(client):
     data = DataCollectionsApi(client)
     assert int(data.get_datacollection_attachments(query_params=collection).body["total"]) == 0
     assert int(data.get_workflow_steps(query_params={"workflowId": 1}).body["total"]) == 0
+
+
+def lab_contacts(client):
+    """Added, changed, found."""
+    contacts = LabContactsApi(client)
+    [proposal] = ProposalsApi(client).get_proposals().body["results"]
+    person = {
+        "givenName": "Mara",
+        "familyName": "Lind",
+        "Laboratory": {"name": "Cell Biology", "address": "1", "city": "Oslo", "country": "Norway"},
+    }
+    new = {
+        "proposalId": int(proposal["proposalId"]),
+        "cardName": "Mara",
+        "Person": person,
+        "defaultCourrierCompany": "Fast & Cold",
+        "courierAccount": "4711",
+        "billingReference": "MX-1",
+        "dewarAvgCustomsValue": 0,
+        "dewarAvgTransportValue": 0,
+    }
+    made = contacts.create_lab_contact(body=new).body
+    number = {"labContactId": int(made["labContactId"])}
+    changed = contacts.update_lab_contact(path_params=number, body={"cardName": "Bench"}).body
+    assert str(changed["cardName"]) == "Bench"
+    assert str(contacts.get_lab_contact(path_params=number).body["cardName"]) == "Bench"
+    found = contacts.get_lab_contacts(query_params={"proposal": "MX1"}).body
+    assert [str(one["cardName"]) for one in found["results"]] == ["Bench"]
+    assert refused(contacts.get_lab_contact, path_params={"labContactId": 999}) == 404
+
+
+def specimens(client):
+    """That of the experiment, which has no samples and images yet."""
+    # nobody has told what it consists of, and the client's schemas know of no nulls
+    answer = ProteinsApi(client).get_proteins(skip_deserialization=True)
+    [specimen] = json.loads(answer.response.data)["results"]
+    assert specimen["acronym"] == EXPERIMENT
+    assert refused(ProteinsApi(client).get_protein, path_params={"proteinId": 999}) == 404
+    of_specimen = {"proteinId": specimen["proteinId"]}
+    assert int(SamplesApi(client).get_samples(query_params=of_specimen).body["total"]) == 0
+    assert int(SamplesApi(client).get_sample_images().body["total"]) == 0
+    image = DataCollectionsApi(client).get_datacollection_image
+    assert refused(image, path_params={"dataCollectionId": 999}) == 404
+
+
+def legacy(client, token):
+    """Answered as soon as the option is on, with the token in either place."""
+    sessions = SessionsLegacyWithHeaderTokenApi(client)
+    assert refused(sessions.get_sessions) == 404
+    OptionsApi(client).update_options(body={"enable_legacy_routes": True})
+    answers = (
+        sessions.get_sessions(skip_deserialization=True),
+        LegacyWithTokenInPathOnlyForCompatibilityApi(client).get_sessions_legacy_token(
+            path_params={"token": token}, skip_deserialization=True
+        ),
+    )
+    for answer in answers:
+        [session] = json.loads(answer.response.data)
+        assert session["Proposal_title"] == "Nuclei under stress"
+    OptionsApi(client).update_options(body={"enable_legacy_routes": False})
 
 
 def refused(request, **arguments):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pandas import DataFrame
 from pandas.testing import assert_frame_equal
 from rich.console import Console
+from shapely.geometry.base import BaseGeometry
 
 from tmclient import TmClient
 from tmclient.progress import watch_workflow
@@ -70,7 +71,7 @@ def offset(site: SampleSite) -> tuple[int, int]:
     )
 
 
-def outlines(client: TmClient, object_type: str) -> dict[int, shapely.Geometry]:
+def outlines(client: TmClient, object_type: str) -> dict[int, BaseGeometry]:
     """The outlines of all objects of a type at the innermost zoom, y downwards, by id."""
     (kind,) = [item for item in client.get_mapobject_types() if item["name"] == object_type]
     (layer,) = kind["layers"]
@@ -86,7 +87,7 @@ def outlines(client: TmClient, object_type: str) -> dict[int, shapely.Geometry]:
     return found
 
 
-def labels_of(site: SampleSite, found: dict[int, shapely.Geometry]) -> NDArray[np.int32]:
+def labels_of(site: SampleSite, found: dict[int, BaseGeometry]) -> NDArray[np.int32]:
     """The objects of a site drawn as a label image."""
     top, left = offset(site)
     frame = shapely.box(left, top, left + SIZE, top + SIZE)
@@ -116,9 +117,7 @@ def f1_score(truth: NDArray[np.int32], found: NDArray[np.int32], min_iou: float 
     return float(2 * matched / (n_true + n_found))
 
 
-def assert_one_to_one(
-    nuclei: dict[int, shapely.Geometry], cells: dict[int, shapely.Geometry]
-) -> None:
+def assert_one_to_one(nuclei: dict[int, BaseGeometry], cells: dict[int, BaseGeometry]) -> None:
     """Every cell contains exactly one nucleus, and there is a cell for each."""
     points = shapely.point_on_surface(list(nuclei.values()))
     tree = shapely.STRtree(points)

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.services.browser import browser_page, draw_twice, hold, item, log_in
+from tests.services.browser import (
+    accessibility_findings,
+    browser_page,
+    draw_twice,
+    hold,
+    item,
+    log_in,
+)
 from tests.services.installation import PASSWORD, USER, Installation
 from tmclient import TmClient
 
@@ -67,6 +74,14 @@ def test_files_arrive_and_others_are_left_out(
     assert sent.items() <= arrived(installation).items()
     choose(page, files)
     expect(message).to_contain_text("6 had arrived before.")
+    expect(item(page, "upload-choice")).to_contain_text("7 files, 21.0 MB")
+    expect(item(page, "acquisition-Acquisition 1")).to_contain_text("6 files")
+    assert not accessibility_findings(page)
+    item(page, "delete-Acquisition 1").click()
+    item(page, "confirm").click()
+    expect(item(page, "acquisition-Acquisition 1")).to_have_count(0)
+    [plate] = client.get_plates()
+    assert not plate["acquisitions"]
 
 
 def test_a_page_that_is_left_sends_nothing_later(

@@ -69,14 +69,21 @@ def catalogue(
         import_rows(session, document(rows))
     database.close()
     environment = clean_environment(installation.data_dir, installation.database_url)
-    command = [sys.executable, "-m", "tmserver", "catalogue", "import", with_files]
-    subprocess.run([*command, "--files", bucket], env=environment, check=True)
+    command = [sys.executable, "-m", "tmserver", "catalogue", "import", str(with_files)]
+    subprocess.run([*command, "--files", str(bucket)], env=environment, check=True)
     return installation
 
 
 def dataset_of(rows: Rows, https: str) -> dict[str, Any]:
     """A dataset with one row of each class that has files, which are where the rows say."""
-    names = ("Deposition", "Dataset", "Run", "Frame", "Tiltseries", "TomogramVoxelSpacing")
+    names: tuple[str, ...] = (
+        "Deposition",
+        "Dataset",
+        "Run",
+        "Frame",
+        "Tiltseries",
+        "TomogramVoxelSpacing",
+    )
     names += ("Alignment", "Tomogram", "Annotation", "AnnotationShape", "AnnotationFile")
     classes = {ENTITIES[name].client_name: name for name in names}
     made = document({name: rows[name][:1] for name in names})

@@ -1,7 +1,7 @@
 """The Python client against the running product: nothing gets lost, nothing changes on the way."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from numpy.typing import NDArray
 from pandas.testing import assert_frame_equal
 
 from tests.acceptance import sample
@@ -174,7 +175,7 @@ def test_files_hold_what_arrays_do(finished: Finished, tmp_path: Path) -> None:
             "1", *SITE, directory=tmp_path, image_format=image_format
         )
         assert file.suffix.startswith(f".{image_format[:3]}")
-        read = tifffile.imread if image_format == "tiff" else files_pixels
+        read: Callable[[Path], Any] = tifffile.imread if image_format == "tiff" else files_pixels
         assert np.array_equal(read(file), image)
     labels = client.download_segmentation_image("Cells", *SITE)
     for image_format in ("png", "tiff", "npz", "zarr"):
@@ -187,7 +188,7 @@ def test_files_hold_what_arrays_do(finished: Finished, tmp_path: Path) -> None:
             assert np.array_equal(read(file), labels)
 
 
-def files_pixels(file: Path) -> object:
+def files_pixels(file: Path) -> NDArray[Any]:
     from PIL import Image
 
     with Image.open(file) as image:

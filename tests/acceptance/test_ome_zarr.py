@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ome_zarr_models
 import pytest
 import tifffile
-import zarr
 from numpy.typing import NDArray
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
@@ -19,6 +17,7 @@ from tests.acceptance import sample
 from tests.acceptance.sample import Finished
 from tests.services import environments, napari_reader
 from tests.services.installation import Installation
+from tests.services.zarr_content import array_in, attributes_of, pixels_in, validated
 from tmlib.ids import decode_id
 from tmlib.sample import SamplePlate
 
@@ -60,15 +59,15 @@ def test_the_plate_is_valid_and_other_readers_open_it(
     folder: Path, sample_plate: SamplePlate
 ) -> None:
     [plate] = (folder / "images").glob("*.ome.zarr")
-    validated = ome_zarr_models.open_ome_zarr(zarr.open_group(plate, mode="r"))
-    wells = {well.path.replace("/", "") for well in validated.ome_attributes.plate.wells}
+    listed = validated(plate).ome_attributes.plate.wells
+    wells = {well.path.replace("/", "") for well in listed}
     assert wells == set(sample.WELLS)
     [node] = list(Reader(parse_url(str(plate)))())[:1]
     assert node.data[0].shape[1] == 2
     site = sample_plate.sites[-1]
     field = plate / site.well[0] / site.well[1:] / str(sample.COLUMNS * site.y + site.x)
-    ome_zarr_models.open_ome_zarr(zarr.open_group(field, mode="r"))
-    stored = zarr.open_group(field, mode="r")["0"][0, 0, 0]
+    validated(field)
+    stored = pixels_in(field / "0")[0, 0, 0]
     [source] = [
         path
         for path in sample_plate.image_files
@@ -84,7 +83,7 @@ def test_the_maps_are_valid_and_other_readers_open_them(folder: Path, finished: 
     assert len(maps) == 2
     size = finished.client.get_channels()[0]["layers"][0]["image_size"]
     for path in maps:
-        ome_zarr_models.open_ome_zarr(zarr.open_group(path, mode="r"))
+        validated(path)
         [node] = list(Reader(parse_url(str(path)))())[:1]
         assert node.data[0].shape == (size["height"], size["width"])
         assert max(node.data[-1].shape) <= 256
@@ -121,11 +120,12 @@ def _check_plate(opened: Opened, plate: Path) -> None:
             if f"{row}{column}" not in sample.WELLS:
                 assert not any(array.any() for array in shown)
                 continue
-            assert np.array_equal(shown[0], zarr.open_array(plate / row / column / "0" / "0")[:])
-            stored = zarr.open_group(plate / row / column / "0" / "labels", mode="r")
-            for array, name in zip(shown[1:], stored.attrs["ome"]["labels"], strict=True):
+            assert np.array_equal(shown[0], pixels_in(plate / row / column / "0" / "0"))
+            stored = plate / row / column / "0" / "labels"
+            names = attributes_of(stored)["ome"]["labels"]
+            for array, name in zip(shown[1:], names, strict=True):
                 assert array.any()
-                assert np.array_equal(array, stored[name]["0"][:])
+                assert np.array_equal(array, pixels_in(stored / name / "0"))
     for layer in labels:
         assert layer["scale"] == image["scale"]
     assert {array.shape[-2:] for array in objects} == {pixels.shape[-2:]}
@@ -133,35 +133,33 @@ def _check_plate(opened: Opened, plate: Path) -> None:
 
 def _check_map(opened: Opened, path: Path) -> None:
     [layer], [pixels] = opened.layers, opened.pixels
-    stored = zarr.open_group(path, mode="r")
-    ome = stored.attrs["ome"]
+    ome = attributes_of(path)["ome"]
     assert layer["kind"] == "image"
     assert ome["multiscales"][0]["name"] in layer["name"]
-    assert layer["scale"] == _stored_scale(stored)
+    assert layer["scale"] == _stored_scale(path)
     assert layer["axis_labels"] == ["y", "x"]
     assert layer["units"] == ["micrometer", "micrometer"]
-    assert np.array_equal(pixels, stored["0"][:])
+    assert np.array_equal(pixels, pixels_in(path / "0"))
     levels = [dataset["path"] for dataset in ome["multiscales"][0]["datasets"]]
-    assert layer["shapes"] == [list(stored[level].shape) for level in levels]
+    assert layer["shapes"] == [list(array_in(path / level).shape) for level in levels]
 
 
 def _check_labels(opened: Opened, field: Path) -> None:
     """Asked for labels, the reader opens the image that they say they belong to as well."""
     image, *labels = opened.layers
     pixels, *objects = opened.pixels
-    stored = zarr.open_group(field, mode="r")
     assert image["kind"] == "image"
-    assert np.array_equal(pixels, stored["0"][:])
-    assert image["scale"] == _stored_scale(stored, without_axis=1)
+    assert np.array_equal(pixels, pixels_in(field / "0"))
+    assert image["scale"] == _stored_scale(field, without_axis=1)
     assert [layer["kind"] for layer in labels] == ["labels"] * len(sample.OBJECT_TYPES)
     for layer, array in zip(labels, objects, strict=True):
-        own = stored["labels"][layer["name"].removeprefix("labels/").rpartition("/")[2]]
-        assert np.array_equal(array, own["0"][:])
+        own = field / "labels" / layer["name"].removeprefix("labels/").rpartition("/")[2]
+        assert np.array_equal(array, pixels_in(own / "0"))
         assert array.any()
         assert layer["scale"] == image["scale"]
 
 
-def _stored_scale(group: zarr.Group, without_axis: int | None = None) -> list[float]:
-    [dataset, *_] = group.attrs["ome"]["multiscales"][0]["datasets"]
+def _stored_scale(path: Path, without_axis: int | None = None) -> list[float]:
+    [dataset, *_] = attributes_of(path)["ome"]["multiscales"][0]["datasets"]
     [transformation] = dataset["coordinateTransformations"]
     return [size for axis, size in enumerate(transformation["scale"]) if axis != without_axis]

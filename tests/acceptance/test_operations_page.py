@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -136,7 +137,7 @@ def test_late_answers_take_back_nothing_and_missing_ones_are_asked_for_again(
             # as if the page had been hidden for a while
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         expect(item(page, "step-jterator").locator(".pill")).to_have_text("running")
-        nothing = {"workflow": None, "steps": {}, "failures": []}
+        nothing: dict[str, Any] = {"workflow": None, "steps": {}, "failures": []}
         with page.expect_response("**/workflow/operations"):
             asked[0].fulfill(json={"data": nothing})
         draw_twice(page)

@@ -50,7 +50,7 @@ def tracks(values: pd.DataFrame, places: pd.DataFrame) -> dict[int, dict[int, in
     joined = places.merge(values, on=keys, validate="one_to_one")
     assert len(joined) == len(places) == len(values)
     return {
-        int(label): dict(zip(rows["tpoint"], rows["mapobject_id"], strict=True))
+        int(str(label)): dict(zip(rows["tpoint"], rows["mapobject_id"], strict=True))
         for label, rows in joined.groupby("label")
     }
 

@@ -13,10 +13,12 @@ from pandas import DataFrame
 from sklearn.cluster import KMeans
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import RobustScaler
+from sqlalchemy import select
 
 from tests.acceptance.sample import Finished
 from tests.services.installation import Installation
 from tmclient import TmClient
+from tmlib.db import Database
 from tmlib.settings import Settings
 from workers.queue import CeleryQueue
 
@@ -81,8 +83,13 @@ def test_tools_do_not_wait_for_workflows(installation: Installation, finished: F
 def busy(installation: Installation, pool: str) -> Iterator[list[psutil.Process]]:
     """Keep the processes of a pool from taking anything."""
     processes = installation.children(pool)
-    for process in processes:
-        process.suspend()
+    database = Database(installation.database_url)
+    # whoever is stopped in the middle of a transaction holds SQLite up for everybody
+    with database.transaction() as session:
+        session.execute(select(1))
+        for process in processes:
+            process.suspend()
+    database.close()
     try:
         yield processes
     finally:

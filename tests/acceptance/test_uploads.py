@@ -23,7 +23,7 @@ import requests
 from sqlalchemy import update
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError, TusUploadFailed
-from tusclient.uploader import Uploader
+from tusclient.uploader.uploader import Uploader
 
 from tests.services.installation import PASSWORD, USER, Installation, wait_until_ready
 from tmlib.db import Database

@@ -44,7 +44,9 @@ def test_they_run_in_the_worker_and_end_when_the_workflow_is_killed(
     client.upload_jterator_project(**project(doing(endless)))
     client.resubmit_workflow("image_analysis")
     while not (number.exists() and number.read_text()):
-        assert client.get_workflow_status()["live"]
+        status = client.get_workflow_status()
+    assert status
+    assert status["live"]
     module = psutil.Process(int(number.read_text()))
     client.kill_workflow()
     sample.wait_for_end(client)

@@ -1,5 +1,6 @@
 """Tools in a real browser: what is filled in on the page colours the objects on the map."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import APIResponse, Locator, Page, Route, expect
+from playwright.sync_api import APIResponse, FilePayload, Locator, Page, Route, expect
 
 from tests.acceptance.sample import Finished
 from tests.services.browser import (
@@ -22,6 +23,8 @@ from tests.services.installation import PASSWORD, USER, Installation
 from tmclient import TmClient, TmClientError
 
 AREA, ECCENTRICITY = "Morphology_Area", "Morphology_Eccentricity"
+CENTRE = ("centroid_x", "centroid_y")
+SIGNS = ("negative", "positive")
 RESOLUTION = "window.tmViewer.map.getView().getResolution()"
 
 
@@ -83,7 +86,11 @@ def nuclei_on_screen(client: TmClient) -> list[dict[str, Any]]:
     columns = ["mapobject_id", "centroid_x", "centroid_y", AREA]
     rows = client.iterate_table("Nuclei", columns=columns, sort=[{"column": AREA}])
     found = [row for page in rows for row in page.to_dict("records")]
-    return [row for row in found if max(row["centroid_x"], row["centroid_y"]) < 480]
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in found
+        if max(row["centroid_x"], row["centroid_y"]) < 480
+    ]
 
 
 def click_on(page: Page, nucleus: dict[str, Any]) -> None:
@@ -287,7 +294,92 @@ def test_a_mistake_is_told_beside_the_form(page: Page) -> None:
     )
 
 
+def test_controls_are_chosen_by_what_was_done_and_by_clicks_on_the_plate(
+    page: Page, client: TmClient
+) -> None:
+    plate_map = b"well,compound\nB02,DMSO\nC04,taxol\n"
+    file: FilePayload = {"name": "plate.csv", "mimeType": "text/csv", "buffer": plate_map}
+    [plate] = client.plates.list()
+    try:
+        item(page, "conditions-file").set_input_files([file])
+        expect(item(page, "conditions-outcome")).to_contain_text("2 wells described")
+        item(page, "tool-choice").select_option("HitList")
+        item(page, "tool-type").select_option("Nuclei")
+        negative, positive = (item(page, f"tool-{kind}_controls") for kind in SIGNS)
+        negative.locator("select").focus()
+        negative.locator("select").select_option("compound: DMSO")
+        expect(negative.locator("li")).to_contain_text("compound: DMSO")
+        expect(negative.locator("li")).to_contain_text("1 well")
+        positive.get_by_role("button", name="Click wells").click()
+        expect(item(page, "well-picking")).to_contain_text("positive controls")
+        treated, other = (item(page, f"well-{name}") for name in ("C04", "B02"))
+        for well in (treated, other, other):
+            well.click()
+        expect(treated).to_have_attribute("aria-pressed", "true")
+        expect(other).to_have_attribute("aria-pressed", "false")
+        positive.get_by_role("button", name="Done").click()
+        expect(treated).not_to_have_attribute("aria-pressed", "true")
+        positive.get_by_label("Names of wells").fill("b2")
+        positive.get_by_label("Names of wells").press("Tab")
+        with page.expect_request("**/tools/request") as asked:
+            item(page, "tool-run").click()
+        payload = json.loads(asked.value.post_data or "")["payload"]
+        assert payload["negative_controls"] == [{"column": "compound", "value": "DMSO"}]
+        assert payload["positive_controls"] == ["C04", "b2"]
+        problem = "cannot be a negative and a positive control"
+        expect(item(page, "tool-error")).to_contain_text(problem)
+    finally:
+        client.plates.put_conditions(plate["name"], "well_name\n")
+
+
+def drag(page: Page, places: list[tuple[float, float]]) -> None:
+    """Drag over the map through places, in pixels of the map."""
+    corner = item(page, "map").bounding_box()
+    assert corner is not None
+    for number, (x, y) in enumerate(places):
+        left, top = page.evaluate(
+            "([x, y]) => window.tmViewer.map.getPixelFromCoordinate([x, -y])", [x, y]
+        )
+        page.mouse.move(corner["x"] + left, corner["y"] + top, steps=4)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def test_nuclei_are_selected_on_the_map_and_kept_under_a_name(page: Page, client: TmClient) -> None:
+    nuclei = nuclei_on_screen(client)
+    map_picture(page)
+    choose(page, "Selection")
+    item(page, "selection-rectangle").click()
+    drag(page, [(10, 10), (240, 500)])
+    expect(item(page, "selection-rectangle")).to_have_attribute("aria-pressed", "false")
+    count = item(page, "selection-count")
+    expect(count).not_to_have_text("0 objects chosen")
+    before = count.inner_text()
+    encircled, listed = [row for row in nuclei if 280 < row["centroid_x"] < 480][:2]
+    x, y = (encircled[name] for name in CENTRE)
+    item(page, "selection-lasso").click()
+    corners = [(x - 15, y - 15), (x + 15, y - 15), (x + 15, y + 15), (x - 15, y + 15)]
+    drag(page, [*corners, corners[0]])
+    expect(count).not_to_have_text(before)
+    item(page, "selection-list").fill(str(listed["mapobject_id"]))
+    item(page, "selection-list").press("Tab")
+    item(page, "tool-name").fill("on the left")
+    assert run(page) == "on the left"
+    columns = ["mapobject_id", *CENTRE, "on the left"]
+    rows = next(client.iterate_table("Nuclei", columns=columns))
+    across, down = rows["centroid_x"], rows["centroid_y"]
+    is_chosen = across.between(10, 240) & down.between(10, 500)
+    is_chosen |= across.between(x - 15, x + 15) & down.between(y - 15, y + 15)
+    is_chosen |= rows["mapobject_id"] == listed["mapobject_id"]
+    assert (rows["on the left"] == "1").tolist() == is_chosen.tolist()
+    expect(item(page, "legend-Nuclei")).to_contain_text("on the left")
+
+
 def test_results_are_compared_renamed_and_deleted(page: Page, client: TmClient) -> None:
+    map_picture(page)
+    click_on(page, nuclei_on_screen(client)[0])
+    expect(item(page, "selected-object")).to_be_visible()
     for k in ("2", "3"):
         choose(page, "Clustering", AREA)
         item(page, "tool-k").fill(k)
@@ -298,9 +390,15 @@ def test_results_are_compared_renamed_and_deleted(page: Page, client: TmClient) 
     page.once("dialog", lambda dialog: dialog.accept("three sizes"))
     item(page, "result-rename").click()
     item(page, "result-three sizes").wait_for()
+    values = item(page, "object-values").get_by_role("button", name="three sizes")
+    expect(values).to_have_count(1)
     assert [one["name"] for one in client.get_tool_results(name="three sizes")]
     page.once("dialog", lambda dialog: dialog.accept())
     item(page, "result-delete").click()
     item(page, "result-three sizes").wait_for(state="detached")
+    expect(values).to_have_count(0)
+    expect(item(page, "object-values").get_by_role("button", name=AREA, exact=True)).to_have_count(
+        1
+    )
     assert client.get_tool_results(name="three sizes") == []
     assert last

@@ -6,12 +6,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+
+from tmserver import pages
 
 WAIT_MILLISECONDS = 120_000
 
@@ -27,6 +30,8 @@ _OPTIONS = (
     "--disable-sync",
     "--no-first-run",
 )
+
+_AXE = Path(pages.__file__).parent / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
 
 _stack = ExitStack()
 _browsers: list[Browser] = []
@@ -91,6 +96,23 @@ def log_in(page: Page, url: str, user: str, password: str) -> None:
     form.locator("button[type=submit]").click()
 
 
+def accessibility_findings(page: Page) -> list[str]:
+    """What axe finds wrong with the page as it is, of any rank, in light and in dark."""
+    if not _AXE.is_file():
+        pytest.skip("axe-core is missing: run make setup")
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate(_AXE.read_text(encoding="utf-8"))
+        result = page.evaluate("axe.run()")
+        found += [
+            f"{scheme}: {violation['id']}: {node['html']} {node['failureSummary']}"
+            for violation in result["violations"]
+            for node in violation["nodes"]
+        ]
+    return found
+
+
 @dataclass
 class Held:
     """Requests that wait; those that come after their release do not."""
@@ -124,6 +146,12 @@ def draw_twice(page: Page) -> None:
 
 def map_picture(page: Page) -> NDArray[np.uint8]:
     """The map when all of it is drawn: red, green and blue of every pixel (y, x, 3)."""
-    page.wait_for_selector('[data-testid=map][data-tiles-pending="0"]')
-    image = Image.open(io.BytesIO(item(page, "map").screenshot()))
-    return np.asarray(image.convert("RGB"))
+    drawn = page.locator('[data-testid=map][data-tiles-pending="0"]')
+    # what was changed just now is drawn in one of the next frames
+    page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+    while True:
+        drawn.wait_for()
+        # what told that tiles were loading fades away
+        content = item(page, "map").screenshot(animations="disabled")
+        if drawn.count():
+            return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))

@@ -1,5 +1,6 @@
 """Runs the first steps of a workflow on a few small files, from upload to tables."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from tmlib.experiments.models import (
     Site,
     Well,
 )
+from tmlib.microscopes import get
+from tmlib.microscopes.base import AcquisitionMetadata
 from tmlib.settings import Settings
 from tmlib.uploads.receiving import receive
 from tmlib.uploads.service import register
@@ -138,3 +141,12 @@ def write_images(folder: Path, names: Any, shape: tuple[int, ...] = (6, 8)) -> N
     for i, name in enumerate(names):
         pixels = np.full(shape, i, np.uint16)
         tifffile.imwrite(folder / name, pixels, photometric="minisblack", metadata=None)
+
+
+def described(
+    microscope_type: str, metadata_files: Sequence[Path], image_names: Iterable[str]
+) -> AcquisitionMetadata:
+    """What a type of microscope reads from metadata files that describe images."""
+    metadata = get(microscope_type).read_metadata(metadata_files, image_names)
+    assert metadata is not None
+    return metadata

@@ -4,7 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,8 +35,13 @@ def python_with(
         Packages that are installed without what they say they need.
     """
     folder = config.cache.mkdir(name)
+    return or_skip(lambda: _python_of(folder, requirements, alone))
+
+
+def or_skip(install: Callable[[], Path]) -> Path:
+    """What is installed; the test is skipped without a registry, and fails where all must run."""
     try:
-        return _python_of(folder, requirements, alone)
+        return install()
     except RegistryUnreachable as error:
         if os.environ.get("CI"):
             raise

@@ -51,10 +51,13 @@ def tables(database: Database) -> list[Table]:
     return [metadata.tables[name] for name in (*order, *PARENTS) if name in names]
 
 
-def fill(database: Database) -> None:
-    """Enter a row into each table that has none; all belong to the same experiment."""
+def fill(database: Database, known: list[Table] | None = None) -> None:
+    """Enter a row into each table that has none; all belong to the same experiment.
+
+    `known` are the tables, if they have been looked at already.
+    """
     with database.transaction() as session:
-        for table in tables(database):
+        for table in known or tables(database):
             if session.execute(select(func.count()).select_from(table)).scalar_one():
                 continue
             session.execute(insert(table).values(_row(table, database)))
@@ -97,12 +100,15 @@ def _value(table: Table, column: Column[Any], database: Database) -> Any:
     return f"{table.name[:10]} µ"
 
 
-def content(database: Database) -> Rows:
-    """All rows by name of table, ordered; values as the database gives them."""
+def content(database: Database, known: list[Table] | None = None) -> Rows:
+    """All rows by name of table, ordered; values as the database gives them.
+
+    `known` are the tables, if they have been looked at already.
+    """
     with database.session() as session:
         found = {
             table.name: [dict(row._mapping) for row in session.execute(select(table))]
-            for table in tables(database)
+            for table in known or tables(database)
         }
         if database.is_sqlite:
             boxes = session.execute(text(f"SELECT * FROM {RTREE}"))  # noqa: S608 - a constant

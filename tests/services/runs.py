@@ -22,6 +22,10 @@ from tmlib.workflow import service
 CONVERSION: dict[str, dict[str, Any]] = {"metaextract": {}, "metaconfig": {}, "imextract": {}}
 
 
+# name of a stage, and arguments of its steps
+Stage = tuple[str, Mapping[str, Mapping[str, Any]]]
+
+
 @dataclass
 class Run:
     """Somebody who uploads files to an experiment and runs workflows on them."""
@@ -70,9 +74,7 @@ class Run:
             session.flush()
         return plate
 
-    def submit(
-        self, *stages: tuple[str, Mapping[str, Mapping[str, Any]]], force: bool = False
-    ) -> ListQueue:
+    def submit(self, *stages: Stage, force: bool = False) -> ListQueue:
         """Submit stages with their steps and arguments; the queue has the first jobs."""
         description = {
             "type": self.experiment.workflow_type,
@@ -115,7 +117,7 @@ class Run:
         with self.database.session() as session:
             return session.get_one(Job, queue.job_ids[0]).name
 
-    def run(self, *stages: tuple[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    def run(self, *stages: Stage) -> None:
         """Run stages to their end; fails with what the first job that failed said."""
         self.work(self.submit(*stages))
         assert self.errors() == []

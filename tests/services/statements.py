@@ -19,7 +19,7 @@ def sent_statements(database: Database) -> list[str]:
         else:
             connection.cursor_factory = Recording
 
-    class Recording(cursor):  # type: ignore[misc] # psycopg2 has no types
+    class Recording(cursor):
         def execute(self, query: str, parameters: object = None) -> None:
             sent.append(query)
             super().execute(query, parameters)

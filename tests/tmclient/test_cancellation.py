@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,17 @@ from tests.tmclient.scripted_server import Answer, ScriptedServer
 from tests.tmclient.test_files import BUSY, before_the_files
 from tests.tmclient.test_values import CELLS, EXPERIMENT
 from tmclient import TmClient
+from tmclient.cancellation import Cancellation, Cancelled, run_in_threads
 
 RETRIES = 8
+
+
+@pytest.fixture(autouse=True)
+def hears_ctrl_c() -> Iterator[None]:
+    """What shells start in the background does not, and hands that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupt() -> None:
@@ -46,3 +56,21 @@ def test_downloads_end(server: ScriptedServer, client: TmClient, tmp_path: Path)
         client.feature_values.download_files("Cells", tmp_path)
     assert len(server.requests) - len(first) < 5
     assert not list(tmp_path.iterdir())
+
+
+def test_those_at_work_end_when_it_comes_while_others_are_handed_in() -> None:
+    cancellation = Cancellation()
+    ended = []
+
+    def tasks() -> Iterator[str]:
+        yield "first"
+        raise KeyboardInterrupt
+
+    def work(task: str) -> None:
+        with pytest.raises(Cancelled):
+            cancellation.pause(attempt=6)
+        ended.append(task)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_in_threads(work, tasks(), 1, cancellation)
+    assert ended == ["first"]

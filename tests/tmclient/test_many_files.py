@@ -5,6 +5,7 @@ import email.policy
 import hashlib
 from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,8 @@ def test_what_was_not_taken_is_sent_alone(
     server: ScriptedServer, client: TmClient, folder: Path
 ) -> None:
     one, two, three = NAMES[:3]
-    told = outcomes(**{one: "FAILED", two: "UPLOADING", three: "SKIPPED"})
+    states: dict[str, Any] = {one: "FAILED", two: "UPLOADING", three: "SKIPPED"}
+    told = outcomes(**states)
     refused = Answer({"error": {"message": "No.", "status_code": 400, "type": "BadInput"}}, 400)
     skipped = Answer({"message": "non-registered file: skipped"})
     server.script(*before_the_files(NAMES, NAMES), told, refused, OK, skipped)

@@ -1,9 +1,11 @@
 import io
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 
 from tmclient import ResourceError, pixels
 from tmclient.conversion import convert_image
@@ -13,8 +15,9 @@ RAMP = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tiffs_become_pngs_with_the_same_pixels(tmp_path: Path, dtype: type) -> None:
-    image = RAMP.astype(dtype)
-    for byteorder in "<>":
+    image: NDArray[Any] = RAMP.astype(dtype)
+    byteorders: tuple[Literal["<", ">"], ...] = ("<", ">")
+    for byteorder in byteorders:
         tifffile.imwrite(tmp_path / "a.tif", image, byteorder=byteorder)
         convert_image(tmp_path / "a.tif", tmp_path / "a.png")
         decoded = pixels.decode((tmp_path / "a.png").read_bytes())

@@ -1,17 +1,20 @@
 """Lines that are logged: their form, what they belong to, and that no secret is in them."""
 
+import hashlib
 import json
 import logging
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from itsdangerous import URLSafeSerializer
 from pydantic import SecretStr
 
 from tmlib import logs
 from tmlib.settings import Settings
 
 FORMS: tuple[Literal["text", "json"], ...] = ("text", "json")
+_SIGNER = URLSafeSerializer("key", signer_kwargs={"digest_method": hashlib.sha256})
 SECRETS = [
     "sign with this, which is long enough",
     "scrape with this",
@@ -19,6 +22,8 @@ SECRETS = [
     "eyJhbGciOiJIUzI1NiJ9.eyJ1aWQiOjF9.c2lnbmF0dXJl",
     "hunter2",
     "WzEsMCwxXQ.c2ln",
+    *(_SIGNER.dumps([number, 0, 1769860800, "login"]) for number in (7, 10**99)),
+    "0123456789abcdef" * 2,
 ]
 
 
@@ -67,7 +72,8 @@ def test_a_line_tells_what_it_belongs_to() -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("fails", [False, True])
 def test_no_secret_is_logged(form: Literal["text", "json"], fails: bool) -> None:
-    key, monitoring, token, login, password, signature = SECRETS
+    key, monitoring, token, login, password, signature, plain, packed, digits = SECRETS
+    assert (plain[:2], packed[:3]) == ("Wz", ".eJ")
     for text in (
         f"key {key}",
         f"Authorization: Bearer {monitoring}",
@@ -76,6 +82,9 @@ def test_no_secret_is_logged(form: Literal["text", "json"], fails: bool) -> None
         f"token {token}.",
         f"redis://:{password}@127.0.0.1:6379/0 and postgresql://tm:{password}@db/tm",
         f"/api/experiments/MQ==/tiles?x=1&signature={signature}&y=0",
+        f"GET /precomputed/cells_1/cells/pt/1769860800000000/{plain}/info",
+        f"GET /precomputed/cells_1/cells/pt/1769860800000000/{packed}",
+        f"/info?middle_auth_token={digits}&a=1 /legacy/a?token={digits} /movies?onetime={digits}",
     ):
         found = line(form, "%s", text, fails=fails)
         assert "***" in found

@@ -1,14 +1,18 @@
 import csv
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import feature, filters, morphology, segmentation
 
+from tests.services.conversion import described
 from tmlib.errors import BadInput
-from tmlib.microscopes import get
 from tmlib.sample import SamplePlate, simulate_plate
+from tmlib.sample.plate import SampleSite
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +20,7 @@ def plate(tmp_path_factory: pytest.TempPathFactory) -> SamplePlate:
     return simulate_plate(tmp_path_factory.mktemp("plate"), wells=("B02", "C03"), columns=1, seed=3)
 
 
-def segment(image):
+def segment(image: NDArray[Any]) -> NDArray[np.int32]:
     smooth = filters.gaussian(image.astype(float), 1.5, preserve_range=True)
     bright = smooth > filters.threshold_otsu(smooth) / 2
     mask = bright & (smooth > filters.threshold_local(smooth, 101, method="gaussian"))
@@ -31,7 +35,7 @@ def segment(image):
     return segmentation.watershed(-depth, seeds, mask=mask)
 
 
-def f1_score(truth, found):
+def f1_score(truth: NDArray[Any], found: NDArray[Any]) -> float:
     n, m = int(truth.max()) + 1, int(found.max()) + 1
     pairs = truth.ravel().astype(np.int64) * m + found.ravel()
     shared = np.bincount(pairs, minlength=n * m).reshape(n, m)
@@ -40,17 +44,17 @@ def f1_score(truth, found):
     return 2 * hits / (n - 1 + m - 1)
 
 
-def test_truth_can_be_found_with_the_usual_steps(plate):
+def test_truth_can_be_found_with_the_usual_steps(plate: SamplePlate) -> None:
     for site in plate.sites:
         image = tifffile.imread(plate.folder / image_name(site, 1))
         assert f1_score(site.nuclei(), segment(image)) >= 0.95
 
 
-def image_name(site, channel):
+def image_name(site: SampleSite, channel: int) -> str:
     return f"sample_{site.well}_T0001F{site.field:03d}L01A01Z01C{channel:02d}.tif"
 
 
-def test_nuclei_are_crowded_touch_and_are_cut_by_the_border(plate):
+def test_nuclei_are_crowded_touch_and_are_cut_by_the_border(plate: SamplePlate) -> None:
     for site in plate.sites:
         labels = site.nuclei()
         assert labels.dtype == np.int32
@@ -62,14 +66,14 @@ def test_nuclei_are_crowded_touch_and_are_cut_by_the_border(plate):
         assert len(np.unique(border)) > 3
 
 
-def test_images_are_16_bit_and_lit_unevenly(plate):
+def test_images_are_16_bit_and_lit_unevenly(plate: SamplePlate) -> None:
     mean = np.mean([tifffile.imread(path) for path in plate.image_files[1::2]], axis=0)
     centre, corner = mean[192:320, 192:320].mean(), mean[:96, -96:].mean()
     assert tifffile.imread(plate.image_files[0]).dtype == np.uint16
     assert corner < 0.9 * centre
 
 
-def test_table_describes_every_nucleus(plate):
+def test_table_describes_every_nucleus(plate: SamplePlate) -> None:
     with plate.nuclei_file.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == sum(site.n_nuclei for site in plate.sites)
@@ -86,7 +90,7 @@ def test_table_describes_every_nucleus(plate):
         )
 
 
-def test_a_site_depends_on_nothing_but_seed_and_place(plate, tmp_path):
+def test_a_site_depends_on_nothing_but_seed_and_place(plate: SamplePlate, tmp_path: Path) -> None:
     again = simulate_plate(tmp_path / "a", wells=("C03",), rows=1, columns=1, seed=3)
     other = simulate_plate(tmp_path / "b", wells=("C03",), rows=1, columns=1, seed=4)
     name = again.image_files[0].name
@@ -96,17 +100,19 @@ def test_a_site_depends_on_nothing_but_seed_and_place(plate, tmp_path):
     assert other.sites[0].y == 0
 
 
-def test_metadata_knows_every_image_and_where_the_stage_stood(plate):
+def test_metadata_knows_every_image_and_where_the_stage_stood(plate: SamplePlate) -> None:
     names = [path.name for path in plate.image_files]
-    metadata = get("cellvoyager").read_metadata(plate.metadata_files, names)
+    metadata = described("cellvoyager", plate.metadata_files, names)
     assert set(metadata.images) == set(names)
     upper, lower = (metadata.images[image_name(site, 2)] for site in plate.sites[:2])
     assert (upper.well, upper.channel, upper.site, lower.site) == ("B02", "2", 1, 2)
+    assert upper.stage
+    assert lower.stage
     assert upper.stage[0] > lower.stage[0]
     assert upper.stage[1] == lower.stage[1]
 
 
-def test_time_points_bleach_and_planes_blur(tmp_path):
+def test_time_points_bleach_and_planes_blur(tmp_path: Path) -> None:
     plate = simulate_plate(
         tmp_path, wells=("A01",), rows=1, columns=1, height=128, width=160, n_tpoints=2, n_zplanes=3
     )
@@ -118,7 +124,7 @@ def test_time_points_bleach_and_planes_blur(tmp_path):
     assert np.ptp(pixels["_T0001F001L01A01Z01C01.tif"]) < np.ptp(first)
 
 
-def test_a_site_may_be_empty(tmp_path):
+def test_a_site_may_be_empty(tmp_path: Path) -> None:
     plate = simulate_plate(
         tmp_path, wells=("A01",), rows=1, columns=1, height=64, width=64, nuclei_per_site=0
     )
@@ -135,6 +141,6 @@ def test_a_site_may_be_empty(tmp_path):
         ({"name": "my_plate"}, "my_plate"),
     ],
 )
-def test_what_is_no_plate_is_refused(tmp_path, arguments, words):
+def test_what_is_no_plate_is_refused(tmp_path: Path, arguments: Any, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         simulate_plate(tmp_path, **arguments)

@@ -1,13 +1,15 @@
 """The web application, users of it, and an experiment with something in it."""
 
+import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from pydantic import BaseModel
 from werkzeug.test import TestResponse
 
@@ -24,6 +26,9 @@ from tmserver.http.error_forms import ErrorForm
 from tmserver.http.id_forms import OpaqueIds
 from tmserver.ispyb.scope import FACILITY
 from tmserver.permissions import Permission
+
+AppWith = Callable[..., Flask]
+"""Makes an application; its arguments are settings that differ."""
 
 PASSWORD = "a long password"
 
@@ -47,6 +52,9 @@ def told_error(form: ErrorForm, response: TestResponse) -> BaseModel:
     assert response.mimetype == form.media_type
     if form.media_type == "application/json":
         content = response.json
+    elif form.media_type == "text/html":
+        found = re.search('<p id="message">(.*)</p>', response.text, re.DOTALL)
+        content = {"message": html.unescape(found[1])} if found else {}
     else:
         root = ElementTree.fromstring(response.text)  # noqa: S314 - our own
         content = {element.tag: element.text for element in root}
@@ -66,6 +74,14 @@ class ListQueue:
         return len(self.job_ids)
 
 
+class Answer(TestResponse):
+    """An answer of which a test knows what its JSON is."""
+
+    @property
+    def json(self) -> Any:
+        return super().json
+
+
 @dataclass
 class Person:
     """Somebody who uses the API, or nobody in particular."""
@@ -74,7 +90,7 @@ class Person:
     user_id: int | None = None
     authorization: str | None = None
 
-    def request(self, method: str, path: str, **options: Any) -> TestResponse:
+    def request(self, method: str, path: str, **options: Any) -> Answer:
         headers = dict(options.pop("headers", {}))
         if self.authorization is not None:
             headers["Authorization"] = self.authorization
@@ -82,8 +98,10 @@ class Person:
             with self.app.app_context():
                 user = User(id=self.user_id, name="-", login_generation=0)
                 headers["Authorization"] = f"Bearer {issue_token(user)}"
-        client = self.app.test_client()
-        return client.open(path, method=method, headers=headers, buffered=True, **options)
+        client = FlaskClient(self.app, Answer)
+        answer = client.open(path, method=method, headers=headers, buffered=True, **options)
+        assert isinstance(answer, Answer)
+        return answer
 
     def get(self, path: str, **query: Any) -> Any:
         """The data of a successful answer."""
@@ -171,6 +189,26 @@ def people(app: Flask, database: Database, password_hash: str) -> dict[str, Pers
         session.flush()
         found = {user.name: Person(app, user.id) for user in users}
     return found | {"anonymous": Person(app)}
+
+
+@pytest.fixture
+def app_with(
+    settings: Settings, database: Database, people: dict[str, "Person"]
+) -> Iterator[AppWith]:
+    """Makes applications with other settings, which all the people know."""
+    made = []
+
+    def make(**given: Any) -> Flask:
+        given["queue"] = "tests.tmserver.conftest:ListQueue"
+        application = create_app(settings.model_copy(update=given))
+        answers.watch(application)
+        made.append(application)
+        return application
+
+    yield make
+    for application in made:
+        application.extensions["tmserver"].live.close()
+        application.extensions["tmserver"].database.close()
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,13 @@ def test_nothing_is_answered_from_tables_of_another_version(
 def test_what_the_server_can_do(owner: Person) -> None:
     assert "canonical" in owner.get("/api/workflow_types")
     assert {"cellvoyager", "generic"} <= set(owner.get("/api/microscope_types"))
+    steps = {step["name"]: step for step in owner.get("/api/workflow_steps")}
+    assert steps["corilla"]["batch_args"]["properties"]["per_plate"]["type"] == "boolean"
+    align = steps["align"]["batch_args"]
+    assert align["properties"]["ref_cycle"]["minimum"] == 0
+    assert align["required"] == ["ref_cycle", "ref_wavelength"]
+    duration = steps["align"]["submission_args"]["properties"]["duration"]
+    assert re.search(duration["pattern"], duration["default"])
     assert owner.get("/api/acquisition_modes") == ["basic", "multiplexing"]
 
 
@@ -108,6 +116,8 @@ def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "dist"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<!doctype html>")
+    (folder / "reference.html").write_text('<p data-document="./api/openapi.json">')
+    (folder / "favicon.svg").write_text("<svg/>")
     (folder / "assets" / "index-1a2b.js").write_text("let x;")
     (tmp_path / "secret").write_text("secret")
     monkeypatch.setattr(pages, "VIEWER", folder)
@@ -125,6 +135,17 @@ def test_the_viewer_is_always_the_newest_and_its_assets_are_kept(anonymous: Pers
 
 
 @pytest.mark.usefixtures("viewer")
+@pytest.mark.parametrize("path", ["/", "/api", "/favicon.svg", "/assets/index-1a2b.js"])
+def test_the_viewer_is_sent_once_and_whole(anonymous: Person, path: str) -> None:
+    whole = anonymous.request("GET", path)
+    known = {"If-None-Match": whole.headers["ETag"]}
+    assert anonymous.request("GET", path, headers=known).status_code == 304
+    for header in ({"If-Match": '"other"'}, {"Range": "bytes=0-1"}):
+        answer = anonymous.request("GET", path, headers=header)
+        assert (answer.status_code, answer.data) == (200, whole.data)
+
+
+@pytest.mark.usefixtures("viewer")
 @pytest.mark.parametrize(
     "path", ["/assets/..", "/assets/%2e%2e", "/assets/..%2f..%2fsecret", "/assets/no.js"]
 )
@@ -133,7 +154,8 @@ def test_there_is_no_way_out_of_the_viewer(anonymous: Person, path: str) -> None
 
 
 def test_a_viewer_that_is_not_built_is_said_to_be_missing(anonymous: Person, viewer: Path) -> None:
-    (viewer / "index.html").unlink()
+    for path in viewer.glob("*.*"):
+        path.unlink()
     assert "not built" in anonymous.refused("GET", "/", 503)
     assert "not built" in anonymous.refused("GET", "/api", 503)
     anonymous.refused("GET", "/favicon.svg", 404)

@@ -74,6 +74,7 @@ class Story:
         deadline = time.monotonic() + RUN_SECONDS
         while True:
             status = self._insist(lambda client: client.get_workflow_status())
+            assert status is not None
             if status["done"]:
                 return status
             if time.monotonic() > deadline:

@@ -151,7 +151,9 @@ class Victim:
         """Those that run a job, as the ledger says."""
         with self.database.session() as session:
             workers = session.scalars(select(Job.worker).where(Job.state == State.RUNNING)).all()
-        numbers = {int(found[1]) for worker in workers if (found := re.search(r":(\d+)$", worker))}
+        numbers = {
+            int(found[1]) for worker in workers if (found := re.search(r":(\d+)$", worker or ""))
+        }
         return [process for process in self.pool_processes() if process.pid in numbers]
 
     def restart(self) -> None:

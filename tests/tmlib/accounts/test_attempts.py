@@ -65,7 +65,7 @@ def test_too_many_failures_are_stopped_until_the_window_has_passed(
 def test_all_processes_count_together(
     database: Database, attempts: LoginAttempts, clock: Clock
 ) -> None:
-    with closing(Database(database.engine.url)) as theirs:
+    with closing(Database(database.engine.url.render_as_string(hide_password=False))) as theirs:
         other = LoginAttempts(theirs, clock)
         fail(attempts, MAX_FAILURES // 2)
         fail(other, MAX_FAILURES // 2)

@@ -10,6 +10,7 @@ from tests.services.experiments import add_experiment
 from tmlib.accounts.models import User
 from tmlib.annotation import reading, rows, tables
 from tmlib.annotation.known_schemas import find_schema
+from tmlib.annotation.models import AnnotationTable
 from tmlib.annotation.reading import Row, Selection
 from tmlib.annotation.rows import Place
 from tmlib.annotation.tables import Annotator, NewTable
@@ -26,13 +27,12 @@ class Laboratory:
 
     def make(
         self, name: str, schema: str = "bound_tag", who: str = "mara", **options: Any
-    ) -> tables.AnnotationTable:
+    ) -> AnnotationTable:
         new = NewTable(
             name=name,
             schema_name=schema,
             description="-",
-            voxel_resolution=(325.0, 325.0, 1000.0),
-            **{"write_permission": "PUBLIC"} | options,
+            **{"voxel_resolution": (325.0, 325.0, 1000.0), "write_permission": "PUBLIC"} | options,
         )
         with self.database.transaction() as session:
             return tables.create_table(session, self.experiment_id, self.people[who], new)

@@ -38,6 +38,48 @@ def test_numbers_go_on_from_the_greatest(laboratory: Laboratory) -> None:
     assert [row.id for row in laboratory.read("cells")] == [2, 50, *range(100, 106)]
 
 
+def test_there_are_always_greater_numbers(laboratory: Laboratory) -> None:
+    laboratory.make("cells")
+    with pytest.raises(InvalidRows, match=rf"less than or equal to {2**52}"):
+        laboratory.post("cells", tagged("a", id=2**52 + 1))
+    laboratory.post("cells", tagged("a", id=2**52))
+    assert laboratory.post("cells", tagged("b")) == [2**52 + 1]
+    assert laboratory.update("cells", {"id": 2**52 + 1, "tag": "c"}) == {2**52 + 1: 2**52 + 2}
+    assert len(laboratory.read("cells", ids=[2**52 + 2])) == 1
+    with laboratory.database.transaction() as session:
+        tables.find_table(session, laboratory.experiment_id, "cells").next_id = 2**53
+    with pytest.raises(Conflict, match="no numbers left"):
+        laboratory.post("cells", tagged("d"), tagged("e"))
+    assert laboratory.post("cells", tagged("d")) == [2**53]
+
+
+def test_derived_points_have_whole_numbers_besides(laboratory: Laboratory) -> None:
+    laboratory.make("cells", "derived_tag")
+    point = {"position": [1, 2, 3], "dependent_chunk": 2**63 - 1, "root_id": "not kept"}
+    [first] = laboratory.post("cells", {"pt": {**point, "level": -5}, "tag": "a"})
+    [row] = laboratory.read("cells")
+    assert row.values == {
+        "pt_position": [1, 2, 3],
+        "pt_level": -5,
+        "pt_dependent_chunk": 2**63 - 1,
+        "tag": "a",
+    }
+    laboratory.update("cells", {**row.values, "id": first, "tag": "b"})
+    assert [again.values for again in laboratory.read("cells")] == [{**row.values, "tag": "b"}]
+    laboratory.update("cells", {"id": 2, "pt": point})
+    assert laboratory.read("cells")[0].values["pt_level"] is None
+    for change, message in (
+        ({"dependent_chunk": None}, "dependent_chunk.*integer"),
+        ({"dependent_chunk": 2**63}, "dependent_chunk.*less than"),
+        ({"level": {"a": 1}}, "level.*integer"),
+        ({"level": -(2**63)}, "level.*greater than"),
+    ):
+        with pytest.raises(InvalidRows, match=message):
+            laboratory.post("cells", {"pt": {**point, **change}, "tag": "a"})
+    with pytest.raises(InvalidRows, match=r"dependent_chunk.*missing"):
+        laboratory.post("cells", {"pt": {"position": [1, 2, 3]}, "tag": "a"})
+
+
 def test_what_is_not_named_is_kept(laboratory: Laboratory) -> None:
     laboratory.make("nuclei", "nucleus_detection")
     corner = {"position": [0.5, -1, 7]}
@@ -238,6 +280,13 @@ def test_rows_are_found_by_what_they_hold_and_where_they_are(laboratory: Laborat
             numbers(conditions=(condition,))
     with pytest.raises(BadInput, match='no point "tag"'):
         numbers(box=everywhere, field="tag")
+
+
+def test_a_limit_is_of_all_rows_that_are_asked_for(laboratory: Laboratory) -> None:
+    laboratory.make("cells")
+    ids = laboratory.post("cells", *(tagged("a") for _ in range(10_002)))
+    assert [row.id for row in laboratory.read("cells", ids=ids, limit=3)] == ids[:3]
+    assert len(laboratory.read("cells", ids=ids, limit=10_001)) == 10_001
 
 
 def test_the_points_of_a_row_are_looked_for_one_by_one(laboratory: Laboratory) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from tmlib.annotation.schemas import cave_schemas, read_json_schema
+from tmlib.annotation.schemas import cave_schemas, check_schema, read_json_schema
 from tmlib.errors import BadInput
 
+POINT = {"$ref": "#/definitions/BoundSpatialPoint"}
 GOLDEN = json.loads(Path(__file__).with_name("cave_schemas.json").read_text())
 
 
@@ -53,8 +54,24 @@ def test_a_schema_of_a_lab_needs_no_definitions() -> None:
         ({"properties": {"a": {"type": "string", "enum": "xy"}}}, '"enum" of "a"'),
         ({"$ref": "#/definitions/A"}, "definitions"),
         ({"properties": {"valid": {"type": "boolean"}}}, "no properties"),
+        ({"properties": {"a": {"type": [{}]}}}, 'type of "a"'),
+        ({"properties": {"a": {"type": "string", "enum": [1]}}}, '"enum" of "a".*string'),
+        ({"properties": {"a": {"type": "string", "enum": [[]]}}}, '"enum" of "a".*string'),
+        ({"properties": {"a": {"type": "number", "default": "x"}}}, '"default" of "a".*number'),
+        ({"properties": {"a": {"type": "number", "default": float("nan")}}}, "not finite"),
+        ({"properties": {"a": {"type": "string", "description": "\0"}}}, "NUL"),
+        ({"properties": {"a": {"type": "string", "description": "\ud800"}}}, "broken text"),
+        ({"properties": {"target_id": {"type": "string"}}}, '"target_id".*integer'),
+        ({"properties": {"created_at": {"type": "string"}}}, "column of this name"),
+        ({"properties": {"pt": POINT, "pt_x": {"type": "number"}}}, "column of this name"),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_refused(definition: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        read_json_schema("mine", definition)
+        check_schema(read_json_schema("mine", definition), definition)
+
+
+def test_a_schema_cannot_be_called_like_points() -> None:
+    definition = {"properties": {"a": {"type": "string"}}}
+    with pytest.raises(BadInput, match="called SpatialPoint"):
+        check_schema(read_json_schema("spatial_point", definition), definition)

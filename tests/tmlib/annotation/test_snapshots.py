@@ -1,6 +1,7 @@
 """Snapshots: moments at which tables are what they were, whatever is done later or at once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -51,6 +52,23 @@ def test_a_snapshot_stays_as_it_is(laboratory: Laboratory) -> None:
     for number in (0, 5, 2**40):
         with pytest.raises(NotFound, match=f"no snapshot {number}"):
             tags_of(laboratory, "cells", number)
+
+
+def test_what_follows_a_snapshot_is_not_in_it_whatever_the_clock_says(
+    laboratory: Laboratory,
+) -> None:
+    laboratory.make("cells")
+    take(laboratory)
+    with laboratory.database.transaction() as session:
+        first = snapshots.find_snapshot(session, laboratory.experiment_id, 1)
+        first.created_at = ahead = first.created_at + timedelta(days=1)
+    laboratory.post("cells", tagged("a"))
+    laboratory.make("others")
+    assert tags_of(laboratory, "cells", 1) == []
+    with pytest.raises(NotFound, match="not there yet"):
+        tags_of(laboratory, "others", 1)
+    assert take(laboratory).created_at > ahead
+    assert tags_of(laboratory, "cells", 2) == ["a"]
 
 
 def test_snapshots_while_others_write(laboratory: Laboratory) -> None:

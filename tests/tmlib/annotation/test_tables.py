@@ -4,7 +4,7 @@ import pytest
 
 from tests.tmlib.annotation.conftest import Laboratory, tagged
 from tmlib.accounts import groups
-from tmlib.annotation import known_schemas, tables
+from tmlib.annotation import known_schemas, mapobject_tables, tables
 from tmlib.annotation.tables import Annotator, TableChange
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound
 from tmlib.objects.mapobject_types import ensure_mapobject_type
@@ -41,8 +41,19 @@ def test_a_table_needs_what_its_schema_says(laboratory: Laboratory) -> None:
 
 def test_rows_may_refer_to_mapobjects(laboratory: Laboratory) -> None:
     with laboratory.database.transaction() as session:
-        for name in ("Big Cells", "big cells"):
+        expected = {}
+        for name, shown in (
+            ("big-cells 3", "mapobjects_big_cells_3"),
+            ("Big Cells", "mapobjects_big_cells"),
+            # with its number it would have the name of the first
+            ("big cells", "mapobjects_big_cells_3_3"),
+            ("Big-Cells", "mapobjects_big_cells_4"),
+        ):
             ensure_mapobject_type(session, laboratory.experiment_id, name, "Site")
+            # those that were there keep their names
+            expected[shown] = name
+            found = mapobject_tables.names(session, laboratory.experiment_id)
+            assert {shown: one.name for shown, one in found.items()} == expected
     laboratory.make("remarks", "reference_tag", reference_table="mapobjects_big_cells")
     with pytest.raises(BadInput, match="no 7 in table mapobjects_big_cells"):
         laboratory.post("remarks", {"target_id": 7, "tag": "odd"})
@@ -128,10 +139,14 @@ def test_a_table_can_be_given_away(laboratory: Laboratory) -> None:
 
 
 def test_a_schema_of_a_lab_is_used_like_others(laboratory: Laboratory) -> None:
-    definition = {
+    definition: dict[str, object] = {
         "properties": {
             "pt": {"$ref": "#/definitions/BoundSpatialPoint"},
-            "phase": {"type": "string", "enum": ["prophase", "anaphase"]},
+            "phase": {
+                "type": ["string", "null"],
+                "enum": ["prophase", "anaphase", None],
+                "default": "prophase",
+            },
         },
         "required": ["pt", "phase"],
     }
@@ -141,6 +156,10 @@ def test_a_schema_of_a_lab_is_used_like_others(laboratory: Laboratory) -> None:
             known_schemas.add_schema(session, 1, "Mitosis", definition)
         with pytest.raises(Conflict, match="schema bound_tag already"):
             known_schemas.add_schema(session, 1, "bound_tag", definition)
+        with pytest.raises(BadInput, match="cannot be used"):
+            known_schemas.add_schema(
+                session, 1, "wrong", {"properties": {"a": {"type": "string", "enum": [1]}}}
+            )
         assert list(known_schemas.list_schemas(session))[-1] == "mitosis"
     with (
         pytest.raises(Conflict, match="schema mitosis already"),

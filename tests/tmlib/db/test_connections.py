@@ -102,7 +102,8 @@ def test_a_transaction_of_one_statement_sends_nothing_else(postgresql_url: str) 
             super().execute(query, parameters)
 
     with database.engine.connect() as connection:
-        connection.connection.driver_connection.cursor_factory = Recording
+        driver: Any = connection.connection.driver_connection
+        driver.cursor_factory = Recording
     with database.session() as session:
         session.scalar(BACKEND)
     assert sent == ["SET LOCAL lock_timeout = 7000; SELECT pg_backend_pid()"]
@@ -138,6 +139,9 @@ def test_it_is_all_that_is_sent(postgresql_url: str) -> None:
     assert database.one_or_none(PREPARED_BACKEND, {})
     [statement] = sent
     assert statement.startswith("SET LOCAL lock_timeout = 7000; SELECT pg_backend_pid()")
+    # the driver sends no other that begins the transaction
+    begins_here = select(func.now() == func.statement_timestamp())
+    assert database.one_or_none(begins_here, {}) == (True,)
     # nothing of that transaction is left
     with database.engine.connect() as connection:
         driver = connection.connection.driver_connection
@@ -490,6 +494,32 @@ def test_servers_are_watched_once_there_can_be_a_thread_for_it(
         backend.suspend()
         with pytest.raises(SQLAlchemyError):
             session.scalar(BACKEND)
+
+
+def test_whoever_watches_servers_is_not_woken_by_each_statement(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[int] = []
+
+    class Counting(threading.Condition):
+        def notify(self, n: int = 1) -> None:
+            woken.append(n)
+            super().notify(n)
+
+    with monkeypatch.context() as counting:
+        counting.setattr(threading, "Condition", Counting)
+        watch = type(hung_servers._watch)()
+    monkeypatch.setattr(hung_servers, "_watch", watch)
+    # far longer than the statements take
+    monkeypatch.setattr(hung_servers, "_LOOK_EVERY_SECONDS", 3600)
+    database = Database(postgresql_url, Connections(statement_seconds=60))
+    for _ in range(10):
+        with database.session() as session:
+            session.scalar(BACKEND)
+    database.close()
+    # once if there was no statement any more when the watch began
+    assert len(woken) <= 1
+    assert watch._thread is not None
 
 
 def _refuse(thread: threading.Thread) -> None:

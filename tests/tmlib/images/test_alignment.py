@@ -1,7 +1,10 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from tmlib.errors import BadInput
@@ -14,7 +17,9 @@ OPTICS = Optics(signal=2600, background=160, haze=0.12, maximum=(0.42, 0.57), fa
 DIM = Optics(signal=130, background=160, haze=0.12, maximum=(0.55, 0.46), falloff=0.35)
 
 
-def two_photographs(seed, shift, *, n_nuclei=12, optics=OPTICS):
+def two_photographs(
+    seed: int, shift: tuple[float, float], *, n_nuclei: int = 12, optics: Optics = OPTICS
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     """The same cells twice, the second time seen by a camera that is off by the shift."""
     scene = simulate_scene(
         np.random.default_rng(seed), SIZE + 2 * MARGIN, SIZE + 2 * MARGIN, n_nuclei
@@ -29,13 +34,13 @@ def two_photographs(seed, shift, *, n_nuclei=12, optics=OPTICS):
 
 @pytest.mark.parametrize("shift", [(0, 0), (7, -12), (-33, 40), (3.4, -0.3)])
 @pytest.mark.parametrize("optics", [OPTICS, DIM], ids=["bright", "dim"])
-def test_shifts_are_found_to_half_a_pixel(shift, optics):
+def test_shifts_are_found_to_half_a_pixel(shift: tuple[float, float], optics: Any) -> None:
     measured = measure_shift(*two_photographs(3, shift, optics=optics))
     assert abs(measured.y - shift[0]) <= 0.5
     assert abs(measured.x - shift[1]) <= 0.5
 
 
-def test_quality_tells_the_same_cells_from_others():
+def test_quality_tells_the_same_cells_from_others() -> None:
     one, same = two_photographs(3, (5, 5))
     _, other = two_photographs(4, (5, 5))
     assert measure_shift(one, same).quality > 0.8
@@ -43,20 +48,20 @@ def test_quality_tells_the_same_cells_from_others():
     assert measure_shift(one, np.zeros_like(one)).quality == 0
 
 
-def test_clipping_ignores_dirt_that_moved():
+def test_clipping_ignores_dirt_that_moved() -> None:
     one, other = two_photographs(5, (6, -4))
     one[30:60, 30:60] = other[150:180, 150:180] = 60000
     clipped = measure_shift(one, other, clip_percentile=90)
     assert (clipped.whole.y, clipped.whole.x) == (6, -4)
 
 
-def test_images_of_different_size_are_refused():
+def test_images_of_different_size_are_refused() -> None:
     with pytest.raises(BadInput, match="4 x 5 and 4 x 6"):
         measure_shift(np.zeros((4, 5), np.uint16), np.zeros((4, 6), np.uint16))
 
 
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), max_size=4))
-def test_what_is_left_after_cropping_is_the_same_everywhere(shifts):
+def test_what_is_left_after_cropping_is_the_same_everywhere(shifts: Any) -> None:
     scene = np.arange(70 * 80, dtype=np.uint16).reshape(70, 80)
     known = [Shift(0, 0), *(Shift(y, x) for y, x in shifts)]
     images = [scene[20 + s.y : 50 + s.y, 20 + s.x : 60 + s.x] for s in known]

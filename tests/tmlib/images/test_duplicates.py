@@ -1,7 +1,11 @@
 """Objects that several overlapping sites show, against those that are there."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tmlib.images.duplicates import Node, OverlappingLabels, same_objects
 from tmlib.images.map_layout import Box
@@ -9,14 +13,14 @@ from tmlib.images.map_layout import Box
 SIZE = 100
 
 
-def cut(truth, box):
+def cut(truth: NDArray[Any], box: Box) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """The label image of a site, numbered anew as a segmentation would."""
     part = truth[box.y : box.y + box.height, box.x : box.x + box.width]
     numbers, labels = np.unique(part, return_inverse=True)
     return labels.reshape(part.shape).astype(np.int32), numbers
 
 
-def look(truths, boxes):
+def look(truths: Sequence[NDArray[Any]], boxes: Sequence[Box]) -> list[set[tuple[int, int]]]:
     """What is dropped of each type, by true numbers: (site, number)."""
     overlap = OverlappingLabels(boxes, len(truths))
     names = []
@@ -30,7 +34,7 @@ def look(truths, boxes):
     ]
 
 
-def grid(rows, columns, overlap, seed=0):
+def grid(rows: int, columns: int, overlap: int, seed: int = 0) -> list[Box]:
     rng = np.random.default_rng(seed)
     return [
         Box(int(y * (SIZE - overlap) + dy), int(x * (SIZE - overlap) + dx), SIZE, SIZE)
@@ -40,7 +44,7 @@ def grid(rows, columns, overlap, seed=0):
     ]
 
 
-def cells(shape, seed=0, distance=16):
+def cells(shape: tuple[int, ...], seed: int = 0, distance: int = 16) -> NDArray[np.int32]:
     """Discs that do not touch, on a disturbed grid."""
     rng = np.random.default_rng(seed)
     labels = np.zeros(shape, np.int32)
@@ -57,7 +61,7 @@ def cells(shape, seed=0, distance=16):
 
 @pytest.mark.parametrize("overlap", [5, 20, 45])
 @pytest.mark.parametrize("seed", range(3))
-def test_every_object_is_left_once(overlap, seed):
+def test_every_object_is_left_once(overlap: int, seed: int) -> None:
     boxes = grid(3, 3, overlap, seed)
     truth = cells((330, 330), seed)
     [dropped] = look([truth], boxes)
@@ -72,7 +76,7 @@ def test_every_object_is_left_once(overlap, seed):
     assert set(left) == seen
 
 
-def test_the_site_that_shows_it_whole_keeps_it():
+def test_the_site_that_shows_it_whole_keeps_it() -> None:
     truth = np.zeros((100, 180), np.int32)
     truth[40:50, 75:95] = 1  # cut in the second site
     truth[10:20, 85:105] = 2  # cut in the first
@@ -83,7 +87,7 @@ def test_the_site_that_shows_it_whole_keeps_it():
     assert dropped == {(1, 1), (0, 2), (1, 3), (0, 4), (0, 5)}
 
 
-def test_cells_and_their_nuclei_are_kept_by_the_same_site():
+def test_cells_and_their_nuclei_are_kept_by_the_same_site() -> None:
     nuclei, bodies = (np.zeros((100, 180), np.int32) for _ in range(2))
     nuclei[40:46, 82:88] = 1  # whole in both, nearer to the first
     bodies[36:50, 81:103] = 1  # whole in the second only
@@ -98,7 +102,7 @@ def test_cells_and_their_nuclei_are_kept_by_the_same_site():
     assert len(dropped[2]) == 1
 
 
-def test_cells_of_different_nuclei_are_not_the_same():
+def test_cells_of_different_nuclei_are_not_the_same() -> None:
     nuclei, bodies = ([np.zeros((100, 100), np.int32) for _ in range(2)] for _ in range(2))
     nuclei[0][40:50, 60:70], bodies[0][35:55, 55:95] = 7, 7
     nuclei[1][40:50, 30:40], bodies[1][35:55, 2:45] = 3, 3
@@ -111,7 +115,7 @@ def test_cells_of_different_nuclei_are_not_the_same():
         assert [(one.dropped.label, one.kept.label) for one in found] in ([(5, 8)], [(8, 5)])
 
 
-def test_two_that_another_site_shows_as_one_count_as_one_site_shows_them():
+def test_two_that_another_site_shows_as_one_count_as_one_site_shows_them() -> None:
     one, other = (np.zeros((100, 100), np.int32) for _ in range(2))
     one[40:60, 82:98] = 7
     other[40:50, 2:18] = 1
@@ -124,7 +128,7 @@ def test_two_that_another_site_shows_as_one_count_as_one_site_shows_them():
 
 
 @pytest.mark.parametrize("end", [79, 80, 81, 85])
-def test_the_rest_of_a_cut_object_is_found_though_outlines_differ(end):
+def test_the_rest_of_a_cut_object_is_found_though_outlines_differ(end: Any) -> None:
     one, other = (np.zeros((100, 100), np.int32) for _ in range(2))
     one[40:60, 60:end] = 7
     other[40:60, 0:2] = 3
@@ -135,7 +139,7 @@ def test_the_rest_of_a_cut_object_is_found_though_outlines_differ(end):
     assert [(one.dropped, one.kept) for one in found] == [(Node(1, 3), Node(0, 7))]
 
 
-def test_what_goes_on_beyond_the_overlap_is_not_what_ends_before():
+def test_what_goes_on_beyond_the_overlap_is_not_what_ends_before() -> None:
     one, other = (np.zeros((100, 100), np.int32) for _ in range(2))
     one[40:60, 62:84] = 7  # whole
     other[40:60, 2:30] = 3  # its end, taken for a part of the neighbour
@@ -145,13 +149,13 @@ def test_what_goes_on_beyond_the_overlap_is_not_what_ends_before():
     assert overlap.duplicates() == [[]]
 
 
-def test_neighbours_that_touch_are_not_the_same():
+def test_neighbours_that_touch_are_not_the_same() -> None:
     one, other = (np.zeros((20, 20), np.int32) for _ in range(2))
     one[:, :10], one[:, 10:] = 1, 2
     other[:, :12], other[:, 12:] = 5, 6
     assert same_objects(one, other) == [(1, 5), (2, 6)]
 
 
-def test_numbers_of_labels_may_be_large():
+def test_numbers_of_labels_may_be_large() -> None:
     one = np.full((20, 20), 2**31 - 1, np.int32)
     assert same_objects(one, one) == [(2**31 - 1, 2**31 - 1)]

@@ -1,6 +1,7 @@
 """Which images tell nothing about the light of their channel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def dark(seed: int, offset: int = 100) -> Image:
     return np.random.default_rng(seed).normal(offset, 3, (96, 96)).clip(0).astype(np.uint16)
 
 
-def faults(images: list[Image], camera_offset: int = 0) -> list[str | None]:
+def faults(images: Sequence[NDArray[Any]], camera_offset: int = 0) -> list[str | None]:
     levels = [Levels.of(image) for image in images]
     exposures = Exposures(levels, camera_offset)
     return [exposures.fault(one) for one in levels]
@@ -78,6 +79,8 @@ def test_crowded_sparse_and_empty_wells_tell() -> None:
 
 
 def test_8_bits_are_looked_at_likewise() -> None:
-    images = [(lit(seed, 30) // 2).clip(0, 255).astype(np.uint8) for seed in range(8)]
+    images: list[NDArray[Any]] = [
+        (lit(seed, 30) // 2).clip(0, 255).astype(np.uint8) for seed in range(8)
+    ]
     white = np.full((96, 96), 255, np.uint8)
     assert faults([*images, white, np.zeros_like(white)]) == [None] * 8 + ["saturated", "black"]

@@ -1,20 +1,24 @@
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tmlib.errors import BadInput
 from tmlib.images.illumination import IlluminationCorrection, IlluminationStatistics
 from tmlib.sample.camera import CAMERA_OFFSET, Optics, expose
-from tmlib.sample.scene import simulate_scene
+from tmlib.sample.scene import Scene, simulate_scene
 
 SIZE = 256
 OPTICS = Optics(signal=2600, background=160, haze=0.12, maximum=(0.42, 0.57), falloff=0.45)
 
 
-def take_up(images):
+def take_up(images: Sequence[NDArray[Any]]) -> IlluminationStatistics:
     statistics = IlluminationStatistics(*images[0].shape)
     for image in images:
         statistics.update(image)
@@ -22,22 +26,24 @@ def take_up(images):
 
 
 @pytest.fixture(scope="module")
-def scenes():
+def scenes() -> list[Scene]:
     return [simulate_scene(np.random.default_rng([1, i]), SIZE, SIZE) for i in range(36)]
 
 
-def photographs(scenes, optics, channel="dna"):
+def photographs(
+    scenes: Sequence[Scene], optics: Optics, channel: str = "dna"
+) -> list[NDArray[np.uint16]]:
     return [
         expose(np.random.default_rng([2, i]), getattr(scene, channel), optics)
         for i, scene in enumerate(scenes)
     ]
 
 
-def unevenness(pixels):
+def unevenness(pixels: NDArray[Any]) -> float:
     return pixels.std() / pixels.mean()
 
 
-def even_targets(optics):
+def even_targets(optics: Optics) -> list[NDArray[Any]]:
     """What a camera sees of an evenly stained slide, dim and bright."""
     light = optics.illumination(SIZE, SIZE)
     return [
@@ -48,7 +54,9 @@ def even_targets(optics):
 
 @given(st.integers(0, 1000), st.sampled_from([np.uint8, np.uint16]), st.integers(1, 6))
 @settings(max_examples=8, deadline=None)
-def test_statistics_are_those_of_all_images_together(seed, dtype, n_images):
+def test_statistics_are_those_of_all_images_together(
+    seed: int, dtype: type[np.integer[Any]], n_images: Any
+) -> None:
     rng = np.random.default_rng(seed)
     images = [rng.integers(0, np.iinfo(dtype).max, (8, 9)).astype(dtype) for _ in range(n_images)]
     statistics = take_up(images)
@@ -69,7 +77,7 @@ def test_statistics_are_those_of_all_images_together(seed, dtype, n_images):
 
 @given(st.lists(st.integers(1, 5), min_size=2, max_size=4), st.integers(0, 1000))
 @settings(max_examples=8, deadline=None)
-def test_batches_can_be_merged(sizes, seed):
+def test_batches_can_be_merged(sizes: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
     images = [rng.integers(0, 999, (6, 7)).astype(np.uint16) for _ in range(sum(sizes))]
     together = take_up(images)
@@ -83,7 +91,7 @@ def test_batches_can_be_merged(sizes, seed):
     assert abs(merged.percentile(90) - together.percentile(90)) <= 1
 
 
-def test_noise_is_what_images_do_not_share():
+def test_noise_is_what_images_do_not_share() -> None:
     rng = np.random.default_rng(0)
     shared = rng.uniform(1, 3, (100, 100))
     images = [
@@ -96,7 +104,7 @@ def test_noise_is_what_images_do_not_share():
     assert not take_up(images[:1]).noise.any()
 
 
-def test_statistics_survive_a_file(tmp_path, scenes):
+def test_statistics_survive_a_file(tmp_path: Path, scenes: list[Scene]) -> None:
     statistics = take_up(photographs(scenes[:6], OPTICS))
     path = tmp_path / "illumination" / "channel_1.npz"
     statistics.save(path)
@@ -115,7 +123,7 @@ def test_statistics_survive_a_file(tmp_path, scenes):
 
 
 @pytest.mark.parametrize("change", ["text", "version", "pickle", "missing"])
-def test_other_files_are_refused(tmp_path, change):
+def test_other_files_are_refused(tmp_path: Path, change: Any) -> None:
     path = tmp_path / "channel_1.npz"
     IlluminationStatistics(4, 4).save(path)
     content = dict(np.load(path))
@@ -134,7 +142,7 @@ def test_other_files_are_refused(tmp_path, change):
 
 
 @pytest.mark.parametrize("channel", ["dna", "body"])
-def test_light_becomes_even_with_enough_images(scenes, channel):
+def test_light_becomes_even_with_enough_images(scenes: list[Scene], channel: str) -> None:
     images = photographs(scenes, OPTICS, channel)
     correction = IlluminationCorrection.from_statistics(take_up(images))
     dim, bright = even_targets(OPTICS)
@@ -144,7 +152,7 @@ def test_light_becomes_even_with_enough_images(scenes, channel):
 
 @pytest.mark.parametrize("channel", ["dna", "body"])
 @pytest.mark.parametrize("falloff", [0.45, 0.0])
-def test_few_images_never_make_it_worse(scenes, channel, falloff):
+def test_few_images_never_make_it_worse(scenes: list[Scene], channel: str, falloff: Any) -> None:
     optics = replace(OPTICS, falloff=falloff)
     images = photographs(scenes, optics, channel)
     for n_images in (1, 2, 4, 8, 16):
@@ -155,7 +163,7 @@ def test_few_images_never_make_it_worse(scenes, channel, falloff):
                 assert unevenness(correction.correct(target)) <= unevenness(target) + 0.02
 
 
-def test_many_images_correct_contrast_as_well():
+def test_many_images_correct_contrast_as_well() -> None:
     rng = np.random.default_rng(0)
     ramp = np.linspace(0.05, 0.2, 64)[None, :]
     images = [
@@ -167,13 +175,13 @@ def test_many_images_correct_contrast_as_well():
     assert right < 1.2 * left
 
 
-def ramp_statistics():
+def ramp_statistics() -> IlluminationStatistics:
     """Light that is twice as bright on the right, without any noise."""
     image = np.tile(np.rint(np.linspace(100, 200, 64)), (64, 1)).astype(np.uint8)
     return take_up([image] * 8)
 
 
-def test_corrected_images_stay_in_their_range():
+def test_corrected_images_stay_in_their_range() -> None:
     correction = IlluminationCorrection.from_statistics(ramp_statistics())
     white, black = np.full((64, 64), 255, np.uint8), np.zeros((64, 64), np.uint8)
     assert correction.correct(white).dtype == np.uint8
@@ -185,7 +193,7 @@ def test_corrected_images_stay_in_their_range():
     assert correction.correct(deep)[:, 0].min() == 65535
 
 
-def test_images_of_another_size_are_refused():
+def test_images_of_another_size_are_refused() -> None:
     statistics = ramp_statistics()
     other = np.zeros((32, 64), np.uint8)
     with pytest.raises(BadInput, match="32 x 64"):
@@ -198,7 +206,7 @@ def test_images_of_another_size_are_refused():
         statistics.percentile(101)
 
 
-def test_a_known_camera_offset_is_no_light():
+def test_a_known_camera_offset_is_no_light() -> None:
     rng = np.random.default_rng(5)
     light = OPTICS.illumination(SIZE, SIZE)
     offset = 110
@@ -222,7 +230,7 @@ def test_a_known_camera_offset_is_no_light():
     assert correction.correct(np.zeros_like(dark)).max() <= offset
 
 
-def test_images_of_the_same_cells_count_for_percentiles_only():
+def test_images_of_the_same_cells_count_for_percentiles_only() -> None:
     rng = np.random.default_rng(6)
     first, later = rng.integers(1, 999, (2, 9, 9)).astype(np.uint16)
     statistics = IlluminationStatistics(9, 9)

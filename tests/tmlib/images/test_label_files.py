@@ -151,7 +151,7 @@ def npz_of(header: bytes, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
 def patched(content: bytes, tag: int, value: int) -> bytes:
     """A TIFF in which a tag of its only page has another value."""
     with tifffile.TiffFile(io.BytesIO(content)) as tiff_file:
-        position = tiff_file.pages[0].tags[tag].offset + 8
+        position = tiff_file.pages[0].aspage().tags[tag].offset + 8
     return content[:position] + value.to_bytes(4, "little") + content[position + 4 :]
 
 

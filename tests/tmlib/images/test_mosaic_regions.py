@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,13 +32,13 @@ def changed(one: Digests, other: Digests) -> list[set[tuple[int, int]]]:
     ]
 
 
-def test_regions_without_images_show_nothing():
+def test_regions_without_images_show_nothing() -> None:
     found = digests((Box(SIZE - 1, 0, 2, SIZE), "a"))
     assert [set(level) for level in found[::-1]] == [{(0, 0), (1, 0)}] + 5 * [{(0, 0)}]
     assert digests() == [{}] * 6
 
 
-def test_a_changed_image_changes_its_regions_and_those_above():
+def test_a_changed_image_changes_its_regions_and_those_above() -> None:
     left, right = (Box(0, 0, 10, 10), "a"), (Box(SIZE, SIZE, 10, 10), "b")
     before = digests(left, right)
     assert changed(before, digests(left, right)) == [set()] * 6
@@ -46,7 +47,7 @@ def test_a_changed_image_changes_its_regions_and_those_above():
     assert changed(before, digests(left, (moved, "b")))[-1] == {(1, 1)}
 
 
-def test_order_size_and_type_count():
+def test_order_size_and_type_count() -> None:
     one, other = (Box(0, 0, 10, 10), "a"), (Box(0, 5, 10, 10), "b")
     assert digests(one, other)[-1] != digests(other, one)[-1]
     assert digests(one)[-1] != region_digests(3 * SIZE, 2 * SIZE, "uint8", [one])[-1]
@@ -69,7 +70,9 @@ def complete(path: Path, found: Digests, value: int) -> None:
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_known_regions_are_taken_over(tmp_path, monkeypatch: pytest.MonkeyPatch, links):
+def test_known_regions_are_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: Any
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EXDEV, "no links here")
 
@@ -92,7 +95,7 @@ def test_known_regions_are_taken_over(tmp_path, monkeypatch: pytest.MonkeyPatch,
     assert (np.asarray(mosaics.read_tile(new, z=3, y=0, x=0)) == 700).all()
 
 
-def test_unknown_and_vanished_regions_are_to_be_made(tmp_path):
+def test_unknown_and_vanished_regions_are_to_be_made(tmp_path: Path) -> None:
     found = digests((Box(0, 0, SIZE, SIZE), "a"), height=SIZE, width=SIZE)
     complete(tmp_path / "old", found, 700)
     known = KnownRegions(tmp_path)
@@ -109,7 +112,7 @@ def test_unknown_and_vanished_regions_are_to_be_made(tmp_path):
     assert KnownRegions(tmp_path / "nowhere").take(new, SIZE, SIZE, others)[-1]
 
 
-def test_regions_that_are_all_black_are_known_and_stay_black(tmp_path):
+def test_regions_that_are_all_black_are_known_and_stay_black(tmp_path: Path) -> None:
     found = digests((Box(0, 0, SIZE, SIZE), "a"), height=SIZE, width=SIZE)
     complete(tmp_path / "old", found, 0)
     new = tmp_path / "new"

@@ -1,6 +1,7 @@
 """What is kept of the OME-XML of image files."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,11 @@ from tmlib.images.reading import ImageProperties
 from tmlib.microscopes.ome_model import OmeXmlError
 
 
-def properties(n_planes=1, omexml=None, **more):
+def properties(n_planes: int = 1, omexml: str | None = None, **more: Any) -> ImageProperties:
     return ImageProperties(60, 80, 16, n_planes, omexml, **more)
 
 
-def test_a_file_without_ome_xml_has_focal_planes():
+def test_a_file_without_ome_xml_has_focal_planes() -> None:
     described = read(describe(properties(3, pixel_size=0.65), "a.tif"), "a.tif")
     assert described.properties == properties(3)
     assert [(p.plane, p.zplane, p.channel, p.tpoint) for p in described.planes] == [
@@ -23,14 +24,14 @@ def test_a_file_without_ome_xml_has_focal_planes():
     assert described.pixel_size == 0.65
 
 
-def test_hyperstacks_have_channels_and_time_points():
+def test_hyperstacks_have_channels_and_time_points() -> None:
     text = describe(properties(12, n_channels=2, n_tpoints=3), "a.tif")
     assert [(p.channel, p.zplane, p.tpoint) for p in read(text, "a.tif").planes] == [
         (c, z, t) for t in range(3) for z in range(2) for c in ("0", "1")
     ]
 
 
-def many_files(n, size="80"):
+def many_files(n: int, size: str = "80") -> str:
     data = "".join(
         f'<TiffData FirstT="{i}" IFD="0"><UUID FileName="{i}.tif">u{i}</UUID></TiffData>'
         for i in range(n)
@@ -47,7 +48,7 @@ def many_files(n, size="80"):
     )
 
 
-def test_of_a_set_only_the_own_part_is_kept():
+def test_of_a_set_only_the_own_part_is_kept() -> None:
     whole = many_files(300)
     text = describe(properties(omexml=whole), "17.tif")
     assert "Experimenter" not in text
@@ -60,12 +61,12 @@ def test_of_a_set_only_the_own_part_is_kept():
     assert plane.plane == 0
 
 
-def test_size_and_type_are_those_of_the_file():
+def test_size_and_type_are_those_of_the_file() -> None:
     described = read(describe(properties(omexml=many_files(2, size="9")), "1.tif"), "1.tif")
     assert described.properties == properties()
 
 
-def test_what_belongs_to_other_files_alone_is_nothing():
+def test_what_belongs_to_other_files_alone_is_nothing() -> None:
     described = read(describe(properties(2, many_files(3)), "unknown.tif"), "unknown.tif")
     assert [plane.zplane for plane in described.planes] == [0, 1]
 
@@ -82,24 +83,29 @@ def test_what_belongs_to_other_files_alone_is_nothing():
         ('<OME><Plate><Well Row="99" Column="0"/></Plate></OME>', "row 99"),
     ],
 )
-def test_what_cannot_be_used_is_an_error(text, words):
+def test_what_cannot_be_used_is_an_error(text: str, words: str) -> None:
     with pytest.raises(OmeXmlError, match=words):
         describe(properties(omexml=text), "a.tif")
 
 
-def held_by(i, n):
+def held_by(i: int, n: int) -> str:
     """The OME-XML of a set of n files as the file of this number holds it."""
     return many_files(n).replace("<OME ", f'<OME UUID="u{i}" ', 1)
 
 
-def test_a_set_is_read_once_and_says_the_same_as_each_file(monkeypatch):
+def test_a_set_is_read_once_and_says_the_same_as_each_file(monkeypatch: pytest.MonkeyPatch) -> None:
     n = 200
     plain = {
         i: read(describe(properties(omexml=many_files(n)), f"{i}.tif"), f"{i}.tif") for i in (0, 7)
     }
     calls = []
     read_set = file_sets.FileSet
-    monkeypatch.setattr(file_sets, "FileSet", lambda text: calls.append(text) or read_set(text))
+
+    def counted(text: str) -> file_sets.FileSet:
+        calls.append(text)
+        return read_set(text)
+
+    monkeypatch.setattr(file_sets, "FileSet", counted)
     file_sets._read_set.cache_clear()
     for i in range(n):
         text = describe(properties(omexml=held_by(i, n)), f"{i}.tif")
@@ -111,6 +117,6 @@ def test_a_set_is_read_once_and_says_the_same_as_each_file(monkeypatch):
     assert len(calls) == 1
 
 
-def test_a_renamed_file_of_a_set_is_known_by_its_uuid():
+def test_a_renamed_file_of_a_set_is_known_by_its_uuid() -> None:
     described = read(describe(properties(omexml=held_by(5, 9)), "renamed.tif"), "renamed.tif")
     assert [plane.tpoint for plane in described.planes] == [5]

@@ -1,10 +1,13 @@
 import io
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.services.stk import write_stk
@@ -16,14 +19,17 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real images are not at hand")
 
 
+WriteTiff = Callable[..., Path]
+
+
 @pytest.fixture
-def gray():
+def gray() -> NDArray[Any]:
     return np.random.default_rng(0).integers(0, 4096, (60, 80)).astype(np.uint16)
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write_tiff(pixels, name="a.tif", **options):
+def write(tmp_path: Path) -> WriteTiff:
+    def write_tiff(pixels: NDArray[Any], name: str = "a.tif", **options: Any) -> Path:
         path = tmp_path / name
         tifffile.imwrite(path, pixels, **{"photometric": "minisblack", **options})
         return path
@@ -44,7 +50,9 @@ def write(tmp_path):
     ],
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_gray_images_are_read_as_they_are(write, gray, options, dtype):
+def test_gray_images_are_read_as_they_are(
+    write: WriteTiff, gray: NDArray[Any], options: Any, dtype: type[np.integer[Any]]
+) -> None:
     path = write(gray.astype(dtype), **options)
     properties = inspect_image(path)
     assert (properties.height, properties.width, properties.n_planes) == (60, 80, 1)
@@ -55,7 +63,7 @@ def test_gray_images_are_read_as_they_are(write, gray, options, dtype):
     assert (pixels == gray.astype(dtype)).all()
 
 
-def test_planes_are_counted_and_read_one_by_one(write, gray):
+def test_planes_are_counted_and_read_one_by_one(write: WriteTiff, gray: NDArray[Any]) -> None:
     path = write(np.stack([gray, gray + 1, gray + 2]))
     assert inspect_image(path).n_planes == 3
     assert (read_image(path, plane=2) == gray + 2).all()
@@ -63,11 +71,11 @@ def test_planes_are_counted_and_read_one_by_one(write, gray):
         read_image(path, plane=3)
 
 
-def test_ome_xml_is_handed_on(write, gray):
-    assert "<OME" in inspect_image(write(gray, "a.ome.tif", ome=True)).omexml
+def test_ome_xml_is_handed_on(write: WriteTiff, gray: NDArray[Any]) -> None:
+    assert "<OME" in (inspect_image(write(gray, "a.ome.tif", ome=True)).omexml or "")
 
 
-def test_small_versions_of_the_image_are_no_planes(tmp_path, gray):
+def test_small_versions_of_the_image_are_no_planes(tmp_path: Path, gray: NDArray[Any]) -> None:
     path = tmp_path / "pyramid.tif"
     with tifffile.TiffWriter(path) as file:
         file.write(gray, photometric="minisblack", subifds=0)
@@ -75,18 +83,20 @@ def test_small_versions_of_the_image_are_no_planes(tmp_path, gray):
     assert inspect_image(path).n_planes == 1
 
 
-def test_twelve_bits_are_sixteen(write, gray):
+def test_twelve_bits_are_sixteen(write: WriteTiff, gray: NDArray[Any]) -> None:
     path = write(gray, bitspersample=12)
     assert inspect_image(path).bit_depth == 16
     assert (read_image(path) == gray).all()
 
 
-def test_white_may_be_zero(write, gray):
+def test_white_may_be_zero(write: WriteTiff, gray: NDArray[Any]) -> None:
     assert (read_image(write(gray, photometric="miniswhite")) == 65535 - gray).all()
 
 
 @pytest.mark.parametrize("planarconfig", ["contig", "separate"])
-def test_true_colour_of_gray_is_gray(write, gray, planarconfig):
+def test_true_colour_of_gray_is_gray(
+    write: WriteTiff, gray: NDArray[Any], planarconfig: str
+) -> None:
     axis = -1 if planarconfig == "contig" else 0
     pixels = np.stack([gray] * 3, axis=axis)
     path = write(pixels, photometric="rgb", planarconfig=planarconfig)
@@ -94,12 +104,12 @@ def test_true_colour_of_gray_is_gray(write, gray, planarconfig):
     assert (read_image(path) == gray).all()
 
 
-def test_transparency_is_not_looked_at(write, gray):
+def test_transparency_is_not_looked_at(write: WriteTiff, gray: NDArray[Any]) -> None:
     pixels = np.stack([gray, gray, gray, np.full_like(gray, 9)], axis=-1)
     assert (read_image(write(pixels, photometric="rgb", extrasamples=["unassalpha"])) == gray).all()
 
 
-def test_colour_is_refused(write, gray):
+def test_colour_is_refused(write: WriteTiff, gray: NDArray[Any]) -> None:
     for options in (
         {"photometric": "rgb"},
         {"photometric": "minisblack", "planarconfig": "contig"},
@@ -109,14 +119,14 @@ def test_colour_is_refused(write, gray):
 
 
 @pytest.mark.parametrize("scale", [1, 257])
-def test_gray_palettes_give_gray_values(write, scale):
+def test_gray_palettes_give_gray_values(write: WriteTiff, scale: Any) -> None:
     indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
     ramp = np.arange(256, dtype=np.uint16)[::-1] * scale
     path = write(indices, photometric="palette", colormap=np.stack([ramp] * 3))
     assert (read_image(path) == 255 - indices).all()
 
 
-def test_coloured_palettes_are_refused(write):
+def test_coloured_palettes_are_refused(write: WriteTiff) -> None:
     ramp = np.arange(256, dtype=np.uint16) * 257
     colours = np.stack([ramp, ramp, ramp[::-1]])
     path = write(np.zeros((16, 16), np.uint8), photometric="palette", colormap=colours)
@@ -125,7 +135,7 @@ def test_coloured_palettes_are_refused(write):
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.uint32, bool])
-def test_other_pixel_types_are_named(write, dtype):
+def test_other_pixel_types_are_named(write: WriteTiff, dtype: type[np.integer[Any]]) -> None:
     path = write(np.zeros((16, 16), dtype))
     with pytest.raises(ImageFileError, match=r"a\.tif.*8 or 16 bits"):
         inspect_image(path)
@@ -133,7 +143,9 @@ def test_other_pixel_types_are_named(write, dtype):
 
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"tile": (32, 32)}])
 @pytest.mark.parametrize("n_planes", [1, 3])
-def test_truncation_is_seen_wherever_it_is(write, gray, options, n_planes):
+def test_truncation_is_seen_wherever_it_is(
+    write: WriteTiff, gray: NDArray[Any], options: Any, n_planes: int
+) -> None:
     path = write(np.stack([gray] * n_planes), **options)
     whole = path.read_bytes()
     for length in range(1, len(whole) - 200, len(whole) // 50):
@@ -144,7 +156,7 @@ def test_truncation_is_seen_wherever_it_is(write, gray, options, n_planes):
             read_image(path)
 
 
-def test_a_directory_at_the_end_may_be_cut_off(tmp_path, gray):
+def test_a_directory_at_the_end_may_be_cut_off(tmp_path: Path, gray: NDArray[Any]) -> None:
     path = tmp_path / "a.tif"
     Image.fromarray(gray).save(path, compression="tiff_lzw")
     whole = path.read_bytes()
@@ -162,7 +174,7 @@ def test_a_directory_at_the_end_may_be_cut_off(tmp_path, gray):
         (b"II*\x00" + b"\xff" * 200, "truncated"),
     ],
 )
-def test_what_is_no_image_is_named(tmp_path, content, words):
+def test_what_is_no_image_is_named(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "letter.tif"
     path.write_bytes(content)
     for function in (inspect_image, read_image):
@@ -170,12 +182,12 @@ def test_what_is_no_image_is_named(tmp_path, content, words):
             function(path)
 
 
-def point_back(path, byteorder, bigtiff):
+def point_back(path: Path, byteorder: Literal["<", ">"], bigtiff: bool) -> None:
     """Let the last directory of a TIFF point to its first one."""
     with tifffile.TiffFile(path) as tiff:
         first, last = tiff.pages[0].offset, tiff.pages[-1].offset
-        n_tags = len(tiff.pages[-1].tags)
-    order = {"<": "little", ">": "big"}[byteorder]
+        n_tags = len(tiff.pages[-1].aspage().tags)
+    order: Literal["little", "big"] = "little" if byteorder == "<" else "big"
     position = last + (8 + 20 * n_tags if bigtiff else 2 + 12 * n_tags)
     content = bytearray(path.read_bytes())
     size = 8 if bigtiff else 4
@@ -187,7 +199,9 @@ def point_back(path, byteorder, bigtiff):
 @pytest.mark.parametrize("n_planes", [1, 3])
 @pytest.mark.parametrize("bigtiff", [False, True])
 @pytest.mark.parametrize("byteorder", ["<", ">"])
-def test_planes_without_end_are_refused(write, gray, n_planes, bigtiff, byteorder):
+def test_planes_without_end_are_refused(
+    write: WriteTiff, gray: NDArray[Any], n_planes: int, bigtiff: bool, byteorder: Literal["<", ">"]
+) -> None:
     pixels = np.stack([gray] * n_planes)
     path = write(pixels, byteorder=byteorder, bigtiff=bigtiff, metadata=None)
     assert inspect_image(path).n_planes == n_planes
@@ -197,14 +211,16 @@ def test_planes_without_end_are_refused(write, gray, n_planes, bigtiff, byteorde
             function(path)
 
 
-def test_more_planes_than_anybody_images_are_refused(write, gray, monkeypatch):
+def test_more_planes_than_anybody_images_are_refused(
+    write: WriteTiff, gray: NDArray[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tiff_directories, "MAX_DIRECTORIES", 2)
     path = write(np.stack([gray] * 3), metadata=None)
     with pytest.raises(ImageFileError, match="more than 2 planes"):
         inspect_image(path)
 
 
-def test_directories_that_share_a_long_list_are_refused(tmp_path):
+def test_directories_that_share_a_long_list_are_refused(tmp_path: Path) -> None:
     """Each of 400 directories says that it has a list of 100,000 numbers, always the same one."""
     n_directories, n_numbers = 400, 100_000
     content = bytearray(b"II*\x00" + struct.pack("<I", 8))
@@ -221,7 +237,7 @@ def test_directories_that_share_a_long_list_are_refused(tmp_path):
         inspect_image(path)
 
 
-def test_damaged_pixels_are_named(write, gray):
+def test_damaged_pixels_are_named(write: WriteTiff, gray: NDArray[Any]) -> None:
     path = write(gray, compression="zlib")
     content = bytearray(path.read_bytes())
     content[-900:-800] = bytes(100)
@@ -230,7 +246,9 @@ def test_damaged_pixels_are_named(write, gray):
         read_image(path)
 
 
-def test_large_images_are_refused_before_they_are_decoded(write, gray, tmp_path):
+def test_large_images_are_refused_before_they_are_decoded(
+    write: WriteTiff, gray: NDArray[Any], tmp_path: Path
+) -> None:
     png = tmp_path / "a.png"
     Image.fromarray(gray).save(png)
     for path in (write(gray), png):
@@ -240,7 +258,7 @@ def test_large_images_are_refused_before_they_are_decoded(write, gray, tmp_path)
             function(path, max_pixels=4800)
 
 
-def png(pixels, mode=None):
+def png(pixels: NDArray[Any], mode: str | None = None) -> bytes:
     file = io.BytesIO()
     image = Image.fromarray(pixels)
     (image.convert(mode) if mode else image).save(file, "PNG")
@@ -248,7 +266,7 @@ def png(pixels, mode=None):
 
 
 @pytest.mark.parametrize("mode", [None, "LA", "RGB", "RGBA", "P"])
-def test_png_images_are_read(tmp_path, mode):
+def test_png_images_are_read(tmp_path: Path, mode: str) -> None:
     pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     path = tmp_path / "a.png"
     path.write_bytes(png(pixels, mode))
@@ -256,14 +274,14 @@ def test_png_images_are_read(tmp_path, mode):
     assert (read_image(path) == pixels).all()
 
 
-def test_png_images_of_16_bits_are_read(tmp_path, gray):
+def test_png_images_of_16_bits_are_read(tmp_path: Path, gray: NDArray[Any]) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(png(gray))
     assert inspect_image(path).bit_depth == 16
     assert (read_image(path) == gray).all()
 
 
-def test_truncated_png_images_are_seen(tmp_path, gray):
+def test_truncated_png_images_are_seen(tmp_path: Path, gray: NDArray[Any]) -> None:
     path = tmp_path / "a.png"
     whole = png(gray)
     for length in range(9, len(whole), 97):
@@ -272,7 +290,7 @@ def test_truncated_png_images_are_seen(tmp_path, gray):
             inspect_image(path)
 
 
-def test_coloured_and_bilevel_png_images_are_refused(tmp_path):
+def test_coloured_and_bilevel_png_images_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(png(np.eye(16, dtype=np.uint8)[..., None] * np.array([1, 2, 3], np.uint8)))
     with pytest.raises(ImageFileError, match="in colour"):
@@ -282,7 +300,7 @@ def test_coloured_and_bilevel_png_images_are_refused(tmp_path):
         inspect_image(path)
 
 
-def test_a_missing_file_is_not_bad_input(tmp_path):
+def test_a_missing_file_is_not_bad_input(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         inspect_image(tmp_path / "gone.tif")
 
@@ -297,7 +315,7 @@ def test_a_missing_file_is_not_bad_input(tmp_path):
         ("human/AS_09125_050116030001_D03f00d2.tif", (512, 512)),
     ],
 )
-def test_real_images_are_read_as_gray(name, shape):
+def test_real_images_are_read_as_gray(name: str, shape: tuple[int, ...]) -> None:
     properties = inspect_image(DATA / name)
     assert (properties.height, properties.width, properties.bit_depth) == (*shape, 8)
     pixels = read_image(DATA / name)
@@ -306,7 +324,7 @@ def test_real_images_are_read_as_gray(name, shape):
     assert (pixels == reference).all()
 
 
-def test_stacks_of_metamorph_have_one_directory(tmp_path, gray):
+def test_stacks_of_metamorph_have_one_directory(tmp_path: Path, gray: NDArray[Any]) -> None:
     path = tmp_path / "a.stk"
     write_stk(path, np.stack([gray, gray + 1, gray + 2]))
     assert inspect_image(path).n_planes == 3
@@ -321,7 +339,9 @@ def test_stacks_of_metamorph_have_one_directory(tmp_path, gray):
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])
-def test_stacks_of_imagej_may_have_one_directory(tmp_path, gray, byteorder):
+def test_stacks_of_imagej_may_have_one_directory(
+    tmp_path: Path, gray: NDArray[Any], byteorder: Literal["<", ">"]
+) -> None:
     path = tmp_path / "a.tif"
     stack = np.stack([gray, gray + 1])
     tifffile.imwrite(path, stack, imagej=True, truncate=True, byteorder=byteorder)
@@ -332,7 +352,9 @@ def test_stacks_of_imagej_may_have_one_directory(tmp_path, gray, byteorder):
 
 
 @pytest.mark.parametrize(("unit", "expected"), [("micron", 0.5), ("um", 0.5), ("inch", None)])
-def test_hyperstacks_of_imagej_have_axes(tmp_path, gray, unit, expected):
+def test_hyperstacks_of_imagej_have_axes(
+    tmp_path: Path, gray: NDArray[Any], unit: str, expected: Any
+) -> None:
     path = tmp_path / "a.tif"
     stack = np.zeros((2, 5, 3, *gray.shape), np.uint16)
     metadata = {"axes": "TZCYX", "unit": unit}
@@ -345,7 +367,9 @@ def test_hyperstacks_of_imagej_have_axes(tmp_path, gray, unit, expected):
 @pytest.mark.parametrize(
     ("state", "units", "expected"), [("on", "um", 0.65), ("off", "um", None), ("on", "in", None)]
 )
-def test_metaxpress_writes_the_size_of_a_pixel(write, gray, state, units, expected):
+def test_metaxpress_writes_the_size_of_a_pixel(
+    write: WriteTiff, gray: NDArray[Any], state: Any, units: Any, expected: Any
+) -> None:
     props = {"state": state, "x": "0.65", "units": units}
     text = "".join(f'<prop id="spatial-calibration-{k}" value="{v}"/>' for k, v in props.items())
     path = write(gray, description=f"<MetaData><PlaneInfo>{text}</PlaneInfo></MetaData>\r\n")

@@ -119,7 +119,8 @@ def test_inactive_modules_are_skipped(images: dict[str, Image]) -> None:
 
 def test_figures_are_made_only_where_they_are_wanted(images: dict[str, Image]) -> None:
     wanted = ("smooth_nuclei", "separate_nuclei", "segment_cells", "measure_morphology_cells")
-    project = edited(**{name: {"plot": True} for name in wanted})
+    changes: dict[str, Any] = {name: {"plot": True} for name in wanted}
+    project = edited(**changes)
     figures: dict[str, str] = {}
     run_pipeline(project, images)
     run_pipeline(project, images, save_figure=figures.__setitem__)

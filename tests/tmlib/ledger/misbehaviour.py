@@ -73,7 +73,7 @@ def count(context: StepContext) -> int:
 def take_a_moment(context: StepContext) -> None:
     """Work for a while, but for the first job."""
     if count(context) > 1:
-        time.sleep(0.5)
+        time.sleep(0.3)
 
 
 def wait_for_others_to_be_given_back(context: StepContext) -> None:

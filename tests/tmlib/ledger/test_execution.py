@@ -120,6 +120,15 @@ def test_an_unexpected_error_leaves_its_traceback_in_the_log(runner: Runner) -> 
     assert "Traceback" in job["stderr"]
 
 
+def test_an_error_may_quote_what_no_database_keeps(runner: Runner) -> None:
+    def quote(context: StepContext) -> None:
+        raise BadInput('There is no column "a\0b".')
+
+    job = runner.run(quote)
+    assert (job["exitcode"], job["error"]) == (1, 'There is no column "a?b".')
+    assert job["stderr"].endswith('There is no column "a?b".\n')
+
+
 def test_a_full_disk_is_called_by_its_name(runner: Runner) -> None:
     def script(context: StepContext) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/image")

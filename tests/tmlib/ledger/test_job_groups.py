@@ -1,11 +1,14 @@
 """Short jobs are done in groups: what befalls one of them befalls no other."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import func, select, update
 
 from tests.services import scripted
 from tests.services.scripted import Scripted
 from tests.services.short_jobs import N_JOBS, Ledger
+from tests.services.statements import sent_statements
 from tests.tmlib.ledger import misbehaviour
 from tmlib.db import clock
 from tmlib.db.base import now
@@ -90,7 +93,7 @@ def test_a_failure_that_may_pass_holds_up_no_other(ledger: Ledger) -> None:
 
 
 def test_nothing_of_a_group_is_left_when_its_workflow_is_killed(ledger: Ledger) -> None:
-    seen = []
+    seen: list[Any] = []
 
     def script(context: StepContext, number: int) -> None:
         if ledger.running() > 1 and not seen:
@@ -142,6 +145,23 @@ def test_a_worker_whose_turn_is_over_lets_others_go_on(ledger: Ledger) -> None:
     at_once = []
     assert ledger.run(lambda context, number: at_once.append(ledger.running())) == N_JOBS
     assert set(at_once) == {1}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_job_alone_is_taken_with_one_statement_and_ended_in_one_transaction(
+    ledger: Ledger,
+) -> None:
+    ledger.settings = ledger.settings.model_copy(update={"turn_seconds": 0})
+    ledger.run(turns=1)
+    ledger.monkeypatch.setitem(STEPS, "metaextract", Scripted(lambda context: None))
+    sent = sent_statements(ledger.database)
+    ledger.worker().run(ledger.queue.job_ids.pop(0))
+    assert [" ".join(statement.split()[:2]) for statement in sent] == [
+        "UPDATE jobs",
+        "BEGIN IMMEDIATE",
+        *("WITH held", "UPDATE tasks", "WITH following"),
+        "COMMIT",
+    ]
 
 
 def test_a_job_that_has_lost_a_worker_is_done_alone(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ import tifffile
 from sqlalchemy import select
 
 from tests.services.ledger import ListQueue
-from tests.services.runs import CONVERSION, Run
+from tests.services.runs import CONVERSION, Run, Stage
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.experiments.models import ChannelLayer, Experiment
@@ -26,8 +26,8 @@ from tmlib.workflow import service
 
 SIZE = 128
 CHANNEL = "A01_C01"
-PYRAMID = ("pyramid_creation", {"illuminati": {}})
-ANALYSIS = ("image_analysis", {"jterator": {}})
+PYRAMID: Stage = ("pyramid_creation", {"illuminati": {}})
+ANALYSIS: Stage = ("image_analysis", {"jterator": {}})
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -2,18 +2,19 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from tests.services.experiments import add_experiment
 from tests.services.ledger import ListQueue, planned
-from tmlib.db import Database
-from tmlib.ledger import engine, holding, job_groups, submissions
+from tmlib.db import Database, clock
+from tmlib.ledger import engine, holding, job_groups, lost_jobs, submissions
 from tmlib.ledger.engine import Claim, Outcome
 from tmlib.ledger.job_groups import Done
-from tmlib.ledger.models import Job
+from tmlib.ledger.models import Job, State
 from tmlib.workflow import service
 
 CONVERSION = {"type": "canonical", "stages": [{"name": "image_conversion"}]}
@@ -98,3 +99,20 @@ def test_the_first_job_is_waited_for_before_others_are_locked(
         assert session.scalars(select(Job.lease_expires_at).where(Job.id.in_(others))).all() == [
             None
         ] * len(others)
+
+
+def test_who_looks_for_lost_jobs_waits_for_nobody_who_writes_to_one(
+    database: Database, claims: list[Claim]
+) -> None:
+    paused, lost = (claim.job_id for claim in claims[:2])
+    with database.transaction() as session:
+        moment = clock.read(session)
+        back = update(Job).values(state=State.SUBMITTED, submitted_at=moment)
+        session.execute(back.where(Job.id == lost))
+        session.execute(back.where(Job.id == paused).values(not_before=moment))
+    later = moment + timedelta(seconds=1)
+    for locked, free in ((paused, lost), (lost, paused)):
+        with database.transaction() as other, database.transaction() as session:
+            other.scalars(select(Job.id).where(Job.id == locked).with_for_update()).one()
+            session.execute(text("SET LOCAL lock_timeout = 1"))
+            assert lost_jobs.recover(session, later, 3, later) == [free]

@@ -3,6 +3,8 @@
 import importlib
 import pkgutil
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -14,23 +16,23 @@ MODULES = [module.name for module in pkgutil.iter_modules(types.__path__)]
 
 
 @pytest.fixture(params=MODULES)
-def module(request):
+def module(request: pytest.FixtureRequest) -> ModuleType:
     return importlib.import_module(f"tmlib.microscopes.types.{request.param}")
 
 
 @pytest.fixture
-def examples(module):
+def examples(module: ModuleType) -> ModuleType:
     """The test of a type, which has examples of names."""
     short = module.__name__.rpartition(".")[2]
     return importlib.import_module(f"tests.tmlib.microscopes.types.test_{short}")
 
 
-def test_every_module_is_a_type(module):
+def test_every_module_is_a_type(module: ModuleType) -> None:
     assert get(module.MICROSCOPE.name) is module.MICROSCOPE
     assert len(names()) == len(MODULES)
 
 
-def test_a_type_claims_its_own_files(module, examples):
+def test_a_type_claims_its_own_files(module: ModuleType, examples: ModuleType) -> None:
     microscope = module.MICROSCOPE
     for name in examples.EXAMPLES:
         assert microscope.is_image(name), name
@@ -43,7 +45,7 @@ def test_a_type_claims_its_own_files(module, examples):
         assert not microscope.is_metadata(name), name
 
 
-def test_a_type_reads_its_own_names(module, examples):
+def test_a_type_reads_its_own_names(module: ModuleType, examples: ModuleType) -> None:
     microscope = module.MICROSCOPE
     if microscope.image_pattern is None:
         with pytest.raises(PatternError, match="named groups"):
@@ -57,7 +59,7 @@ def test_a_type_reads_its_own_names(module, examples):
     assert microscope.name in recognise(list(examples.EXAMPLES))
 
 
-def test_a_type_is_documented(module, examples):
+def test_a_type_is_documented(module: ModuleType, examples: ModuleType) -> None:
     microscope = module.MICROSCOPE
     example = next(iter(examples.EXAMPLES))
     cells = [
@@ -72,21 +74,21 @@ def test_a_type_is_documented(module, examples):
     assert f"| {' | '.join(texts)} |" in DOCUMENT.read_text()
 
 
-def test_only_known_types_are_recognised():
+def test_only_known_types_are_recognised() -> None:
     assert recognise(["holiday.jpg", "notes.txt"]) == []
     assert recognise(["AS_1_D03f00d0.tif", "AS_1_D03f01d0.tif", "x.txt"]) == ["cellomics"]
 
 
-def test_unknown_types_are_refused_with_the_closest():
+def test_unknown_types_are_refused_with_the_closest() -> None:
     with pytest.raises(BadInput, match='"cellvoyger": did you mean "cellvoyager"'):
         get("cellvoyger")
     with pytest.raises(BadInput, match=r"\?\?\?.: use one of axio"):
         get("???")
 
 
-def test_the_documented_example_of_a_type_works():
+def test_the_documented_example_of_a_type_works() -> None:
     code, lists, *_ = DOCUMENT.read_text().split("```python\n")[1:]
-    type_of_example: dict = {}
+    type_of_example: dict[str, Any] = {}
     exec(code.partition("```")[0], type_of_example)  # noqa: S102 - the project's own document
     exec(lists.partition("```")[0], type_of_example)  # noqa: S102 - see above
     microscope = type_of_example["MICROSCOPE"]

@@ -21,7 +21,7 @@ SMALL_LABEL_IMAGES = hnp.arrays(
 
 def by_union_of_pixels(labels: Labels) -> dict[int, shapely.Geometry]:
     """The plain way: every pixel is a box, an object is their union."""
-    reference = {}
+    reference: dict[int, shapely.Geometry] = {}
     for label in np.unique(labels[labels > 0]):
         boxes = [shapely.box(x, y, x + 1, y + 1) for y, x in np.argwhere(labels == label)]
         reference[int(label)] = shapely.union_all(boxes)

@@ -173,7 +173,7 @@ def ids_at(laboratory: Laboratory, tpoint: int, zplane: int = 0) -> dict[int, in
                 SegmentationLayer.zplane == zplane,
             )
         )
-        found = dict(outlined.all())
+        found = {label: identifier for label, identifier in outlined if label is not None}
     stored = select_feature_values(laboratory.database, laboratory.storage, laboratory.type_id())
     values = pd.DataFrame(stored.table().to_pydict())
     here = values[(values.tpoint == tpoint) & (values.zplane == zplane)]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tmlib.objects.tiles.vector_tile_encoding import (
     POINT,
@@ -71,7 +72,9 @@ def test_points_come_back(objects: list[tuple[int, int, tuple[int, int]]]) -> No
 )
 def test_rings_come_back(sizes: list[list[int]], seed: int) -> None:
     """Outer rings are circles side by side, as parts of a polygon that do not touch."""
-    rings, owners, expected = [], [], []
+    rings: list[NDArray[np.int64]] = []
+    owners: list[int] = []
+    expected: list[list[list[list[int]]]] = []
     random = np.random.default_rng(seed)
     left = int(random.integers(-1000, 1000))
     for feature, ring_sizes in enumerate(sizes):

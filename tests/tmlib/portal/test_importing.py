@@ -1,3 +1,4 @@
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ from sqlalchemy import func, select
 
 from tests.services.catalogue import Rows, document, random_rows
 from tmlib.db import Database
+from tmlib.digests import digest_of
 from tmlib.errors import BadInput
 from tmlib.portal.bucket_import import missing_files
 from tmlib.portal.declaration import ENTITIES
+from tmlib.portal.files import FileStore
 from tmlib.portal.importing import import_rows
 from tmlib.portal.models import TABLES
 from tmlib.portal.reading import Reader
@@ -117,6 +120,50 @@ def test_ids_that_are_taken_are_named(database: Database) -> None:
     with pytest.raises(BadInput, match="Deposition 10000: the catalogue has one with this id"):
         take(database, {"Deposition": [DEPOSITION], "DepositionType": [TYPE]})
     assert count(database) == 1
+
+
+def test_numbers_that_are_too_large_are_named(database: Database, rows: Rows) -> None:
+    content = document(rows)
+    frame = content["Frame"][0]
+    for number in (10**400, -(10**400), float("inf"), float("nan")):
+        frame["file_size"] = number
+        with pytest.raises(BadInput, match=f"Frame {frame['id']}: file_size: .*(no n|too l)"):
+            take(database, content)
+
+
+def test_contents_are_those_that_were_read(tmp_path: Path) -> None:
+    class Changing(type(tmp_path)):  # type: ignore[misc] # the class of paths of this system
+        """A file that others change as soon as somebody has opened it."""
+
+        def open(self, *arguments: Any, **options: Any) -> Any:
+            content = io.BytesIO(self.read_bytes())
+            self.write_bytes(b"changed, and longer")
+            return content
+
+        def read_bytes(self) -> bytes:
+            return Path(self).read_bytes()
+
+        def write_bytes(self, content: Any) -> int:
+            return Path(self).write_bytes(content)
+
+    (tmp_path / "file").write_bytes(b"content")
+    store = FileStore(tmp_path / "data")
+    kept = store.keep("key", Changing(tmp_path / "file"))
+    assert kept.size == len(b"content")
+    assert store.path(kept.digest).read_bytes() == b"content"
+    assert digest_of(b"content") == kept.digest
+
+
+def test_folders_of_contents_are_there_after_a_power_failure(
+    tmp_path: Path, steps: list[str]
+) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    store = FileStore(tmp_path)
+    folder = store.path(digest_of(b"content")).parent
+    kept = store.keep("key", tmp_path / "file")
+    assert {f"sync {tmp_path.name}", f"sync {folder.parent.name}"} <= set(steps)
+    store.sync([kept])
+    assert steps[-1] == f"sync {folder.name}"
 
 
 def test_files_that_rows_name_have_to_be_there(database: Database, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import literal, select
 
 from tests.services.catalogue import (
     Row,
@@ -16,6 +17,7 @@ from tests.services.catalogue import (
     random_where,
     related,
 )
+from tmlib.db import Database, texts
 from tmlib.errors import BadInput
 from tmlib.portal.aggregates import Aggregation
 from tmlib.portal.declaration import ENTITIES, target
@@ -277,11 +279,39 @@ def test_numbers_about_relations_are_of_what_belongs_to_each(reader: Reader, row
         {"name": {"_gt": None}},
         {"name": {"_like": "a" * 6000}},
         *({"name": {"_regex": wrong}} for wrong in ("a**", "(", "a{999}", r"(a)\1", "(?=a)", "[")),
+        *({"name": {"_regex": wrong}} for wrong in ("[a-b-c]", "[b-a]", r"[\d-z]", r"[a-\d]")),
     ],
 )
 def test_what_cannot_be_compared_is_refused(reader: Reader, where: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         reader.rows(ENTITIES["Run"], ["id"], where)
+
+
+def test_hyphens_in_sets_are_characters_or_ranges(database: Database) -> None:
+    expressions = {"[a-c]": "abc", "[-a]": "-a", "[a-]": "a-", "[a-b-]": "ab-", "[+--]": "+-"}
+    with database.connection() as connection:
+        for expression, characters in expressions.items():
+            for one in "+-abc":
+                found = texts.matches(
+                    connection.dialect, literal(one), expression, ignores_case=False
+                )
+                assert connection.scalar(select(found)) is (one in characters), expression
+
+
+def test_a_sigma_is_the_same_letter_wherever_it_stands(database: Database) -> None:
+    greek = ("ΟΔΟΣ", "οδος", "ΣΟΦΙΑ", "σοφος")
+    patterns = {
+        "οδο_": {0, 1},
+        "%Σ": {0, 1, 3},
+        "ΟΔΟς%": {0, 1},
+        "%\N{GREEK SMALL LETTER SIGMA}%": {0, 1, 2, 3},
+        "ΣΟΦ%": {2, 3},
+    }
+    with database.connection() as connection:
+        for pattern, expected in patterns.items():
+            for number, text in enumerate(greek):
+                found = texts.like(connection.dialect, literal(text), pattern, ignores_case=True)
+                assert connection.scalar(select(found)) is (number in expected), (pattern, text)
 
 
 def test_filters_have_bounds(reader: Reader) -> None:

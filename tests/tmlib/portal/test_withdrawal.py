@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,23 @@ def test_the_number_of_what_was_withdrawn_is_not_given_again(
     assert counts(published) == {1}
 
 
+def test_what_happens_while_files_are_copied_is_seen(published: Database, tmp_path: Path) -> None:
+    wanted = deposition(30)
+
+    class Interrupted(FileStore):
+        """Others import the same while files are copied, and withdraw it."""
+
+        def sync(self, files: Iterable[KeptFile]) -> None:
+            with published.transaction() as session:
+                import_rows(session, deposition(30))
+            with published.transaction() as session:
+                withdraw(session, 30, "The wrong sample.")
+
+    with pytest.raises(BadInput, match="Deposition 30: it was withdrawn"):
+        import_catalogue(published, Interrupted(tmp_path), wanted, None, without_files=True)
+    assert counts(published) == {2}
+
+
 def test_what_another_deposition_has_there_is_named(published: Database) -> None:
     [annotation] = deposition(20)["Annotation"]
     annotation |= {"id": 30, "run_id": 10, "tomogram_voxel_spacing_id": None}
@@ -95,6 +113,41 @@ def test_what_another_deposition_has_there_is_named(published: Database) -> None
         withdraw(session, 20, "First.")
         withdraw(session, 10, "Then.")
     assert counts(published) == {0}
+
+
+def test_rows_are_of_the_deposition_of_what_they_describe(published: Database) -> None:
+    [file] = deposition(20)["AnnotationFile"]
+    file |= {"id": 30, "annotation_shape_id": 20, "tomogram_voxel_spacing_id": 10}
+    file |= {"alignment_id": None}
+    with published.transaction() as session:
+        import_rows(session, {"AnnotationFile": [file]})
+    with (
+        pytest.raises(Conflict, match="AnnotationFile 30 of the deposition 20"),
+        published.transaction() as session,
+    ):
+        withdraw(session, 10, "The wrong sample.")
+    assert len(keys(published)) == 6
+    with published.transaction() as session:
+        withdraw(session, 20, "First.")
+    assert counts(published) == {1}
+
+
+def test_files_that_others_name_stay(published: Database) -> None:
+    ours, theirs = deposition(10), deposition(20)
+    shared = [
+        {**theirs["GainFile"][0], "id": 31, "s3_file_path": "s3://bucket/gains/10.mrc"},
+        {**theirs["GainFile"][0], "id": 32, "s3_file_path": "s3://bucket/10/run/theirs.mrc"},
+        {**ours["GainFile"][0], "id": 33, "s3_file_path": "s3://bucket/20/ours.mrc"},
+    ]
+    with published.transaction() as session:
+        import_rows(session, {"GainFile": shared})
+        more = ("10/run/theirs.mrc", "20/ours.mrc")
+        publish(session, "bucket", [KeptFile(key, 1, "0" * 64) for key in more])
+    with published.transaction() as session:
+        withdraw(session, 10, "The wrong sample.")
+    assert keys(published) == [
+        *("10.mrc", "10/run/theirs.mrc", "100/a.mrc", "20/a.mrc", "gains/10.mrc", "gains/20.mrc")
+    ]
 
 
 def test_what_is_not_there_cannot_be_withdrawn(published: Database) -> None:

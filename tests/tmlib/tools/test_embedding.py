@@ -1,6 +1,7 @@
 """Embeddings, beside scikit-learn's and umap-learn's own."""
 
 import importlib.util
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tmlib.tools.learning.embedding import Embedding, EmbeddingPayload
 from tmlib.tools.plates.wells import NO_WELLS
 from tmlib.tools.values import Values
 
-ALL = {"selected_features": list(FEATURES)}
+ALL: dict[str, Any] = {"selected_features": list(FEATURES)}
 
 
 def test_principal_components_are_those_of_scikit_learn(bench: Bench) -> None:

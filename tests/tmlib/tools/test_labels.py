@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from tmlib.tools import labels, service
 from tmlib.tools.labels import Labels, UnknownFormat, read, text_of, texts_of, write
 from tmlib.tools.sweeping import sweep
 
-CELLS = {"selected_feature": "size"}
+CELLS: dict[str, Any] = {"selected_feature": "size"}
 
 
 @pytest.fixture

@@ -3,22 +3,29 @@
 import json
 import math
 import statistics
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sqlalchemy import select
 
 from tests.tmlib.tools.conftest import Bench
 from tests.tmlib.tools.plates import FEATURES, N_COLUMNS, N_ROWS, Screen, make_screen
 from tmlib.errors import BadInput
+from tmlib.experiments.conditions import Condition
+from tmlib.experiments.models import Well as WellRow
+from tmlib.images.layout import well_name
 from tmlib.tools.base import Finding
+from tmlib.tools.payloads import WellCondition
 from tmlib.tools.plates.plate_statistics import median_polish, z_prime
-from tmlib.tools.plates.wells import Well, WellTable
+from tmlib.tools.plates.wells import Layout, Well, WellTable
 
+DMSO = {"column": "compound", "value": "DMSO"}
 NEGATIVE, POSITIVE = ["A01", "B01", "C1"], ["A06", "D06"]
-BOTH = {"selected_features": list(FEATURES)}
+BOTH: dict[str, Any] = {"selected_features": list(FEATURES)}
 
 
 @pytest.fixture
@@ -111,7 +118,10 @@ def test_dead_wells_do_not_disturb_normalisation(dead: Screen, method: str) -> N
 
 
 def test_dead_wells_are_in_the_list_of_wells_and_no_controls(dead: Screen) -> None:
-    controls = {"negative_controls": [*NEGATIVE, "C03"], "positive_controls": POSITIVE}
+    controls: dict[str, Any] = {
+        "negative_controls": [*NEGATIVE, "C03"],
+        "positive_controls": POSITIVE,
+    }
     finding = dead.ask("HitList", selected_feature="size", **controls)
     row = rows(finding)["plate 1", "C03"]
     assert (row["n_objects"], row["ssmd"], row["is_hit"]) == (0, None, False)
@@ -228,8 +238,8 @@ def test_hits_differ_from_the_controls_of_their_plate(screen: Screen) -> None:
     is_hit = (screen.plates == "plate 2") & (screen.wells == "C04")
     screen.values[is_hit, 0] += 25
     screen.values[np.isin(screen.wells, ["A06", "D06"]), 0] += 30
-    payload = {"selected_feature": "size", "threshold": 5, "direction": "up"}
-    controls = {"negative_controls": NEGATIVE, "positive_controls": POSITIVE}
+    payload: dict[str, Any] = {"selected_feature": "size", "threshold": 5, "direction": "up"}
+    controls: dict[str, Any] = {"negative_controls": NEGATIVE, "positive_controls": POSITIVE}
     finding = screen.ask("HitList", **payload, **controls, statistic="mean")
     found = rows(finding)
 
@@ -258,9 +268,43 @@ def test_hits_differ_from_the_controls_of_their_plate(screen: Screen) -> None:
     assert np.unique(finding.labels.values[is_hit]) == [found["plate 2", "C04"]["ssmd"]]
 
 
+def test_controls_are_chosen_by_their_conditions(screen: Screen) -> None:
+    by_name = screen.ask(
+        "HitList", selected_feature="size", negative_controls=NEGATIVE, positive_controls=POSITIVE
+    )
+    given: dict[str, dict[str, Condition]] = {
+        "A01": {"compound": "DMSO", "nM": 0},
+        "B01": {"compound": "DMSO"},
+        "C01": {"compound": "water", "nM": 0},
+        "A06": {"compound": "taxol", "nM": 5},
+        "D06": {"compound": "taxol", "nM": 5.0},
+        "C04": {"compound": "taxol", "nM": "0 or 5"},
+    }
+    wells = tuple(
+        well._replace(conditions=given.get(well.name, {})) for well in screen.layout.wells
+    )
+    described = replace(screen, layout=replace(screen.layout, wells=wells))
+    found = described.ask(
+        "HitList",
+        selected_feature="size",
+        negative_controls=[{"column": "compound", "value": "DMSO"}, {"column": "nM", "value": 0.0}],
+        positive_controls=[{"column": "nM", "value": 5}],
+    )
+    assert found.attributes == by_name.attributes
+    assert found.wells.equals(by_name.wells)
+    controls = [{"column": "nM", "value": "0"}, "b1"]
+    scores = described.ask(
+        "Normalisation", **BOTH, options={"method": "zscore", "control_wells": controls}
+    )
+    by_name = screen.ask(
+        "Normalisation", **BOTH, options={"method": "zscore", "control_wells": NEGATIVE}
+    )
+    assert np.array_equal(scores.labels.values, by_name.labels.values)
+
+
 def test_controls_must_have_objects_and_differ(screen: Screen) -> None:
-    controls = {"negative_controls": NEGATIVE, "positive_controls": POSITIVE}
-    payload = {"selected_feature": "size"} | controls
+    controls: dict[str, Any] = {"negative_controls": NEGATIVE, "positive_controls": POSITIVE}
+    payload: dict[str, Any] = {"selected_feature": "size"} | controls
     screen.values[(screen.plates == "plate 2") & (screen.wells == "D06")] = np.nan
     with pytest.raises(BadInput, match='Only 1 positive controls of plate "plate 2"'):
         screen.ask("HitList", **payload)
@@ -275,7 +319,7 @@ def test_z_prime_of_groups_with_the_same_mean_is_none() -> None:
     assert math.isnan(z_prime(np.array([1.0, 3]), np.array([2.0, 2])))
 
 
-def wells_payload(negative: list[str], positive: list[str]) -> dict[str, Any]:
+def wells_payload(negative: list[Any], positive: list[Any]) -> dict[str, Any]:
     wells = {"negative_controls": negative, "positive_controls": positive}
     return {"selected_feature": "size"} | wells
 
@@ -285,6 +329,9 @@ def wells_payload(negative: list[str], positive: list[str]) -> dict[str, Any]:
     [
         ("HitList", wells_payload(["B02"], ["B03"]), 'Plate "plate01" has 1 of the control wells'),
         ("HitList", wells_payload(["B02", "B04"], ["B03"]), 'did you mean "B03"?'),
+        ("HitList", wells_payload([DMSO], ["B03"]), "has 1 of the control wells compound: DMSO"),
+        ("HitList", wells_payload(["B02", DMSO | {"column": "compond"}], ["B03"]), '"compound"?'),
+        ("HitList", wells_payload([DMSO | {"value": "water"}], ["B03"]), "choose one of DMSO"),
         ("HitList", wells_payload(["B02", "B3"], ["B03"]), '"B03" cannot be a negative and a pos'),
         (
             "Normalisation",
@@ -296,6 +343,9 @@ def wells_payload(negative: list[str], positive: list[str]) -> dict[str, Any]:
 def test_controls_are_checked_at_once(
     bench: Bench, tool: str, payload: dict[str, Any], message: str
 ) -> None:
+    with bench.laboratory.database.transaction() as session:
+        well = session.scalars(select(WellRow).where(WellRow.name == "B02")).one()
+        well.description = {"compound": "DMSO"}
     with pytest.raises(BadInput) as caught:
         bench.request(tool, **payload)
     assert message in caught.value.message
@@ -320,8 +370,48 @@ def test_wells_are_those_of_the_experiment(bench: Bench) -> None:
 
 def test_wells_and_values_are_found_by_their_names(screen: Screen) -> None:
     assert screen.layout.wells_of(np.array([10, 12], np.int32)).tolist() == [0, 1]
-    named = screen.layout.are_named(["a2", "D6"])
+    named = screen.layout.are_chosen(("a2", "D6"))
     assert [screen.layout.wells[i] for i in np.flatnonzero(named)][:2] == [
         Well("plate 1", "A02", 0, 1),
         Well("plate 1", "D06", 3, 5),
     ]
+
+
+VALUES: tuple[Condition, ...] = (1, 1.0, 0.5, True, "1", "1.0", "0.5", "True", "taxol")
+
+
+def conditioned(column: str, values: Iterable[Condition]) -> tuple[Well, ...]:
+    return tuple(
+        Well("plate", well_name(*divmod(number, 24)), *divmod(number, 24), {column: value})
+        for number, value in enumerate(values)
+    )
+
+
+def test_numbers_are_compared_as_such_and_with_texts_as_they_are_written() -> None:
+    layout = Layout(conditioned("drug", VALUES))
+    for wanted in VALUES:
+        asked = (WellCondition(column="drug", value=wanted),)
+        layout.check_chosen(asked)
+        assert layout.are_chosen(asked).tolist() == [
+            value == wanted
+            if all(type(one) in (int, float) for one in (value, wanted))
+            else str(value) == str(wanted)
+            for value in VALUES
+        ]
+
+
+def test_each_value_is_looked_at_as_often_for_many_controls_as_for_one() -> None:
+    looks = 0
+
+    class Counted(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            nonlocal looks
+            looks += 1
+            return str.__str__(self)
+
+    layout = Layout(conditioned("drug", [Counted(number) for number in range(384)]))
+    controls = [WellCondition(column="drug", value=str(number)) for number in range(384)]
+    layout.check_controls(tuple(controls), 384)
+    assert looks < 384 * 10

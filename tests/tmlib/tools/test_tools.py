@@ -24,7 +24,7 @@ from tmlib.tools.base import in_batches
 from tmlib.tools.learning import clustering, density_clusters
 from tmlib.tools.models import ToolResult
 
-ALL = {"selected_features": list(FEATURES)}
+ALL: dict[str, Any] = {"selected_features": list(FEATURES)}
 
 
 def kmeans(k: int) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def test_classes_are_those_of_scikit_learn(bench: Bench, method: str, estimator:
     assert set(figures(result)) == {"confusion_matrix", "feature_importances", "sizes"}
 
 
-def remeasure(bench: Bench, values: NDArray[np.float64], **place: int) -> None:
+def remeasure(bench: Bench, values: NDArray[np.float64], **place: Any) -> None:
     """Record the objects of the first site again, with other values."""
     measured = pd.DataFrame(values, columns=FEATURES, index=range(1, PER_SITE + 1))
     bench.laboratory.record(0, grid(), measured, **place)

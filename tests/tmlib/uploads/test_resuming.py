@@ -304,6 +304,7 @@ def test_a_full_disk_is_reported_and_the_rest_can_be_sent_later(
 ) -> None:
     with pytest.raises(StorageFull, match="has room for"):
         begin(uploads, 2**60)
+    assert inbox.status(ONE) is FileUploadStatus.WAITING
     token = begin(uploads)
     inbox.folder.mkdir(parents=True, exist_ok=True)
     pieces = inbox.folder / f".{token}.pieces"
@@ -313,6 +314,11 @@ def test_a_full_disk_is_reported_and_the_rest_can_be_sent_later(
     pieces.unlink()
     assert uploads.progress(token).offset == 0
     assert uploads.append(token, 0, [CONTENT]).offset == 10
+    # whoever has not got that answer learns that there is nothing to send, whatever room there is
+    with pytest.raises(Conflict, match="has arrived already"):
+        begin(uploads, 2**60)
+    with pytest.raises(NotRegistered):
+        uploads.create("other.tif", 2**60, "", None)
 
 
 def test_a_server_that_ends_after_the_last_byte_has_lost_nothing(

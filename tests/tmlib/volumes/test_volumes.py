@@ -76,7 +76,8 @@ def test_ome_zarr_has_three_levels(tmp_path: Path, dtype: str) -> None:
     for larger, smaller in itertools.pairwise(arrays):
         whole = larger[:].astype(float)
         whole = np.pad(whole, [(0, size % 2) for size in whole.shape], mode="edge")
-        means = sum(whole[z::2, y::2, x::2] for z in (0, 1) for y in (0, 1) for x in (0, 1)) / 8
+        eighths = [whole[z::2, y::2, x::2] for z in (0, 1) for y in (0, 1) for x in (0, 1)]
+        means = np.mean(eighths, axis=0)
         if voxels.dtype.kind != "f":
             means = np.rint(means)
         assert np.array_equal(smaller[:], means.astype(dtype))
@@ -88,9 +89,54 @@ def test_ome_zarr_has_three_levels(tmp_path: Path, dtype: str) -> None:
     [node] = Reader(location)()
     assert [axis["unit"] for axis in node.metadata["axes"]] == ["angstrom"] * 3
     assert [data.shape for data in node.data] == [array.shape for array in arrays]
-    # each chunk that there can be is a file of its own, as programs of the field expect
-    assert (path / "0" / "0" / "1" / "2").is_file()
     assert json.loads((path / ".zattrs").read_text())["multiscales"][0]["version"] == "0.4"
+    [[low, high]] = node.metadata["contrast_limits"]
+    smallest = arrays[2][:].astype(float)
+    assert (low, high) == pytest.approx(tuple(np.percentile(smallest, (1, 99.9))))
+    assert ome_zarr.contrast_of((path / ".zattrs").read_bytes()) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "last"),
+    [((130, 129, 20), (128, 128, 20), "1/1/0"), ((1, 1030, 2000), (1, 1024, 1024), "0/1/1")],
+)
+def test_flat_volumes_are_in_few_files(
+    tmp_path: Path, shape: tuple[int, int, int], chunks: tuple[int, int, int], last: str
+) -> None:
+    path = tmp_path / "volume.zarr"
+    ome_zarr.write(path, np.zeros(shape, "uint8"), SPACING)
+    array: Any = zarr.open_group(path, mode="r")["0"]
+    assert array.chunks == chunks
+    # each chunk that there can be is a file of its own, as programs of the field expect
+    assert (path / "0" / last).is_file()
+
+
+@pytest.mark.parametrize(
+    ("voxels", "contrast"),
+    [
+        (np.full((1, 2, 2), 7, "uint16"), (7, 8)),
+        (np.full((1, 2, 2), np.nan, "float32"), (0, 1)),
+        (np.array([[[0] * 8 * 2000 + [9] * 8]] * 8, "uint8"), (0, 9)),
+    ],
+)
+def test_volumes_with_few_intensities_have_a_contrast(
+    tmp_path: Path, voxels: Any, contrast: tuple[float, float]
+) -> None:
+    path = tmp_path / "volume.zarr"
+    ome_zarr.write(path, voxels, SPACING)
+    assert ome_zarr.contrast_of((path / ".zattrs").read_bytes()) == contrast
+
+
+def test_volumes_may_say_nothing_of_their_contrast(tmp_path: Path) -> None:
+    ome_zarr.write(tmp_path / "labels.zarr", volume("uint8"), SPACING, labels=True)
+    for told in (
+        (tmp_path / "labels.zarr" / ".zattrs").read_bytes(),
+        *(b"", b"[]"),
+        b'{"omero": {"channels": [{"window": {"start": 2, "end": 1}}]}}',
+        b'{"omero": {"channels": [{"window": {"start": NaN, "end": 1}}]}}',
+        b'{"omero": {"channels": [{"window": null}]}}',
+    ):
+        assert ome_zarr.contrast_of(told) is None
 
 
 def test_smaller_levels_of_labels_have_no_new_numbers(tmp_path: Path) -> None:
@@ -128,6 +174,16 @@ def test_what_is_no_volume_is_refused(
     with pytest.raises(BadInput):
         write(tmp_path / "volume", voxels, spacing)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_voxels_of_64_bits_are_rounded_in_mrc_files(tmp_path: Path) -> None:
+    voxels = np.full((2, 2, 2), 0.1)
+    mrc.write(tmp_path / "a.mrc", voxels, 1.0)
+    with mrc.opened(tmp_path / "a.mrc") as file:
+        assert np.array_equal(file[np.s_[:, :, :]], voxels.astype("float32"))
+    with pytest.raises(BadInput, match="too large for float32"):
+        mrc.write(tmp_path / "b.mrc", voxels * 1e300, 1.0)
+    assert [one.name for one in tmp_path.iterdir()] == ["a.mrc"]
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:

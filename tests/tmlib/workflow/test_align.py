@@ -1,7 +1,6 @@
 """A plate in two cycles whose shifts are known, from files to objects on the map."""
 
 import copy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +46,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> SamplePlate:
 
 
 @pytest.fixture
-def run(
-    scene: SamplePlate, database: Database, settings: Settings, tmp_path: Path
-) -> Iterator[Run]:
+def run(scene: SamplePlate, database: Database, settings: Settings, tmp_path: Path) -> Run:
     with database.transaction() as session:
         experiment = add_experiment(
             session,

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from sqlalchemy import select
 
-from tests.services.runs import CONVERSION, Run
+from tests.services.runs import CONVERSION, Run, Stage
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment, IllumstatsFile
 from tmlib.images.illumination import IlluminationCorrection, IlluminationStatistics
@@ -15,7 +15,7 @@ from tmlib.settings import Settings
 
 SIZE = 64
 N_GOOD = 36
-PREPROCESSING = ("image_preprocessing", {"corilla": {}})
+PREPROCESSING: Stage = ("image_preprocessing", {"corilla": {}})
 Y, X = np.mgrid[:SIZE, :SIZE] / (SIZE - 1) * 2 - 1
 LIGHT = 1 - 0.225 * (Y**2 + X**2)
 

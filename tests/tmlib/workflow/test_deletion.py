@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from tmlib.experiments import deletion as experiments
 from tmlib.experiments import service
 from tmlib.experiments.models import Experiment
 from tmlib.experiments.ownership import lock_experiment, owner
+from tmlib.experiments.sharing import ExperimentRow
 from tmlib.ledger import interactive, owners
 from tmlib.ledger.models import Job, State, Submission, Task
 from tmlib.objects import deletion as objects
@@ -77,7 +79,7 @@ def add_objects(database: Database, experiment_id: int, n: int) -> int:
     return type_id
 
 
-def listed(database: Database) -> list[Experiment]:
+def listed(database: Database) -> list[ExperimentRow]:
     with database.session() as session:
         return service.list_experiments(session, None)
 
@@ -231,13 +233,13 @@ def test_another_process_finishes_what_one_that_was_killed_began(
     if child == 0:
         remove_all = experiments._remove
 
-        def cut_short(*arguments: object) -> Iterator[None]:
+        def cut_short(*arguments: Any) -> Iterator[None]:
             for number, _ in enumerate(remove_all(*arguments), start=1):
                 if number == pieces:
                     os.kill(os.getpid(), signal.SIGKILL)
                 yield
 
-        experiments._remove = cut_short
+        monkeypatch.setattr(experiments, "_remove", cut_short)
         experiments.finish(database, settings.data_dir, 60)
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL

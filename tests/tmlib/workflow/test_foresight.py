@@ -9,6 +9,7 @@ import tifffile
 from sqlalchemy import update
 
 from tests.services.conversion import Conversion, write_images
+from tests.services.runs import Stage
 from tmlib.errors import BadInput
 from tmlib.experiments.models import Experiment
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile
@@ -75,10 +76,16 @@ def take_pipeline(run: Conversion, *channels: str, objects: str | None = None) -
 
 def test_what_fits_passes(uploaded: Conversion) -> None:
     take_pipeline(uploaded, "DNA", "Actin")
-    analysis = ("image_analysis", {"jterator": {}})
+    analysis: Stage = ("image_analysis", {"jterator": {}})
     check(uploaded, converting(n_vertical=2), analysis)
     uploaded.convert("imextract", regex=PATTERN)
     check(uploaded, analysis)
+
+
+def test_channels_get_the_names_again_that_users_gave(uploaded: Conversion) -> None:
+    uploaded.set(channel_names={"DNA": "nuclei"})
+    take_pipeline(uploaded, "nuclei", "Actin")
+    check(uploaded, converting(), ("image_analysis", {"jterator": {}}))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +160,7 @@ def test_channels_of_cycles_are_known_by_their_cycle(uploaded: Conversion, tmp_p
     write_images(tmp_path / "more", NAMES)
     uploaded.take(tmp_path / "more", acquisition="second")
     take_pipeline(uploaded, "0_DNA", "1_Actin")
-    analysis = ("image_analysis", {"jterator": {}})
+    analysis: Stage = ("image_analysis", {"jterator": {}})
     check(uploaded, converting(), analysis)
     take_pipeline(uploaded, "2_DNA")
     with pytest.raises(BadInput, match=r'"2_DNA".*0_DNA'):

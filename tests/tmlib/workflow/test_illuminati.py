@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-import zarr
 from sqlalchemy import select
 
-from tests.services.runs import CONVERSION, Run
+from tests.services.runs import CONVERSION, Run, Stage
+from tests.services.zarr_content import attributes_of, pixels_in
 from tmlib.db import Database
 from tmlib.experiments.models import ChannelLayer, Experiment, IllumstatsFile, Site
 from tmlib.images import mosaic_regions, mosaics
@@ -21,7 +21,7 @@ from tmlib.workflow.steps.plate_map import read_plate_map
 
 SIZE = 80
 LAYOUT = {"metaconfig": {"n_vertical": 1, "n_horizontal": 2}}
-PYRAMID = ("pyramid_creation", {"illuminati": {}})
+PYRAMID: Stage = ("pyramid_creation", {"illuminati": {}})
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -116,7 +116,7 @@ def written_at(run: Run, layer: ChannelLayer) -> int:
 
 def shown_elsewhere(run: Run, layer: ChannelLayer) -> tuple[int, int]:
     """The window in which viewers of OME-NGFF show a layer."""
-    [channel] = zarr.open_group(path(run, layer), mode="r").attrs["ome"]["omero"]["channels"]
+    [channel] = attributes_of(path(run, layer))["ome"]["omero"]["channels"]
     return channel["window"]["start"], channel["window"]["end"]
 
 
@@ -180,13 +180,13 @@ def test_only_regions_that_changed_are_made_again(
     # the map is 80 x 820 pixels; B03 begins at x = 660, and reaches to 740
     assert changed == {"0/c/0/2", "1/c/0/1", "2/c/0/0"}
     assert set(found) - changed == {"0/c/0/0", "0/c/0/3", "1/c/0/0"}
-    pyramid = [zarr.open_array(path(run, new["A01_C01"]) / str(i), mode="r")[:] for i in range(3)]
+    pyramid = [pixels_in(path(run, new["A01_C01"]) / str(i)) for i in range(3)]
     assert (pyramid[0][:, 660 : 660 + SIZE] == 7777).all()
     make_all_again(run)
     [again] = [layer for name, layer in layers(run).items() if name == "A01_C01"]
     assert again.version == new["A01_C01"].version
     for i, level in enumerate(pyramid):
-        assert np.array_equal(zarr.open_array(path(run, again) / str(i), mode="r")[:], level)
+        assert np.array_equal(pixels_in(path(run, again) / str(i)), level)
     assert not shards(run, again).items() & found.items()
 
 

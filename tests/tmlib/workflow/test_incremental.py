@@ -363,13 +363,23 @@ def test_files_that_are_gone_are_made_again_and_files_that_come_are_read(
     assert_same(results_of(run), expected)
     with run.database.transaction() as session:
         session.execute(delete(ChannelImageFile).where(ChannelImageFile.zplane == 0))
+        for well in session.scalars(select(Well)):
+            well.description = {"compound": f"of {well.name}"}
     jobs = go(run)
     assert jobs["metaconfig_run_0000001"] == "the step is done as a whole"
     assert_same(results_of(run), expected)
+    with run.database.transaction() as session:
+        for well in session.scalars(select(Well)):
+            assert well.description == {"compound": f"of {well.name}"}
+            well.description = {"dose": 3} if well.name == "B02" else {}
     run.upload("plate", "second", [image_file(run, "B02", 1, 1)])
     jobs = go(run, changed("metaconfig", regex=None))
     assert jobs["metaextract_run_0000004"] == "not done before"
     assert jobs["metaconfig_run_0000001"] == "input changed: files"
+    with run.database.session() as session:
+        found = session.execute(select(Well.name, Well.description).order_by(Well.name)).all()
+    assert found[0] == ("B02", {"dose": 3})
+    assert all(description == {} for _, description in found[1:])
     assert {key[6] for key in results_of(run) if key[0] == "plane"} == {0, 1}
 
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import delete, select
 
-from tests.services.runs import CONVERSION, Run
+from tests.services.runs import CONVERSION, Run, Stage
 from tmlib.db import Database
 from tmlib.errors import NotFound
 from tmlib.experiments.models import Channel, ChannelImageFile, Experiment
@@ -22,7 +22,7 @@ from tmlib.sample import SamplePlate, simulate_plate
 from tmlib.settings import Settings
 from tmlib.workflow import service
 
-ANALYSIS = ("image_analysis", {"jterator": {}})
+ANALYSIS: Stage = ("image_analysis", {"jterator": {}})
 
 pytestmark = [
     pytest.mark.slow,

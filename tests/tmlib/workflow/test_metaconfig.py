@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from sqlalchemy import delete, select
 
 from tests.services.conversion import Conversion, write_images
 from tests.services.stk import write_stk
-from tmlib.experiments.models import Acquisition, Channel, Cycle
+from tmlib.experiments.channels import rename_channel
+from tmlib.experiments.models import Acquisition, Channel, Cycle, Experiment, Plate
 
 PATTERN = r"^(?P<w>[A-Z]+\d\d)_s(?P<s>\d+)_(?P<c>\w+?)(?:_t(?P<t>\d+))?(?:_z(?P<z>\d+))?\.tif"
 
@@ -30,6 +32,14 @@ def upload(
     source.parent.mkdir(exist_ok=True)
     write_images(source, names)
     assert len(conversion.take(source, plate, acquisition)) == len(names)
+
+
+def rename(conversion: Conversion, names: dict[str, str]) -> None:
+    """Give channels other names, one after the other."""
+    for name, other in names.items():
+        with conversion.database.transaction() as session:
+            number = session.execute(select(Channel.id).where(Channel.name == name)).scalar_one()
+            rename_channel(session, conversion.experiment.id, number, other)
 
 
 def three_acquisitions(conversion: Conversion, folder: Path) -> None:
@@ -79,6 +89,51 @@ def test_doing_it_again_changes_nothing(tmp_path: Path, conversion: Conversion) 
     before = conversion.shown()
     assert conversion.convert(regex=PATTERN) == ""
     assert conversion.shown() == before
+
+
+@pytest.mark.parametrize(
+    ("mode", "prefix"), [("basic", ""), ("multiplexing", "0_")], ids=["time", "cycles"]
+)
+def test_channels_keep_the_names_that_users_gave_them(
+    tmp_path: Path, conversion: Conversion, mode: str, prefix: str
+) -> None:
+    conversion.set(plate_acquisition_mode=mode)
+    upload(conversion, tmp_path, ["A01_s1_C1.tif", "A01_s1_C2.tif", "A01_s1_C3.tif"])
+    assert conversion.convert(regex=PATTERN) == ""
+    one, two, three = (f"{prefix}C{i}" for i in (1, 2, 3))
+    rename(conversion, {three: "DNA", one: "other", two: one, "other": two})
+    for well in ("B01", "B02"):
+        upload(conversion, tmp_path, [f"{well}_s1_C{i}.tif" for i in (1, 2, 3)], plate=well)
+        assert conversion.convert(regex=PATTERN) == ""
+        shown = {p.channel: p.files for p in conversion.shown() if p.plate == well}
+        found = {name: files[0] for name, files in shown.items()}
+        files = {two: f"{well}_s1_C1.tif", one: f"{well}_s1_C2.tif", "DNA": f"{well}_s1_C3.tif"}
+        assert found == files
+
+
+def test_channels_keep_their_names_when_a_run_fails(tmp_path: Path, conversion: Conversion) -> None:
+    upload(conversion, tmp_path, ["A01_s1_C1.tif"])
+    assert conversion.convert(regex=PATTERN) == ""
+    rename(conversion, {"C1": "DAPI"})
+    upload(conversion, tmp_path, ["A02_s1_C1.tif"], "good")
+    upload(conversion, tmp_path, ["Z99_s1_C1.tif"], "bad")
+    assert "Z99" in conversion.convert(regex=PATTERN)
+    with conversion.database.transaction() as session:
+        session.execute(delete(Plate).where(Plate.name == "bad"))
+    assert conversion.convert(regex=PATTERN) == ""
+    assert {p.channel for p in conversion.shown()} == {"DAPI"}
+
+
+def test_no_channel_gets_the_name_of_another_back(tmp_path: Path, conversion: Conversion) -> None:
+    upload(conversion, tmp_path, ["A01_s1_C1.tif"])
+    assert conversion.convert(regex=PATTERN) == ""
+    rename(conversion, {"C1": "DAPI"})
+    upload(conversion, tmp_path, ["A02_s1_DAPI.tif"], "other")
+    assert conversion.convert(regex=PATTERN) == ""
+    assert {p.channel: p.well for p in conversion.shown()} == {"C1": "A01", "DAPI": "A02"}
+    # nothing is kept but what somebody has said
+    assert conversion.values(Experiment.channel_names) == [{"C1": "DAPI"}]
+    assert conversion.values(Plate.well_descriptions) == [{}, {}]
 
 
 @pytest.mark.parametrize(

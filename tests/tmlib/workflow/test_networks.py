@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from tests.services.runs import CONVERSION, Run
+from tests.services.runs import CONVERSION, Run, Stage
 from tests.tmlib.jterator.networks.test_networks import project
 from tmlib.db import Database
 from tmlib.experiments.models import Experiment
@@ -36,7 +36,7 @@ def test_a_workflow_finds_the_model(
     described["handles"]["segment_instanseg"]["input"][0]["key"] = "A01_C01"
     with database.transaction() as session:
         service.save_jterator_project(session, experiment.id, described)
-    analysis = ("image_analysis", {"jterator": {}})
+    analysis: Stage = ("image_analysis", {"jterator": {}})
     run.work(run.submit(("image_conversion", CONVERSION), analysis))
     [error] = run.errors()
     assert error is not None

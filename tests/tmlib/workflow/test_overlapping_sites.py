@@ -87,7 +87,7 @@ def objects(run: Run, name: str) -> list[tuple[int, int, float, float]]:
         return [tuple(row) for row in rows]
 
 
-def n_values(run: Run, name: str) -> int:
+def n_values(run: Run, name: str) -> int | None:
     with run.database.session() as session:
         return session.scalar(
             select(func.sum(FeatureValueFile.n_rows))

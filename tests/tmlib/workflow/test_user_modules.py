@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from tests.services.runs import CONVERSION, Run
+from tests.services.runs import CONVERSION, Run, Stage
 from tests.tmlib.jterator.user_modules.projects import doing, project
 from tmlib.db import Database
 from tmlib.errors import Forbidden
@@ -17,7 +17,7 @@ from tmlib.sample import SamplePlate, simulate_plate
 from tmlib.settings import Settings
 from tmlib.workflow import service
 
-ANALYSIS = ("image_analysis", {"jterator": {}})
+ANALYSIS: Stage = ("image_analysis", {"jterator": {}})
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

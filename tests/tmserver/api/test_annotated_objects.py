@@ -1,5 +1,9 @@
 """Mapobjects as a table that programs for CAVE read, and that remarks refer to."""
 
+import io
+
+import pandas as pd
+
 from tests.tmserver.api.conftest import LABELS, PLACE
 from tests.tmserver.conftest import Person
 
@@ -40,3 +44,34 @@ def test_objects_are_read_and_referred_to(owner: Person, cells: str, experiment_
     wrong = {"annotations": [{"target_id": 99, "tag": "odd"}]}
     assert "no 99 in table mapobjects_cells" in owner.refused("POST", remarks, 422, json=wrong)
     assert "no such mapobject type" in owner.refused("GET", f"{tables}/mapobjects_no", 404)
+
+
+def test_points_bind_to_the_objects_that_contain_them(
+    owner: Person, cells: str, experiment: str
+) -> None:
+    owner.post(f"{cells}/segmentations", **PLACE, image=LABELS.tolist())
+    [layer] = owner.get(f"{experiment}/segmentation_layers", mapobject_type_name="Cells")
+    everywhere = {"min_x": -9999, "min_y": -9999, "max_x": 9999, "max_y": 9999}
+    objects = f"{experiment}/segmentation_layers/{layer['id']}/mapobjects/within"
+    wide, _ = owner.get(objects, **everywhere)["objects"]
+    left, top, right, bottom = wide["box"]
+    assert (right - left, bottom - top) == (10, 4)
+    tables = f"{experiment}/annotation_tables"
+    owner.post(tables, name="dots", schema_name="bound_tag", voxel_resolution=[1, 1, 1])
+    rows = f"{tables}/dots/annotations"
+    places = [(right - 1, bottom - 1), (left - 1, top), (left + 1, bottom + 5)]
+    sent = [{"pt": {"position": [*place, 0]}, "tag": "a"} for place in places]
+    owner.post(rows, annotations=sent)
+    expected = [wide["id"], None, None]
+    found = owner.get(rows, bind="Cells")
+    assert [row["values"]["pt_mapobject_id"] for row in found] == expected
+    assert "pt_mapobject_id" not in owner.get(rows)[0]["values"]
+    collection = owner.request("GET", f"{rows}?bind=Cells&format=geojson").json
+    features = collection["features"]
+    assert [one["properties"]["pt_mapobject_id"] for one in features] == expected
+    sheet = owner.request("GET", f"{rows}?bind=Cells&format=csv").data
+    assert list(pd.read_csv(io.BytesIO(sheet))["pt_mapobject_id"].fillna(0)) == [wide["id"], 0, 0]
+    assert [row["id"] for row in owner.get(rows, mapobject_id=wide["id"])] == [1]
+    assert owner.get(f"{tables}/dots/count", mapobject_id=wide["id"]) == 1
+    for query in ({"bind": "Nuclei"}, {"mapobject_id": 99}):
+        assert "There is no mapobject" in owner.refused("GET", rows, 404, query_string=query)

@@ -51,14 +51,20 @@ def test_a_table_from_its_beginning_to_its_end(
     assert owner.put(table, owner="administrator")["owner_id"] != changed["owner_id"]
     administrator = people["administrator"]
     assert administrator.put(table, owner="owner") == changed
+    owner.post(f"{table}/annotations", annotations=[row("a", 1, 2, 3)])
+    changed = owner.get(table)
     before = changed["changed_at"]
-    assert owner.get(table) == changed
     assert owner.get(tables) == [changed]
     assert owner.delete(table) == {"message": "ok"}
     assert owner.get(tables) == []
     assert [one["name"] for one in owner.get(tables, with_deleted="true")] == ["cells"]
     assert [one["name"] for one in owner.get(tables, as_of=before)] == ["cells"]
     assert "was deleted" in owner.refused("GET", f"{table}/annotations", 404)
+    then = {"as_of": before}
+    assert [one["id"] for one in owner.get(f"{table}/annotations", **then)] == [1]
+    assert owner.get(f"{table}/count", **then) == 1
+    long_ago = {"as_of": "2000-01-01T00:00:00Z"}
+    assert "not there yet" in owner.refused("GET", f"{table}/count", 404, query_string=long_ago)
     assert owner.get(table)["deleted_at"] is not None
 
 
@@ -109,9 +115,19 @@ def test_rows_are_found(owner: Person, cells: str) -> None:
         ({"box": "1,2,3,nan"}, "four or six"),
         ({"ids": "1;2"}, "ids"),
         ({"where": '[{"field": "pt", "value": 1}]'}, "pt"),
+        ({"where": '[{"field": "tag", "value": "a\\u0000"}]'}, "NUL"),
+        ({"where": '[{"field": "tag", "value": null}]'}, "string"),
+        ({"where": f'[{{"field": "id", "value": {2**63}}}]'}, "less than or equal"),
         ({"box": "0,0,1,1", "field": "x"}, 'no point "x"'),
+        ({"as_of": "0001-01-01T00:00:00+01:00"}, "years 1 and 9999"),
+        ({"as_of": "20260131"}, "text like 2026-01-31"),
+        ({"created_until": "9999-12-31T23:59:59-01:00"}, "years 1 and 9999"),
     ):
         assert message in owner.refused("GET", cells, 400, query_string=query)
+    many = [{"field": "id", "comparison": "in", "value": [1] * 10_001}] * 2
+    assert "20002 values" in owner.refused(
+        "POST", f"{cells}/query", 400, data={"where": json.dumps(many)}
+    )
     assert owner.refused("GET", f"{cells}/x/history", 400)
     assert owner.refused("GET", f"{cells}/77/history", 404)
 

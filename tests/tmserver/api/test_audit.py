@@ -27,12 +27,14 @@ NO_EVENTS = {
     "get_jobs_output",
     "get_jobs_status",
     "kill_jobs",
+    "link_annotation_points",
     "override_method",
     "post_graphql",
     "post_schema_names",
     "query_live",
     "query_table",
     "query_with_targets",
+    "record_movies",
     "refresh",
     "run_jobs",
     "sign_url",
@@ -197,6 +199,8 @@ def test_events_are_filtered_and_come_in_pages(
     assert len(events(administrator, since=moment)) == 1
     assert len(events(administrator, until=moment)) == 4
     assert events(administrator, until="2024-03-14") == []
+    too_early = {"since": "0001-01-01T00:00:00+01:00"}
+    assert "since" in administrator.refused("GET", "/api/audit", 400, query_string=too_early)
     assert events(administrator, user="administrator") == []
 
 

@@ -7,10 +7,9 @@ import pytest
 from flask import Flask
 from flask_jwt_extended import decode_token
 from sqlalchemy import select
-from werkzeug.test import TestResponse
 
 from tests.services.statements import sent_statements
-from tests.tmserver.conftest import PASSWORD, Person
+from tests.tmserver.conftest import PASSWORD, Answer, Person
 from tmlib.accounts import logins
 from tmlib.accounts.attempts import MAX_FAILURES
 from tmlib.accounts.models import FailedLogin, RevokedLogin, User
@@ -30,7 +29,7 @@ def log_in(person: Person) -> str:
     return token
 
 
-def ask(person: Person, authorization: str) -> TestResponse:
+def ask(person: Person, authorization: str) -> Answer:
     return person.request("GET", "/auth/user", headers={"Authorization": authorization})
 
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from werkzeug.test import TestResponse
 
-from tests.tmserver.conftest import Person
+from tests.tmserver.conftest import Answer, Person
 from tmlib.db import Database
 from tmlib.experiments.models import Channel, ChannelLayer, Experiment
 from tmlib.ids import decode_id, encode_id
@@ -22,6 +21,7 @@ from tmlib.images.mosaics import (
     create_mosaic,
     level_regions,
     level_shapes,
+    read_tile,
     write_base,
     write_level,
 )
@@ -101,13 +101,13 @@ def elsewhere(owner: Person) -> Iterator[Person]:
     application.extensions["tmserver"].database.close()
 
 
-def get_tile(person: Person, path: str, **query: Any) -> TestResponse:
+def get_tile(person: Person, path: str, **query: Any) -> Answer:
     answer = person.request("GET", path, query_string={"x": 0, "y": 0, "z": 1} | query)
     assert answer.status_code == 200, answer.text
     return answer
 
 
-def decoded(answer: TestResponse) -> NDArray[Any]:
+def decoded(answer: Answer) -> NDArray[Any]:
     return np.asarray(Image.open(io.BytesIO(answer.data)))
 
 
@@ -239,11 +239,11 @@ def test_a_map_that_changes_while_it_is_read_is_not_kept_black(
     change: str,
 ) -> None:
     version = get_layer(owner, experiment)["version"]
-    read_tile, n_read = tiles.read_tile, 0
+    n_read = 0
     if change == "completed":
         shown.make("v1", None)
 
-    def read_beside_a_workflow(*args: Any, **place: int) -> Any:
+    def read_beside_a_workflow(*args: Any, **place: Any) -> Any:
         nonlocal n_read
         n_read += 1
         if n_read == 2 and change == "emptied":

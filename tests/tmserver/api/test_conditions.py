@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import h5py
@@ -11,11 +12,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import text
 
 from tests.tmserver.api.crowd import Crowd, crowd
+from tmlib.experiments import conditions
+from tmlib.ids import decode_id
 
 __all__ = ["crowd"]
 
+JSON = "application/json"
 PLATE_MAP = "well;compound;µM;replicate\na1;DMSO;;1\nB02;taxol;0.5;2\nC3;taxol;2;3\n"
 
 
@@ -61,7 +66,8 @@ def test_conditions_are_columns_of_tables_groups_filters_and_exports(crowd: Crow
     frame = crowd.frame
     places = list(zip(frame["plate_name"], frame["well_name"], strict=True))
     frame = frame.assign(
-        compound=[known[place] for place in places], dose=[doses.get(place) for place in places]
+        compound=[known[place] for place in places],
+        dose=[doses.get(place, np.nan) for place in places],
     )
     columns = {one["name"]: one for one in crowd.owner.get(f"{crowd.path}/table/columns")}
     assert columns["compound"] == {"name": "compound", "kind": "metadata", "type": "text"}
@@ -163,8 +169,87 @@ def test_what_is_no_plate_map_is_refused_with_the_reason(crowd: Crowd) -> None:
     assert "compound" in refused(crowd, "well,compound,compound\nA01,DMSO,DMSO\n")
     assert "3 cells" in refused(crowd, "well,compound\nA01,DMSO,5\n")
     assert "UTF-8" in refused(crowd, "well,µM\nA01,1\n".encode("latin-1"))
+    assert "Row 2" in refused(crowd, f"well,compound\nA01,{'x' * 200_000}\n")
+    assert "quotation mark" in refused(crowd, 'well,compound\nA01,"DMSO\n')
+    assert "quotation mark" in refused(crowd, 'well,compound\nA01,"DM"SO\n')
+    assert "308" in refused(crowd, "well,dose\nA01,1e+400\n")
+    assert "rows" in refused(crowd, "well,compound\n" + "\n" * 10_000)
+    large = {"data": b"well,compound\n" + b" " * 4 * 1024**2, "content_type": "text/csv"}
+    crowd.owner.refused("PUT", plate(crowd, "Plate 1"), 413, **large)
     assert "Plate 1" in refused(crowd, "well,compound\nH12,DMSO\n")
     assert crowd.owner.request("GET", plate(crowd, "Plate 1")).text == content
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((".", "x"), ("..", "x"), ("µ" * 121, "x"), ("a\0", "x"), ("compound", "DM\0SO")),
+        *(("compound", "DM\x1bSO"), ("compound", "x" * 301)),
+    ],
+)
+def test_what_no_export_could_hold_is_refused(crowd: Crowd, name: str, value: str) -> None:
+    well = f"{crowd.experiment}/wells/{crowd.owner.get(f'{crowd.experiment}/wells')[0]['id']}"
+    from_file = refused(crowd, f"well,{name}\nA01,{value}\n")
+    assert from_file.endswith(
+        crowd.owner.refused("PUT", well, 400, json={"description": {name: value}})
+    )
+    longest = "two\n" + "\t" + "x" * 295
+    crowd.owner.put(well, description={"notes": {name: value}, "c" * 240: 1, "text": longest})
+    assert crowd.owner.get(well)["description"]["text"] == longest
+    response = crowd.owner.request("GET", f"{crowd.path}/anndata")
+    with h5py.File(io.BytesIO(response.data)) as file:
+        assert "c" * 240 in file["obs"]
+    many = {f"c{index}": index for index in range(101)}
+    assert "100" in crowd.owner.refused("PUT", well, 400, json={"description": many})
+    crowd.owner.refused("PUT", well, 400, data='{"description": {"n": 1e400}}', content_type=JSON)
+
+
+def test_numbers_are_those_that_can_be_nothing_else(crowd: Crowd) -> None:
+    content = """well,whole,real,code,well of source,barcode,mixed
+A01,1,-1.50E-05,00123,1E5,1234567890123456,0.10
+B02,,.5,7,2E4,3,none
+"""
+    put(crowd, "Plate 1", content)
+    kept = crowd.owner.request("GET", plate(crowd, "Plate 1")).text
+    assert list(csv.reader(io.StringIO(kept))) == [
+        ["well_name", "whole", "real", "code", "well of source", "barcode", "mixed"],
+        ["A01", "1", "-1.5e-05", "00123", "1E5", "1234567890123456", "0.10"],
+        ["B02", "", "0.5", "7", "2E4", "3", "none"],
+    ]
+    put(crowd, "Plate 1", kept)
+    assert crowd.owner.request("GET", plate(crowd, "Plate 1")).text == kept
+    types = {one["name"]: one["type"] for one in crowd.owner.get(f"{crowd.path}/table/columns")}
+    assert [types[name] for name in ("whole", "real", "code", "barcode")] == [
+        *("integer", "float", "text", "text")
+    ]
+
+    put(crowd, "Plate 1", "well;µM;both\nA01;0,25;0,5\nB02;2;1.5\n")
+    kept = crowd.owner.request("GET", plate(crowd, "Plate 1")).text
+    assert kept == 'well_name,µM,both\nA01,0.25,"0,5"\nB02,2,1.5\n'
+
+
+# the other database has one writer at a time
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_of_two_plate_maps_at_once_the_later_one_is_kept_whole(crowd: Crowd) -> None:
+    put(crowd, "Plate 1", PLATE_MAP)
+    kept = crowd.owner.request("GET", plate(crowd, "Plate 1")).text
+    plate_id, experiment_id = (
+        decode_id(plate(crowd, "Plate 1").split("/")[position]) for position in (-2, -4)
+    )
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with crowd.database.transaction() as session:
+            other: dict[str, dict[str, conditions.Condition]] = {"A01": {"siRNA": "PLK1"}}
+            conditions.put_conditions(session, experiment_id, plate_id, other)
+            session.flush()
+            second = pool.submit(put, crowd, "Plate 1", PLATE_MAP)
+            while not (session.scalar(waits) or second.done()):
+                pass
+        second.result()
+    assert crowd.owner.request("GET", plate(crowd, "Plate 1")).text == kept
 
 
 def test_a_plate_map_that_comes_before_the_wells_are_known_is_refused(crowd: Crowd) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.tmserver.conftest import Person
 from tmlib.db import Database
-from tmlib.experiments.models import Channel, Cycle, Site, Well
+from tmlib.experiments.models import Channel, ChannelLayer, Cycle, Site, Well
 from tmlib.settings import Settings
 
 
@@ -74,6 +74,31 @@ def test_names_stay_unique(
     _, dna = owner.get(f"{experiment}/channels")
     channel = f"{experiment}/channels/{dna['id']}"
     assert '"Actin"' in owner.refused("PUT", channel, 409, json={"name": "Actin"})
+
+
+def test_channels_are_listed_as_each_of_them_is(
+    owner: Person, experiment: str, experiment_id: int, database: Database
+) -> None:
+    ours = {"experiment_id": experiment_id}
+    window = {"min_intensity": 0, "max_intensity": 9, "version": "v1"}
+    with database.transaction() as session:
+        for index, (name, n_planes) in enumerate((("DNA", 2), ("Actin", 2), ("Membrane", 0))):
+            channel = Channel(**ours, name=name, wavelength="1", bit_depth=16, index=index)
+            channel.layers = [
+                ChannelLayer(**ours, **window, tpoint=tpoint, zplane=zplane)
+                for zplane in range(n_planes)
+                for tpoint in (1, 0)
+            ]
+            session.add(channel)
+    channels = owner.get(f"{experiment}/channels")
+    assert [channel["name"] for channel in channels] == ["Actin", "DNA", "Membrane"]
+    assert channels == [owner.get(f"{experiment}/channels/{one['id']}") for one in channels]
+    places = [(layer["tpoint"], layer["zplane"]) for layer in channels[0]["layers"]]
+    assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert owner.get(f"{experiment}/channels", name="DNA") == channels[1:2]
+    assert owner.get(f"{experiment}/channels", name="None") == []
+    assert owner.get(f"{experiment}/channels", limit=1, offset=1) == channels[1:2]
+    assert owner.get(f"{experiment}/channels", offset=1) == channels[1:]
 
 
 def test_plates_and_acquisitions(owner: Person, experiment: str, acquisition: str) -> None:

@@ -22,7 +22,7 @@ from tmlib.workflow.steps.plate_map import read_plate_map
 __all__ = ["crowd"]
 
 SITE = {name: PLACE[name] for name in ("plate_name", "well_name", "well_pos_y", "well_pos_x")}
-IN_SITE = {**SITE, "coordinates": "site"}
+IN_SITE: dict[str, Any] = {**SITE, "coordinates": "site"}
 IMPORT = "tmlib.objects.exchange.geojson_import"
 MEDIA_TYPE = "application/geo+json"
 
@@ -83,7 +83,7 @@ def test_outlines_with_what_was_measured(crowd: Crowd) -> None:
         assert properties["measurements"] == measured
         assert properties["metadata"]["well_name"] == row["well_name"]
         assert properties["metadata"]["label"] == str(row["label"])
-        outline = shapely.geometry.shape(one["geometry"])
+        outline: Any = shapely.geometry.shape(one["geometry"])
         # in the orientation of an image: y grows downwards, and is not negative
         assert outline.centroid.coords[0] == (row["centroid_x"], row["centroid_y"])
         assert shapely.is_ccw(outline.exterior)

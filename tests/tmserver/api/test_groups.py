@@ -94,7 +94,9 @@ def test_nobody_learns_by_sharing_which_groups_there_are(
     owner.refused("DELETE", f"{experiment}/shares/groups/%00", 404)
 
 
-def test_a_group_with_members_has_an_owner(people: People, owner: Person, group: str) -> None:
+def test_a_group_with_members_has_an_owner(
+    people: People, owner: Person, administrator: Person, group: str
+) -> None:
     owner.put(f"{group}/members/reader")
     for method, path in (
         ("POST", f"{group}/leave"),
@@ -108,6 +110,10 @@ def test_a_group_with_members_has_an_owner(people: People, owner: Person, group:
     assert "Nobody would own" in message
     people["reader"].post(f"{group}/leave")
     assert people["reader"].get("/api/groups") == []
+    message = administrator.refused("PUT", f"{group}/members/writer", 409, json={})
+    assert "let its first member own it" in message
+    administrator.put(f"{group}/members/writer", is_owner=True)
+    administrator.put(f"{group}/members/reader")
 
 
 @pytest.mark.parametrize("how", ["leave", "remove", "delete"])

@@ -100,6 +100,9 @@ def test_modules_and_their_handles(owner: Person) -> None:
     assert [module["name"] for module in found["modules"]] == list(registry.names())
     by_name = {module["name"]: module["description"] for module in found["modules"]}
     assert by_name["smooth"] == registry.get("smooth").handles
+    [helped] = [module["help"] for module in found["modules"] if module["name"] == "smooth"]
+    assert helped == "Smooth an image."
+    assert all(module["help"].endswith(".") for module in found["modules"])
     steps = {step["name"]: step["description"] for step in found["registration"]}
     assert steps["smooth"] == PIPELINE["pipeline"][0]
 

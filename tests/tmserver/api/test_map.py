@@ -274,6 +274,9 @@ def test_objects_come_as_geojson_with_y_upwards(owner: Person, experiment: str, 
     known = {"If-None-Match": answer.headers["ETag"]}
     again = owner.request("GET", path, query_string={"x": 0, "y": 0, "z": 1}, headers=known)
     assert again.status_code == 304
+    guarded = {"If-Match": '"other"'}
+    whole = owner.request("GET", path, query_string={"x": 0, "y": 0, "z": 1}, headers=guarded)
+    assert (whole.status_code, whole.json) == (200, answer.json)
     owner.refused("GET", path, 400, query_string={"x": 0, "y": 0, "z": 2})
 
 

@@ -29,7 +29,11 @@ def at_work(database: Database, owner: Person, experiment_id: int) -> list[int]:
         database, job_id, Outcome(0, following=planned([[{"number": n} for n in range(5)]]))
     )
     failed = Outcome(
-        1, error="The file is truncated.", stderr="Needle in the log\n", wall_time=2.0, memory=300
+        1,
+        error="The file is truncated.",
+        stderr="Needle in the log of Zoë\n",
+        wall_time=2.0,
+        memory=300,
     )
     end(database, following[0], failed)
     end(database, following[1], Outcome(0, cpu_time=1.5, memory=500))
@@ -70,6 +74,20 @@ def test_the_installation_is_shown_to_administrators(
     [failure] = found["failures"]
     assert (failure["error"], failure["host"]) == ("The file is truncated.", "node1")
     assert "administrator" in owner.refused("GET", "/api/operations", 403)
+
+
+def test_the_list_of_experiments_tells_what_became_of_their_workflows(
+    people: dict[str, Person], experiment: str, at_work: list[int]
+) -> None:
+    owner = people["owner"]
+    [found] = owner.get("/api/workflows")
+    assert found["experiment_id"] == experiment.rpartition("/")[2]
+    assert (found["state"], found["finished_at"]) == ("running", None)
+    assert people["stranger"].get("/api/workflows") == []
+    owner.post(f"{experiment}/workflow/kill")
+    [found] = owner.get("/api/workflows")
+    assert found["state"] == "killed"
+    assert found["submitted_at"] <= found["finished_at"]
 
 
 def test_a_workflow_is_shown_with_what_its_steps_use(
@@ -119,7 +137,7 @@ def test_failures_are_found_by_their_reason_and_log(
         (owner, f"{experiment}/workflow/operations/jobs"),
         (administrator, "/api/operations/jobs"),
     ):
-        for text in ("truncated", "NEEDLE in"):
+        for text in ("truncated", "NEEDLE in", "zoË"):
             assert numbers(person.get(path, text=text)) == [at_work[1]]
         assert numbers(person.get(path, text="100%")) == []
         message = person.refused("GET", path, 400, query_string={"text": "in", "state": "done"})

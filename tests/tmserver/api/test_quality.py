@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -102,8 +103,8 @@ def test_evenness_of_light(
             for name, plate, n in (("DNA", None, 9), ("Actin", plate_id, 4))
         )
     ids = {one["name"]: one["id"] for one in owner.get(f"{experiment}/channels")}
-    flatness = {"flatness_before": 0.25, "flatness_after": 0.01}
-    expected = [
+    flatness: dict[str, Any] = {"flatness_before": 0.25, "flatness_after": 0.01}
+    expected: list[dict[str, Any]] = [
         {"channel_name": "Actin", "plate_name": "Plate 1", "n_images": 4, **flatness},
         {"channel_name": "DNA", "plate_name": None, "n_images": 9, **flatness},
     ]

@@ -7,7 +7,6 @@ from io import BytesIO
 import pytest
 from flask import Flask
 from sqlalchemy import update
-from werkzeug.test import TestResponse
 
 from tests.tmserver.api.test_resumable_uploads import (
     BYTES,
@@ -19,7 +18,7 @@ from tests.tmserver.api.test_resumable_uploads import (
     metadata,
     patch,
 )
-from tests.tmserver.conftest import Person
+from tests.tmserver.conftest import Answer, Person
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.settings import Settings
@@ -28,11 +27,11 @@ from tmlib.uploads.models import ResumableUpload
 from tmlib.uploads.places import locked
 from tmlib.uploads.receiving import lock_path
 
-Ask = Callable[[Person, str], TestResponse]
+Ask = Callable[[Person, str], Answer]
 
 
 def override(method: str) -> Ask:
-    def ask(person: Person, upload: str) -> TestResponse:
+    def ask(person: Person, upload: str) -> Answer:
         headers = {"X-HTTP-Method-Override": method, "Upload-Offset": "0"}
         options = {"data": CONTENT, "content_type": BYTES} if method == "PATCH" else {}
         return call(person, "POST", upload, headers=headers, **options)

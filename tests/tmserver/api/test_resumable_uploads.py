@@ -5,9 +5,8 @@ import hashlib
 from typing import Any
 
 from flask import Flask
-from werkzeug.test import TestResponse
 
-from tests.tmserver.conftest import Person
+from tests.tmserver.conftest import Answer, Person
 from tmlib.settings import Settings
 
 IMAGE = "plate_A01_T0001F001L01A01Z01C01.tif"
@@ -23,7 +22,7 @@ def metadata(**values: str) -> str:
     )
 
 
-def call(person: Person, method: str, path: str, **options: Any) -> TestResponse:
+def call(person: Person, method: str, path: str, **options: Any) -> Answer:
     headers = VERSION | options.pop("headers", {})
     return person.request(method, path, headers=headers, **options)
 
@@ -37,7 +36,7 @@ def create(person: Person, acquisition: str, length: int = 10, **more: str) -> s
     return response.headers["Location"]
 
 
-def patch(person: Person, upload: str, offset: int, data: bytes, **headers: str) -> TestResponse:
+def patch(person: Person, upload: str, offset: int, data: bytes, **headers: str) -> Answer:
     headers |= {"Upload-Offset": f"{offset}"}
     return call(person, "PATCH", upload, data=data, content_type=BYTES, headers=headers)
 
@@ -130,7 +129,7 @@ def test_an_upload_expires(app: Flask, owner: Person, acquisition: str, settings
 def test_other_methods_are_called_by_post(owner: Person, acquisition: str) -> None:
     upload = create(owner, acquisition)
 
-    def post(method: str, **options: Any) -> TestResponse:
+    def post(method: str, **options: Any) -> Answer:
         headers = {"X-HTTP-Method-Override": method} | options.pop("headers", {})
         return call(owner, "POST", upload, headers=headers, **options)
 

@@ -5,7 +5,8 @@ from flask import Flask
 from sqlalchemy import update
 
 from tests.tmserver.conftest import PASSWORD, Person
-from tmlib.accounts.models import PersonalToken, User
+from tmlib.accounts.identity import Account
+from tmlib.accounts.models import PersonalToken
 from tmlib.accounts.service import change_password, hash_password
 from tmlib.db import Database
 from tmlib.db.base import now
@@ -62,7 +63,9 @@ def test_a_signature_is_good_for_one_path_and_for_reading(
 
 
 def test_a_signature_expires(app: Flask, owner: Person, anonymous: Person, experiment: str) -> None:
-    user = User(id=owner.user_id, login_generation=0)
+    number = owner.user_id
+    assert number
+    user = Account(number, "-")
     login = Login("a login", now(), now(), in_cookie=False)
     with app.app_context():
         signature = sign(f"{experiment}/plates", Proof(user, login), now())
@@ -168,5 +171,10 @@ def test_only_what_the_experiment_lets_read_is_signed(owner: Person, experiment:
 
 def test_requests_that_make_no_sense_are_refused(owner: Person, experiment: str) -> None:
     path = f"{experiment}/plates"
-    for body in ({}, {"paths": []}, {"paths": [path] * 1001}, {"paths": [path], "seconds": 0}):
+    wrong: tuple[dict[str, Any], ...] = (
+        {"paths": []},
+        {"paths": [path] * 1001},
+        {"paths": [path], "seconds": 0},
+    )
+    for body in ({}, *wrong):
         owner.refused("POST", f"{experiment}/signed-urls", 400, json=body)

@@ -14,7 +14,8 @@ EVERYWHERE = {"min_x": 0, "min_y": 0, "max_x": 10**6, "max_y": 10**6}
 
 def test_all_objects_come_page_by_page(owner: Person, layer: str) -> None:
     assert owner.get(f"{layer}/mapobjects/count", **EVERYWHERE) == {"count": N_OBJECTS}
-    pages, cursor = [], {}
+    pages: list[Any] = []
+    cursor: dict[str, Any] = {}
     while True:
         page = owner.get(f"{layer}/mapobjects/within", limit=25, **EVERYWHERE, **cursor)
         pages.append(page["objects"])

@@ -13,6 +13,7 @@ import pytest
 import zarr
 
 from tests.services import anndata_reader, environments
+from tests.services.zarr_content import attributes_of, pixels_in, validated
 from tests.tmserver.api.conftest import LABELS, PLACE
 from tests.tmserver.api.crowd import Crowd, crowd
 from tests.tmserver.conftest import Person
@@ -93,11 +94,10 @@ def test_labels_with_their_tables(owner: Person, cells: str, anndata: Path, tmp_
         zipfile.ZipFile(archive).extractall(folder)
         field = folder / "A" / "01" / "0"
         assert zarr.open_group(field / "tables", mode="r").attrs["tables"] == ["Cells"]
-        labels = zarr.open_group(field / "labels" / "Cells", mode="r")
-        ome_zarr_models.open_ome_zarr(labels)
-        assert np.array_equal(labels["0"][0, 0], LABELS)
-        assert zarr.open_group(field / "labels", mode="r").attrs["ome"]["labels"] == ["Cells"]
-        table = zarr.open_group(field / "tables" / "Cells", mode="r").attrs
+        validated(field / "labels" / "Cells")
+        assert np.array_equal(pixels_in(field / "labels" / "Cells" / "0")[0, 0], LABELS)
+        assert attributes_of(field / "labels")["ome"]["labels"] == ["Cells"]
+        table = attributes_of(field / "tables" / "Cells")
         assert (table["type"], table["instance_key"]) == ("feature_table", "label")
         assert (field / "tables" / table["region"]["path"]).resolve() == field / "labels" / "Cells"
         # an archive is a store too

@@ -17,7 +17,7 @@ from tmlib.ids import decode_id
 __all__ = ["crowd"]
 
 MEAN = "Intensity, mean"
-SORTS = (
+SORTS: tuple[list[dict[str, Any]], ...] = (
     [{"column": "Area"}],
     [{"column": "Area", "descending": True}],
     [{"column": MEAN}],

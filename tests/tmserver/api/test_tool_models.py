@@ -66,6 +66,8 @@ def test_models_go_out_and_come_back(
     exported = owner.request("GET", f"{path}/{model['id']}/file")
     assert exported.mimetype == BYTES
     assert f"{model['name']}.safetensors" in exported.headers["Content-Disposition"]
+    known = {"If-None-Match": exported.headers["ETag"]}
+    assert owner.request("GET", f"{path}/{model['id']}/file", headers=known).status_code == 304
     assert set(load(exported.data)) == {"centres", "center", "scale", "training_objects"}
     assert send(owner, experiment, exported.data).status_code == 200
     _, imported = owner.get(path)
@@ -219,6 +221,6 @@ def test_wells_are_downloaded(
     assert row == '"Plate 1","A01",0,6,12,23'
     for form in ("parquet", "arrow"):
         answer = owner.request("GET", path, query_string={"format": form})
-        assert answer.mimetype == f"application/vnd.apache.{form}" or form in answer.mimetype
+        assert form in str(answer.mimetype)
     message = owner.refused("GET", f"{experiment}/tools/results/{found['id']}/wells", 404)
     assert "not about wells" in message

@@ -131,6 +131,7 @@ def test_tools_describe_what_they_take(owner: Person) -> None:
         "Classification": "SVC",
         "Prediction": "PRD",
         "Gating": "GAT",
+        "Selection": "SEL",
         "Embedding": "EMB",
         "Normalisation": "NRM",
         "HitList": "HIT",
@@ -190,6 +191,18 @@ def test_a_request_becomes_a_job_and_then_a_result(
     assert result["attributes"]["n_missing"] == 1
     assert {plot["type"] for plot in result["plots"]} == {"cluster_profiles", "sizes"}
     assert all(set(plot["attributes"]) == {"data", "layout"} for plot in result["plots"])
+
+
+def test_a_selection_of_the_most_objects_fits_into_a_request(
+    owner: Person, experiment: str, cells: dict[str, Any]
+) -> None:
+    path = f"{experiment}/tools/request"
+    schemas = {tool["name"]: tool["payload_schema"] for tool in owner.get("/api/tools")}
+    most = schemas["Selection"]["properties"]["object_ids"]["maxItems"]
+    for n_objects, reason in [(most, "no object 999999999"), (most + 1, "at most 900000")]:
+        payload = {"chosen_object_type": "Cells", "object_ids": [999_999_999] * n_objects}
+        asked = {"tool_name": "Selection", "payload": payload}
+        assert reason in owner.refused("POST", path, 400, json=asked)
 
 
 def test_jobs_are_chosen_by_tool_state_and_submission(

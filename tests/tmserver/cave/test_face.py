@@ -140,10 +140,10 @@ def test_what_cannot_be_is_refused_with_what_is_wrong(
     rows = f"{cells}/annotations"
     assert owner.request("POST", rows, json={"annotations": [ROW]}).json == [1]
     for method in ("POST", "PUT"):
-        body = (
+        broken = (
             b'{"annotations": [{"id": 1, "tag": "b"}, {"id": 2, "pt": {"position": [1, 2, NaN]}}]}'
         )
-        answer = owner.request(method, rows, data=body)
+        answer = owner.request(method, rows, data=broken)
         assert (answer.status_code, answer.json["code"]) == (422, 422)
         [first, *_] = [one for one in answer.json["errors"] if one["row"] == 1]
         assert first["field"] == "pt.position.2"
@@ -155,11 +155,13 @@ def test_what_cannot_be_is_refused_with_what_is_wrong(
     )
     many = {"annotations": [ROW] * 10_001}
     assert "10001 were attempted" in owner.refused("POST", rows, 413, json=many)
-    for body in ({}, {"annotations": 3}, {"annotations": [3]}):
+    bodies: tuple[dict[str, Any], ...] = ({}, {"annotations": 3}, {"annotations": [3]})
+    for body in bodies:
         assert "annotations" in owner.refused("POST", rows, 400, json=body)
     for ids in ("", "1,,2", "a", "1.5"):
         assert "annotation_ids" in owner.refused("GET", f"{rows}?annotation_ids={ids}", 400)
-    assert "filter_valid" in owner.refused("GET", f"{volume}/table?filter_valid=perhaps", 400)
+    for query in ("filter_valid=perhaps", "timestamp=0001-01-01T00:00:00%2B01:00"):
+        assert query.partition("=")[0] in owner.refused("GET", f"{volume}/table?{query}", 400)
     made = {"schema_type": "bound_tag", "table_name": "cells", "metadata": METADATA}
     assert "already exists" in owner.refused("POST", f"{volume}/table", 409, json=made)
     wrong = made | {"metadata": METADATA | {"read_permission": "SOME"}}
@@ -170,7 +172,7 @@ def test_what_cannot_be_is_refused_with_what_is_wrong(
 def test_what_is_told_about_a_table(
     owner: Person, people: dict[str, Person], volume: str, cells: str
 ) -> None:
-    notice = "careful:\r\n✂ only the left"
+    notice = "careful:\r\n✂ only\x1b\x7f\x85 the left"
     change: dict[str, Any] = {
         "notice_text": notice,
         "write_permission": "GROUP",
@@ -186,6 +188,10 @@ def test_what_is_told_about_a_table(
     rows = f"{cells}/annotations"
     assert "in a group" in people["writer"].refused("POST", rows, 403, json={"annotations": [ROW]})
     assert people["reader"].refused("POST", rows, 403, json={"annotations": [ROW]})
+    private = {"table_name": "cells", "metadata": {"read_permission": "PRIVATE"}}
+    owner.request("PUT", f"{volume}/table", json=private)
+    for path in (f"{rows}?annotation_ids=1", f"{cells}/count"):
+        assert "by its owner" in people["reader"].refused("GET", path, 403)
     before = changed["created"]
     assert owner.request("DELETE", cells).json is True
     assert owner.refused("DELETE", cells, 404)
@@ -193,6 +199,7 @@ def test_what_is_told_about_a_table(
     assert owner.request("GET", tables).json == []
     assert owner.request("GET", f"{tables}?filter_valid=false").json == ["cells"]
     assert owner.request("GET", f"{tables}?timestamp={before}").json == ["cells"]
+    assert owner.refused("GET", f"{tables}?timestamp=9999-12-31T23:00:00-05:00", 400)
     assert owner.request("GET", cells).json["valid"] is False
 
 

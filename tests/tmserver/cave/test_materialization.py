@@ -126,8 +126,12 @@ def test_rows_in_each_form(
     }
     answer = owner.request("POST", f"{stack}/query", json=live, query_string=as_json)
     assert answer.json == [{"id": 2}]
+    for wrong in ("0001-01-01T00:00:00+01:00", "1769860800", 1769860800, 1.5, True):
+        body = live | {"timestamp": wrong}
+        assert "timestamp" in owner.refused("POST", f"{stack}/query", 400, json=body)
     # the table is its owner's alone
     assert people["writer"].refused("POST", query, 403, json={})
+    assert people["writer"].refused("GET", query.replace("/query", "/count"), 403)
     assert people["stranger"].refused("POST", query, 404, json={})
 
 
@@ -137,6 +141,8 @@ def test_rows_in_each_form(
         ({"filter_equal_dict": {"others": {"id": 1}}}, "about table others"),
         ({"filter_in_dict": {"cells": {"id": 1}}}, "needs a list"),
         ({"filter_in_dict": {"cells": {"id": list(range(20_001))}}}, "20001 values"),
+        ({"filter_equal_dict": {"cells": {"id": 2**63}}}, "less than or equal"),
+        ({"filter_less_dict": {"cells": {"id": None}}}, "integer"),
         ({"filter_spatial_dict": {"cells": {"pre_pt": "here"}}}, "two corners"),
         ({"filter_spatial_dict": {"cells": {"nope": [[0, 0, 0], [1, 1, 1]]}}}, '"nope"'),
         (
@@ -180,5 +186,6 @@ def test_only_tables_that_refer_to_each_other_are_joined(
         query_string={"return_pyarrow": "false"},
     )
     assert joined.json == [{"id": 1, "tag": "odd", "id_ref": 2, "pre_pt_position": [1, 1, 0]}]
-    for wrong in (pair[::-1], [["remarks", "id"], ["cells", "id"]], [[], []]):
+    wrongs: list[Any] = [pair[::-1], [["remarks", "id"], ["cells", "id"]], [[], []]]
+    for wrong in wrongs:
         owner.refused("POST", query, 404 if wrong == [[], []] else 400, json={"tables": wrong})

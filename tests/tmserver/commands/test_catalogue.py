@@ -40,6 +40,9 @@ def test_depositions_are_listed_and_withdrawn(tm: Tm, tmp_path: Path) -> None:
     assert tm("catalogue", "withdraw", "7", "--reason", "again").exit_code == 1
     again = tm("catalogue", "import", str(path), "--no-file-checks")
     assert "it was withdrawn" in again.output
+    swept = tm("catalogue", "sweep", "--days", "1", "--dry-run")
+    assert swept.exit_code == 0, swept.output
+    assert "0 files of 0.0 MB could be removed." in swept.output
 
 
 def lines(text: str) -> list[list[str]]:

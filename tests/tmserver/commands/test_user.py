@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.tmserver.commands.conftest import Tm
-from tmlib.accounts import service
+from tmlib.accounts import external, service
+from tmlib.accounts.external import ExternalPerson
 from tmlib.db import Database
 from tmlib.errors import NotLoggedIn
 from tmlib.settings import Settings
@@ -29,14 +30,16 @@ def test_a_user_that_was_added_can_log_in(tm: Tm, database: Database) -> None:
         assert (user.email, user.is_admin) == ("ada@example.org", True)
 
 
-def test_users_are_listed(tm: Tm) -> None:
+def test_users_are_listed(tm: Tm, database: Database) -> None:
     add(tm, "ada", "--admin")
     add(tm, "bob")
     tm("user", "disable", "bob")
+    external.admit(database, ExternalPerson("ldap", "cy", "cy", "cy@example.org", groups=None))
     rows = [line.strip(" |").split("|") for line in tm("user", "list").output.splitlines()]
     cells = [[cell.strip() for cell in row] for row in rows]
     assert ["ada", "ada@example.org", "yes", "yes"] in cells
     assert ["bob", "bob@example.org", "no", "no"] in cells
+    assert ["cy", "cy@example.org", "no", "by ldap"] in cells
 
 
 def test_a_disabled_user_is_out_until_enabled(tm: Tm, database: Database) -> None:

@@ -122,7 +122,8 @@ def is_number(validator: Any, request: Request, place: tuple[Any, ...]) -> bool:
 def test_what_nobody_reads_is_refused(requests: list[Request]) -> None:
     for request in requests:
         assert '"nobody_reads"' in request.refuse({**request.example, "nobody_reads": 1})
-        for body in ([], "text", 3):
+        others: tuple[object, ...] = ([], "text", 3)
+        for body in others:
             assert "object" in request.refuse(body), request.name
 
 

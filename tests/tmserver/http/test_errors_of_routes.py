@@ -91,7 +91,12 @@ def test_what_does_not_exist_and_what_makes_no_sense(
     experiment_id: int,
 ) -> None:
     too_deep = {"data": b"[" * (MAX_DEPTH + 1), "content_type": JSON}
-    bodies = ({"json": {}}, {"data": b"{", "content_type": JSON}, {"data": "x=1"}, too_deep)
+    bodies: tuple[dict[str, Any], ...] = (
+        {"json": {}},
+        {"data": b"{", "content_type": JSON},
+        {"data": "x=1"},
+        too_deep,
+    )
     for operation, path in calls:
         person = people[may(operation)]
         nowhere = path.replace(MISSING, "!").replace(str(NO_NUMBER), "!")

@@ -18,7 +18,10 @@ from tmlib.ids import decode_id
 from tmlib.ledger.models import Job, State, Submission, Task
 from tmserver.ispyb.forms import PREFIX
 
+SYNC = "/webservices/userportalsync/sync_proposal"
 NOW = datetime.now(UTC).replace(microsecond=0)
+
+LABORATORY = {"name": "Cell Biology", "address": "1 Main Road", "city": "Oslo", "country": "Norway"}
 
 
 def at(hours: float) -> str:
@@ -115,15 +118,17 @@ def proposals() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def facility(database: Database, people: dict[str, Person]) -> None:
-    """Proposals with bookings; the users are those of the fixture `people`."""
+def facility(database: Database, people: dict[str, Person]) -> list[dict[str, Any]]:
+    """What the portal has told of proposals; the users are those of the fixture `people`."""
+    sent = proposals()
     with database.transaction() as session:
-        for sent in proposals():
-            Synchronisation(session).run(UserPortalProposalSync.model_validate(sent))
+        for proposal in sent:
+            Synchronisation(session).run(UserPortalProposalSync.model_validate(proposal))
+    return sent
 
 
 @pytest.fixture
-def visitor(facility: None, people: dict[str, Person]) -> Callable[[str], Visitor]:
+def visitor(facility: list[dict[str, Any]], people: dict[str, Person]) -> Callable[[str], Visitor]:
     """Gives one of `people` as a visitor."""
     return lambda name: Visitor(people[name])
 
@@ -215,3 +220,34 @@ def _task(submission_id: int, parent_id: int | None, kind: str, *, exitcode: int
         started_at=now(),
         finished_at=now() + timedelta(minutes=2),
     )
+
+
+def contact(proposal_id: int) -> dict[str, Any]:
+    """Somebody to write to."""
+    person = {"givenName": "Mara", "familyName": "Lind", "Laboratory": LABORATORY}
+    return {"proposalId": proposal_id, "cardName": "Mara at the bench", "Person": person}
+
+
+@pytest.fixture
+def sent(visitor: Callable[[str], Visitor]) -> dict[str, int]:
+    """Numbers of MX1, and of what is sent for it."""
+    owner = visitor("owner")
+    proposal = owner.get("/proposals/MX1")["proposalId"]
+    person = owner.post("/labcontacts", contact(proposal), 201)["labContactId"]
+    parcel = {
+        "proposalId": proposal,
+        "shippingName": "Plates of March",
+        "sendingLabContactId": person,
+        "returnLabContactId": person,
+    }
+    shipping = owner.post("/shippings", parcel, 201)["shippingId"]
+    dewar = owner.post("/dewars", {"shippingId": shipping, "code": "Box 1"}, 201)["dewarId"]
+    plate = {"code": "Plate 1", "dewarId": dewar, "containerType": "96"}
+    container = owner.post("/containers", plate, 201)["containerId"]
+    return {
+        "proposals": proposal,
+        "labcontacts": person,
+        "shippings": shipping,
+        "dewars": dewar,
+        "containers": container,
+    }

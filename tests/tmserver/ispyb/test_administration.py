@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.tmserver.conftest import PASSWORD, Person
-from tests.tmserver.ispyb.conftest import Visitor, names, proposals, told
+from tests.tmserver.ispyb.conftest import SYNC, Visitor, names, told
 
 As = Callable[[str], Visitor]
-SYNC = "/webservices/userportalsync/sync_proposal"
+NEW = {"externalId": 9, "beamLineName": "Confocal"}
 
 
 def test_options_are_changed_one_by_one(admin: Visitor, visitor: As) -> None:
@@ -88,11 +88,27 @@ def test_permissions_are_made_and_changed(admin: Visitor) -> None:
     assert admin.patch("/admin/permissions/999", {"type": "x"}, 400) == {
         "detail": "No such permission"
     }
+    assert "light_staff" in str(admin.patch(path, {"description": "Look after it"}))
+    ours = admin.get("/admin/permissions", search="all_")["results"][0]
     admin.patch(path, {"type": "all_proposals"}, 400)
+    refused = admin.patch(f"/admin/permissions/{ours['permissionId']}", {"type": "none"}, 400)
+    assert refused["detail"].startswith('"all_proposals" is a permission of this server')
     missing = admin.post("/admin/permissions", {}, 422)["detail"]
     assert missing == [
         {"loc": ["body", "type"], "msg": "field required", "type": "value_error.missing"}
     ]
+
+
+def test_nobody_gets_an_instrument_by_renaming_a_permission(admin: Visitor) -> None:
+    group = {"groupName": "Light", "uiGroup": "l", "permission": "light", "beamLines": []}
+    admin.patch("/options", {"beamLineGroups": [group]})
+    held = admin.post("/admin/permissions", {"type": "cook"})["permissionId"]
+    refused = admin.patch(f"/admin/permissions/{held}", {"type": "light"}, 400)["detail"]
+    assert refused.startswith('"light" is the permission of the group of instruments "Light"')
+    used = admin.post("/admin/permissions", {"type": "light"})["permissionId"]
+    admin.patch(f"/admin/permissions/{used}", {"type": "dark"}, 400)
+    admin.patch("/options", {"beamLineGroups": [{**group, "permission": "dark"}]})
+    admin.patch(f"/admin/permissions/{used}", {"type": "lit"})
 
 
 def test_the_activity_tells_who_did_what(admin: Visitor, visitor: As) -> None:
@@ -106,9 +122,11 @@ def test_the_activity_tells_who_did_what(admin: Visitor, visitor: As) -> None:
     assert PASSWORD not in str(admin.get("/admin/activity"))
 
 
-def test_what_a_portal_sends_again_changes_nothing(admin: Visitor) -> None:
+def test_what_a_portal_sends_again_changes_nothing(
+    admin: Visitor, facility: list[dict[str, Any]]
+) -> None:
     before = admin.get("/proposals"), admin.get("/sessions"), admin.get("/persons", showAll=True)
-    for sent in proposals():
+    for sent in facility:
         assert "nothing was new" in admin.post(SYNC, sent)["message"]
     after = admin.get("/proposals"), admin.get("/sessions"), admin.get("/persons", showAll=True)
     assert after == before
@@ -129,6 +147,31 @@ def test_a_portal_changes_what_it_tells_of(admin: Visitor, visitor: As) -> None:
     assert admin.get("/proposals/MX1")["title"] == "Nuclei"
 
 
+def test_two_proposals_of_one_name_are_not_taken_for_one(admin: Visitor, visitor: As) -> None:
+    admin.post(SYNC, told("MX", 11))
+    other = told("MX1", 1, persons=[{"login": "writer"}])
+    refused = admin.post(SYNC, other, 400)["detail"]
+    assert '"MX11"' in refused
+    assert 'code "MX"' in refused
+    visitor("writer").get("/proposals/MX11", 404)
+    known = admin.get("/proposals", search="MX1")["total"]
+    assert known == 2  # MX1 and MX11
+
+
+def test_laboratories_of_other_numbers_are_others(admin: Visitor) -> None:
+    place = {"name": "Cell lab", "address": "1 Road", "city": "Oslo", "country": "NO"}
+
+    def tell(**number: int) -> str:
+        person = {"login": "owner", "laboratory": {**place, **number}}
+        return str(admin.post(SYNC, told("MX", 1, persons=[person]))["message"])
+
+    assert "1 laboratories added" in tell()
+    assert "1 laboratories changed" in tell(laboratoryExtPk=1)
+    assert "laboratories" not in tell()
+    assert "1 laboratories added, 1 persons changed" in tell(laboratoryExtPk=2)
+    assert "1 persons changed" in tell(laboratoryExtPk=1)
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
@@ -140,6 +183,10 @@ def test_a_portal_changes_what_it_tells_of(admin: Visitor, visitor: As) -> None:
         (told("MX", 3, sessions=[{"externalId": 9}]), 400),
         (told("MX", 3, sessions=[{"externalId": 2**128, "beamLineName": "Confocal"}]), 422),
         (told("MX", 3, persons=[{"login": "a\x00b"}]), 422),
+        (told("MX", 3, sessions=[{**NEW, "endDate": "9999-12-31T23:59:59-05:00"}]), 422),
+        (told("MX", 3, sessions=[{**NEW, "startDate": "0001-01-01T00:00:00+05:00"}]), 422),
+        (told("MX", 3, sessions=[{**NEW, "nbShifts": 2**31}]), 422),
+        (told("MX", 3, sessions=[{**NEW, "nbReimbDewars": -1}]), 422),
         (told("MX", 3, persons=[{"login": "new"}, {"login": "a/b"}]), 400),
     ],
 )

@@ -51,7 +51,8 @@ def test_who_is_not_known_gets_no_token(app: Flask, facility: None) -> None:
 
 def test_a_one_time_token_is_good_for_one_request(app: Flask, visitor: As) -> None:
     path = "/proposals/MX1"
-    for validity in (f"http://host:8000{PREFIX}{path}?a=b", path):
+    quoted = f"{PREFIX}/proposals/M%581"
+    for validity in (f"http://host:8000{PREFIX}{path}?a=b", path, quoted):
         signed = visitor("owner").post("/user/sign", {"validity": validity})
         assert signed["validity"] == validity
         assert len(signed["token"]) == 128
@@ -61,7 +62,11 @@ def test_a_one_time_token_is_good_for_one_request(app: Flask, visitor: As) -> No
         }
         assert anybody(app).get(path, **token)["proposal"] == "MX1"
         assert anybody(app).get(path, 401, **token) == {"detail": "Invalid one time token."}
-    visitor("owner").post("/user/sign", {}, 422)
+    for wrong in ({}, {"validity": "http://[host/"}, {"validity": "/proposals/%00"}):
+        visitor("owner").post("/user/sign", wrong, 422)
+    for hostile in ("\x00", "%00", "\ud800", "é" * 5000):
+        anybody(app).get(path, 401, onetime=hostile.encode(errors="surrogatepass"))
+    anybody(app).get("/proposals/%00", 401, onetime="x")
 
 
 def test_a_one_time_token_only_reads_and_ends_soon(
@@ -104,6 +109,11 @@ def test_tokens_of_other_servers_are_good_with_the_shared_key(
     owner.get("/options", 403)  # what the token says of permissions does not count
     owner.post("/user/sign", {"validity": "/proposals"})
     somebody(signed(KEY, login="administrator")).get("/options", 403)  # as with any token
+    moment = int(now().timestamp())
+    for clock_of_another in ({"iat": moment + 60}, {"exp": moment - 60}):
+        somebody(signed(KEY, **clock_of_another)).get("/user/current")
+    for wrong in (1000 * moment, 2**70, "soon", None):
+        somebody(signed(KEY, exp=wrong)).get("/user/current", 401)
     late = somebody(signed(KEY, exp=1)).get("/proposals", 401)
     assert late == {"detail": "Token expired. Please log in again"}
     for wrong in (signed("?" * 32), signed(KEY, login="nobody"), signed(KEY, login=3)):
@@ -123,7 +133,10 @@ def test_the_page_of_the_document(
     monkeypatch.setattr(pages, "VIEWER", tmp_path)
     anybody(app).get("/docs", 503)
     (tmp_path / "reference.html").write_text('<p data-document="./api/openapi.json">')
-    assert b"../../../ispyb/api/v1/openapi.json" in anybody(app).get("/docs").data
+    page = anybody(app).get("/docs")
+    assert b"../../../ispyb/api/v1/openapi.json" in page.data
+    known = {"If-None-Match": page.headers["ETag"]}
+    assert anybody(app).person.request("GET", f"{PREFIX}/docs", headers=known).status_code == 304
     document = anybody(app).get("/openapi.json")
     assert {"Options", "UIOptions", "BeamLineGroup", "Paged_Session_", "Paged_Proposal_"} <= set(
         document["components"]["schemas"]

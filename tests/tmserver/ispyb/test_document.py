@@ -31,7 +31,7 @@ def test_the_examples_are_answered_as_they_say(app: Flask, database: Database) -
         mara = service.create_user(session, "mara", PASSWORD, "m@lab.example", is_admin=True)
         create_experiment(session, mara.id, name="S", microscope_type="metamorph", plate_format=96)
     examples = EXAMPLE.findall(DOCUMENT.read_text(encoding="utf-8"))
-    assert len(examples) == 15
+    assert len(examples) == 21
     # what logs in comes first; what asks for a proposal is answered when there is one
     somebody = Person(app, mara.id)
     for method, path, body, answer in examples:

@@ -98,8 +98,12 @@ def test_events_are_found_by_what_is_known_of_them(
         {"beamLineName": "Confocal"},
         {"eventType": "xrf"},
         {"status": "processed"},
+        {"blSampleId": 999},
+        {"proteinId": 999},
     ):
         assert found(**nothing) == []
+    [specimen] = names(visitor("owner").get("/proteins"), "proteinId")
+    assert found(proteinId=specimen) == both
     assert found(eventType="robot") == found(status="failed") == ["robot"]
     assert found(eventType="canonical") == found(status="success") == ["dc"]
     assert found(status="processerror") == ["dc"]
@@ -144,9 +148,13 @@ def test_runs_tell_how_they_stand(visitor: As, acquired: int, run: int) -> None:
         for wrong in ("[]", "3", "[true]", "[-1]", '["1"]', f"[{2**31}]"):
             refused = owner.get(path, 422, dataCollectionIds=wrong)
             assert refused == {"detail": "Couldn't parse dataCollectionIds"}
-        assert owner.get(path, 422, dataCollectionIds="[")["detail"][0]["type"] == (
-            "value_error.jsondecode"
-        )
+        assert owner.get(path, 422, dataCollectionIds="[")["detail"] == [
+            {
+                "loc": ["query", "dataCollectionIds"],
+                "msg": "Invalid JSON",
+                "type": "value_error.json",
+            }
+        ]
 
 
 def test_files_that_tell_of_images_are_downloaded(visitor: As, acquired: int) -> None:
@@ -158,5 +166,8 @@ def test_files_that_tell_of_images_are_downloaded(visitor: As, acquired: int) ->
     answer = visitor("reader").get(path)
     assert answer.data == b"<xml/>"
     assert answer.headers["Content-Disposition"] == f"attachment; filename={METADATA}"
+    asked = {"If-None-Match": answer.headers["ETag"]}
+    again = visitor("reader").person.request("GET", one["_metadata"]["url"], headers=asked)
+    assert again.status_code == 304
     assert visitor("writer").get(path, 404) == {"detail": "Data collection attachment not found"}
     assert visitor("writer").get("/datacollections/attachments")["total"] == 0

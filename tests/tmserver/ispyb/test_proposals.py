@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tests.tmserver.conftest import Person
-from tests.tmserver.ispyb.conftest import Visitor, at, names
+from tests.tmserver.ispyb.conftest import SYNC, Visitor, at, names, told
 from tmlib.db import Database
 from tmlib.experiments.sharing import share_experiment
 
@@ -42,18 +42,45 @@ def test_members_see_their_proposals(visitor: As, admin: Visitor) -> None:
         assert refused == {"detail": "Proposal not found"}
 
 
+def test_the_experiments_of_a_proposal(visitor: As, acquired: int, experiment_id: int) -> None:
+    path = "/proposals/MX1/experiments"
+    # who takes part in a session of the proposal sees all of it
+    for name in ("owner", "reader"):
+        page = visitor(name).get(path)
+        assert page["total"] == 1
+        [experiment] = page["results"]
+        assert experiment["experimentId"] == experiment_id
+        assert experiment.keys() == {"experimentId", "name", "description"}
+    assert visitor("owner").get(path, skip=1) == {
+        "total": 1,
+        "results": [],
+        "skip": 1,
+        "limit": 25,
+    }
+    for hidden in ("MX1", "MX9"):
+        refused = visitor("stranger").get(f"/proposals/{hidden}/experiments", 404)
+        assert refused == {"detail": "Proposal not found"}
+    visitor("owner").get(path, 422, limit=0)
+
+
 def test_proposals_are_searched_and_paged(admin: Visitor) -> None:
     def found(**query: object) -> list[str]:
         page = admin.get("/proposals", **query)
         assert page["total"] >= len(page["results"])
         return names(page, "proposal")
 
+    for title, instrument in (("Übersicht 10%", "Öl"), ("x_y\\", "Wasser")):
+        session = {"externalId": 9, "beamLineName": instrument}
+        number = 8 if title.startswith("x") else 9
+        admin.post(SYNC, told("DE", number, proposal={"title": title}, sessions=[session]))
+    assert found(search="üBER") == found(search="0%") == found(search="öL") == ["DE9"]
+    assert found(search="X_Y\\") == found(search="wasser") == ["DE8"]
+    assert found(search="x%y") == found(search="a" * 60_000) == []
     assert found(search="NUCLEI") == ["MX1"]
     assert found(search="mx") == ["MX2", "MX1"]
     assert found(search="confocal") == ["MX2", "MX1"]
-    assert found(search="%") == []
-    assert found(skip=1, limit=1) == ["MX2"]
-    assert found(skip=3) == []
+    assert found(skip=1, limit=1) == ["DE9"]
+    assert found(skip=5) == []
     wrong = admin.get("/proposals", 422, skip=-1, limit="many")
     assert [(one["loc"], one["type"]) for one in wrong["detail"]] == [
         (["query", "skip"], "value_error.number.not_ge"),
@@ -114,6 +141,17 @@ def test_sessions_are_found_by_what_is_known_of_them(admin: Visitor) -> None:
     assert {one["type"] for one in wrong["detail"]} == {"value_error.str.regex"}
 
 
+def test_sessions_last_from_the_first_day_to_the_last(admin: Visitor) -> None:
+    days = {"startDate": "0001-01-01T00:00:00", "endDate": "9999-12-31T23:59:59"}
+    session = {"externalId": 5, "beamLineName": "Confocal", "visit_number": 3, **days}
+    admin.post(SYNC, told("MX", 1, sessions=[session]))
+    for query in ({"year": "0001"}, {"year": "9999"}, {"year": "9999", "month": "12"}):
+        [found] = admin.get("/sessions", **query)["results"]
+        assert {name: found[name] for name in days} == days
+        assert found["_metadata"]["active"]
+    assert admin.get("/sessions", year="9999", month="11")["total"] == 0
+
+
 def test_the_latest_session_of_each_instrument_in_a_group(admin: Visitor) -> None:
     lines = [{"beamLineName": name} for name in ("Confocal", "Spinning disk", "Light sheet")]
     group = {"groupName": "Light", "uiGroup": "light", "permission": "staff", "beamLines": lines}
@@ -125,6 +163,13 @@ def test_the_latest_session_of_each_instrument_in_a_group(admin: Visitor) -> Non
     assert names(past, "session") == ["MX1-2"]
     for nothing in ({}, {"beamLineGroup": "Dark"}):
         assert admin.get("/sessions/group", **nothing)["total"] == 0
+    unknown = {"externalId": 9, "beamLineName": "Confocal", "visit_number": 9}
+    admin.post(SYNC, told("MX", 1, sessions=[unknown]))  # nobody has said when
+    assert names(admin.get("/sessions/group", beamLineGroup="Light"), "session") == [
+        "MX2-1",
+        "MX1-1",
+    ]
+    assert names(admin.get("/sessions"), "session")[-1] == "MX1-9"
     admin.get("/sessions/group", 422, upcoming="perhaps")
     assert admin.get("/proposals/MX1")["_metadata"]["uiGroups"] == ["light"]
 

@@ -10,6 +10,7 @@ from tests.tmserver.conftest import Person
 from tests.tmserver.ispyb.conftest import Visitor, names
 from tmlib.db import Database
 from tmlib.experiments.models import Plate, Site, Well
+from tmlib.ids import decode_id
 
 As = Callable[[str], Visitor]
 
@@ -44,12 +45,14 @@ def wells(
         return [well.id for well in found]
 
 
-def test_a_well_is_a_sample(visitor: As, wells: list[int], experiment_id: int) -> None:
+def test_a_well_is_a_sample(visitor: As, wells: list[int]) -> None:
     sample = visitor("reader").get(f"/samples/{wells[0]}")
     assert (sample["name"], sample["location"], sample["blSampleId"]) == ("B03", 15, wells[0])
     assert sample["Container"]["code"] == "Plate 1"
     protein = sample["Crystal"]["Protein"]
-    assert (protein["name"], sample["Crystal"]["proteinId"]) == ("Screen", experiment_id)
+    [specimen] = visitor("reader").get("/proteins", proposal="MX1")["results"]
+    assert (protein["name"], protein["acronym"]) == ("Screen", "Screen")
+    assert sample["Crystal"]["proteinId"] == specimen["proteinId"]
     assert sample["_metadata"] == {
         "subsamples": 2,
         "datacollections": 1,
@@ -64,9 +67,7 @@ def test_a_well_is_a_sample(visitor: As, wells: list[int], experiment_id: int) -
     assert visitor("writer").get("/samples")["total"] == 0
 
 
-def test_samples_are_sorted_and_found(
-    visitor: As, database: Database, wells: list[int], experiment_id: int
-) -> None:
+def test_samples_are_sorted_and_found(visitor: As, wells: list[int]) -> None:
     def found(**query: Any) -> list[str]:
         return names(visitor("owner").get("/samples", **query), "name")
 
@@ -77,10 +78,9 @@ def test_samples_are_sorted_and_found(
     assert found(order_by="blSampleId", order="asc", limit=1) == ["B03"]
     assert found(order_by="datacollections", order="desc") == ["A12", "A02", "B03"]
     assert found(search="a1") == ["A12"]
-    with database.session() as session:
-        plate_id = session.scalar(select(Plate.id))
     everything = found()
-    assert found(containerId=plate_id, proposal="MX1", proteinId=experiment_id) == everything
+    [specimen] = names(visitor("owner").get("/proteins"), "proteinId")
+    assert found(proposal="MX1", proteinId=specimen) == everything
     assert found(status="Data Collected") == everything
     for nothing in (
         {"proposal": "MX2"},
@@ -94,6 +94,65 @@ def test_samples_are_sorted_and_found(
         assert found(**nothing) == []
     wrong = visitor("owner").get("/samples", 422, order_by="colour", status="Fine")["detail"]
     assert {one["type"] for one in wrong} == {"type_error.enum"}
+
+
+def test_a_plate_is_the_container_of_its_name(
+    visitor: As, wells: list[int], sent: dict[str, int]
+) -> None:
+    owner, container = visitor("owner"), sent["containers"]
+    found = owner.get(f"/samples/{wells[0]}")
+    assert (found["containerId"], found["Container"]["code"]) == (container, "Plate 1")
+    assert owner.get("/samples", containerId=container)["total"] == len(wells)
+    mounted = {"beamLineName": "Spinning disk"}
+    assert owner.get("/samples", **mounted)["total"] == 0
+    place = {"beamlineLocation": "Spinning disk", "sampleChangerLocation": "3"}
+    owner.patch(f"/containers/{container}", place)
+    assert owner.get("/samples", **mounted)["total"] == len(wells)
+    assert owner.get("/samples/sub", containerId=container)["total"] == 2
+    told = owner.get(f"/samples/{wells[0]}")["Container"]
+    assert told == {"code": "Plate 1", **place}
+
+
+def test_an_experiment_of_a_proposal_has_a_specimen(
+    visitor: As, owner: Person, wells: list[int], experiment_id: int
+) -> None:
+    owner_visits = visitor("owner")
+    [specimen] = visitor("reader").get("/proteins")["results"]
+    assert specimen == {
+        "name": "Screen",
+        "acronym": "Screen",
+        "proposalId": owner_visits.get("/proposals/MX1")["proposalId"],
+        **dict.fromkeys(("sequence", "density", "molecularMass", "containmentLevel")),
+        **dict.fromkeys(("hazardGroup", "safetyLevel", "ComponentType")),
+        "proteinId": specimen["proteinId"],
+        "_metadata": {"pdbs": 0, "crystals": 1, "samples": 3, "datacollections": 1},
+    }
+    number = specimen["proteinId"]
+    assert visitor("reader").get(f"/proteins/{number}") == specimen
+    assert visitor("writer").get(f"/proteins/{number}", 404) == {"detail": "Protein not found"}
+    assert visitor("writer").get("/proteins")["total"] == 0
+    made = owner.post(
+        "/api/experiments",
+        name="Another",
+        workflow_type="canonical",
+        microscope_type="cellvoyager",
+        plate_format="96",
+        plate_acquisition_mode="basic",
+    )
+    other = {"proposal": "MX1"}
+    owner_visits.put(f"/experiments/{decode_id(made['id'])}/proposal", other)
+    owner_visits.put(f"/experiments/{experiment_id}/proposal", other)  # where it is already
+
+    def found(**query: Any) -> list[str]:
+        return names(owner_visits.get("/proteins", **query), "acronym")
+
+    assert found(order_by="acronym", order="asc") == ["Another", "Screen"]
+    assert found(order_by="proteinId", order="desc") == ["Another", "Screen"]
+    assert found(order_by="acronym") == ["Screen", "Another"]  # both or none
+    assert found(search="anoth") == ["Another"]
+    assert found(proteinId=number) == ["Screen"]
+    assert found(proposal="MX2") == []
+    owner_visits.get("/proteins", 422, order_by="colour")
 
 
 def test_a_site_is_a_sub_sample(visitor: As, wells: list[int]) -> None:
@@ -116,3 +175,34 @@ def test_a_site_is_a_sub_sample(visitor: As, wells: list[int]) -> None:
     assert ordered["results"] == [first, last]
     assert visitor("writer").get("/samples/sub")["total"] == 0
     assert visitor("reader").get("/samples/sub", blSampleId=wells[1])["total"] == 0
+
+
+def test_a_sample_has_the_events_of_its_plate(
+    visitor: As, database: Database, wells: list[int], experiment_id: int, owner: Person
+) -> None:
+    [made] = owner.get("/api/experiments")
+    owner.post(f"/api/experiments/{made['id']}/plates", name="Plate 2")
+    owner.post(f"/api/experiments/{made['id']}/acquisitions", name="Later", plate_name="Plate 2")
+    with database.transaction() as session:
+        plate_id = session.scalar(select(Plate.id).where(Plate.name == "Plate 2"))
+        session.add(Well(experiment_id=experiment_id, plate_id=plate_id, name="A01"))
+        session.flush()
+        other = session.scalar(select(Well.id).where(Well.plate_id == plate_id))
+        site = session.scalar(select(Site.id).limit(1))
+
+    def found(**query: Any) -> list[str]:
+        return [
+            one["Item"]["fileTemplate"]
+            for one in visitor("owner").get("/events", **query)["results"]
+        ]
+
+    [specimen] = names(visitor("owner").get("/proteins"), "proteinId")
+    assert found(proteinId=specimen) == ["Later", "Run 1"]
+    assert found(blSampleId=wells[0]) == found(blSubSampleId=site) == ["Run 1"]
+    assert found(blSampleId=other, proteinId=specimen) == ["Later"]
+    for nothing in ({"blSampleId": 999}, {"blSubSampleId": 999}, {"proteinId": 999}):
+        assert found(**nothing) == []
+    types = visitor("owner").get("/events/types", blSampleId=other, proteinId=specimen)
+    assert names(types, "eventType") == ["canonical"]
+    for nothing in ({"blSampleId": 999}, {"proteinId": 999}):
+        assert visitor("owner").get("/events/types", **nothing)["total"] == 0

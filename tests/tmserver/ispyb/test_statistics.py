@@ -1,10 +1,12 @@
 """Statistics agree with what happened."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from tests.tmserver.api.test_uploads import IMAGE
 from tests.tmserver.conftest import Person
@@ -12,10 +14,12 @@ from tests.tmserver.ispyb.conftest import NOW, Visitor, names
 from tmlib.db import Database
 from tmlib.experiments.models import Acquisition
 from tmlib.facility.statistics import alike
+from tmlib.ledger.models import Job
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile
 
 As = Callable[[str], Visitor]
 
+NO_DIGITS = str.maketrans("0123456789", "ghijklmnop")
 START = NOW - timedelta(hours=1)  # of the session MX1-1, which lasts four hours
 
 
@@ -96,11 +100,34 @@ def test_what_failed_is_counted_with_the_reason(
 
 
 def test_messages_that_are_alike_count_as_one() -> None:
-    assert alike(["File 1 is damaged", "No memory", "File 2 is damaged", "No memory", "x"]) == [
+    told = ["File 1 is damaged", "No memory", "File 2 is damaged", "No memory", "x"]
+    assert alike(Counter(told)) == [
         ("x", 1),
         ("File 1 is damaged", 2),
         ("No memory", 2),
     ]
+    wells = Counter(
+        f"The image of well {row}{column} lacks" for row in "ABC" for column in range(9)
+    )
+    assert [count for _, count in alike(wells)] == [27]
+
+
+def test_of_many_reasons_the_most_frequent_ones_are_told(
+    visitor: As, database: Database, timed: int, run: int
+) -> None:
+    with database.transaction() as session:
+        [job] = session.scalars(select(Job))
+        values = {column.name: getattr(job, column.name) for column in Job.__table__.columns}
+        del values["id"]
+        letters = (hashlib.sha256(str(n).encode()).hexdigest() for n in range(1200))
+        errors = ["It happens twice."] * 2 + [text.translate(NO_DIGITS) for text in letters]
+        session.execute(
+            insert(Job),
+            [{**values, "index": n + 2, "error": error} for n, error in enumerate(errors)],
+        )
+    [totals] = visitor("owner").get("/stats/errors", session="MX1-1")["totals"]
+    assert len(totals["messages"]) <= 1000
+    assert totals["messages"][-1] == {"count": 2, "message": "It happens twice."}
 
 
 def test_data_collections_are_counted_by_the_hour(

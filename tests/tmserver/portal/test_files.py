@@ -107,6 +107,8 @@ def test_other_ways_to_list_are_refused(anybody: Person, keys: list[str]) -> Non
         ({"list-type": "2", "max-keys": "-1"}, "max-keys"),
         ({"list-type": "2", "encoding-type": "xml"}, "encoding-type"),
         ({"list-type": "2", "continuation-token": "é"}, "token"),
+        # a NUL, which PostgreSQL does not take
+        ({"list-type": "2", "continuation-token": "AA=="}, "token"),
         ({"list-type": "2", "prefix": "\0"}, "Names"),
     ):
         response = anybody.request("GET", f"/s3/{BUCKET}", query_string=query)
@@ -163,7 +165,7 @@ def test_files_are_read_whole_and_in_parts(anybody: Person, file: str) -> None:
     assert beyond.status_code == 416
     assert error(beyond)[0] == "InvalidRange"
     changed = anybody.request("GET", file, headers={"If-Match": '"other"'})
-    assert changed.status_code == 412
+    assert (changed.status_code, error(changed)[0]) == (412, "PreconditionFailed")
     json = anybody.request("GET", f"/s3/{BUCKET}/10000/a.json")
     assert json.mimetype == "application/json"
 

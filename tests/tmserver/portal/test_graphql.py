@@ -4,6 +4,7 @@ import base64
 import json
 import random
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from flask import Flask
@@ -16,6 +17,7 @@ from tests.tmserver.conftest import Person
 from tests.tmserver.portal.conftest import Asker, without_database
 from tmlib.portal.declaration import ENTITIES
 from tmlib.portal.declaration.entity import Entity
+from tmserver.portal import limits
 from tmserver.portal.schema import SCHEMA
 
 
@@ -244,6 +246,7 @@ WRONG = (
     ('{ datasets(where: {releaseDate: {_gt: "0001-01-01T00:00+14:00"}}) { id } }', "no point"),
     ("{ datasets(where: {releaseDate: {_gt: 2024}}) { id } }", "no point in time"),
     ("{ datasets(where: {fileSize: {_gt: 1e999}}) { id } }", "too large"),
+    (f"{{ datasets(where: {{fileSize: {{_gt: {10**400}}}}}) {{ id }} }}", "too large"),
     (r'{ runs(where: {name: {_eq: "\u0000"}}) { id } }', "NUL"),
     (r'{ runs(where: {name: {_eq: "\ud800"}}) { id } }', "Syntax Error"),
     ('{ runs(where: {name: {_regex: "("}}) { id } }', "a group is not closed"),
@@ -274,6 +277,8 @@ def test_variables_are_checked(asker: Asker) -> None:
     assert "Int cannot represent" in asker.refused(query, w={"id": {"_eq": "x"}})
     assert "half of a pair" in asker.refused(query, w={"name": {"_eq": "\ud800"}})
     assert asker.ask(query, w={"id": {"_in": list(range(5000))}, "name": {}})["runs"]
+    with_order = "query Q($o: RunOrderByClause = {}) { runs(orderBy: [$o]) { id } }"
+    assert "orderBy" in asker.refused(with_order, o=None)
     with_float = "query Q($f: Float) { frames(where: {fileSize: {_gt: $f}}) { id } }"
     assert asker.refused(with_float, f=float("nan"))
 
@@ -282,6 +287,53 @@ def test_conditions_that_say_nothing_find_all(asker: Asker, rows: Rows) -> None:
     assert len(asker.ask("{ runs(where: {id: {}, dataset: null}) { id } }")["runs"]) == 10
     found = asker.ask("{ annotations(where: {run: {}, objectName: {}}) { id } }")["annotations"]
     assert len(found) == sum(row["run_id"] is not None for row in rows["Annotation"])
+
+
+DISTINCT = " ".join(
+    f"{one.wire_name}: count(columns: {one.wire_name}, distinct: true)"
+    for one in ENTITIES["Dataset"].scalars
+)
+NESTED = "{ deposition { datasets { edges { node " * 3 + "{ id }" + "}}}}" * 3
+TOO_LARGE = (
+    # few rows are read, and written many times over
+    f"{{ datasets {NESTED} }}",
+    "{ datasets { " + " ".join(f"a{number}: id" for number in range(600)) + " } }",
+    "{ datasets { deposition { " + " ".join(f"a{n}: description" for n in range(20)) + " } } }",
+    f"{{ datasetsAggregate {{ aggregate {{ {DISTINCT} groupBy {{ id }} }} }} }}",
+    f"{{ depositions {{ datasetsAggregate {{ aggregate {{ {DISTINCT} groupBy {{ id }} }} }} }} }}",
+)
+
+
+def test_answers_that_would_be_too_large_are_refused(
+    asker: Asker, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert asker.ask(TOO_LARGE[0])
+    monkeypatch.setattr(limits, "MOST_VALUES", 200)
+    for query in TOO_LARGE:
+        assert asker.send(query).json == {"data": None, "errors": [ANY]}, query[:100]
+        assert "too large" in asker.refused(query), query[:100]
+    assert len(asker.ask("{ runs { id } annotations { id } }")["runs"]) == len(rows["Run"])
+
+
+def test_queries_that_take_too_long_are_refused(
+    asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SECONDS", 0.0)
+    for query in ("{ runs { id } }", "{ runs { dataset { id } } a: runs { id } }"):
+        told: Any = asker.send(query).json
+        assert len(told["errors"]) == 1
+        assert "ask for less at once" in told["errors"][0]["message"]
+
+
+def test_answers_with_too_many_errors_are_refused(
+    asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_FIELD_ERRORS", 20)
+    means = "runsAggregate { aggregate { avg { id } } }"
+    wrong = " ".join(f"a{number}: {means}" for number in range(30))
+    told: Any = asker.send(f"{{ {wrong} }}").json
+    assert told["data"] is None
+    assert "more than 20 errors" in told["errors"][-1]["message"]
 
 
 def test_nothing_can_be_changed(asker: Asker) -> None:

@@ -104,8 +104,9 @@ def test_the_next_server_waits_for_what_a_killed_one_has_left(tmp_path: Path) ->
     installation = start_alone(tmp_path / "data")
     family = installation.children()
     # its own children as well: what they have started has nobody above it any more
-    for process in [*psutil.Process(installation.process.pid).children(), installation.process]:
+    for process in psutil.Process(installation.process.pid).children():
         process.kill()
+    installation.process.kill()
     installation.process.wait()
     following = start_alone(tmp_path / "data")
     try:

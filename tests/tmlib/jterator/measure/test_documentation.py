@@ -29,7 +29,7 @@ def test_every_feature_is_on_the_page() -> None:
     assert len(columns) == 5 + 15 + 49 + 3 + 54 + 7 + 108 + 26 + 8 + 2 + 6
     page = PAGE.read_text(encoding="utf-8")
     for column in columns:
-        family, feature = column.split("_", 1)
+        family, feature = str(column).split("_", 1)
         assert f"## {family}\n" in page
         # what varies stands for itself: numbers, and the range and statistic that have a list
         name = re.sub(r"^(Zernike|Gabor-frequency|LBP-radius|Hu)-.*", r"\1-", feature)

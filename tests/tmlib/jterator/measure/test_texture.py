@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import mahotas
 import numpy as np
@@ -89,7 +90,7 @@ def test_threshold_adjacency_is_that_of_mahotas(blobs: Labels, texture_image: Im
     expect(found, blobs, texture_image, names, lambda alone: pftas(alone, threshold))
 
 
-def count_patterns(codes: NDArray[np.integer]) -> NDArray[np.float64]:
+def count_patterns(codes: NDArray[np.integer]) -> NDArray[np.integer]:
     """Number of pixels by pattern; of all codes that are turns of each other the least stands."""
 
     def least(codes: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -112,7 +113,7 @@ def test_local_binary_patterns_are_those_of_the_plain_definition(
             # rounding errors make no point brighter than the pixel
             codes += (ndimage.shift(pixels, step, order=1) > pixels + 1e-6) << bit
         inner = slice(radius + 2, -radius - 2)
-        return count_patterns(codes[inner, inner])
+        return count_patterns(codes[inner, inner]).astype(np.float64)
 
     names = [f"LBP-radius-{radius}-{i}" for i in range(36)]
     expect(found, blobs, texture_image, names, patterns)
@@ -166,9 +167,9 @@ def test_haralick_features_of_flat_and_tiny_objects() -> None:
 
 
 def test_the_order_of_settings_does_not_matter(blobs: Labels, texture_image: Image) -> None:
-    settings = {"frequencies": (10, 1), "radii": (5, 2), "scales": (2, 1)}
-    turned = {name: frozenset(values) for name, values in settings.items()}
-    switches = {"measure_tas": True, "measure_lbp": True, "measure_haralick": True}
+    settings: dict[str, Any] = {"frequencies": (10, 1), "radii": (5, 2), "scales": (2, 1)}
+    turned: dict[str, Any] = {name: frozenset(values) for name, values in settings.items()}
+    switches: dict[str, Any] = {"measure_tas": True, "measure_lbp": True, "measure_haralick": True}
     found = texture(blobs, texture_image, **settings, **switches)
     assert list(found)[:2] == ["Texture_Gabor-frequency-1", "Texture_Gabor-frequency-10"]
     assert len(found.columns) == 2 + 54 + 7 + 72 + 26
@@ -179,8 +180,8 @@ def test_what_cannot_be_measured_is_refused(blobs: Labels, texture_image: Image)
     with pytest.raises(ValueError, match="shape"):
         texture(blobs[1:], texture_image)
     with pytest.raises(ValueError, match="8 or 16 bit"):
-        texture(blobs, texture_image.astype(np.float32))
+        texture(blobs, texture_image.astype(np.float32))  # type: ignore[arg-type] # what is tried
     with pytest.raises(ValueError, match=r"frequencies .* 0 is not"):
         texture(blobs, texture_image, frequencies=[1, 0])
     with pytest.raises(ValueError, match=r"radii .* 1.5 is not"):
-        texture(blobs, texture_image, measure_lbp=True, radii=[1.5])
+        texture(blobs, texture_image, measure_lbp=True, radii=[1.5])  # type: ignore[list-item] # what is tried

@@ -1,6 +1,7 @@
 """Blobs: spots of which the places are known, and the rules of the original's extraction."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from hypothesis import example, given, settings
@@ -57,7 +58,7 @@ def test_touching_spots_are_told_apart() -> None:
 def test_blobs_outside_of_the_bounds_of_area_are_left_out() -> None:
     image = spots((30, 30), (80, 90), height=2000)
     image[55:85, 20:50] += 3000
-    args = {"threshold": 25, "mean_area": 20}
+    args: dict[str, Any] = {"threshold": 25, "mean_area": 20}
     assert detect_blobs.main(image, EVERYWHERE, **args, max_area=40).blobs[70, 35] == 0
     areas = np.bincount(detect_blobs.main(image, EVERYWHERE, threshold=25).blobs.ravel())
     (smaller, *_) = sorted(areas[1:])

@@ -82,7 +82,7 @@ def test_smooth_cuts_to_whole_gray_values() -> None:
     for value in (0, 77, 255):
         even = np.full((9, 9), value, np.uint8)
         for name in ("average", "gaussian", "median", "bilateral"):
-            assert (smooth.main(even, name, 3).smoothed_image == value).all()  # type: ignore[arg-type] # parametrised
+            assert (smooth.main(even, name, 3).smoothed_image == value).all()
 
 
 def test_smooth_has_one_number_for_distance_and_gray_value_in_the_bilateral_filter() -> None:
@@ -206,7 +206,7 @@ def test_pieces_of_a_clump_stay_apart_in_the_mask() -> None:
         assert apart.max() == 2
         assert 0 < np.count_nonzero(mask & (apart == 0)) < 100
         for connectivity in (4, 8):
-            assert label.main(apart, connectivity).label_image.max() == 2  # type: ignore[arg-type] # parametrised
+            assert label.main(apart, connectivity).label_image.max() == 2
         assert register_objects.main(apart > 0).objects.max() == 2
         whole = separate_clumps.main(**arguments, method=method, touching=True)
         assert np.array_equal(whole.separated_label_image > 0, mask)
@@ -219,7 +219,7 @@ def test_clumps_are_as_large_as_the_smallest_areas_allow() -> None:
     # in the box around a clump, too
     bars = np.zeros((64, 44), bool)
     bars[2:62, 2:18] = bars[2:62, 26:42] = bars[28:36, 2:42] = True
-    size = np.count_nonzero(bars)
+    size = int(np.count_nonzero(bars))
     image = bars.astype(np.uint8)
 
     def n_pieces(min_area: int) -> int:

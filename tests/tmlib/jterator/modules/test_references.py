@@ -1,5 +1,7 @@
 """Filters, thresholds and components, each against the plainest way to do it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -110,7 +112,7 @@ def test_smooth_takes_the_mean_or_median_of_the_window(name: str) -> None:
         around = np.pad(image.astype(np.float64), 1, mode="symmetric")
         if name == "average":
             around = np.pad(image.astype(np.float64), 1, constant_values=np.nan)
-        statistic = {"average": np.nanmean, "median": np.median}[name]
+        statistic: Any = {"average": np.nanmean, "median": np.median}[name]
         for y in range(SHAPE[0]):
             for x in range(SHAPE[1]):
                 expected = statistic(around[y : y + 3, x : x + 3])

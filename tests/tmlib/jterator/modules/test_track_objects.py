@@ -1,6 +1,7 @@
 """Objects keep their number from one time point to the next."""
 
 from itertools import combinations, permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def disks(places: dict[int, tuple[float, float]], radius: float = 5) -> Labels:
     return labels
 
 
-def track(now: Labels, before: Labels, largest: int | None = None, **settings: float) -> Labels:
+def track(now: Labels, before: Labels, largest: int | None = None, **settings: Any) -> Labels:
     previous = PreviousObjects(before, int(before.max()) if largest is None else largest)
     return track_objects.main(now, previous, **settings).tracked_image
 

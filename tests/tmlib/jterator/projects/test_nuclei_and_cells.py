@@ -114,9 +114,9 @@ def test_quality_is_measured_for_each_site(plate: SamplePlate) -> None:
     assert list(sharp) == ["Nuclei", "Cells", "Sites"]
     good, bad = (found["Sites"].measurements for found in (sharp, dim))
     assert list(good.index) == [1]
-    assert good.loc[1, "Quality_focus_DNA"] > 2 * bad.loc[1, "Quality_focus_DNA"]
-    assert good.loc[1, "Quality_focus_Cells"] == bad.loc[1, "Quality_focus_Cells"]
-    assert good.loc[1, "Quality_saturation_DNA"] < 0.01
+    assert good["Quality_focus_DNA"][1] > 2 * bad["Quality_focus_DNA"][1]
+    assert good["Quality_focus_Cells"][1] == bad["Quality_focus_Cells"][1]
+    assert good["Quality_saturation_DNA"][1] < 0.01
 
 
 @pytest.mark.parametrize("value", [0, 77, 255, 65535])

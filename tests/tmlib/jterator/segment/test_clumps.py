@@ -39,8 +39,8 @@ def test_moving_the_image_moves_the_objects() -> None:
     brightness = np.where(mask, 200, 20).astype(np.uint8)
     labels = separate(mask, brightness, CRITERIA, trim=True)
     for shift in ((3, 5), (-4, 1)):
-        there = [np.roll(each, shift, (0, 1)) for each in (mask, brightness)]
-        moved = separate(there[0], there[1], CRITERIA, trim=True)
+        there, its_brightness = (np.roll(mask, shift, (0, 1)), np.roll(brightness, shift, (0, 1)))
+        moved = separate(there, its_brightness, CRITERIA, trim=True)
         assert np.array_equal(moved > 0, np.roll(labels > 0, shift, (0, 1)))
         # a coarse grid may move a cut by a pixel
         assert np.mean(moved != np.roll(labels, shift, (0, 1))) < 0.005

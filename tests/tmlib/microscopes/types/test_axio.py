@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from tests.services.conversion import Conversion, write_images
 
 EXAMPLES = {
@@ -8,7 +10,7 @@ METADATA_FILES = ()
 OTHER_FILES = ("slide_p12.tif.txt", "slide.czi", "slide_DAPI.tif")
 
 
-def test_positions_and_channels_come_from_the_names(tmp_path, conversion: Conversion):
+def test_positions_and_channels_come_from_the_names(tmp_path: Path, conversion: Conversion) -> None:
     names = [f"slide_p{p}{c}.tif" for p in range(4) for c in ("DAPI", "GFP")]
     write_images(tmp_path, names)
     conversion.set(microscope_type="axio")

@@ -17,7 +17,9 @@ OTHER_FILES = ("AS_09125_050116030001_D03f00d0.DIB", "AS_09125_050116030001.mdb"
 HUMAN = Path(__file__).parents[5] / "shared" / "data" / "human"
 
 
-def test_fields_are_laid_out_and_channels_kept_apart(tmp_path, conversion: Conversion):
+def test_fields_are_laid_out_and_channels_kept_apart(
+    tmp_path: Path, conversion: Conversion
+) -> None:
     names = [f"AS_1_D{w:02d}f{f:02d}d{d}.tif" for w in (3, 4) for f in range(4) for d in range(2)]
     write_images(tmp_path, names)
     conversion.set(microscope_type="cellomics", plate_format=384)
@@ -28,7 +30,7 @@ def test_fields_are_laid_out_and_channels_kept_apart(tmp_path, conversion: Conve
 
 
 @pytest.mark.skipif(not HUMAN.is_dir(), reason="the real images are not at hand")
-def test_real_images_are_understood(conversion: Conversion):
+def test_real_images_are_understood(conversion: Conversion) -> None:
     conversion.set(microscope_type="cellomics")
     assert len(conversion.take(HUMAN)) == 3
     assert conversion.convert("imextract") == ""

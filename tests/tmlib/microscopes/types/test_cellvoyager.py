@@ -1,8 +1,11 @@
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import pytest
 
-from tests.services.conversion import Conversion, write_images
+from tests.services.conversion import Conversion, described, write_images
 from tmlib.experiments.models import ChannelImageFile
-from tmlib.microscopes import MetadataFileError, get
+from tmlib.microscopes import AcquisitionMetadata, MetadataFileError, get
 from tmlib.sample import simulate_plate
 
 EXAMPLES = {
@@ -22,9 +25,12 @@ RECORD = (
 )
 
 
+WriteFiles = Callable[..., list[Path]]
+
+
 @pytest.fixture
-def files(tmp_path):
-    def write(*records, details="<bts:MeasurementDetail {xmlns}/>"):
+def files(tmp_path: Path) -> WriteFiles:
+    def write(*records: str, details: str = "<bts:MeasurementDetail {xmlns}/>") -> list[Path]:
         mlf, mrf = tmp_path / "MeasurementData.mlf", tmp_path / "MeasurementDetail.mrf"
         mlf.write_text(f"<bts:MeasurementData {XMLNS}>{''.join(records)}</bts:MeasurementData>")
         mrf.write_text(details.format(xmlns=XMLNS))
@@ -33,11 +39,13 @@ def files(tmp_path):
     return write
 
 
-def record(name, kind="IMG", row=3):
+def record(name: str, kind: str = "IMG", row: int | str = 3) -> str:
     return RECORD.format(name=name, kind=kind, row=row)
 
 
-def test_a_measurement_becomes_wells_sites_and_planes(tmp_path, conversion: Conversion):
+def test_a_measurement_becomes_wells_sites_and_planes(
+    tmp_path: Path, conversion: Conversion
+) -> None:
     simulate_plate(
         tmp_path, wells=["B02", "C03"], rows=2, columns=3, height=32, width=40, n_zplanes=2
     )
@@ -59,7 +67,7 @@ def test_a_measurement_becomes_wells_sites_and_planes(tmp_path, conversion: Conv
     assert len(set(times)) == len(planes)
 
 
-def test_without_metadata_files_the_names_tell(tmp_path, conversion: Conversion):
+def test_without_metadata_files_the_names_tell(tmp_path: Path, conversion: Conversion) -> None:
     write_images(tmp_path, EXAMPLES)
     conversion.set(plate_format=1536)
     conversion.take(tmp_path)
@@ -71,21 +79,21 @@ def test_without_metadata_files_the_names_tell(tmp_path, conversion: Conversion)
     }
 
 
-def test_actions_with_one_channel_are_told_apart(files):
+def test_actions_with_one_channel_are_told_apart(files: WriteFiles) -> None:
     action = record("a.tif").replace("bts:Ch=", 'bts:ActionIndex="2" bts:Ch=')
     images = read(files(action, record("b.tif")), "a.tif", "b.tif").images
     assert [image.channel for image in images.values()] == ["A02_4", "A01_4"]
 
 
-def test_images_that_were_not_uploaded_are_listed(files):
+def test_images_that_were_not_uploaded_are_listed(files: WriteFiles) -> None:
     assert read(files(record("a.tif"), record("b.tif")), "a.tif").missing == ["b.tif"]
 
 
-def read(paths, *names):
-    return get("cellvoyager").read_metadata(paths, names)
+def read(paths: Sequence[Path], *names: str) -> AcquisitionMetadata:
+    return described("cellvoyager", paths, names)
 
 
-def test_records_tell_everything(files):
+def test_records_tell_everything(files: WriteFiles) -> None:
     image = read(files(record("a.tif")), "a.tif").images["a.tif"]
     assert (image.well, image.channel, image.tpoint, image.zplane, image.site) == (
         "C05",
@@ -97,22 +105,22 @@ def test_records_tell_everything(files):
     assert image.stage == (20.0, -10.5)
 
 
-def test_wells_below_z_have_two_letters(files):
+def test_wells_below_z_have_two_letters(files: WriteFiles) -> None:
     assert read(files(record("a.tif", row=32)), "a.tif").images["a.tif"].well == "AF05"
 
 
-def test_errors_and_unknown_images_are_left_out(files):
+def test_errors_and_unknown_images_are_left_out(files: WriteFiles) -> None:
     paths = files(record("a.tif"), record("oh no", kind="ERR"), record("b.tif"))
     metadata = read(paths, "a.tif", "c.tif")
     assert list(metadata.images) == ["a.tif"]
     assert "1 error" in metadata.warnings[0]
 
 
-def test_converted_images_are_recognised(files):
+def test_converted_images_are_recognised(files: WriteFiles) -> None:
     assert list(read(files(record("a.tif")), "a.png").images) == ["a.png"]
 
 
-def test_pixel_size_comes_from_the_cameras(files):
+def test_pixel_size_comes_from_the_cameras(files: WriteFiles) -> None:
     channel = '<bts:MeasurementChannel bts:Ch="{}" bts:HorizontalPixelDimension="{}"/>'
     details = "<bts:MeasurementDetail {{xmlns}}>{}{}</bts:MeasurementDetail>"
     same = details.format(channel.format(1, 0.65), channel.format(2, 0.65))
@@ -121,11 +129,11 @@ def test_pixel_size_comes_from_the_cameras(files):
     assert read(files(details=different)).pixel_size is None
 
 
-def test_without_metadata_files_the_names_have_to_do(files):
-    assert read([], "a.tif") is None
+def test_without_metadata_files_the_names_have_to_do(files: WriteFiles) -> None:
+    assert get("cellvoyager").read_metadata([], ["a.tif"]) is None
 
 
-def test_a_metadata_file_that_is_missing_is_reported(files):
+def test_a_metadata_file_that_is_missing_is_reported(files: WriteFiles) -> None:
     mlf, mrf = files(record("a.tif"))
     only_records = read([mlf], "a.tif")
     assert only_records.images["a.tif"].well == "C05"
@@ -136,7 +144,7 @@ def test_a_metadata_file_that_is_missing_is_reported(files):
     assert "There is no .mlf file" in only_details.warnings[0]
 
 
-def test_measurements_are_not_mixed(files, tmp_path):
+def test_measurements_are_not_mixed(files: WriteFiles, tmp_path: Path) -> None:
     mlf, mrf = files(record("a.tif"))
     other = tmp_path / "other.mlf"
     other.write_bytes(mlf.read_bytes())
@@ -144,7 +152,9 @@ def test_measurements_are_not_mixed(files, tmp_path):
         read([mlf, other, mrf], "a.tif")
 
 
-def test_what_a_record_leaves_out_is_in_the_name(tmp_path, conversion: Conversion, files):
+def test_what_a_record_leaves_out_is_in_the_name(
+    tmp_path: Path, conversion: Conversion, files: WriteFiles
+) -> None:
     folder = tmp_path / "in"
     name = "plate_C05_T0002F007L01A01Z03C04.tif"
     write_images(folder, [name])
@@ -174,14 +184,14 @@ def test_what_a_record_leaves_out_is_in_the_name(tmp_path, conversion: Conversio
         ),
     ],
 )
-def test_broken_metadata_is_named(files, text, words):
+def test_broken_metadata_is_named(files: WriteFiles, text: str, words: str) -> None:
     paths = files()
     paths[0].write_text(text)
     with pytest.raises(MetadataFileError, match=words):
         read(paths, "a.tif")
 
 
-def test_a_broken_detail_file_is_named(files):
+def test_a_broken_detail_file_is_named(files: WriteFiles) -> None:
     paths = files(details="<a>")
     with pytest.raises(MetadataFileError, match=r"MeasurementDetail\.mrf"):
         read(paths)

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,13 +23,13 @@ SCENE = (
 
 
 @pytest.fixture
-def zeiss(conversion: Conversion):
+def zeiss(conversion: Conversion) -> Conversion:
     pytest.importorskip("bioio_czi", reason='needs the extra "vendor-formats"')
     conversion.set(microscope_type="czi")
     return conversion
 
 
-def write(path: Path, scenes: list[np.ndarray], places=()) -> None:
+def write(path: Path, scenes: list[np.ndarray], places: Any = ()) -> None:
     """Write scenes of pixels (z, channel, y, x), and where they lie: (row, column, y, x)."""
     from pylibCZIrw import czi
 
@@ -46,7 +47,7 @@ def write(path: Path, scenes: list[np.ndarray], places=()) -> None:
         add_places(path, places)
 
 
-def add_places(path: Path, places) -> None:
+def add_places(path: Path, places: Any) -> None:
     """Put what the library has no argument for into the room of a long title."""
     content = path.read_bytes()
     start, end = content.index(b"<ImageDocument>"), content.index(b"</ImageDocument>")
@@ -65,7 +66,7 @@ def pixels(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 65535, shape, dtype=np.uint16)
 
 
-def test_scenes_are_sites_of_wells(tmp_path, zeiss: Conversion):
+def test_scenes_are_sites_of_wells(tmp_path: Path, zeiss: Conversion) -> None:
     scenes = [pixels(2, 2, 20, 30, seed=i) for i in range(3)]
     places = [(2, 3, 100.0, 520.0), (2, 3, 100.5, 500.0), (8, 12, 900.0, 900.0)]
     write(tmp_path / "in" / "screen.czi", scenes, places)
@@ -84,7 +85,7 @@ def test_scenes_are_sites_of_wells(tmp_path, zeiss: Conversion):
         assert np.array_equal(found, scenes[series][one.z, ("DAPI", "GFP").index(one.channel)])
 
 
-def test_a_scene_without_a_place_is_known_by_its_file(tmp_path, zeiss: Conversion):
+def test_a_scene_without_a_place_is_known_by_its_file(tmp_path: Path, zeiss: Conversion) -> None:
     for i, name in enumerate(("B02_1", "B02_2")):
         write(tmp_path / "in" / f"{name}.czi", [pixels(1, 1, 20, 30, seed=i)])
     zeiss.take(tmp_path / "in")
@@ -93,7 +94,7 @@ def test_a_scene_without_a_place_is_known_by_its_file(tmp_path, zeiss: Conversio
     assert zeiss.cells() == {"B02_1.czi": ("B02", 0, 0), "B02_2.czi": ("B02", 0, 1)}
 
 
-def test_what_cannot_be_used_is_named(tmp_path, zeiss: Conversion):
+def test_what_cannot_be_used_is_named(tmp_path: Path, zeiss: Conversion) -> None:
     file = tmp_path / "screen.czi"
     write(file, [np.zeros((1, 1, 20, 30), np.float32)])
     with pytest.raises(BadInput, match=r'"screen\.czi" has float32 pixels in'):

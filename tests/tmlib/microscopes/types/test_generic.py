@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import tifffile
 
@@ -8,7 +10,7 @@ METADATA_FILES = ()
 OTHER_FILES = ("notes.txt", "x.tif.part", "plate.nd")
 
 
-def test_the_pattern_of_the_user_tells(tmp_path, conversion: Conversion):
+def test_the_pattern_of_the_user_tells(tmp_path: Path, conversion: Conversion) -> None:
     names = [f"01_POS{s}_{c}.TIF" for s in ("002", "076", "218") for c in "DFR"]
     write_images(tmp_path, names)
     conversion.set(microscope_type="generic", plate_format=1)
@@ -19,7 +21,9 @@ def test_the_pattern_of_the_user_tells(tmp_path, conversion: Conversion):
     assert [p.channel for p in conversion.shown()] == list("DFR") * 3
 
 
-def test_without_a_pattern_the_user_is_asked_for_one(tmp_path, conversion: Conversion):
+def test_without_a_pattern_the_user_is_asked_for_one(
+    tmp_path: Path, conversion: Conversion
+) -> None:
     write_images(tmp_path, ["a.tif", "b.tif"])
     conversion.set(microscope_type="generic")
     conversion.take(tmp_path)
@@ -29,7 +33,9 @@ def test_without_a_pattern_the_user_is_asked_for_one(tmp_path, conversion: Conve
     )
 
 
-def test_a_pattern_that_does_not_tell_files_apart_is_reported(tmp_path, conversion: Conversion):
+def test_a_pattern_that_does_not_tell_files_apart_is_reported(
+    tmp_path: Path, conversion: Conversion
+) -> None:
     write_images(tmp_path, ["a_s1.tif", "b_s1.tif"])
     conversion.set(microscope_type="generic")
     conversion.take(tmp_path)
@@ -38,7 +44,7 @@ def test_a_pattern_that_does_not_tell_files_apart_is_reported(tmp_path, conversi
     )
 
 
-def test_one_stack_alone_needs_no_pattern(tmp_path, conversion: Conversion):
+def test_one_stack_alone_needs_no_pattern(tmp_path: Path, conversion: Conversion) -> None:
     tifffile.imwrite(
         tmp_path / "stack.tif", np.zeros((3, 8, 8), np.uint8), photometric="minisblack"
     )

@@ -1,7 +1,10 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from tests.services.conversion import Conversion, write_images
-from tmlib.microscopes import MetadataFileError, get
+from tests.services.conversion import Conversion, described, write_images
+from tmlib.microscopes import MetadataFileError
 
 EXAMPLES = {
     "Week1_22123_B02_s1_w1E78EB128-BD0D-4D94-A6AD-3FF28BB1B105.tif": ("B02", "1", None, None, 1),
@@ -39,14 +42,14 @@ HTD = """"HTSInfoFile", Version 1.0\r
 """
 
 
-def htd(folder, first="DAPI", end=None, name="plate.HTD"):
+def htd(folder: Path, first: str = "DAPI", end: int | None = None, name: str = "plate.HTD") -> Path:
     text = HTD.format(wells=", ".join(["TRUE"] * 12), first=first)
     path = folder / name
     path.write_bytes(text[:end].encode("latin-1"))
     return path
 
 
-def test_sites_lie_where_they_were_selected(tmp_path, conversion: Conversion):
+def test_sites_lie_where_they_were_selected(tmp_path: Path, conversion: Conversion) -> None:
     names = [f"plate_A0{w}_s{s}_w{c}.tif" for w in (1, 2) for s in range(1, 5) for c in (1, 2)]
     write_images(tmp_path, names)
     htd(tmp_path)
@@ -65,7 +68,7 @@ def test_sites_lie_where_they_were_selected(tmp_path, conversion: Conversion):
     assert "WARNING" not in conversion.log("metaconfig")
 
 
-def test_without_an_htd_file_the_names_tell(tmp_path, conversion: Conversion):
+def test_without_an_htd_file_the_names_tell(tmp_path: Path, conversion: Conversion) -> None:
     write_images(tmp_path, ["p_A01_w1.tif", "p_A01_w2.tif"])
     conversion.set(microscope_type="imagexpress")
     conversion.take(tmp_path)
@@ -73,36 +76,36 @@ def test_without_an_htd_file_the_names_tell(tmp_path, conversion: Conversion):
     assert [(p.y, p.x, p.channel) for p in conversion.shown()] == [(0, 0, "1"), (0, 0, "2")]
 
 
-def test_channels_of_one_name_are_numbered(tmp_path):
-    images = get("imagexpress").read_metadata([htd(tmp_path, first="FITC")], ["p_A01_s1_w1.tif"])
+def test_channels_of_one_name_are_numbered(tmp_path: Path) -> None:
+    images = described("imagexpress", [htd(tmp_path, first="FITC")], ["p_A01_s1_w1.tif"])
     assert images.images["p_A01_s1_w1.tif"].channel == "FITC 1"
 
 
-def test_descriptions_in_other_encodings_do_no_harm(tmp_path):
+def test_descriptions_in_other_encodings_do_no_harm(tmp_path: Path) -> None:
     path = htd(tmp_path)
     path.write_bytes(path.read_bytes().replace(b"A test", b"\xb5m\r\nand more"))
-    images = get("imagexpress").read_metadata([path], ["p_A01_s2_w2.tif"]).images
+    images = described("imagexpress", [path], ["p_A01_s2_w2.tif"]).images
     assert images["p_A01_s2_w2.tif"].stage == (0.0, 2.0)
 
 
-def test_sites_that_were_not_selected_are_refused(tmp_path):
+def test_sites_that_were_not_selected_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MetadataFileError, match=r"plate\.HTD has 4 sites .*_s5_.* number 5"):
-        get("imagexpress").read_metadata([htd(tmp_path)], ["p_A01_s5_w1.tif"])
+        described("imagexpress", [htd(tmp_path)], ["p_A01_s5_w1.tif"])
 
 
-def test_broken_files_are_named(tmp_path):
+def test_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(MetadataFileError, match=r'plate\.HTD .*"EndFile"'):
-        get("imagexpress").read_metadata([htd(tmp_path, end=200)], [])
+        described("imagexpress", [htd(tmp_path, end=200)], [])
     path = htd(tmp_path)
     path.write_text(path.read_text().replace('"XSites", 3', '"XSites", many'))
     with pytest.raises(MetadataFileError, match='"many" as XSites'):
-        get("imagexpress").read_metadata([path], [])
+        described("imagexpress", [path], [])
     paths = [htd(tmp_path), htd(tmp_path, first="Other", name="other.HTD")]
     with pytest.raises(MetadataFileError, match=r"different ones, other\.HTD, plate\.HTD"):
-        get("imagexpress").read_metadata(paths, [])
+        described("imagexpress", paths, [])
 
 
-def test_a_plate_of_one_site_a_well_selects_none(tmp_path, conversion: Conversion):
+def test_a_plate_of_one_site_a_well_selects_none(tmp_path: Path, conversion: Conversion) -> None:
     write_images(tmp_path, ["p_A01_w1.tif", "p_A01_w2.tif", "p_A02_w1.tif", "p_A02_w2.tif"])
     lines = htd(tmp_path).read_text().splitlines()
     kept = [line for line in lines if "SiteSelection" not in line]
@@ -127,17 +130,19 @@ def test_a_plate_of_one_site_a_well_selects_none(tmp_path, conversion: Conversio
         (("NWavelengths", "Waves", "SiteSelection2", "YSites"), [(0.0, 0.0), (0.0, 2.0)]),
     ],
 )
-def test_what_a_file_leaves_out_follows_from_the_rest(tmp_path, left_out, expected):
+def test_what_a_file_leaves_out_follows_from_the_rest(
+    tmp_path: Path, left_out: Any, expected: Any
+) -> None:
     path = htd(tmp_path)
     lines = path.read_text().splitlines()
     path.write_text("\n".join(x for x in lines if not x[1:].startswith(left_out)))
     names = [f"p_A01_s{s}_w2.tif" for s in range(1, len(expected) + 1)]
-    images = get("imagexpress").read_metadata([path], names).images.values()
+    images = described("imagexpress", [path], names).images.values()
     assert [image.stage for image in images] == expected
     assert {image.channel for image in images} == {"FITC"}
 
 
-def test_folders_are_time_points_and_focal_planes(tmp_path):
+def test_folders_are_time_points_and_focal_planes(tmp_path: Path) -> None:
     names = [
         f"TimePoint_{t}/ZStep_{z}/p_A01_s1_w{c}.tif"
         for t in (1, 2)
@@ -149,7 +154,7 @@ def test_folders_are_time_points_and_focal_planes(tmp_path):
     for folder in (tmp_path, tmp_path / "TimePoint_1", tmp_path / "TimePoint_2"):
         folder.mkdir(exist_ok=True)
         paths.append(htd(folder))
-    metadata = get("imagexpress").read_metadata(paths, names)
+    metadata = described("imagexpress", paths, names)
     # a channel that was only projected is a plane, of the other one there are better ones
     assert {(i.channel, i.tpoint, i.zplane) for i in metadata.images.values()} == {
         *(("DAPI", t, z) for t in (1, 2) for z in (1, 2)),
@@ -159,9 +164,9 @@ def test_folders_are_time_points_and_focal_planes(tmp_path):
     assert "2 images in folders ZStep_0" in metadata.warnings[0]
 
 
-def test_folders_that_were_left_behind_are_reported(tmp_path):
+def test_folders_that_were_left_behind_are_reported(tmp_path: Path) -> None:
     path = htd(tmp_path)
     text = path.read_text().replace('"TimePoints", 1', '"TimePoints", 3')
     path.write_text(text.replace('"XWells"', '"ZSeries", TRUE\n"ZSteps", 5\n"XWells"'))
-    [warning] = get("imagexpress").read_metadata([path], ["p_A01_s1_w1.tif"]).warnings
+    [warning] = described("imagexpress", [path], ["p_A01_s1_w1.tif"]).warnings
     assert "3 time points (TimePoint_1 and so on) and 5 focal planes" in warning

@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def block(content: bytes) -> bytes:
     return struct.pack("<II", 0x70, len(content)) + content
 
 
-def image_xml(number: int, name: str, pixels: np.ndarray, tiles) -> str:
+def image_xml(number: int, name: str, pixels: np.ndarray, tiles: Any) -> str:
     """XML of an image of pixels (tile, z, channel, y, x), whose channels lie plane by plane."""
     n_tiles, n_z, n_channels, height, width = pixels.shape
     size = pixels.itemsize
@@ -66,7 +67,7 @@ def image_xml(number: int, name: str, pixels: np.ndarray, tiles) -> str:
     )
 
 
-def write(path: Path, images: dict[str, np.ndarray], tiles=()) -> None:
+def write(path: Path, images: dict[str, np.ndarray], tiles: Any = ()) -> None:
     path.parent.mkdir(exist_ok=True)
     elements = "".join(
         image_xml(i, name, pixels, tiles) for i, (name, pixels) in enumerate(images.items())
@@ -89,13 +90,13 @@ def pixels(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.fixture
-def leica(conversion: Conversion):
+def leica(conversion: Conversion) -> Conversion:
     pytest.importorskip("bioio_lif", reason='needs the extra "vendor-formats"')
     conversion.set(microscope_type="lif")
     return conversion
 
 
-def test_scenes_are_sites_of_wells(tmp_path, leica: Conversion):
+def test_scenes_are_sites_of_wells(tmp_path: Path, leica: Conversion) -> None:
     images = {
         f"{well}_s{i}": pixels(1, 3, 2, 20, 30, seed=i) for i, well in enumerate(("B3", "C12"))
     }
@@ -116,7 +117,7 @@ def test_scenes_are_sites_of_wells(tmp_path, leica: Conversion):
     assert leica.pixel_size == 0.5
 
 
-def test_tiles_are_sites_where_the_stage_stood(tmp_path, leica: Conversion):
+def test_tiles_are_sites_where_the_stage_stood(tmp_path: Path, leica: Conversion) -> None:
     tiles = [(0, 0), (0, 1), (1, 1)]
     image = pixels(3, 1, 1, 20, 30)
     write(tmp_path / "in" / "screen.lif", {"scan": image}, tiles)
@@ -130,7 +131,7 @@ def test_tiles_are_sites_where_the_stage_stood(tmp_path, leica: Conversion):
         assert np.array_equal(found, image[tile, 0, 0])
 
 
-def test_overviews_are_named(tmp_path, leica: Conversion):
+def test_overviews_are_named(tmp_path: Path, leica: Conversion) -> None:
     images = {"B3": pixels(1, 1, 1, 20, 30), "overview": pixels(1, 1, 1, 40, 30)}
     write(tmp_path / "screen.lif", images)
     with pytest.raises(BadInput, match=r'"overview" has 40 x 30 pixels of 16 bits'):
@@ -140,7 +141,7 @@ def test_overviews_are_named(tmp_path, leica: Conversion):
 
 
 @pytest.mark.parametrize("n_bytes", [0, 40, 300, -100])
-def test_damaged_files_are_named(tmp_path, leica: Conversion, n_bytes):
+def test_damaged_files_are_named(tmp_path: Path, leica: Conversion, n_bytes: Any) -> None:
     file = tmp_path / "screen.lif"
     write(file, {"B3": pixels(1, 1, 1, 20, 30)})
     file.write_bytes(file.read_bytes()[:n_bytes])

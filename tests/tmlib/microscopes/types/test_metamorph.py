@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.services.conversion import Conversion, write_images
@@ -28,7 +31,9 @@ OTHER_FILES = ("exp_C04_s2_w1_thumb.TIF", "exp_C04_s2_w1.txt", "Thumbs.db", "C04
         ("zigzag_vertical", [(0, 0), (1, 0), (1, 1), (0, 1), (0, 2), (1, 2)]),
     ],
 )
-def test_the_user_says_how_sites_lie(tmp_path, conversion: Conversion, layout, expected):
+def test_the_user_says_how_sites_lie(
+    tmp_path: Path, conversion: Conversion, layout: str, expected: Any
+) -> None:
     names = [f"exp_C04_s{s}_w1.TIF" for s in range(1, 7)]
     write_images(tmp_path, names)
     conversion.set(microscope_type="metamorph")
@@ -39,7 +44,7 @@ def test_the_user_says_how_sites_lie(tmp_path, conversion: Conversion, layout, e
     }
 
 
-def test_labels_of_stage_positions_are_wells(tmp_path, conversion: Conversion):
+def test_labels_of_stage_positions_are_wells(tmp_path: Path, conversion: Conversion) -> None:
     names = [f"lapse_s{s}_t{t}.TIF" for s in range(1, 5) for t in (1, 2, 3)]
     write_images(tmp_path, names)
     write_nd(tmp_path / "lapse.nd", positions=("B2", "B3", "C3", "C2"), waves=())
@@ -52,7 +57,7 @@ def test_labels_of_stage_positions_are_wells(tmp_path, conversion: Conversion):
     assert conversion.cells()["lapse_s3_t2.TIF"] == ("C03", 0, 0)
 
 
-def test_channels_are_called_as_the_nd_file_says(tmp_path, conversion: Conversion):
+def test_channels_are_called_as_the_nd_file_says(tmp_path: Path, conversion: Conversion) -> None:
     write_images(tmp_path, ["x_w1Cy5_s1.TIF", "x_w2405_s1.TIF"])
     write_nd(tmp_path / "x.nd", positions=("A1",), waves=("Cy5", "405"))
     conversion.set(microscope_type="metamorph")
@@ -61,7 +66,7 @@ def test_channels_are_called_as_the_nd_file_says(tmp_path, conversion: Conversio
     assert {p.channel for p in conversion.shown()} == {"Cy5", "405"}
 
 
-def test_wells_that_nothing_tells_are_reported(tmp_path, conversion: Conversion):
+def test_wells_that_nothing_tells_are_reported(tmp_path: Path, conversion: Conversion) -> None:
     write_images(tmp_path, ["x_s1_t1.TIF", "x_s2_t1.TIF"])
     conversion.set(microscope_type="metamorph")
     conversion.take(tmp_path)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import dask.array
 import numpy as np
@@ -22,7 +22,7 @@ NAMES = ("B02_0000", "B02_0001", "C11_0000")
 STAGE = ((100.0, 50.0), (80.0, 50.0), (900.0, 900.0))
 
 
-class Dimensions(dict):
+class Dimensions(dict[str, tuple[int]]):
     """Lengths by name, each in a tuple."""
 
     order = "".join(SHAPE)
@@ -47,7 +47,7 @@ class Reader:
     def set_scene(self, scene: int) -> None:
         self._scene = scene
 
-    def get_image_dask_data(self, order: str, **index: int):
+    def get_image_dask_data(self, order: str, **index: int) -> dask.array.Array:
         assert order == "YX"
         return dask.array.from_array(self.pixels[self._scene])[tuple(index[a] for a in "TCZ")]
 
@@ -67,21 +67,23 @@ class ND2File:
 
     def __init__(self, path: Path) -> None: ...
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...
 
 
 @pytest.fixture
-def nikon(conversion: Conversion, monkeypatch: pytest.MonkeyPatch):
+def nikon(conversion: Conversion, monkeypatch: pytest.MonkeyPatch) -> Conversion:
     monkeypatch.setitem(sys.modules, "bioio_nd2", SimpleNamespace(Reader=Reader))
     monkeypatch.setitem(sys.modules, "nd2", SimpleNamespace(ND2File=ND2File))
     conversion.set(microscope_type="nd2")
     return conversion
 
 
-def test_positions_are_sites_of_wells_as_the_camera_saw_them(tmp_path, nikon: Conversion):
+def test_positions_are_sites_of_wells_as_the_camera_saw_them(
+    tmp_path: Path, nikon: Conversion
+) -> None:
     (tmp_path / "screen.nd2").touch()
     nikon.take(tmp_path)
     assert nikon.convert("imextract") == ""
@@ -101,7 +103,7 @@ def test_positions_are_sites_of_wells_as_the_camera_saw_them(tmp_path, nikon: Co
     assert nikon.pixel_size == 0.325
 
 
-def test_a_missing_extra_is_named(tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bioio_nd2", None)
     (tmp_path / "screen.nd2").touch()
     with pytest.raises(Unavailable, match=r'"screen\.nd2" needs bioio-nd2.*"vendor-formats"'):

@@ -1,10 +1,13 @@
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 
-from tests.services.conversion import Conversion
+from tests.services.conversion import Conversion, described
 from tmlib.experiments.models import ChannelImageFile, Site
 from tmlib.microscopes import ome_model
 from tmlib.microscopes.types.ome_tiff import MICROSCOPE
@@ -20,8 +23,10 @@ PIXELS = (
     'PhysicalSizeY="0.65">{inside}</Pixels>'
 )
 
+ImageText = tuple[int, int, int, str]
 
-def ome_xml(*images, plate="", uuid=""):
+
+def ome_xml(*images: ImageText, plate: str = "", uuid: str = "") -> str:
     """OME-XML of images, each of sizes (z, c, t) and what Pixels has inside."""
     body = "".join(
         f'<Image ID="Image:{i}"><AcquisitionDate>2024-03-14T09:30:00</AcquisitionDate>'
@@ -35,22 +40,22 @@ def ome_xml(*images, plate="", uuid=""):
     )
 
 
-def write(path, n_planes, text):
+def write(path: Path, n_planes: int, text: str) -> None:
     planes = np.arange(n_planes * 48, dtype=np.uint16).reshape(n_planes, 6, 8)
     tifffile.imwrite(path, planes, photometric="minisblack", description=text, metadata=None)
 
 
-def channels(*names):
+def channels(*names: str) -> str:
     return "".join(f'<Channel ID="Channel:{i}" Name="{n}"/>' for i, n in enumerate(names))
 
 
 @pytest.fixture
-def ome(conversion: Conversion):
+def ome(conversion: Conversion) -> Conversion:
     conversion.set(microscope_type="ome-tiff")
     return conversion
 
 
-def test_what_tifffile_writes_is_understood(tmp_path, ome: Conversion):
+def test_what_tifffile_writes_is_understood(tmp_path: Path, ome: Conversion) -> None:
     pixels = np.zeros((2, 3, 2, 6, 8), np.uint16)
     metadata = {"axes": "TZCYX", "Channel": {"Name": ["DAPI", "GFP"]}, "PhysicalSizeX": 0.5}
     metadata |= {"PhysicalSizeY": 0.5, "PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
@@ -67,7 +72,7 @@ def test_what_tifffile_writes_is_understood(tmp_path, ome: Conversion):
     assert ome.pixel_size == 0.5
 
 
-def test_images_of_a_file_are_sites_of_wells(tmp_path, ome: Conversion):
+def test_images_of_a_file_are_sites_of_wells(tmp_path: Path, ome: Conversion) -> None:
     samples = "".join(
         f'<WellSample ID="s{i}" Index="{i}" PositionX="{x}" PositionY="{y}">'
         f'<ImageRef ID="Image:{i}"/></WellSample>'
@@ -90,7 +95,7 @@ def test_images_of_a_file_are_sites_of_wells(tmp_path, ome: Conversion):
     assert ome.pixel_size == 0.65
 
 
-def test_stage_positions_and_times_of_planes(tmp_path, ome: Conversion):
+def test_stage_positions_and_times_of_planes(tmp_path: Path, ome: Conversion) -> None:
     for i, (y, x) in enumerate([(10, 20), (10, 10), (0, 20), (0, 10), (0, 0)]):
         inside = '<TiffData/><Plane TheZ="0" TheC="0" TheT="0" DeltaT="250" DeltaTUnit="ms" '
         inside += f'PositionX="{x}" PositionXUnit="mm" PositionY="{y}" PositionYUnit="mm"/>'
@@ -108,7 +113,7 @@ def test_stage_positions_and_times_of_planes(tmp_path, ome: Conversion):
     assert set(ome.values(ChannelImageFile.acquired_at)) == {expected}
 
 
-def test_positions_and_size_of_pixels_place_sites(tmp_path, ome: Conversion):
+def test_positions_and_size_of_pixels_place_sites(tmp_path: Path, ome: Conversion) -> None:
     samples = "".join(
         f'<WellSample ID="s{i}" Index="{i}" PositionX="{x * 1000}" PositionXUnit="nm" '
         f'PositionY="{y * 1000}" PositionYUnit="nm"><ImageRef ID="Image:{i}"/></WellSample>'
@@ -127,7 +132,7 @@ def test_positions_and_size_of_pixels_place_sites(tmp_path, ome: Conversion):
     assert set(ome.values(Site.offset_y)) == {None}
 
 
-def test_names_complete_what_the_files_leave_open(tmp_path, ome: Conversion):
+def test_names_complete_what_the_files_leave_open(tmp_path: Path, ome: Conversion) -> None:
     for well in ("A01", "B12"):
         for time in (1, 2):
             inside = channels("DAPI", "GFP") + "<TiffData/>"
@@ -143,7 +148,7 @@ def test_names_complete_what_the_files_leave_open(tmp_path, ome: Conversion):
     }
 
 
-def set_of_files(n, uuid="urn:uuid:{i}"):
+def set_of_files(n: int, uuid: str = "urn:uuid:{i}") -> ImageText:
     data = "".join(
         f'<TiffData FirstC="{i % 2}" FirstT="{i // 2}" IFD="0" PlaneCount="1">'
         f'<UUID FileName="f{i}.ome.tif">{uuid.format(i=i)}</UUID></TiffData>'
@@ -152,7 +157,7 @@ def set_of_files(n, uuid="urn:uuid:{i}"):
     return (1, 2, n // 2, channels("DAPI", "GFP") + data)
 
 
-def test_every_file_of_a_set_describes_all(tmp_path, ome: Conversion):
+def test_every_file_of_a_set_describes_all(tmp_path: Path, ome: Conversion) -> None:
     for i in range(4):
         name = "renamed.ome.tif" if i == 3 else f"f{i}.ome.tif"
         write(tmp_path / name, 1, ome_xml(set_of_files(4), uuid=f"urn:uuid:{i}"))
@@ -166,7 +171,7 @@ def test_every_file_of_a_set_describes_all(tmp_path, ome: Conversion):
     }
 
 
-def test_a_companion_file_describes_all(tmp_path, ome: Conversion):
+def test_a_companion_file_describes_all(tmp_path: Path, ome: Conversion) -> None:
     only = f'<OME xmlns="{NAMESPACE}"><BinaryOnly MetadataFile="x.companion.ome" UUID="u"/></OME>'
     for i in range(4):
         write(tmp_path / f"f{i}.ome.tif", 1, only)
@@ -190,28 +195,28 @@ def test_a_companion_file_describes_all(tmp_path, ome: Conversion):
         (ome_xml((2, 1, 1, '<TiffData IFD="0" PlaneCount="9"/>')), "it has planes beyond the 2"),
     ],
 )
-def test_contradictions_are_named(tmp_path, ome: Conversion, text, words):
+def test_contradictions_are_named(tmp_path: Path, ome: Conversion, text: str, words: str) -> None:
     write(tmp_path / "a.ome.tif", 2, text)
     ome.take(tmp_path)
     message = ome.convert()
     assert f'The image file "a.ome.tif" has OME-XML that cannot be used ({words}' in message
 
 
-def test_a_broken_companion_file_is_named(tmp_path, ome: Conversion):
+def test_a_broken_companion_file_is_named(tmp_path: Path, ome: Conversion) -> None:
     write(tmp_path / "f0.ome.tif", 1, ome_xml((1, 1, 1, "<TiffData/>")))
     (tmp_path / "x.companion.ome").write_text("<OME")
     ome.take(tmp_path)
     assert "x.companion.ome cannot be used (it is no XML" in ome.convert()
 
 
-def test_files_that_say_the_same_are_reported(tmp_path, ome: Conversion):
+def test_files_that_say_the_same_are_reported(tmp_path: Path, ome: Conversion) -> None:
     for name in ("a.ome.tif", "b.ome.tif"):
         write(tmp_path / name, 1, ome_xml((1, 1, 1, "<TiffData/>")))
     ome.take(tmp_path)
     assert '"a.ome.tif" and "b.ome.tif" show the same well' in ome.convert()
 
 
-def two_positions(labels=("Pos0", "Pos1"), *, with_stage=True):
+def two_positions(labels: Sequence[str] = ("Pos0", "Pos1"), *, with_stage: bool = True) -> str:
     """Images of two positions, each in a file of its own, as OME-XML without its frame."""
     body = ""
     for i, label in enumerate(labels):
@@ -227,11 +232,16 @@ def two_positions(labels=("Pos0", "Pos1"), *, with_stage=True):
     return body
 
 
-def frame(uuid, body):
+def frame(uuid: str, body: str) -> str:
     return f'<OME xmlns="{NAMESPACE.replace("2016-06", "2015-01")}" UUID="{uuid}">{body}</OME>'
 
 
-def write_master_set(folder, names=("f0.ome.tif", "f1.ome.tif"), master="f0.ome.tif", **how):
+def write_master_set(
+    folder: Path,
+    names: Sequence[str] = ("f0.ome.tif", "f1.ome.tif"),
+    master: str = "f0.ome.tif",
+    **how: Any,
+) -> None:
     """A set of which the first file has the OME-XML of both, as Micro-Manager writes it."""
     only = f'<BinaryOnly MetadataFile="{master}" UUID="urn:uuid:0"/>'
     write(folder / names[0], 2, frame("urn:uuid:0", two_positions(**how)))
@@ -242,8 +252,8 @@ def write_master_set(folder, names=("f0.ome.tif", "f1.ome.tif"), master="f0.ome.
 @pytest.mark.parametrize("with_stage", [True, False])
 @pytest.mark.parametrize("names", [("f0.ome.tif", "f1.ome.tif"), ("a.ome.tif", "b.ome.tif")])
 def test_a_file_may_have_the_metadata_of_others(
-    tmp_path, ome: Conversion, names, with_stage, microscope_type
-):
+    tmp_path: Path, ome: Conversion, names: Sequence[str], with_stage: bool, microscope_type: Any
+) -> None:
     write_master_set(tmp_path, names, with_stage=with_stage)
     ome.set(microscope_type=microscope_type)
     ome.take(tmp_path)
@@ -257,7 +267,7 @@ def test_a_file_may_have_the_metadata_of_others(
     assert 'called "Pos0", "Pos1", which are no wells' in ome.log("metaconfig")
 
 
-def test_labels_of_stage_positions_are_wells(tmp_path, ome: Conversion):
+def test_labels_of_stage_positions_are_wells(tmp_path: Path, ome: Conversion) -> None:
     write_master_set(tmp_path, labels=("B2-Site_0", "B2-Site_1"))
     ome.take(tmp_path)
     assert ome.convert() == ""
@@ -272,7 +282,9 @@ def test_labels_of_stage_positions_are_wells(tmp_path, ome: Conversion):
         ("f2.ome.tif", '"f2.ome.tif" has its metadata, which does not mention it'),
     ],
 )
-def test_a_master_that_does_not_help_is_named(tmp_path, ome: Conversion, master, words):
+def test_a_master_that_does_not_help_is_named(
+    tmp_path: Path, ome: Conversion, master: Any, words: str
+) -> None:
     only = f'<BinaryOnly MetadataFile="{master}" UUID="urn:uuid:9"/>'
     write(tmp_path / "f1.ome.tif", 2, frame("urn:uuid:1", only))
     write(tmp_path / "f2.ome.tif", 1, ome_xml((1, 1, 1, "<TiffData/>"), uuid="urn:uuid:2"))
@@ -283,17 +295,19 @@ def test_a_master_that_does_not_help_is_named(tmp_path, ome: Conversion, master,
     assert words in ome.log("metaconfig")
 
 
-class Counted(dict):
+class Counted(dict[Any, Any]):
     """A dictionary that counts how often it is asked."""
 
     asked = 0
 
-    def get(self, *arguments):
+    def get(self, *arguments: Any) -> Any:
         Counted.asked += 1
         return super().get(*arguments)
 
 
-def test_a_companion_of_very_many_files_is_asked_once_for_each(tmp_path, monkeypatch):
+def test_a_companion_of_very_many_files_is_asked_once_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     n = 20_000
     samples = "".join(
         f'<WellSample ID="s{i}"><ImageRef ID="Image:{i}"/></WellSample>' for i in range(n)
@@ -310,7 +324,7 @@ def test_a_companion_of_very_many_files_is_asked_once_for_each(tmp_path, monkeyp
     read_files = ome_model._read_files
     monkeypatch.setattr(ome_model, "_read_files", lambda *given: Counted(read_files(*given)))
     monkeypatch.setattr(Counted, "asked", 0)
-    metadata = MICROSCOPE.read_metadata([file], [f"f{i}.ome.tif" for i in range(n)])
+    metadata = described(MICROSCOPE.name, [file], [f"f{i}.ome.tif" for i in range(n)])
     assert {name: [plane.site for plane in planes] for name, planes in metadata.planes.items()} == {
         f"f{i}.ome.tif": [i] for i in range(n)
     }

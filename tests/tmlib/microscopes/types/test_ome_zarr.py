@@ -4,11 +4,14 @@ import json
 import shutil
 import warnings
 import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import zarr
+from numpy.typing import NDArray
 from ome_zarr.format import FormatV04, FormatV05
 
 from tests.services.conversion import Conversion
@@ -34,7 +37,7 @@ ZIPPED = pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP
 
 
 @pytest.fixture
-def screen(conversion: Conversion):
+def screen(conversion: Conversion) -> Conversion:
     conversion.set(microscope_type="ome-zarr")
     return conversion
 
@@ -59,7 +62,13 @@ def axes(names: str) -> list[dict[str, str]]:
     return [{"name": name} | kinds.get(name, length) for name in names]
 
 
-def foreign_plate(folder: Path, version, fields, names="tczyx", translations=None) -> None:
+def foreign_plate(
+    folder: Path,
+    version: FormatV04 | FormatV05,
+    fields: Mapping[tuple[str, str, str], NDArray[Any]],
+    names: str = "tczyx",
+    translations: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
     """A plate of the package ome-zarr: the pixels of each field by (row, column, field)."""
     root = zarr.open_group(folder, mode="w", zarr_format=version.zarr_format)
     rows, columns = (sorted({key[i] for key in fields}) for i in (0, 1))
@@ -69,22 +78,23 @@ def foreign_plate(folder: Path, version, fields, names="tczyx", translations=Non
         group = root.require_group(well)
         own = [field for row, column, field in fields if f"{row}/{column}" == well]
         write_well_metadata(group, own, fmt=version)
+        row, column = well.split("/")
         for field in own:
             target = group.require_group(field)
             write_image(
-                fields[(*well.split("/"), field)],
+                fields[row, column, field],
                 target,
                 fmt=version,
                 axes=names,
                 storage_options={"chunks": (1,) * (len(names) - 2) + (16, 16)},
             )
-            describe(target, names, translations and translations[field])
+            describe(target, names, translations[field] if translations else None)
 
 
 def describe(group: zarr.Group, names: str, translation: tuple[float, float] | None) -> None:
     """Add what the package takes in other ways from release to release."""
     attributes = group.attrs.asdict()
-    ome = attributes.get("ome", attributes)
+    ome: Any = attributes.get("ome", attributes)
     ome["multiscales"][0]["axes"] = axes(names)
     head = [1.0] * (len(names) - 2)
     steps = [{"type": "scale", "scale": [*head, 0.325, 0.325]}]
@@ -96,7 +106,7 @@ def describe(group: zarr.Group, names: str, translation: tuple[float, float] | N
     group.attrs.put(attributes)
 
 
-def stored(screen: Conversion) -> dict[tuple, np.ndarray]:
+def stored(screen: Conversion) -> dict[tuple[str, tuple[int, int], str, int, int], NDArray[Any]]:
     """The planes that the product has taken, by well, (y, x), channel, time point, focal plane."""
     shown = screen.shown()
     channels = sorted({one.channel for one in shown})
@@ -117,9 +127,11 @@ def stored(screen: Conversion) -> dict[tuple, np.ndarray]:
 
 
 @ZIPPED
-def test_a_plate_of_the_product_itself_comes_back(tmp_path, screen: Conversion, compression):
+def test_a_plate_of_the_product_itself_comes_back(
+    tmp_path: Path, screen: Conversion, compression: Any
+) -> None:
     plate, shape = tmp_path / "plate.ome.zarr", FieldShape(2, 2, 3, 70, 300)
-    planes = {}
+    planes: dict[tuple[str, tuple[int, int], str, int, int], NDArray[Any]] = {}
     for well, field in (("B03", 0), ("B03", 1), ("H12", 0)):
         for t, c, z in np.ndindex(2, 2, 3):
             image = pixels(70, 300, seed=len(planes))
@@ -145,7 +157,9 @@ def test_a_plate_of_the_product_itself_comes_back(tmp_path, screen: Conversion, 
 
 
 @pytest.mark.parametrize("version", [FormatV04(), FormatV05()], ids=["0.4", "0.5"])
-def test_plates_of_the_ome_zarr_package_are_read(tmp_path, screen: Conversion, version):
+def test_plates_of_the_ome_zarr_package_are_read(
+    tmp_path: Path, screen: Conversion, version: str
+) -> None:
     fields = {
         ("C", "1", "0"): pixels(1, 2, 2, 40, 30, seed=1),
         ("C", "1", "7"): pixels(1, 2, 2, 40, 30, seed=2),
@@ -166,7 +180,7 @@ def test_plates_of_the_ome_zarr_package_are_read(tmp_path, screen: Conversion, v
     assert screen.pixel_size == 0.325
 
 
-def test_single_images_are_known_by_their_names(tmp_path, screen: Conversion):
+def test_single_images_are_known_by_their_names(tmp_path: Path, screen: Conversion) -> None:
     for i, name in enumerate(("B02_1", "B02_2", "B03_1")):
         group = zarr.open_group(tmp_path / name, mode="w", zarr_format=2)
         write_image(
@@ -191,7 +205,7 @@ def test_single_images_are_known_by_their_names(tmp_path, screen: Conversion):
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_images_of_a_collection_are_sites(tmp_path, screen: Conversion, listed):
+def test_images_of_a_collection_are_sites(tmp_path: Path, screen: Conversion, listed: Any) -> None:
     root = zarr.open_group(tmp_path / "c", mode="w", zarr_format=2)
     root.attrs["bioformats2raw.layout"] = 3
     if listed:
@@ -208,40 +222,40 @@ def test_images_of_a_collection_are_sites(tmp_path, screen: Conversion, listed):
         assert np.array_equal(found["A01", (0, i), "1", 0, 0], pixels(20, 30, seed=i))
 
 
-def test_a_folder_is_read_like_its_archive(tmp_path):
+def test_a_folder_is_read_like_its_archive(tmp_path: Path) -> None:
     fields = {("A", "1", "0"): pixels(1, 2, 1, 40, 30)}
     foreign_plate(tmp_path / "p.zarr", FormatV05(), fields)
     file = archive(tmp_path / "p.zarr", tmp_path / "p.zarr.zip")
     assert inspect(tmp_path / "p.zarr") == inspect(file)
-    planes = [read_source(one, plane=1) for one in (tmp_path / "p.zarr", file)]
-    assert np.array_equal(*planes)
-    assert np.array_equal(planes[0], fields["A", "1", "0"][0, 1, 0])
+    one, other = (read_source(source, plane=1) for source in (tmp_path / "p.zarr", file))
+    assert np.array_equal(one, other)
+    assert np.array_equal(one, fields["A", "1", "0"][0, 1, 0])
 
 
 @pytest.fixture(scope="module")
-def good_plate(tmp_path_factory) -> Path:
+def good_plate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("good") / "p.zarr"
     foreign_plate(folder, FormatV04(), {("A", "1", "0"): pixels(1, 2, 1, 40, 30)})
     return folder
 
 
 @pytest.fixture
-def plate(tmp_path, good_plate: Path) -> Path:
+def plate(tmp_path: Path, good_plate: Path) -> Path:
     """A good plate of one well, to be spoilt."""
     return shutil.copytree(good_plate, tmp_path / "p.zarr")
 
 
-def edit(file: Path, change) -> None:
+def edit(file: Path, change: Callable[[Any], object]) -> None:
     content = json.loads(file.read_text())
     change(content)
     file.write_text(json.dumps(content))
 
 
-def well(content) -> dict:
+def well(content: Any) -> Any:
     return content["well"]["images"][0]
 
 
-def rename_well(content) -> None:
+def rename_well(content: Any) -> None:
     content["plate"]["rows"][0]["name"] = "first"
 
 
@@ -263,7 +277,9 @@ SPOILT = [
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize(("file", "change", "words"), SPOILT)
-def test_what_cannot_be_used_is_an_error(tmp_path, plate: Path, zipped, file, change, words):
+def test_what_cannot_be_used_is_an_error(
+    tmp_path: Path, plate: Path, zipped: bool, file: Any, change: Any, words: str
+) -> None:
     [target, *_] = sorted(plate.glob(file))
     edit(target, change)
     source = archive(plate, tmp_path / "x.zarr.zip") if zipped else plate
@@ -273,7 +289,9 @@ def test_what_cannot_be_used_is_an_error(tmp_path, plate: Path, zipped, file, ch
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("version", [FormatV04(), FormatV05()], ids=["0.4", "0.5"])
-def test_what_is_missing_is_named_and_the_rest_used(tmp_path, screen: Conversion, version, zipped):
+def test_what_is_missing_is_named_and_the_rest_used(
+    tmp_path: Path, screen: Conversion, version: str, zipped: bool
+) -> None:
     fields = {("A", str(i), f): pixels(1, 1, 1, 20, 30) for i in (1, 2, 3) for f in ("0", "1")}
     tree = tmp_path / "p.zarr"
     foreign_plate(tree, version, fields)
@@ -296,7 +314,9 @@ def test_what_is_missing_is_named_and_the_rest_used(tmp_path, screen: Conversion
 
 
 @pytest.mark.parametrize("mode", ["basic", "multiplexing"])
-def test_acquisitions_of_a_plate_are_time_points_or_cycles(tmp_path, screen: Conversion, mode):
+def test_acquisitions_of_a_plate_are_time_points_or_cycles(
+    tmp_path: Path, screen: Conversion, mode: str
+) -> None:
     fields = {("B", c, f): pixels(1, 2, 1, 20, 30, seed=int(c + f)) for c in "12" for f in "0123"}
     tree = tmp_path / "p.zarr"
     foreign_plate(tree, FormatV04(), fields)
@@ -315,13 +335,13 @@ def test_acquisitions_of_a_plate_are_time_points_or_cycles(tmp_path, screen: Con
     assert np.array_equal(found["B02", (0, 1), name, t, 0], fields["B", "2", "2"][0, 1, 0])
 
 
-def number_runs(content) -> None:
+def number_runs(content: Any) -> None:
     """Make of four images two of one acquisition and two of another, by turns."""
     for i, image in enumerate(content["well"]["images"]):
         image["acquisition"] = (7, 3)[i % 2 == 0]
 
 
-def test_a_well_of_several_acquisitions_needs_its_plate(tmp_path):
+def test_a_well_of_several_acquisitions_needs_its_plate(tmp_path: Path) -> None:
     fields = {("B", "1", f): pixels(1, 2, 1, 20, 30) for f in "0123"}
     foreign_plate(tmp_path / "p.zarr", FormatV04(), fields)
     edit(tmp_path / "p.zarr" / "B" / "1" / ".zattrs", number_runs)
@@ -330,10 +350,10 @@ def test_a_well_of_several_acquisitions_needs_its_plate(tmp_path):
         inspect(file)
 
 
-def test_wells_of_early_versions_are_known_by_their_path(tmp_path):
+def test_wells_of_early_versions_are_known_by_their_path(tmp_path: Path) -> None:
     foreign_plate(tmp_path / "p.zarr", FormatV04(), {("C", "4", "0"): pixels(1, 1, 1, 20, 30)})
 
-    def forget(content) -> None:
+    def forget(content: Any) -> None:
         for key in ("rowIndex", "columnIndex"):
             content["plate"]["wells"][0].pop(key)
 
@@ -342,7 +362,7 @@ def test_wells_of_early_versions_are_known_by_their_path(tmp_path):
     assert plane.well == "C04"
 
 
-def test_a_link_does_not_lead_out_of_the_folder(tmp_path, plate: Path):
+def test_a_link_does_not_lead_out_of_the_folder(tmp_path: Path, plate: Path) -> None:
     shutil.move(plate / "A" / "1" / "0", tmp_path / "elsewhere")
     (plate / "A" / "1" / "0").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(BadInput, match="link out of its folder"):
@@ -399,14 +419,16 @@ def garble(file: Path) -> None:
         (garble, "no JSON object"),
     ],
 )
-def test_archives_that_could_do_harm_are_refused(tmp_path, plate: Path, spoil, words):
+def test_archives_that_could_do_harm_are_refused(
+    tmp_path: Path, plate: Path, spoil: Any, words: str
+) -> None:
     file = archive(plate, tmp_path / "x.zarr.zip", "one")
     spoil(file)
     with pytest.raises(BadInput, match=words):
         inspect(file)
 
 
-def test_damage_of_pixels_is_named(tmp_path, plate: Path):
+def test_damage_of_pixels_is_named(tmp_path: Path, plate: Path) -> None:
     for chunk in (plate / "A" / "1" / "0").rglob("0"):
         if chunk.is_file():
             chunk.write_bytes(b"?")

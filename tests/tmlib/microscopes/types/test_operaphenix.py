@@ -1,11 +1,14 @@
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.services.conversion import Conversion, write_images
+from tests.services.conversion import Conversion, described, write_images
 from tmlib.errors import BadInput
 from tmlib.experiments.models import ChannelImageFile, Site
-from tmlib.microscopes import MetadataFileError, get
+from tmlib.microscopes import MetadataFileError
 
 EXAMPLES = {
     "r02c03f01p02-ch4sk1fk1fl1.tiff": ("B03", "4", 1, 2, 1),
@@ -25,7 +28,9 @@ CHANNELS = {1: "HOECHST 33342", 2: "Alexa 488"}
 FIELDS = {1: (0.0, 0.0), 2: (-0.00065, 0.00065), 3: (0.00065, 0.00065), 4: (0.00065, -0.00065)}
 
 
-def index(folder, images, namespace="PEHH/HarmonyV5", maps=""):
+def index(
+    folder: Path, images: Iterable[str], namespace: str = "PEHH/HarmonyV5", maps: str = ""
+) -> Path:
     path = folder / "Index.idx.xml"
     path.write_text(
         '\ufeff<?xml version="1.0" encoding="utf-8"?><EvaluationInputData '
@@ -37,7 +42,9 @@ def index(folder, images, namespace="PEHH/HarmonyV5", maps=""):
     return path
 
 
-def describe(field, plane=1, channel=1, *, row=2, column=3, old=True):
+def describe(
+    field: int, plane: int = 1, channel: int = 1, *, row: int = 2, column: int = 3, old: bool = True
+) -> tuple[str, str]:
     values = {"row": row, "column": column, "field": field, "plane": plane, "time": 0}
     name = NAME.format(**values | {"time": 1}, channel=channel)
     y, x = FIELDS[field]
@@ -48,7 +55,7 @@ def describe(field, plane=1, channel=1, *, row=2, column=3, old=True):
     return name, IMAGE.format(name=name, **values, channel=channel, more=more, y=y, x=x)
 
 
-def test_an_index_tells_everything(tmp_path, conversion: Conversion):
+def test_an_index_tells_everything(tmp_path: Path, conversion: Conversion) -> None:
     images = dict(describe(f, p, c) for f in FIELDS for p in (1, 2) for c in CHANNELS)
     write_images(tmp_path, images)
     index(tmp_path, images.values())
@@ -70,7 +77,7 @@ def test_an_index_tells_everything(tmp_path, conversion: Conversion):
     )
 
 
-def test_sites_lie_where_the_stage_put_them(tmp_path, conversion: Conversion):
+def test_sites_lie_where_the_stage_put_them(tmp_path: Path, conversion: Conversion) -> None:
     images = dict(describe(field) for field in FIELDS)
     write_images(tmp_path, images)
     index(tmp_path, [one.replace("2.9E-07", "1.3E-04") for one in images.values()])
@@ -82,7 +89,9 @@ def test_sites_lie_where_the_stage_put_them(tmp_path, conversion: Conversion):
     assert sorted(places) == [(0, 0, 0, 0), (0, 2, 0, 10), (1, 1, 5, 5), (2, 2, 10, 10)]
 
 
-def test_the_user_may_know_better_how_the_stage_lies(tmp_path, conversion: Conversion):
+def test_the_user_may_know_better_how_the_stage_lies(
+    tmp_path: Path, conversion: Conversion
+) -> None:
     images = dict(describe(field) for field in FIELDS)
     write_images(tmp_path, images)
     index(tmp_path, images.values())
@@ -102,7 +111,7 @@ def test_the_user_may_know_better_how_the_stage_lies(tmp_path, conversion: Conve
         conversion.convert(stage_y="left")
 
 
-def test_newer_indices_describe_channels_once(tmp_path):
+def test_newer_indices_describe_channels_once(tmp_path: Path) -> None:
     name, image = describe(2, channel=2, old=False)
     entries = "".join(
         f'<Entry ChannelID="{number}"><ChannelName>{channel}</ChannelName>'
@@ -111,20 +120,20 @@ def test_newer_indices_describe_channels_once(tmp_path):
     )
     maps = f"<Maps><Map>{entries}</Map></Maps>"
     path = index(tmp_path, [image], "PEHH/HarmonyV7", maps)
-    metadata = get("operaphenix").read_metadata([path], [name])
+    metadata = described("operaphenix", [path], [name])
     assert metadata.images[name].channel == "Alexa 488"
     assert metadata.images[name].stage == pytest.approx((-650, 650))
     assert metadata.pixel_size == 0.598
 
 
-def test_channels_of_one_name_are_numbered(tmp_path):
+def test_channels_of_one_name_are_numbered(tmp_path: Path) -> None:
     images = dict(describe(1, channel=channel) for channel in CHANNELS)
     path = index(tmp_path, [text.replace("Alexa 488", "HOECHST 33342") for text in images.values()])
-    found = get("operaphenix").read_metadata([path], images).images.values()
+    found = described("operaphenix", [path], images).images.values()
     assert [image.channel for image in found] == ["HOECHST 33342 1", "HOECHST 33342 2"]
 
 
-def test_without_an_index_the_names_tell(tmp_path, conversion: Conversion):
+def test_without_an_index_the_names_tell(tmp_path: Path, conversion: Conversion) -> None:
     write_images(tmp_path, EXAMPLES)
     conversion.set(microscope_type="operaphenix", plate_format=1536)
     conversion.take(tmp_path)
@@ -136,7 +145,9 @@ def test_without_an_index_the_names_tell(tmp_path, conversion: Conversion):
     }
 
 
-def test_an_image_that_the_index_does_not_know_is_named(tmp_path, conversion: Conversion):
+def test_an_image_that_the_index_does_not_know_is_named(
+    tmp_path: Path, conversion: Conversion
+) -> None:
     images = dict(describe(field) for field in (1, 2))
     write_images(tmp_path, images)
     index(tmp_path, [describe(1)[1], describe(4)[1]])
@@ -156,15 +167,15 @@ def test_an_image_that_the_index_does_not_know_is_named(tmp_path, conversion: Co
         ("</Images>", "", "cannot be read as XML"),
     ],
 )
-def test_broken_indices_are_named(tmp_path, old, new, words):
+def test_broken_indices_are_named(tmp_path: Path, old: Any, new: Any, words: str) -> None:
     name, image = describe(1)
     path = index(tmp_path, [image])
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(MetadataFileError, match=rf"Index\.idx\.xml .*{words}"):
-        get("operaphenix").read_metadata([path], [name])
+        described("operaphenix", [path], [name])
 
 
-def test_records_of_an_operetta_are_channels(tmp_path, conversion: Conversion):
+def test_records_of_an_operetta_are_channels(tmp_path: Path, conversion: Conversion) -> None:
     names = [f"r02c07f0{f}p01rc{c}-ch1sk1fk1fl1.tiff" for f in (1, 2) for c in (1, 2)]
     write_images(tmp_path, names)
     conversion.set(microscope_type="operaphenix")
@@ -180,7 +191,7 @@ def test_records_of_an_operetta_are_channels(tmp_path, conversion: Conversion):
     }
 
 
-def describe_record(name):
+def describe_record(name: str) -> str:
     """What an old index says of an image: hardly more than its name and where it was taken."""
     field, channel = int(name[8]), int(name[14])
     return (

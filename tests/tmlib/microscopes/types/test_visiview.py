@@ -1,9 +1,14 @@
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.services.conversion import Conversion, write_images
+from tests.services.conversion import Conversion, described, write_images
 from tests.services.stk import write_stk
-from tmlib.microscopes import MetadataFileError, get
+from tmlib.microscopes import ImageMetadata, MetadataFileError, get
 
 EXAMPLES = {
     "exp_A02_w2FITC_s3_t7.stk": ("A02", "FITC", 7, None, 3),
@@ -21,7 +26,12 @@ OTHER_FILES = ("exp.txt", "overview.tif", "exp_thumb_w1DAPI_s3.tif")
 POSITIONS = ("row:A,column:1,site:1", "row:A,column:1,site:2", "row:B,column:11,site:1")
 
 
-def write_nd(path, positions=POSITIONS, waves=("DAPI", "FITC"), n_zsteps=1):
+def write_nd(
+    path: Path,
+    positions: Sequence[str] = POSITIONS,
+    waves: Sequence[str] = ("DAPI", "FITC"),
+    n_zsteps: int = 1,
+) -> Path:
     lines = [
         '"NDInfoFile", Version 1.0',
         '"Description", File recreated from images.',
@@ -43,19 +53,26 @@ def write_nd(path, positions=POSITIONS, waves=("DAPI", "FITC"), n_zsteps=1):
     return path
 
 
+WriteNd = Callable[..., Path]
+
+
 @pytest.fixture
-def nd(tmp_path):
-    def write(*arguments, name="exp.nd", **more):
+def nd(tmp_path: Path) -> WriteNd:
+    def write(*arguments: Any, name: str = "exp.nd", **more: Any) -> Path:
         return write_nd(tmp_path / name, *arguments, **more)
 
     return write
 
 
-def names_of(positions, waves=("w1DAPI", "w2FITC"), suffix="stk"):
+def names_of(
+    positions: Sequence[str], waves: Sequence[str] = ("w1DAPI", "w2FITC"), suffix: str = "stk"
+) -> list[str]:
     return [f"exp_{w}_s{s}.{suffix}" for s in range(1, len(positions) + 1) for w in waves]
 
 
-def test_stacks_become_focal_planes_of_sites(tmp_path, conversion: Conversion, nd):
+def test_stacks_become_focal_planes_of_sites(
+    tmp_path: Path, conversion: Conversion, nd: WriteNd
+) -> None:
     nd(n_zsteps=3)
     for name in names_of(POSITIONS):
         write_stk(tmp_path / name, np.arange(3 * 6 * 8, dtype=np.uint16).reshape(3, 6, 8))
@@ -70,7 +87,7 @@ def test_stacks_become_focal_planes_of_sites(tmp_path, conversion: Conversion, n
     assert conversion.pixel_size == 0.65
 
 
-def test_stacks_are_projected(tmp_path, conversion: Conversion, nd):
+def test_stacks_are_projected(tmp_path: Path, conversion: Conversion, nd: WriteNd) -> None:
     nd(n_zsteps=3)
     for name in names_of(POSITIONS):
         write_stk(tmp_path / name, np.zeros((3, 6, 8), np.uint16))
@@ -80,7 +97,7 @@ def test_stacks_are_projected(tmp_path, conversion: Conversion, nd):
     assert {(p.z, p.planes) for p in conversion.shown()} == {(0, (0, 1, 2))}
 
 
-def test_a_missing_nd_file_is_asked_for(tmp_path, conversion: Conversion):
+def test_a_missing_nd_file_is_asked_for(tmp_path: Path, conversion: Conversion) -> None:
     write_images(tmp_path, ["exp_w1DAPI_s1.tif"])
     conversion.set(microscope_type="visiview")
     conversion.take(tmp_path)
@@ -89,18 +106,18 @@ def test_a_missing_nd_file_is_asked_for(tmp_path, conversion: Conversion):
     assert "exp_w1DAPI_s1.tif" in message
 
 
-def read(path, *names):
-    return get("visiview").read_metadata([path], names).images
+def read(path: Path, *names: str) -> dict[str, ImageMetadata]:
+    return described("visiview", [path], names).images
 
 
-def test_positions_without_wells_are_sites(nd):
+def test_positions_without_wells_are_sites(nd: WriteNd) -> None:
     path = nd(positions=("Position1", "row:B,column:2"))
     first, second = read(path, "exp_C03_w1DAPI_s1.tif", "exp_w1DAPI_s2.tif").values()
     assert (first.well, first.site) == ("C03", 1)
     assert (second.well, second.site) == ("B02", 1)
 
 
-def test_labels_that_are_wells_count_as_such(nd):
+def test_labels_that_are_wells_count_as_such(nd: WriteNd) -> None:
     path = nd(positions=("B2", "B2", "H12-Site_3", "Well c04", "r05c06"))
     images = read(path, *(f"exp_w1DAPI_s{s}.tif" for s in range(1, 6))).values()
     assert [(image.well, image.site) for image in images] == [
@@ -113,7 +130,9 @@ def test_labels_that_are_wells_count_as_such(nd):
 
 
 @pytest.mark.parametrize("labels", [("P1", "P2"), ("Pos0", "left edge"), ("S1",)])
-def test_labels_that_are_no_wells_are_named(tmp_path, conversion: Conversion, nd, labels):
+def test_labels_that_are_no_wells_are_named(
+    tmp_path: Path, conversion: Conversion, nd: WriteNd, labels: NDArray[Any]
+) -> None:
     nd(positions=labels, waves=("DAPI",))
     write_images(tmp_path, [f"exp_w1DAPI_s{s}.tif" for s in range(1, len(labels) + 1)])
     conversion.set(microscope_type="visiview")
@@ -126,14 +145,14 @@ def test_labels_that_are_no_wells_are_named(tmp_path, conversion: Conversion, nd
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
-def test_nd_files_of_other_encodings_are_read(nd, encoding):
+def test_nd_files_of_other_encodings_are_read(nd: WriteNd, encoding: str) -> None:
     path = nd(positions=("B2",), waves=("Grün",))
     path.write_bytes(path.read_bytes().decode().encode(encoding))
     [image] = read(path, "exp_w1Grün_s1.tif").values()
     assert (image.well, image.channel) == ("B02", "Grün")
 
 
-def test_what_an_nd_file_leaves_out_is_counted(nd):
+def test_what_an_nd_file_leaves_out_is_counted(nd: WriteNd) -> None:
     path = nd(positions=("B2", "B3"))
     lines = [
         line.replace('"', "")
@@ -145,12 +164,12 @@ def test_what_an_nd_file_leaves_out_is_counted(nd):
     assert (image.well, image.channel) == ("B03", "FITC")
 
 
-def test_channels_have_the_names_that_the_microscope_gives_them(nd):
+def test_channels_have_the_names_that_the_microscope_gives_them(nd: WriteNd) -> None:
     images = read(nd(waves=("Confocal 405", "")), "exp_w1_s1.tif", "exp_w2GFP_s1.tif")
     assert [image.channel for image in images.values()] == ["Confocal 405", "GFP"]
 
 
-def test_without_a_stage_there_is_one_site(nd):
+def test_without_a_stage_there_is_one_site(nd: WriteNd) -> None:
     assert read(nd(positions=()), "exp_w1DAPI_t3.tif")["exp_w1DAPI_t3.tif"].tpoint == 3
 
 
@@ -162,12 +181,14 @@ def test_without_a_stage_there_is_one_site(nd):
         (("row:Z,column:0",), "exp_w1DAPI_s1.tif", '"row:Z,column:0" as Stage1'),
     ],
 )
-def test_an_nd_file_that_does_not_fit_is_named(nd, positions, name, words):
+def test_an_nd_file_that_does_not_fit_is_named(
+    nd: WriteNd, positions: Sequence[str], name: str, words: str
+) -> None:
     with pytest.raises(MetadataFileError, match=rf"exp\.nd has .*{words}"):
         read(nd(positions), name)
 
 
-def test_broken_nd_files_are_named(nd):
+def test_broken_nd_files_are_named(nd: WriteNd) -> None:
     path = nd()
     text = path.read_text()
     for broken in (text[:150], "something else", text.replace("NDInfoFile", "Other")):

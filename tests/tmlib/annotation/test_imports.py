@@ -1,0 +1,310 @@
+"""Rows that come in files: entered by a job, all of them or none, and once."""
+
+import io
+import json
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.services.ledger import ListQueue
+from tests.tmlib.annotation.conftest import Laboratory, tagged
+from tests.tmlib.portal.test_publishing import Killed, killed_at
+from tmlib.annotation import exports, import_jobs, imports, row_files, tables
+from tmlib.annotation.import_jobs import Importing
+from tmlib.annotation.imports import ImportStatus
+from tmlib.annotation.known_schemas import find_schema
+from tmlib.annotation.row_files import FileFormat
+from tmlib.db import clock
+from tmlib.errors import BadInput, Conflict, Forbidden, NotFound, TooLarge
+from tmlib.ledger import lost_jobs
+from tmlib.ledger.execution import Worker
+from tmlib.ledger.models import JobStatus
+from tmlib.settings import Settings
+from tmlib.storage import ExperimentStorage
+
+CSV = "tag,pt_x,pt_y,pt_z\n"
+
+
+class Importer:
+    """Somebody who imports files into tables, and the workers."""
+
+    def __init__(self, laboratory: Laboratory, settings: Settings) -> None:
+        self.laboratory, self.settings = laboratory, settings
+        self.storage = ExperimentStorage(settings.data_dir, laboratory.experiment_id)
+        self.queue = ListQueue()
+        assert Importing.name  # whoever runs the jobs knows what they are for
+
+    def start(self, name: str, content: str | bytes, form: str = "csv", **options: Any) -> int:
+        encoded = content.encode() if isinstance(content, str) else content
+        sent = imports.receive(self.storage, [encoded[:3], encoded[3:]])
+        place = self.laboratory.place(name, **options)
+        return imports.start(self.storage, self.queue, place, FileFormat(form), sent)
+
+    def work(self) -> None:
+        worker = Worker(self.laboratory.database, self.queue, self.settings)
+        while self.queue.interactive_ids:
+            worker.run(self.queue.interactive_ids.pop(0))
+
+    def find_lost_jobs(self) -> None:
+        """What workers do when others were killed; time passes meanwhile."""
+        with self.laboratory.database.transaction() as session:
+            later = clock.read(session) + timedelta(hours=1)
+            found = lost_jobs.recover(session, later, 1000, later, interactive=True)
+            self.queue.enqueue(found, interactive=True)
+
+    def status(self, name: str, number: int) -> ImportStatus:
+        with self.laboratory.database.session() as session:
+            return imports.get_import(session, self.laboratory.experiment_id, name, number)
+
+    def done(self, name: str, content: str | bytes, form: str = "csv", **options: Any) -> int:
+        """Import to the end; gives how many rows were entered."""
+        status = self._ended(name, content, form, **options)
+        assert (status.state, status.error, status.percent_done) == (JobStatus.DONE, None, 100)
+        assert status.of.n_rows is not None
+        return status.of.n_rows
+
+    def failed(self, name: str, content: str | bytes, form: str = "csv", **options: Any) -> str:
+        """Import what cannot be; gives what is told of it."""
+        status = self._ended(name, content, form, **options)
+        assert (status.state, status.of.n_rows) == (JobStatus.FAILED, None)
+        return str(status.error)
+
+    def _ended(self, name: str, *sent: Any, **options: Any) -> ImportStatus:
+        number = self.start(name, *sent, **options)
+        self.work()
+        return self.status(name, number)
+
+    def exported(self, name: str, form: str) -> bytes:
+        with self.laboratory.database.session() as session:
+            table = tables.find_table(session, self.laboratory.experiment_id, name)
+            schema = find_schema(session, table.schema_name)
+        rows = self.laboratory.read(name)
+        stream = exports.AnnotationStream(schema, rows)
+        if form == "csv":
+            return b"".join(stream.csv())
+        if form == "geojson":
+            return b"".join(exports.geojson(schema, rows))
+        buffer = io.BytesIO()
+        pq.write_table(pa.concat_tables(stream.tables()), buffer, row_group_size=3)
+        return buffer.getvalue()
+
+    def files(self) -> list[Path]:
+        return list((self.storage.root / "annotation_imports").glob("*"))
+
+
+@pytest.fixture
+def importer(laboratory: Laboratory, settings: Settings) -> Importer:
+    laboratory.make("cells")
+    return Importer(laboratory, settings)
+
+
+def test_what_was_exported_is_imported(importer: Importer, monkeypatch: Any) -> None:
+    monkeypatch.setattr(row_files, "_AT_ONCE", 3)
+    laboratory = importer.laboratory
+    laboratory.make("lines", "contact")
+    ends = {"sidea_pt": {"position": [1.5, -2, 0]}, "sideb_pt": {"position": [3e5, 4, 1]}}
+    sent: list[dict[str, Any]] = [
+        {**ends, "size": number or None, "id": 10 * number + 2} for number in range(5)
+    ]
+    sent[1]["ctr_pt"] = {"position": [7, 8, 9]}
+    laboratory.post("lines", *sent)
+    tags = ["a", 'b,\n"c"', "é", "", " 1", "true", "7"]
+    laboratory.post("cells", *(tagged(tag, n + 0.1, -n) for n, tag in enumerate(tags)))
+    for name, schema in (("lines", "contact"), ("cells", "bound_tag")):
+        expected = [(row.id, row.values) for row in laboratory.read(name)]
+        for form in FileFormat:
+            laboratory.make(f"{name}_{form}", schema)
+            assert importer.done(f"{name}_{form}", importer.exported(name, form), form) == len(
+                expected
+            )
+            found = laboratory.read(f"{name}_{form}")
+            assert [(row.id, row.values) for row in found] == expected
+    assert importer.files() == []
+
+
+def test_numbers_go_on_where_none_is_given(importer: Importer) -> None:
+    laboratory = importer.laboratory
+    laboratory.post("cells", tagged("first"))
+    sheet = "id,pt_x,pt_y,pt_z,tag\n,1,2,3,a\n3,1,2,3,b\n\n,1,2,3,c\n"
+    assert importer.done("cells", sheet) == 3
+    assert laboratory.tags("cells") == {1: "first", 2: "a", 3: "b", 4: "c"}
+    flat: dict[str, Any] = {"type": "Feature", "properties": {"tag": "d"}, "geometry": {}}
+    flat["geometry"] |= {"type": "Point", "coordinates": [5, 6]}
+    collection = {"name": [{}], "features": [flat], "type": "FeatureCollection"}
+    assert importer.done("cells", json.dumps(collection, indent=1), "geojson") == 1
+    assert laboratory.read("cells")[-1].values == {"pt_position": [5, 6, 0], "tag": "d"}
+    assert importer.done("cells", '{"features": [ ]}', "geojson") == 0
+    moments = {row.created_at for row in laboratory.read("cells") if row.id in (2, 3, 4)}
+    assert len(moments) == 1
+    [row] = laboratory.read("cells", ids=[5])
+    laboratory.update("cells", {"id": 5, "tag": "e"})
+    assert laboratory.tags("cells", as_of=row.created_at)[5] == "d"
+
+
+def parquet(**columns: Sequence[Any]) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "message"),
+    [
+        ("csv", CSV + "a,1,2,3\nb,1,two,3\n", 'Row 1 (counted from 0), field "pt.position.1"'),
+        (
+            "csv",
+            CSV + "a,1,2,3\n" * 7 + "b,1,,3\n",
+            'Row 7 (counted from 0), field "pt.position.1"',
+        ),
+        ("csv", CSV + "a,1,2,3\nb,1,2\n", "Row 1 (counted from 0)"),
+        ("csv", CSV + "a,1,2,nan\n", "finite"),
+        ("csv", "tag,pt_x,pt_y\na,1,2\n", 'field "pt.position.2"'),
+        ("csv", "pt_x,pt_y,pt_z\n1,2,3\n", 'field "tag": it is missing'),
+        ("csv", "colour," + CSV + "red,a,1,2,3\n", 'field "colour": it is unknown'),
+        ("csv", "tag," + CSV + "a,a,1,2,3\n", 'several columns "tag"'),
+        ("csv", "id," + CSV + "x,a,1,2,3\n", 'field "id"'),
+        ("csv", "id," + CSV + "5,a,1,2,3\n" * 2, 'Row 1 (counted from 0), field "id": row 0'),
+        ("csv", "id," + CSV + "9,a,1,2,3\n1,a,1,2,3\n", "there is an annotation 1"),
+        ("csv", CSV + 'a"b,1,2,3\n"x"y,1,2,3\n', "no CSV"),
+        ("csv", b"\xff\xfe", "UTF-8"),
+        ("csv", "\n", "no columns"),
+        ("parquet", CSV, "no Parquet"),
+        ("parquet", parquet(pt_x=[1], pt_y=[2], pt_z=[None], tag=["a"]), 'field "pt.position.2"'),
+        ("parquet", parquet(pt_x=[1.0], pt_y=[2], pt_z=[3], tag=[7]), 'field "tag"'),
+        ("geojson", '{"features": 7}', "no GeoJSON"),
+        ("geojson", '{"type": "FeatureCollection"}', 'no "features"'),
+        ("geojson", '{"features": [{"properties": {"tag": "a"}}]}', 'field "pt"'),
+        ("geojson", '{"features": [{"geometry": {"type": "Polygon"}}]}', "no point"),
+        ("geojson", '{"features": [{}', "no GeoJSON"),
+        ("geojson", '{"features": [' + "[" * 100_000, "no GeoJSON"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_entered(
+    importer: Importer, form: str, content: str | bytes, message: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(row_files, "_AT_ONCE", 4)
+    importer.laboratory.post("cells", tagged("first"))
+    assert message in importer.failed("cells", content, form)
+    assert importer.laboratory.tags("cells", with_invalid=True) == {1: "first"}
+
+
+def test_files_that_are_too_large(importer: Importer, monkeypatch: Any) -> None:
+    monkeypatch.setattr(row_files, "MOST_ROWS", 2)
+    three: dict[str, Sequence[Any]] = {
+        "pt_x": [1] * 3,
+        "pt_y": [1] * 3,
+        "pt_z": [1] * 3,
+        "tag": ["a"] * 3,
+    }
+    assert "more than 2 rows" in importer.failed("cells", CSV + "a,1,2,3\n" * 3)
+    assert "has 3 rows" in importer.failed("cells", parquet(**three), "parquet")
+    monkeypatch.setattr(row_files, "_MOST_BYTES", 10)
+    two = {name: values[:2] for name, values in three.items()}
+    assert "Row group 0" in importer.failed("cells", parquet(**two), "parquet")
+    monkeypatch.undo()
+    monkeypatch.setattr(import_jobs, "MOST_BYTES", 300)
+    assert "more than 300 bytes as JSON" in importer.failed("cells", CSV + "a,1,2,3\n" * 9)
+    before = importer.files()
+    monkeypatch.setattr(imports, "MOST_BYTES", 10)
+    with pytest.raises(TooLarge, match="more than 10 bytes"):
+        importer.start("cells", CSV)
+    with pytest.raises(BadInput, match="no file"):
+        importer.start("cells", "")
+    assert importer.files() == before
+
+
+def test_small_files_that_become_large(importer: Importer, monkeypatch: Any) -> None:
+    columns: dict[str, Any] = {f"pt_{axis}": [1] * 4000 for axis in "xyz"}
+    repeated = parquet(**columns, tag=["a" * 5000] * 4000)
+    nested = parquet(pt_position=[[1.0] * 200_000], tag=["a"])
+    assert max(map(len, (repeated, nested))) < 10_000
+    monkeypatch.setattr(row_files, "MOST_BYTES", 10**6)
+    monkeypatch.setattr(row_files, "_MOST_BYTES", 10**6)
+    assert "4000 rows from row 0" in importer.failed("cells", repeated, "parquet")
+    assert "Row group 0" in importer.failed("cells", nested, "parquet")
+    documents = pa.ExtensionArray.from_storage(pa.json_(), pa.array(["1"]))
+    for other in ([["a"]], documents):
+        assert "nor plain texts" in importer.failed("cells", parquet(tag=other), "parquet")
+    assert importer.done("cells", parquet(pt_position=[[1.0, 2, 3]], tag=["a"]), "parquet") == 1
+
+
+def test_references_and_who_may(importer: Importer) -> None:
+    laboratory = importer.laboratory
+    laboratory.post("cells", tagged("first"))
+    laboratory.make("remarks", "reference_tag", reference_table="cells")
+    assert importer.done("remarks", "target_id,tag\n1,odd\n") == 1
+    assert "Row 1 (counted from 0)" in importer.failed("remarks", "target_id,tag\n1,a\n77,b\n")
+    laboratory.make("mine", write_permission="PRIVATE")
+    before = importer.files()
+    with pytest.raises(Forbidden):
+        importer.start("mine", CSV, who="tom")
+    with pytest.raises(NotFound):
+        importer.start("nothing", CSV)
+    assert importer.files() == before
+    number = importer.start("mine", CSV + "a,1,2,3\n")
+    with laboratory.database.transaction() as session:
+        mara = laboratory.people["mara"]
+        tables.delete_table(session, laboratory.experiment_id, "mine", mara)
+    importer.work()
+    assert "was deleted" in str(importer.status("mine", number).error)
+
+
+def test_a_request_that_is_sent_again_is_carried_out_once(importer: Importer) -> None:
+    sheet = CSV + "a,1,2,3\n"
+    first = importer.start("cells", sheet, key="once")
+    assert importer.start("cells", sheet, key="once") == first
+    with pytest.raises(Conflict, match="another request"):
+        importer.start("cells", CSV, key="once")
+    assert len(importer.files()) == 1
+    importer.work()
+    assert importer.laboratory.tags("cells") == {1: "a"}
+
+
+def test_what_is_killed_enters_nothing_and_its_file_is_swept(importer: Importer) -> None:
+    laboratory = importer.laboratory
+    number = importer.start("cells", CSV + "a,1,2,3\n")
+    with laboratory.database.transaction() as session:
+        imports.stop(session, laboratory.experiment_id, "cells", number)
+    importer.work()
+    assert importer.status("cells", number).state is JobStatus.KILLED
+    assert laboratory.tags("cells") == {}
+    waiting = importer.start("cells", CSV + "b,1,2,3\n")
+    with laboratory.database.session() as session:
+        assert imports.sweep(session, importer.storage, older_than=-1) == 1
+    importer.work()
+    assert importer.status("cells", waiting).state is JobStatus.DONE
+    assert importer.files() == []
+
+
+def test_killed_at_any_moment_rows_are_entered_once(importer: Importer, monkeypatch: Any) -> None:
+    monkeypatch.setattr(row_files, "_AT_ONCE", 5)
+    laboratory = importer.laboratory
+    sheet = CSV + "".join(f"{n},{n},2,3\n" for n in range(20))
+    importer.start("cells", sheet)
+    with killed_at(laboratory.database, 10**9) as n_moments:
+        importer.work()
+    laboratory.make("others")
+    number = importer.start("others", sheet)
+    moments = sorted(random.Random(5).sample(range(n_moments[0]), 8))  # noqa: S311 - no secrets
+    n_killed = 0
+    for moment in [*moments, 10**9]:
+        importer.find_lost_jobs()
+        try:
+            with killed_at(laboratory.database, moment):
+                importer.work()
+        except Killed:
+            n_killed += 1
+            importer.queue.interactive_ids.clear()
+        n_rows = importer.status("others", number).of.n_rows
+        assert len(laboratory.read("others")) == (n_rows or 0)
+    assert n_killed > 3, (n_killed, moments)
+    assert importer.status("others", number).state is JobStatus.DONE
+    assert [row.values for row in laboratory.read("others")] == [
+        row.values for row in laboratory.read("cells")
+    ]

@@ -1,0 +1,231 @@
+"""HDF5 files and OME-Zarr are read by h5grove's rules, and nothing that is not in them."""
+
+import io
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from tmlib.errors import NotFound
+from tmlib.facility.arrays import answers, service
+from tmlib.facility.arrays.answers import Answer
+from tmlib.facility.arrays.entities import MissingError, UnfitError
+from tmlib.facility.arrays.hdf5 import Hdf5File
+from tmlib.facility.arrays.service import ArrayProblem
+from tmlib.facility.arrays.zarr_folders import ZarrFolder
+
+COUNTS = np.arange(12, dtype=">f4").reshape(3, 4) - 2
+COUNTS[0, 0] = np.nan
+IMAGE = np.arange(60, dtype=np.uint16).reshape(6, 10)
+
+
+@pytest.fixture(scope="module")
+def hdf5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An HDF5 file with all that is harmless, and much that is not."""
+    folder = tmp_path_factory.mktemp("arrays")
+    path, other = folder / "Run 1.h5", folder / "other.h5"
+    with h5py.File(other, "w") as secret:
+        secret["secret"] = [1, 2, 3]
+    with h5py.File(path, "w") as made:
+        entry = made.create_group("entry")
+        entry.attrs["beamline"] = "Confocal"
+        counts = entry.create_dataset("counts", data=COUNTS)
+        counts.attrs.update({"unit": "photons", "gain": 2.5, "offsets": [1, 2], "none": np.nan})
+        entry.create_dataset("image", data=IMAGE, chunks=(3, 5), compression="gzip")
+        entry.create_dataset("names", data=["A01", "B02"])
+        entry["link"] = h5py.SoftLink("/entry/counts")
+        entry["broken"] = h5py.SoftLink("nowhere")
+        entry["loop"] = h5py.SoftLink("/entry/loop")
+        hostile = made.create_group("hostile")
+        hostile["outside"] = h5py.ExternalLink(str(other), "/secret")
+        hostile["through"] = h5py.SoftLink("/hostile/outside")
+        layout = h5py.VirtualLayout((3,), dtype="i8")
+        layout[:] = h5py.VirtualSource(str(other), "secret", shape=(3,))
+        hostile.create_virtual_dataset("virtual", layout)
+        hostile.create_dataset("raw", (9,), "u1", external=[("/etc/hostname", 0, 9)])
+        hostile.create_dataset("huge", (1 << 40,), "u1")
+        hostile.create_dataset("bomb", (1 << 31,), "u1", chunks=(1 << 30,), compression="gzip")
+        hostile.create_dataset("links", (1,), h5py.ref_dtype)
+    return path
+
+
+@pytest.fixture
+def file(hdf5: Path) -> Hdf5File:
+    return Hdf5File(hdf5)
+
+
+def parsed(answer: Answer) -> Any:
+    assert answer.media_type == "application/json"
+    return json.loads(answer.content)
+
+
+def read(
+    file: Hdf5File | ZarrFolder, path: str, selection: str | None = None, **how: Any
+) -> Answer:
+    options: dict[str, Any] = {"dtype": "origin", "form": "json", "flatten": False, **how}
+    return answers.data(file, path, selection, **options)
+
+
+def test_attributes_and_metadata(file: Hdf5File) -> None:
+    told = {"unit": "photons", "gain": 2.5, "offsets": [1, 2], "none": None}
+    assert parsed(answers.attributes(file, "/entry/counts", None)) == told
+    some = parsed(answers.attributes(file, "/entry/link", ["unit", "gain"]))
+    assert some == {"unit": "photons", "gain": 2.5}
+    entry = parsed(answers.metadata(file, "/entry", "only_valid"))
+    children = {child["name"]: child for child in entry.pop("children")}
+    assert entry == {
+        "attributes": [{"name": "beamline", "dtype": "|O", "shape": []}],
+        "name": "entry",
+        "type": "group",
+    }
+    image = {
+        "attributes": [],
+        "name": "image",
+        "chunks": [3, 5],
+        "dtype": "<u2",
+        "filters": [{"id": 1, "name": "deflate"}],
+        "shape": [6, 10],
+        "type": "dataset",
+    }
+    alone = parsed(answers.metadata(file, "entry/image", "only_valid"))
+    assert children["image"] == image == alone
+    assert children["link"]["shape"] == [3, 4]
+    broken = {"name": "broken", "target_path": "nowhere", "type": "soft_link"}
+    assert children["broken"] == broken
+    link = parsed(answers.metadata(file, "/entry/link", "none"))
+    assert link == {"name": "link", "target_path": "/entry/counts", "type": "soft_link"}
+    hostile = parsed(answers.metadata(file, "/hostile", "only_valid"))
+    children = {child["name"]: child for child in hostile["children"]}
+    assert children["outside"]["type"] == "external_link"
+    assert children["virtual"]["shape"] is None
+    with pytest.raises(MissingError):
+        answers.metadata(file, "/entry", "all")
+
+
+def test_values(file: Hdf5File) -> None:
+    counts, image = "/entry/counts", "/entry/image"
+    assert parsed(read(file, counts)) == [[None, -1, 0, 1], [2, 3, 4, 5], [6, 7, 8, 9]]
+    assert parsed(read(file, counts, "1:,-1")) == [5, 9]
+    assert parsed(read(file, image, "::2, 1", flatten=True)) == [1, 21, 41]
+    assert parsed(read(file, image, "5,9")) == 59
+    assert parsed(read(file, "/entry/names")) == ["A01", "B02"]
+    assert read(file, counts, "1:3", form="bin").content == COUNTS[1:].tobytes()
+    safe = read(file, counts, "1:3", form="bin", dtype="safe")
+    assert safe.content == COUNTS[1:].astype("<f4").tobytes()
+    npy = read(file, image, form="npy")
+    assert (np.load(io.BytesIO(npy.content)) == IMAGE).all()
+    tiff = read(file, image, form="tiff")
+    assert (tifffile.imread(io.BytesIO(tiff.content)) == IMAGE).all()
+    assert read(file, image, "0,:3", form="csv").content == b"0\n1\n2\n"
+    assert parsed(answers.statistics(file, counts, None)) == {
+        "strict_positive_min": 1,
+        "positive_min": 0,
+        "min": -1,
+        "max": 9,
+        "mean": pytest.approx(4),
+        "std": pytest.approx(np.arange(-1, 10).std()),
+    }
+    assert parsed(answers.statistics(file, image, "3:3"))["max"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "selection", "form"),
+    [
+        ("/hostile/outside", None, "json"),
+        ("/hostile/through", None, "json"),
+        ("/hostile/virtual", None, "json"),
+        ("/hostile/raw", None, "json"),
+        ("/hostile/huge", None, "bin"),
+        ("/hostile/huge", ":2000000", "json"),
+        ("/hostile/bomb", "0", "json"),
+        ("/hostile/links", None, "json"),
+        ("/entry/loop", None, "json"),
+        ("/entry", None, "json"),
+        ("/entry/names", None, "bin"),
+        ("/entry/image", "6", "json"),
+        ("/entry/image", "::0", "json"),
+        ("/entry/image", "0,0,0", "json"),
+        ("/entry/image", "0,x", "json"),
+        ("/entry/nothing", None, "json"),
+        ("/entry/counts/deeper", None, "json"),
+        ("/../other", None, "json"),
+        ("/hostile/outside/secret", None, "json"),
+    ],
+)
+def test_what_must_not_be_read(file: Hdf5File, path: str, selection: str | None, form: str) -> None:
+    with pytest.raises((MissingError, UnfitError)):
+        read(file, path, selection, form=form)
+
+
+def test_zarr(tmp_path: Path) -> None:
+    path = tmp_path / "plate.ome.zarr"
+    plate = zarr.open_group(path, mode="w", attributes={"ome": {"version": "0.5"}})
+    plate.create_array("B/03", data=IMAGE, chunks=(3, 5))
+    file = ZarrFolder(path)
+    assert parsed(answers.attributes(file, "/", None)) == {"ome": {"version": "0.5"}}
+    [row] = parsed(answers.metadata(file, "/", "only_valid"))["children"]
+    assert (row["name"], row["type"]) == ("B", "group")
+    [image] = parsed(answers.metadata(file, "/B", "only_valid"))["children"]
+    assert (image["shape"], image["chunks"], image["dtype"]) == ([6, 10], [3, 5], "<u2")
+    assert parsed(read(file, "/B/03", "4:,7")) == [47, 57]
+    for missing in ("/B/04", "/../plate.ome.zarr/B"):
+        with pytest.raises(MissingError):
+            read(file, missing)
+    outside = tmp_path / "outside"
+    (path / "B/03/c/0").rename(outside)
+    (path / "B/03/c/0").symlink_to(outside)
+    with pytest.raises(MissingError):
+        read(file, "/B/03", "0")
+    assert parsed(read(file, "/B/03", "5,0:2")) == [50, 51]
+
+
+class Attack:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_zarr_that_would_run_code(tmp_path: Path) -> None:
+    path = tmp_path / "array.zarr"
+    path.mkdir()
+    for compressor, filters in (({"id": "pickle"}, None), (None, [{"id": "pickle"}])):
+        described = {
+            "zarr_format": 2,
+            "shape": [1],
+            "chunks": [1],
+            "dtype": "<i4",
+            "compressor": compressor,
+            "filters": filters,
+            "fill_value": 0,
+            "order": "C",
+        }
+        (path / ".zarray").write_text(json.dumps(described))
+        (path / "0").write_bytes(pickle.dumps(Attack(tmp_path / "made")))
+        with pytest.raises((NotFound, ArrayProblem)):
+            service.ask(
+                path,
+                "data",
+                "/",
+                {"selection": None, "dtype": "origin", "form": "json", "flatten": False},
+            )
+        assert not (tmp_path / "made").exists()
+
+
+def test_a_file_that_is_damaged_or_takes_too_long_is_given_up(hdf5: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(hdf5.read_bytes()[:3000])
+    with pytest.raises(NotFound, match="cannot be read"):
+        service.ask(damaged, "statistics", "/entry/image", {"selection": None})
+    with pytest.raises(NotFound, match="cannot be read"):
+        service.ask(hdf5, "statistics", "/entry/image", {"selection": None}, seconds=0)
