@@ -28,7 +28,7 @@ EACH_CORE := --numprocesses auto
 FAST := -m "not slow" --databases sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help setup viewer types demo serve test test-all test-fast test-versions torture fresh lint lock hooks bench clean
+.PHONY: help setup viewer types demo serve test test-all coverage test-fast test-versions torture fresh lint lock hooks bench clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,12 +47,15 @@ serve: setup ## start the server, its workers and its queue: make serve ARGS="--
 	@$(BIN)/tm serve $(ARGS)
 
 test: setup ## run all tests: make test ARGS="tests/tmclient -k retry"
-	@$(BIN)/python scripts/system_packages.py postgresql redis chromium slurm shell
+	@$(BIN)/python scripts/system_packages.py postgresql redis chromium slurm slapd shell
 	$(BIN)/python scripts/npm.py test
 	$(BIN)/python -m pytest $(EACH_CORE) $(ARGS)
 
 test-all: override ARGS := --databases all $(ARGS)
 test-all: test ## run all tests on both databases, also where the code is the same for both
+
+coverage: override ARGS := --cov --cov-report term:skip-covered $(ARGS)
+coverage: test ## run all tests, and say which lines none of them runs
 
 test-fast: setup ## run the tests that start no other program and compute little
 	$(BIN)/python -m pytest $(EACH_CORE) $(FAST) $(ARGS)

@@ -13,6 +13,8 @@ REQUIREMENTS = [
     "gunicorn>=27,<28",
     "uvicorn>=0.48,<1",
     "httptools>=0.7,<1",
+    # pages of the public catalogue
+    "jinja2>=3.1,<4",
     # parses and validates the queries of the public catalogue
     "graphql-core>=3.3,<3.4",
     "itsdangerous>=2.2,<3",
@@ -27,6 +29,10 @@ REQUIREMENTS = [
     "alembic>=1.14,<2",
     "psycopg2-binary>=2.9.10,<3",
     "argon2-cffi>=23.1,<26",
+    # asks directories, and providers of OpenID Connect, whose tokens joserfc reads
+    "ldap3>=2.9.1,<3",
+    "authlib>=1.6,<2",
+    "joserfc>=1.4,<2",
     # what jobs use: memory, processes, threads
     "psutil>=6,<8",
     "threadpoolctl>=3.5,<4",
@@ -73,6 +79,7 @@ DEVELOPMENT = [
     # what git checks, from .pre-commit-config.yaml
     "pre-commit>=4.4,<5",
     "types-defusedxml",
+    "types-ldap3>=2.9.13,<3",
     "types-psutil",
     "types-pyyaml",
     "types-requests",
@@ -84,6 +91,9 @@ DEVELOPMENT = [
     # runs the tests in several processes, and often
     "pytest-xdist>=3.6,<4",
     "pytest-repeat>=0.9.3,<1",
+    # tells which lines no test runs
+    "pytest-cov>=7,<8",
+    "coverage>=7.10,<8",
     "filelock>=3.16,<5",
     "packaging>=24",
     # builds the wheel that a test looks into
@@ -145,6 +155,7 @@ setup(
         # Alembic reads its scripts as files: they are no modules
         "tmlib.db": ["migrations/**"],
         "tmlib.portal.declaration": ["LICENSE"],
+        "tmserver.portal.web": ["templates/*.html", "style.css"],
         "tmserver": ["viewer/dist/**", "slurm/*.sbatch"],
     },
     install_requires=REQUIREMENTS,

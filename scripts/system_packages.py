@@ -1,6 +1,6 @@
 """Install what the machine itself has to bring, where that is possible: Debian or Ubuntu, as root.
 
-Usage: ``system_packages.py [venv] [postgresql] [redis] [chromium] [slurm] [shell]``
+Usage: ``system_packages.py [venv] [postgresql] [redis] [chromium] [slurm] [slapd] [shell]``
 
 Whatever is already there is left alone. What cannot be installed is named together with what
 that means; this never fails, the tests that need it say again why they are skipped.
@@ -14,7 +14,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-KNOWN = ("venv", "postgresql", "redis", "chromium", "slurm", "shell")
+KNOWN = ("venv", "postgresql", "redis", "chromium", "slurm", "slapd", "shell")
+
+# /usr/sbin is not on the path of everybody
+SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -37,6 +40,8 @@ def main(wanted: list[str]) -> None:
         install(["chromium"], "the viewer is tested in a real browser")
     if "slurm" in wanted and not all(map(shutil.which, ("slurmctld", "slurmd", "munged"))):
         install(["slurm-wlm", "munge"], "pools of workers are tested on a real Slurm")
+    if "slapd" in wanted and shutil.which("slapd", path=SYSTEM_PATH) is None:
+        install(["slapd"], "logging in with a directory is tested on a real OpenLDAP")
     missing = [name for name in ("curl", "jq", "rsync") if shutil.which(name) is None]
     if "shell" in wanted and missing:
         install(missing, "the examples of the documentation are run as they stand there")
