@@ -2,7 +2,7 @@
 
 It takes the place of metaextract. The argument ``batch_size`` says how many jobs there are; in the
 data folder each leaves a file ``started-N``, with the processes that worked on it, and waits
-while a file ``hold`` is there.
+while a file ``hold`` is there, or for some milliseconds.
 """
 
 import os
@@ -13,6 +13,9 @@ from typing import ClassVar
 from tmlib.workflow.steps import STEPS
 from tmlib.workflow.steps.base import Batch, Step, StepContext, Work
 from tmlib.workflow.steps.metaextract import Metaextract
+
+# no turn has more than some twenty of them, however fast the machine is
+LEAST_SECONDS = 0.005
 
 
 class Timed(Step):
@@ -33,6 +36,7 @@ class Timed(Step):
         with subprocess.Popen(["sleep", "1000"]) as child:
             with (folder / f"started-{batch['number']}").open("a") as file:
                 file.write(f"{os.getpid()} {child.pid}\n")
+            time.sleep(LEAST_SECONDS)
             while (folder / "hold").exists():
                 time.sleep(0.02)
             child.kill()
