@@ -60,6 +60,14 @@ class _Commands(click.Group):
                 raise
             failure: type[click.ClickException] = ctx.meta.get(FAILURE, click.ClickException)
             raise failure(_describe(error)) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            # the interpreter would end with 1
+            if FAILURE not in ctx.meta or ctx.params["verbose"]:
+                raise
+            told = f"Something unexpected went wrong: {type(error).__name__}: {error}"
+            raise ctx.meta[FAILURE](told) from error
 
 
 def _describe(error: Exception) -> str:

@@ -4,8 +4,10 @@ Needed of a crate is the folder with its metadata, not the images.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from tmlib.portal.publishing.provenance import (
     WORKFLOW_FILE,
     read_versions,
 )
-from tmlib.storage import check_file_name
+from tmlib.storage import check_file_name, check_file_path
 
 _MOST_TOLD = 10
 
@@ -143,7 +145,7 @@ def read_crate(folder: Path) -> PublishedCrate:
         raise _no_crate(folder, f"{error.title}: {place}: {wrong['msg']}") from None
     except KeyError as error:
         raise _no_crate(folder, f"{CRATE} has no {error}") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise _no_crate(folder, str(error)) from None
     if not any(site.measured for site in read.sites):
         raise BadInput(
@@ -168,15 +170,14 @@ def find_files(crate: PublishedCrate, folder: Path) -> list[list[Path]]:
         If one is not there, or has another content.
     """
     found: list[list[Path]] = []
-    told: dict[Path, File] = {}
     for acquisition in crate.acquisitions:
         below = folder / acquisition.plate / acquisition.acquisition
         place = below if below.is_dir() else folder
-        found.append([place / check_file_name(file.name) for file in acquisition.files])
-        told |= dict(zip(found[-1], acquisition.files, strict=True))
+        found.append([place / check_file_path(file.name) for file in acquisition.files])
     if not any(found):
         raise BadInput("The crate names no files of a microscope: there is nothing to compute.")
-    _check(told)
+    told = [file for acquisition in crate.acquisitions for file in acquisition.files]
+    _check(list(zip(chain(*found), told, strict=True)))
     return found
 
 
@@ -193,10 +194,10 @@ def check_models(crate: PublishedCrate, folder: Path | None) -> None:
         names = ", ".join(f'"{model.name}"' for model in models)
         raise BadInput(f"The pipeline loads {names}: name the folder of its models.")
     if folder is not None:
-        _check({folder / check_file_name(model.name): model for model in models})
+        _check([(folder / check_file_name(model.name), model) for model in models])
 
 
-def _check(files: Mapping[Path, File]) -> None:
+def _check(files: Sequence[tuple[Path, File]]) -> None:
     problems = list(_problems(files))
     if problems:
         told = "\n".join(f"  {problem}" for problem in problems[:_MOST_TOLD])
@@ -205,9 +206,18 @@ def _check(files: Mapping[Path, File]) -> None:
         )
 
 
-def _problems(files: Mapping[Path, File]) -> Iterable[str]:
-    for path, file in files.items():
+def _problems(files: Sequence[tuple[Path, File]]) -> Iterable[str]:
+    """What is wrong; files of two acquisitions may have one name, and are two then."""
+    wanted: dict[Path, set[str]] = defaultdict(set)
+    for path, file in files:
+        wanted[path].add(file.sha256)
+    for path, expected in wanted.items():
         if not path.is_file():
             yield f"{path} is not there"
-        elif digests.digest_of_file(path) != file.sha256:
+        elif len(expected) > 1:
+            yield (
+                f"{path} is named {len(expected)} times, with different contents: put the files of "
+                "each acquisition into PLATE/ACQUISITION/"
+            )
+        elif digests.digest_of_file(path) not in expected:
             yield f"{path} has another content"

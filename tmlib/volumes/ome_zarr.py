@@ -162,7 +162,7 @@ def contrast_of(attributes: bytes) -> tuple[float, float] | None:
     try:
         [channel] = json.loads(attributes)["omero"]["channels"]
         low, high = (float(channel["window"][name]) for name in ("start", "end"))
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return None
     return (low, high) if math.isfinite(low) and math.isfinite(high) and low < high else None
 

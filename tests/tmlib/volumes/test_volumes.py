@@ -134,7 +134,9 @@ def test_volumes_may_say_nothing_of_their_contrast(tmp_path: Path) -> None:
         *(b"", b"[]"),
         b'{"omero": {"channels": [{"window": {"start": 2, "end": 1}}]}}',
         b'{"omero": {"channels": [{"window": {"start": NaN, "end": 1}}]}}',
+        b'{"omero": {"channels": [{"window": {"start": 0, "end": 1%s}}]}}' % (b"0" * 400),
         b'{"omero": {"channels": [{"window": null}]}}',
+        b"[" * 100_000,
     ):
         assert ome_zarr.contrast_of(told) is None
 
