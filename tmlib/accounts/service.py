@@ -1,6 +1,7 @@
 """Users: who can log in, and the proof that they are who they say."""
 
 import re
+from collections.abc import Collection
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -10,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import PersonalToken, User
+from tmlib.db.many import select_among
 from tmlib.errors import BadInput, Conflict, NotFound, NotLoggedIn
 
 MIN_PASSWORD_LENGTH = 8
@@ -171,6 +173,13 @@ def find_user(session: Session, name: str) -> User:
     if user is None:
         raise NotFound(f'There is no user "{name[:80]}".')
     return user
+
+
+def names_of(session: Session, user_ids: Collection[int | None]) -> dict[int | None, str]:
+    """Names of users by their numbers; those that are no longer there are left out."""
+    query = select(User.id, User.name)
+    wanted = {number for number in user_ids if number is not None}
+    return {row.id: row.name for row in select_among(session, query, User.id, wanted)}
 
 
 def list_users(

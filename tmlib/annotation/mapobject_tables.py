@@ -68,6 +68,20 @@ def find_type(session: Session, experiment_id: int, name: str) -> MapobjectType:
     return found
 
 
+def name_of(session: Session, experiment_id: int, type_name: str) -> str:
+    """The name of the table of a mapobject type.
+
+    Raises
+    ------
+    BadInput
+        If there is no such type.
+    """
+    for name, one in names(session, experiment_id).items():
+        if one.name == type_name:
+            return name
+    raise BadInput(f'There is no mapobject type "{type_name[:100]}" in the experiment.')
+
+
 def count_objects(session: Session, mapobject_type: MapobjectType) -> int:
     """How many rows the table of a type has."""
     query = select(func.count()).where(

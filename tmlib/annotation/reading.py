@@ -167,7 +167,7 @@ def count_rows(
         return table.n_rows
     if which.mapobject_id is not None:
         return sum(1 for _ in read_rows(session, table, schema, which))
-    inner = _filtered(session, select(Annotation.row_id), table, schema, which).subquery()
+    inner = filtered(session, select(Annotation.row_id), table, schema, which).subquery()
     return session.execute(select(func.count()).select_from(inner)).scalar_one()
 
 
@@ -226,7 +226,7 @@ def _query(
         cast(Annotation.data, Text).label("data"),
         target.label("target_id"),
     )
-    query = _filtered(session, columns, table, schema, which).order_by(_order(which))
+    query = filtered(session, columns, table, schema, which).order_by(_order(which))
     if which.limit is None or which.mapobject_id is not None:
         return query
     return query.limit(which.limit)
@@ -238,13 +238,14 @@ def _order(which: Selection) -> Any:
     return Annotation.id + 0 if is_search else Annotation.id
 
 
-def _filtered(
+def filtered(
     session: Session,
     query: Select[Any],
     table: AnnotationTable,
     schema: Schema,
     which: Selection,
 ) -> Select[Any]:
+    """A query for the rows of a table that fit, but for the mapobject that contains them."""
     row = Annotation
     of_experiment: ColumnElement[int] = type_coerce(row.experiment_id, Integer)
     of_table: ColumnElement[int] = type_coerce(row.annotation_table_id, Integer)

@@ -211,17 +211,25 @@ def open_table(
         raise NotFound(f"Table {name} was not there yet at that moment.")
     if table.deleted_at is not None and (as_of is None or table.deleted_at <= as_of):
         raise NotFound(f"Table {name} was deleted: its rows can be used no more.")
-    level = table.read_permission if use == "read" else table.write_permission
-    if level == "PUBLIC" or _decides(table, who):
+    if may_use(session, table, who, use):
         return table
     verb = "read" if use == "read" else "written"
-    if level == "PRIVATE":
+    if _level(table, use) == "PRIVATE":
         raise Forbidden(f"Table {name} can only be {verb} by its owner.")
-    if not _share_group(session, table.user_id, who.user_id):
-        raise Forbidden(
-            f"Table {name} can only be {verb} by those who are in a group with its owner."
-        )
-    return table
+    raise Forbidden(f"Table {name} can only be {verb} by those who are in a group with its owner.")
+
+
+def may_use(session: Session, table: AnnotationTable, who: Annotator, use: Use) -> bool:
+    """Whether somebody who may do so with the experiment may read or write the rows of a table."""
+    level = _level(table, use)
+    if level == "PUBLIC" or decides(table, who):
+        return True
+    return level == "GROUP" and _share_group(session, table.user_id, who.user_id)
+
+
+def decides(table: AnnotationTable, who: Annotator) -> bool:
+    """Whether somebody decides about a table: its owner, and administrators."""
+    return who.is_admin or table.user_id == who.user_id
 
 
 def update_table(
@@ -324,7 +332,7 @@ def _check_user(session: Session, user_id: int) -> None:
 
 def _owned(session: Session, experiment_id: int, name: str, who: Annotator) -> AnnotationTable:
     table = find_table(session, experiment_id, name)
-    if not _decides(table, who):
+    if not decides(table, who):
         raise Forbidden(
             f"You cannot do this because you are not the owner of this table: {name} is user "
             f"{table.user_id}'s."
@@ -332,8 +340,8 @@ def _owned(session: Session, experiment_id: int, name: str, who: Annotator) -> A
     return table
 
 
-def _decides(table: AnnotationTable, who: Annotator) -> bool:
-    return who.is_admin or table.user_id == who.user_id
+def _level(table: AnnotationTable, use: Use) -> str:
+    return table.read_permission if use == "read" else table.write_permission
 
 
 def _share_group(session: Session, one: int, other: int) -> bool:

@@ -11,9 +11,11 @@ from typing import Annotated, Any
 from flask import Response
 from pydantic import Field, Json
 
+from tmlib.accounts import service
 from tmlib.annotation import exports, reading, rows, tables
 from tmlib.annotation.boxes import Box
 from tmlib.annotation.conditions import Comparison, Condition
+from tmlib.annotation.density import count_in_squares
 from tmlib.annotation.known_schemas import find_schema
 from tmlib.annotation.models import AnnotationTable
 from tmlib.annotation.reading import Row, Selection
@@ -116,6 +118,28 @@ class RowsQuery(RowsFilter):
         )
 
 
+class DensityQuery(RowsFilter):
+    """Which rows, and how large squares are; only points in the `box`, which must be given, count.
+
+    Of rows with several points it is that of `field`, or the first one.
+    """
+
+    box: Text = Field(examples=["2000,500,3000,1500"])
+    side: Annotated[float, Field(ge=0.001, le=2**53, examples=[16.0])]
+
+
+class Density(Schema):
+    """How many points there are in squares, whose sides are as long as asked for.
+
+    `squares` has those with points: column and row, counted from the origin, and the number of
+    points. A square begins at column * `side` and row * `side`.
+    """
+
+    side: float = Field(examples=[16.0])
+    n_points: int = Field(examples=[3])
+    squares: list[tuple[int, int, int]] = Field(examples=[[[125, 31, 2], [126, 40, 1]]])
+
+
 class Annotations(Body):
     """Rows, or changes of rows, each of which has an `id` then."""
 
@@ -149,6 +173,13 @@ class AnnotationRow(Schema):
     deleted_by: int | None = Field(examples=[None])
     is_valid: bool
     values: dict[str, Any] = Field(examples=[{"pt_position": [2450, 883, 0], "tag": "anaphase"}])
+
+
+class AnnotationState(AnnotationRow):
+    """A state of an annotation, with who has made and who has ended it, as far as known."""
+
+    user_name: str | None = Field(None, examples=["mara"])
+    deleted_by_name: str | None = Field(None, examples=[None])
 
 
 @routes.get(
@@ -194,18 +225,42 @@ def count_annotations(access: ExperimentAccess, table_name: str, query: RowsFilt
         return reading.count_rows(session, table, schema, which)
 
 
+@routes.get(f"{_TABLE}/density", permits="read", raises=(403,))
+def get_annotation_density(
+    access: ExperimentAccess, table_name: str, query: DensityQuery
+) -> Density:
+    """Count points by squares, to draw them where there are too many to draw each."""
+    which, box = query.selection(), _box(query.box)
+    with access.database.session() as session:
+        table, schema = _opened(access, session, table_name, which.as_of)
+        squares = count_in_squares(session, table, schema, which, box, query.side)
+    n_points = sum(count for _, _, count in squares)
+    return Density(side=query.side, n_points=n_points, squares=squares)
+
+
 @routes.get(f"{_ROWS}/<row>/history", permits="read", raises=(403,))
 def get_annotation_history(
     access: ExperimentAccess, table_name: str, row: str
-) -> list[AnnotationRow]:
+) -> list[AnnotationState]:
     """Get all states of an annotation, the first one first, by the number of any of them."""
     if not _IDS.fullmatch(row) or "," in row:
         raise BadInput("The number of a row must be a whole number.")
     with access.database.session() as session:
         table, schema = _opened(access, session, table_name)
+        states = reading.history(session, table, schema, int(row))
+        names = service.names_of(
+            session, {one.user_id for one in states} | {one.deleted_by for one in states}
+        )
         return [
-            AnnotationRow.model_validate(one)
-            for one in reading.history(session, table, schema, int(row))
+            AnnotationState.model_validate(
+                one._asdict()
+                | {
+                    "is_valid": one.is_valid,
+                    "user_name": names.get(one.user_id),
+                    "deleted_by_name": names.get(one.deleted_by),
+                }
+            )
+            for one in states
         ]
 
 

@@ -1,12 +1,15 @@
 """Annotation tables: what people know of an experiment, and the schemas of such tables."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from tmlib.accounts import service
-from tmlib.annotation import known_schemas, tables
+from tmlib.annotation import known_schemas, mapobject_tables, tables
 from tmlib.annotation.models import AnnotationTable
 from tmlib.annotation.tables import Level, NewTable, TableChange
 from tmlib.errors import BadInput, NotFound
@@ -45,23 +48,32 @@ class NewSchema(Body):
 
 
 class AnnotationTableInfo(Schema):
-    """What is told about a table; `voxel_resolution` is in nanometres."""
+    """What is told about a table; `voxel_resolution` is in nanometres.
+
+    `mapobject_type` is the name of the type whose objects its rows refer to, if they do. You may
+    read or write its rows, or decide about it, as `may_read`, `may_write` and `may_decide` say.
+    """
 
     name: str = Field(examples=["mitoses"])
     schema_name: str = Field(examples=["bound_tag"])
     description: str
     owner_id: Id
+    owner_name: str | None = Field(examples=["mara"])
     voxel_resolution: list[float] = Field(examples=[[325.0, 325.0, 1000.0]])
     read_permission: Level
     write_permission: Level
     notice: str | None = Field(examples=[None])
     flat_segmentation_source: str | None = Field(examples=[None])
     reference_table: str | None = Field(examples=[None])
+    mapobject_type: str | None = Field(examples=[None])
     tracks_targets: bool = Field(examples=[False])
     n_rows: int = Field(examples=[1632])
     created_at: datetime = Field(examples=["2026-01-31T12:00:00Z"])
     changed_at: datetime = Field(examples=["2026-01-31T12:00:00Z"])
     deleted_at: datetime | None = Field(examples=[None])
+    may_read: bool
+    may_write: bool
+    may_decide: bool
 
 
 class TablesQuery(Schema):
@@ -75,7 +87,8 @@ class NewAnnotationTable(Body):
     """What a table is from its beginning.
 
     Without `voxel_resolution` it is that of the experiment's images, with focal planes a micrometre
-    apart.
+    apart. `mapobject_type` names the type whose objects its rows refer to, in place of
+    `reference_table`.
     """
 
     name: Text = Field(examples=["mitoses"])
@@ -87,6 +100,7 @@ class NewAnnotationTable(Body):
     notice: Text | None = Field(None, examples=[None])
     flat_segmentation_source: Text | None = Field(None, examples=[None])
     reference_table: Text | None = Field(None, examples=[None])
+    mapobject_type: Text | None = Field(None, examples=[None])
     tracks_targets: bool = False
 
 
@@ -145,7 +159,7 @@ def get_annotation_tables(
             with_deleted=query.with_deleted,
             as_of=query.as_of,
         )
-    return [describe(table) for table in found]
+        return _described(access, session, found)
 
 
 @in_experiment.post("/annotation_tables", permits="write", raises=(409,))
@@ -154,6 +168,8 @@ def create_annotation_table(
 ) -> AnnotationTableInfo:
     """Make an empty table, which is yours."""
     x, y, z = body.voxel_resolution or _resolution(access)
+    if body.mapobject_type is not None and body.reference_table is not None:
+        raise BadInput("Give reference_table or mapobject_type, not both.")
     new = NewTable(
         name=body.name,
         schema_name=body.schema_name,
@@ -166,15 +182,21 @@ def create_annotation_table(
         reference_table=body.reference_table,
         tracks_targets=body.tracks_targets,
     )
+    number, who = access.experiment_id, annotator(access)
     with access.database.transaction() as session:
-        return describe(tables.create_table(session, access.experiment_id, annotator(access), new))
+        if body.mapobject_type is not None:
+            name = mapobject_tables.name_of(session, number, body.mapobject_type)
+            new = replace(new, reference_table=name)
+        made = tables.create_table(session, number, who, new)
+        return _described(access, session, [made])[0]
 
 
 @in_experiment.get(_TABLE, permits="read")
 def get_annotation_table(access: ExperimentAccess, table_name: str) -> AnnotationTableInfo:
     """Get what is told about a table, also about one that was deleted."""
     with access.database.session() as session:
-        return describe(tables.find_table(session, access.experiment_id, table_name))
+        found = tables.find_table(session, access.experiment_id, table_name)
+        return _described(access, session, [found])[0]
 
 
 @in_experiment.put(_TABLE, permits="write")
@@ -192,11 +214,9 @@ def update_annotation_table(
             notice=body.notice,
             owner_id=owner.id if owner else None,
         )
-        return describe(
-            tables.update_table(
-                session, access.experiment_id, table_name, annotator(access), change
-            )
-        )
+        who = annotator(access)
+        changed = tables.update_table(session, access.experiment_id, table_name, who, change)
+        return _described(access, session, [changed])[0]
 
 
 @in_experiment.delete(_TABLE, permits="write")
@@ -207,29 +227,48 @@ def delete_annotation_table(access: ExperimentAccess, table_name: str) -> Messag
     return Message()
 
 
-def describe(table: AnnotationTable) -> AnnotationTableInfo:
-    """What is told about a table."""
-    return AnnotationTableInfo(
-        name=table.name,
-        schema_name=table.schema_name,
-        description=table.description,
-        owner_id=table.user_id,
-        voxel_resolution=[
-            table.voxel_resolution_x,
-            table.voxel_resolution_y,
-            table.voxel_resolution_z,
-        ],
-        read_permission=table.read_permission,
-        write_permission=table.write_permission,
-        notice=table.notice,
-        flat_segmentation_source=table.flat_segmentation_source,
-        reference_table=table.reference_table,
-        tracks_targets=table.tracks_targets,
-        n_rows=table.n_rows,
-        created_at=table.created_at,
-        changed_at=table.changed_at,
-        deleted_at=table.deleted_at,
-    )
+def _described(
+    access: ExperimentAccess, session: Session, found: Sequence[AnnotationTable]
+) -> list[AnnotationTableInfo]:
+    who = annotator(access)
+    owners = service.names_of(session, {table.user_id for table in found})
+    types = mapobject_tables.names(session, access.experiment_id) if found else {}
+    described = []
+    for table in found:
+        referred = types.get(table.reference_table or "")
+        may_read, may_write = (
+            tables.may_use(session, table, who, "read"),
+            tables.may_use(session, table, who, "write"),
+        )
+        described.append(
+            AnnotationTableInfo(
+                name=table.name,
+                schema_name=table.schema_name,
+                description=table.description,
+                owner_id=table.user_id,
+                read_permission=table.read_permission,
+                write_permission=table.write_permission,
+                notice=table.notice,
+                flat_segmentation_source=table.flat_segmentation_source,
+                reference_table=table.reference_table,
+                tracks_targets=table.tracks_targets,
+                n_rows=table.n_rows,
+                created_at=table.created_at,
+                changed_at=table.changed_at,
+                deleted_at=table.deleted_at,
+                owner_name=owners.get(table.user_id),
+                voxel_resolution=[
+                    table.voxel_resolution_x,
+                    table.voxel_resolution_y,
+                    table.voxel_resolution_z,
+                ],
+                mapobject_type=referred.name if referred else None,
+                may_read=may_read,
+                may_write=access.may_write and may_write,
+                may_decide=access.may_write and tables.decides(table, who),
+            )
+        )
+    return described
 
 
 def _resolution(access: ExperimentAccess) -> tuple[float, float, float]:

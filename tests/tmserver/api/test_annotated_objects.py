@@ -46,6 +46,25 @@ def test_objects_are_read_and_referred_to(owner: Person, cells: str, experiment_
     assert "no such mapobject type" in owner.refused("GET", f"{tables}/mapobjects_no", 404)
 
 
+def test_a_table_of_remarks_is_made_for_a_type_of_objects(
+    owner: Person, cells: str, experiment: str
+) -> None:
+    owner.post(f"{cells}/segmentations", **PLACE, image=LABELS.tolist())
+    tables = f"{experiment}/annotation_tables"
+    new = {"name": "remarks", "schema_name": "reference_tag", "voxel_resolution": [1, 1, 1]}
+    made = owner.post(tables, **new, mapobject_type="Cells")
+    assert (made["reference_table"], made["mapobject_type"]) == ("mapobjects_cells", "Cells")
+    assert owner.get(tables) == [made]
+    plain = owner.post(tables, name="dots", schema_name="bound_tag", voxel_resolution=[1, 1, 1])
+    assert plain["mapobject_type"] is None
+    for more, message in (
+        ({"mapobject_type": "Nuclei"}, 'no mapobject type "Nuclei"'),
+        ({"mapobject_type": "Cells", "reference_table": "dots"}, "not both"),
+    ):
+        body = new | {"name": "others"} | more
+        assert message in owner.refused("POST", tables, 400, json=body)
+
+
 def test_points_bind_to_the_objects_that_contain_them(
     owner: Person, cells: str, experiment: str
 ) -> None:

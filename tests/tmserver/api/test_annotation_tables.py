@@ -107,7 +107,8 @@ def test_rows_are_found(owner: Person, cells: str) -> None:
     assert numbers(as_of=first["created_at"]) == [1, 2, 3]
     states = owner.get(f"{cells}/4/history")
     assert [state["values"]["tag"] for state in states] == ["a", "A"]
-    assert states[0] == first
+    assert states[0] == first | {"user_name": "owner", "deleted_by_name": "owner"}
+    assert (states[1]["user_name"], states[1]["deleted_by_name"]) == ("owner", None)
     form = owner.request("POST", f"{cells}/query", data={"ids": "1,2,4"})
     assert [one["id"] for one in form.json["data"]] == [2, 4]
     for query, message in (
@@ -130,6 +131,68 @@ def test_rows_are_found(owner: Person, cells: str) -> None:
     )
     assert owner.refused("GET", f"{cells}/x/history", 400)
     assert owner.refused("GET", f"{cells}/77/history", 404)
+
+
+def test_what_each_may_do_with_a_table_is_told(
+    owner: Person, people: dict[str, Person], tables: str, experiment: str
+) -> None:
+    owner.put(f"{experiment}/shares/writer", permission="write")
+    owner.put(f"{experiment}/shares/reader", permission="read")
+
+    def told(name: str) -> tuple[bool, bool, bool]:
+        (table,) = people[name].get(tables)
+        return table["may_read"], table["may_write"], table["may_decide"]
+
+    owner.post(tables, name="cells", schema_name="bound_tag", voxel_resolution=SIZES)
+    assert owner.get(f"{tables}/cells")["owner_name"] == "owner"
+    assert told("owner") == (True, True, True)
+    assert told("administrator") == (True, True, True)
+    assert told("writer") == (True, False, False)
+    owner.put(f"{tables}/cells", read_permission="PRIVATE", write_permission="PUBLIC")
+    assert told("writer") == (False, True, False)
+    assert told("reader") == (False, False, False)
+    rows = f"{tables}/cells/annotations"
+    people["writer"].post(rows, annotations=[row("a", 1, 2, 0)])
+    assert people["reader"].refused("POST", rows, 403, json={"annotations": []})
+
+
+def test_points_are_counted_in_squares(owner: Person, cells: str, tables: str) -> None:
+    def squares(path: str, **query: Any) -> list[list[int]]:
+        return owner.get(path.replace("annotations", "density"), **query)["squares"]
+
+    owner.post(cells, annotations=[row("d", x, 2.5, 3) for x in (10, 19.9, 20, -0.1)])
+    everywhere = "-50,-50,50,50"
+    counted = [[-1, 0, 1], [0, 0, 1], [1, -1, 1], [1, 0, 2], [2, 0, 1]]
+    assert squares(cells, box=everywhere, side=10) == counted
+    assert squares(cells, box="0,0,20,50", side=10) == [[0, 0, 1], [1, 0, 2], [2, 0, 1]]
+    assert squares(cells, box="-50,-50,2.5,50,50,3.5", side=10) == [
+        [-1, 0, 1],
+        [1, 0, 2],
+        [2, 0, 1],
+    ]
+    tagged = json.dumps([{"field": "tag", "value": "A"}])
+    assert squares(cells, box=everywhere, side=7.5, where=tagged) == [[0, 0, 1]]
+    assert squares(cells, box="30,30,40,40", side=1) == []
+    path = cells.replace("annotations", "density")
+    for query, message in (
+        ({"box": everywhere, "side": 0.1}, "100000 are the most"),
+        ({"box": everywhere, "side": 0}, "side"),
+        ({"side": 1}, "box"),
+        ({"box": everywhere, "side": 1, "field": "x"}, 'no point "x"'),
+    ):
+        assert message in owner.refused("GET", path, 400, query_string=query)
+
+    owner.post(tables, name="pairs", schema_name="synapse", voxel_resolution=SIZES)
+    pairs = f"{tables}/pairs/annotations"
+    ends = {"pre_pt": [1, 1, 0], "ctr_pt": [12, 1, 0], "post_pt": [35, 1, 0]}
+    points = {name: {"position": position} for name, position in ends.items()}
+    owner.post(pairs, annotations=[points | {"size": 1}])
+    found = {
+        field: squares(pairs, box=everywhere, side=10, field=field)
+        for field in ("pre_pt", "ctr_pt", "post_pt")
+    }
+    assert found == {"pre_pt": [[0, 0, 1]], "ctr_pt": [[1, 0, 1]], "post_pt": [[3, 0, 1]]}
+    assert squares(pairs, box="30,0,40,5", side=10, field="pre_pt") == []
 
 
 def test_rows_in_the_forms_of_other_programs(owner: Person, cells: str) -> None:

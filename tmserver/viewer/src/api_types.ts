@@ -77,6 +77,22 @@ export interface components {
             readonly number: number;
             readonly user_id: string;
         };
+        readonly AnnotationState: {
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly deleted_at: string | null;
+            readonly deleted_by: number | null;
+            readonly deleted_by_name?: string | null;
+            readonly id: number;
+            readonly is_valid: boolean;
+            readonly superseded_by: number | null;
+            readonly supersedes: number | null;
+            readonly user_id: number;
+            readonly user_name?: string | null;
+            readonly values: {
+                readonly [key: string]: unknown;
+            };
+        };
         readonly AnnotationTableChange: {
             readonly description?: string | null;
             readonly flat_segmentation_source?: string | null;
@@ -93,10 +109,15 @@ export interface components {
             readonly deleted_at: string | null;
             readonly description: string;
             readonly flat_segmentation_source: string | null;
+            readonly mapobject_type: string | null;
+            readonly may_decide: boolean;
+            readonly may_read: boolean;
+            readonly may_write: boolean;
             readonly n_rows: number;
             readonly name: string;
             readonly notice: string | null;
             readonly owner_id: string;
+            readonly owner_name: string | null;
             /** @enum {string} */
             readonly read_permission: "PRIVATE" | "GROUP" | "PUBLIC";
             readonly reference_table: string | null;
@@ -208,6 +229,15 @@ export interface components {
             readonly tissue_id?: string | null;
             readonly tissue_name?: string | null;
             readonly title: string;
+        };
+        readonly Density: {
+            readonly n_points: number;
+            readonly side: number;
+            readonly squares: readonly (readonly [
+                number,
+                number,
+                number
+            ])[];
         };
         readonly DepositionDescription: {
             readonly deposition_publications?: string | null;
@@ -542,6 +572,7 @@ export interface components {
         readonly NewAnnotationTable: {
             readonly description?: string;
             readonly flat_segmentation_source?: string | null;
+            readonly mapobject_type?: string | null;
             readonly name: string;
             readonly notice?: string | null;
             /** @enum {string} */
@@ -1137,6 +1168,7 @@ export type AnnotationRow = components['schemas']['AnnotationRow'];
 export type Annotations = components['schemas']['Annotations'];
 export type AnnotationSchema = components['schemas']['AnnotationSchema'];
 export type AnnotationSnapshotInfo = components['schemas']['AnnotationSnapshotInfo'];
+export type AnnotationState = components['schemas']['AnnotationState'];
 export type AnnotationTableChange = components['schemas']['AnnotationTableChange'];
 export type AnnotationTableInfo = components['schemas']['AnnotationTableInfo'];
 export type Author = components['schemas']['Author'];
@@ -1151,6 +1183,7 @@ export type Credentials = components['schemas']['Credentials'];
 export type Cycle = components['schemas']['Cycle'];
 export type CycleShift = components['schemas']['CycleShift'];
 export type DatasetDescription = components['schemas']['DatasetDescription'];
+export type Density = components['schemas']['Density'];
 export type DepositionDescription = components['schemas']['DepositionDescription'];
 export type Description = components['schemas']['Description'];
 export type Distribution = components['schemas']['Distribution'];
