@@ -7,7 +7,8 @@ taken for that of the directory, and without the directory nobody it knows gets 
 from flask import request
 from sqlalchemy import select
 
-from tmlib.accounts import external, ldap, service
+from tmlib.accounts import external, service
+from tmlib.accounts.external import LDAP
 from tmlib.accounts.identity import Account
 from tmlib.accounts.models import User
 from tmserver.access import Access
@@ -15,8 +16,6 @@ from tmserver.audit_trail import audit_entry
 
 DATABASE = "database"
 """What knows the users of this server and their passwords."""
-
-LDAP = ldap.ORIGIN
 
 
 def plugins(access: Access) -> list[str]:

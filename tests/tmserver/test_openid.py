@@ -161,12 +161,29 @@ def test_accounts_that_are_there_are_not_taken_over(asked: Flask, provider: Prov
     provider.claims |= {"preferred_username": "noor", "email": "owner@lab.example"}
     log_in(asked, provider, 409)
     provider.claims["email_verified"] = False  # whose it is, nobody knows
-    browser = log_in(asked, provider)
-    known = browser.get("/auth/user").json
-    assert known is not None
-    assert known["data"]["email"].endswith("@oidc.invalid")
+    log_in(asked, provider)
     del provider.claims["preferred_username"]
     log_in(asked, provider, 401)
+
+
+def test_only_an_address_that_the_provider_calls_verified_is_taken(
+    asked: Flask, provider: Provider
+) -> None:
+    told: list[dict[str, object]] = [
+        *({"email_verified": value} for value in (True, "true", False, "false", 1, None)),
+        {},
+    ]
+    taken = []
+    del provider.claims["email_verified"]
+    claims = provider.claims
+    for number, verified in enumerate(told):
+        person = {"sub": f"{number}", "preferred_username": f"noor {number}"}
+        provider.claims = claims | person | {"email": f"{number}@institute.example"} | verified
+        known = log_in(asked, provider).get("/auth/user").json
+        assert known is not None
+        taken.append(known["data"]["email"] == f"{number}@institute.example")
+        assert taken[-1] or known["data"]["email"].endswith("@oidc.invalid")
+    assert taken == [True, True, False, False, False, False, False]
 
 
 def test_a_provider_that_is_away_is_told_of(

@@ -19,6 +19,12 @@ from tmlib.db import Database
 from tmlib.digests import digest_of
 from tmlib.errors import BadInput, Conflict, NotLoggedIn
 
+LDAP, OIDC = "ldap", "oidc"
+"""What knows them: a directory, or a provider of logins."""
+
+NAMING = (LDAP,)
+"""Of these, what gives people their names; elsewhere they may choose that of somebody else."""
+
 MOST_GROUPS = 1000
 """That somebody can be in."""
 

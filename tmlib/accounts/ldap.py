@@ -13,12 +13,10 @@ from ldap3.core.results import RESULT_SIZE_LIMIT_EXCEEDED, RESULT_SUCCESS
 from ldap3.utils.conv import escape_filter_chars
 from ldap3.utils.dn import escape_rdn
 
-from tmlib.accounts.external import MOST_GROUPS, ExternalPerson
+from tmlib.accounts.external import LDAP, MOST_GROUPS, ExternalPerson
 from tmlib.accounts.service import MAX_PASSWORD_LENGTH, WRONG, check_name
 from tmlib.errors import BadInput, NotLoggedIn, Unavailable
 from tmlib.settings import Settings
-
-ORIGIN = "ldap"
 
 _AT_ONCE = 4  # of the threads of a web server, which all wait if the directory does not answer
 
@@ -202,7 +200,7 @@ class LdapDirectory:
         # as the directory writes it: it takes others for the same, of other case for example
         name = names[0]
         return ExternalPerson(
-            origin=ORIGIN,
+            origin=LDAP,
             subject=name,
             name=name,
             email=min(addresses, default=None),

@@ -17,12 +17,10 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet, KeySetSerialization
 from requests import RequestException, Response
 
-from tmlib.accounts.external import ExternalPerson
+from tmlib.accounts.external import OIDC, ExternalPerson
 from tmlib.digests import digest_of
 from tmlib.errors import BadInput, NotLoggedIn, Unavailable
 from tmlib.settings import Settings
-
-ORIGIN = "oidc"
 
 CLOCKS_DIFFER_BY = 120
 """Seconds that the provider's clock may be apart."""
@@ -258,13 +256,14 @@ class OpenIdProvider:
             )
         # another provider may call somebody else the same
         subject = digest_of(f"{self._issuer} {claims['sub']}")
-        is_known = isinstance(email, str) and claims.get("email_verified") is not False
+        verified = claims.get("email_verified")  # of some providers a text
+        is_known = isinstance(email, str) and (verified is True or verified == "true")
         groups = None
         if settings.oidc_groups_claim is not None:
             told = claims.get(settings.oidc_groups_claim)
             groups = [str(one) for one in told] if isinstance(told, list) else []
         return ExternalPerson(
-            origin=ORIGIN,
+            origin=OIDC,
             subject=subject,
             name=name,
             email=str(email) if is_known else None,

@@ -18,7 +18,7 @@ from tmlib.accounts.service import NO_PASSWORD, check_name
 from tmlib.db import Base
 from tmlib.errors import BadInput
 from tmlib.facility import ispyb_rows as rows
-from tmlib.facility import options
+from tmlib.facility import options, people
 from tmlib.facility.ispyb_rows import IspybRow
 from tmlib.facility.models import (
     Booking,
@@ -100,7 +100,7 @@ def _person(work: Import, row: rows.PersonRow) -> PersonProfile:
     """Somebody, as the user of that login; one who is new has no password."""
     session = work.session
     name = check_name(row.login or f"person-{row.person_id}")
-    user = session.scalar(select(User).where(User.name == name))
+    user = people.called(session, name)
     if user is None:
         email = row.email_address
         is_free = email and session.scalar(select(User.id).where(User.email == email)) is None

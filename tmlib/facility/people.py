@@ -6,7 +6,9 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tmlib.accounts.external import NAMING
 from tmlib.accounts.models import User
+from tmlib.errors import BadInput
 from tmlib.facility import lab_contacts, pages
 from tmlib.facility.models import Booking, BookingPerson, PersonProfile, Proposal, ProposalMember
 from tmlib.facility.pages import Page, Window
@@ -23,6 +25,24 @@ class Person(NamedTuple):
     last_booking: datetime | None = None
     role: str | None = None
     remote: bool | None = None
+
+
+def called(session: Session, login: str) -> User | None:
+    """The user whom a portal, or a facility that moves in, calls so; None if there is none yet.
+
+    Raises
+    ------
+    BadInput
+        If the account of this name may be that of somebody else, who has chosen it.
+    """
+    user = session.scalar(select(User).where(User.name == login))
+    if user is not None and user.origin is not None and user.origin not in NAMING:
+        raise BadInput(
+            f'"{login}" is the name of an account that comes from a provider of logins '
+            f"({user.origin}), where somebody else may have chosen it: ask an administrator to "
+            "rename that account."
+        )
+    return user
 
 
 def profile(session: Session, user_id: int) -> Person:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tmlib.accounts.models import User
 from tmlib.accounts.service import NO_PASSWORD, check_name
 from tmlib.errors import BadInput
+from tmlib.facility import people
 from tmlib.facility.models import (
     Booking,
     BookingPerson,
@@ -61,8 +62,8 @@ class Synchronisation:
         Raises
         ------
         BadInput
-            If a session lacks what it needs, a login cannot be used, or another proposal has the
-            same name.
+            If a session lacks what it needs, a login cannot be used, or is that of an account whose
+            name was chosen elsewhere, or another proposal has the same name.
         """
         members = [self._person(person) for person in sent.proposal.persons]
         proposal = self._proposal(sent.proposal, members[0])
@@ -80,10 +81,11 @@ class Synchronisation:
             query = select(PersonProfile).where(PersonProfile.external_id == str(sent.external_id))
             profile = session.scalar(query)
         user = session.get(User, profile.user_id) if profile else None
-        if user is None and sent.login:
-            user = session.scalar(select(User).where(User.name == sent.login))
         if user is None:
             name = check_name(sent.login or f"person-{sent.external_id}")
+            found = people.called(session, name)
+            user = found if sent.login else None
+        if user is None:
             user = User(name=name, email=f"{name}@{_NOWHERE}", password_hash=NO_PASSWORD)
             session.add(user)
             session.flush()

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import jwt
 from flask import request
-from sqlalchemy import Select, String, bindparam, select
+from sqlalchemy import Select, String, bindparam, or_, select
 
 from tmlib.accounts import identity
+from tmlib.accounts.external import NAMING
 from tmlib.accounts.identity import USERS
 from tmlib.accounts.tokens import Token
 from tmlib.db.base import now
@@ -61,7 +62,8 @@ class SharedKeyClaim:
     login: str
     expires_at: datetime
     statement: ClassVar[Select[Any]] = select(*identity.COLUMNS).where(
-        USERS.c.name == bindparam("login", type_=String)
+        USERS.c.name == bindparam("login", type_=String),
+        or_(USERS.c.origin.is_(None), *(USERS.c.origin == one for one in NAMING)),
     )
 
     @property

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tests.tmserver.commands.conftest import Tm
 from tests.tmserver.conftest import Person
-from tests.tmserver.ispyb.conftest import SYNC, Visitor, told
+from tests.tmserver.ispyb.conftest import SYNC, Visitor, come_from, told
 from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.facility.models import Proposal
@@ -225,6 +225,17 @@ def test_what_was_known_before_is_kept_where_nothing_is_told(
         row = {"varId": 1, "name": "motd", "value": value}
         assert take({"AdminVar": [row]}).exit_code == 0
         assert admin.get("/options/ui")["motd"] == message
+
+
+@pytest.mark.parametrize("name", ["ada", "person-90"])
+def test_nobody_whose_name_was_chosen_at_a_provider_is_taken_for_a_person(
+    tm: Tm, database: Database, path: Path, name: str
+) -> None:
+    come_from("oidc", name, database)
+    path.write_text(json.dumps(ROWS))
+    refused = tm("facility", "import", str(path))
+    assert refused.exit_code == 1
+    assert f'"{name}" is the name of an account' in refused.output
 
 
 def test_tables_can_be_left_out(tm: Tm, database: Database, path: Path) -> None:

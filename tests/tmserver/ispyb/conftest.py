@@ -10,6 +10,8 @@ from flask import Flask
 
 from tests.tmserver.api.test_uploads import IMAGE, METADATA, send
 from tests.tmserver.conftest import Person
+from tmlib.accounts import external
+from tmlib.accounts.external import ExternalPerson
 from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.facility.portal import UserPortalProposalSync
@@ -115,6 +117,12 @@ def proposals() -> list[dict[str, Any]]:
         ),
         told("IN", 7, persons=[{"externalId": 12345678901234567890, "familyName": "Wu"}]),
     ]
+
+
+def come_from(origin: str, name: str, database: Database) -> int:
+    """Let somebody have come in whom a directory or a provider of logins calls so; the number."""
+    person = ExternalPerson(origin, subject=name, name=name, email=None, groups=None)
+    return external.admit(database, person).id
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.tmserver.conftest import PASSWORD, Person
-from tests.tmserver.ispyb.conftest import SYNC, Visitor, names, told
+from tests.tmserver.ispyb.conftest import SYNC, Visitor, come_from, names, told
+from tmlib.db import Database
 
 As = Callable[[str], Visitor]
 NEW = {"externalId": 9, "beamLineName": "Confocal"}
@@ -156,6 +157,25 @@ def test_two_proposals_of_one_name_are_not_taken_for_one(admin: Visitor, visitor
     visitor("writer").get("/proposals/MX11", 404)
     known = admin.get("/proposals", search="MX1")["total"]
     assert known == 2  # MX1 and MX11
+
+
+@pytest.mark.parametrize("person", [{"login": "mara"}, {"externalId": 5}])
+def test_a_portal_means_nobody_whose_name_was_chosen_at_a_provider(
+    person: dict[str, Any], admin: Visitor, people: dict[str, Person], database: Database
+) -> None:
+    name = person.get("login", "person-5")
+    stranger = Visitor(Person(people["owner"].app, come_from("oidc", name, database)))
+    come_from("ldap", "ole", database)
+    sent = told("MX", 3, persons=[{"login": "ole"}, person])
+    refused = admin.post(SYNC, sent, 400)["detail"]
+    assert f'"{name}"' in refused
+    assert "rename" in refused
+    assert stranger.get("/proposals")["total"] == 0
+    admin.get("/proposals/MX3", 404)
+    people["administrator"].put(f"/api/users/{stranger.person.user_id}", name="mara at home")
+    admin.post(SYNC, sent)
+    assert stranger.get("/proposals")["total"] == 0
+    assert admin.get("/persons", proposal="MX3")["total"] == 2
 
 
 def test_laboratories_of_other_numbers_are_others(admin: Visitor) -> None:

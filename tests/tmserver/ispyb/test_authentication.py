@@ -10,15 +10,13 @@ from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import update
 
-from tests.tmserver.conftest import PASSWORD, Person
-from tests.tmserver.ispyb.conftest import Visitor, anybody
+from tests.tmserver.conftest import PASSWORD, AppWith, Person
+from tests.tmserver.ispyb.conftest import Visitor, anybody, come_from
 from tmlib.accounts.attempts import MAX_FAILURES
 from tmlib.db import Database, clock
 from tmlib.db.base import now
 from tmlib.facility.models import OneTimeToken
-from tmlib.settings import Settings
 from tmserver import pages
-from tmserver.application import create_app
 from tmserver.ispyb.forms import PREFIX
 
 As = Callable[[str], Visitor]
@@ -95,10 +93,9 @@ def signed(key: str, **claims: Any) -> str:
 
 
 def test_tokens_of_other_servers_are_good_with_the_shared_key(
-    settings: Settings, database: Database, facility: None
+    app_with: AppWith, facility: None
 ) -> None:
-    given = {"queue": "tests.tmserver.conftest:ListQueue", "facility_key": SecretStr(KEY)}
-    app = create_app(settings.model_copy(update=given))
+    app = app_with(facility_key=SecretStr(KEY))
 
     def somebody(token: str) -> Visitor:
         return Visitor(Person(app, authorization=f"Bearer {token}"))
@@ -119,7 +116,17 @@ def test_tokens_of_other_servers_are_good_with_the_shared_key(
     for wrong in (signed("?" * 32), signed(KEY, login="nobody"), signed(KEY, login=3)):
         somebody(wrong).get("/proposals", 401)
     assert owner.person.request("GET", "/auth/user").status_code == 401  # of this interface alone
-    app.extensions["tmserver"].database.close()
+
+
+def test_tokens_of_other_servers_are_for_nobody_whose_name_was_chosen_at_a_provider(
+    app_with: AppWith, database: Database, facility: None
+) -> None:
+    app = app_with(facility_key=SecretStr(KEY))
+    come_from("oidc", "mara", database)
+    come_from("ldap", "ole", database)
+    for login, status in (("mara", 401), ("ole", 200)):
+        somebody = Visitor(Person(app, authorization=f"Bearer {signed(KEY, login=login)}"))
+        somebody.get("/user/current", status)
 
 
 def test_tokens_of_other_servers_are_refused_without_the_key(app: Flask, facility: None) -> None:
