@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Integer, cast, func, select
+from sqlalchemy import ColumnElement, Float, Integer, Select, cast, func, select
 from sqlalchemy.orm import Session
 
 from tmlib.annotation.boxes import Box
@@ -70,12 +70,15 @@ def count_in_squares(
         counts = Counter((math.floor(x / side), math.floor(y / side)) for x, y, _ in found)
         return [(*square, count) for square, count in sorted(counts.items())]
     many = len(schema.points) > 1
+    corners: tuple[Any, Any] = (Annotation.min_x, Annotation.min_y)
     x, y = (
         Annotation.data[(field, axis)].as_float() if many else corner
-        for axis, corner in enumerate((Annotation.min_x, Annotation.min_y))
+        for axis, corner in enumerate(corners)
     )
     column, row = _number(session, x, side, left), _number(session, y, side, top)
-    query = select(column.label("across"), row.label("down"), func.count().label("n_points"))
+    query: Select[Any] = select(
+        column.label("across"), row.label("down"), func.count().label("n_points")
+    )
     query = filtered(session, query.select_from(Annotation), table, schema, which)
     counted = session.execute(query.group_by("across", "down").order_by("across", "down"))
     return [(one.across + left, one.down + top, one.n_points) for one in counted]
