@@ -13,7 +13,7 @@ from tests.services.installation import clean_environment, stop
 from tmclient import TmClient
 
 PASSWORD = "a password for the demo"
-_LAST_LINE = re.compile(r"^(http\S+/\?experiment=\S+)\n\Z", re.M)
+_LAST_LINE = re.compile(r"^(http\S+/\?(?:experiment|session)=\S+)\n\Z", re.M)
 
 
 @dataclass(frozen=True)

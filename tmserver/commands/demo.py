@@ -84,6 +84,11 @@ def _site_grid(ctx: click.Context, param: click.Parameter, value: str) -> tuple[
 @click.option(
     "--processes", type=click.IntRange(min=1), help="Worker processes; one per core if not given."
 )
+@click.option(
+    "--facility",
+    is_flag=True,
+    help="Fill a facility: a week of bookings of two instruments, and three plates, one damaged.",
+)
 @click.option("--exit", "stop", is_flag=True, help="Stop at the end, with 0 if all went well.")
 def demo(**options: Any) -> None:
     """Go from images to a map with every cell on it.

@@ -12,6 +12,8 @@ class DemoOptions:
     ----------
     sites
         Rows and columns of a simulated well.
+    facility
+        Whether plates are those of proposals with booked instruments.
     stop
         Whether to end when the workflow has ended.
     """
@@ -32,4 +34,5 @@ class DemoOptions:
     port: int
     data_dir: Path | None
     processes: int | None
+    facility: bool
     stop: bool

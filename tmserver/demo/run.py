@@ -1,5 +1,6 @@
 """Takes a plate through the product as any client would, over HTTP."""
 
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -27,16 +28,38 @@ def run(client: TmClient, plate: Plate, project: Project, console: Console) -> d
     return watch_workflow(client, console)
 
 
-def submit(client: TmClient, plate: Plate, project: Project, console: Console) -> None:
-    """Upload a plate into a new experiment and start the workflow."""
+def submit(
+    client: TmClient,
+    plate: Plate,
+    project: Project,
+    console: Console,
+    name: str = _PLATE,
+    on_created: Callable[[], object] = lambda: None,
+) -> None:
+    """Upload a plate into a new experiment and start the workflow.
+
+    Parameters
+    ----------
+    client
+        Knows the experiment from then on.
+    plate, project
+        What is uploaded and done.
+    console
+        Where progress is shown.
+    name
+        The plate's name.
+    on_created
+        Called when the experiment is there, before anything is in it.
+    """
     client.experiment_name = _free_name(client, plate.folder.resolve().name)
     client.experiments.create(
         microscope_type=plate.microscope_type, plate_format=plate.plate_format
     )
-    client.plates.create(_PLATE)
-    client.acquisitions.create(_PLATE, _ACQUISITION)
+    on_created()
+    client.plates.create(name)
+    client.acquisitions.create(name, _ACQUISITION)
     console.print(f'Experiment "{client.experiment_name}"', highlight=False, markup=False)
-    upload = upload_with_progress(client, _PLATE, _ACQUISITION, plate.folder, console)
+    upload = upload_with_progress(client, name, _ACQUISITION, plate.folder, console)
     console.print(f"  {len(upload.sent)} files uploaded", highlight=False)
     description = project.to_dict()
     client.jterator_project.upload(

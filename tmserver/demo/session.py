@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from tmlib.db import Database, Process
 from tmlib.errors import BadInput, NotFound, TmError
 from tmlib.jterator.project import Project
 from tmlib.settings import Settings
-from tmserver.demo import sample_plate
+from tmserver.demo import facility, sample_plate
 from tmserver.demo.analysis import choose_project
 from tmserver.demo.options import DemoOptions
 from tmserver.demo.plate import Grid, Plate, read_plate
@@ -60,42 +60,48 @@ def run_demo(options: DemoOptions) -> None:
     check_port(_HOST, options.port)
     # SIGTERM ends the demo the way Ctrl-C does
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _images(options) as folder:
-        plate = _read_plate(folder, options)
+    if options.facility and options.images is not None:
+        raise BadInput("The facility's plates are simulated: leave out --images or --facility.")
+    with _images(options) as folders:
+        plates = [_read_plate(folder, options) for folder in folders]
         project = choose_project(
-            plate, options.nuclei_channel, options.cells_channel, options.project
+            plates[0], options.nuclei_channel, options.cells_channel, options.project
         )
-        console.print(
-            f"{plate.n_images} images: {plate.n_wells} wells, {plate.n_sites} sites, "
-            f"channels {', '.join(plate.channels)}",
-            highlight=False,
-            markup=False,
-        )
+        _print_plates(plates, console)
         supervisor = Supervisor(
             settings, _HOST, options.port, options.processes, settings.data_dir / "log"
         )
         with supervisor, _watched(supervisor):
-            login = _create_login(settings)
+            login = _create_login(settings, is_admin=options.facility)
             with TmClient(
                 url=supervisor.url, username=login.name, password=login.password
             ) as client:
-                _run(client, plate, project, settings, console)
+                if options.facility:
+                    booking_id = facility.run(client, plates, project, login.name, console)
+                    place = f"session={booking_id}"
+                else:
+                    _run(client, plates[0], project, settings, console)
+                    place = f"experiment={client.experiment_id}"
                 if not options.stop:
                     _print_ways_on(login, settings, supervisor.port, console)
-                    _print_address(supervisor.url, client.experiment_id, console)
+                    _print_address(f"{supervisor.url}/?{place}", console)
                     _wait_for_interrupt(console)
 
 
 @contextmanager
-def _images(options: DemoOptions) -> Iterator[Path]:
-    """The folder with images, simulated if there is none."""
+def _images(options: DemoOptions) -> Iterator[list[Path]]:
+    """The folder with images, simulated if there is none; of a facility one for each plate."""
     if options.images is not None:
-        yield options.images
+        yield [options.images]
         return
+    wanted = options.wells, *options.sites, options.seed
     with tempfile.TemporaryDirectory(prefix="tm-demo-") as parent:
+        if options.facility:
+            yield facility.simulate(Path(parent), *wanted)
+            return
         folder = Path(parent) / "sample plate"
-        sample_plate.simulate(folder, options.wells, *options.sites, options.seed)
-        yield folder
+        sample_plate.simulate(folder, *wanted)
+        yield [folder]
 
 
 def _read_plate(folder: Path, options: DemoOptions) -> Plate:
@@ -110,6 +116,18 @@ def _read_plate(folder: Path, options: DemoOptions) -> Plate:
         )
     grid = Grid(options.rows, options.columns, options.stitch_layout)
     return read_plate(folder, microscope_type, options.pattern, int(options.plate_format), grid)
+
+
+def _print_plates(plates: Sequence[Plate], console: Console) -> None:
+    n_images, n_wells, n_sites = (
+        sum(getattr(plate, name) for plate in plates) for name in ("n_images", "n_wells", "n_sites")
+    )
+    console.print(
+        f"{n_images} images: {n_wells} wells, {n_sites} sites, "
+        f"channels {', '.join(plates[0].channels)}",
+        highlight=False,
+        markup=False,
+    )
 
 
 @contextmanager
@@ -127,8 +145,11 @@ def _watched(supervisor: Supervisor) -> Iterator[None]:
         thread.join()
 
 
-def _create_login(settings: Settings) -> Login:
-    """The demo's user, with a new password or that of ``TM_DEMO_PASSWORD``."""
+def _create_login(settings: Settings, *, is_admin: bool) -> Login:
+    """The demo's user, with a new password or that of ``TM_DEMO_PASSWORD``.
+
+    Whoever was made an administrator for a facility stays one.
+    """
     login = Login(_USER, os.environ.get("TM_DEMO_PASSWORD") or secrets.token_urlsafe(9))
     database = Database.of(settings, Process.COMMAND)
     try:
@@ -137,6 +158,9 @@ def _create_login(settings: Settings) -> Login:
                 service.set_password(session, login.name, login.password)
             except NotFound:
                 service.create_user(session, login.name, login.password, "demo@localhost")
+            if is_admin:
+                user = service.find_user(session, login.name)
+                service.change_user(session, user.id, is_admin=True)
     finally:
         database.close()
     return login
@@ -181,8 +205,7 @@ def _print_ways_on(login: Login, settings: Settings, port: int, console: Console
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _print_address(url: str, experiment_id: str, console: Console) -> None:
-    address = f"{url}/?experiment={experiment_id}"
+def _print_address(address: str, console: Console) -> None:
     console.print(address, highlight=False, markup=False, soft_wrap=True)
 
 
