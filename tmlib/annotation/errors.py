@@ -10,6 +10,9 @@ from tmlib.errors import BadInput
 _MOST_TOLD = 100
 _LONGEST_VALUE = 80
 
+UNKNOWN = "it is unknown to the schema: leave it out"
+"""What is wrong with a field that the schema does not have."""
+
 
 class RowProblem(NamedTuple):
     """What is wrong with a field of a row; rows are counted from 0 in the order of the request."""
@@ -58,7 +61,7 @@ def described(problem: Any) -> str:
     if problem["type"] == "missing":
         return "it is missing and required"
     if problem["type"] == "extra_forbidden":
-        return "it is unknown to the schema: leave it out"
+        return UNKNOWN
     if problem["type"] == "string_pattern_mismatch":
         return "it contains a NUL character"
     text = problem["msg"]

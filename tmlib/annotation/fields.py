@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 from pydantic_core.core_schema import CoreSchema
 
 _MOST = 2**53  # beyond it doubles skip whole numbers
@@ -124,16 +124,29 @@ class Field:
             case Kind.TEXT:
                 return core_schema.str_schema(pattern=r"^[^\x00]*$")
             case Kind.NUMBER:
-                return core_schema.float_schema(allow_inf_nan=False)
+                return plain_number(core_schema.float_schema(allow_inf_nan=False))
             case Kind.BOOLEAN:
                 return core_schema.bool_schema()
         return _WHOLE_NUMBER
 
 
-_WHOLE_NUMBER = core_schema.int_schema(ge=-_MOST_NUMBER, le=_MOST_NUMBER)
+def plain_number(schema: CoreSchema) -> CoreSchema:
+    """What checks a number and, where it comes as a text, that it has no underscores."""
+    return core_schema.no_info_before_validator_function(_check_text, schema)
+
+
+def _check_text(value: Any) -> Any:
+    if isinstance(value, str) and "_" in value:
+        raise PydanticCustomError("number", "Input should be a number without underscores")
+    return value
+
+
+_WHOLE_NUMBER = plain_number(core_schema.int_schema(ge=-_MOST_NUMBER, le=_MOST_NUMBER))
 
 COORDINATES = core_schema.list_schema(
-    core_schema.float_schema(allow_inf_nan=False, ge=-_MOST, le=_MOST), min_length=3, max_length=3
+    plain_number(core_schema.float_schema(allow_inf_nan=False, ge=-_MOST, le=_MOST)),
+    min_length=3,
+    max_length=3,
 )
 """Checks a position: x, y and z."""
 

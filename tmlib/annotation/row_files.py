@@ -5,23 +5,22 @@ They are read part by part. Columns are called as in what is exported, a point `
 """
 
 import csv
-import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tmlib.annotation.errors import InvalidRows
+from tmlib.annotation.errors import UNKNOWN, InvalidRows
 from tmlib.annotation.exports import AXES
-from tmlib.annotation.fields import Field, Kind
-from tmlib.annotation.schemas import AUTHOR, Schema
+from tmlib.annotation.feature_files import read_features
+from tmlib.annotation.fields import PARTS_OF_DERIVED_POINTS, Field, Kind
+from tmlib.annotation.schemas import AUTHOR, OF_THE_SERVER, Schema
 from tmlib.errors import BadInput, TooLarge
 
 MOST_ROWS = 200_000
@@ -31,15 +30,19 @@ MOST_BYTES = 512 * 2**20
 """Of a file, and of all of its rows as JSON."""
 
 _AT_ONCE = 5000
+_LONGEST_ROW = 2**23  # in characters
 _MOST_BYTES = 2**30  # of a part of a Parquet file
 _WIDTH = 8  # of a number; of a text, where it repeats
 _OF_EXPORTS = {"created_at", "deleted_at", "superseded_by", "user_id"}
 _CELLS = "(all)"
 
-_LIST = re.compile(r"\s*\[(\s*\])?")
-_SIGNS = '"{[-0123456789tfnN'  # with which values begin
+_LONGEST_NAME = 80  # that is told
+_DELTA = "DELTA_"
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 
 Sent = dict[str, Any]
+
+T = TypeVar("T")
 
 
 class FileFormat(StrEnum):
@@ -90,25 +93,69 @@ def read_parts(path: Path, form: FileFormat, schema: Schema) -> Iterator[Part]:
 
 
 def _read_csv(path: Path, schema: Schema) -> Iterator[Part]:
-    columns, size = _Columns(schema), max(1, path.stat().st_size)
+    columns = _Columns(schema)
     with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = _Lines(file)
+        reader = csv.reader(lines, strict=True)
         try:
-            lines = csv.reader(file, strict=True)
-            names = next(lines, [])
+            records = filter(None, reader)  # lines with nothing in them are no rows
+            names = next(records, [])
             columns.check(names)
-            n_rows = 0
-            while some := [line for line in islice(lines, _AT_ONCE) if line]:
-                for number, cells in enumerate(some, start=n_rows):
+            lines.begin_row()
+            sized = ((cells, lines.begin_row()) for cells in records)
+            for first, some in _portions(sized):
+                rows = []
+                for number, cells in enumerate(some, start=first):
                     if len(cells) != len(names):
                         counted = f"there are {len(cells)} cells in it, and {len(names)} columns"
                         raise InvalidRows.at(number, _CELLS, counted)
-                n_rows += len(some)
-                read = os.lseek(file.fileno(), 0, os.SEEK_CUR) / size
-                yield Part([columns.row(names, columns.parse(names, line)) for line in some], read)
+                    rows.append(columns.row(names, columns.parse(names, cells)))
+                yield Part(rows, _share_read(file))
         except UnicodeDecodeError as error:
             raise BadInput(f"The file is not written in UTF-8: {error.reason}.") from None
         except csv.Error as error:
-            raise BadInput(f"The file is no CSV: line {lines.line_num}: {error}.") from None
+            raise BadInput(f"The file is no CSV: line {reader.line_num}: {error}.") from None
+
+
+class _Lines:
+    """Lines of a file, of which no row takes more than so many characters."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._n_read = file, 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(_LONGEST_ROW + 1):
+            self._n_read += len(line)
+            if self._n_read > _LONGEST_ROW:
+                raise TooLarge(
+                    f"The file has a row with more than {_LONGEST_ROW} characters: leave it out."
+                )
+            yield line
+
+    def begin_row(self) -> int:
+        """Begin with the next row; how many characters the one before had."""
+        n_read, self._n_read = self._n_read, 0
+        return n_read
+
+
+def _portions(sized: Iterable[tuple[T, int]]) -> Iterator[tuple[int, list[T]]]:
+    """What follows each other, in parts that take little memory, and the number of each first one.
+
+    With each comes how many characters it was read from.
+    """
+    first, some, n_characters = 0, list[T](), 0
+    for one, size in sized:
+        some.append(one)
+        n_characters += size
+        if len(some) >= _AT_ONCE or n_characters >= _LONGEST_ROW:
+            yield first, some
+            first, some, n_characters = first + len(some), [], 0
+    if some:
+        yield first, some
+
+
+def _share_read(file: TextIO) -> float:
+    return os.lseek(file.fileno(), 0, os.SEEK_CUR) / max(1, os.fstat(file.fileno()).st_size)
 
 
 def _read_parquet(path: Path, schema: Schema) -> Iterator[Part]:
@@ -121,6 +168,7 @@ def _read_parquet(path: Path, schema: Schema) -> Iterator[Part]:
             names = file.schema_arrow.names
             columns.check(names)
             _check_types(file)
+            _check_encodings(told, texts)
             _check_size(told)
             wanted = [name for name in names if name not in columns.passed_over]
             n_rows = 0
@@ -144,16 +192,32 @@ def _is_text(column: Any) -> bool:
 
 
 def _check_types(file: Any) -> None:
-    """Refuse a Parquet file with texts whose size is not known before they are read."""
+    """Refuse a Parquet file with texts in lists, or with what is none of the usual types."""
     told = file.metadata.schema
     columns = [told.column(number) for number in range(len(told))]
     refused = [one.path for one in columns if _is_text(one) and one.path != one.name]
     refused += [one.name for one in file.schema_arrow if isinstance(one.type, pa.BaseExtensionType)]
     if refused:
         raise BadInput(
-            f'Column "{refused[0][:80]}" of the file has neither numbers nor plain texts: leave it '
-            "out."
+            f'Column "{refused[0][:_LONGEST_NAME]}" of the file has neither numbers nor plain '
+            "texts: leave it out."
         )
+
+
+def _check_encodings(told: Any, texts: Sequence[int]) -> None:
+    """Refuse a Parquet file with texts whose size is not known before they are read.
+
+    What they have in common with those before is not written again.
+    """
+    for number in range(told.num_row_groups):
+        for place in texts:
+            column = told.row_group(number).column(place)
+            for encoding in column.encodings:
+                if encoding.startswith(_DELTA):
+                    raise BadInput(
+                        f'Column "{column.path_in_schema[:_LONGEST_NAME]}" of the file is written '
+                        f"in the encoding {encoding}: write texts plain or with a dictionary."
+                    )
 
 
 def _check_size(told: Any) -> None:
@@ -188,52 +252,26 @@ def _n_bytes(column: Any) -> int:
 
 def _read_geojson(path: Path, schema: Schema) -> Iterator[Part]:
     columns = _Columns(schema)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        found = _features(text)
-        while some := list(islice(found, _AT_ONCE)):
-            rows = [_of_feature(columns, feature) for feature, _ in some]
-            yield Part(rows, some[-1][1] / len(text))
-    except UnicodeDecodeError as error:
-        raise BadInput(f"The file is not written in UTF-8: {error.reason}.") from None
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"The file is no GeoJSON: {error}.") from None
+    with path.open(encoding="utf-8-sig") as file:
+        try:
+            for first, some in _portions(read_features(file, _LONGEST_ROW)):
+                rows = [
+                    _of_feature(columns, feature, number)
+                    for number, feature in enumerate(some, start=first)
+                ]
+                yield Part(rows, _share_read(file))
+        except UnicodeDecodeError as error:
+            raise BadInput(f"The file is not written in UTF-8: {error.reason}.") from None
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"The file is no GeoJSON: {error}.") from None
 
 
-def _features(text: str) -> Iterator[tuple[Any, int]]:
-    """The features of a collection, and where each of them ends; one after the other, as all of
-    them as objects would take ten times the memory of the file.
-    """
-    decode = json.JSONDecoder().raw_decode
-
-    def after(start: int, signs: str) -> int:
-        found = re.compile(rf"\s*[{re.escape(signs)}]").match(text, start)
-        if found is None:
-            raise ValueError(f"there is no {' or '.join(signs)} at character {start}")
-        return found.end()
-
-    is_there = False
-    at = after(0, "{")
-    while text[at - 1] != "}":
-        key, at = decode(text, after(at, '"') - 1)
-        at = after(at, ":")
-        if key == "features" and (opened := _LIST.match(text, at)) is not None:
-            is_there, at = True, opened.end()
-            while text[at - 1] != "]":
-                feature, at = decode(text, after(at, "{") - 1)
-                yield feature, at
-                at = after(at, ",]")
-        else:
-            _, at = decode(text, after(at, _SIGNS) - 1)
-        at = after(at, ",}")
-    if not is_there:
-        raise ValueError('it has no "features"')
-
-
-def _of_feature(columns: "_Columns", feature: Any) -> Sent:
+def _of_feature(columns: "_Columns", feature: Any, number: int) -> Sent:
     properties = feature.get("properties") or {}
     if not isinstance(properties, dict):
         raise ValueError('the "properties" of a feature are no object')
+    if (unknown := columns.unknown(properties)) is not None:
+        raise InvalidRows.at(number, unknown[:_LONGEST_NAME], UNKNOWN)
     row = columns.row(list(properties), list(properties.values()))
     if "id" in feature and "id" not in row:
         row["id"] = feature["id"]
@@ -259,7 +297,15 @@ class _Columns:
             for number, axis in enumerate(AXES)
         }
         bound = {f"{name}_mapobject_id" for name in schema.points}
+        of_points = {
+            f"{name}_{part}"
+            for name in schema.points
+            for part in ("position", *PARTS_OF_DERIVED_POINTS)
+        }
         self.passed_over = (_OF_EXPORTS | bound | {AUTHOR}) - (schema.by_name.keys() - {AUTHOR})
+        self._known = self.passed_over.union(
+            ["id"], OF_THE_SERVER, schema.by_name, self._places, of_points
+        )
         self.first_point = (
             self._position(schema.by_name[schema.points[0]]) if schema.points else None
         )
@@ -268,13 +314,21 @@ class _Columns:
     def _position(field: Field) -> str:
         return f"{field.name}_position" if field.kind.is_point else field.name
 
-    def check(self, names: list[str]) -> None:
-        """Refuse a file whose columns cannot be told apart."""
+    def check(self, names: Sequence[str]) -> None:
+        """Refuse a file with columns that are unknown, or cannot be told apart."""
         if not names:
             raise BadInput("The file has no columns.")
+        if (unknown := self.unknown(names)) is not None:
+            raise BadInput(f'Column "{unknown[:_LONGEST_NAME]}" of the file: {UNKNOWN}.')
+        seen = set[str]()
         for name in names:
-            if names.count(name) > 1:
-                raise BadInput(f'The file has several columns "{name[:80]}": rename one of them.')
+            if name in seen:
+                raise BadInput(f'The file has several columns "{name}": rename one of them.')
+            seen.add(name)
+
+    def unknown(self, names: Iterable[str]) -> str | None:
+        """The first name that says nothing of rows of the schema; None if there is none."""
+        return next((name for name in names if name not in self._known), None)
 
     def parse(self, names: list[str], cells: list[str]) -> list[Any]:
         """Values of a line; a text that is none stays, and is refused with the row later."""
@@ -288,6 +342,8 @@ class _Columns:
             return None
         if field is not None and field.kind is Kind.BOOLEAN:
             return {"true": True, "false": False}.get(cell.lower(), cell)
+        if not _NUMBER.fullmatch(cell):
+            return cell
         is_real = name in self._places or (field is not None and field.kind is Kind.NUMBER)
         try:
             return float(cell) if is_real else int(cell)

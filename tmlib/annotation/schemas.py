@@ -15,7 +15,7 @@ import yaml
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from tmlib.annotation.errors import described
-from tmlib.annotation.fields import POINT_NAMES, Field, Kind, point_definition
+from tmlib.annotation.fields import POINT_NAMES, Field, Kind, plain_number, point_definition
 from tmlib.errors import BadInput
 
 TARGET = "target_id"
@@ -33,8 +33,8 @@ _VALID = Field(
 )
 _ITSELF_A_POINT = "derived_spatial_point"
 
-# what rows are read with and may therefore be sent back with
-_OF_THE_SERVER = ("created", "deleted", "superceded_id", "valid", "type", AUTHOR)
+OF_THE_SERVER = ("created", "deleted", "superceded_id", "valid", "type", AUTHOR)
+"""What rows are read with, and may therefore be sent back with."""
 
 # of the rows of each table, as they are written for other programs
 _COLUMNS_OF_TABLES = ("created_at", "deleted_at", "superseded_by")
@@ -120,12 +120,14 @@ class Schema:
         return self._validator(is_update=True)
 
     def _validator(self, *, is_update: bool) -> SchemaValidator:
-        number = core_schema.int_schema(
-            ge=1 if is_update else 0, le=GREATEST_ID if is_update else GREATEST_GIVEN_ID
+        number = plain_number(
+            core_schema.int_schema(
+                ge=1 if is_update else 0, le=GREATEST_ID if is_update else GREATEST_GIVEN_ID
+            )
         )
         fields: dict[str, core_schema.TypedDictField] = {
             name: core_schema.typed_dict_field(core_schema.any_schema(), required=False)
-            for name in _OF_THE_SERVER
+            for name in OF_THE_SERVER
         }
         for field in self.fields:
             if field.name != AUTHOR:
@@ -249,7 +251,7 @@ def _check_field(field: Field) -> None:
 
 
 def _read_field(name: str, text: Mapping[str, Any], required: bool) -> Field:
-    if not name.isidentifier() or name in ("id", *_OF_THE_SERVER) or name.endswith("_position"):
+    if not name.isidentifier() or name in ("id", *OF_THE_SERVER) or name.endswith("_position"):
         raise BadInput(
             f'A property cannot be called "{name[:80]}": use letters, digits and underscores, and '
             "no name that every annotation has."

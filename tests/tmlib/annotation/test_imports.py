@@ -166,7 +166,20 @@ def parquet(**columns: Sequence[Any]) -> bytes:
         ("csv", CSV + "a,1,2,nan\n", "finite"),
         ("csv", "tag,pt_x,pt_y\na,1,2\n", 'field "pt.position.2"'),
         ("csv", "pt_x,pt_y,pt_z\n1,2,3\n", 'field "tag": it is missing'),
-        ("csv", "colour," + CSV + "red,a,1,2,3\n", 'field "colour": it is unknown'),
+        ("csv", CSV + "a,1,2,3\n" + "\n" * 9 + "b,1,,3\n", "Row 1 (counted from 0)"),
+        *(
+            ("csv", CSV + f"a,1,2,3\nb,1,{number},3\n", 'Row 1 (counted from 0), field "pt')
+            for number in ("1_000", "1 000", "1..5", "0x1f", "\u0663", "\uff17")
+        ),
+        ("csv", "id," + CSV + "1_0,a,1,2,3\n", 'field "id"'),
+        ("csv", "colour," + CSV + "red,a,1,2,3\n", 'Column "colour" of the file: it is unknown'),
+        ("parquet", parquet(tag=["a"], colour=["red"]), 'Column "colour"'),
+        ("geojson", '{"features": [{"properties": {"colour": 1}}]}', 'field "colour": it is un'),
+        (
+            "geojson",
+            json.dumps({"features": [{"id": "1_0", "properties": tagged("a")}]}),
+            'field "id"',
+        ),
         ("csv", "tag," + CSV + "a,a,1,2,3\n", 'several columns "tag"'),
         ("csv", "id," + CSV + "x,a,1,2,3\n", 'field "id"'),
         ("csv", "id," + CSV + "5,a,1,2,3\n" * 2, 'Row 1 (counted from 0), field "id": row 0'),
@@ -228,10 +241,40 @@ def test_small_files_that_become_large(importer: Importer, monkeypatch: Any) -> 
     monkeypatch.setattr(row_files, "_MOST_BYTES", 10**6)
     assert "4000 rows from row 0" in importer.failed("cells", repeated, "parquet")
     assert "Row group 0" in importer.failed("cells", nested, "parquet")
+    alike = io.BytesIO()
+    pq.write_table(
+        pa.table({"tag": ["a" * 5000] * 4000}),
+        alike,
+        use_dictionary=False,
+        column_encoding={"tag": "DELTA_BYTE_ARRAY"},
+    )
+    assert "encoding DELTA_BYTE_ARRAY" in importer.failed("cells", alike.getvalue(), "parquet")
     documents = pa.ExtensionArray.from_storage(pa.json_(), pa.array(["1"]))
     for other in ([["a"]], documents):
         assert "nor plain texts" in importer.failed("cells", parquet(tag=other), "parquet")
     assert importer.done("cells", parquet(pt_position=[[1.0, 2, 3]], tag=["a"]), "parquet") == 1
+
+
+def test_lines_with_nothing_in_them_are_no_rows(importer: Importer, monkeypatch: Any) -> None:
+    monkeypatch.setattr(row_files, "_AT_ONCE", 3)
+    sheet = "\n\r\n" + CSV + "a, 1,+2.5e1,3\n" + "\n" * 10 + 'b,1,2,3\n"c\n\nd",1,2,3\n\n'
+    assert importer.done("cells", sheet) == 3
+    assert importer.laboratory.tags("cells") == {1: "a", 2: "b", 3: "c\n\nd"}
+    assert importer.laboratory.read("cells")[0].values["pt_position"] == [1, 25, 3]
+
+
+def test_rows_that_take_much_memory(importer: Importer, monkeypatch: Any) -> None:
+    names = ",".join(f"a{number}" for number in range(200_000))
+    assert 'Column "a0"' in importer.failed("cells", names)
+    monkeypatch.setattr(row_files, "_LONGEST_ROW", 200)
+    collection = {"a": [3.25], "features": [{"properties": tagged("a" * 50)}] * 20, "b": -1.5e7}
+    assert importer.done("cells", CSV + "a,1,2,3\n" * 100) == 100
+    assert importer.done("cells", json.dumps(collection), "geojson") == 20
+    many = '"b\n",' * 50
+    for sheet in (CSV + f"a,1,2,3\n{many}\n", CSV + "a" * 300, many):
+        assert "more than 200 characters" in importer.failed("cells", sheet)
+    for wrong in ({"features": [{"a": [[]] * 100}]}, {"features": [], "a": "a" * 300}):
+        assert "more than 200 characters" in importer.failed("cells", json.dumps(wrong), "geojson")
 
 
 def test_references_and_who_may(importer: Importer) -> None:
