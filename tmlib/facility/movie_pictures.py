@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tmlib.beneath import Opened
 from tmlib.errors import NotFound
 from tmlib.experiments.models import Acquisition
 from tmlib.facility import acquisitions, movies, open_folders
@@ -77,7 +78,7 @@ def find_picture(
     return MoviePicture(paths[shows], proposal)
 
 
-def find_file(picture: MoviePicture, roots: Sequence[Path]) -> Path:
+def open_file(picture: MoviePicture, roots: Sequence[Path]) -> Opened:
     """The file with a picture, which must be in the folder of the proposal in one that is open.
 
     Raises
@@ -85,11 +86,11 @@ def find_file(picture: MoviePicture, roots: Sequence[Path]) -> Path:
     NotFound
         If it is not, or is no picture.
     """
-    is_path = picture.path.startswith("/") and "\0" not in picture.path
-    for folder in open_folders.folders_of(picture.proposal, roots) if is_path else ():
-        found = Path(picture.path).resolve()
-        if found.is_relative_to(folder) and found.suffix in MEDIA_TYPES and found.is_file():
+    paths = [Path(picture.path)] if picture.path.startswith("/") else []
+    for found in open_folders.open_files(picture.proposal, paths, roots, MEDIA_TYPES):
+        if not found.is_folder:
             return found
+        found.close()
     raise NotFound(_MISSING)
 
 

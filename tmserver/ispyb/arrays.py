@@ -122,7 +122,7 @@ def _ask(access: UserAccess, what: What, query: WhichArray, **arguments: Any) ->
         raise NotFound("File not found")
     settings = access.settings
     with looking(access) as (session, viewer):
-        file = service.find_file(
+        file = service.open_file(
             session,
             viewer,
             query.data_collection_id,
@@ -130,7 +130,8 @@ def _ask(access: UserAccess, what: What, query: WhichArray, **arguments: Any) ->
             data_dir=settings.data_dir,
         )
     try:
-        return service.ask(file, what, query.path, arguments)
+        with file:
+            return service.ask(file, what, query.path, arguments)
     except ArrayProblem as problem:
         given = cut(str(getattr(query, problem.parameter)))
         message = f'The {problem.parameter} "{given}" {problem}.'

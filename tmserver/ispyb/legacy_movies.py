@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, send_file
+from flask import Response
 from sqlalchemy.orm import Session
 
 from tmlib.facility import legacy, legacy_groups, movie_pictures
 from tmlib.facility.movie_pictures import MEDIA_TYPES, MoviePicture, Shows
 from tmlib.facility.visibility import Viewer
 from tmserver.access import UserAccess
+from tmserver.http.opened_files import send_opened
 from tmserver.ispyb.legacy_routes import Answer, LegacyRoutes
 
 routes = LegacyRoutes("Legacy")
@@ -56,8 +57,8 @@ def _path(_: UserAccess, picture: MoviePicture) -> str:
 
 
 def _file(access: UserAccess, picture: MoviePicture) -> Response:
-    file = movie_pictures.find_file(picture, access.settings.facility_roots)
-    return send_file(file, MEDIA_TYPES[file.suffix])
+    file = movie_pictures.open_file(picture, access.settings.facility_roots)
+    return send_opened(file, MEDIA_TYPES[file.path.suffix])
 
 
 def _picture(

@@ -84,7 +84,11 @@ class LegacyRoutes(Routes):
         variables = path_variables(path)
         view = _view(answer, f"{answer.__name__}{ending}", variables, gives, send)
         is_read = {"start", "collection_ids"}.isdisjoint(variables)
-        more: Details = {"raises": (404,) if is_read else (404, 422), "media": media}
+        more: Details = {
+            "raises": (404,) if is_read else (404, 422),
+            "success": (200, 304) if media else (200,),
+            "media": media,
+        }
         self.add("GET", (f"/legacy{path}",), "user", view, more)
 
 

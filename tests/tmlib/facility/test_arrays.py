@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 import tifffile
 import zarr
 
+from tmlib import beneath
+from tmlib.beneath import Opened
 from tmlib.errors import NotFound
 from tmlib.facility.arrays import answers, service
 from tmlib.facility.arrays.answers import Answer
@@ -57,8 +60,13 @@ def hdf5(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def file(hdf5: Path) -> Hdf5File:
-    return Hdf5File(hdf5)
+def file(hdf5: Path) -> Iterator[Hdf5File]:
+    with opened(hdf5) as found:
+        yield Hdf5File(found)
+
+
+def opened(path: Path) -> Opened:
+    return beneath.open_below(path.parent, path)
 
 
 def parsed(answer: Answer) -> Any:
@@ -168,7 +176,7 @@ def test_zarr(tmp_path: Path) -> None:
     path = tmp_path / "plate.ome.zarr"
     plate = zarr.open_group(path, mode="w", attributes={"ome": {"version": "0.5"}})
     plate.create_array("B/03", data=IMAGE, chunks=(3, 5))
-    file = ZarrFolder(path)
+    file = ZarrFolder(opened(path))
     assert parsed(answers.attributes(file, "/", None)) == {"ome": {"version": "0.5"}}
     [row] = parsed(answers.metadata(file, "/", "only_valid"))["children"]
     assert (row["name"], row["type"]) == ("B", "group")
@@ -184,6 +192,55 @@ def test_zarr(tmp_path: Path) -> None:
     with pytest.raises(MissingError):
         read(file, "/B/03", "0")
     assert parsed(read(file, "/B/03", "5,0:2")) == [50, 51]
+
+
+# of what is in a folder and no part of it
+@pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
+def test_links_of_a_zarr_folder(tmp_path: Path) -> None:
+    path, other = tmp_path / "plate.zarr", tmp_path / "other.zarr"
+    for made in (path, other):
+        zarr.open_group(made, mode="w").create_array("B", data=IMAGE)
+    (path / "out").symlink_to(other / "B")
+    (path / "loop").symlink_to("loop")
+    (path / "C").symlink_to("B")
+    os.mkfifo(path / "pipe")
+    file = ZarrFolder(opened(path))
+    told = parsed(answers.metadata(file, "/", "only_valid"))["children"]
+    children = {child["name"]: child for child in told}
+    assert children["out"] == {
+        "name": "out",
+        "target_path": str(other / "B"),
+        "type": "soft_link",
+    }
+    assert {name for name, child in children.items() if child["type"] == "dataset"} == {"B", "C"}
+    assert parsed(read(file, "/C", "5,9")) == 59
+    for barred in ("/out", "/loop", "/pipe", f"/{'n' * 300}"):
+        with pytest.raises(MissingError):
+            read(file, barred)
+    with pytest.raises(MissingError):
+        answers.metadata(file, "/", "all")
+
+
+def test_what_was_opened_is_read_whatever_comes_in_its_place(tmp_path: Path) -> None:
+    own, secret = tmp_path / "own", tmp_path / "secret"
+    for folder, value in ((own, 1), (secret, 2)):
+        folder.mkdir()
+        with h5py.File(folder / "a.h5", "w") as made:
+            made["x"] = [value]
+        zarr.open_group(folder / "a.zarr", mode="w").create_array("x", data=np.array([value]))
+    everything: dict[str, Any] = {
+        "selection": None,
+        "dtype": "origin",
+        "form": "json",
+        "flatten": False,
+    }
+    with opened(own / "a.h5") as file, opened(own / "a.zarr") as store:
+        for name in ("a.h5", "a.zarr"):
+            (own / name).rename(tmp_path / name)
+            (own / name).symlink_to(secret / name)
+        with service.ask(file, "data", "/x", everything).content as sent:
+            assert json.load(sent) == [1]
+        assert parsed(read(ZarrFolder(store), "/x")) == [1]
 
 
 class Attack:
@@ -214,7 +271,7 @@ def test_zarr_that_would_run_code(tmp_path: Path) -> None:
         (path / "0").write_bytes(pickle.dumps(Attack(tmp_path / "made")))
         with pytest.raises((NotFound, ArrayProblem)):
             service.ask(
-                path,
+                opened(path),
                 "data",
                 "/",
                 {"selection": None, "dtype": "origin", "form": "json", "flatten": False},
@@ -226,6 +283,6 @@ def test_a_file_that_is_damaged_or_takes_too_long_is_given_up(hdf5: Path, tmp_pa
     damaged = tmp_path / "damaged.h5"
     damaged.write_bytes(hdf5.read_bytes()[:3000])
     with pytest.raises(NotFound, match="cannot be read"):
-        service.ask(damaged, "statistics", "/entry/image", {"selection": None})
+        service.ask(opened(damaged), "statistics", "/entry/image", {"selection": None})
     with pytest.raises(NotFound, match="cannot be read"):
-        service.ask(hdf5, "statistics", "/entry/image", {"selection": None}, seconds=0)
+        service.ask(opened(hdf5), "statistics", "/entry/image", {"selection": None}, seconds=0)

@@ -1,5 +1,6 @@
 """Arrays that belong to acquisitions are served from folders that are open, and no others."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import update
 
 from tests.tmserver.ispyb.conftest import Visitor, anybody
 from tmlib.db import Database
-from tmlib.experiments.models import Experiment
+from tmlib.experiments.models import Acquisition, Experiment
 from tmlib.images.channel_images import FieldShape, field_path, write_plane
 from tmlib.storage import ExperimentStorage
 
@@ -114,4 +115,25 @@ def test_nothing_outside_of_open_folders(
     elsewhere.mkdir(parents=True)
     outside.rename(elsewhere / "Run 1.h5")
     (tmp_path / "MX1").mkdir()
+    assert ask("meta", 404) == MISSING
+
+
+def test_what_is_no_file_is_missing(database: Database, file: Path, ask: Ask) -> None:
+    image = file.read_bytes()
+    file.unlink()
+    file.symlink_to(file.name)
+    assert ask("meta", 404) == MISSING
+    file.unlink()
+    os.mkfifo(file)
+    assert ask("meta", 404) == MISSING
+    file.unlink()
+    file.mkdir()
+    assert ask("meta", 404) == MISSING
+    file.rmdir()
+    file.write_bytes(image)
+    file.chmod(0)
+    if not os.access(file, os.R_OK):  # which the superuser may anyway
+        assert "may not read" in ask("meta", 404)["detail"]
+    with database.transaction() as session:
+        session.execute(update(Acquisition).values(name="n" * 255))
     assert ask("meta", 404) == MISSING

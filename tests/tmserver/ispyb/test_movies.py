@@ -1,5 +1,6 @@
 """Movies of electron microscopes are handed in, and told to clients of the Java server."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -225,7 +226,23 @@ def test_groups_and_pictures_for_clients_of_the_java_server(
     pictures["movie"].rename(other / "movie.png")
     pictures["movie"].symlink_to(other / "movie.png")
     assert nobody.get(thumbnail, 404) == missing
-    for hidden in (f"{other}/movie.png", f"{folder}/../MX2/movie.png", "movie.png"):
+    (folder / "loop.png").symlink_to("loop.png")
+    os.mkfifo(folder / "pipe.png")
+    (folder / "folder.png").mkdir()
+    missing_here = (
+        "loop.png",
+        "pipe.png",
+        "folder.png",
+        "n" * 300,
+        "x.png/y.png",
+        "loop.png/y.png",
+    )
+    for hidden in (
+        f"{other}/movie.png",
+        f"{folder}/../MX2/movie.png",
+        "movie.png",
+        *(f"{folder}/{name}" for name in missing_here),
+    ):
         movie["micrographSnapshotFullPath"] = hidden
         visitor("owner").post(recorded, {"movies": [movie]})
         assert nobody.get(thumbnail, 404) == missing

@@ -5,13 +5,13 @@ that are in other files, of virtual datasets and of external storage, are not re
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from tmlib.beneath import Opened
 from tmlib.facility.arrays.entities import (
     ArrayFile,
     Attribute,
@@ -35,10 +35,11 @@ _MOST_ATTRIBUTE_BYTES = 16 << 20
 
 
 class Hdf5File(ArrayFile):
-    """An HDF5 file."""
+    """An HDF5 file, which stays open as long as it is needed."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = h5py.File(path, "r", locking=False)
+    def __init__(self, file: Opened) -> None:
+        # its name may be that of another by now
+        self._file = h5py.File(f"/dev/fd/{file.descriptor}", "r", locking=False)
 
     def find(self, path: str, links: Links = "only_valid") -> Entity | Link:
         """What is at a path."""

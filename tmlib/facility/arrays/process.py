@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tmlib.beneath import Opened
+
 _MEMORY = 2 << 30
 _OUTPUT = 512 << 20
 
@@ -42,16 +44,16 @@ def main() -> None:
 def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     from tmlib.facility.arrays import answers
 
-    path = Path(request["file"])
+    opened = Opened(Path(request["path_of_file"]), request["descriptor"])
     file: Any
-    if path.is_dir():
+    if opened.is_folder:
         from tmlib.facility.arrays.zarr_folders import ZarrFolder
 
-        file = ZarrFolder(path)
+        file = ZarrFolder(opened)
     else:
         from tmlib.facility.arrays.hdf5 import Hdf5File
 
-        file = Hdf5File(path)
+        file = Hdf5File(opened)
     answer = getattr(answers, request["what"])(file, request["path"], **request["arguments"])
     head = {"media_type": answer.media_type, "file_name": answer.file_name}
     return head, answer.content

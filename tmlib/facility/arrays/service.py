@@ -1,5 +1,9 @@
-"""Finds the file with the arrays of a data collection, and has it read by a process of its own."""
+"""Finds the file with the arrays of a data collection, and has it read by a process of its own.
 
+The process gets the file as it was opened here, and no name that could lead elsewhere by then.
+"""
+
+import contextlib
 import json
 import os
 import subprocess
@@ -12,6 +16,8 @@ from typing import IO, Any, Literal, NamedTuple
 
 from sqlalchemy.orm import Session
 
+from tmlib import beneath
+from tmlib.beneath import Opened
 from tmlib.errors import Busy, NotFound
 from tmlib.experiments.models import Acquisition, Experiment, Plate
 from tmlib.facility import acquisitions, open_folders
@@ -24,6 +30,7 @@ SECONDS = 30
 
 _SUFFIXES = ("", ".h5", ".hdf5", ".ome.zarr", ".zarr")
 _HDF5 = (".h5", ".hdf5")
+_ZARR = ".zarr"
 _AT_ONCE = 4
 _PATIENCE = 5
 _HEAD = 64 << 10
@@ -51,10 +58,10 @@ class Sending(NamedTuple):
     content: IO[bytes]
 
 
-def find_file(
+def open_file(
     session: Session, viewer: Viewer, collection_id: int, *, roots: Sequence[Path], data_dir: Path
-) -> Path:
-    """The file with the arrays of a data collection that somebody sees.
+) -> Opened:
+    """The file or folder with the arrays of a data collection that somebody sees; is to be closed.
 
     It is ``PROPOSAL/EXPERIMENT/PLATE/ACQUISITION``, with ``.h5`` or the like at its end, in one of
     the folders that are open, or else the images of the plate, if they are in one of these.
@@ -90,32 +97,31 @@ def find_file(
     proposal, *folders, name, plate_id, experiment_id = row
     # a name with folders in it would lead to what is another's
     if all(map(open_folders.is_plain, (*folders, name))):
-        for folder in open_folders.folders_of(proposal, roots):
-            for suffix in _SUFFIXES:
-                found = folder.joinpath(*folders, f"{name}{suffix}").resolve()
-                if found.is_relative_to(folder) and _has_arrays(found):
-                    return found
-    images = ExperimentStorage(data_dir, experiment_id).plate_images(plate_id).resolve()
-    if any(images.is_relative_to(root.resolve()) for root in roots) and _has_arrays(images):
-        return images
+        paths = [Path(*folders, f"{name}{suffix}") for suffix in _SUFFIXES]
+        for found in open_folders.open_files(proposal, paths, roots, (*_HDF5, _ZARR)):
+            if _has_arrays(found):
+                return found
+            found.close()
+    images = ExperimentStorage(data_dir, experiment_id).plate_images(plate_id)
+    for root in roots:
+        with contextlib.suppress(OSError):
+            return beneath.open_below(root, images)
     raise NotFound("File not found")
 
 
-def _has_arrays(path: Path) -> bool:
-    if path.suffix == ".zarr":
-        return path.is_dir()
-    return path.suffix in _HDF5 and path.is_file()
+def _has_arrays(found: Opened) -> bool:
+    return found.is_folder == (found.path.suffix == _ZARR)
 
 
 def ask(
-    file: Path, what: What, path: str, arguments: dict[str, Any], *, seconds: int = SECONDS
+    file: Opened, what: What, path: str, arguments: dict[str, Any], *, seconds: int = SECONDS
 ) -> Sending:
     """What a file says.
 
     Parameters
     ----------
     file
-        From :func:`find_file`.
+        From :func:`open_file`; whoever has opened it closes it.
     what
         A function of :mod:`tmlib.facility.arrays.answers`.
     path, arguments
@@ -133,7 +139,8 @@ def ask(
         If others have files read.
     """
     request = {
-        "file": str(file),
+        "path_of_file": str(file.path),
+        "descriptor": file.descriptor,
         "what": what,
         "path": path,
         "arguments": arguments,
@@ -143,7 +150,7 @@ def ask(
         raise Busy("Other files are read at the moment: ask again later.")
     output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever sends it
     try:
-        _run(json.dumps(request).encode(), output, seconds)
+        _run(json.dumps(request).encode(), file.descriptor, output, seconds)
         return _sending(output)
     except BaseException:
         output.close()
@@ -152,13 +159,14 @@ def ask(
         _places.release()
 
 
-def _run(request: bytes, output: IO[bytes], seconds: int) -> None:
+def _run(request: bytes, descriptor: int, output: IO[bytes], seconds: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-I", "-B", "-W", "ignore", "-m", "tmlib.facility.arrays.process"],
         env=_environment(),
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.DEVNULL,
+        pass_fds=[descriptor],
     ) as process:
         try:
             process.communicate(request, timeout=seconds)

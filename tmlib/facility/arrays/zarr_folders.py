@@ -1,17 +1,24 @@
-"""OME-Zarr and other Zarr folders, of which no symbolic link leads out."""
+"""OME-Zarr and other Zarr folders, of which no symbolic link leads out, however new it is."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.abc.store import ByteRequest
-from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.abc.store import (
+    ByteRequest,
+    OffsetByteRequest,
+    RangeByteRequest,
+    SuffixByteRequest,
+)
+from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import LocalStore
 
+from tmlib import beneath
+from tmlib.beneath import LeadsOut, Opened
 from tmlib.facility.arrays.entities import (
     MOST_ENTRIES,
     ArrayFile,
@@ -34,10 +41,10 @@ _RUNS_CODE = "pickle"
 
 
 class ZarrFolder(ArrayFile):
-    """A Zarr hierarchy in a folder."""
+    """A Zarr hierarchy in a folder, which stays open as long as it is needed."""
 
-    def __init__(self, path: Path) -> None:
-        self._store = _Store(path.resolve(), read_only=True)
+    def __init__(self, folder: Opened) -> None:
+        self._store = _Store(folder)
 
     def find(self, path: str, links: Links = "only_valid") -> Entity | Link:
         """What is at a path."""
@@ -52,22 +59,23 @@ class ZarrFolder(ArrayFile):
 class _Store(LocalStore):
     """Reads files that are in the folder, also after all links are followed."""
 
+    def __init__(self, folder: Opened) -> None:
+        super().__init__(folder.path, read_only=True)
+        self._folder = folder
+        self._is_open = True
+
     async def get(
         self,
         key: str,
         prototype: BufferPrototype | None = None,
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
-        self._check(key)
-        return await super().get(key, prototype, byte_range)
+        return self.get_sync(key, prototype=prototype, byte_range=byte_range)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
     ) -> list[Buffer | None]:
-        ranges = list(key_ranges)
-        for key, _ in ranges:
-            self._check(key)
-        return await super().get_partial_values(prototype, ranges)
+        return [self.get_sync(key, prototype=prototype, byte_range=of) for key, of in key_ranges]
 
     def get_sync(
         self,
@@ -76,12 +84,69 @@ class _Store(LocalStore):
         prototype: BufferPrototype | None = None,
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
-        self._check(key)
-        return super().get_sync(key, prototype=prototype, byte_range=byte_range)
+        found = self._open_at(key)
+        if found is None or found.is_folder:
+            return None
+        with found.reader() as file:
+            first, last = _span(byte_range, found.status.st_size)
+            file.seek(first)
+            content = file.read(max(0, last - first))
+        return (prototype or default_buffer_prototype()).buffer.from_bytes(content)
 
-    def _check(self, key: str) -> None:
-        if not (self.root / key).resolve().is_relative_to(self.root):
-            raise MissingError(f'"{key}" is a link out of the folder, which is not followed.')
+    async def exists(self, key: str) -> bool:
+        return self.get_sync(key, byte_range=RangeByteRequest(0, 0)) is not None
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        names, links = self.names_in(prefix)
+        for name in names:
+            if name not in links:
+                yield name
+
+    def names_in(self, prefix: str) -> tuple[list[str], dict[str, str]]:
+        """Names in a folder, and where those of them lead that are links out."""
+        found = self._open_at(prefix)
+        if found is None:
+            return [], {}
+        with found, os.scandir(found.descriptor) as entries:
+            listed = list(islice(entries, MOST_ENTRIES + 1))
+            check_count(len(listed), "entries")
+            links = {
+                entry.name: os.readlink(entry.name, dir_fd=found.descriptor)
+                for entry in listed
+                if entry.is_symlink() and self._is_barred(f"{prefix}/{entry.name}".lstrip("/"))
+            }
+        return [entry.name for entry in listed], links
+
+    def _is_barred(self, key: str) -> bool:
+        try:
+            found = self._open_at(key)
+        except MissingError:
+            return True
+        if found is not None:
+            found.close()
+        return False
+
+    def _open_at(self, key: str) -> Opened | None:
+        try:
+            return beneath.open_in(self._folder, key)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except LeadsOut:
+            raise MissingError(
+                f'"{key}" is no file of the folder, or a link out of it, which is not followed.'
+            ) from None
+        except OSError as error:
+            raise MissingError(f'"{key}" cannot be read: {error.strerror}.') from None
+
+
+def _span(wanted: ByteRequest | None, size: int) -> tuple[int, int]:
+    if isinstance(wanted, RangeByteRequest):
+        return wanted.start, wanted.end
+    if isinstance(wanted, OffsetByteRequest):
+        return wanted.offset, size
+    if isinstance(wanted, SuffixByteRequest):
+        return max(0, size - wanted.suffix), size
+    return 0, size
 
 
 class _Attributes(Attributes):
@@ -109,10 +174,17 @@ class _Group(Group):
         self._found = found
 
     def children(self, links: Links) -> Iterator[Entity | Link]:
+        store = self._found.store
+        barred = store.names_in(self._found.path)[1] if isinstance(store, _Store) else {}
+        for name, target in barred.items():
+            if links == "all":
+                raise MissingError(f'"{name}" is a link out of the folder, which is not followed.')
+            yield Link(name, target)
         members = list(islice(self._found.members(), MOST_ENTRIES + 1))
         check_count(len(members), "entries")
         for name, member in members:
-            yield _entity(name, member)
+            if name not in barred:
+                yield _entity(name, member)
 
 
 class _Dataset(Dataset):
