@@ -49,10 +49,6 @@ def test_a_week_of_two_instruments_is_booked(facility: Demo) -> None:
 def test_the_timeline_has_what_ran(
     facility: Demo, session: str, plates: list[str], outcome: str
 ) -> None:
-    status = {}
-    for experiment in facility.client.experiments.list():
-        facility.client.experiment_name = experiment["name"]
-        status[experiment["name"]] = facility.client.workflow.get_status()
     collected = ask(facility, "events", session=session, eventType="canonical")["results"]
     ran = ask(facility, "events", session=session, eventType="robot")["results"]
     assert [event["Item"]["status"] for event in ran] == [outcome.upper()] * len(plates)
@@ -64,7 +60,10 @@ def test_the_timeline_has_what_ran(
     runs = [run["status"] for one in processed.values() for run in one["processing"]["workflow"]]
     assert runs == [reached] * len(plates)
     for name in plates:
-        assert status[name]["failed"] == (outcome == "failed")
+        facility.client.experiment_name = name
+        status = facility.client.workflow.get_status()
+        assert status is not None
+        assert status["failed"] == (outcome == "failed")
     breakdown = ask(facility, "stats/breakdown", session=session)
     assert breakdown["overview"]["counts"]["datacollections"] == len(plates)
 

@@ -169,10 +169,8 @@ def test_accounts_that_are_there_are_not_taken_over(asked: Flask, provider: Prov
 def test_only_an_address_that_the_provider_calls_verified_is_taken(
     asked: Flask, provider: Provider
 ) -> None:
-    told: list[dict[str, object]] = [
-        *({"email_verified": value} for value in (True, "true", False, "false", 1, None)),
-        {},
-    ]
+    values: tuple[object, ...] = (True, "true", False, "false", 1, None)
+    told: list[dict[str, object]] = [*({"email_verified": value} for value in values), {}]
     taken = []
     del provider.claims["email_verified"]
     claims = provider.claims
