@@ -76,10 +76,8 @@ def count_in_squares(
         for axis, corner in enumerate(corners)
     )
     column, row = _number(session, x, side, left), _number(session, y, side, top)
-    query: Select[Any] = select(
-        column.label("across"), row.label("down"), func.count().label("n_points")
-    )
-    query = filtered(session, query.select_from(Annotation), table, schema, which)
+    squares = select(column.label("across"), row.label("down"), func.count().label("n_points"))
+    query = filtered(session, squares.select_from(Annotation), table, schema, which)
     counted = session.execute(query.group_by("across", "down").order_by("across", "down"))
     return [(one.across + left, one.down + top, one.n_points) for one in counted]
 
