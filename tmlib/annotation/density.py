@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Integer, Select, cast, func, select
+from sqlalchemy import ColumnElement, Float, Integer, cast, func, select
 from sqlalchemy.orm import Session
 
 from tmlib.annotation.boxes import Box
@@ -76,8 +76,11 @@ def count_in_squares(
         for axis, corner in enumerate(corners)
     )
     column, row = _number(session, x, side, left), _number(session, y, side, top)
-    squares = select(column.label("across"), row.label("down"), func.count().label("n_points"))
-    query = filtered(session, squares.select_from(Annotation), table, schema, which)
+    columns: list[ColumnElement[Any]] = [
+        *(column.label("across"), row.label("down")),
+        func.count().label("n_points"),
+    ]
+    query = filtered(session, select(*columns).select_from(Annotation), table, schema, which)
     counted = session.execute(query.group_by("across", "down").order_by("across", "down"))
     return [(one.across + left, one.down + top, one.n_points) for one in counted]
 

@@ -273,7 +273,11 @@ def test_rows_that_take_much_memory(importer: Importer, monkeypatch: Any) -> Non
     many = '"b\n",' * 50
     for sheet in (CSV + f"a,1,2,3\n{many}\n", CSV + "a" * 300, many):
         assert "more than 200 characters" in importer.failed("cells", sheet)
-    for wrong in ({"features": [{"a": [[]] * 100}]}, {"features": [], "a": "a" * 300}):
+    long: list[dict[str, Any]] = [
+        {"features": [{"a": [[]] * 100}]},
+        {"features": [], "a": "a" * 300},
+    ]
+    for wrong in long:
         assert "more than 200 characters" in importer.failed("cells", json.dumps(wrong), "geojson")
 
 
