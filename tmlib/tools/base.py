@@ -20,6 +20,7 @@ from tmlib.tools.models import ToolModel
 from tmlib.tools.payloads import Payload
 from tmlib.tools.plates.wells import Layout
 from tmlib.tools.plots import Figure
+from tmlib.tools.remarks import RemarkColumn, Remarks
 from tmlib.tools.values import Values
 
 SEED = 0
@@ -54,6 +55,8 @@ class ChosenObjects:
         The wells of their sites, for a tool that ``needs_wells``.
     model_file
         File of the model that is applied, if any.
+    remarks
+        What a table says of the objects, if one was asked for.
     """
 
     experiment_id: int
@@ -63,6 +66,7 @@ class ChosenObjects:
     n_objects: int
     layout: Layout
     model_file: Path | None = None
+    remarks: Remarks | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,14 @@ class Tool(ABC, Generic[PayloadT]):
             If there is no such model.
         """
         return None
+
+    def remarks(self, payload: PayloadT) -> RemarkColumn | None:
+        """The table of remarks on the objects that is read, if any."""
+        return None
+
+    def as_of(self, payload: PayloadT, remarks: RemarkColumn) -> PayloadT:
+        """The request with the moment at which its table is read, so that it can be repeated."""
+        return payload
 
     def check(self, session: Session, payload: PayloadT, objects: ChosenObjects) -> None:
         """Validate a request before any work starts.

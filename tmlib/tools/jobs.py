@@ -46,9 +46,15 @@ def request(
     ------
     BadInput
         If the tool cannot do what it is asked to.
+    NotFound
+        If there is no table of remarks of that name.
+    Forbidden
+        If the user may not read it.
     """
     with database.session() as session:
-        requests.check(session, storage, user_id, tool, payload, is_admin=is_admin)
+        objects = requests.check(session, storage, user_id, tool, payload, is_admin=is_admin)
+    if objects.remarks is not None:
+        payload = tool.as_of(payload, objects.remarks.of)
     return interactive.submit(
         database,
         queue,

@@ -17,7 +17,7 @@ from tmlib.objects.models import Feature, Mapobject, MapobjectType
 from tmlib.objects.values import feature_files
 from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.storage import ExperimentStorage
-from tmlib.tools import labels
+from tmlib.tools import labels, remarks
 from tmlib.tools.base import (
     MAX_COUNTED,
     UNKNOWN_MODEL,
@@ -72,7 +72,8 @@ def check(
     storage
         Storage of the experiment.
     user_id
-        The user, who must be allowed to read the experiment of a model that is applied.
+        The user, who must be allowed to read the experiment of a model that is applied, and the
+        table of remarks that is asked for.
     tool, payload
         The request.
     is_admin
@@ -82,7 +83,13 @@ def check(
     ------
     BadInput
         If the request cannot be fulfilled.
+    NotFound
+        If there is no table of remarks of that name.
+    Forbidden
+        If the user may not read it.
     """
+    # who asked as administrator may have ceased to be one when the job runs
+    is_admin = is_admin and session.get_one(User, user_id).is_admin
     experiment_id = storage.experiment_id
     name = payload.chosen_object_type
     found = session.scalar(
@@ -96,6 +103,8 @@ def check(
     if model is not None:
         _check_access(session, model, user_id, is_admin=is_admin)
     features = payload.features if model is None else tuple(model.description["features"])
+    column = tool.remarks(payload)
+    reader = remarks.Reader(experiment_id, user_id, is_admin)
     objects = ChosenObjects(
         experiment_id=experiment_id,
         type_id=found.id,
@@ -104,6 +113,7 @@ def check(
         n_objects=_count_objects(session, found),
         layout=read_layout(session, experiment_id, found.id) if tool.needs_wells else NO_WELLS,
         model_file=None if model is None else _file_of(storage, model),
+        remarks=None if column is None else remarks.read(session, reader, found.id, column),
     )
     _check_values(session, storage, found, features)
     tool.check(session, payload, objects)
@@ -146,8 +156,6 @@ def _count_objects(session: Session, mapobject_type: MapobjectType) -> int:
 
 
 def _check_access(session: Session, model: ToolModel, user_id: int, *, is_admin: bool) -> None:
-    # who asked as administrator may have ceased to be one when the job runs
-    is_admin = is_admin and session.get_one(User, user_id).is_admin
     try:
         get_experiment(session, user_id, model.experiment_id, "read", is_admin=is_admin)
     except NotFound:

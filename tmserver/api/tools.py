@@ -7,6 +7,7 @@ from pydantic import AliasChoices, Field, ValidationError
 from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
+from tmlib.annotation import remarks as remarks  # whose tables tools may read
 from tmlib.errors import BadInput
 from tmlib.ledger.models import State
 from tmlib.objects.models import MapobjectType

@@ -1,6 +1,6 @@
 """Classification: objects are assigned to classes of which the user has given examples."""
 
-from collections import Counter
+import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -24,20 +24,13 @@ from tmlib.tools.base import (
 )
 from tmlib.tools.labels import Labels
 from tmlib.tools.learning import estimators
+from tmlib.tools.learning.examples import Examples, TrainingClass
 from tmlib.tools.learning.trained_models import ModelClass, ModelDescription, TrainedModel
-from tmlib.tools.payloads import Color, FeaturesPayload, ObjectNumber, Part
+from tmlib.tools.payloads import FeaturesPayload, Part
+from tmlib.tools.remarks import RemarkColumn
 from tmlib.tools.values import Values
 
-
-class TrainingClass(Part):
-    """A class with example objects."""
-
-    name: str = Field(min_length=1, max_length=255)
-    object_ids: tuple[ObjectNumber, ...] = Field(
-        description="Numbers of the objects, as in tiles and tables.",
-        json_schema_extra={"format": "mapobjects"},
-    )
-    color: Color = Field(description="Colour to show it in, #rrggbb.")
+logger = logging.getLogger("tmlib.job")
 
 
 class _Options(Part):
@@ -69,11 +62,20 @@ class LogisticRegressionOptions(_Options):
 
 
 class ClassificationPayload(FeaturesPayload):
-    """Which features count, what the classes look like, and how to tell them apart."""
+    """Which features count, what the classes look like, and how to tell them apart.
+
+    Either ``training_classes`` or ``training_table`` has the examples.
+    """
 
     training_classes: tuple[TrainingClass, ...] = Field(
+        default=(),
         description="Classes and examples of them.",
         json_schema_extra={"format": "training-classes"},
+    )
+    training_table: RemarkColumn | None = Field(
+        default=None,
+        description="Annotation table whose rows are examples, instead of classes.",
+        json_schema_extra={"format": "training-table"},
     )
     options: RandomForestOptions | SvmOptions | LogisticRegressionOptions = Field(
         discriminator="method"
@@ -89,20 +91,23 @@ class Classification(Tool[ClassificationPayload]):
     methods = ("randomforest", "svm", "logisticregression")
     payload_type = ClassificationPayload
 
+    def remarks(self, payload: ClassificationPayload) -> RemarkColumn | None:
+        """The table that has the examples, if one has."""
+        return payload.training_table
+
+    def as_of(self, payload: ClassificationPayload, remarks: RemarkColumn) -> ClassificationPayload:
+        """The same request with the moment at which the table is read."""
+        return payload.model_copy(update={"training_table": remarks})
+
     def check(
         self, session: Session, payload: ClassificationPayload, objects: ChosenObjects
     ) -> None:
         """Check that classes differ and have enough examples of the right type."""
-        classes = payload.training_classes
-        if len(classes) < 2:
-            raise BadInput("Give examples of at least two classes.")
-        _refuse_repeated("class", [one.name for one in classes])
-        _refuse_repeated(
-            "object", [number for one in classes for number in dict.fromkeys(one.object_ids)]
-        )
-        for one in classes:
-            _check_size(one.name, len(set(one.object_ids)), payload.options.n_fold_cv, "")
-        check_objects(session, objects, {i for one in classes for i in one.object_ids})
+        examples = _examples(payload, objects)
+        for name, size in zip(examples.names, examples.sizes(), strict=True):
+            _check_size(name, size, payload.options.n_fold_cv, "")
+        if objects.remarks is None:
+            check_objects(session, objects, examples.object_ids.tolist())
 
     def dtype(self, payload: ClassificationPayload) -> DTypeLike:
         """The random forests of scikit-learn round all values to float32."""
@@ -117,9 +122,11 @@ class Classification(Tool[ClassificationPayload]):
     ) -> Finding:
         """Train with the examples, test by cross-validation, classify all objects."""
         complete = values.complete()
-        classes = payload.training_classes
-        is_example, truth = _examples(complete, classes)
-        names = [one.name for one in classes]
+        given = _examples(payload, objects)
+        if objects.remarks is not None and (left_out := objects.remarks.left_out()):
+            logger.warning("%s", left_out)
+        is_example, truth = given.among(complete)
+        names = given.names
         examples = complete.where(is_example)
         for code, name in enumerate(names):
             # an object at several time points is one that the others can be tested with
@@ -138,31 +145,46 @@ class Classification(Tool[ClassificationPayload]):
             codes = in_batches(
                 trained.estimator.predict, complete.matrix, part_of(progress, 0.3, 1)
             )
-        texts = tuple(str(float(number)) for number in range(len(classes)))
+        texts = tuple(str(float(number)) for number in range(len(names)))
         sizes = np.bincount(codes, minlength=len(texts)).tolist()
         counts = dict(zip(texts, sizes, strict=True))
         n_examples = dict(zip(names, np.bincount(truth).tolist(), strict=True))
         attributes = {
             "unique_labels": [float(text) for text in texts],
             "label_map": {
-                text: {"name": one.name, "color": one.color}
-                for text, one in zip(texts, classes, strict=True)
+                text: {"name": name, "color": color}
+                for text, name, color in zip(texts, names, given.colors, strict=True)
             },
             "counts": counts,
             **values.counts(),
             **_quality(payload, trained, n_examples),
+            **_origin(objects),
         }
         return Finding(
             type="SupervisedClassifierToolResult",
             attributes=attributes,
             labels=Labels(complete.mapobject_ids, complete.tpoints, codes, texts),
             plots=[
-                plots.confusion_matrix(trained.confusion, names),
+                plots.confusion_matrix(trained.confusion, list(names)),
                 plots.importances(attributes["feature_importances"]),
                 plots.sizes(dict(zip(names, sizes, strict=True))),
             ],
-            model=_model(payload, trained, texts, n_examples, examples.mapobject_ids, truth),
+            model=_model(payload, trained, texts, given, examples.mapobject_ids, truth),
         )
+
+
+def _origin(objects: ChosenObjects) -> dict[str, Any]:
+    """Where the examples are from if a table had them, by which the request can be repeated."""
+    remarks = objects.remarks
+    if remarks is None:
+        return {}
+    return {
+        "training_table": {
+            **remarks.of.model_dump(mode="json"),
+            "n_rows": len(remarks.mapobject_ids),
+            "left_out": remarks.left_out(),
+        }
+    }
 
 
 def _quality(
@@ -192,7 +214,7 @@ def _model(
     payload: ClassificationPayload,
     trained: estimators.Trained,
     texts: Sequence[str],
-    n_examples: dict[str, int],
+    given: Examples,
     mapobject_ids: NDArray[np.int64],
     truth: NDArray[np.int64],
 ) -> TrainedModel:
@@ -208,21 +230,27 @@ def _model(
         mapobject_type_name=payload.chosen_object_type,
         features=payload.features,
         classes=tuple(
-            ModelClass(label=text, name=one.name, color=one.color)
-            for text, one in zip(texts, payload.training_classes, strict=True)
+            ModelClass(label=text, name=name, color=color)
+            for text, name, color in zip(texts, given.names, given.colors, strict=True)
         ),
         parameters=trained.parameters,
-        n_training_objects=n_examples,
+        n_training_objects=dict(zip(given.names, np.bincount(truth).tolist(), strict=True)),
         scaling=extraction.UNSCALED if kind == "forest" else extraction.SCALED,
         versions=extraction.versions(),
     )
     return TrainedModel(description, arrays, np.column_stack((mapobject_ids, truth)))
 
 
-def _refuse_repeated(what: str, items: Sequence[str | int]) -> None:
-    repeated = [item for item, count in Counter(items).items() if count > 1]
-    if repeated:
-        raise BadInput(f'The {what} "{repeated[0]}" is given twice: give it once.')
+def _examples(payload: ClassificationPayload, objects: ChosenObjects) -> Examples:
+    if objects.remarks is None:
+        examples = Examples.given(payload.training_classes)
+    elif payload.training_classes:
+        raise BadInput('The examples are either in "training_classes" or in "training_table".')
+    else:
+        examples = Examples.remarked(objects.remarks)
+    if len(examples.names) < 2:
+        raise BadInput("Give examples of at least two classes.")
+    return examples
 
 
 def _check_size(name: str, n_objects: int, n_folds: int, which: str) -> None:
@@ -231,15 +259,3 @@ def _check_size(name: str, n_objects: int, n_folds: int, which: str) -> None:
             f'The class "{name}" has {n_objects} training objects{which}, but {n_folds}-fold '
             f"cross-validation needs at least {n_folds}: give more, or lower n_fold_cv."
         )
-
-
-def _examples(
-    values: Values, classes: Sequence[TrainingClass]
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which of the objects (n,) are examples, and the class of each example."""
-    ids = np.concatenate([np.array(one.object_ids, dtype=np.int64) for one in classes])
-    codes = np.repeat(np.arange(len(classes)), [len(one.object_ids) for one in classes])
-    ids, first = np.unique(ids, return_index=True)
-    is_example = np.isin(values.mapobject_ids, ids)
-    places = np.searchsorted(ids, values.mapobject_ids[is_example])
-    return is_example, codes[first][places]

@@ -26,6 +26,8 @@ export interface ToolFormContext {
 }
 
 const TYPE = 'chosen_object_type';
+/** Examples are clicked on the map here. */
+const TABLE = 'training_table';
 
 function modelField(models: readonly ToolModel[], id: string): Field {
   const made = element(
@@ -57,7 +59,7 @@ function widgetsOf(context: ToolFormContext): Widgets {
 /** Fields of the payload's schema; the value is the payload. */
 export function toolForm(tool: Tool, context: ToolFormContext): Field {
   const schema = tool.payload_schema;
-  const fields = new SchemaForm(schema, widgetsOf(context)).object(schema, [TYPE]);
+  const fields = new SchemaForm(schema, widgetsOf(context)).object(schema, [TYPE, TABLE]);
   return {
     element: fields.element,
     value: () => ({ [TYPE]: context.type.name, ...(fields.value() as object) }),
