@@ -4,7 +4,7 @@ Descriptions and pipelines can be changed after they ran, and files can arrive, 
 plate or acquisition. What ran is known from the fingerprints of the jobs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
@@ -21,9 +21,14 @@ from tmlib.workflow import service
 from tmlib.workflow.description import WorkflowDescription
 from tmlib.workflow.fingerprints import COLLECT
 from tmlib.workflow.models import WORKFLOW, Fingerprint
-from tmlib.workflow.steps.analysis_inputs import digest_of_models, digest_of_pipeline
+from tmlib.workflow.steps.analysis_inputs import (
+    digest_of_channels,
+    digest_of_models,
+    digest_of_pipeline,
+)
+from tmlib.workflow.steps.channels import read_channels
 from tmlib.workflow.steps.configuration import digest_of_acquisitions
-from tmlib.workflow.steps.layers import exceptions
+from tmlib.workflow.steps.layers import digest_of_corrected, exceptions
 
 _CONFIGURATION, _MAP, _ANALYSIS = "metaconfig", "illuminati", "jterator"
 
@@ -119,30 +124,47 @@ def _check_pipeline(session: Session, experiment_id: int) -> None:
     if any(row.inputs.get("pipeline", stored) != stored for row in rows):
         raise _changed("pipeline")
     if rows:
-        wanted = [one.name for one in Project.from_dict(project).pipeline.input.channels]
-        _check_names(session, experiment_id, wanted, "pipeline")
+        described = Project.from_dict(project)
+        channels = read_channels(session, experiment_id)
+        wanted = [one.name for one in described.pipeline.input.channels]
+        _check_names(channels, wanted, "pipeline")
+        expected = digest_of_channels(described, channels)
+        if any(row.inputs.get("channels", expected) != expected for row in rows):
+            raise _renamed("pipeline")
 
 
 def _check_light(session: Session, experiment_id: int) -> None:
-    """Which channels were corrected is known by the names that they had."""
-    arguments = session.scalars(
-        select(Fingerprint.arguments)
-        .where(Fingerprint.experiment_id == experiment_id, Fingerprint.step_name == _MAP)
-        .limit(1)
+    """Which channels were corrected is told by the names that they had."""
+    of_step = Fingerprint.experiment_id == experiment_id, Fingerprint.step_name == _MAP
+    row = session.execute(
+        select(Fingerprint.arguments, Fingerprint.inputs).where(
+            *of_step, Fingerprint.key == COLLECT
+        )
     ).one_or_none()
-    wanted = exceptions(arguments or {})
-    _check_names(session, experiment_id, wanted, 'argument "illumcorr_exceptions"')
+    if row is None:
+        return
+    where, channels = 'argument "illumcorr_exceptions"', read_channels(session, experiment_id)
+    _check_names(channels, exceptions(row.arguments), where)
+    expected = digest_of_corrected(row.arguments, channels)
+    if row.inputs.get("corrected channels", expected) != expected:
+        raise _renamed(where)
 
 
-def _check_names(session: Session, experiment_id: int, wanted: Iterable[str], where: str) -> None:
+def _check_names(channels: Sequence[Channel], wanted: Iterable[str], where: str) -> None:
     """Make sure that channels that are named somewhere have not got other names since."""
-    names = session.scalars(select(Channel.name).where(Channel.experiment_id == experiment_id))
-    if gone := set(wanted).difference(names):
+    if gone := set(wanted).difference(one.name for one in channels):
         told = ", ".join(f'"{name}"' for name in sorted(gone))
         raise Conflict(
             f"The {where} names {told}, which no channel is called any more: name the channels "
             f"as before, or run the workflow again with another {where.partition(' ')[0]}."
         )
+
+
+def _renamed(where: str) -> Conflict:
+    return Conflict(
+        f"The {where} names channels that were called otherwise when the workflow ran: name the "
+        "channels as before, or run the workflow again."
+    )
 
 
 def _check_files(session: Session, experiment_id: int, root: Task) -> None:

@@ -219,12 +219,22 @@ def test_light_that_was_corrected_is_told(screen: Screen) -> None:
     maps = {row["id"] for row in found["Run"] if row["name"] in ("plate_B02", "plate_B03")}
     told = {row["name"]: row["processing"] for row in found["Tomogram"] if row["run_id"] in maps}
     assert told == {"A01_C01": "filtered", "A01_C02": "raw"}
-    with screen.run.database.transaction() as session:
-        experiment_id = screen.run.experiment.id
-        second = session.scalars(select(Channel.id).filter_by(name="A01_C02")).one()
-        rename_channel(session, experiment_id, second, "Actin")
+    with screen.run.database.session() as session:
+        ids = {one.name: one.id for one in session.scalars(select(Channel))}
+
+    def rename(channel: str, name: str) -> None:
+        with screen.run.database.transaction() as session:
+            rename_channel(session, screen.run.experiment.id, ids[channel], name)
+
+    rename("A01_C02", "Actin")
     with pytest.raises(Conflict, match='"illumcorr_exceptions" names "A01_C02", which no channel'):
         screen.start()
+    rename("A01_C01", "A01_C02")
+    with pytest.raises(Conflict, match='"illumcorr_exceptions" names channels that were called'):
+        screen.start()
+    rename("A01_C01", "DNA")
+    rename("A01_C02", "A01_C02")
+    assert screen.start().job_ids
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

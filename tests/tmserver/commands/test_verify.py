@@ -135,6 +135,12 @@ def refuse_what_did_not_run(run: Run) -> None:
     rename_channel(run, "DNA", "other")
     with pytest.raises(Conflict, match='names "DNA", which no channel is called any more'):
         start(run)
+    rename_channel(run, "2", "DNA")
+    rename_channel(run, "other", "2")
+    with pytest.raises(Conflict, match="pipeline names channels that were called otherwise"):
+        start(run)
+    rename_channel(run, "2", "other")
+    rename_channel(run, "DNA", "2")
     rename_channel(run, "other", "DNA")
     workflows = select(Submission).where(Submission.program == "workflow")
     latest = workflows.order_by(Submission.id.desc()).limit(1)

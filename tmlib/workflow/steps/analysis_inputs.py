@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tmlib.experiments.models import Experiment
+from tmlib.experiments.models import Channel, Experiment
 from tmlib.images.channel_images import field_path
 from tmlib.images.label_images import labels_stamp
 from tmlib.jterator.project import Project
@@ -35,8 +35,10 @@ class AnalysisInputs:
         self._storage = context.storage
         self._channels = project.pipeline.input.channels
         self._objects = [objects.name for objects in project.pipeline.input.objects]
-        ids = {one.name: one.id for one in read_channels(session, context.experiment_id)}
+        channels = read_channels(session, context.experiment_id)
+        ids = {one.name: one.id for one in channels}
         self._channel_ids = [ids[channel.name] for channel in self._channels]
+        self._known_channels = digest_of_channels(project, channels)
         self._planes = StoredPlanes(session, context.storage, self._channel_ids)
         self._images = SiteImages(session, context.storage)
         self._shape, _ = read_field_shape(session, context.experiment_id)
@@ -60,6 +62,7 @@ class AnalysisInputs:
         inputs = {
             "pipeline": self._pipeline,
             "models": self._models,
+            "channels": self._known_channels,
             "images": digest([self._planes.of_site(site.id, self._channel_ids) for site in sites]),
             "shape of images": self._shape_of_images,
             "illumination": digest(light),
@@ -85,6 +88,12 @@ class AnalysisInputs:
 def digest_of_pipeline(project: dict[str, Any]) -> str:
     """What the description of a project is known by."""
     return digest(json.dumps(project))
+
+
+def digest_of_channels(project: Project, channels: Sequence[Channel]) -> str:
+    """What the channels that a pipeline takes are known by, whatever they are called meanwhile."""
+    names = {one.name: one.recorded_name for one in channels}
+    return digest([names.get(one.name) for one in project.pipeline.input.channels])
 
 
 def digest_of_models(project: Project, folder: Path) -> str:

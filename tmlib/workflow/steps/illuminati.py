@@ -33,10 +33,11 @@ from tmlib.workflow.steps.base import (
     digest,
     logger,
 )
-from tmlib.workflow.steps.channels import pixel_type
+from tmlib.workflow.steps.channels import pixel_type, read_channels
 from tmlib.workflow.steps.layers import (
     VERSION,
     Layer,
+    digest_of_corrected,
     is_corrected,
     read_layers,
     read_map,
@@ -116,11 +117,13 @@ class Illuminati(Step):
         return _levels(plate_map, layers, missing, int(context.arguments["batch_size"] or 1))
 
     def collect_inputs(self, context: StepContext) -> Inputs:
-        """Which layers are shown, and where everything lies."""
+        """Which layers are shown, of which light was corrected, and where everything lies."""
         with context.database.session() as session:
             plate_map = read_map(session, context)
             layers = read_layers(session, context, plate_map)
+            channels = read_channels(session, context.experiment_id)
         return {
+            "corrected channels": digest_of_corrected(context.arguments, channels),
             "images": digest([(layer.key, layer.version, layer.window) for layer in layers]),
             "layout": plate_map.digest(),
         }

@@ -13,7 +13,7 @@ from tmlib.images.channel_images import field_path, plane_stamp
 from tmlib.images.map_layout import Box, overlapping
 from tmlib.images.mosaic_regions import Digests, region_digests
 from tmlib.workflow.arguments import Value
-from tmlib.workflow.steps.base import StepContext
+from tmlib.workflow.steps.base import StepContext, digest
 from tmlib.workflow.steps.channels import pixel_type, read_channels
 from tmlib.workflow.steps.corilla import load_statistics
 from tmlib.workflow.steps.plate_map import PlacedSite, PlateMap, read_plate_map
@@ -151,6 +151,13 @@ def check_exceptions(arguments: Mapping[str, Value], names: Sequence[str]) -> No
 def is_corrected(arguments: Mapping[str, Value], channel_name: str) -> bool:
     """Whether uneven light of a channel is to be corrected."""
     return bool(arguments.get("illumcorr")) and channel_name not in exceptions(arguments)
+
+
+def digest_of_corrected(arguments: Mapping[str, Value], channels: Sequence[Channel]) -> str:
+    """What is known by which channels are to be corrected, whatever they are called meanwhile."""
+    return digest(
+        sorted(one.recorded_name for one in channels if is_corrected(arguments, one.name))
+    )
 
 
 def _windows(
