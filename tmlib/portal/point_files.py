@@ -15,6 +15,8 @@ from tmlib.portal.importing import LARGEST_ID
 from tmlib.portal.models import TABLES
 
 _FORMAT = "ndjson"
+_FARTHEST = 3.4e38  # viewers are told of places in numbers of 32 bits
+_LARGEST_INSTANCE = 2**63 - 1
 _SHAPES = ("Point", "OrientedPoint", "InstanceSegmentation")
 
 
@@ -104,9 +106,18 @@ def read_points(path: Path) -> Iterator[Point]:
 
 def _point(line: bytes, number: int) -> Point:
     try:
-        told = from_json(line, allow_inf_nan=False)
-        x, y, z = (float(told["location"][axis]) for axis in "xyz")
-        instance = told.get("instance_id")
-        return Point((x, y, z), None if instance is None else int(instance))
-    except (ValueError, LookupError, TypeError, AttributeError):
+        return _read(line)
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
         raise NotFound(f"Line {number} of this file is no point.") from None
+
+
+def _read(line: bytes) -> Point:
+    told = from_json(line, allow_inf_nan=False)
+    x, y, z = (float(told["location"][axis]) for axis in "xyz")
+    given = told.get("instance_id")
+    instance = None if given is None else int(given)
+    # NaN is not near either
+    is_near = all(abs(one) <= _FARTHEST for one in (x, y, z))
+    if not is_near or abs(instance or 0) > _LARGEST_INSTANCE:
+        raise ValueError(told)
+    return Point((x, y, z), instance)

@@ -16,7 +16,7 @@ from tmlib.annotation.schemas import cave_schemas
 from tmlib.db import Database
 from tmlib.portal.bucket_import import import_catalogue
 from tmlib.portal.declaration import ENTITIES
-from tmlib.portal.files import FileStore
+from tmlib.portal.files import FileStore, find_file
 from tmlib.portal.withdrawal import withdraw
 from tmlib.settings import Settings
 
@@ -27,6 +27,13 @@ FILES = {
     "wrong": '{"type": "point", "location": {"x": 1, "y": 2, "z": 0}}\n[]\n',
     "lost": "",
 }
+PLACE = '{"location": {"x": 1, "y": 2, "z": %s}, "instance_id": %s}\n'
+UNFIT = (
+    *(PLACE % (z, 1) for z in ("1e39", "-1e39", "1e400", "NaN", "1" * 400, "1" * 5000, '"nan"')),
+    *(PLACE % (0, number) for number in ("1e400", "1" * 20, "1" * 400, "1" * 5000, "[]")),
+    "[" * 5000,
+)
+"""Lines that no viewer can be told of."""
 POINTS, INSTANCES, WRONG, LOST, NOT_HERE, MASK, UNPLACED = range(1, 8)
 PARTS = ("info", "by_id/1", "spatial0/0_0_0")
 
@@ -106,6 +113,32 @@ def test_what_is_no_published_point_is_not_found(
     with database.transaction() as session:
         withdraw(session, 1, "The wrong sample.")
     for part in PARTS:
+        assert anybody.refused("GET", f"/precomputed/published/{POINTS}/{part}", 404)
+
+
+def test_numbers_that_are_too_large_are_no_points(
+    anybody: Person, database: Database, settings: Settings
+) -> None:
+    file = find_file(database, "bucket", "1/instances.ndjson")
+    content = FileStore(settings.data_dir).path(file.digest)
+    for line in UNFIT:
+        content.write_text(FILES["instances"] + line)
+        reason = anybody.refused("GET", f"/precomputed/published/{INSTANCES}/info", 404)
+        assert reason == "Line 2 of this file is no point.", line[:80]
+    largest = PLACE % ("3.4e38", 2**53)
+    content.write_text(largest + PLACE % ("-3.4e38", "null"))
+    info = read(anybody, INSTANCES, "info")
+    assert info["upper_bound"][2] - info["lower_bound"][2] > 6e38
+    assert struct.unpack("<4f", read(anybody, INSTANCES, "by_id/1"))[2:] == (
+        pytest.approx(3.4e38),
+        2**53,
+    )
+
+
+@pytest.mark.parametrize("number", ["nan", "1e39", "1e400", "-1", "9" * 30, "9" * 5000])
+def test_what_is_no_number_of_a_file_or_point_is_not_found(anybody: Person, number: str) -> None:
+    assert anybody.refused("GET", f"/precomputed/published/{number}/info", 400)
+    for part in (f"by_id/{number}", f"spatial0/{number}_0_0", f"spatial{number}/0_0_0"):
         assert anybody.refused("GET", f"/precomputed/published/{POINTS}/{part}", 404)
 
 
