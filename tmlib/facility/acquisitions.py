@@ -203,6 +203,18 @@ def counts_of_bookings(session: Session, booking_ids: Sequence[int]) -> dict[int
     return pages.by_number(session, query)
 
 
+def period_of_booking(session: Session, booking_id: int) -> tuple[datetime, datetime] | None:
+    """When the first and the last data collection of a booking were made; None if there is none."""
+    query = (
+        select(func.min(Acquisition.created_at), func.max(Acquisition.created_at))
+        .join(Experiment, Experiment.id == Acquisition.experiment_id)
+        .join(ProposalExperiment, ProposalExperiment.experiment_id == Experiment.id)
+        .where(sharing.IS_PRESENT, _within(session, CollectionFilter(booking_id=booking_id)))
+    )
+    first, last = session.execute(query).one()
+    return None if first is None else (first, last)
+
+
 def list_attachments(
     session: Session, viewer: Viewer, window: Window, which: CollectionFilter
 ) -> Page[Attachment]:

@@ -11,13 +11,13 @@ from sqlalchemy import JSON, ColumnElement, ForeignKey, UniqueConstraint, func, 
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from tmlib.db import Base, Timestamps
-from tmlib.errors import Forbidden, NotFound
+from tmlib.errors import NotFound
 from tmlib.experiments.models import Acquisition
 from tmlib.facility import acquisitions, pages
 from tmlib.facility.acquisitions import Collection, CollectionFilter
 from tmlib.facility.moments import without_zone
 from tmlib.facility.pages import Page, Window
-from tmlib.facility.visibility import Viewer, may_change
+from tmlib.facility.visibility import Viewer, require_work
 
 MOVIE = (
     *("movieFullPath", "positionX", "positionY", "micrographFullPath"),
@@ -77,8 +77,7 @@ def record(
     collections = acquisitions.describe(session, viewer, Acquisition.id == collection_id)
     if not collections:
         raise NotFound("Data collection not found")
-    if not may_change(session, viewer, collections[0].proposal_id):
-        raise Forbidden("You see this proposal and do not work for it: ask one of its members.")
+    require_work(session, viewer, collections[0].proposal_id)
     # one at a time, so that two who know more of a movie neither both add it nor lose anything
     locked = select(Acquisition.id).where(Acquisition.id == collection_id)
     if session.scalar(locked.with_for_update(key_share=True)) is None:

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib.db import Base
-from tmlib.errors import Forbidden, NotFound
+from tmlib.errors import NotFound
 from tmlib.facility import pages
 from tmlib.facility.models import Proposal
 from tmlib.facility.pages import Page, Query, Window
-from tmlib.facility.visibility import Viewer, may_change, shows
+from tmlib.facility.visibility import Viewer, require_work, shows
 
 Row = TypeVar("Row", bound=Base)
 
@@ -159,10 +159,7 @@ class Kind(Generic[Row]):
             missing = "No such proposal"
         if found is None:
             raise NotFound(missing)
-        if not may_change(session, viewer, cast(int, found)):
-            raise Forbidden(
-                "You see this proposal and do not work for it: ask one of its members to do this."
-            )
+        require_work(session, viewer, cast(int, found))
 
     def _visible(self, viewer: Viewer, column: Any = None) -> Query:
         """What somebody sees: the rows, or a column of what they belong to."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tmlib.accounts.models import User
 from tmlib.accounts.service import NO_PASSWORD, check_name
 from tmlib.errors import BadInput
-from tmlib.facility import people
+from tmlib.facility import people, visits
 from tmlib.facility.models import (
     Booking,
     BookingPerson,
@@ -69,6 +69,8 @@ class Synchronisation:
         proposal = self._proposal(sent.proposal, members[0])
         for member in members:
             self._link(ProposalMember, proposal_id=proposal.id, user_id=member)
+        if sent.sessions:
+            visits.hold_numbers(self._session, proposal.id)
         for booking in sent.sessions or ():
             self._booking(proposal, booking)
         return proposal
@@ -171,8 +173,22 @@ class Synchronisation:
             changes["schedule_id"] = sent.exp_session_pk
         booking = found or Booking(proposal_id=proposal.id)
         self._update(booking, changes, "sessions")
+        self._make_way(booking)
         for person in sent.persons or ():
             self._take_part(booking, person)
+
+    def _make_way(self, booking: Booking) -> None:
+        """Give the next number to what was booked here and has that of a visit of the portal."""
+        same = select(Booking).where(
+            Booking.proposal_id == booking.proposal_id,
+            Booking.visit_number == booking.visit_number,
+            Booking.external_id.is_(None),
+            Booking.schedule_id.is_(None),
+        )
+        for other in self._session.scalars(same.with_for_update(key_share=True)).all():
+            other.visit_number = visits.next_number(self._session, booking.proposal_id)
+            self._session.flush()
+            self.report["sessions renumbered"] += 1
 
     def _take_part(self, booking: Booking, sent: UPSessionPerson) -> None:
         user_id = self._person(sent)

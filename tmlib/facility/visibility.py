@@ -14,6 +14,7 @@ from sqlalchemy.sql.selectable import ScalarSelect
 
 from tmlib.accounts.identity import USERS
 from tmlib.accounts.models import GroupMember
+from tmlib.errors import Forbidden
 from tmlib.experiments import sharing
 from tmlib.experiments.models import Experiment, ExperimentGroupShare, ExperimentShare
 from tmlib.facility.models import (
@@ -73,6 +74,20 @@ def may_change(session: Session, viewer: Viewer, proposal_id: int) -> bool:
         return True
     works_for_it = or_(*(literal(proposal_id).in_(ways) for ways in _by_work(viewer.user_id)))
     return bool(session.scalar(select(works_for_it)))
+
+
+def require_work(session: Session, viewer: Viewer, proposal_id: int) -> None:
+    """Let somebody change what belongs to a proposal that is shown.
+
+    Raises
+    ------
+    Forbidden
+        If this user does not work for it.
+    """
+    if not may_change(session, viewer, proposal_id):
+        raise Forbidden(
+            "You see this proposal and do not work for it: ask one of its members to do this."
+        )
 
 
 def _by_work(user_id: UserId) -> tuple[Select[int], ...]:

@@ -1,10 +1,9 @@
 """Sessions: bookings of instruments."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from flask import Response
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from tmlib.facility import bookings, reservations
 from tmlib.facility.bookings import BookingFilter, BookingRow
@@ -12,6 +11,7 @@ from tmlib.facility.reservations import Reservation
 from tmserver.access import UserAccess
 from tmserver.http.paging import Part
 from tmserver.http.routing import Routes
+from tmserver.http.schemas import Moment as GivenMoment
 from tmserver.http.schemas import Text
 from tmserver.ispyb.forms import Model, Moment, PageQuery, ProposalName, Query, Sent
 from tmserver.ispyb.looking import looking, viewer_of
@@ -19,14 +19,6 @@ from tmserver.ispyb.looking import looking, viewer_of
 routes = Routes("Sessions")
 
 _MONTHS = 12
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-GivenMoment = Annotated[datetime, AfterValidator(_in_utc)]
-"""A point in time; without a zone it is in UTC."""
 
 
 class BeamLineSetup(Model):
@@ -176,7 +168,7 @@ def get_session(access: UserAccess, session_id: int) -> Session:
 
 @routes.post("/sessions", permits="user", success=(201,), raises=(400, 404))
 def create_session(access: UserAccess, body: NewSession) -> Session:
-    """Book an instrument; you must look after it."""
+    """Book an instrument; you must look after it, and work for the proposal."""
     wanted = Reservation(
         proposal=body.proposal,
         instrument=body.beam_line_name,

@@ -115,7 +115,8 @@ export function book(api: Api, booking: Booking & { readonly proposal: string })
   return api.send('POST', `${PREFIX}/sessions`, booking);
 }
 
-export function changeBooking(api: Api, id: number, booking: Booking): Promise<unknown> {
+/** What is left out of a booking stays as it is. */
+export function changeBooking(api: Api, id: number, booking: Partial<Booking>): Promise<unknown> {
   return api.send('PATCH', `${PREFIX}/sessions/${id}`, booking);
 }
 
