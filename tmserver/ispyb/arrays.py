@@ -1,6 +1,5 @@
 """Arrays of files that belong to data collections, as h5grove serves them."""
 
-import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ from werkzeug.http import dump_options_header
 
 from tmlib.errors import NotFound
 from tmlib.facility.arrays import service
+from tmlib.facility.arrays.entities import JSON, MEDIA_TYPES
 from tmlib.facility.arrays.service import ArrayProblem, Sending, What
 from tmserver.access import UserAccess
 from tmserver.http.routing import Routes
@@ -21,7 +21,7 @@ from tmserver.ispyb.looking import looking
 routes = Routes("Data")
 
 _BLOCK = 1 << 20
-_FORMS = ("application/octet-stream", "text/csv", "image/tiff")
+_FORMS = tuple(form for form in MEDIA_TYPES if form != JSON)
 
 
 class WhichArray(Query):
@@ -76,43 +76,37 @@ class ArrayStatistics(Model):
 
 
 @routes.get("/data/h5grove/attr/", permits="user", raises=(404,))
-def get_array_attributes(access: UserAccess, query: WhichAttributes) -> dict[str, Any]:
+def get_array_attributes(access: UserAccess, query: WhichAttributes) -> dict[str, Any] | Response:
     """Get the values of attributes."""
-    return dict(_parsed(_ask(access, "attributes", query, names=query.attr_keys)))
+    return _sent(_ask(access, "attributes", query, names=query.attr_keys))
 
 
 @routes.get("/data/h5grove/data/", permits="user", raises=(404,), media=_FORMS)
 def get_array_data(access: UserAccess, query: WhichData) -> ArrayValues | Response:
     """Get values of a dataset, as JSON, plain bytes or a file."""
-    sending = _ask(
-        access,
-        "data",
-        query,
-        selection=query.selection,
-        dtype=query.dtype,
-        form=query.format,
-        flatten=query.flatten,
+    return _sent(
+        _ask(
+            access,
+            "data",
+            query,
+            selection=query.selection,
+            dtype=query.dtype,
+            form=query.format,
+            flatten=query.flatten,
+        )
     )
-    answer = Response(_parts(sending), mimetype=sending.media_type)
-    answer.content_length = sending.size
-    answer.call_on_close(sending.content.close)
-    if sending.file_name is not None:
-        named = dump_options_header("attachment", {"filename": sending.file_name})
-        answer.headers["Content-Disposition"] = named
-    return answer
 
 
 @routes.get("/data/h5grove/meta/", permits="user", raises=(404,))
-def get_array_metadata(access: UserAccess, query: WhichMetadata) -> dict[str, Any]:
+def get_array_metadata(access: UserAccess, query: WhichMetadata) -> dict[str, Any] | Response:
     """Tell what a group holds, or what a dataset is like."""
-    return dict(_parsed(_ask(access, "metadata", query, links=query.resolve_links)))
+    return _sent(_ask(access, "metadata", query, links=query.resolve_links))
 
 
 @routes.get("/data/h5grove/stats/", permits="user", raises=(404,))
-def get_array_statistics(access: UserAccess, query: WhichStatistics) -> ArrayStatistics:
+def get_array_statistics(access: UserAccess, query: WhichStatistics) -> ArrayStatistics | Response:
     """Get the least, largest and mean value of a dataset, and their spread."""
-    sending = _ask(access, "statistics", query, selection=query.selection)
-    return ArrayStatistics.model_validate(_parsed(sending))
+    return _sent(_ask(access, "statistics", query, selection=query.selection))
 
 
 def _ask(access: UserAccess, what: What, query: WhichArray, **arguments: Any) -> Sending:
@@ -133,16 +127,23 @@ def _ask(access: UserAccess, what: What, query: WhichArray, **arguments: Any) ->
         with file:
             return service.ask(file, what, query.path, arguments)
     except ArrayProblem as problem:
-        given = cut(str(getattr(query, problem.parameter)))
-        message = f'The {problem.parameter} "{given}" {problem}.'
+        value = getattr(query, problem.parameter)
+        given = cut(str(value))
+        named = problem.parameter if value is None else f'{problem.parameter} "{given}"'
+        message = f"The {named} {problem}."
         raise InvalidRequestError.at(
             "query", problem.parameter, message, kind="unfit", given=given
         ) from None
 
 
-def _parsed(sending: Sending) -> Any:
-    with sending.content:
-        return json.loads(sending.content.read())
+def _sent(sending: Sending) -> Response:
+    answer = Response(_parts(sending), mimetype=sending.media_type)
+    answer.content_length = sending.size
+    answer.call_on_close(sending.content.close)
+    if sending.file_name is not None:
+        named = dump_options_header("attachment", {"filename": sending.file_name})
+        answer.headers["Content-Disposition"] = named
+    return answer
 
 
 def _parts(sending: Sending) -> Iterator[bytes]:

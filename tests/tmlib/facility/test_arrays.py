@@ -4,6 +4,8 @@ import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -286,3 +288,32 @@ def test_a_file_that_is_damaged_or_takes_too_long_is_given_up(hdf5: Path, tmp_pa
         service.ask(opened(damaged), "statistics", "/entry/image", {"selection": None})
     with pytest.raises(NotFound, match="cannot be read"):
         service.ask(opened(hdf5), "statistics", "/entry/image", {"selection": None}, seconds=0)
+
+
+ASK = """
+import resource, sys
+from pathlib import Path
+from tmlib import beneath
+from tmlib.errors import Busy
+from tmlib.facility.arrays import service
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+path = Path(sys.argv[1])
+how = {"selection": None, "dtype": "origin", "form": "bin", "flatten": False}
+with beneath.open_below(path.parent, path) as file:
+    print(service.ask(file, "data", "/small", how).size)
+    try:
+        print(service.ask(file, "data", "/large", how).size)
+    except Busy:
+        print("busy")
+"""
+
+
+def test_of_an_answer_that_has_no_room_nothing_is_sent(tmp_path: Path) -> None:
+    path = tmp_path / "file.h5"
+    with h5py.File(path, "w") as made:
+        made.create_dataset("small", (90_000,), "u1")
+        made.create_dataset("large", (200_000,), "u1")
+    told = subprocess.run(
+        [sys.executable, "-c", ASK, path], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["90000", "busy"]

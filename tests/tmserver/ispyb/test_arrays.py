@@ -137,3 +137,31 @@ def test_what_is_no_file_is_missing(database: Database, file: Path, ask: Ask) ->
     with database.transaction() as session:
         session.execute(update(Acquisition).values(name="n" * 255))
     assert ask("meta", 404) == MISSING
+
+
+def test_names_and_texts_with_bytes_that_are_no_text(file: Path, ask: Ask) -> None:
+    with h5py.File(file, "a") as made:
+        group = made.create_group(b"\xffgroup")
+        group.attrs["text"] = np.bytes_(b"\xfe")
+        made.attrs[b"\xfdname"] = 1
+        made[b"link"] = h5py.SoftLink(b"/\xffgroup")
+        made[b"\xffoutside"] = h5py.ExternalLink("other.h5", "/")
+        made["way"] = h5py.SoftLink(b"/\xffoutside")
+    names = {child["name"] for child in ask("meta")["children"]}
+    assert {"?group", "image", "link", "?outside", "way"} == names
+    assert ask("attr", path="/link") == {"text": "\N{REPLACEMENT CHARACTER}"}
+    assert ask("attr") == {"?name": 1}
+    assert "?outside" in ask("meta", 404, path="/way", resolve_links="all")["detail"]
+
+
+def test_json_is_limited(file: Path, ask: Ask) -> None:
+    with h5py.File(file, "a") as made:
+        made["large"] = np.full(900_000, 1 / 3)
+        made["words"] = ["w" * 1000] * 20_000
+        made.attrs["exact"] = np.array([2**63 - 1])
+    for path in ("/large", "/words"):
+        [problem] = ask("data", 422, path=path)["detail"]
+        assert problem["loc"] == ["query", "selection"]
+        assert "16 MB" in problem["msg"]
+    assert ask("data", path="/large", selection=":2") == [1 / 3, 1 / 3]
+    assert ask("attr") == {"exact": [2**63 - 1]}

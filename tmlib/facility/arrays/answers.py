@@ -15,6 +15,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from tmlib.facility.arrays.entities import (
+    JSON,
     ArrayFile,
     Dataset,
     Entity,
@@ -31,11 +32,10 @@ MOST_BYTES = 64 << 20
 """Most bytes that are read at once."""
 
 _MOST_CHUNK_BYTES = 256 << 20
+_MOST_JSON_BYTES = 16 << 20
 _MOST_TEXT_VALUES = 1_000_000
 _TABLE_DIMENSIONS = 2
 _RANGE = re.compile(r"\s*(-?\d{1,18})?\s*(?::\s*(-?\d{1,18})?\s*(?::\s*(\d{1,18})?\s*)?)?", re.A)
-
-JSON = "application/json"
 
 
 class Answer(NamedTuple):
@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 def attributes(file: ArrayFile, path: str, names: list[str] | None) -> Answer:
     """Values of attributes by their names."""
     found = _entity(file, path).attributes.read(names)
-    return _json({name: _of_attribute(value) for name, value in found.items()})
+    return _json({name: _of_attribute(value) for name, value in found.items()}, "attr_keys")
 
 
 def metadata(file: ArrayFile, path: str, links: Links) -> Answer:
@@ -58,7 +58,7 @@ def metadata(file: ArrayFile, path: str, links: Links) -> Answer:
     told = _told(found)
     if isinstance(found, Group):
         told["children"] = [_told(child) for child in found.children(links)]
-    return _json(told)
+    return _json(told, "path")
 
 
 def statistics(file: ArrayFile, path: str, selection: str | None) -> Answer:
@@ -79,7 +79,7 @@ def statistics(file: ArrayFile, path: str, selection: str | None) -> Answer:
         "mean": _reduced(np.mean, values),
         "std": _reduced(np.std, values),
     }
-    return _json(told)
+    return _json(told, "selection")
 
 
 def data(
@@ -179,7 +179,7 @@ def _safe(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _as_json(values: NDArray[Any]) -> Answer:
-    return _json(_plain(values))
+    return _json(_plain(values), "selection")
 
 
 def _as_bytes(values: NDArray[Any]) -> Answer:
@@ -290,5 +290,11 @@ def _plain_value(value: Any) -> Any:
     raise UnfitError("path", "is a dataset of values that JSON does not have")
 
 
-def _json(value: Any) -> Answer:
-    return Answer(JSON, json.dumps(value, allow_nan=False).encode())
+def _json(value: Any, parameter: str) -> Answer:
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    # names and texts may have bytes that are no text, which no JSON has
+    content = text.encode(errors="replace")
+    if len(content) > _MOST_JSON_BYTES:
+        message = f"has more than is sent as JSON, {_MOST_JSON_BYTES >> 20} MB: ask for less"
+        raise UnfitError(parameter, message)
+    return Answer(JSON, content)

@@ -15,6 +15,10 @@ Selection = tuple[int | slice, ...]
 
 MOST_ENTRIES = 10_000
 
+JSON = "application/json"
+MEDIA_TYPES = (JSON, "application/octet-stream", "text/csv", "image/tiff")
+"""Types of what is sent."""
+
 
 class MissingError(Exception):
     """What is asked for is not in the file, or must not be read."""

@@ -2,7 +2,8 @@
 
 A file may be made to crash or to hang them, or to unpack without end: that ends this process alone.
 The request comes as JSON on standard input. On standard output there is a line of JSON that tells
-how it went, and what is sent after it.
+how it went, and how many bytes come after it, which are what is sent. What was not written as a
+whole is known by them, and by how the process ends.
 """
 
 import json
@@ -16,6 +17,7 @@ from tmlib.beneath import Opened
 
 _MEMORY = 2 << 30
 _OUTPUT = 512 << 20
+_MOST_TEXT = 2_000
 
 
 def main() -> None:
@@ -29,16 +31,19 @@ def main() -> None:
     try:
         head, content = _answer(request)
     except MissingError as error:
-        head = {"missing": str(error)}
+        head = {"missing": _text(error)}
     except UnfitError as error:
-        head = {"unfit": str(error), "parameter": error.parameter}
+        head = {"unfit": _text(error), "parameter": error.parameter}
     except Exception:  # noqa: BLE001 - whatever libraries say of a damaged file
         head = {}
-    sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")
-    sys.stdout.buffer.write(content)
-    sys.stdout.flush()
+    try:
+        sys.stdout.buffer.write(json.dumps({**head, "size": len(content)}).encode() + b"\n")
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    except OSError:
+        os._exit(os.EX_IOERR)
     # closing a damaged file may crash as well
-    os._exit(0)
+    os._exit(os.EX_OK)
 
 
 def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -57,6 +62,11 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     answer = getattr(answers, request["what"])(file, request["path"], **request["arguments"])
     head = {"media_type": answer.media_type, "file_name": answer.file_name}
     return head, answer.content
+
+
+def _text(error: Exception) -> str:
+    """What an error says; names in it may have bytes that are no text, and be long."""
+    return str(error).encode(errors="replace").decode()[:_MOST_TEXT]
 
 
 def _limit(seconds: int) -> None:

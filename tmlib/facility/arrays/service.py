@@ -21,6 +21,7 @@ from tmlib.beneath import Opened
 from tmlib.errors import Busy, NotFound
 from tmlib.experiments.models import Acquisition, Experiment, Plate
 from tmlib.facility import acquisitions, open_folders
+from tmlib.facility.arrays.entities import MEDIA_TYPES
 from tmlib.facility.models import Proposal
 from tmlib.facility.visibility import Viewer
 from tmlib.storage import ExperimentStorage
@@ -150,8 +151,8 @@ def ask(
         raise Busy("Other files are read at the moment: ask again later.")
     output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever sends it
     try:
-        _run(json.dumps(request).encode(), file.descriptor, output, seconds)
-        return _sending(output)
+        ending = _run(json.dumps(request).encode(), file.descriptor, output, seconds)
+        return _sending(output, ending)
     except BaseException:
         output.close()
         raise
@@ -159,7 +160,8 @@ def ask(
         _places.release()
 
 
-def _run(request: bytes, descriptor: int, output: IO[bytes], seconds: int) -> None:
+def _run(request: bytes, descriptor: int, output: IO[bytes], seconds: int) -> int | None:
+    """Have a request answered; gives how the process has ended, None if it was ended here."""
     with subprocess.Popen(
         [sys.executable, "-I", "-B", "-W", "ignore", "-m", "tmlib.facility.arrays.process"],
         env=_environment(),
@@ -170,8 +172,9 @@ def _run(request: bytes, descriptor: int, output: IO[bytes], seconds: int) -> No
     ) as process:
         try:
             process.communicate(request, timeout=seconds)
+            return process.returncode
         except subprocess.TimeoutExpired:
-            pass
+            return None
         finally:
             process.kill()
 
@@ -188,18 +191,21 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _sending(output: IO[bytes]) -> Sending:
-    """The answer in the output of the process."""
+def _sending(output: IO[bytes], ending: int | None) -> Sending:
+    """The answer in the output of a process, if all of it is there."""
+    if ending == os.EX_IOERR:
+        raise Busy("The server has no room for the answer: ask for less, or again later.")
     size = output.seek(0, os.SEEK_END)
     output.seek(0)
     line = output.readline(_HEAD)
-    head = json.loads(line) if line.endswith(b"\n") else {}
+    is_whole = ending == os.EX_OK and line.endswith(b"\n")
+    head = json.loads(line) if is_whole else {}
     if "missing" in head:
         raise NotFound(head["missing"])
     if "unfit" in head:
         raise ArrayProblem(head["parameter"], head["unfit"])
-    if "media_type" not in head:
+    if head.get("media_type") not in MEDIA_TYPES or head["size"] != size - len(line):
         raise NotFound(
             "The file cannot be read: it is damaged, takes too long, or unpacks to too much."
         )
-    return Sending(head["media_type"], head["file_name"], size - len(line), output)
+    return Sending(head["media_type"], head["file_name"], head["size"], output)
