@@ -12,17 +12,20 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tmlib.accounts.models import User
 from tmlib.annotation.errors import InvalidRows
 from tmlib.annotation.imports import PROGRAM, sweep
+from tmlib.annotation.known_schemas import find_schema
 from tmlib.annotation.models import Annotation, AnnotationImport, AnnotationTable
 from tmlib.annotation.moments import lock_tables
 from tmlib.annotation.row_files import MOST_BYTES, FileFormat, read_parts
-from tmlib.annotation.rows import Place, check_targets, insert_rows, is_of
+from tmlib.annotation.rows import check_targets, insert_rows, is_of
 from tmlib.annotation.schemas import Schema
-from tmlib.annotation.tables import Annotator
+from tmlib.annotation.tables import Annotator, open_table
 from tmlib.annotation.values import check_new
 from tmlib.db.many import select_among
-from tmlib.errors import Conflict, NotFound, TooLarge
+from tmlib.errors import Conflict, Forbidden, NotFound, TooLarge
+from tmlib.experiments.service import get_experiment
 from tmlib.ledger import programs
 from tmlib.ledger.limits import Limits
 from tmlib.ledger.programs import Assignment, JobContext, Part, Program
@@ -47,18 +50,15 @@ class Importing(Program):
                 select(AnnotationImport).where(AnnotationImport.submission_id == job.submission_id)
             ).one()
             session.expunge(asked)
-            name = session.get_one(AnnotationTable, asked.annotation_table_id).name
+            schema = find_schema(session, _open(session, asked)[0].schema_name)
         path = storage.root / asked.path
         if not path.exists():
             raise NotFound("The file of the import is gone: send it again.")
-        who = Annotator(asked.user_id, asked.is_admin)
-        place = Place(context.database, asked.experiment_id, name, who)
-        schema = place.schema()
         checked = _Checked(schema, path.parent)
         for part in read_parts(path, FileFormat(asked.file_format), schema):
             checked.add(part.rows)
             context.progress(part.share_done)
-        context.effects.append(lambda session: checked.enter(session, place, asked.id))
+        context.effects.append(lambda session: checked.enter(session, asked))
         context.afterwards.append(partial(path.unlink, missing_ok=True))
         context.afterwards.append(partial(_sweep, context, storage))
         return ()
@@ -66,6 +66,20 @@ class Importing(Program):
     def limits(self, description: dict[str, Any], step_name: str, phase: str) -> Limits:
         """What a job may take."""
         return Limits(seconds=_SECONDS, memory=_MEGABYTES)
+
+
+def _open(session: Session, asked: AnnotationImport) -> tuple[AnnotationTable, Annotator]:
+    """The table, if whoever has sent the file may still write to it, and who that is.
+
+    Since it was sent, the experiment may be shared no longer, and users and tables be others.
+    """
+    user = session.get(User, asked.user_id)
+    if user is None or not user.is_active:
+        raise Forbidden("Whoever has sent the file cannot log in any more.")
+    who = Annotator(user.id, asked.is_admin and user.is_admin)
+    get_experiment(session, user.id, asked.experiment_id, "write", is_admin=who.is_admin)
+    name = session.get_one(AnnotationTable, asked.annotation_table_id).name
+    return open_table(session, asked.experiment_id, name, who, "write"), who
 
 
 class _Checked:
@@ -111,7 +125,7 @@ class _Checked:
             )
         self._file.write(line)
 
-    def enter(self, session: Session, place: Place, import_id: int) -> None:
+    def enter(self, session: Session, asked: AnnotationImport) -> None:
         """Enter all rows, in the transaction that ends the job.
 
         Raises
@@ -125,9 +139,8 @@ class _Checked:
         Forbidden
             If the user may not write to it any more.
         """
-        table = place.open(session)
-        moment = lock_tables(session, [table.id])
-        place.open(session)
+        moment = lock_tables(session, [asked.annotation_table_id])
+        table, who = _open(session, asked)
         self._check_numbers(session, table)
         numbers = self._numbers(table.next_id)
         self._file.seek(0)
@@ -137,9 +150,9 @@ class _Checked:
             if self._schema.is_reference:
                 self._check_targets(session, table, rows, n_before)
             ids = [row["id"] or next(numbers) for row in rows]
-            insert_rows(session, table, self._schema, place.who, moment, ids, rows)
+            insert_rows(session, table, self._schema, who, moment, ids, rows)
             n_before += len(rows)
-        _note(session, import_id, n_before, moment)
+        _note(session, asked.id, n_before, moment)
 
     def _check_numbers(self, session: Session, table: AnnotationTable) -> None:
         query = select(Annotation.id).where(is_of(table))

@@ -14,7 +14,7 @@ from tmlib.annotation.moments import lock_tables
 from tmlib.annotation.repeats import answer_of, remember
 from tmlib.annotation.row_files import MOST_BYTES, FileFormat
 from tmlib.annotation.rows import Place
-from tmlib.annotation.tables import find_table
+from tmlib.annotation.tables import Annotator, find_table, may_use
 from tmlib.errors import BadInput, NotFound, TooLarge
 from tmlib.experiments.ownership import owner
 from tmlib.ledger import interactive, submissions
@@ -24,6 +24,9 @@ from tmlib.ledger.queue import Queue
 from tmlib.storage import ExperimentStorage, remove_orphans
 
 PROGRAM = "annotation_import"
+"""Its jobs, and what they print, are no more for all who may read the experiment than rows are."""
+
+_NOT_TOLD = "Why is told to those who may read the table, and to whoever has sent the file."
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class ImportStatus:
     state, percent_done
         Of its job.
     error
-        Why it failed, if it did: then no row was entered.
+        Why it failed, if it did: then no row was entered. Others than its sender, and those who
+        may read the table, are not told: it quotes rows.
     """
 
     of: AnnotationImport
@@ -160,8 +164,10 @@ def start(
     return number
 
 
-def list_imports(session: Session, experiment_id: int, table_name: str) -> list[ImportStatus]:
-    """All imports into a table, the first one first.
+def list_imports(
+    session: Session, experiment_id: int, table_name: str, who: Annotator
+) -> list[ImportStatus]:
+    """All imports into a table, the first one first, as somebody may know of them.
 
     Raises
     ------
@@ -173,11 +179,14 @@ def list_imports(session: Session, experiment_id: int, table_name: str) -> list[
         AnnotationImport.experiment_id == experiment_id,
         AnnotationImport.annotation_table_id == table.id,
     )
-    return [_status(row) for row in session.execute(query)]
+    may_read = may_use(session, table, who, "read")
+    return [_status(row, who, may_read) for row in session.execute(query)]
 
 
-def get_import(session: Session, experiment_id: int, table_name: str, number: int) -> ImportStatus:
-    """How an import stands.
+def get_import(
+    session: Session, experiment_id: int, table_name: str, number: int, who: Annotator
+) -> ImportStatus:
+    """How an import stands, as somebody may know of it.
 
     Raises
     ------
@@ -191,18 +200,21 @@ def get_import(session: Session, experiment_id: int, table_name: str, number: in
     found = session.execute(query).one_or_none()
     if found is None:
         raise NotFound(f"There is no such import into table {table.name}.")
-    return _status(found)
+    return _status(found, who, may_use(session, table, who, "read"))
 
 
-def stop(session: Session, experiment_id: int, table_name: str, number: int) -> None:
+def stop(session: Session, place: Place, number: int) -> None:
     """End an import before its rows are entered; nothing happens if it has ended.
 
     Raises
     ------
     NotFound
         If there is no such table, or it has no such import.
+    Forbidden
+        If the user may not write to the table.
     """
-    found = get_import(session, experiment_id, table_name, number)
+    place.open(session)
+    found = get_import(session, place.experiment_id, place.name, number, place.who)
     submissions.kill(session, found.of.submission_id, "The import was killed.")
 
 
@@ -235,7 +247,9 @@ def _statuses() -> Select[AnnotationImport, Job]:
     )
 
 
-def _status(row: Row[AnnotationImport, Job]) -> ImportStatus:
+def _status(row: Row[AnnotationImport, Job], who: Annotator, may_read: bool) -> ImportStatus:
     asked, job = row
     state = JobStatus.of(job.state, job.exitcode)
-    return ImportStatus(asked, state, interactive.percent_done(job), job.error)
+    is_told = may_read or who.user_id == asked.user_id
+    error = job.error if job.error is None or is_told else _NOT_TOLD
+    return ImportStatus(asked, state, interactive.percent_done(job), error)

@@ -4,7 +4,7 @@ Reads only what indexes lead to: it takes as long for a ledger of a hundred thou
 one of ten.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,6 +55,7 @@ def find_jobs(
     submission_ids: Iterable[int] | None = None,
     state: JobStatus | None = None,
     step: str | None = None,
+    without: Collection[str] = (),
     text: str | None = None,
     before: int | None = None,
     limit: int = 50,
@@ -71,6 +72,8 @@ def find_jobs(
         Only jobs with this status.
     step
         Only jobs of this step, or of the program of this name.
+    without
+        No jobs of these steps and programs.
     text
         Only jobs that failed and have this in their reason or in what they printed, of the
         thousand that failed last.
@@ -94,6 +97,8 @@ def find_jobs(
         conditions.append(Job.submission_id.in_(list(submission_ids)))
     if step is not None:
         conditions.append(Job.step_name == step)
+    if without:
+        conditions.append(Job.step_name.not_in(without))
     if text is not None:
         if state not in (None, JobStatus.FAILED):
             raise BadInput("Only jobs that failed can be searched for a text.")

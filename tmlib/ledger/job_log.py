@@ -1,6 +1,7 @@
 """What jobs print, in the ledger: written while they run, and read from where one had come to."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -93,7 +94,9 @@ def keep(session: Session, job_id: int, attempt: int, stdout: Tail, stderr: Tail
     return result.one_or_none() is not None
 
 
-def read(session: Session, job_id: int, owner: Owner | None = None) -> JobLog:
+def read(
+    session: Session, job_id: int, owner: Owner | None = None, without: Collection[str] = ()
+) -> JobLog:
     """What a job has printed so far.
 
     Parameters
@@ -104,6 +107,8 @@ def read(session: Session, job_id: int, owner: Owner | None = None) -> JobLog:
         Which job.
     owner
         Only if it is of this one.
+    without
+        Only if it is of none of these steps and programs.
 
     Raises
     ------
@@ -115,6 +120,8 @@ def read(session: Session, job_id: int, owner: Owner | None = None) -> JobLog:
     ).where(Job.id == job_id)
     if owner is not None:
         query = query.where(owners.of(Job, owner))
+    if without:
+        query = query.where(Job.step_name.not_in(without))
     row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound("There is no such job: look at the list of jobs.")

@@ -8,7 +8,7 @@ from tmlib.annotation import imports
 from tmlib.annotation.imports import ImportStatus
 from tmlib.annotation.row_files import FileFormat
 from tmserver.access import ExperimentAccess
-from tmserver.annotators import RepeatKey, place
+from tmserver.annotators import RepeatKey, annotator, place
 from tmserver.http.multipart import read_body
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Id, Message, Schema
@@ -30,7 +30,8 @@ class AnnotationImportInfo(Schema):
     """How an import stands.
 
     `state` is `waiting`, `running`, `done`, `failed` or `killed`. `n_rows` rows were entered at the
-    moment `entered_at`; before, and where it failed, there is none.
+    moment `entered_at`; before, and where it failed, there is none. `error` says why, to those who
+    may read the table and to whoever has sent the file.
     """
 
     id: Id
@@ -48,7 +49,7 @@ class AnnotationImportInfo(Schema):
 def get_annotation_imports(access: ExperimentAccess, table_name: str) -> list[AnnotationImportInfo]:
     """List the imports into a table, in the order in which they were asked for."""
     with access.database.session() as session:
-        found = imports.list_imports(session, access.experiment_id, table_name)
+        found = imports.list_imports(session, access.experiment_id, table_name, annotator(access))
         return [_info(one) for one in found]
 
 
@@ -81,14 +82,14 @@ def kill_annotation_import(
 ) -> Message:
     """End an import whose rows are not entered yet; none of them will be."""
     with access.database.transaction() as session:
-        place(access, table_name).open(session)
-        imports.stop(session, access.experiment_id, table_name, annotation_import_id)
+        imports.stop(session, place(access, table_name), annotation_import_id)
     return Message()
 
 
 def _read(access: ExperimentAccess, table_name: str, number: int) -> AnnotationImportInfo:
     with access.database.session() as session:
-        return _info(imports.get_import(session, access.experiment_id, table_name, number))
+        who = annotator(access)
+        return _info(imports.get_import(session, access.experiment_id, table_name, number, who))
 
 
 def _info(status: ImportStatus) -> AnnotationImportInfo:

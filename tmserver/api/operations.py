@@ -16,7 +16,12 @@ from tmserver.http.operations import current_operation
 from tmserver.http.routing import Routes
 from tmserver.http.schemas import Id, IdText, Message, Schema, Text
 from tmserver.monitoring import event_stream, installation_state
-from tmserver.monitoring.installation_state import ExperimentState, Installation, JobEntry
+from tmserver.monitoring.installation_state import (
+    CONFIDENTIAL,
+    ExperimentState,
+    Installation,
+    JobEntry,
+)
 from tmserver.monitoring.live import Topic
 from tmserver.scopes import EXPERIMENT
 
@@ -160,6 +165,7 @@ def _jobs(access: Access, query: JobPageQuery, experiment_id: int | None = None)
             owner_kind=ownership.EXPERIMENT,
             state=query.state,
             step=query.step,
+            without=() if experiment_id is None else CONFIDENTIAL,
             text=query.text,
             before=query.before,
             limit=query.limit + 1,

@@ -11,6 +11,7 @@ from tmlib.workflow import service
 from tmserver.access import ExperimentAccess
 from tmserver.http.routing import PROJECT_BODY, Routes
 from tmserver.http.schemas import MAX_INT, Bare, Body, Index, Message, Schema, Text
+from tmserver.monitoring.installation_state import CONFIDENTIAL
 from tmserver.scopes import EXPERIMENT
 
 routes = Routes("workflow", scope=EXPERIMENT)
@@ -94,9 +95,10 @@ class JobLog(Schema):
 
 
 def read_job_log(access: ExperimentAccess, job_id: int, cursor: str | None) -> JobLog:
-    """The log of a job of an experiment, from a cursor on."""
+    """The log of a job of a workflow or tool of an experiment, from a cursor on."""
     with access.database.session() as session:
-        log = job_log.read(session, job_id, owner(access.experiment_id)).after(cursor)
+        wanted = job_id, owner(access.experiment_id), CONFIDENTIAL
+        log = job_log.read(session, *wanted).after(cursor)
     return JobLog(
         stdout=log.stdout.text,
         stderr=log.stderr.text,

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, PlainSerializer
 from sqlalchemy.orm import Session
 
+from tmlib.annotation import imports as annotation_imports
 from tmlib.db import Database, clock
 from tmlib.ids import encode_id
 from tmlib.ledger import job_list
@@ -18,6 +19,9 @@ from tmlib.workflow import latest_workflows
 from tmlib.workflow.latest_workflows import StepProgress, WorkflowProgress
 from tmserver.http.schemas import Id, Schema
 from tmserver.monitoring import snapshot
+
+CONFIDENTIAL = (annotation_imports.PROGRAM,)
+"""Programs whose jobs tell, of an experiment, what not all may read who may read that."""
 
 _DAY = timedelta(days=1)
 _N_FAILURES = 10

@@ -15,6 +15,7 @@ from tmlib.annotation.reading import Row, Selection
 from tmlib.annotation.rows import Place
 from tmlib.annotation.tables import Annotator, NewTable
 from tmlib.db import Database
+from tmlib.experiments.sharing import share_experiment
 
 
 @dataclass
@@ -79,4 +80,5 @@ def laboratory(database: Database) -> Laboratory:
             session.add(user)
             session.flush()
             people[name] = Annotator(user.id)
+            share_experiment(session, experiment_id, user.id, write_access=True)
     return Laboratory(database, experiment_id, people)

@@ -15,13 +15,16 @@ import pytest
 from tests.services.ledger import ListQueue
 from tests.tmlib.annotation.conftest import Laboratory, tagged
 from tests.tmlib.portal.test_publishing import Killed, killed_at
+from tmlib.accounts.models import User
 from tmlib.annotation import exports, import_jobs, imports, row_files, tables
 from tmlib.annotation.import_jobs import Importing
 from tmlib.annotation.imports import ImportStatus
 from tmlib.annotation.known_schemas import find_schema
 from tmlib.annotation.row_files import FileFormat
+from tmlib.annotation.tables import Annotator
 from tmlib.db import clock
 from tmlib.errors import BadInput, Conflict, Forbidden, NotFound, TooLarge
+from tmlib.experiments import sharing
 from tmlib.ledger import lost_jobs
 from tmlib.ledger.execution import Worker
 from tmlib.ledger.models import JobStatus
@@ -60,7 +63,8 @@ class Importer:
 
     def status(self, name: str, number: int) -> ImportStatus:
         with self.laboratory.database.session() as session:
-            return imports.get_import(session, self.laboratory.experiment_id, name, number)
+            mara = self.laboratory.people["mara"]
+            return imports.get_import(session, self.laboratory.experiment_id, name, number, mara)
 
     def done(self, name: str, content: str | bytes, form: str = "csv", **options: Any) -> int:
         """Import to the end; gives how many rows were entered."""
@@ -302,6 +306,36 @@ def test_references_and_who_may(importer: Importer) -> None:
     assert "was deleted" in str(importer.status("mine", number).error)
 
 
+def test_who_may_no_more_when_the_rows_are_entered(importer: Importer) -> None:
+    laboratory = importer.laboratory
+    experiment_id, mara = laboratory.experiment_id, laboratory.people["mara"]
+    laboratory.people["mara"] = Annotator(mara.user_id, is_admin=True)  # was one until now
+    number = importer.start("cells", CSV + "a,1,2,3\n")
+
+    def refused() -> str:
+        importer.work()
+        status = importer.status("cells", number)
+        assert (status.state, status.of.n_rows) == (JobStatus.FAILED, None)
+        return str(status.error)
+
+    with laboratory.database.transaction() as session:
+        sharing.unshare_experiment(session, experiment_id, mara.user_id)
+    assert "not shared with you" in refused()
+    number = importer.start("cells", CSV + "a,1,2,3\n")
+    with laboratory.database.transaction() as session:
+        sharing.share_experiment(session, experiment_id, mara.user_id, write_access=False)
+    assert "not change it" in refused()
+    number = importer.start("cells", CSV + "a,1,2,3\n")
+    with laboratory.database.transaction() as session:
+        session.get_one(User, mara.user_id).is_admin = True
+    importer.work()
+    assert importer.status("cells", number).of.n_rows == 1
+    number = importer.start("cells", CSV + "a,1,2,3\n")
+    with laboratory.database.transaction() as session:
+        session.get_one(User, mara.user_id).is_active = False
+    assert "cannot log in" in refused()
+
+
 def test_a_request_that_is_sent_again_is_carried_out_once(importer: Importer) -> None:
     sheet = CSV + "a,1,2,3\n"
     first = importer.start("cells", sheet, key="once")
@@ -317,7 +351,7 @@ def test_what_is_killed_enters_nothing_and_its_file_is_swept(importer: Importer)
     laboratory = importer.laboratory
     number = importer.start("cells", CSV + "a,1,2,3\n")
     with laboratory.database.transaction() as session:
-        imports.stop(session, laboratory.experiment_id, "cells", number)
+        imports.stop(session, laboratory.place("cells"), number)
     importer.work()
     assert importer.status("cells", number).state is JobStatus.KILLED
     assert laboratory.tags("cells") == {}

@@ -8,6 +8,7 @@ from flask import Flask
 from tests.tmserver.conftest import Person
 from tmlib.annotation import import_jobs, imports
 from tmlib.db import Database
+from tmlib.experiments.sharing import share_experiment
 from tmlib.ledger.execution import Worker
 from tmlib.settings import Settings
 
@@ -63,6 +64,52 @@ def test_rows_of_a_file_are_entered_by_a_job(
     rows = owner.get(f"{cells}/annotations")
     assert [row["values"]["pt_position"] for row in rows] == [[1, 2, 3], [4, 5, 6]]
     assert {row["created_at"] for row in rows} == {done["entered_at"]}
+
+
+def test_errors_are_for_who_may_read_the_rows_or_has_sent_them(
+    owner: Person,
+    people: dict[str, Person],
+    experiment: str,
+    experiment_id: int,
+    app: Flask,
+    database: Database,
+    settings: Settings,
+) -> None:
+    """They quote rows, as what their jobs have printed does."""
+    assert import_jobs.Importing.name
+    with database.transaction() as session:
+        for name in ("writer", "reader"):
+            user_id = people[name].user_id
+            assert user_id is not None
+            share_experiment(session, experiment_id, user_id, write_access=name == "writer")
+    tables = f"{experiment}/annotation_tables"
+    levels = {"read_permission": "PRIVATE", "write_permission": "PUBLIC"}
+    sizes = [325, 325, 1000]
+    owner.post(tables, name="mine", schema_name="bound_tag", voxel_resolution=sizes, **levels)
+    path = f"{tables}/mine"
+    for person in (owner, people["writer"]):
+        send(person, path, SHEET + b"c,secret,8,9\n")
+    queue = app.extensions["tmserver"].queue
+    worker = Worker(database, queue, settings)
+    while queue.job_ids:
+        worker.run(queue.job_ids.pop(0))
+    told = {
+        name: ["secret" in one["error"] for one in person.get(f"{path}/imports")]
+        for name, person in people.items()
+        if name not in ("stranger", "anonymous")
+    }
+    assert told["owner"] == told["administrator"] == [True, True]
+    assert (told["writer"], told["reader"]) == ([False, True], [False, False])
+    hidden = people["reader"].get(f"{path}/imports")[0]["error"]
+    assert "whoever has sent the file" in hidden
+    jobs = f"{experiment}/workflow/operations/jobs"
+    assert people["reader"].get(jobs)["jobs"] == []
+    assert people["reader"].get(jobs, text="secret")["jobs"] == []
+    of_all = people["administrator"].get("/api/operations/jobs", text="secret")["jobs"]
+    assert len(of_all) == 2
+    for place in ("workflow", "tools"):
+        log = f"{experiment}/{place}/jobs/{of_all[0]['id']}/log"
+        assert "no such job" in people["reader"].refused("GET", log, 404)
 
 
 def test_what_is_refused_leaves_no_import(
