@@ -1,5 +1,6 @@
 """``tm demo --facility``: what its interface and its pages tell is what has run."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,14 +95,22 @@ def test_a_week_is_looked_at_in_the_browser(facility: Demo) -> None:
         timeline = item(page, "timeline")
         expect(timeline.locator("li")).to_have_count(4)
         expect(timeline.locator("img").first).to_have_js_property("naturalWidth", 256)
+        [used] = item(page, "time-use").locator("tbody tr").all()
+        expect(used).to_contain_text("LM1-2")
+        expect(used).to_contain_text("8 h 00 min")
+        expect(item(page, "failures")).to_have_count(0)
         assert not accessibility_findings(page)
         item(page, "to-proposal").click()
+        expect(item(page, "hourly")).to_have_accessible_name(re.compile(r"begin .*:00 2"))
+        assert not accessibility_findings(page)
         expect(item(page, "people")).to_contain_text("Mara Lind")
         for name in ("Plate 1", "Plate 2"):
             expect(item(page, f"experiment-{name}")).to_be_visible()
         item(page, "calendar-link").click()
         for instrument, session in (("Spinning disk", "LM1-2"), ("Confocal", "LM2-3")):
             expect(item(page, f"instrument-{instrument}")).to_contain_text(session)
+        item(page, "instrument-Confocal").get_by_text("LM2-3").click()
+        expect(item(page, "failures")).to_contain_text("is truncated")
 
 
 def test_own_images_are_no_facility(tmp_path: Path) -> None:

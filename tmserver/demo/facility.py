@@ -188,7 +188,7 @@ def _tell(facility: _Facility, user: str, now: datetime) -> None:
                             "givenName": proposal.given_name,
                             "familyName": proposal.family_name,
                         },
-                        {"login": user},
+                        {"login": user, "givenName": "Demo", "familyName": "User"},
                     ],
                 },
                 "sessions": [

@@ -84,6 +84,37 @@ export interface Processed {
   readonly message: string | null;
 }
 
+/** Hours of a session, or their mean: how its time was used. */
+export interface Hours {
+  readonly duration: number;
+  /** Before the first acquisition. */
+  readonly startup: number;
+  readonly datacollection: number;
+  /** All that is neither of these. */
+  readonly thinking: number;
+  /** After the last acquisition, which is a part of that. */
+  readonly remaining: number;
+}
+
+export interface Times {
+  readonly average: Hours;
+  readonly sessions: readonly (Hours & { readonly sessionId: number })[];
+}
+
+/** What failed of one type of workflow, and why. */
+export interface Failures {
+  readonly experimentType: string;
+  readonly total: number;
+  readonly failed: number;
+  readonly messages: readonly { readonly count: number; readonly message: string }[];
+}
+
+/** How many acquisitions begin at each hour of the day, in UTC, on days when some do. */
+export interface Hourly {
+  readonly hour: readonly number[];
+  readonly average: readonly number[];
+}
+
 export type Wanted = Readonly<Record<string, string | number>>;
 
 /** A part of one of the facility's lists. */
@@ -96,6 +127,17 @@ export function one<T>(api: Api, path: string, wanted: Wanted = {}): Promise<T> 
     Object.entries(wanted).map(([name, value]) => [name, String(value)]),
   ).toString();
   return api.json(`${PREFIX}/${path}${query === '' ? '' : `?${query}`}`) as Promise<T>;
+}
+
+export async function failuresOf(api: Api, sessionId: number): Promise<readonly Failures[]> {
+  return (await one<{ readonly totals: readonly Failures[] }>(api, 'stats/errors', { sessionId }))
+    .totals;
+}
+
+export async function hourlyOf(api: Api, proposal: string): Promise<Hourly> {
+  const wanted = { proposal };
+  return (await one<{ readonly datacollections: Hourly }>(api, 'stats/hourlies', wanted))
+    .datacollections;
 }
 
 /** What is booked in the week that begins on a Monday. */

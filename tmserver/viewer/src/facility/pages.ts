@@ -11,8 +11,18 @@ import type {
   Proposal,
   ProposalExperiment,
   Session,
+  Times,
 } from './facility';
-import { list, MANY, one, proposalPath, sessionsOfWeek, SOME } from './facility';
+import {
+  failuresOf,
+  hourlyOf,
+  list,
+  MANY,
+  one,
+  proposalPath,
+  sessionsOfWeek,
+  SOME,
+} from './facility';
 import { mondayOf } from './week';
 
 const proposals: Load = async (shell) => {
@@ -24,27 +34,31 @@ const proposals: Load = async (shell) => {
 };
 
 const proposal: Load = async (shell, name) => {
-  const [found, people, experiments, sessions, workflows, page] = await Promise.all([
+  const [found, people, experiments, sessions, workflows, times, hourly, page] = await Promise.all([
     one<Proposal>(shell.api, proposalPath(name)),
     list<Person>(shell.api, 'persons', { proposal: name, limit: MANY }),
     list<ProposalExperiment>(shell.api, `${proposalPath(name)}/experiments`, { limit: MANY }),
     list<Session>(shell.api, 'sessions', { proposal: name, limit: MANY }),
     shell.api.data<LatestWorkflow[]>('api/workflows'),
+    one<Times>(shell.api, 'stats/times', { proposal: name }),
+    hourlyOf(shell.api, name),
     part(import('./ProposalPage.svelte')),
   ]);
-  const props = { shell, proposal: found, people, experiments, sessions, workflows };
+  const props = { shell, proposal: found, people, experiments, sessions, workflows, times, hourly };
   return ready(page.default, `Proposal ${name}`, props);
 };
 
 const session: Load = async (shell, id) => {
   const number = Number(id);
-  const [found, people, events, page] = await Promise.all([
+  const [found, people, events, times, failures, page] = await Promise.all([
     one<Session>(shell.api, `sessions/${encodeURIComponent(id)}`),
     list<Person>(shell.api, 'persons', { sessionId: number, limit: MANY }),
     list<FacilityEvent>(shell.api, 'events', { sessionId: number, limit: SOME }),
+    one<Times>(shell.api, 'stats/times', { sessionId: number }),
+    failuresOf(shell.api, number),
     part(import('./SessionPage.svelte')),
   ]);
-  const props = { shell, session: found, people: people.results, events };
+  const props = { shell, session: found, people: people.results, events, times, failures };
   return ready(page.default, `Session ${found.session}`, props);
 };
 
