@@ -4,6 +4,8 @@ Each account has one of the two, which alone decides: a local account of the sam
 taken for that of the directory, and without the directory nobody it knows gets in.
 """
 
+import unicodedata
+
 from flask import request
 from sqlalchemy import select
 
@@ -33,8 +35,8 @@ def authenticate(access: Access, name: str, password: str, plugin: str | None = 
     name, password
         What the user gave.
     plugin
-        What shall be asked, one of `plugins`. If it is not said, local accounts are looked for
-        first, and what has none is left to the directory.
+        What shall be asked, one of `plugins`. If it is not said, local accounts with passwords
+        are looked for first, and what has none is left to the directory.
 
     Raises
     ------
@@ -53,8 +55,7 @@ def authenticate(access: Access, name: str, password: str, plugin: str | None = 
     directory = access.services.directory
     if plugin is None:
         plugin = DATABASE if directory is None or _is_local(access, name) else LDAP
-    # a directory takes names for the same that differ in case or in spaces
-    counted = name if plugin == DATABASE else " ".join(name.split()).casefold()
+    counted = name if plugin == DATABASE else _folded(name)
     with access.services.login_attempts.attempt(counted, request.remote_addr or ""):
         if directory is not None and plugin == LDAP:
             account = external.admit(access.database, directory.authenticate(name, password))
@@ -67,5 +68,13 @@ def authenticate(access: Access, name: str, password: str, plugin: str | None = 
 
 def _is_local(access: Access, name: str) -> bool:
     with access.database.session() as session:
-        query = select(User.id).where(User.name == name, User.origin.is_(None))
+        query = select(User.id).where(
+            User.name == name, User.origin.is_(None), User.password_hash != service.NO_PASSWORD
+        )
         return session.scalar(query) is not None
+
+
+def _folded(name: str) -> str:
+    """A name without what some directory overlooks: case, spaces, accents, widths of letters."""
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
+    return " ".join("".join(one for one in letters if not unicodedata.combining(one)).split())

@@ -17,6 +17,7 @@ from tests.services.scripted_directory import ScriptedDirectory, running_scripte
 from tests.services.slapd import GROUPS, PASSWORD, PEOPLE, ROOT, ROOT_PASSWORD, Directory
 from tests.tmserver.conftest import PASSWORD as LOCAL_PASSWORD
 from tests.tmserver.conftest import AppWith, Person
+from tests.tmserver.ispyb.conftest import SYNC, Visitor, contact, told
 from tmlib.accounts import service
 from tmlib.accounts.attempts import MAX_FAILURES
 from tmlib.accounts.external import ExternalPerson
@@ -173,8 +174,9 @@ def test_the_login_limit_counts_names_as_the_directory_takes_them(
     anybody: Person, directory: Directory
 ) -> None:
     directory.add_person("sven")
+    spellings = ("sven", "SVEN", "\uff53\uff56\uff45\uff4e", "\u017fven", "sv\u00e9n")
     for count in range(MAX_FAILURES):
-        refused(anybody, "sven" if count % 2 else "SVEN", "wrong")
+        refused(anybody, spellings[count % len(spellings)], "wrong")
     refused(anybody, "Sven", PASSWORD, 429)
 
 
@@ -193,6 +195,48 @@ def test_local_accounts_and_those_of_the_directory_stay_apart(
     answer = anybody.request("POST", f"{ISPYB}/login", json=body)
     assert answer.status_code == 400  # that interface's status for it
     assert owner.get("/auth/user")["email"] == "owner@lab.example"
+
+
+def test_an_account_that_a_portal_has_made_is_for_who_has_that_name_in_the_directory(
+    anybody: Person, directory: Directory, administrator: Person
+) -> None:
+    portal = Visitor(administrator)
+    persons = [{"login": "mara"}, {"login": "ole"}, {"externalId": 5}]
+    portal.post(SYNC, told("MX", 1, persons=persons))
+    known = {one["name"]: one["id"] for one in administrator.get("/api/users")}
+    directory.add_person("mara", "mara@institute.example")
+    directory.add_person("ole")
+    directory.add_person("person-5")  # as nobody is called in a portal
+    refused(anybody, "mara", "wrong")
+
+    mara = log_in(anybody, "mara")
+    profile = mara.get("/auth/user")
+    assert (profile["id"], profile["email"]) == (known["mara"], "mara@institute.example")
+    assert Visitor(mara).get("/proposals/MX1")["proposal"] == "MX1"
+    portal.post(SYNC, told("MX", 2, persons=[{"login": "mara", "emailAddress": "m@x.example"}]))
+    assert Visitor(mara).get("/proposals")["total"] == 2
+    assert log_in(anybody, "MARA").get("/auth/user") == profile
+    body = {"old_password": PASSWORD, "new_password": "another long one"}
+    assert "ldap" in mara.refused("PUT", "/auth/password", 409, json=body)
+
+    administrator.request("DELETE", f"/api/users/{known['ole']}")
+    refused(anybody, "ole")  # whom an administrator locks out stays out
+    administrator.put(f"/api/users/{known['ole']}", is_active=True)
+    assert log_in(anybody, "ole").get("/auth/user")["id"] == known["ole"]
+    assert '"person-5"' in refused(anybody, "person-5", PASSWORD, 409)
+
+
+def test_an_account_that_stands_for_a_lab_contact_is_for_nobody(
+    anybody: Person, directory: Directory, administrator: Person, database: Database
+) -> None:
+    portal = Visitor(administrator)
+    portal.post(SYNC, told("MX", 1))
+    sent = contact(portal.get("/proposals/MX1")["proposalId"])
+    number = portal.post("/labcontacts", sent, 201)["personId"]
+    with database.session() as session:
+        name = service.get_user(session, number).name
+    directory.add_person(name)
+    assert f'"{name}"' in refused(anybody, name, PASSWORD, 409)
 
 
 class StandIn:

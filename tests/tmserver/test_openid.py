@@ -20,6 +20,7 @@ from tests.services.openid_provider import (
 )
 from tests.services.postgresql import free_port
 from tests.tmserver.conftest import AppWith, Person
+from tests.tmserver.ispyb.conftest import SYNC, Visitor, told
 from tmlib.accounts import service
 from tmlib.accounts.openid import CLOCKS_DIFFER_BY, OpenIdProvider
 from tmlib.db import Database
@@ -155,8 +156,13 @@ def test_a_new_key_of_the_provider_is_looked_up(app_with: AppWith, provider: Pro
     log_in(app_with(**KNOWN, oidc_issuer=provider.url), provider)
 
 
-def test_accounts_that_are_there_are_not_taken_over(asked: Flask, provider: Provider) -> None:
+def test_accounts_that_are_there_are_not_taken_over(
+    asked: Flask, provider: Provider, administrator: Person
+) -> None:
     provider.claims["preferred_username"] = "owner"
+    log_in(asked, provider, 409)
+    Visitor(administrator).post(SYNC, told("MX", 1, persons=[{"login": "mara"}]))
+    provider.claims["preferred_username"] = "mara"  # who has never logged in
     log_in(asked, provider, 409)
     provider.claims |= {"preferred_username": "noor", "email": "owner@lab.example"}
     log_in(asked, provider, 409)
@@ -170,11 +176,11 @@ def test_only_an_address_that_the_provider_calls_verified_is_taken(
     asked: Flask, provider: Provider
 ) -> None:
     values: tuple[object, ...] = (True, "true", False, "false", 1, None)
-    told: list[dict[str, object]] = [*({"email_verified": value} for value in values), {}]
+    cases: list[dict[str, object]] = [*({"email_verified": value} for value in values), {}]
     taken = []
     del provider.claims["email_verified"]
     claims = provider.claims
-    for number, verified in enumerate(told):
+    for number, verified in enumerate(cases):
         person = {"sub": f"{number}", "preferred_username": f"noor {number}"}
         provider.claims = claims | person | {"email": f"{number}@institute.example"} | verified
         known = log_in(asked, provider).get("/auth/user").json

@@ -14,7 +14,13 @@ from sqlalchemy.orm import Session
 
 from tmlib.accounts.identity import Account
 from tmlib.accounts.models import Group, GroupMember, User
-from tmlib.accounts.service import NO_PASSWORD, WRONG, check_email, check_name
+from tmlib.accounts.service import (
+    NO_PASSWORD,
+    WRONG,
+    check_email,
+    check_name,
+    is_kept_for_its_name,
+)
 from tmlib.db import Database
 from tmlib.digests import digest_of
 from tmlib.errors import BadInput, Conflict, NotLoggedIn
@@ -29,6 +35,7 @@ MOST_GROUPS = 1000
 """That somebody can be in."""
 
 _MOST_CHARACTERS = 255
+_NOWHERE = ".invalid"  # at the end of addresses that nobody has
 
 _logger = logging.getLogger(__name__)
 
@@ -61,6 +68,8 @@ class ExternalPerson:
 def admit(database: Database, person: ExternalPerson) -> Account:
     """The account of somebody who has proved elsewhere who they are, made if there is none yet.
 
+    One that a portal or an import has made for a name is for whom a directory calls so.
+
     Raises
     ------
     BadInput
@@ -92,12 +101,16 @@ def _create(session: Session, person: ExternalPerson) -> User:
     name, email = check_name(person.name), _usable_email(person)
     if len(person.subject) > _MOST_CHARACTERS:
         raise BadInput(f"What {person.origin} calls you is too long.")
-    if session.scalar(select(User.id).where(User.name == name)) is not None:
+    is_free = session.scalar(select(User.id).where(User.email == email)) is None
+    found = session.scalar(select(User).where(User.name == name).with_for_update())
+    if found is not None and person.origin in NAMING and is_kept_for_its_name(found):
+        return _hand_over(found, person, email if is_free else None)
+    if found is not None:
         raise Conflict(
             f'There is another account "{name}" here already, which is not that of '
             f"{person.origin}: ask an administrator to rename it."
         )
-    if session.scalar(select(User.id).where(User.email == email)) is not None:
+    if not is_free:
         raise Conflict(
             f'Another account here has the address "{email}" already: ask an administrator to '
             "change it."
@@ -114,6 +127,15 @@ def _create(session: Session, person: ExternalPerson) -> User:
     return user
 
 
+def _hand_over(user: User, person: ExternalPerson, email: str | None) -> User:
+    """Give an account to whom it was made for, with their address if it has none."""
+    user.origin, user.subject = person.origin, person.subject
+    if email is not None and person.email == email and user.email.endswith(_NOWHERE):
+        user.email = email
+    _logger.info("the account %r is from now on for who logs in by %s", user.name, person.origin)
+    return user
+
+
 def _usable_email(person: ExternalPerson) -> str:
     """The address, or one that nobody has in its place."""
     if person.email:
@@ -122,7 +144,7 @@ def _usable_email(person: ExternalPerson) -> str:
         except BadInput:
             _logger.warning("the address of %r from %s is unusable", person.name, person.origin)
     digest = digest_of(person.subject, 32)
-    return f"{digest}@{person.origin}.invalid"
+    return f"{digest}@{person.origin}{_NOWHERE}"
 
 
 def _take_over(session: Session, user: User, origin: str, names: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from functools import cache
+from typing import Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -19,6 +20,7 @@ MAX_PASSWORD_LENGTH = 1024
 NO_PASSWORD = "!"  # noqa: S105 - no hash, so that no password fits it
 WRONG = "The user name or the password is wrong."
 
+_MADE_UP = re.compile(r"(person|contact)-\w+")
 _NAME = re.compile(r"[\w.@+-][\w .@+-]{0,254}")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,255}")
 _HASHER = PasswordHasher()
@@ -201,7 +203,7 @@ def authenticate(session: Session, name: str, password: str) -> User:
         If the name or the password is wrong, or the user is disabled.
     """
     user = session.scalar(select(User).where(User.name == name))
-    has_password = user is not None and user.password_hash != NO_PASSWORD
+    has_password = user is not None and user.origin is None and user.password_hash != NO_PASSWORD
     matches = _verify(user.password_hash if user and has_password else _unknown_hash(), password)
     if user is None or not has_password or not matches or not user.is_active:
         raise NotLoggedIn(WRONG)
@@ -222,6 +224,20 @@ def check_name(name: str, of: str = "user") -> str:
             'and the characters "_.@+-".'
         )
     return name
+
+
+def make_up_name(kind: Literal["person", "contact"], number: int | str) -> str:
+    """The name for the account of somebody of whom no name is known."""
+    return f"{kind}-{number}"
+
+
+def is_kept_for_its_name(user: User) -> bool:
+    """Whether an account, of a portal or an import, waits for the first login of who is called so.
+
+    Nobody has been in it, since nothing knows a password for it.
+    """
+    is_closed = user.origin is None and user.password_hash == NO_PASSWORD
+    return is_closed and _MADE_UP.fullmatch(user.name) is None
 
 
 def check_email(email: str) -> str:

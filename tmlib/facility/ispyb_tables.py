@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import Group, GroupMember, User
-from tmlib.accounts.service import NO_PASSWORD, check_name
+from tmlib.accounts.service import NO_PASSWORD, check_name, make_up_name
 from tmlib.db import Base
 from tmlib.errors import BadInput
 from tmlib.facility import ispyb_rows as rows
@@ -99,7 +99,7 @@ def _laboratory(_: Import, row: rows.LaboratoryRow) -> Laboratory:
 def _person(work: Import, row: rows.PersonRow) -> PersonProfile:
     """Somebody, as the user of that login; one who is new has no password."""
     session = work.session
-    name = check_name(row.login or f"person-{row.person_id}")
+    name = check_name(row.login or make_up_name("person", row.person_id))
     user = people.called(session, name)
     if user is None:
         email = row.email_address

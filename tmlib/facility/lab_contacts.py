@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import User
-from tmlib.accounts.service import NO_PASSWORD
+from tmlib.accounts.service import NO_PASSWORD, make_up_name
 from tmlib.errors import BadInput
 from tmlib.facility.models import Laboratory
 from tmlib.facility.shipping import LabContact
@@ -19,7 +19,7 @@ _DESCRIPTION = ("name", "address", "city", "country", "url")
 
 def nobody() -> User:
     """A new account for somebody who cannot log in, so that the contact has a person's number."""
-    name = f"contact-{secrets.token_hex(8)}"
+    name = make_up_name("contact", secrets.token_hex(8))
     return User(name=name, email=f"{name}@{_NOWHERE}", password_hash=NO_PASSWORD, is_active=False)
 
 

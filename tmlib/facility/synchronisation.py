@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import User
-from tmlib.accounts.service import NO_PASSWORD, check_name
+from tmlib.accounts.service import NO_PASSWORD, check_name, make_up_name
 from tmlib.errors import BadInput
 from tmlib.facility import people, visits
 from tmlib.facility.models import (
@@ -84,7 +84,7 @@ class Synchronisation:
             profile = session.scalar(query)
         user = session.get(User, profile.user_id) if profile else None
         if user is None:
-            name = check_name(sent.login or f"person-{sent.external_id}")
+            name = check_name(sent.login or make_up_name("person", str(sent.external_id)))
             found = people.called(session, name)
             user = found if sent.login else None
         if user is None:

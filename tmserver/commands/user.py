@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tmlib import schema
 from tmlib.accounts import service
+from tmlib.accounts.models import User
 from tmlib.db import Database, Process, revision
 from tmlib.errors import BadInput, Conflict
 from tmlib.settings import Settings
@@ -49,8 +50,7 @@ def list_users() -> None:
     with open_database() as database, database.session() as session:
         for found in service.list_users(session):
             is_admin = "yes" if found.is_admin else "no"
-            way = "yes" if found.origin is None else f"by {found.origin}"
-            table.add_row(found.name, found.email, is_admin, way if found.is_active else "no")
+            table.add_row(found.name, found.email, is_admin, _way_in(found))
     Console().print(table, highlight=False, markup=False)
 
 
@@ -96,6 +96,14 @@ def _read_password() -> str:
             "or run this at a terminal."
         )
     return read
+
+
+def _way_in(user: User) -> str:
+    if not user.is_active:
+        return "no"
+    if user.origin is not None:
+        return f"by {user.origin}"
+    return "no password" if user.password_hash == service.NO_PASSWORD else "yes"
 
 
 def _set_active(name: str, *, is_active: bool) -> None:

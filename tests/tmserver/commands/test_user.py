@@ -7,10 +7,13 @@ import pytest
 from click.testing import CliRunner
 
 from tests.tmserver.commands.conftest import Tm
+from tests.tmserver.ispyb.conftest import told
 from tmlib.accounts import external, service
 from tmlib.accounts.external import ExternalPerson
 from tmlib.db import Database
 from tmlib.errors import NotLoggedIn
+from tmlib.facility.portal import UserPortalProposalSync
+from tmlib.facility.synchronisation import Synchronisation
 from tmlib.settings import Settings
 from tmserver.command_line import cli
 
@@ -35,11 +38,15 @@ def test_users_are_listed(tm: Tm, database: Database) -> None:
     add(tm, "bob")
     tm("user", "disable", "bob")
     external.admit(database, ExternalPerson("ldap", "cy", "cy", "cy@example.org", groups=None))
+    with database.transaction() as session:
+        sent = told("MX", 1, persons=[{"login": "di"}])
+        Synchronisation(session).run(UserPortalProposalSync.model_validate(sent))
     rows = [line.strip(" |").split("|") for line in tm("user", "list").output.splitlines()]
     cells = [[cell.strip() for cell in row] for row in rows]
     assert ["ada", "ada@example.org", "yes", "yes"] in cells
     assert ["bob", "bob@example.org", "no", "no"] in cells
     assert ["cy", "cy@example.org", "no", "by ldap"] in cells
+    assert ["di", "di@portal.invalid", "no", "no password"] in cells
 
 
 def test_a_disabled_user_is_out_until_enabled(tm: Tm, database: Database) -> None:
