@@ -3,7 +3,7 @@
 Tools read such tables through :mod:`tmlib.tools.remarks`, which is told here how.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ _TRUTH = {0: "false", 1: "true"}
 
 
 class Answers(NamedTuple):
-    """What a field says of objects at a moment: a row for each remark, in the order of their ids.
+    """What a field says of objects at a moment: a row for each remark, the latest one last.
 
     Attributes
     ----------
@@ -37,15 +37,15 @@ class Answers(NamedTuple):
     are_there
         Whether objects are there, and of the type, shape (n,).
     codes
-        Positions in `texts`, shape (n,); -1 where a row has no answer.
-    texts
-        The answers that there are, in their order: numbers by their size.
+        Positions in `values`, shape (n,); -1 where a row has no answer.
+    values
+        The answers that there are, sorted.
     """
 
     targets: NDArray[np.int64]
     are_there: NDArray[np.bool_]
     codes: NDArray[np.int32]
-    texts: tuple[str, ...]
+    values: tuple[Any, ...]
 
 
 def answer_fields(schema: Schema) -> tuple[Field, ...]:
@@ -86,7 +86,7 @@ def read_answers(
         np.concatenate(targets or [np.empty(0, np.int64)]),
         np.concatenate(there or [np.empty(0, np.bool_)]),
         places[np.concatenate(codes or [np.empty(0, np.int32)])],
-        tuple(_texts(field, ordered)),
+        tuple(ordered),
     )
 
 
@@ -119,13 +119,15 @@ def _query(
             or_(row.deleted_at.is_(None), row.deleted_at > as_of),
             row.target_id.is_not(None),
         )
-        .order_by(row.id)
+        .order_by(row.created_at, row.id)
     )
 
 
-def _texts(field: Field, values: list[Any]) -> Iterator[str]:
-    for value in values:
-        yield _TRUTH[int(value)] if field.kind is Kind.BOOLEAN else str(value)
+def answer_texts(field: Field, values: Sequence[Any]) -> tuple[str, ...]:
+    """Answers as text: true and false as JSON writes them."""
+    if field.kind is Kind.BOOLEAN:
+        return tuple(_TRUTH[int(value)] for value in values)
+    return tuple(map(str, values))
 
 
 def read_remarks(session: Session, reader: Reader, type_id: int, wanted: RemarkColumn) -> Remarks:
@@ -151,13 +153,14 @@ def read_remarks(session: Session, reader: Reader, type_id: int, wanted: RemarkC
     answers = read_answers(session, table, type_id, field, as_of)
     has_answer = answers.codes >= 0
     usable_rows = answers.are_there & has_answer
-    codes, texts = _used(answers.codes[usable_rows], answers.texts)
+    present, codes = np.unique(answers.codes[usable_rows], return_inverse=True)
+    used = [answers.values[code] for code in present.tolist()]
     gone = answers.targets[~answers.are_there]
     return Remarks(
         of=wanted.model_copy(update={"as_of": as_of}),
         mapobject_ids=answers.targets[usable_rows],
-        answers=codes,
-        texts=texts,
+        answers=codes.astype(np.int32),
+        texts=answer_texts(field, used),
         gone=gone.tolist(),
         n_empty=int(np.count_nonzero(answers.are_there & ~has_answer)),
     )
@@ -165,22 +168,13 @@ def read_remarks(session: Session, reader: Reader, type_id: int, wanted: RemarkC
 
 def _check_reference(session: Session, table: AnnotationTable, type_id: int) -> None:
     mapobject_type = session.get_one(MapobjectType, type_id)
-    known = mapobject_tables.names(session, table.experiment_id)
-    own = next(name for name, one in known.items() if one.id == type_id)
+    own = mapobject_tables.name_of(session, table.experiment_id, mapobject_type.name)
     if table.reference_table != own:
         about = f"to {table.reference_table}" if table.reference_table else "to nothing"
         raise BadInput(
             f"The rows of the table {table.name} refer {about}, and not to objects of "
             f'"{mapobject_type.name}": use a table that refers to {own}.'
         )
-
-
-def _used(
-    codes: NDArray[np.int32], texts: tuple[str, ...]
-) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Codes and texts without those that no row has."""
-    present, places = np.unique(codes, return_inverse=True)
-    return places.astype(np.int32), tuple(texts[code] for code in present.tolist())
 
 
 remarks.kept_by(read_remarks)

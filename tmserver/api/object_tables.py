@@ -9,6 +9,7 @@ import pandas as pd
 from flask import Response
 from pydantic import Field
 
+from tmlib.annotation.remark_columns import remark_texts
 from tmlib.errors import BadInput
 from tmlib.objects import service
 from tmlib.objects.selection import Selection, file_name
@@ -20,6 +21,7 @@ from tmlib.objects.values.table_streams import StreamedTable, TableFormat, strea
 from tmlib.objects.writing import value_updates
 from tmlib.tools.service import labels_of
 from tmserver.access import ExperimentAccess
+from tmserver.annotators import annotator
 from tmserver.api.places import find_site
 from tmserver.http.negotiation import accepted_form
 from tmserver.http.routing import LARGE_BODY, MANY_ITEMS, Routes
@@ -128,10 +130,13 @@ def add_feature_values(
 def get_metadata(access: ExperimentAccess, mapobject_type_id: int, query: TableQuery) -> Response:
     """Get where objects lie: a row for each object, time point and plane.
 
-    The labels that tools have given come in columns with the names of their results, and conditions
-    of wells in columns ``Metadata_...``.
+    The labels that tools have given come in columns with the names of their results, what people
+    have remarked in columns ``TABLE.FIELD``, and conditions of wells in columns ``Metadata_...``.
     """
     labels = labels_of(access.database, access.storage, mapobject_type_id)
+    labels += remark_texts(
+        access.database, access.experiment_id, mapobject_type_id, annotator(access)
+    )
     found = select_metadata(
         access.database, access.experiment_id, mapobject_type_id, _selection(query), labels
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, Json, model_validator
 
+from tmlib.annotation.remark_columns import remark_sources
 from tmlib.digests import digest_of
 from tmlib.errors import BadInput, Conflict
 from tmlib.objects.selection import Selection
@@ -19,6 +20,7 @@ from tmlib.objects.table.table_rows import Condition, matching
 from tmlib.objects.table.table_statistics import AskedPlaces
 from tmlib.tools.label_columns import label_sources
 from tmserver.access import ExperimentAccess
+from tmserver.annotators import annotator
 from tmserver.api.object_tables import SelectionQuery
 from tmserver.http.schemas import Schema, Text
 
@@ -74,8 +76,11 @@ class ObjectsQuery(SelectionQuery):
 
 
 def opened_table(access: ExperimentAccess, mapobject_type_id: int) -> ObjectTable:
-    """The table of a type as it is now."""
+    """The table of a type as it is now, for who asks."""
     results = label_sources(access.database, access.storage, mapobject_type_id)
+    results += remark_sources(
+        access.database, access.experiment_id, mapobject_type_id, annotator(access)
+    )
     return open_table(
         access.database, access.storage, access.services.columns, mapobject_type_id, results
     )

@@ -3,10 +3,15 @@
 All of it through HTTP, with the jobs that the requests start.
 """
 
+import io
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from tests.tmserver.api.crowd import Crowd, crowd
@@ -226,3 +231,88 @@ def test_only_who_may_read_a_table_trains_with_it(remarked: Remarked) -> None:
     [job] = remarked.owner.get(f"{remarked.crowd.experiment}/tools/jobs")
     assert job["exitcode"] == 1
     assert remarked.owner.get(f"{remarked.crowd.experiment}/tools/results") == []
+
+
+def ask(remarked: Remarked, what: str = "", who: str = "owner", **query: Any) -> Any:
+    """What a route of the table of objects answers; lists are sent as JSON."""
+    path = f"{remarked.crowd.path}/table{what}"
+    return remarked.people[who].get(path, **encoded(query))
+
+
+def encoded(query: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: json.dumps(value) if isinstance(value, list) else value
+        for name, value in query.items()
+    }
+
+
+def test_remarks_are_columns_like_others(remarked: Remarked) -> None:
+    ids = remarked.ids
+    remarked.make("scores", "reference_tag_float")
+    remarked.say("small", *ids[:6])
+    remarked.say("large", *ids[-6:], ids[0])  # the latest remark on an object counts
+    scores = [{"target_id": one, "tag": "-", "value": 0.5 * one} for one in ids[:4]]
+    remarked.owner.post(f"{remarked.tables}/scores/annotations", annotations=scores)
+    columns = {one["name"]: one for one in ask(remarked, "/columns")}
+    assert columns["remarks.tag"] == {"name": "remarks.tag", "kind": "remark", "type": "text"}
+    assert columns["scores.value"]["type"] == "float"
+    assert list(columns)[-3:] == ["remarks.tag", "scores.tag", "scores.value"]
+    found = ask(remarked, columns=["mapobject_id", "remarks.tag", "scores.value"], tpoint=1)
+    expected = dict.fromkeys(ids[1:6], "small") | dict.fromkeys([*ids[-6:], ids[0]], "large")
+    assert {one: tag for one, tag, _ in found["rows"] if tag is not None} == expected
+    values = {one: value for one, _, value in found["rows"] if value is not None}
+    assert values == {one: 0.5 * one for one in ids[:4]}
+    large = [{"column": "remark:remarks.tag", "values": ["large"]}]
+    assert ask(remarked, filter=large)["n_rows"] == 2 * 7  # at both time points
+    groups = ask(remarked, "/groups", by=["remarks.tag"], columns=["Area"])["groups"]
+    counted = {group["key"][0]: group["n_objects"] for group in groups}
+    assert counted == {None: 18, "large": 7, "small": 5}
+    path = f"{remarked.crowd.path}/metadata"
+    sheet = pd.read_csv(io.StringIO(remarked.owner.request("GET", path).text))
+    first = sheet[sheet["tpoint"] == 0].set_index("mapobject_id")
+    assert first["remarks.tag"].dropna().to_dict() == expected
+    assert first["scores.value"].dropna().to_dict() == values
+
+
+def test_columns_of_remarks_change_with_their_tables(remarked: Remarked) -> None:
+    ids = remarked.ids
+    rows = remarked.say("small", *ids[:3])
+    path = f"{remarked.crowd.path}/values"
+    query: dict[str, Any] = {"query_string": {"column": "remarks.tag", "tpoint": 0}}
+
+    def texts() -> tuple[str, list[Any]]:
+        answer = remarked.owner.request("GET", path, **query)
+        table = pa.ipc.open_stream(answer.data).read_all()
+        said = table.filter(pc.is_valid(table["remarks.tag"]))["remarks.tag"].to_pylist()
+        return answer.headers["ETag"], said
+
+    before, said = texts()
+    assert said == ["small"] * 3
+    headers = {"If-None-Match": before}
+    assert remarked.owner.request("GET", path, headers=headers, **query).status_code == 304
+    remarked.owner.put(remarked.rows, annotations=[{"id": rows[0], "tag": "large"}])
+    remarked.owner.request("DELETE", remarked.rows, json={"ids": [rows[1]]})
+    after, said = texts()
+    assert after != before
+    assert sorted(said) == ["large", "small"]
+    remarked.owner.delete(f"{remarked.tables}/remarks")
+    message = remarked.owner.refused("GET", path, 400, **query)
+    assert 'no column "remarks.tag"' in message
+
+
+def test_only_who_may_read_a_table_has_its_columns(remarked: Remarked) -> None:
+    remarked.say("small", *remarked.ids[:3])
+    shares = f"{remarked.crowd.experiment}/shares"
+    remarked.owner.put(f"{shares}/reader", permission="read")
+    columns = ["mapobject_id", "remarks.tag"]
+    assert ask(remarked, who="reader", columns=columns)["n_rows"] == len(remarked.crowd.frame)
+    remarked.owner.put(f"{remarked.tables}/remarks", read_permission="PRIVATE")
+    assert "remarks.tag" not in {one["name"] for one in ask(remarked, "/columns", "reader")}
+    assert "remarks.tag" in {one["name"] for one in ask(remarked, "/columns", "administrator")}
+    reader = remarked.people["reader"]
+    table, sheet = f"{remarked.crowd.path}/table", f"{remarked.crowd.path}/metadata"
+    for more in ({"columns": columns}, {"filter": [{"column": "remarks.tag", "missing": False}]}):
+        message = reader.refused("GET", table, 400, query_string=encoded(more))
+        assert 'no column "remarks.tag"' in message
+    assert "remarks" not in reader.request("GET", sheet).text
+    assert "remarks.tag" in remarked.owner.request("GET", sheet).text

@@ -1,32 +1,36 @@
 """Columns of object tables and their values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["metadata", "feature", "result"]
+Kind = Literal["metadata", "feature", "result", "remark"]
 ValueType = Literal["float", "integer", "boolean", "text"]
 
 
 class GivenLabels(NamedTuple):
-    """Labels of objects from a tool; see :class:`tmlib.tools.labels.Labels`."""
+    """Labels of objects from a tool or from people; see :class:`tmlib.tools.labels.Labels`.
+
+    Without time points they hold at all of them.
+    """
 
     mapobject_ids: NDArray[np.int64]
-    tpoints: NDArray[np.int32]
+    tpoints: NDArray[np.int32] | None
     values: NDArray[Any]
     texts: tuple[str, ...] | None
 
 
 class LabelSource(NamedTuple):
-    """A tool result: its name, a permanent identifier, and a function that reads its labels."""
+    """Labels of a kind: their name, a permanent identifier, and a function that reads them."""
 
     name: str
     key: str
     is_text: bool
     read: Callable[[], GivenLabels]
+    kind: Kind = "result"
 
 
 @dataclass(frozen=True)
@@ -94,15 +98,25 @@ def join_labels(
         order = np.array(sorted(range(len(texts)), key=[*map(_rank, texts)].__getitem__), np.intp)
         values = np.argsort(order)[values] if len(order) else values
         texts = tuple(texts[code] for code in order)
-    for tpoint in np.unique(labels.tpoints):
-        known = np.flatnonzero(labels.tpoints == tpoint)
-        known = known[np.argsort(labels.mapobject_ids[known], kind="stable")]
+    for given, rows in _of_same_time(labels, tpoints):
+        known = given[np.argsort(labels.mapobject_ids[given], kind="stable")]
         ids = labels.mapobject_ids[known]
-        rows = np.flatnonzero(tpoints == tpoint)
         places = np.minimum(np.searchsorted(ids, mapobject_ids[rows]), len(ids) - 1)
         is_known = ids[places] == mapobject_ids[rows]
         found[rows[is_known]] = values[known[places[is_known]]]
     return ColumnValues(found, texts)
+
+
+def _of_same_time(
+    labels: GivenLabels, tpoints: NDArray[np.int32]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Positions of labels, some at least, and of the rows that they may be about."""
+    if labels.tpoints is None:
+        if len(labels.mapobject_ids):
+            yield np.arange(len(labels.mapobject_ids)), np.arange(len(tpoints))
+        return
+    for tpoint in np.unique(labels.tpoints):
+        yield np.flatnonzero(labels.tpoints == tpoint), np.flatnonzero(tpoints == tpoint)
 
 
 def _rank(text: str) -> tuple[float, str]:

@@ -1,4 +1,4 @@
-"""The table of all objects of a type: columns of features, tool results and metadata.
+"""The table of all objects of a type: columns of features, tool results, remarks and metadata.
 
 A table shows one version of the values, which is defined by the list of Parquet files that is read
 first. Rows are in order of time point, plane, site and label. Columns are read on demand, once for
@@ -54,7 +54,7 @@ def open_table(
     mapobject_type_id
         Type of the objects.
     results
-        Tool results about them.
+        Tool results about them, and what people have remarked on them.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def _columns(
     places: Mapping[str, Place],
     results: Sequence[LabelSource],
 ) -> Iterator[Column]:
-    """Metadata, features, results."""
+    """Metadata, features, results, remarks."""
     has_planes = has_values or not mapobject_type.is_static
     shown = ["mapobject_id", *(("label", "tpoint", "zplane") if has_planes else ())]
     dtypes = {name: _ROWS[name] for name in shown} | _OUTLINED
@@ -113,7 +113,7 @@ def _columns(
     for feature in mapobject_type.features:
         yield Column(feature.name, "feature", "float", feature.key)
     for one in results:
-        yield Column(one.name, "result", "text" if one.is_text else "float", one.key)
+        yield Column(one.name, one.kind, "text" if one.is_text else "float", one.key)
 
 
 def _digest(*texts: str) -> str:
@@ -323,7 +323,7 @@ class ObjectTable:
         self.rows.update(self._cached("rows", _ROWS, lambda _: self._read_identifiers()))
 
     def _other(self, column: Column) -> ColumnValues:
-        if column.kind == "result":
+        if column.kind in ("result", "remark"):
             return self._labels(self.results[column.key])
         if column.name in self.rows:
             return ColumnValues(self.rows[column.name])

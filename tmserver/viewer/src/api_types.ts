@@ -696,7 +696,7 @@ export interface components {
         };
         readonly ObjectValue: {
             /** @enum {string} */
-            readonly kind: "metadata" | "feature" | "result";
+            readonly kind: "metadata" | "feature" | "result" | "remark";
             readonly name: string;
             readonly percentile: number | null;
             /** @enum {string} */
@@ -950,7 +950,7 @@ export interface components {
         };
         readonly TableColumn: {
             /** @enum {string} */
-            readonly kind: "metadata" | "feature" | "result";
+            readonly kind: "metadata" | "feature" | "result" | "remark";
             readonly name: string;
             /** @enum {string} */
             readonly type: "float" | "integer" | "boolean" | "text";

@@ -191,8 +191,8 @@ export class ObjectCard {
     const found = this.values.filter(({ name }) =>
       words.every((word) => name.toLowerCase().includes(word)),
     );
-    // Measurements and results first: what is known of every object is told above.
-    const order = ['feature', 'result', 'metadata'];
+    // Remarks, measurements and results first: what is known of every object is told above.
+    const order = ['remark', 'feature', 'result', 'metadata'];
     found.sort((one, other) => order.indexOf(one.kind) - order.indexOf(other.kind));
     this.rows.replaceChildren(...found.map((one) => this.row(one)));
   }
