@@ -1,6 +1,7 @@
 """Maps on a grid: for each plate and feature, the mean of the objects in each well.
 
-A map has a number that tells its feature, and the place of its plate among those of the experiment.
+A map has a number that tells its feature, and the place of its plate among those of the experiment,
+whether they have maps or not: so it stays the same when images of an older plate arrive.
 """
 
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from tmlib.facility.pages import Page, Query, Window
 from tmlib.facility.visibility import Viewer, shows
 from tmlib.images.layout import well_position
 from tmlib.objects.models import Feature, MapobjectType
+from tmlib.objects.table.bins import count_in_bins
 from tmlib.objects.table.column_cache import ColumnCache
 from tmlib.objects.table.object_table import ObjectTable, open_table
 from tmlib.storage import ExperimentStorage
@@ -37,18 +39,14 @@ _N_BINS = 50
 # at equal distances along the scale
 _ANCHORS = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)])
 
-_PLATES = (
-    select(
-        Plate.id,
-        Plate.name,
-        Plate.experiment_id,
-        (func.row_number().over(partition_by=Plate.experiment_id, order_by=Plate.id) - 1).label(
-            "place"
-        ),
-    )
-    .where(exists(select(1).where(Well.plate_id == Plate.id)))
-    .subquery()
-)
+_PLATES = select(
+    Plate.id,
+    Plate.name,
+    Plate.experiment_id,
+    (func.row_number().over(partition_by=Plate.experiment_id, order_by=Plate.id) - 1).label(
+        "place"
+    ),
+).subquery()
 
 
 class Region(NamedTuple):
@@ -166,8 +164,9 @@ def histogram(values: Grid) -> tuple[NDArray[np.int64], Grid, Grid]:
         Of 50 bins, each of the shape (50,).
     """
     known = values[np.isfinite(values)]
-    counts, edges = np.histogram(known, bins=_N_BINS)
-    return counts, (edges[:-1] + edges[1:]) / 2, np.diff(edges)
+    counts, edges = count_in_bins(known, _N_BINS)
+    widths = np.diff(edges)
+    return counts, edges[:-1] + widths / 2, widths
 
 
 def picture(values: Grid) -> NDArray[np.uint8]:
@@ -179,9 +178,10 @@ def picture(values: Grid) -> NDArray[np.uint8]:
         Shape (rows, columns, 4): red, green, blue and opacity, which is 0 where there is no value.
     """
     is_known = np.isfinite(values)
-    known = values[is_known]
-    least, largest = (known.min(), known.max()) if known.size else (0.0, 0.0)
-    shares = np.where(is_known, values - least, 0) / ((largest - least) or 1)
+    # halves, whose differences are numbers as well
+    known = np.where(is_known, values, np.nan) / 2
+    least, largest = (np.nanmin(known), np.nanmax(known)) if is_known.any() else (0.0, 0.0)
+    shares = np.where(is_known, known - least, 0) / ((largest - least) or 1)
     scale = np.linspace(0, 1, len(_ANCHORS))
     painted = np.zeros((*values.shape, 4), np.uint8)
     for channel in range(3):
@@ -244,7 +244,8 @@ def _maps(viewer: Viewer, which: MapFilter) -> Query:
         Experiment.plate_format,
         first.correlate(_PLATES).scalar_subquery(),
     ).join(_PLATES, plate.experiment_id == Experiment.id)
-    query = query.where(plate.place < _MOST_PLATES)
+    has_wells = exists(select(1).where(Well.plate_id == plate.id))
+    query = query.where(plate.place < _MOST_PLATES, has_wells)
     if which.map_id is not None:
         feature_id, place = divmod(which.map_id, _MOST_PLATES)
         query = query.where(Feature.id == feature_id, plate.place == place)

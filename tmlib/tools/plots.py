@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tmlib.images.layout import well_name
+from tmlib.objects.table.bins import count_in_bins
 from tmlib.tools.plates.wells import Well
 
 MAX_PLATES = 8
@@ -30,12 +31,13 @@ class Figure(NamedTuple):
 
 def histogram(values: Array, name: str, of_what: str = "number of objects") -> Figure:
     """Histogram of finite values, shape (n,)."""
-    counts, edges = np.histogram(values, bins=_BINS)
+    counts, edges = count_in_bins(values, _BINS)
+    widths = np.diff(edges)
     bars = {
         "type": "bar",
-        "x": numbers((edges[:-1] + edges[1:]) / 2),
+        "x": numbers(edges[:-1] + widths / 2),
         "y": counts.tolist(),
-        "width": numbers(np.diff(edges)),
+        "width": numbers(widths),
     }
     return _figure("histogram", [bars], "Distribution", name, of_what)
 

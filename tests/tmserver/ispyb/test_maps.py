@@ -81,6 +81,34 @@ def test_maps_of_plates(app: Flask, visitor: As, mapped: Crowd) -> None:
         reader.get(path, 422, limit=0)
 
 
+def test_numbers_of_maps_stay_when_wells_of_an_older_plate_are_found(
+    visitor: As, mapped: Crowd, experiment_id: int
+) -> None:
+    plates = [
+        Plate(name=name, experiment_id=experiment_id, description="") for name in ("Old", "New")
+    ]
+    with mapped.database.transaction() as session:
+        session.add_all(plates)
+        session.flush()
+        old, new = (plate.id for plate in plates)
+        session.add(Well(name="A01", plate_id=new, experiment_id=experiment_id))
+
+    def numbers() -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for one in visitor("reader").get("/mapping")["results"]:
+            plate = one["GridInfo"]["gridInfoId"]
+            found.setdefault(plate, []).append(one["xrfFluorescenceMappingId"])
+        return found
+
+    before = numbers()
+    assert old not in before
+    with mapped.database.transaction() as session:
+        session.add(Well(name="A01", plate_id=old, experiment_id=experiment_id))
+    after = numbers()
+    assert len(after.pop(old)) == len(after[new]) == 2
+    assert after == before
+
+
 def test_values_of_a_map(app: Flask, visitor: As, mapped: Crowd) -> None:
     reader = visitor("reader")
     number = reader.get("/mapping")["results"][0]["xrfFluorescenceMappingId"]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tmlib.errors import BadInput
+from tmlib.objects.table.bins import count_in_bins
 from tmlib.objects.table.columns import Column, ColumnValues
 from tmlib.objects.table.object_table import ObjectTable
 from tmlib.objects.table.table_rows import SortKey, in_order
@@ -267,8 +268,6 @@ def histogram(
             raise BadInput(f'"min" is {minimum:g}, but must not be larger than "max", {maximum:g}.')
         high = low if maximum is None else high
         low = high if minimum is None else low
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    counts, edges = np.histogram(numbers, bins, (low, high))
-    below, above = int((numbers < low).sum()), int((numbers > high).sum())
+    counts, edges = count_in_bins(numbers, bins, low, high)
+    below, above = int((numbers < edges[0]).sum()), int((numbers > edges[-1]).sum())
     return Histogram(edges.tolist(), counts.tolist(), below, above)
