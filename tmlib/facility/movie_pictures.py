@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from PIL import Image, ImageDraw
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib.beneath import Opened
@@ -25,7 +24,7 @@ MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 """Types of pictures by how names of their files end."""
 
 _MISSING = "Movie thumbnail not found"
-_ALL = Window(0, 10_000)
+_MOST = 10_000
 _SIZE = 640, 240
 _MARGIN = 48
 _DOT = 2
@@ -94,17 +93,10 @@ def open_file(picture: MoviePicture, roots: Sequence[Path]) -> Opened:
     raise NotFound(_MISSING)
 
 
-def has_measured(session: Session, collection_ids: Sequence[int]) -> set[int]:
-    """Which data collections have movies whose resolution is known."""
-    resolution = Movie.ctf["resolutionLimit"].as_string()
-    query = select(Movie.acquisition_id).where(
-        Movie.acquisition_id.in_(collection_ids), resolution.is_not(None)
-    )
-    return set(session.scalars(query.distinct()))
-
-
 def plot_resolutions(session: Session, viewer: Viewer, collection_id: int) -> bytes:
     """A plot of the resolutions of the movies of a data collection, by their numbers, as PNG.
+
+    Of many movies it shows the first ones, and says so.
 
     Raises
     ------
@@ -112,17 +104,17 @@ def plot_resolutions(session: Session, viewer: Viewer, collection_id: int) -> by
         If none is known, or they are hidden.
     """
     which = CollectionFilter(collection_id=collection_id)
-    rows = movies.resolutions(session, viewer, _ALL, which).rows
-    points = [(number, resolution) for number, resolution in rows if resolution is not None]
+    found = movies.resolutions(session, viewer, Window(0, _MOST), which)
+    points = [(number, resolution) for number, resolution in found.rows if resolution is not None]
     if not points:
         raise NotFound("Image not found")
-    picture = _plot(points)
+    picture = _plot(points, "" if found.total <= _MOST else f" ({_MOST:,} of {found.total:,})")
     content = io.BytesIO()
     picture.save(content, "PNG")
     return content.getvalue()
 
 
-def _plot(points: Sequence[tuple[int, float]]) -> Image.Image:
+def _plot(points: Sequence[tuple[int, float]], of_how_many: str) -> Image.Image:
     (width, height), margin = _SIZE, _MARGIN
     numbers, values = [n for n, _ in points], [value for _, value in points]
     picture = Image.new("RGB", _SIZE, "white")
@@ -140,11 +132,12 @@ def _plot(points: Sequence[tuple[int, float]]) -> Image.Image:
         draw.ellipse((x - _DOT, y - _DOT, x + _DOT, y + _DOT), fill=_BLUE)
     for value in {min(values), max(values)}:
         _, y = place(numbers[0], value)
-        draw.text((margin - 6, y), f"{value:.2f}", fill=_DARK, anchor="rm")
+        draw.text((margin - 6, y), f"{value:.4g}", fill=_DARK, anchor="rm")
     for number in {min(numbers), max(numbers)}:
         x, _ = place(number, values[0])
         draw.text((x, height - margin + 6), str(number), fill=_DARK, anchor="ma")
     title = "Resolution up to which the CTF fits, in angstroms, by number of the movie"
+    title += of_how_many
     draw.text((width / 2, height - margin / 3), title, fill=_DARK, anchor="mm")
     return picture
 

@@ -3,7 +3,7 @@
 Programs that process movies hand in what they know of each, as often as they know more.
 """
 
-import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -33,6 +33,9 @@ CTF = (
     *("spectraImageThumbnailFullPath", "spectraImageFullPath", "defocusU", "defocusV", "angle"),
     *("crossCorrelationCoefficient", "resolutionLimit", "estimatedBfactor", "logFilePath"),
 )
+
+# what programs hand in is any text; of these, no number is infinite
+_NUMBER = r"[-+]?([0-9]{1,15}\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?"
 
 
 class Movie(Timestamps, Base):
@@ -161,12 +164,18 @@ def resolutions(
     return Page([(number, _resolution(ctf or {})) for number, ctf in found.rows], found.total)
 
 
+def measured(session: Session, collection_ids: Sequence[int]) -> set[int]:
+    """Which data collections have movies whose resolution is known."""
+    resolution = Movie.ctf["resolutionLimit"].as_string()
+    query = select(Movie.acquisition_id).where(
+        Movie.acquisition_id.in_(collection_ids), resolution.regexp_match(f"^{_NUMBER}$")
+    )
+    return set(session.scalars(query.distinct()))
+
+
 def _resolution(ctf: Mapping[str, Any]) -> float | None:
-    try:
-        value = float(ctf["resolutionLimit"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return value if math.isfinite(value) else None
+    text = str(ctf.get("resolutionLimit"))
+    return float(text) if re.fullmatch(_NUMBER, text) else None
 
 
 def _collections(

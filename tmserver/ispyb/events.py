@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tmlib.facility import events, movie_pictures
+from tmlib.facility import events, movies
 from tmlib.facility.acquisitions import Collection, CollectionFilter
 from tmlib.facility.events import ACTION, COLLECTION, EventFilter
 from tmlib.facility.jobs import Processing
@@ -172,7 +172,7 @@ def get_events(access: UserAccess, query: WhichEvents) -> Part[Event]:
         wanted = EventFilter(which, query.event_type or None)
         found = events.list_events(session, viewer, query.window, wanted)
         shown = [event.collections[-1].id for event in found.rows if event.collections]
-        measured = movie_pictures.has_measured(session, shown)
+        measured = movies.measured(session, shown)
     return Part([_event(event, measured) for event in found.rows], found.total)
 
 

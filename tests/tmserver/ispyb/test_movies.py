@@ -149,6 +149,30 @@ def test_the_resolution_of_movies_is_a_plot(
     visitor("reader").get("/datacollections/images/quality/x", 422)
 
 
+def test_what_is_no_number_is_no_resolution(visitor: As, acquired: int, recorded: str) -> None:
+    def hand_in(*values: object) -> list[float | None]:
+        sent = enumerate(values, start=1)
+        more = [{"movieNumber": n, "CTF": {"resolutionLimit": value}} for n, value in sent]
+        visitor("owner").post(recorded, {"movies": more})
+        [page] = visitor("reader").get("/datacollections/quality")["results"]
+        columns: list[float | None] = page["method2Res"]
+        return columns
+
+    def is_announced() -> bool:
+        [event] = visitor("reader").get("/events")["results"]
+        return bool(event["Item"]["_metadata"]["snapshots"]["analysis"])
+
+    path = f"/datacollections/images/quality/{acquired}"
+    for values in (("n/a", None), ("inf", "1e308"), ("nan", "-1e308")):
+        assert hand_in(*values) == [None, None]
+        assert not is_announced()
+        visitor("reader").get(path, 404)
+    assert hand_in("3.2e0", "-1e99", 1e12) == [3.2, -1e99, 1e12]
+    assert is_announced()
+    picture = imagecodecs.png_decode(visitor("reader").get(path).data)
+    assert (picture == (30, 90, 160)).all(axis=2).any()
+
+
 def test_groups_and_pictures_for_clients_of_the_java_server(
     app: Flask, visitor: As, admin: Visitor, acquired: int, recorded: str, tmp_path: Path
 ) -> None:
