@@ -13,7 +13,15 @@ from pathlib import Path
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
-_NO_BENCHMARKS = ("__main__", "generated", "maps", "serving", "stitching_picture", "timing")
+_NO_BENCHMARKS = (
+    "__main__",
+    "generated",
+    "maps",
+    "nginx",
+    "serving",
+    "stitching_picture",
+    "timing",
+)
 
 
 def main() -> None:

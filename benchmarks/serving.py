@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -111,6 +112,8 @@ def wait(url: str) -> None:
     while True:
         try:
             urllib.request.urlopen(f"{url}/", timeout=2).close()  # noqa: S310 - http to our own child
+        except urllib.error.HTTPError:
+            return
         except OSError:
             if time.monotonic() > deadline:
                 raise

@@ -12,9 +12,6 @@ Times are of the clock, not of the processor, for most of them is waiting for th
 import base64
 import io
 import os
-import shutil
-import socket
-import subprocess
 import tarfile
 import tempfile
 import threading
@@ -26,6 +23,7 @@ from pathlib import Path
 
 import requests
 
+from benchmarks import nginx
 from benchmarks.timing import print_header, print_row
 
 CONNECTIONS = 8
@@ -34,20 +32,7 @@ PIECE = 64 * 1024**2
 FILES_PER_REQUEST = 200
 BYTES_PER_REQUEST = 16_000_000
 
-_NGINX = """
-daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log stderr error;
-events {{}}
-http {{
-    access_log off; client_max_body_size 0;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{ root {folder}/files; dav_methods PUT; create_full_put_path on; }}
-    }}
-}}
-"""
+_NGINX = "dav_methods PUT; create_full_put_path on;"
 
 Send = Callable[[requests.Session, Sequence[str], bytes], None]
 """Sends files of these names, all with the same content."""
@@ -61,8 +46,7 @@ FORM_DATA = f"multipart/form-data; boundary={BOUNDARY}"
 
 def main() -> None:
     """Print a table of files and megabytes per second."""
-    if shutil.which("nginx") is None:
-        print("nginx is not installed: apt-get install nginx-light")
+    if not nginx.is_there():
         return
     # the other benchmarks keep to one core, here the clients need one too
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
@@ -78,8 +62,8 @@ def main() -> None:
                     seconds.append(
                         timed(sender(acquisition, headers), prefix, n_files, content, together)
                     )
-            with nginx(Path(folder) / "nginx") as put:
-                seconds.append(timed(put, "x", n_files, content))
+            with nginx.serving(Path(folder) / "nginx", _NGINX) as peer:
+                seconds.append(timed(nginx_sender(peer.url), "x", n_files, content))
             seconds.append(timed(writer(Path(folder)), "y", n_files, content))
         megabytes = n_files * size / 1e6
         cells = [f"{n_files / s:.3g}/s, {megabytes / s:.3g} MB/s" for s in seconds]
@@ -228,39 +212,6 @@ def tus_sender(acquisition: str, headers: dict[str, str]) -> Send:
             raise AssertionError(answer.headers)
 
     return send
-
-
-@contextmanager
-def nginx(folder: Path) -> Iterator[Send]:
-    """A running nginx that takes files with PUT."""
-    from tests.services.postgresql import free_port
-
-    (folder / "files").mkdir(parents=True)
-    folder.chmod(0o755)
-    port = free_port()
-    configuration = folder / "nginx.conf"
-    user = "user root;" if os.geteuid() == 0 else ""  # else its processes cannot write here
-    configuration.write_text(user + _NGINX.format(folder=folder, port=port))
-    with subprocess.Popen(["nginx", "-p", folder, "-c", configuration]) as process:  # noqa: S603, S607 - fixed words
-        try:
-            wait_for(port)
-            yield nginx_sender(f"http://127.0.0.1:{port}")
-        finally:
-            process.terminate()
-
-
-def wait_for(port: int) -> None:
-    """Wait until somebody listens."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def nginx_sender(url: str) -> Send:
