@@ -6,7 +6,7 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,3 +196,11 @@ class ExperimentStorage:
     def delete(self) -> None:
         """Remove all files of the experiment; nothing happens if there are none."""
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def all_storages(data_dir: Path) -> Iterator[ExperimentStorage]:
+    """The folders of all experiments that have files."""
+    start = "experiment_"
+    for folder in (data_dir / "experiments").glob(f"{start}*"):
+        if re.fullmatch("[0-9]+", number := folder.name.removeprefix(start)):
+            yield ExperimentStorage(data_dir, int(number))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from tmlib.accounts import audit_entries, logins
+from tmlib.annotation import imports as annotation_imports
 from tmlib.db import Database, Process, revision
 from tmlib.experiments import deletion as experiments
 from tmlib.experiments.trash import Trash
@@ -23,6 +24,7 @@ from tmlib.uploads.resuming import remove_expired
 logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN_SECONDS = 1.0
+_SWEEP_AGAIN_SECONDS = 3600.0
 
 
 class Upkeep:
@@ -31,6 +33,7 @@ class Upkeep:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._database = Database.of(settings, Process.UPKEEP)
+        self._swept_at = -math.inf
 
     def run(self, stop: threading.Event) -> None:
         """Do it about twice per lease."""
@@ -64,7 +67,17 @@ class Upkeep:
             lambda: remove_expired(database, data_dir),
             lambda: audit_entries.remove_expired(database, self._settings.audit_days),
             lambda: logins.remove_expired(database),
+            self._sweep,
         ]
+
+    def _sweep(self) -> None:
+        """Look for files that nobody needs when this pool begins, and then now and then.
+
+        It takes a look at the folder of each experiment.
+        """
+        if time.monotonic() - self._swept_at > _SWEEP_AGAIN_SECONDS:
+            annotation_imports.sweep_all(self._database, self._settings.data_dir)
+            self._swept_at = time.monotonic()
 
 
 @contextmanager

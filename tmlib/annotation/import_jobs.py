@@ -60,7 +60,7 @@ class Importing(Program):
             context.progress(part.share_done)
         context.effects.append(lambda session: checked.enter(session, asked))
         context.afterwards.append(partial(path.unlink, missing_ok=True))
-        context.afterwards.append(partial(_sweep, context, storage))
+        context.afterwards.append(partial(sweep, context.database, storage))
         return ()
 
     def limits(self, description: dict[str, Any], step_name: str, phase: str) -> Limits:
@@ -184,11 +184,6 @@ def _note(session: Session, import_id: int, n_rows: int, moment: datetime) -> No
     asked = session.get_one(AnnotationImport, import_id)
     asked.n_rows, asked.entered_at = n_rows, moment
     session.flush()
-
-
-def _sweep(context: JobContext, storage: ExperimentStorage) -> None:
-    with context.database.session() as session:
-        sweep(session, storage)
 
 
 programs.register(Importing())

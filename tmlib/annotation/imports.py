@@ -15,13 +15,14 @@ from tmlib.annotation.repeats import answer_of, remember
 from tmlib.annotation.row_files import MOST_BYTES, FileFormat
 from tmlib.annotation.rows import Place
 from tmlib.annotation.tables import Annotator, find_table, may_use
+from tmlib.db import Database
 from tmlib.errors import BadInput, NotFound, TooLarge
 from tmlib.experiments.ownership import owner
 from tmlib.ledger import interactive, submissions
 from tmlib.ledger.models import INTERACTIVE, Job, JobStatus, State
 from tmlib.ledger.programs import Part, PlannedJob
 from tmlib.ledger.queue import Queue
-from tmlib.storage import ExperimentStorage, remove_orphans
+from tmlib.storage import ExperimentStorage, all_storages, remove_orphans
 
 PROGRAM = "annotation_import"
 """Its jobs, and what they print, are no more for all who may read the experiment than rows are."""
@@ -203,8 +204,10 @@ def get_import(
     return _status(found, who, may_use(session, table, who, "read"))
 
 
-def stop(session: Session, place: Place, number: int) -> None:
-    """End an import before its rows are entered; nothing happens if it has ended.
+def stop(storage: ExperimentStorage, place: Place, number: int) -> None:
+    """End an import before its rows are entered, and remove its file.
+
+    Nothing happens if it has ended.
 
     Raises
     ------
@@ -213,26 +216,35 @@ def stop(session: Session, place: Place, number: int) -> None:
     Forbidden
         If the user may not write to the table.
     """
-    place.open(session)
-    found = get_import(session, place.experiment_id, place.name, number, place.who)
-    submissions.kill(session, found.of.submission_id, "The import was killed.")
+    with place.database.transaction() as session:
+        place.open(session)
+        found = get_import(session, place.experiment_id, place.name, number, place.who)
+        submissions.kill(session, found.of.submission_id, "The import was killed.")
+    (storage.root / found.of.path).unlink(missing_ok=True)
 
 
-def sweep(session: Session, storage: ExperimentStorage, *, older_than: float = 86_400) -> int:
-    """Remove files that no job needs any more: of those that failed or were killed, for example.
+def sweep(database: Database, storage: ExperimentStorage, *, older_than: float = 86_400) -> int:
+    """Remove files of an experiment that no job needs any more.
 
-    See :func:`tmlib.storage.remove_orphans`.
+    They are those of imports that have ended, and what killed servers have left behind: see
+    :func:`tmlib.storage.remove_orphans`.
     """
-    query = (
-        select(AnnotationImport.path)
-        .join(Job, Job.submission_id == AnnotationImport.submission_id)
-        .where(
-            AnnotationImport.experiment_id == storage.experiment_id,
-            Job.state != State.TERMINATED,
-        )
-    )
-    in_use = {storage.root / path for path in session.scalars(query)}
-    return remove_orphans(_folder(storage).glob("*"), in_use, older_than=older_than)
+    files = list(_folder(storage).glob("*"))
+    if not files:
+        return 0
+    query = _statuses().where(AnnotationImport.experiment_id == storage.experiment_id)
+    with database.session() as session:
+        known = {storage.root / asked.path: job.state for asked, job in session.execute(query)}
+    needless = [file for file in files if known.get(file) is State.TERMINATED]
+    for file in needless:
+        file.unlink(missing_ok=True)
+    others = [file for file in files if file not in needless]
+    return len(needless) + remove_orphans(others, known, older_than=older_than)
+
+
+def sweep_all(database: Database, data_dir: Path) -> int:
+    """Remove files that no job needs any more, of all experiments."""
+    return sum(sweep(database, storage) for storage in all_storages(data_dir))
 
 
 def _folder(storage: ExperimentStorage) -> Path:

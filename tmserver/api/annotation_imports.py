@@ -81,8 +81,7 @@ def kill_annotation_import(
     access: ExperimentAccess, table_name: str, annotation_import_id: int
 ) -> Message:
     """End an import whose rows are not entered yet; none of them will be."""
-    with access.database.transaction() as session:
-        imports.stop(session, place(access, table_name), annotation_import_id)
+    imports.stop(access.storage, place(access, table_name), annotation_import_id)
     return Message()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from sqlalchemy import update
+from sqlalchemy import delete, event, update
 
 from tests.tmlib.annotation.conftest import Laboratory, tagged
 from tests.tmlib.objects.conftest import HEIGHT, WIDTH, crowd, label_image, make_laboratory
@@ -19,6 +19,7 @@ from tmlib.annotation.tables import Annotator
 from tmlib.db import Database
 from tmlib.errors import BadInput, NotFound
 from tmlib.experiments.models import Experiment
+from tmlib.objects.models import MapobjectSegmentation
 from tmlib.objects.writing.outlines import outlines
 
 __all__ = ["make_laboratory"]
@@ -105,6 +106,31 @@ def test_planes_and_what_has_changed_since(laboratory: Laboratory, screen: Scree
     screen.record(0, label_image((50, 50, 10, 10)))
     assert [one for one in bound(laboratory, "cells").values() if one is not None] == [2]
     assert [row.id for row in laboratory.read("cells", mapobject_id=2)] == [2]
+
+
+def test_objects_that_are_deleted_while_they_are_looked_for(
+    laboratory: Laboratory, screen: Screen
+) -> None:
+    screen.record(0, label_image((0, 10, 10, 10), (20, 20, 10, 10)))
+    laboratory.make("cells")
+    laboratory.post("cells", tagged("a", 15, 5), tagged("b", 25, 25))
+    database = laboratory.database
+    left = [delete(MapobjectSegmentation).where(MapobjectSegmentation.mapobject_id == 1)]
+
+    def delete_when_found(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if left and "mapobject_segmentations" in statement:
+            with database.transaction() as session:
+                session.execute(left.pop())
+
+    event.listen(database.engine, "after_cursor_execute", delete_when_found)
+    try:
+        found = bound(laboratory, "cells")
+    finally:
+        event.remove(database.engine, "after_cursor_execute", delete_when_found)
+    assert not left
+    # on SQLite one who reads sees what there was when that began
+    assert found == {1: 1 if database.is_sqlite else None, 2: 2}
+    assert bound(laboratory, "cells") == {1: None, 2: 2}
 
 
 def test_rows_without_points_bind_to_nothing(laboratory: Laboratory, screen: Screen) -> None:

@@ -1,7 +1,7 @@
 """Which object is at each of many points: one query for all of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,8 +55,10 @@ def objects_at_points(
     candidates = _candidates(session, layer, points)
     if not candidates:
         return found
-    numbers, objects, segmentations = np.array(candidates, np.int64).T
-    outlines = _outlines(session, layer, np.unique(segmentations))
+    outlines = _outlines(session, layer, {candidate.id for candidate in candidates})
+    # what was deleted meanwhile contains nothing
+    known = [candidate for candidate in candidates if candidate.id in outlines]
+    numbers, objects, segmentations = np.array(known, np.int64).reshape(-1, 3).T
     places = shapely.points(points[numbers])
     around = np.array([outlines[one] for one in segmentations.tolist()], dtype=object)
     covered = np.flatnonzero(shapely.intersects(around, places))
@@ -87,13 +89,13 @@ def _candidates(
 
 
 def _outlines(
-    session: Session, layer: SegmentationLayer, segmentations: NDArray[np.int64]
+    session: Session, layer: SegmentationLayer, segmentations: Collection[int]
 ) -> dict[int, Any]:
     found = MapobjectSegmentation
     query = select(found.id, undecoded(found.outline).label("outline")).where(
         found.experiment_id == layer.experiment_id
     )
-    rows = list(select_among(session, query, found.id, segmentations.tolist()))
+    rows = list(select_among(session, query, found.id, segmentations))
     outlines = decode([row.outline for row in rows])
     shapely.prepare(outlines)
     return {row.id: outline for row, outline in zip(rows, outlines, strict=True)}
