@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput, Conflict
+from tmlib.experiments.csv_lines import csv_line
 from tmlib.experiments.layout import get_well
 from tmlib.experiments.models import Well
 from tmlib.experiments.plates import get_plate, lock_plate
@@ -105,12 +106,8 @@ def read_conditions(content: str) -> dict[str, dict[str, Condition]]:
 def write_conditions(wells: Sequence[tuple[str, Mapping[str, Condition]]]) -> str:
     """Conditions as CSV, with all names that any well has; empty where a well has none."""
     names = list(dict.fromkeys(name for _, conditions in wells for name in conditions))
-    target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
-    writer.writerow([WELL_COLUMN, *names])
-    for well, conditions in wells:
-        writer.writerow([well, *(_text(conditions.get(name)) for name in names)])
-    return target.getvalue()
+    rows = [[well, *(_text(known.get(name)) for name in names)] for well, known in wells]
+    return "".join(f"{csv_line(row)}\n" for row in ([WELL_COLUMN, *names], *rows))
 
 
 def get_conditions(

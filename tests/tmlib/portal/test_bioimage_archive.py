@@ -24,7 +24,7 @@ TOLD = PublicationDescription.model_validate(
         "license": "https://creativecommons.org/licenses/by/4.0/",
         "dataset": {
             **DESCRIPTION.dataset.model_dump(),
-            "sample_preparation": 'Fixed.\n\nStained with "Hoechst".',
+            "sample_preparation": 'Fixed.\r\n\r\nStained\twith "Hoechst".',
         },
         "authors": [
             {
@@ -39,6 +39,9 @@ TOLD = PublicationDescription.model_validate(
         ],
     }
 )
+
+
+CONDITIONS = ("[dose]", "plate", "compound", "Condition plate", "COMPOUND")
 
 
 @dataclass
@@ -96,7 +99,7 @@ def test_a_publication_can_be_submitted_to_the_bioimage_archive(
 ) -> None:
     publisher = Publisher(database, settings)
     with database.transaction() as session:
-        done = {"[dose]": 0.5, "plate": "odd", "compound": "DMSO"}
+        done = dict(zip(CONDITIONS, (0.5, "odd", "DMSO", 1, "c\td\r\n\ne"), strict=True))
         session.execute(update(Well).where(Well.name == "B02").values(description=done))
     publication = publisher.status(publisher.publish(TOLD)).publication
     sizes, tables = published(database, settings)
@@ -150,7 +153,9 @@ def check_files(table: list[list[str]], root: str, sizes: dict[str, int]) -> Non
     """All files are listed once, volumes of OME-Zarr as folders, with what was done to them."""
     header, *rows = table
     assert header[0] == "Files"
-    assert header[-3:] == ["compound", "Condition [dose]", "Condition plate"]
+    conditions = ["compound", "Condition [dose]", "Condition plate", "Condition Condition plate"]
+    conditions.append("Condition COMPOUND")
+    assert header[-5:] == conditions
     assert len(set(header)) == len(header)
     assert {len(row) for row in rows} == {len(header)}
     listed: list[dict[str, Any]] = [dict(zip(header, row, strict=True)) for row in rows]
@@ -168,10 +173,10 @@ def check_files(table: list[list[str]], root: str, sizes: dict[str, int]) -> Non
     assert {(row["Well"], row["Channel"], row["Time point"]) for row in images} == {
         (well, channel, "0") for well in ("A01", "B02") for channel in ("DNA", "Actin")
     }
-    names = ("compound", "Condition [dose]", "Condition plate", "Plate")
     for row in images:
-        conditions = ("DMSO", "0.5", "odd") if row["Well"] == "B02" else ("A01", "", "")
-        assert tuple(row[name] for name in names) == (*conditions, "Plate 1")
+        of_second = ["DMSO", "0.5", "odd", "1", "c d e"]
+        done = of_second if row["Well"] == "B02" else ["A01", *[""] * 4]
+        assert [row[name] for name in (*conditions, "Plate")] == [*done, "Plate 1"]
     masks = [row for row in listed if row["Content"] == "annotation"]
     assert {row["Objects"] for row in masks} == {"cell nucleus"}
 

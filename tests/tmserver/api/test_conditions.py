@@ -96,6 +96,22 @@ def test_conditions_are_columns_of_tables_groups_filters_and_exports(crowd: Crow
     np.testing.assert_array_equal(dose, frame["dose"])
 
 
+def test_texts_of_several_lines_stay_in_their_cells(crowd: Crowd) -> None:
+    """Whichever way lines end."""
+    texts = {"A01": "a\rb", "B02": "a\nb"}
+    content = "well_name,siRNA\n" + "".join(f'{well},"{told}"\n' for well, told in texts.items())
+    put(crowd, "Plate 1", content)
+    kept = crowd.owner.request("GET", plate(crowd, "Plate 1")).text
+    header, *rows = csv.reader(io.StringIO(kept, newline=""))
+    assert (header, dict(rows)) == (["well_name", "siRNA"], texts)
+    values = downloaded(crowd, "feature-values", metadata="true").decode()
+    lines = list(csv.DictReader(io.StringIO(values, newline="")))
+    assert len(lines) == len(crowd.frame)
+    for line in lines:
+        if line["Metadata_plate_name"] == "Plate 1":
+            assert line["Metadata_siRNA"] == texts[line["Metadata_well_name"]]
+
+
 def test_conditions_are_metadata_of_the_tables_that_other_programs_read(crowd: Crowd) -> None:
     before = {content: downloaded(crowd, content) for content in ("feature-values", "metadata")}
     content = 'well,compound,µM,replicate\nA1,"10% DMSO, aqueous",,1\nB2,"taxol ""µ""",1e-9,2\n'

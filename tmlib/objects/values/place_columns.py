@@ -1,12 +1,12 @@
 """Columns that describe plates, wells and sites, in tables of the objects that lie in them."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tmlib.experiments.csv_lines import csv_line
 
 
 class PlaceColumn(NamedTuple):
@@ -25,9 +25,5 @@ def csv_cells(columns: Sequence[PlaceColumn], ref_ids: NDArray[np.int32]) -> lis
     """The cells of each place as CSV, with a comma before each; empty where a value is missing."""
     if not columns:
         return [""] * len(ref_ids)
-    lines = []
-    for cells in zip(*(column.read(ref_ids).to_pylist() for column in columns), strict=True):
-        line = io.StringIO(newline="")
-        csv.writer(line, lineterminator="").writerow(["", *cells])
-        lines.append(line.getvalue())
-    return lines
+    values = (column.read(ref_ids).to_pylist() for column in columns)
+    return [csv_line(["", *cells]) for cells in zip(*values, strict=True)]

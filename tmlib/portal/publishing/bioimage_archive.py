@@ -5,12 +5,11 @@ that it belongs to. Other lines are attributes; a name in ``<>`` refers to a sec
 ``[]`` tells more of the value above it.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tmlib.experiments.csv_lines import csv_line
 from tmlib.portal.citation import dois
 from tmlib.portal.files import KeptFile
 from tmlib.portal.publishing.description import Author, DatasetDescription, PublicationDescription
@@ -37,6 +36,8 @@ _COLUMNS = (
     *("Channel", "Time point", "Objects"),
 )
 _MEANT_OTHERWISE = ("(", "[", "<")
+_TAB = "\t"
+_PARTING = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 Attributes = Iterable[tuple[str, object]]
 
@@ -131,19 +132,26 @@ def make_file_list(dataset_id: int, runs: Sequence[Content], files: Sequence[Kep
         }
         done = place.get("conditions", {})
         cells = [*map(own.get, _COLUMNS), *map(done.get, conditions)]
-        rows.append([key.removeprefix(root), *("" if cell is None else cell for cell in cells)])
-    header = ["Files", *_COLUMNS, *map(_column, conditions)]
-    return _lines(header, *rows)
+        told_cells = ("" if cell is None else _in_one_line(cell) for cell in cells)
+        rows.append([key.removeprefix(root), *told_cells])
+    return _lines(["Files", *_COLUMNS, *_columns(conditions)], *rows)
 
 
-def _column(condition: str) -> str:
-    """The name of the column of a condition, which no other has, and which means nothing else."""
-    is_taken = condition.casefold() in {"files", *map(str.casefold, _COLUMNS)}
-    return (
-        f"Condition {condition}"
-        if is_taken or condition.startswith(_MEANT_OTHERWISE)
-        else condition
-    )
+def _columns(conditions: Sequence[str]) -> list[str]:
+    """Names of the columns of conditions: no other has them, and they mean nothing else."""
+    taken = {"files", *map(str.casefold, _COLUMNS)}
+    names = []
+    for condition in map(_in_one_line, conditions):
+        is_plain = condition and not condition.startswith(_MEANT_OTHERWISE)
+        name = condition if is_plain else f"Condition {condition}".rstrip()
+        if name.casefold() in taken:
+            name = f"Condition {condition}"
+        different, number = name, 2
+        while different.casefold() in taken:
+            different, number = f"{name} {number}", number + 1
+        taken.add(different.casefold())
+        names.append(different)
+    return names
 
 
 def _told(root: str, run: Content) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -241,11 +249,15 @@ def _block(head: Sequence[str], attributes: Attributes) -> str:
 
 def _without_gaps(value: object) -> str:
     """A value without lines that have nothing, since these end a block."""
-    return "\n".join(line for line in str(value).splitlines() if line.strip())
+    lines = (_in_one_line(line) for line in str(value).splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def _in_one_line(value: object) -> str:
+    """A value without tabs and ends of lines, which part cells and rows."""
+    return _PARTING.sub(" ", str(value)).strip()
 
 
 def _lines(*rows: Sequence[object]) -> str:
     """Rows with tabs between their cells, in quotation marks where a cell has several lines."""
-    text = io.StringIO()
-    csv.writer(text, delimiter="\t", lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return "".join(f"{csv_line(row, _TAB)}\n" for row in rows)
