@@ -12,6 +12,7 @@ from tmlib.portal.publishing import service
 from tmlib.portal.publishing.description import PublicationDescription
 from tmlib.programs import publishing
 from tmlib.settings import Settings
+from tmlib.storage import ExperimentStorage
 
 ADDRESS = "https://tm.lab.example"
 DESCRIPTION = PublicationDescription.model_validate(
@@ -56,7 +57,7 @@ class Publisher:
         return service.start(
             self.database,
             self.queue,
-            experiment_id=self.experiment.id,
+            storage=ExperimentStorage(self.settings.data_dir, self.experiment.id),
             user_id=self.experiment.user_id,
             description=description,
             address=ADDRESS,

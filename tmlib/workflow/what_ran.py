@@ -16,6 +16,7 @@ from tmlib.experiments.ownership import owner
 from tmlib.jterator.project import Project
 from tmlib.ledger import submissions, tree
 from tmlib.ledger.models import Submission, Task
+from tmlib.storage import ExperimentStorage
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow import service
 from tmlib.workflow.description import WorkflowDescription
@@ -29,8 +30,10 @@ from tmlib.workflow.steps.analysis_inputs import (
 from tmlib.workflow.steps.channels import read_channels
 from tmlib.workflow.steps.configuration import digest_of_acquisitions
 from tmlib.workflow.steps.layers import digest_of_corrected, exceptions
+from tmlib.workflow.steps.microscope_files import digests_of_images, digests_of_metadata
 
-_CONFIGURATION, _MAP, _ANALYSIS = "metaconfig", "illuminati", "jterator"
+_EXTRACTION, _CONFIGURATION = "metaextract", "metaconfig"
+_MAP, _ANALYSIS = "illuminati", "jterator"
 
 
 def check_is_stored(session: Session, experiment_id: int) -> None:
@@ -52,8 +55,37 @@ def check_is_stored(session: Session, experiment_id: int) -> None:
     _check_description(session, latest, root)
     _check_pipeline(session, experiment_id)
     _check_light(session, experiment_id)
-    _check_files(session, experiment_id, root)
+    _check_all_read(session, experiment_id)
     _check_acquisitions(session, experiment_id)
+
+
+def check_files(session: Session, storage: ExperimentStorage) -> None:
+    """Make sure that files of the microscope are those that the workflow took, by size and time.
+
+    Those that step imextract has deleted are not missed.
+
+    Raises
+    ------
+    Conflict
+        If some were added or changed.
+    """
+    rows = session.execute(
+        select(Fingerprint.step_name, Fingerprint.arguments, Fingerprint.inputs).where(
+            Fingerprint.experiment_id == storage.experiment_id,
+            Fingerprint.step_name.in_((_EXTRACTION, _CONFIGURATION)),
+            Fingerprint.key != COLLECT,
+        )
+    ).all()
+    read = [row for row in rows if row.step_name == _EXTRACTION]
+    configured = [row for row in rows if row.step_name == _CONFIGURATION]
+    if read:
+        size = int(read[0].arguments["batch_size"] or 1)
+        taken = {row.inputs["files"] for row in read}
+        if not taken.issuperset(digests_of_images(session, storage, size)):
+            raise _arrived()
+    taken = {row.inputs.get("metadata files") for row in configured}
+    if configured and not taken.issuperset(digests_of_metadata(session, storage).values()):
+        raise _arrived()
 
 
 def check_models(session: Session, experiment_id: int, folder: Path) -> None:
@@ -167,21 +199,25 @@ def _renamed(where: str) -> Conflict:
     )
 
 
-def _check_files(session: Session, experiment_id: int, root: Task) -> None:
-    unread = and_(MicroscopeFile.kind == FileKind.IMAGE, MicroscopeFile.omexml.is_(None))
+def _check_all_read(session: Session, experiment_id: int) -> None:
     if session.scalar(
         select(
             exists().where(
                 MicroscopeFile.experiment_id == experiment_id,
                 MicroscopeFile.status == FileUploadStatus.COMPLETE,
-                or_(unread, MicroscopeFile.updated_at > root.finished_at),
+                MicroscopeFile.kind == FileKind.IMAGE,
+                MicroscopeFile.omexml.is_(None),
             )
         )
     ):
-        raise Conflict(
-            "Files of the microscope have arrived since the workflow ran: run it again, or delete "
-            "them."
-        )
+        raise _arrived()
+
+
+def _arrived() -> Conflict:
+    return Conflict(
+        "Files of the microscope have arrived or were changed since the workflow ran: run it "
+        "again, or delete them."
+    )
 
 
 def _check_acquisitions(session: Session, experiment_id: int) -> None:

@@ -55,7 +55,7 @@ def publish_experiment(access: ExperimentAccess, body: PublicationDescription) -
     number = service.start(
         access.database,
         access.services.queue,
-        experiment_id=access.experiment_id,
+        storage=access.storage,
         user_id=access.user.id,
         description=body,
         address=request.url_root.rstrip("/"),

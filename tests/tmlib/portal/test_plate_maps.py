@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.services.ledger import ListQueue, experiment
 from tests.services.runs import CONVERSION, Run
@@ -32,6 +32,7 @@ from tmlib.portal.publishing.description import PublicationDescription
 from tmlib.portal.publishing.well_maps import check_map
 from tmlib.programs import publishing
 from tmlib.settings import Settings
+from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.steps.plate_map import read_plate_map
 
 __all__ = ["experiment"]
@@ -78,7 +79,7 @@ class Screen:
         service.start(
             self.run.database,
             queue,
-            experiment_id=self.run.experiment.id,
+            storage=self.run.storage,
             user_id=self.run.experiment.user_id,
             description=DESCRIPTION,
             address="https://tm.lab.example",
@@ -241,6 +242,47 @@ def test_light_that_was_corrected_is_told(screen: Screen) -> None:
 def test_without_a_map_none_is_published(screen: Screen) -> None:
     screen.run.run(CONVERSION_STAGE)
     with pytest.raises(BadInput, match="run the stage pyramid_creation, or publish it without"):
+        screen.start()
+
+
+def test_files_that_the_workflow_has_not_taken_are_found(screen: Screen) -> None:
+    """Whatever clocks of hosts say: one may be an hour ahead."""
+    screen.run.run(CONVERSION_STAGE, PYRAMID)
+    with screen.run.database.transaction() as session:
+        session.execute(update(MicroscopeFile).values(updated_at=now() + timedelta(hours=1)))
+    queue = screen.start()
+    with screen.run.database.transaction() as session:
+        acquisition = session.scalars(select(Acquisition)).one()
+        files = [
+            MicroscopeFile(
+                experiment_id=screen.run.experiment.id,
+                acquisition_id=acquisition.id,
+                name=name,
+                kind=FileKind.METADATA,
+                status=status,
+            )
+            for name, status in (
+                ("new.mlf", FileUploadStatus.COMPLETE),
+                ("expected.mlf", FileUploadStatus.WAITING),
+            )
+        ]
+        session.add_all(files)
+        place = acquisition.plate_id, acquisition.id
+    images = screen.run.storage.microscope_images(*place)
+    metadata = screen.run.storage.microscope_metadata(*place)
+    metadata.mkdir(parents=True, exist_ok=True)
+    (metadata / "new.mlf").touch()
+    with pytest.raises(Conflict, match="have arrived or were changed since the workflow ran"):
+        screen.start()
+    screen.run.work(queue)
+    assert "have arrived or were changed since the workflow ran" in str(screen.run.errors())
+    assert not screen.read()["Run"]
+    with screen.run.database.transaction() as session:
+        session.delete(session.get_one(MicroscopeFile, files[0].id))
+    assert screen.start().job_ids
+    image = next(images.iterdir())
+    os.utime(image, (0, 0))
+    with pytest.raises(Conflict, match="have arrived or were changed since the workflow ran"):
         screen.start()
 
 

@@ -92,7 +92,7 @@ def start(run: Run) -> ListQueue:
     publishing.start(
         run.database,
         queue,
-        experiment_id=run.experiment.id,
+        storage=run.storage,
         user_id=run.experiment.user_id,
         description=PublicationDescription.model_validate(DESCRIPTION),
         address="https://tm.lab.example",
@@ -163,13 +163,11 @@ def refuse_what_did_not_run(run: Run) -> None:
         assert file is not None
         read, file.omexml = file.omexml, None
         file_id = file.id
-    with pytest.raises(Conflict, match="have arrived since the workflow ran"):
+    with pytest.raises(Conflict, match="have arrived or were changed since"):
         start(run)
     with run.database.transaction() as session:
         session.execute(
-            update(MicroscopeFile)
-            .where(MicroscopeFile.id == file_id)
-            .values(omexml=read, updated_at=MicroscopeFile.created_at)
+            update(MicroscopeFile).where(MicroscopeFile.id == file_id).values(omexml=read)
         )
         session.execute(update(Task).values(exitcode=1))
     with pytest.raises(Conflict, match="has not ended well"):

@@ -36,6 +36,7 @@ from tmlib.portal.publishing.provenance import (
 from tmlib.portal.publishing.rows import make_rows
 from tmlib.portal.publishing.service import ACQUISITION, SITE, WELL
 from tmlib.portal.publishing.state import check_is_unchanged
+from tmlib.storage import ExperimentStorage
 from tmlib.workflow import what_ran
 
 
@@ -54,7 +55,7 @@ def prepare(context: JobContext, publication: Publication, folder: Path) -> None
     Raises
     ------
     Conflict
-        If a file is not there, or a model was changed since the analysis.
+        If a file is not there, or one of the microscope or a model was changed since the workflow.
     """
     store = FileStore(context.settings.data_dir)
     with context.database.session() as session:
@@ -62,6 +63,8 @@ def prepare(context: JobContext, publication: Publication, folder: Path) -> None
             _staged(session, publication, kind) for kind in (SITE, WELL, ACQUISITION)
         )
         models_dir = context.settings.resolved_models_dir
+        storage = ExperimentStorage(context.settings.data_dir, publication.experiment_id)
+        what_ran.check_files(session, storage)
         what_ran.check_models(session, publication.experiment_id, models_dir)
         workflow = read_workflow(session, publication.experiment_id, models_dir)
     runs = [*sites, *maps]

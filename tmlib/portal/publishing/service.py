@@ -23,6 +23,7 @@ from tmlib.portal.publishing.site_objects import read_objects
 from tmlib.portal.publishing.state import check_nothing_runs, read_state
 from tmlib.portal.publishing.well_maps import check_map
 from tmlib.portal.withdrawal import withdrawn
+from tmlib.storage import ExperimentStorage
 from tmlib.workflow import what_ran
 from tmlib.workflow.steps.plate_map import read_plate_map
 
@@ -60,7 +61,7 @@ def start(
     database: Database,
     queue: Queue,
     *,
-    experiment_id: int,
+    storage: ExperimentStorage,
     user_id: int,
     description: PublicationDescription,
     address: str,
@@ -71,8 +72,8 @@ def start(
     ----------
     database, queue
         Where the jobs are entered, and what carries their ids.
-    experiment_id, user_id
-        What is published, and by whom.
+    storage, user_id
+        Of what is published, and by whom.
     description
         What is said of it.
     address
@@ -92,6 +93,10 @@ def start(
         If it is being published already, a workflow is at work on it, or what is stored of the
         latest one is not what ran.
     """
+    experiment_id = storage.experiment_id
+    with database.session() as session:
+        # which takes too long for others to wait for it
+        what_ran.check_files(session, storage)
     with database.transaction() as session:
         lock_experiment(session, experiment_id)
         check_nothing_runs(session, experiment_id)

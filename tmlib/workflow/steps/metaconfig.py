@@ -21,12 +21,12 @@ from tmlib.images.ome_masters import follow_masters
 from tmlib.images.ome_xml import DescribedFile
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes import Microscope, PlaneMetadata
-from tmlib.storage import file_stamp
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import Argument, Value
 from tmlib.workflow.steps import configuration, joining
 from tmlib.workflow.steps.base import Batch, Inputs, Step, StepContext, Work, digest, logger
 from tmlib.workflow.steps.joined_planes import join_planes
+from tmlib.workflow.steps.microscope_files import digests_of_metadata
 from tmlib.workflow.steps.site_cells import Cell, Stage, UserLayout, Wells, locate_sites
 from tmlib.workflow.steps.site_places import Camera, Place, place_sites
 
@@ -91,11 +91,16 @@ class Metaconfig(Step):
                 .order_by(Plate.id)
             ).all()
             described = digest(experiment.microscope_type, experiment.plate_format)
+            metadata = digests_of_metadata(session, context.storage)
             return [
                 [
                     Work(
                         {"plate_id": plate.id},
-                        {"experiment": described, "files": _files_digest(session, context, plate)},
+                        {
+                            "experiment": described,
+                            "files": _files_digest(session, plate),
+                            "metadata files": metadata.get(plate.id, ""),
+                        },
                     )
                     for plate in plates
                 ]
@@ -238,24 +243,23 @@ def _read(context: StepContext, microscope: Microscope, acquisition: Acquisition
     )
 
 
-def _files_digest(session: Session, context: StepContext, plate: Plate) -> str:
-    """A digest of all that files of a plate's acquisitions say about themselves and each other."""
+def _files_digest(session: Session, plate: Plate) -> str:
+    """A digest of which files acquisitions of a plate have, and what images say of themselves."""
     found = []
     for acquisition in plate.acquisitions:
-        folder = context.storage.microscope_metadata(plate.id, acquisition.id)
         found.append((acquisition.id, acquisition.name))
-        for row in session.execute(
-            select(MicroscopeFile.name, MicroscopeFile.kind, MicroscopeFile.omexml)
-            .where(
-                MicroscopeFile.acquisition_id == acquisition.id,
-                MicroscopeFile.status == FileUploadStatus.COMPLETE,
+        found += [
+            (row.name, digest(row.omexml))
+            for row in session.execute(
+                select(MicroscopeFile.name, MicroscopeFile.omexml)
+                .where(
+                    MicroscopeFile.acquisition_id == acquisition.id,
+                    MicroscopeFile.status == FileUploadStatus.COMPLETE,
+                )
+                .order_by(MicroscopeFile.name)
+                .execution_options(yield_per=1000)
             )
-            .order_by(MicroscopeFile.name)
-            .execution_options(yield_per=1000)
-        ):
-            is_image = row.kind is FileKind.IMAGE
-            said = row.omexml if is_image else file_stamp(f"{folder}/{row.name}")
-            found.append((row.name, digest(said)))
+        ]
     return digest(found)
 
 

@@ -12,10 +12,10 @@ from tmlib.errors import BadInput
 from tmlib.experiments.models import Acquisition
 from tmlib.images.reading import ImageFileError
 from tmlib.images.sources import inspect, warnings_about
-from tmlib.storage import file_stamp
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
-from tmlib.workflow.steps.base import Batch, Step, StepContext, Work, chunks, digest, logger
+from tmlib.workflow.steps.base import Batch, Step, StepContext, Work, logger
+from tmlib.workflow.steps.microscope_files import image_batches, image_files
 
 _SHOWN = 5
 _NOTHING = (
@@ -46,25 +46,9 @@ class Metaextract(Step):
                 .order_by(Acquisition.id)
             ).all()
             for acquisition in acquisitions:
-                files = session.execute(
-                    select(MicroscopeFile.id, MicroscopeFile.name, MicroscopeFile.status)
-                    .where(
-                        MicroscopeFile.acquisition_id == acquisition.id,
-                        MicroscopeFile.kind == FileKind.IMAGE,
-                    )
-                    .order_by(MicroscopeFile.name)
-                ).all()
+                files = image_files(session, acquisition.id)
                 _check_complete(acquisition.name, [(file.name, file.status) for file in files])
-                folder = context.storage.microscope_images(acquisition.plate_id, acquisition.id)
-                for part in chunks(files, _batch_size(context)):
-                    ids = [file.id for file in part]
-                    stamps = [(file.name, file_stamp(f"{folder}/{file.name}")) for file in part]
-                    batches.append(
-                        Work(
-                            {"acquisition_id": acquisition.id, "file_ids": ids},
-                            {"files": digest(stamps)},
-                        )
-                    )
+                batches += image_batches(context.storage, acquisition, files, _batch_size(context))
         if not batches:
             raise BadInput(_NOTHING)
         return [batches]
