@@ -116,6 +116,11 @@ class FileStore:
         """Contents that are being kept, and those that killed processes have left."""
         yield from self._folder.glob(".content.*.tmp")
 
+    @property
+    def publications(self) -> Path:
+        """Has a folder for each publication, by its number, with what is not kept yet."""
+        return self._folder / "drafts"
+
     def keep(self, key: str, source: Path) -> KeptFile:
         """Keep what is in a file, which is on the disk when `sync` returns.
 

@@ -1,9 +1,10 @@
 """Removes contents that were published, or were to be, and that no file has any more.
 
 They are left by depositions that were withdrawn, by publications that failed, and by imports that
-were killed.
+were killed. So are folders in which workers that were killed have written.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from sqlalchemy import func, select
 
 from tmlib import durable_files
 from tmlib.db import Database
-from tmlib.portal.files import FileStore, PublishedFile
-from tmlib.portal.publishing.models import StagedPart
+from tmlib.ledger.models import State, Task
+from tmlib.portal.files import FileStore, PublishedFile, files_below
+from tmlib.portal.publishing.models import Publication, StagedPart
 from tmlib.portal.publishing.service import SITE, WELL
 
 _DIGITS = "0123456789abcdef"
@@ -50,7 +52,24 @@ def sweep(
             found = path.stat()
             if found.st_mtime < moment and (only_count or _remove(path, moment)):
                 sizes.append(found.st_size)
+    for folder in _ended(database, store):
+        # as above
+        with suppress(FileNotFoundError):
+            if all(path.stat().st_mtime < moment for path in (folder, *folder.rglob("*"))):
+                found_sizes = [path.stat().st_size for _, path in files_below(folder)]
+                if not only_count:
+                    shutil.rmtree(folder)
+                sizes += found_sizes
     return Swept(len(sizes), sum(sizes))
+
+
+def _ended(database: Database, store: FileStore) -> Iterator[Path]:
+    """Folders for drafts of publications that are not at work."""
+    with database.session() as session:
+        roots = select(Publication.id).join(Task, Task.submission_id == Publication.submission_id)
+        at_work = roots.where(Task.parent_id.is_(None), Task.state != State.TERMINATED)
+        names = {str(number) for number in session.scalars(at_work)}
+    yield from (one for one in sorted(store.publications.glob("*")) if one.name not in names)
 
 
 def _unnamed(database: Database, store: FileStore) -> Iterator[Path]:

@@ -346,6 +346,39 @@ def test_contents_that_nothing_names_are_swept(publisher: Publisher, settings: S
     assert not draft.exists()
 
 
+def test_what_killed_workers_have_written_is_swept(
+    publisher: Publisher, settings: Settings
+) -> None:
+    """Unless their publication is at work, or a worker has written there lately."""
+    database, store = publisher.database, FileStore(settings.data_dir)
+    number = publisher.start()
+    with pytest.MonkeyPatch.context() as patch:
+        # a process that is killed removes nothing
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        publisher.work_once()
+    folder = store.publications / str(number)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert size > 0
+
+    def grow_old() -> None:
+        for path in (folder, *folder.rglob("*")):
+            os.utime(path, (0, 0))
+
+    grow_old()
+    week_ago = clock_of(database) - timedelta(days=7)
+    assert sweeping.sweep(database, store, week_ago).size == 0
+    with database.transaction() as session:
+        service.stop(session, publisher.experiment.id, number)
+    young = next(path for path in folder.rglob("*") if path.is_file())
+    young.touch()
+    assert sweeping.sweep(database, store, week_ago).size == 0
+    grow_old()
+    assert sweeping.sweep(database, store, week_ago, only_count=True).size == size
+    assert folder.exists()
+    assert sweeping.sweep(database, store, week_ago).size == size
+    assert not folder.exists()
+
+
 def kept(store: FileStore) -> set[str]:
     return {path.name for digit in "0123456789abcdef" for path in store.contents(digit)}
 

@@ -62,7 +62,7 @@ class Publishing(Program):
 
 
 def _drafts_of(settings: Settings, number: int) -> Path:
-    return settings.data_dir / "catalogue" / "drafts" / str(number)
+    return FileStore(settings.data_dir).publications / str(number)
 
 
 def _make(
