@@ -52,7 +52,8 @@ class AnnotationTables(Namespace):
         options
             ``description``, ``voxel_resolution`` (three sizes in nanometres), ``read_permission``
             and ``write_permission`` (``PRIVATE``, ``GROUP`` or ``PUBLIC``), ``notice``,
-            ``reference_table``, ``tracks_targets``, ``flat_segmentation_source``.
+            ``reference_table`` or ``mapobject_type`` (whose objects rows refer to),
+            ``tracks_targets``, ``flat_segmentation_source``.
         """
         content = {"name": name, "schema_name": schema_name, **options}
         path = self._session.path("annotation_tables")

@@ -173,8 +173,13 @@ export class Api {
   }
 
   /** Changes something; what is sent and what is answered, if anything is, is JSON. */
-  async send(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
-    const headers = { 'Content-Type': 'application/json', ...proofOfPage() };
+  async send(
+    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<unknown> {
+    const headers = { 'Content-Type': 'application/json', ...proofOfPage(), ...more };
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
     const answer = await this.sendLoggedIn(path, { method, headers, ...content });
     return answer.status === NO_CONTENT ? null : answer.json();

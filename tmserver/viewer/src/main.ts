@@ -189,7 +189,7 @@ async function showPlate(experimentId: string): Promise<void> {
   }
   const page = element('div', { class: 'viewer' });
   show(page, `${name} - tmserver`);
-  current = new PlatePage(page, api, data, plateHeader(experimentId, name));
+  current = new PlatePage(page, api, data, plateHeader(experimentId, name), user?.id ?? '');
 }
 
 async function showUpload(experimentId: string): Promise<void> {

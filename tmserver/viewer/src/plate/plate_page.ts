@@ -1,5 +1,6 @@
 /** The page of one experiment: the map, filling the window, and the panel beside it. */
 
+import { AnnotationSection } from '../annotations/section.svelte';
 import type { Api } from '../api';
 import { messageOf } from '../api';
 import type { ChannelPanel } from '../pixels/channel_panel';
@@ -11,6 +12,7 @@ import { IntensityTiles } from '../pixels/intensity_tiles';
 import type { ColourBy } from '../objects/colour_by';
 import { colourBy, TableColumns } from '../objects/colour_by';
 import { addLegend } from '../objects/legend';
+import { openDoor } from './console_door';
 import { PlateMap } from './map';
 import { addMapControls } from './map_controls';
 import { Notice } from '../page/notice';
@@ -55,6 +57,7 @@ export class PlatePage {
   private readonly columns: TableColumns;
   private readonly card: ObjectCard;
   private readonly tools: ToolPanel;
+  private readonly annotations: AnnotationSection;
   private readonly wells: WellPanel;
   private readonly selection = new ObjectSelection();
   private readonly views: LinkedViews;
@@ -63,7 +66,7 @@ export class PlatePage {
   private readonly address: ViewAddress;
   private plane: Plane;
 
-  constructor(page: HTMLElement, api: Api, data: PlateData, header: HTMLElement) {
+  constructor(page: HTMLElement, api: Api, data: PlateData, header: HTMLElement, userId: string) {
     this.displays = channelDisplays(data.channels);
     this.objects = objectDisplays(data.types);
     const { tpoints, zplanes } = planes(data.channels);
@@ -102,6 +105,18 @@ export class PlatePage {
     this.tools = this.makeTools(api, data);
     this.card = this.objectCard(api, data);
     this.wells = this.wellPanel(api, data);
+    this.annotations = new AnnotationSection({
+      api,
+      experimentId: data.experiment.id,
+      userId,
+      types: this.objects.filter(({ isStatic }) => !isStatic),
+      map: this.map,
+      pointer: this.pointer,
+      pixelSize: layer.pixel_size,
+      hasPlanes: zplanes.length > 1,
+      plane: () => this.plane,
+      onError: this.report,
+    });
     this.views = this.linkedViews(page, api, data, layer.pixel_size);
     this.address = new ViewAddress(data.experiment.id, () => this.view());
     if (view.place !== undefined) this.map.goTo(view.place);
@@ -118,12 +133,13 @@ export class PlatePage {
       this.address.changed();
     });
     this.restore(api, data, view);
-    this.publish(webgl);
+    openDoor(this.map, this.objectLayers, webgl);
   }
 
   dispose(): void {
     delete window.tmViewer;
     this.address.dispose();
+    this.annotations.dispose();
     this.tools.dispose();
     this.map.dispose();
     this.tiles.dispose();
@@ -212,6 +228,7 @@ export class PlatePage {
   private refresh(force = false): void {
     this.pixels.refresh(this.displays, this.plane, force);
     this.objectLayers.refresh(this.plane, force);
+    this.annotations.refresh(force);
   }
 
   private channelPanel(): ChannelPanel {
@@ -342,6 +359,7 @@ export class PlatePage {
   ): void {
     this.pointer.onSelect = (object) => {
       this.card.show(object);
+      this.annotations.showObject(object);
       this.views.mark();
       this.address.changed();
     };
@@ -364,7 +382,7 @@ export class PlatePage {
     });
     panel.append(header, this.channels.element);
     if (planeSection !== null) panel.append(planeSection);
-    panel.append(objects, this.wells.element, this.card.element, this.tools.element);
+    panel.append(objects, this.annotations.element, this.wells.element, this.card.element, this.tools.element);
     if (!webgl) {
       panel.append(
         element(
@@ -375,22 +393,5 @@ export class PlatePage {
       );
     }
     panel.append(this.position);
-  }
-
-  /** The door for tests and for the curious in the browser's console. */
-  private publish(webgl: boolean): void {
-    window.tmViewer = {
-      map: this.map.olMap,
-      renderer: webgl ? 'webgl' : 'canvas',
-      showRegion: ({ x, y, width, height }) => {
-        this.map.olMap.getView().fit([x, -(y + height), x + width, -y]);
-      },
-      colourBy: (typeName, column) => {
-        if (column === null) this.objectLayers.colourBy(typeName, undefined);
-        return column === null
-          ? Promise.resolve()
-          : this.objectLayers.colourByColumn(typeName, column);
-      },
-    };
   }
 }

@@ -1,5 +1,6 @@
 /** What the pointer tells about objects: a name beside it, and the selection on a click. */
 
+import type { Coordinate } from 'ol/coordinate';
 import Feature from 'ol/Feature';
 import VectorLayer from 'ol/layer/Vector';
 import VectorSource from 'ol/source/Vector';
@@ -53,6 +54,10 @@ export class Pointer {
   onRedraw: ((object: MapObject) => void) | undefined;
   /** Called with what was clicked together with a key that adds to a selection. */
   onAdd: ((object: MapObject) => void) | undefined;
+  /** Takes a click for something that lies above the objects; whether it was one. */
+  onClick: ((coordinate: Coordinate) => boolean) | undefined;
+  /** What lies above the objects at a place, line by line. */
+  describe: ((coordinate: Coordinate) => string[]) | undefined;
   /** Takes the objects that are clicked in place of the selection, while somebody collects them. */
   onPick: ((objects: readonly MapObject[]) => void) | undefined;
 
@@ -78,6 +83,7 @@ export class Pointer {
     map.olMap.on('click', (event) => {
       const found = objects.at(event.coordinate);
       if (this.onPick !== undefined) this.onPick(found);
+      else if (this.onClick?.(event.coordinate) === true) return;
       else if (adds(event.originalEvent) && found[0] !== undefined) this.onAdd?.(found[0]);
       else this.select(found[0]);
     });
@@ -114,11 +120,14 @@ export class Pointer {
       const counts = this.objects
         .countsAt(coordinate)
         .map(({ typeName, count }) => `${typeName}: ${count.toLocaleString('en')} here`);
-      const text = [...counts, describe(found, this.objects)].filter((line) => line !== '').join('\n');
+      const above = this.describe?.(coordinate) ?? [];
+      const text = [...above, ...counts, describe(found, this.objects)]
+        .filter((line) => line !== '')
+        .join('\n');
       this.label.hidden = text === '';
       this.label.textContent = text;
       this.label.style.transform = `translate(${left + 14}px, ${top + 14}px)`;
-      this.map.element.classList.toggle('on-object', found.length > 0);
+      this.map.element.classList.toggle('on-object', found.length + above.length > 0);
     });
   }
 

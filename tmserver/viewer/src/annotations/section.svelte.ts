@@ -1,0 +1,130 @@
+/** Annotations on the page of a plate: their part of the panel, and what they do with the map. */
+
+import { mount, unmount } from 'svelte';
+import type { Api } from '../api';
+import type { ObjectDisplay } from '../objects/objects';
+import { OperationsApi } from '../operations/operations_api';
+import { element } from '../page/dom';
+import type { Plane } from '../pixels/channels';
+import type { PlateMap } from '../plate/map';
+import type { Pointer } from '../plate/pointer';
+import './annotations.css';
+import AnnotationPanel from './AnnotationPanel.svelte';
+import { Desk } from './desk.svelte';
+import { AnnotationLayers } from './layers';
+import { Memory } from './memory';
+import { AnnotationRequests } from './requests';
+
+export interface AnnotationContext {
+  readonly api: Api;
+  readonly experimentId: string;
+  readonly userId: string;
+  readonly types: readonly ObjectDisplay[];
+  readonly map: PlateMap;
+  readonly pointer: Pointer;
+  /** Width of a pixel in micrometres, if known. */
+  readonly pixelSize: number | null;
+  readonly hasPlanes: boolean;
+  readonly plane: () => Plane;
+  readonly onError: (message: string) => void;
+}
+
+/** Screen pixels of a point that was gone to are at most so many of the map. */
+const NEAR = 1;
+
+export class AnnotationSection {
+  readonly element = element('section', {
+    class: 'annotations',
+    'aria-labelledby': 'annotations-title',
+    'data-testid': 'annotations',
+  });
+  private readonly desk: Desk;
+  private readonly layers: AnnotationLayers;
+  private parts: (() => void)[] = [];
+  private isOver = false;
+
+  constructor(private readonly context: AnnotationContext) {
+    const { api, experimentId, map, pixelSize, hasPlanes, plane } = context;
+    const requests = new AnnotationRequests(api, experimentId);
+    const shownPlane = () => (hasPlanes ? plane().zplane : undefined);
+    this.layers = new AnnotationLayers(map, requests, pixelSize, shownPlane);
+    const memory = new Memory(experimentId, context.userId);
+    const goTo = (x: number, y: number) => {
+      map.goTo({ x, y, resolution: Math.min(map.place().resolution, NEAR) });
+    };
+    this.desk = new Desk(requests, this.layers, memory, () => plane().zplane, goTo);
+    this.listen();
+    void this.begin();
+  }
+
+  /** Shows the points of the plane on show. */
+  refresh(force = false): void {
+    this.layers.refresh(force);
+  }
+
+  /** Shows the remarks on an object. */
+  showObject(object: { readonly typeName: string; readonly id: number } | undefined): void {
+    const { object: before } = this.desk;
+    if (before?.typeName === object?.typeName && before?.id === object?.id) return;
+    this.desk.object = object && { typeName: object.typeName, id: object.id };
+  }
+
+  dispose(): void {
+    this.isOver = true;
+    for (const end of this.parts) end();
+  }
+
+  private async begin(): Promise<void> {
+    const { api, experimentId, types, pixelSize, onError } = this.context;
+    let mayWrite = false;
+    try {
+      mayWrite = await new OperationsApi(api).mayWrite(experimentId);
+    } catch (error) {
+      onError(error instanceof Error ? error.message : String(error));
+    }
+    if (this.isOver) return;
+    const props = {
+      desk: this.desk,
+      mayWrite,
+      types: types.map(({ type }) => type.name),
+      isInPixels: pixelSize === null,
+    };
+    const made = mount(AnnotationPanel, { target: this.element, props });
+    this.parts.push(() => void unmount(made));
+    await this.desk.begin();
+  }
+
+  private listen(): void {
+    const { map, pointer } = this.context;
+    const { desk, layers } = this;
+    pointer.describe = (coordinate) => layers.describe(coordinate);
+    pointer.onClick = (coordinate) => {
+      if (desk.placing !== undefined) {
+        desk.place(coordinate);
+        return true;
+      }
+      const found = layers.at(coordinate);
+      if (found === undefined || desk.draft !== undefined) return false;
+      desk.select({ tableName: found.tableName, id: found.row.id });
+      return true;
+    };
+    map.element.addEventListener('keydown', (event) => {
+      if (desk.placing === undefined) return;
+      if (event.key === 'Escape') desk.cancel();
+      else if (event.key === 'Enter') {
+        const { x, y } = map.place();
+        desk.place([x, -y]);
+      } else return;
+      event.preventDefault();
+    });
+    const end = $effect.root(() => {
+      $effect(() => {
+        const isPlacing = desk.placing !== undefined;
+        map.element.classList.toggle('placing', isPlacing);
+        // the arrow keys and Enter place the point
+        if (isPlacing) map.element.focus();
+      });
+    });
+    this.parts.push(end);
+  }
+}
