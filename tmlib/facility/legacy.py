@@ -11,12 +11,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import User
-from tmlib.errors import NotFound
-from tmlib.facility import bookings, options
+from tmlib.errors import BadInput, NotFound
+from tmlib.facility import bookings, options, pages
 from tmlib.facility.bookings import BookingFilter, BookingRow
 from tmlib.facility.models import PersonProfile, Proposal
 from tmlib.facility.moments import without_zone
-from tmlib.facility.pages import Window
+from tmlib.facility.pages import Entry, Page, Window
 from tmlib.facility.visibility import Viewer, shows
 
 _ALL = Window(0, 10_000)
@@ -64,6 +64,11 @@ def list_sessions(
         Name or number of a proposal.
     span
         Two moments: only sessions that overlap the time between them, the latest number first.
+
+    Raises
+    ------
+    BadInput
+        If there are more than are listed at once.
     """
     which = BookingFilter(span=span)
     if proposal is not None:
@@ -71,7 +76,8 @@ def list_sessions(
         if found is None:
             return []
         which = which._replace(proposal=found.name)
-    rows = bookings.list_bookings(session, viewer, _ALL, which).rows
+    page = bookings.list_bookings(session, viewer, _ALL, which)
+    rows = _whole(page, "sessions", "those of a proposal, or of some days")
     if span is not None:
         rows.sort(key=lambda row: row.booking.id, reverse=True)
     people = _proposers(session, rows)
@@ -79,7 +85,13 @@ def list_sessions(
 
 
 def list_proposals(session: Session, viewer: Viewer) -> list[dict[str, Any]]:
-    """Proposals that somebody sees, with names of columns that tell of their table."""
+    """Proposals that somebody sees, with names of columns that tell of their table.
+
+    Raises
+    ------
+    BadInput
+        If there are more than are listed at once.
+    """
     query = select(Proposal).where(shows(viewer, Proposal.id)).order_by(Proposal.id.desc())
     return [
         {
@@ -90,7 +102,7 @@ def list_proposals(session: Session, viewer: Viewer) -> list[dict[str, Any]]:
             "Proposal_proposalCode": one.code,
             "Proposal_proposalNumber": one.number,
         }
-        for one in session.scalars(query.limit(_ALL.limit))
+        for (one,) in _whole(pages.read(session, query, _ALL), "proposals", "one by its name")
     ]
 
 
@@ -119,6 +131,16 @@ def find_proposal(session: Session, viewer: Viewer, proposal: str) -> Proposal |
     is_number = proposal.isascii() and proposal.isdecimal() and len(proposal) < len("2147483647")
     same = [Proposal.name == proposal, *([Proposal.id == int(proposal)] if is_number else [])]
     return session.scalar(select(Proposal).where(or_(*same), shows(viewer, Proposal.id)).limit(1))
+
+
+def _whole(page: Page[Entry], what: str, less: str) -> list[Entry]:
+    """All rows; a client that asks here has no other way to know that some are left out."""
+    if page.total > len(page.rows):
+        raise BadInput(
+            f"There are {page.total:,} {what}, and {len(page.rows):,} are listed at once: ask for "
+            f"{less}, or read the pages of /{what}."
+        )
+    return page.rows
 
 
 def _proposers(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from tmlib.errors import BadInput
@@ -23,6 +23,8 @@ DEFAULTS: dict[str, Any] = {
     "create_person_on_missing": False,
 }
 """Options and what they are unless somebody sets them."""
+
+_LOCK_KEY = 4_770_215_386  # of PostgreSQL; any number that nothing else takes
 
 
 class GroupedInstrument(NamedTuple):
@@ -49,8 +51,19 @@ def read_options(session: Session) -> dict[str, Any]:
     return DEFAULTS | {name: value for name, value in rows if name in DEFAULTS}
 
 
+def wait_for_turn(session: Session) -> None:
+    """Let one who sets the facility up after the other through, each until its end.
+
+    What two add, such as an instrument, is then there for the second one. SQLite has one writer at
+    a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_LOCK_KEY)))
+
+
 def set_options(session: Session, changes: dict[str, Any]) -> None:
     """Set some options."""
+    wait_for_turn(session)
     for name, value in changes.items():
         session.merge(FacilityOption(name=name, value=value))
     session.flush()
@@ -92,6 +105,7 @@ def set_groups(session: Session, groups: Sequence[InstrumentGroupRow]) -> None:
         If two groups have the same name, or an instrument is in a group twice.
     """
     _refuse_twice([group.name for group in groups], "groups of instruments")
+    wait_for_turn(session)
     session.execute(delete(InstrumentGroupMember))
     session.execute(delete(InstrumentGroup))
     for group in groups:
@@ -115,7 +129,7 @@ def set_groups(session: Session, groups: Sequence[InstrumentGroupRow]) -> None:
 
 
 def instrument_of(session: Session, name: str) -> Instrument:
-    """The instrument of a name, which is added if there is none."""
+    """The instrument of a name, which is added if there is none; see `wait_for_turn`."""
     found = session.scalar(select(Instrument).where(Instrument.name == name))
     if found is None:
         found = Instrument(name=name)

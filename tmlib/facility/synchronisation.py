@@ -23,7 +23,7 @@ from tmlib.facility.models import (
     Proposal,
     ProposalMember,
 )
-from tmlib.facility.options import instrument_of
+from tmlib.facility.options import instrument_of, wait_for_turn
 from tmlib.facility.portal import (
     UPLaboratory,
     UPPerson,
@@ -65,6 +65,7 @@ class Synchronisation:
             If a session lacks what it needs, a login cannot be used, or is that of an account whose
             name was chosen elsewhere, or another proposal has the same name.
         """
+        wait_for_turn(self._session)
         members = [self._person(person) for person in sent.proposal.persons]
         proposal = self._proposal(sent.proposal, members[0])
         for member in members:

@@ -19,13 +19,15 @@ _DATE = "%Y%m%d"
 _NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 
 
-@routes.answers("/sessions", "/session/list")
+@routes.answers("/sessions", "/session/list", raises=(400,))
 def get_legacy_sessions(session: Session, viewer: Viewer) -> Any:
     """List sessions."""
     return legacy.list_sessions(session, viewer)
 
 
-@routes.answers("/sessions/date/<start>/<end>", "/proposal/session/date/<start>/<end>/list")
+@routes.answers(
+    "/sessions/date/<start>/<end>", "/proposal/session/date/<start>/<end>/list", raises=(400, 422)
+)
 def get_legacy_sessions_of_dates(session: Session, viewer: Viewer, start: str, end: str) -> Any:
     """List sessions that overlap the time between two days, both written like 20260314."""
     first = datetime.combine(_day("start", start), time.min, UTC)
@@ -33,13 +35,13 @@ def get_legacy_sessions_of_dates(session: Session, viewer: Viewer, start: str, e
     return legacy.list_sessions(session, viewer, span=(first, last))
 
 
-@routes.answers("/sessions/proposal/<proposal>", "/proposal/<proposal>/session/list")
+@routes.answers("/sessions/proposal/<proposal>", "/proposal/<proposal>/session/list", raises=(400,))
 def get_legacy_sessions_of_proposal(session: Session, viewer: Viewer, proposal: str) -> Any:
     """List the sessions of a proposal, by its name or number."""
     return legacy.list_sessions(session, viewer, proposal=proposal)
 
 
-@routes.answers("/proposals", "/proposal/list")
+@routes.answers("/proposals", "/proposal/list", raises=(400,))
 def get_legacy_proposals(session: Session, viewer: Viewer) -> Any:
     """List proposals."""
     return legacy.list_proposals(session, viewer)
@@ -80,6 +82,7 @@ def get_legacy_movies_of_session(
     "/em/proposal/<proposal>/data_collections/<collection_ids>/stats",
     "/proposal/<proposal>/data_collections/<collection_ids>/stats",
     token_in_query=True,
+    raises=(422,),
 )
 def count_legacy_movies(
     session: Session, viewer: Viewer, proposal: str, collection_ids: str

@@ -28,6 +28,7 @@ class LegacyRoutes(Routes):
         gives: Any = list[dict[str, Any]],
         *,
         token_in_query: bool = False,
+        raises: tuple[int, ...] = (),
     ) -> Callable[[Answer], Answer]:
         """Declare the two places at which something is answered.
 
@@ -39,12 +40,15 @@ class LegacyRoutes(Routes):
             Type of the answer.
         token_in_query
             Whether the token is no part of the path.
+        raises
+            Status codes of errors, besides 404.
         """
         place = "" if token_in_query else f"/<{IN_PATH}>"
 
         def declare(answer: Answer) -> Answer:
-            self._add(by_header, answer, "", gives, _as_it_is)
-            self._add(f"{place}{by_token}", answer, "_by_token", gives, _as_it_is)
+            self._add(by_header, answer, "", gives, _as_it_is, raises=raises)
+            path = f"{place}{by_token}"
+            self._add(path, answer, "_by_token", gives, _as_it_is, raises=raises)
             return answer
 
         return declare
@@ -80,12 +84,12 @@ class LegacyRoutes(Routes):
         gives: Any,
         send: Send,
         media: tuple[str, ...] = (),
+        raises: tuple[int, ...] = (),
     ) -> None:
         variables = path_variables(path)
         view = _view(answer, f"{answer.__name__}{ending}", variables, gives, send)
-        is_read = {"start", "collection_ids"}.isdisjoint(variables)
         more: Details = {
-            "raises": (404,) if is_read else (404, 422),
+            "raises": (404, *raises),
             "success": (200, 304) if media else (200,),
             "media": media,
         }

@@ -1,14 +1,13 @@
 """Bookings that several people make and change at once are as if they had done so in turn."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.tmlib.facility.turns import Act, at_once
 from tmlib.db import Database
 from tmlib.errors import Conflict
 from tmlib.facility import reservations
@@ -20,13 +19,6 @@ from tmlib.facility.visibility import Viewer
 
 NINE = datetime(2026, 3, 14, 9, tzinfo=UTC)
 KEEPER = Viewer(1, sees_all=True, changes_all=True)
-
-_WAITS = text(
-    "SELECT count(*) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
-
-Act = Callable[[Session], Any]
 
 
 def at(hours: float) -> datetime:
@@ -45,37 +37,6 @@ def booking_id(database: Database) -> int:
         session.add_all(Instrument(name=name) for name in ("Confocal", "Spinning disk"))
         session.flush()
         return reservations.book(session, KEEPER, wanted("Confocal", 0, 2)).id
-
-
-def at_once(
-    database: Database, first: Act, second: Act, meanwhile: Act | None = None
-) -> Exception | None:
-    """Let two act, the second before the first has ended; what the second is refused with.
-
-    What shall be true while the second waits is asked as ``meanwhile``.
-    """
-
-    def act() -> None:
-        with database.transaction() as session:
-            second(session)
-
-    with ThreadPoolExecutor(1) as pool:
-        with database.transaction() as session:
-            first(session)
-            other = pool.submit(act)
-            # SQLite has one writer at a time, and does not tell who waits
-            while not (database.is_sqlite or is_waiting(database) or other.done()):
-                pass
-            assert meanwhile is None or meanwhile(session)
-        error = other.exception()
-    assert error is None or isinstance(error, Exception)
-    return error
-
-
-def is_waiting(database: Database) -> bool:
-    """Whether somebody waits for a lock; a transaction would see what it has seen first."""
-    with database.session() as session:
-        return bool(session.scalar(_WAITS))
 
 
 def times(database: Database, booking_id: int) -> tuple[datetime | None, datetime | None]:

@@ -86,6 +86,9 @@ def test_sessions_of_days_are_found_among_more_than_are_ever_listed(
         days = f"date/{start}/{end}"
         found = ask(f"/sessions/{days}", f"/proposal/session/{days}/list")
         assert [one["sessionId"] for one in found] == expected
+    # a list that is not whole would be taken for one that is
+    refused = ask("/sessions", "/session/list", 400)["detail"]
+    assert refused.startswith("There are 10,004 sessions, and 10,000 are listed at once: ask for")
 
 
 def test_proposals(ask: Callable[..., Any]) -> None:
