@@ -40,6 +40,7 @@ from tmlib.portal.files import FileStore, PublishedFile
 from tmlib.portal.importing import import_rows
 from tmlib.portal.models import TABLES
 from tmlib.portal.publishing import service
+from tmlib.portal.publishing.bioimage_archive import SUBMISSION
 from tmlib.portal.publishing.crate import CRATE
 from tmlib.portal.publishing.models import Publication, StagedPart
 from tmlib.portal.publishing.naming import plate_names
@@ -132,6 +133,36 @@ def test_a_crate_has_the_day_of_its_publication_and_words_about_its_license(
     assert published is not None
     assert root["datePublished"] == published.date().isoformat()
     assert told in root["license"]
+
+
+def test_midnight_in_between_makes_no_two_days(
+    publisher: Publisher, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All documents tell the day that the row does."""
+    publisher.start()
+    days = itertools.count(1)
+
+    def a_day_later(_: Session) -> datetime:
+        return datetime(2026, 3, next(days), tzinfo=UTC)
+
+    monkeypatch.setattr(clock, "read", a_day_later)
+    publisher.work()
+    monkeypatch.undo()
+    with publisher.database.session() as session:
+        row = session.scalars(select(Publication)).one()
+        files = {one.key: one.digest for one in session.scalars(select(PublishedFile))}
+        table = TABLES["Deposition"].c
+        released = session.scalars(select(table.release_date)).one()
+        assert row.published_at is not None
+        day = row.published_at.date()
+        root = f"{row.dataset_id}/"
+    store = FileStore(settings.data_dir)
+    crate = json.loads(store.path(files[f"{root}{CRATE}"]).read_bytes())
+    told = {one["@id"]: one for one in crate["@graph"]}["./"]["datePublished"]
+    submission = store.path(files[f"{root}{SUBMISSION}"]).read_text()
+    assert (day.year, day.month, str(released)[:10]) == (2026, 3, day.isoformat())
+    assert told == day.isoformat()
+    assert f"ReleaseDate\t{day.isoformat()}\n" in submission
 
 
 def test_images_are_volumes_in_both_formats(

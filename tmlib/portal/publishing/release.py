@@ -1,6 +1,7 @@
 """Lets everybody see a publication, all of it in one transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tmlib import durable_files
-from tmlib.db.base import now
+from tmlib.db import clock
 from tmlib.errors import Conflict
 from tmlib.ledger.programs import JobContext
 from tmlib.portal.files import FileStore, KeptFile, files_below, publish
@@ -67,14 +68,17 @@ def prepare(context: JobContext, publication: Publication, folder: Path) -> None
         what_ran.check_files(session, storage)
         what_ran.check_models(session, publication.experiment_id, models_dir)
         workflow = read_workflow(session, publication.experiment_id, models_dir)
+        # read once, as all that tells of it has to tell the same day
+        published = clock.read(session)
     runs = [*sites, *maps]
     files = [KeptFile(*file) for content in runs for file in content["files"]]
     _check(store, files)
     with drafts(folder) as draft:
-        documents = _documents(publication, sites, maps, acquisitions, workflow)
-        tables = _tables(publication, runs, documents, files)
+        day = published.date().isoformat()
+        documents = _documents(publication, day, sites, maps, acquisitions, workflow)
+        tables = _tables(publication, day, runs, documents, files)
         files += _keep(publication, documents, tables, files, store, draft)
-    context.effects.append(lambda session: _release(session, publication, runs, files))
+    context.effects.append(lambda session: _release(session, publication, published, runs, files))
 
 
 def _check(store: FileStore, files: Sequence[KeptFile]) -> None:
@@ -94,6 +98,7 @@ def _staged(session: Session, publication: Publication, kind: str) -> Sequence[C
 
 def _documents(
     publication: Publication,
+    day: str,
     sites: Sequence[Content],
     maps: Sequence[Content],
     acquisitions: Sequence[Content],
@@ -121,7 +126,7 @@ def _documents(
     runs_of_crate = [content["name"] for content in (*sites, *maps)]
     documents[CRATE] = make_crate(
         PublicationDescription.model_validate(description),
-        published=now().date().isoformat(),
+        published=day,
         runs=runs_of_crate,
         files={name: written(content) for name, content in documents.items()},
         workflow=workflow,
@@ -132,6 +137,7 @@ def _documents(
 
 def _tables(
     publication: Publication,
+    day: str,
     runs: Sequence[Content],
     documents: dict[str, Content],
     files: Sequence[KeptFile],
@@ -145,7 +151,7 @@ def _tables(
     submission = make_submission(
         PublicationDescription.model_validate(publication.description),
         dataset_id=number,
-        published=now().date().isoformat(),
+        published=day,
     )
     return {SUBMISSION: submission, FILE_LIST: make_file_list(number, runs, [*files, *described])}
 
@@ -176,12 +182,13 @@ def _keep(
 def _release(
     session: Session,
     publication: Publication,
+    published: datetime,
     runs: Sequence[Content],
     files: Sequence[KeptFile],
 ) -> None:
     check_is_unchanged(session, publication.experiment_id, publication.state)
     row = session.get_one(Publication, publication.id)
-    row.published_at = now()
+    row.published_at = published
     rows = make_rows(
         publication.address,
         publication.dataset_id,
@@ -189,7 +196,7 @@ def _release(
         runs,
         size=sum(file.size for file in files),
         received=publication.created_at,
-        released=row.published_at,
+        released=published,
     )
     reserved: dict[str, Any] = {
         "Deposition": publication.deposition_id,

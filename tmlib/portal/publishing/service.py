@@ -127,6 +127,7 @@ def start(
             description=description.model_dump(mode="json"),
             address=address,
             state=read_state(session, experiment_id),
+            created_at=clock.read(session),
         )
         session.add(publication)
         session.flush()
