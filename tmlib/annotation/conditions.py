@@ -118,8 +118,8 @@ def _column(
     if name == "id":
         return _NUMBER, row.id
     field = schema.by_name.get(name)
-    if field is None or field.kind.is_point or field.kind is Kind.POSITION:
-        known = ", ".join(one.name for one in schema.fields if not one.kind.is_point)
+    if field is None or field.has_coordinates:
+        known = ", ".join(one.name for one in schema.fields if not one.has_coordinates)
         raise BadInput(f'Rows have no values "{name[:80]}" to compare: there are id, {known}.')
     if name == TARGET:
         return field, target

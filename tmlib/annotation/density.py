@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from tmlib.annotation.boxes import Box
 from tmlib.annotation.models import Annotation, AnnotationTable
-from tmlib.annotation.precomputed import point_column
 from tmlib.annotation.reading import Selection, filtered, read_rows
 from tmlib.annotation.schemas import Schema
 from tmlib.errors import BadInput
@@ -56,7 +55,7 @@ def count_in_squares(
     if not schema.points:
         raise BadInput(f"The rows of table {table.name} have no points.")
     field = which.field or schema.points[0]
-    place = point_column(schema, field)
+    place = schema.point_column(field)
     left, top = math.floor(box.min_x / side), math.floor(box.min_y / side)
     shape = [math.floor(box.max_x / side) - left + 1, math.floor(box.max_y / side) - top + 1]
     if math.prod(shape) > MOST_SQUARES:

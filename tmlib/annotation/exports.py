@@ -95,9 +95,7 @@ def geojson(schema: Schema, rows: Iterable[Row]) -> Iterator[bytes]:
 
     A row lies where its first point is; all of its values are properties.
     """
-    first = f"{schema.points[0]}_position" if schema.points else None
-    if first is not None and first not in _shown_names(schema):
-        first = schema.points[0]
+    first = schema.point_column(schema.points[0]) if schema.points else None
 
     def features() -> Iterator[dict[str, Any]]:
         for row in rows:
@@ -110,10 +108,6 @@ def geojson(schema: Schema, rows: Iterable[Row]) -> Iterator[bytes]:
             }
 
     return _json_list(features(), b'{"type":"FeatureCollection","features":[', b"]}")
-
-
-def _shown_names(schema: Schema) -> set[str]:
-    return {f"{field.name}_position" for field in schema.fields if field.kind.is_point}
 
 
 def _described(row: Row) -> dict[str, Any]:
@@ -129,14 +123,17 @@ def _json_list(items: Iterator[dict[str, Any]], start: bytes, end: bytes) -> Ite
 
 
 def _columns(field: Field) -> list[tuple[str, Any]]:
-    if field.kind.is_point or field.kind is Kind.POSITION:
-        return [(f"{field.name}_{axis}", pa.float64()) for axis in AXES]
+    if field.has_coordinates:
+        places = [(f"{field.name}_{axis}", pa.float64()) for axis in AXES]
+        return [*places, *((column, pa.int64()) for column in field.part_columns.values())]
     return [(field.name, ARROW_TYPES[field.kind])]
 
 
 def _values(field: Field, rows: list[Row]) -> list[list[Any]]:
-    if field.kind.is_point or field.kind is Kind.POSITION:
-        name = f"{field.name}_position" if field.kind.is_point else field.name
-        places = [row.values[name] for row in rows]
-        return [[place and float(place[axis]) for place in places] for axis in range(len(AXES))]
+    if field.has_coordinates:
+        places = [row.values[field.column] for row in rows]
+        return [
+            *([place and float(place[axis]) for place in places] for axis in range(len(AXES))),
+            *([row.values[column] for row in rows] for column in field.part_columns.values()),
+        ]
     return [[row.values[field.name] for row in rows]]

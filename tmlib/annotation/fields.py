@@ -92,6 +92,22 @@ class Field:
     choices: tuple[Any, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def column(self) -> str:
+        """What its values, and the positions of points, are called where rows are shown."""
+        return f"{self.name}_position" if self.kind.is_point else self.name
+
+    @property
+    def part_columns(self) -> dict[str, str]:
+        """What is shown of points besides their position: names of columns by those of parts."""
+        parts = PARTS_OF_DERIVED_POINTS if self.kind is Kind.DERIVED_POINT else ()
+        return {part: f"{self.name}_{part}" for part in parts}
+
+    @property
+    def has_coordinates(self) -> bool:
+        """Whether its values are places."""
+        return self.kind.is_point or self.kind is Kind.POSITION
+
     def json_schema(self) -> dict[str, Any]:
         """Its part of a JSON Schema, in the form that CAVE's clients read."""
         if self.kind.is_point:

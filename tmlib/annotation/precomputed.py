@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tmlib.annotation.fields import Field, Kind
 from tmlib.annotation.schemas import TARGET, Schema
 from tmlib.annotation.spatial_levels import Levels, divide
-from tmlib.errors import BadInput, NotFound
+from tmlib.errors import NotFound
 
 BY_ID, RELATED, SPATIAL = "by_id", "related", "spatial"
 """Folders of what is served; levels have their number at the end."""
@@ -33,7 +33,7 @@ _CODES = {"float32": "<f4", "int32": "<i4", "uint16": "<u2", "uint8": "u1"}
 
 
 class Numbered(Protocol):
-    """A row with a number and values of fields: points as :func:`point_column` calls them."""
+    """A row with a number and values of fields: points as `Schema.point_column` calls them."""
 
     @property
     def id(self) -> int:
@@ -126,7 +126,7 @@ class Points:
         reference_table: str | None = None,
     ) -> None:
         self._voxel, self._reference = tuple(voxel), reference_table
-        place = point_column(schema, name)
+        place = schema.point_column(name)
         columns = [
             _Column(one) for one in schema.fields if one.name not in (TARGET, *schema.points)
         ]
@@ -239,20 +239,6 @@ class Points:
     def _several(self, points: NDArray[np.int64]) -> bytes:
         count = np.array(len(points), "<u8").tobytes()
         return count + self._records[points].tobytes() + self._ids[points].astype("<u8").tobytes()
-
-
-def point_column(schema: Schema, name: str) -> str:
-    """The column of a point, of which there must be one of this name.
-
-    Raises
-    ------
-    BadInput
-        If there is none.
-    """
-    if name not in schema.points:
-        known = ", ".join(schema.points) or "none"
-        raise BadInput(f'Rows of the schema {schema.name} have no point "{name[:80]}": {known}.')
-    return f"{name}_position" if schema.by_name[name].kind.is_point else name
 
 
 def _properties(columns: Sequence[_Column]) -> list[_Property]:

@@ -150,12 +150,15 @@ def read_rows(
     if which.mapobject_id is not None:
         points = schema.points if which.field is None else (which.field,)
         binding = binding_of(session, table, which.mapobject_id)
-        found = _only_in(binding, which.mapobject_id, points, found)
+        places = [schema.point_column(name) for name in points]
+        found = _only_in(binding, which.mapobject_id, places, found)
     found = islice(found, which.limit)
     if which.bind is None:
         yield from found
     else:
-        columns = bound_columns(schema)
+        columns = {
+            schema.point_column(name): column for name, column in bound_columns(schema).items()
+        }
         yield from _bound(binding_to(session, table, which.bind), columns, found)
 
 
@@ -321,13 +324,13 @@ def _lies_in(
 
 
 def _only_in(
-    binding: Binding, mapobject_id: int, points: Sequence[str], rows: Iterator[Row]
+    binding: Binding, mapobject_id: int, places: Sequence[str], rows: Iterator[Row]
 ) -> Iterator[Row]:
     """Rows of which a point binds to an object."""
     while some := list(islice(rows, _AT_ONCE)):
         inside = [False] * len(some)
-        for name in points:
-            objects = binding.objects_at([row.values[f"{name}_position"] for row in some])
+        for place in places:
+            objects = binding.objects_at([row.values[place] for row in some])
             inside = [
                 before or one == mapobject_id for before, one in zip(inside, objects, strict=True)
             ]
@@ -335,10 +338,10 @@ def _only_in(
 
 
 def _bound(binding: Binding, columns: Mapping[str, str], rows: Iterator[Row]) -> Iterator[Row]:
-    """Rows that tell to which objects their points bind."""
+    """Rows that tell to which objects their points bind, by the columns of these."""
     while some := list(islice(rows, _AT_ONCE)):
-        for name, column in columns.items():
-            objects = binding.objects_at([row.values[f"{name}_position"] for row in some])
+        for place, column in columns.items():
+            objects = binding.objects_at([row.values[place] for row in some])
             for row, one in zip(some, objects, strict=True):
                 row.values[column] = one
         yield from some

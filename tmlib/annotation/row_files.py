@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from tmlib.annotation.errors import UNKNOWN, InvalidRows
 from tmlib.annotation.exports import AXES
 from tmlib.annotation.feature_files import read_features
-from tmlib.annotation.fields import PARTS_OF_DERIVED_POINTS, Field, Kind
+from tmlib.annotation.fields import Field, Kind
 from tmlib.annotation.schemas import AUTHOR, OF_THE_SERVER, Schema
 from tmlib.errors import BadInput, TooLarge
 
@@ -292,27 +292,19 @@ class _Columns:
     def __init__(self, schema: Schema) -> None:
         self._fields = schema.by_name
         self._places = {
-            f"{name}_{axis}": (self._position(schema.by_name[name]), number)
+            f"{name}_{axis}": (schema.point_column(name), number)
             for name in schema.points
             for number, axis in enumerate(AXES)
         }
         bound = {f"{name}_mapobject_id" for name in schema.points}
-        of_points = {
-            f"{name}_{part}"
-            for name in schema.points
-            for part in ("position", *PARTS_OF_DERIVED_POINTS)
+        shown = {
+            name for field in schema.fields for name in (field.column, *field.part_columns.values())
         }
         self.passed_over = (_OF_EXPORTS | bound | {AUTHOR}) - (schema.by_name.keys() - {AUTHOR})
         self._known = self.passed_over.union(
-            ["id"], OF_THE_SERVER, schema.by_name, self._places, of_points
+            ["id"], OF_THE_SERVER, schema.by_name, self._places, shown
         )
-        self.first_point = (
-            self._position(schema.by_name[schema.points[0]]) if schema.points else None
-        )
-
-    @staticmethod
-    def _position(field: Field) -> str:
-        return f"{field.name}_position" if field.kind.is_point else field.name
+        self.first_point = schema.point_column(schema.points[0]) if schema.points else None
 
     def check(self, names: Sequence[str]) -> None:
         """Refuse a file with columns that are unknown, or cannot be told apart."""

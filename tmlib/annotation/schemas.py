@@ -69,12 +69,25 @@ class Schema:
     @functools.cached_property
     def points(self) -> tuple[str, ...]:
         """Names of the fields with coordinates."""
-        return tuple(f.name for f in self.fields if f.kind.is_point or f.kind is Kind.POSITION)
+        return tuple(field.name for field in self.fields if field.has_coordinates)
 
     @functools.cached_property
     def by_name(self) -> Mapping[str, Field]:
         """The fields by their names."""
         return {field.name: field for field in self.fields}
+
+    def point_column(self, name: str) -> str:
+        """The column of a point, of which there must be one of this name.
+
+        Raises
+        ------
+        BadInput
+            If there is none.
+        """
+        if name not in self.points:
+            known = ", ".join(self.points) or "none"
+            raise BadInput(f'Rows of the schema {self.name} have no point "{name[:80]}": {known}.')
+        return self.by_name[name].column
 
     @property
     def is_reference(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic_core import SchemaValidator, ValidationError
 
 from tmlib.annotation.errors import InvalidRows
-from tmlib.annotation.fields import PARTS_OF_DERIVED_POINTS, Field, Kind
+from tmlib.annotation.fields import Field, Kind
 from tmlib.annotation.schemas import AUTHOR, TARGET, Schema
 
 Sent = Sequence[Mapping[str, Any]]
@@ -66,10 +66,8 @@ def shown(
         elif name == AUTHOR:
             found[name] = user_id
         elif field.kind.is_point:
-            found[f"{name}_position"] = _whole(data.get(name))
-            if field.kind is Kind.DERIVED_POINT:
-                columns = [f"{name}_{part}" for part in PARTS_OF_DERIVED_POINTS]
-                found |= {column: data.get(column) for column in columns}
+            found[field.column] = _whole(data.get(name))
+            found |= {column: data.get(column) for column in field.part_columns.values()}
         elif field.kind is Kind.POSITION:
             found[name] = _whole(data.get(name))
         else:
@@ -95,10 +93,10 @@ def _nested(row: Mapping[str, Any], points: Sequence[Field]) -> Mapping[str, Any
     changed = row
     for field in points:
         name = field.name
-        if f"{name}_position" not in row or name in row:
+        if field.column not in row or name in row:
             continue
-        parts = PARTS_OF_DERIVED_POINTS if field.kind is Kind.DERIVED_POINT else ()
-        columns = {f"{name}_{part}": part for part in ("position", *parts)}
+        columns = {field.column: "position"}
+        columns |= {column: part for part, column in field.part_columns.items()}
         point = {
             part: row[column] for column, part in columns.items() if row.get(column) is not None
         }
@@ -109,15 +107,15 @@ def _nested(row: Mapping[str, Any], points: Sequence[Field]) -> Mapping[str, Any
 
 def _kept(schema: Schema, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     names = [field.name for field in schema.fields if field.name != AUTHOR]
-    points = {field.name: field.kind for field in schema.fields if field.kind.is_point}
+    points = [field for field in schema.fields if field.kind.is_point]
     found = []
     for row in rows:
         kept = {name: row[name] for name in names if name in row}
-        for name in points.keys() & kept.keys():
-            point = kept[name] or {}
-            kept[name] = point.get("position")
-            if points[name] is Kind.DERIVED_POINT:
-                kept |= {f"{name}_{part}": point.get(part) for part in PARTS_OF_DERIVED_POINTS}
+        for field in points:
+            if field.name in kept:
+                point = kept[field.name] or {}
+                kept[field.name] = point.get("position")
+                kept |= {column: point.get(part) for part, column in field.part_columns.items()}
         kept["id"] = row.get("id") or None
         found.append(kept)
     return found

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from tmlib.annotation import datastacks, tables
 from tmlib.annotation.known_schemas import find_schema
-from tmlib.annotation.precomputed import point_column
 from tmlib.errors import BadInput
 from tmserver.access import ExperimentAccess
 from tmserver.annotators import annotator
@@ -67,7 +66,7 @@ def link_annotation_points(
     if not schema.points:
         raise BadInput(f"The rows of table {table.name} have no points.")
     field = body.field or schema.points[0]
-    point_column(schema, field)
+    schema.point_column(field)
     stack = datastacks.name_of(access.experiment_id, access.experiment.name)
     # what has changed until then changes no more
     as_of = min(body.as_of or table.changed_at, table.changed_at)

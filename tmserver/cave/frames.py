@@ -9,7 +9,6 @@ import pyarrow as pa
 from pydantic_core import to_json
 
 from tmlib.annotation.exports import ARROW_TYPES, AXES
-from tmlib.annotation.fields import Kind
 from tmlib.annotation.reading import Row
 from tmlib.annotation.schemas import Schema
 from tmlib.errors import BadInput
@@ -62,9 +61,11 @@ def columns_of(schema: Schema, scale: Scale) -> list[Column]:
         Column("valid", lambda row: row.is_valid, pa.bool_()),
     ]
     for field in schema.fields:
-        if field.kind.is_point or field.kind is Kind.POSITION:
-            name = f"{field.name}_position" if field.kind.is_point else field.name
-            found.append(Column(name, _value(name), scale=scale))
+        if field.has_coordinates:
+            found.append(Column(field.column, _value(field.column), scale=scale))
+            found += [
+                Column(column, _value(column), pa.int64()) for column in field.part_columns.values()
+            ]
         else:
             found.append(Column(field.name, _value(field.name), ARROW_TYPES[field.kind]))
     return found

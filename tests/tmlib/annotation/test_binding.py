@@ -133,6 +133,19 @@ def test_objects_that_are_deleted_while_they_are_looked_for(
     assert bound(laboratory, "cells") == {1: None, 2: 2}
 
 
+def test_rows_that_are_points_themselves_bind(laboratory: Laboratory, screen: Screen) -> None:
+    screen.record(0, label_image((0, 10, 10, 10)))
+    laboratory.make("places", "derived_spatial_point")
+    rows = [{"position": [x, 5, 0], "dependent_chunk": 1, "level": 1} for x in (15, 50)]
+    laboratory.post("places", *rows)
+    found = {
+        row.id: row.values["position_mapobject_id"]
+        for row in laboratory.read("places", bind="Cells")
+    }
+    assert found == {1: 1, 2: None}
+    assert [row.id for row in laboratory.read("places", mapobject_id=1)] == [1]
+
+
 def test_rows_without_points_bind_to_nothing(laboratory: Laboratory, screen: Screen) -> None:
     screen.record(0, label_image((0, 10, 10, 10)))
     laboratory.make("remarks", "reference_tag", reference_table="mapobjects_cells")

@@ -120,7 +120,11 @@ def test_what_was_exported_is_imported(importer: Importer, monkeypatch: Any) -> 
     laboratory.post("lines", *sent)
     tags = ["a", 'b,\n"c"', "é", "", " 1", "true", "7"]
     laboratory.post("cells", *(tagged(tag, n + 0.1, -n) for n, tag in enumerate(tags)))
-    for name, schema in (("lines", "contact"), ("cells", "bound_tag")):
+    laboratory.make("chunks", "derived_tag")
+    point = {"position": [1, 2, 3], "dependent_chunk": 2**60}
+    laboratory.post("chunks", {"pt": point, "tag": "a"}, {"pt": {**point, "level": 2}, "tag": "b"})
+    tables_made = (("lines", "contact"), ("cells", "bound_tag"), ("chunks", "derived_tag"))
+    for name, schema in tables_made:
         expected = [(row.id, row.values) for row in laboratory.read(name)]
         for form in FileFormat:
             laboratory.make(f"{name}_{form}", schema)
