@@ -144,9 +144,9 @@ def test_names_and_texts_with_bytes_that_are_no_text(file: Path, ask: Ask) -> No
         group = made.create_group(b"\xffgroup")
         group.attrs["text"] = np.bytes_(b"\xfe")
         made.attrs[b"\xfdname"] = 1
-        made[b"link"] = h5py.SoftLink(b"/\xffgroup")
+        made.id.links.create_soft(b"link", b"/\xffgroup")
+        made.id.links.create_soft(b"way", b"/\xffoutside")
         made[b"\xffoutside"] = h5py.ExternalLink("other.h5", "/")
-        made["way"] = h5py.SoftLink(b"/\xffoutside")
     names = {child["name"] for child in ask("meta")["children"]}
     assert {"?group", "image", "link", "?outside", "way"} == names
     assert ask("attr", path="/link") == {"text": "\N{REPLACEMENT CHARACTER}"}

@@ -68,11 +68,11 @@ class _Attributes(Attributes):
         n_bytes = sum(np.prod(known[n].shape) * known[n].dtype.itemsize for n in chosen)
         if n_bytes > _MOST_ATTRIBUTE_BYTES:
             raise UnfitError("attr_keys", "ask for more than can be read at once")
-        return {name: self._found[name] for name in chosen}
+        return {name: self._found[_encoded(name)] for name in chosen}
 
     def _names(self) -> dict[str, Any]:
         check_count(len(self._found), "attributes")
-        return {name: self._found.get_id(name) for name in self._found}
+        return {_text(name): self._found.get_id(_encoded(name)) for name in self._found}
 
 
 class _Group(Group):
@@ -83,7 +83,7 @@ class _Group(Group):
     def children(self, links: Links) -> Iterator[Entity | Link]:
         check_count(len(self._found), "entries")
         for name in self._found:
-            yield _entity(self._found, name, links)
+            yield _entity(self._found, _text(name), links)
 
 
 class _Dataset(Dataset):
@@ -126,7 +126,7 @@ def _entity(group: h5py.Group, name: str, links: Links) -> Entity | Link:
                 raise
             return told
     else:
-        found = group[name]
+        found = group[_encoded(name)]
     if isinstance(found, h5py.Group):
         return _Group(name, found)
     if isinstance(found, h5py.Dataset):
@@ -146,7 +146,7 @@ def _step(group: Any, name: str, n_hops: int) -> Any:
     """What has a name in a group, or is where the link leads that has it."""
     link = _link(group, name)
     if isinstance(link, h5py.HardLink):
-        return group[name]
+        return group[_encoded(name)]
     if isinstance(link, h5py.ExternalLink):
         raise MissingError(f'"{name}" is a link to another file, which is not followed.')
     if n_hops == _MOST_HOPS:
@@ -158,13 +158,27 @@ def _step(group: Any, name: str, n_hops: int) -> Any:
 def _link(group: Any, name: str) -> Any:
     if not isinstance(group, h5py.Group):
         raise _missing(name)
+    links, name_there = group.id.links, _encoded(name)
     try:
-        link = group.get(name, getlink=True)
-    except TypeError:
-        link = None  # a link that is defined by some program
-    if link is None:
-        raise _missing(name)
-    return link
+        kind = links.get_info(name_there).type
+    except (KeyError, RuntimeError):
+        raise _missing(name) from None
+    if kind == h5py.h5l.TYPE_HARD:
+        return h5py.HardLink()
+    if kind == h5py.h5l.TYPE_SOFT:
+        return h5py.SoftLink(_text(links.get_val(name_there)))
+    if kind == h5py.h5l.TYPE_EXTERNAL:
+        return h5py.ExternalLink(*map(_text, links.get_val(name_there)))
+    raise _missing(name)  # a link that is defined by some program
+
+
+def _text(name: str | bytes) -> str:
+    """A name as text, in which bytes that are none are as Python has them in names of files."""
+    return name if isinstance(name, str) else name.decode(errors="surrogateescape")
+
+
+def _encoded(name: str | bytes) -> bytes:
+    return name if isinstance(name, bytes) else name.encode(errors="surrogateescape")
 
 
 def _missing(name: str) -> MissingError:
