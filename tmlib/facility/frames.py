@@ -23,6 +23,7 @@ from tmlib.images import sources
 from tmlib.images.reading import MAX_PIXELS, GrayImage, ImageFileError
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
+from tmlib.uploads.sources import source_path
 
 N_SNAPSHOTS = 4
 
@@ -148,10 +149,13 @@ def read(
     NotFound
         If the file is not there any more, cannot be read, or has more than `max_pixels` pixels.
     """
-    path = storage.microscope_images(frame.plate_id, frame.collection_id) / frame.file
+    folder = storage.microscope_images(frame.plate_id, frame.collection_id)
     try:
         return sources.read_plane(
-            path, series=frame.series, plane=frame.plane, max_pixels=max_pixels
+            source_path(folder, frame.file, data_dir=storage.data_dir),
+            series=frame.series,
+            plane=frame.plane,
+            max_pixels=max_pixels,
         )
     except (OSError, ImageFileError):
         raise NotFound(missing) from None

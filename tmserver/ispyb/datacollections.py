@@ -4,15 +4,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
-from flask import Response, send_file
+from flask import Response
 from pydantic import Field
 
 from tmlib.errors import NotFound
 from tmlib.facility import acquisitions, job_logs, jobs
 from tmlib.facility.acquisitions import CollectionFilter
 from tmlib.storage import ExperimentStorage
+from tmlib.uploads import sources
 from tmserver.access import UserAccess
-from tmserver.http.conditional import unless_known
+from tmserver.http.opened_files import send_opened
 from tmserver.http.paging import Part
 from tmserver.http.routing import Routes
 from tmserver.ispyb.forms import PREFIX, Model, Number, PageQuery, Query
@@ -123,19 +124,18 @@ def get_datacollection_attachment(access: UserAccess, attachment_id: int) -> Res
     with looking(access) as (session, viewer):
         found = acquisitions.get_attachment(session, viewer, attachment_id)
     storage = ExperimentStorage(access.settings.data_dir, found.experiment_id)
-    path = storage.microscope_metadata(found.plate_id, found.collection_id) / found.name
-    if not path.is_file():
-        raise NotFound("Data collection attachment not found")
-    name = PurePosixPath(found.name).name
-    return unless_known(
-        send_file(
-            path,
-            "application/octet-stream",
-            as_attachment=True,
-            download_name=name,
-            conditional=False,
+    folder = storage.microscope_metadata(found.plate_id, found.collection_id)
+    try:
+        file = sources.open_source(
+            folder,
+            found.name,
+            roots=access.settings.upload_roots,
+            data_dir=access.settings.data_dir,
         )
-    )
+    except NotFound:
+        raise NotFound("Data collection attachment not found") from None
+    name = PurePosixPath(found.name).name
+    return send_opened(file, "application/octet-stream", as_attachment=name)
 
 
 @routes.get("/datacollections/workflows/steps", permits="user")

@@ -1,18 +1,20 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import update
 
 from tests.tmlib.uploads.conftest import Inbox
-from tmlib.errors import BadInput, Forbidden
+from tmlib.errors import BadInput, Forbidden, NotFound
 from tmlib.images.channel_images import FieldShape, field_path, write_plane, write_plate_metadata
 from tmlib.images.sources import read_plane
 from tmlib.settings import Settings
 from tmlib.uploads import receiving, service
 from tmlib.uploads.folders import register_folder
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
+from tmlib.uploads.sources import open_source, source_path
 
 ONE = "plate_A01_T0001F001L01A01Z01C01.tif"
 TWO = "plate_A01_T0001F002L01A01Z01C01.tif"
@@ -120,6 +122,30 @@ def test_links_lead_nowhere_else(inbox: Inbox, root: Path, tmp_path: Path) -> No
     (root / "plate" / ONE).symlink_to("../elsewhere.tif")
     assert register(inbox, root / "plate", root) == 3
     assert (inbox.folder / ONE).read_text() == "pixels"
+
+
+def test_what_has_become_a_link_since_is_not_read(inbox: Inbox, root: Path, tmp_path: Path) -> None:
+    register(inbox, root / "plate", root)
+    data_dir, place = inbox.storage.data_dir, root / "plate" / ONE
+    how: dict[str, Any] = {"roots": [root], "data_dir": data_dir}
+    with open_source(inbox.folder, ONE, **how).reader() as file:
+        assert file.read().decode() == ONE
+    assert source_path(inbox.folder, ONE, data_dir=data_dir).read_text() == ONE
+    others = data_dir / "experiments" / "others.tif"
+    others.write_text("secret")
+    (tmp_path / "outside").write_text("secret")
+    for secret in (others, tmp_path / "outside", place):
+        place.unlink()
+        place.symlink_to(secret)
+        with pytest.raises(NotFound, match="not there any more"):
+            open_source(inbox.folder, ONE, **{**how, "roots": [root, data_dir]})
+        if secret is others:
+            with pytest.raises(BadInput, match="may not come from"):
+                source_path(inbox.folder, ONE, data_dir=data_dir)
+    place.unlink()
+    place.symlink_to(TWO)
+    with open_source(inbox.folder, ONE, **how).reader() as file:
+        assert file.read().decode() == TWO
 
 
 def test_what_is_no_folder_with_images_is_refused(inbox: Inbox, root: Path) -> None:

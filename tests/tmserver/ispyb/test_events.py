@@ -1,6 +1,7 @@
 """The timeline fills itself: acquisitions, their files, and what was run with them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.tmserver.ispyb.conftest import NOW, Visitor, names
 from tmlib.db import Database
 from tmlib.experiments.models import Acquisition
 from tmlib.ids import decode_id
+from tmlib.settings import Settings
 
 As = Callable[[str], Visitor]
 
@@ -157,7 +159,9 @@ def test_runs_tell_how_they_stand(visitor: As, acquired: int, run: int) -> None:
         ]
 
 
-def test_files_that_tell_of_images_are_downloaded(visitor: As, acquired: int) -> None:
+def test_files_that_tell_of_images_are_downloaded(
+    visitor: As, acquired: int, settings: Settings, tmp_path: Path
+) -> None:
     query = {"dataCollectionId": acquired}
     [one] = visitor("reader").get("/datacollections/attachments", **query)["results"]
     assert (one["_metadata"]["fileName"], one["fileType"]) == (METADATA, "metadata")
@@ -171,3 +175,9 @@ def test_files_that_tell_of_images_are_downloaded(visitor: As, acquired: int) ->
     assert again.status_code == 304
     assert visitor("writer").get(path, 404) == {"detail": "Data collection attachment not found"}
     assert visitor("writer").get("/datacollections/attachments")["total"] == 0
+    # that of a folder that was registered may have become a link since
+    [stored] = settings.data_dir.rglob(METADATA)
+    (tmp_path / "secret").write_text("secret")
+    stored.unlink()
+    stored.symlink_to(tmp_path / "secret")
+    assert visitor("reader").get(path, 404) == {"detail": "Data collection attachment not found"}

@@ -22,6 +22,7 @@ from tmlib.ledger import submissions, tree
 from tmlib.portal.publishing.drafts import Content
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
+from tmlib.uploads.sources import source_path
 from tmlib.workflow import service
 from tmlib.workflow.models import WORKFLOW
 
@@ -141,7 +142,7 @@ def read_inputs(database: Database, storage: ExperimentStorage, acquisition_id: 
         folder = (
             storage.microscope_images if kind is FileKind.IMAGE else storage.microscope_metadata
         )(plate.id, acquisition_id)
-        path = folder / name
+        path = source_path(folder, name, data_dir=storage.data_dir)
         if not path.is_file():
             raise Conflict(f'The file "{name}" of the microscope is not there any more.')
         size, digest = path.stat().st_size, digests.digest_of_file(path)

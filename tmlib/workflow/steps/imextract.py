@@ -33,6 +33,7 @@ from tmlib.images.reading import GrayImage
 from tmlib.images.sources import read_plane
 from tmlib.storage import Stamp, file_stamp
 from tmlib.uploads.models import FileKind, MicroscopeFile
+from tmlib.uploads.sources import source_path
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.steps.base import (
     Batch,
@@ -296,7 +297,12 @@ def _read(context: StepContext, acquisition: Acquisition, plane: ChannelImageFil
     return reduce(
         np.maximum,
         (
-            read_plane(folder / name, series=series, plane=number, max_pixels=limit)
+            read_plane(
+                source_path(folder, name, data_dir=context.settings.data_dir),
+                series=series,
+                plane=number,
+                max_pixels=limit,
+            )
             for name, series, number in sources
         ),
     )

@@ -22,6 +22,7 @@ from tmlib.images.ome_xml import DescribedFile
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes import Microscope, PlaneMetadata
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
+from tmlib.uploads.sources import source_path
 from tmlib.workflow.arguments import Argument, Value
 from tmlib.workflow.steps import configuration, joining
 from tmlib.workflow.steps.base import Batch, Inputs, Step, StepContext, Work, digest, logger
@@ -229,7 +230,7 @@ def _read(context: StepContext, microscope: Microscope, acquisition: Acquisition
     folder = context.storage.microscope_metadata(acquisition.plate_id, acquisition.id)
     acquired = microscopes.read_acquisition(
         microscope,
-        [folder / name for name in metadata],
+        [source_path(folder, name, data_dir=context.settings.data_dir) for name in metadata],
         {name: file.planes for name, file in described.items()},
         pattern,
     )

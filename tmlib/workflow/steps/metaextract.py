@@ -13,6 +13,7 @@ from tmlib.experiments.models import Acquisition
 from tmlib.images.reading import ImageFileError
 from tmlib.images.sources import inspect, warnings_about
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
+from tmlib.uploads.sources import source_path
 from tmlib.workflow.arguments import BATCH_SIZE, Argument
 from tmlib.workflow.steps.base import Batch, Step, StepContext, Work, logger
 from tmlib.workflow.steps.microscope_files import image_batches, image_files
@@ -89,8 +90,9 @@ class Metaextract(Step):
         limit = context.settings.max_image_pixels
         for file in files:
             try:
-                text = inspect(folder / file.name, max_pixels=limit)
-                warnings += warnings_about(folder / file.name, max_pixels=limit)
+                path = source_path(folder, file.name, data_dir=context.settings.data_dir)
+                text = inspect(path, max_pixels=limit)
+                warnings += warnings_about(path, max_pixels=limit)
             except ImageFileError as error:
                 errors[file.id] = error.about(file.name)
                 continue
