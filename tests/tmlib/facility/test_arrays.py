@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from numpy.typing import NDArray
 
 from tmlib import beneath
 from tmlib.beneath import Opened
@@ -143,6 +144,69 @@ def test_values(file: Hdf5File) -> None:
         "std": pytest.approx(np.arange(-1, 10).std()),
     }
     assert parsed(answers.statistics(file, image, "3:3"))["max"] is None
+
+
+def test_values_and_attributes_of_rare_types(tmp_path: Path) -> None:
+    path = tmp_path / "rare.h5"
+    long = np.array([1.5, np.inf, 2], np.longdouble)
+    compound = np.array([(1.5, 2j)], [("long", np.longdouble), ("complex", "c16")])
+    with h5py.File(path, "w") as made:
+        made.attrs["nothing"] = h5py.Empty("f4")
+        made.attrs["long"], made.attrs["none"] = long, np.zeros((0, 2))
+        made["long"], made["compound"] = long, compound
+        made["complex"] = np.array([1 + 2j, complex(np.nan, 3)])
+        made["empty"], made["zero"] = h5py.Empty("f4"), np.zeros((0, 2))
+    file = Hdf5File(opened(path))
+    told = parsed(answers.metadata(file, "/", "only_valid"))
+    shapes = {one["name"]: one["shape"] for one in told["attributes"]}
+    assert shapes == {"nothing": None, "long": [3], "none": [0, 2]}
+    rare = {"nothing": None, "long": [1.5, None, 2], "none": []}
+    assert parsed(answers.attributes(file, "/", None)) == rare
+    assert parsed(read(file, "/long")) == [1.5, None, 2]
+    assert parsed(read(file, "/complex")) == [[1, 2], [None, 3]]
+    assert parsed(read(file, "/compound")) == [[1.5, [0, 2]]]
+    assert parsed(read(file, "/zero")) == []
+    assert read(file, "/complex", form="bin").content[:16] == np.array([1 + 2j]).tobytes()
+    assert np.load(io.BytesIO(read(file, "/complex", form="npy").content))[0] == 1 + 2j
+    for barred, form in (
+        ("complex", "csv"),
+        ("complex", "tiff"),
+        ("long", "tiff"),
+        ("zero", "tiff"),
+    ):
+        with pytest.raises(UnfitError):
+            read(file, f"/{barred}", form=form)
+    for barred in ("complex", "empty"):
+        with pytest.raises(UnfitError):
+            answers.statistics(file, f"/{barred}", None)
+    assert parsed(answers.statistics(file, "/long", None))["mean"] == 1.75
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "spread"),
+    [
+        (np.array([1e38, 3e38], "<f4"), 2e38, 1e38),
+        (np.array([60_000, 62_016], "<f2"), 61_008, 1008),
+        (np.array([1e308, 1.5e308]), 1.25e308, 0.25e308),
+        (np.array([1e-300, 3e-300]), 2e-300, 1e-300),
+        (np.array([-(2**63), 2**63 - 1]), -0.5, 2.0**63),
+        (np.array([2**64 - 1, 2**64 - 3], np.uint64), 2.0**64, 1),
+        (np.full(1000, 16_777_217, np.float64).astype("<f4"), 16_777_216, 0),
+        (np.array([True, False]), 0.5, 0.5),
+        (np.zeros(3), 0, 0),
+    ],
+)
+def test_statistics_of_numbers_however_large(
+    tmp_path: Path, values: NDArray[Any], mean: float, spread: float
+) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as made:
+        made["x"] = values
+    told = parsed(answers.statistics(Hdf5File(opened(tmp_path / "x.h5")), "/x", None))
+    # whole numbers of 64 bits have more digits than the mean
+    exact = 1 if values.dtype.itemsize == 8 and values.dtype.kind in "iu" else 0
+    assert told["mean"] == pytest.approx(mean, rel=1e-6, abs=exact)
+    assert told["std"] == pytest.approx(spread, rel=1e-6, abs=exact)
+    assert (told["min"], told["max"]) == (values.min(), values.max())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,9 @@ MOST_BYTES = 64 << 20
 _MOST_CHUNK_BYTES = 256 << 20
 _MOST_JSON_BYTES = 16 << 20
 _MOST_TEXT_VALUES = 1_000_000
+_BLOCK = 1 << 20
+_LEAST_EXPONENT = -1022
+_DOUBLE_BYTES = 8
 _TABLE_DIMENSIONS = 2
 _RANGE = re.compile(r"\s*(-?\d{1,18})?\s*(?::\s*(-?\d{1,18})?\s*(?::\s*(\d{1,18})?\s*)?)?", re.A)
 
@@ -65,21 +68,38 @@ def statistics(file: ArrayFile, path: str, selection: str | None) -> Answer:
     """Least, largest and mean value, and their spread, of the values that are numbers."""
     values = _read(file, path, selection)
     if values.dtype.kind not in "biuf":
-        raise UnfitError("path", "is a dataset without numbers, of which there are no statistics")
+        raise UnfitError("path", "is a dataset without numbers that are more or less than others")
     if values.dtype.kind == "b":
         values = values.astype(np.uint8)
     if values.dtype.kind == "f":
+        values = _at_most_double(values)
         values = values[np.isfinite(values)]
     positive = values[values > 0]
+    mean, spread = _mean_and_spread(values.ravel()) if values.size else (None, None)
     told: dict[str, Any] = {
         "strict_positive_min": _reduced(np.min, positive),
         "positive_min": _reduced(np.min, values[values >= 0]),
         "min": _reduced(np.min, values),
         "max": _reduced(np.max, values),
-        "mean": _reduced(np.mean, values),
-        "std": _reduced(np.std, values),
+        "mean": mean,
+        "std": spread,
     }
     return _json(told, "selection")
+
+
+def _mean_and_spread(values: NDArray[Any]) -> tuple[float, float]:
+    """Of numbers however large, which are scaled lest their squares be too large or too small."""
+    largest = max(abs(float(values.min())), abs(float(values.max())))
+    scale = math.ldexp(1.0, max(math.frexp(largest)[1] - 1, _LEAST_EXPONENT))
+
+    def scaled() -> Iterator[NDArray[np.float64]]:
+        for start in range(0, values.size, _BLOCK):
+            yield values[start : start + _BLOCK].astype(np.float64) / scale
+
+    mean = math.fsum(block.sum() for block in scaled()) / values.size
+    squares = math.fsum(np.square(block - mean).sum() for block in scaled())
+    spread = math.sqrt(squares / values.size)
+    return mean * scale, spread * scale
 
 
 def data(
@@ -183,7 +203,7 @@ def _as_json(values: NDArray[Any]) -> Answer:
 
 
 def _as_bytes(values: NDArray[Any]) -> Answer:
-    return Answer("application/octet-stream", _numbers(values, "bin").tobytes())
+    return Answer("application/octet-stream", _numbers(values, "bin", "biufc").tobytes())
 
 
 def _as_table(values: NDArray[Any]) -> Answer:
@@ -197,13 +217,17 @@ def _as_table(values: NDArray[Any]) -> Answer:
 
 def _as_npy(values: NDArray[Any]) -> Answer:
     content = io.BytesIO()
-    np.save(content, _numbers(values, "npy"), allow_pickle=False)
+    np.save(content, _numbers(values, "npy", "biufc"), allow_pickle=False)
     return Answer("application/octet-stream", content.getvalue(), "data.npy")
 
 
 def _as_tiff(values: NDArray[Any]) -> Answer:
     content = io.BytesIO()
     numbers = np.atleast_2d(_numbers(values, "tiff"))
+    if numbers.dtype.itemsize > _DOUBLE_BYTES:
+        raise UnfitError("format", "is tiff, which has numbers of up to 64 bits: take safe ones")
+    if not numbers.size:
+        raise UnfitError("selection", "has no values, and there is no tiff without")
     pixels = numbers.astype(np.uint8) if numbers.dtype.kind == "b" else numbers
     tifffile.imwrite(content, pixels, photometric="minisblack")
     return Answer("image/tiff", content.getvalue(), "data.tiff")
@@ -218,9 +242,9 @@ _FORMS: Mapping[str, Callable[[NDArray[Any]], Answer]] = {
 }
 
 
-def _numbers(values: NDArray[Any], form: str) -> NDArray[Any]:
-    if values.dtype.kind not in "biuf":
-        raise UnfitError("format", f"is {form}, which only numbers can have")
+def _numbers(values: NDArray[Any], form: str, kinds: str = "biuf") -> NDArray[Any]:
+    if values.dtype.kind not in kinds:
+        raise UnfitError("format", f"is {form}, which such values cannot have")
     return values
 
 
@@ -262,6 +286,7 @@ def _plain(values: NDArray[Any]) -> Any:
     if values.dtype.kind in "biu":
         return values.tolist()
     if values.dtype.kind == "f":
+        values = _at_most_double(values)
         if np.isfinite(values).all():
             return values.tolist()
         if values.ndim == 0:
@@ -272,6 +297,14 @@ def _plain(values: NDArray[Any]) -> Any:
     return _plain_value(values.tolist())
 
 
+def _at_most_double(values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers with a point; what is too large for 64 bits is infinite."""
+    if values.dtype.itemsize <= _DOUBLE_BYTES:
+        return values
+    with np.errstate(over="ignore"):
+        return values.astype(np.float64)
+
+
 def _plain_value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain_value(one) for one in value]
@@ -279,10 +312,11 @@ def _plain_value(value: Any) -> Any:
         return {name: _plain_value(one) for name, one in value.items()}
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    if isinstance(value, complex):
+    if isinstance(value, complex | np.complexfloating):
         return [_plain_value(value.real), _plain_value(value.imag)]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return number if math.isfinite(number) else None
     if isinstance(value, np.ndarray):
         return _plain(value)
     if value is None or isinstance(value, str | int):

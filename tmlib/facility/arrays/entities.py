@@ -33,11 +33,11 @@ class UnfitError(Exception):
 
 
 class Attribute(NamedTuple):
-    """What an attribute is like."""
+    """What an attribute is like; without a shape it has no value."""
 
     name: str
     dtype: Any
-    shape: list[int]
+    shape: list[int] | None
 
 
 class Attributes(ABC):

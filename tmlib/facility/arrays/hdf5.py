@@ -4,6 +4,7 @@ Every name of a path is looked up by itself, so that links to other files are ne
 that are in other files, of virtual datasets and of external storage, are not read.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,7 +58,7 @@ class _Attributes(Attributes):
 
     def describe(self) -> list[Attribute]:
         names = self._names()
-        return [Attribute(name, form_of(one.dtype), list(one.shape)) for name, one in names.items()]
+        return [Attribute(name, form_of(one.dtype), _shape(one)) for name, one in names.items()]
 
     def read(self, names: list[str] | None) -> dict[str, Any]:
         known = self._names()
@@ -65,14 +66,20 @@ class _Attributes(Attributes):
             if name not in known:
                 raise MissingError(f'There is no attribute "{name}".')
         chosen = known if names is None else names
-        n_bytes = sum(np.prod(known[n].shape) * known[n].dtype.itemsize for n in chosen)
+        n_bytes = sum(math.prod(known[n].shape or ()) * known[n].dtype.itemsize for n in chosen)
         if n_bytes > _MOST_ATTRIBUTE_BYTES:
             raise UnfitError("attr_keys", "ask for more than can be read at once")
-        return {name: self._found[_encoded(name)] for name in chosen}
+        values = {name: self._found[_encoded(name)] for name in chosen}
+        # there are attributes that have a type and no value
+        return {name: None if isinstance(v, h5py.Empty) else v for name, v in values.items()}
 
     def _names(self) -> dict[str, Any]:
         check_count(len(self._found), "attributes")
         return {_text(name): self._found.get_id(_encoded(name)) for name in self._found}
+
+
+def _shape(attribute: Any) -> list[int] | None:
+    return None if attribute.shape is None else list(attribute.shape)
 
 
 class _Group(Group):
