@@ -8,12 +8,12 @@ whole is known by them, and by how the process ends.
 
 import json
 import os
-import resource
 import sys
 from pathlib import Path
 from typing import Any
 
 from tmlib.beneath import Opened
+from tmlib.process_limits import limit_this_process
 
 _MEMORY = 2 << 30
 _OUTPUT = 512 << 20
@@ -23,7 +23,7 @@ _MOST_TEXT = 2_000
 def main() -> None:
     """Answer the request."""
     request = json.loads(sys.stdin.buffer.read())
-    _limit(request["seconds"])
+    limit_this_process(seconds=request["seconds"], memory=_MEMORY, output=_OUTPUT)
     # with the limits in place
     from tmlib.facility.arrays.entities import MissingError, UnfitError
 
@@ -67,19 +67,6 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 def _text(error: Exception) -> str:
     """What an error says; names in it may have bytes that are no text, and be long."""
     return str(error).encode(errors="replace").decode()[:_MOST_TEXT]
-
-
-def _limit(seconds: int) -> None:
-    limits = {
-        resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_AS: _MEMORY,
-        resource.RLIMIT_FSIZE: _OUTPUT,
-        resource.RLIMIT_CORE: 0,
-    }
-    for kind, limit in limits.items():
-        _, hard = resource.getrlimit(kind)
-        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (limit, limit))
 
 
 if __name__ == "__main__":

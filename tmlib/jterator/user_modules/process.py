@@ -18,13 +18,14 @@ The folder that both work in has the request, and gets the results:
 import importlib.util
 import json
 import os
-import resource
 import select
 import signal
 import sys
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
+
+from tmlib.process_limits import limit_this_process
 
 _MAX_ERROR = 2_000
 
@@ -59,7 +60,8 @@ def _run(request: dict[str, Any]) -> NoReturn:
     """Run the module, here and now, and end this process."""
     try:
         _redirect()
-        _limit(int(request["seconds"]) + 1, request["memory_bytes"])
+        memory = request["memory_bytes"]
+        limit_this_process(seconds=int(request["seconds"]) + 1, memory=memory, output=memory)
         answer: dict[str, Any] = {"results": _call(request)}
     except MemoryError:
         answer = {"memory": True}
@@ -84,19 +86,6 @@ def _redirect() -> None:
         descriptor = os.open(name, flags, 0o600)
         os.dup2(descriptor, number)
         os.close(descriptor)
-
-
-def _limit(seconds: int, memory: int) -> None:
-    limits = {
-        resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_FSIZE: memory,
-        resource.RLIMIT_CORE: 0,
-    }
-    for kind, limit in limits.items():
-        _, hard = resource.getrlimit(kind)
-        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (limit, limit))
 
 
 def _call(request: dict[str, Any]) -> dict[str, Any]:
