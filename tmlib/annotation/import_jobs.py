@@ -2,7 +2,7 @@
 
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,15 +16,15 @@ from tmlib.accounts.models import User
 from tmlib.annotation.errors import InvalidRows
 from tmlib.annotation.imports import PROGRAM, sweep
 from tmlib.annotation.known_schemas import find_schema
-from tmlib.annotation.models import Annotation, AnnotationImport, AnnotationTable
+from tmlib.annotation.models import AnnotationImport, AnnotationTable
 from tmlib.annotation.moments import lock_tables
+from tmlib.annotation.new_numbers import NewNumbers
 from tmlib.annotation.row_files import MOST_BYTES, FileFormat, read_parts
-from tmlib.annotation.rows import check_targets, insert_rows, is_of
+from tmlib.annotation.rows import check_targets, insert_rows
 from tmlib.annotation.schemas import Schema
 from tmlib.annotation.tables import Annotator, open_table
 from tmlib.annotation.values import check_new
-from tmlib.db.many import select_among
-from tmlib.errors import Conflict, Forbidden, NotFound, TooLarge
+from tmlib.errors import Forbidden, NotFound, TooLarge
 from tmlib.experiments.service import get_experiment
 from tmlib.ledger import programs
 from tmlib.ledger.limits import Limits
@@ -92,7 +92,7 @@ class _Checked:
         self._schema = schema
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - needed at the job's end
         weakref.finalize(self, self._file.close)
-        self._given: dict[int, int] = {}
+        self._numbers = NewNumbers()
         self._n_rows = 0
 
     def add(self, sent: Rows) -> None:
@@ -109,13 +109,7 @@ class _Checked:
             rows = check_new(self._schema, sent)
         except InvalidRows as error:
             raise error.behind(self._n_rows) from None
-        for position, row in enumerate(rows, start=self._n_rows):
-            if (number := row["id"]) is None:
-                continue
-            if number in self._given:
-                other = f"row {self._given[number]} has the id {number} too"
-                raise InvalidRows.at(position, "id", other)
-            self._given[number] = position
+        self._numbers.note(rows)
         self._n_rows += len(rows)
         line = to_json(rows) + b"\n"
         if self._file.tell() + len(line) > MOST_BYTES:
@@ -141,36 +135,17 @@ class _Checked:
         """
         moment = lock_tables(session, [asked.annotation_table_id])
         table, who = _open(session, asked)
-        self._check_numbers(session, table)
-        numbers = self._numbers(table.next_id)
+        self._numbers.begin(session, table)
         self._file.seek(0)
         n_before = 0
         for line in self._file:
             rows: Rows = from_json(line)
             if self._schema.is_reference:
                 self._check_targets(session, table, rows, n_before)
-            ids = [row["id"] or next(numbers) for row in rows]
+            ids = self._numbers.of(rows)
             insert_rows(session, table, self._schema, who, moment, ids, rows)
             n_before += len(rows)
         _note(session, asked.id, n_before, moment)
-
-    def _check_numbers(self, session: Session, table: AnnotationTable) -> None:
-        query = select(Annotation.id).where(is_of(table))
-        # those beyond the greatest number are free
-        suspected = [number for number in self._given if number < table.next_id]
-        for taken in select_among(session, query, Annotation.id, suspected):
-            raise Conflict(
-                f'Row {self._given[taken.id]} (counted from 0), field "id": there is an annotation '
-                f"{taken.id} in table {table.name} already."
-            )
-
-    def _numbers(self, first: int) -> Iterator[int]:
-        """Numbers for rows that bring none: they go on from the greatest of the table."""
-        number = first
-        while True:
-            if number not in self._given:
-                yield number
-            number += 1
 
     @staticmethod
     def _check_targets(session: Session, table: AnnotationTable, rows: Rows, n_before: int) -> None:

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from tmlib import digests, durable_files
 from tmlib.annotation.models import AnnotationImport
-from tmlib.annotation.moments import lock_tables
 from tmlib.annotation.repeats import answer_of, remember
 from tmlib.annotation.row_files import MOST_BYTES, FileFormat
 from tmlib.annotation.rows import Place
@@ -124,9 +123,7 @@ def start(
     try:
         request = place.request("import", [form, sent.digest])
         with place.database.transaction() as session:
-            table = place.open(session)
-            moment = lock_tables(session, [table.id])
-            place.open(session)
+            table, moment = place.lock(session)
             user_id = place.who.user_id
             if (answer := answer_of(session, table, user_id, request)) is not None:
                 return int(answer[0])

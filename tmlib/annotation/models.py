@@ -11,7 +11,17 @@ is superseded by another one, under a number of its own.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -175,3 +185,11 @@ class AnnotationImport(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     n_rows: Mapped[int | None] = mapped_column(BigInteger)
     entered_at: Mapped[datetime | None]
+
+
+def is_of(table: AnnotationTable) -> ColumnElement[bool]:
+    """Condition: a row is of a table."""
+    return and_(
+        Annotation.experiment_id == table.experiment_id,
+        Annotation.annotation_table_id == table.id,
+    )

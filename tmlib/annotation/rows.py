@@ -24,8 +24,9 @@ from sqlalchemy.orm import Session
 from tmlib.annotation import mapobject_tables
 from tmlib.annotation.errors import InvalidRows
 from tmlib.annotation.known_schemas import find_schema
-from tmlib.annotation.models import Annotation, AnnotationTable, AnnotationTargetChange
+from tmlib.annotation.models import Annotation, AnnotationTable, AnnotationTargetChange, is_of
 from tmlib.annotation.moments import lock_tables
+from tmlib.annotation.new_numbers import NewNumbers
 from tmlib.annotation.repeats import Request, answer_of, remember
 from tmlib.annotation.schemas import GREATEST_ID, TARGET, Schema
 from tmlib.annotation.tables import Annotator, find_table, open_table
@@ -75,6 +76,14 @@ class Place:
         """The table, if the user may write to it."""
         return open_table(session, self.experiment_id, self.name, self.who, "write")
 
+    def lock(self, session: Session) -> tuple[AnnotationTable, datetime]:
+        """The table, to which nobody else writes until the transaction ends, and its moment."""
+        table = self.open(session)
+        moment = lock_tables(session, [table.id])
+        # while others were waited for it may have been deleted, or be for others alone
+        self.open(session)
+        return table, moment
+
     def schema(self) -> Schema:
         """The schema of the table: before the transaction, which others wait for."""
         with self.database.session() as session:
@@ -113,14 +122,15 @@ def post_rows(place: Place, sent: Sent) -> list[int]:
     """
     schema = place.schema()
     rows = check_new(schema, sent)
+    numbers = NewNumbers()
+    numbers.note(rows)
     request = place.request("post", sent)
     with place.database.transaction() as session:
-        table = place.open(session)
-        moment = lock_tables(session, [table.id])
-        place.open(session)
+        table, moment = place.lock(session)
         if (answer := answer_of(session, table, place.who.user_id, request)) is not None:
             return answer
-        ids = _number(session, table, rows)
+        numbers.begin(session, table)
+        ids = numbers.of(rows)
         if schema.is_reference:
             check_targets(session, table, rows)
         insert_rows(session, table, schema, place.who, moment, ids, rows)
@@ -158,9 +168,7 @@ def update_rows(place: Place, sent: Sent) -> dict[int, int]:
     changes = check_changes(schema, sent)
     request = place.request("update", sent)
     with place.database.transaction() as session:
-        table = place.open(session)
-        moment = lock_tables(session, [table.id])
-        place.open(session)
+        table, moment = place.lock(session)
         # known for certain once nobody else can make one
         if tracking := _tracking_tables(session, table):
             moment = lock_tables(session, [table.id, *tracking])
@@ -203,9 +211,7 @@ def delete_rows(place: Place, ids: Sequence[int]) -> list[int]:
     """
     wanted = list(dict.fromkeys(ids))
     with place.database.transaction() as session:
-        table = place.open(session)
-        moment = lock_tables(session, [table.id])
-        place.open(session)
+        table, moment = place.lock(session)
         query = select(Annotation.id).where(is_of(table))
         known = [number for number in wanted if 0 < number <= GREATEST_ID]
         there = {row.id for row in select_among(session, query, Annotation.id, known)}
@@ -215,42 +221,6 @@ def delete_rows(place: Place, ids: Sequence[int]) -> list[int]:
         marked = marked.values(deleted_at=moment, deleted_by=place.who.user_id)
         change_among(session, marked, Annotation.id, there)
     return [number for number in wanted if number in there]
-
-
-def is_of(table: AnnotationTable) -> Any:
-    """Condition: a row is of a table."""
-    return and_(
-        Annotation.experiment_id == table.experiment_id,
-        Annotation.annotation_table_id == table.id,
-    )
-
-
-def _number(session: Session, table: AnnotationTable, rows: list[dict[str, Any]]) -> list[int]:
-    """Numbers for new rows, which have their own or none."""
-    given: dict[int, int] = {}
-    for place, row in enumerate(rows):
-        if (number := row["id"]) is None:
-            continue
-        if number in given:
-            raise InvalidRows.at(place, "id", f"row {given[number]} has the id {number} too")
-        given[number] = place
-    query = select(Annotation.id).where(is_of(table))
-    # those beyond the greatest number are free
-    suspected = [number for number in given if number < table.next_id]
-    for taken in select_among(session, query, Annotation.id, suspected):
-        raise Conflict(
-            f'Row {given[taken.id]} (counted from 0), field "id": there is an annotation '
-            f"{taken.id} in table {table.name} already."
-        )
-    numbers = []
-    greatest = table.next_id - 1
-    for row in rows:
-        number = row["id"] or greatest + 1
-        while row["id"] is None and number in given:
-            number += 1
-        greatest = max(greatest, number)
-        numbers.append(number)
-    return numbers
 
 
 def insert_rows(

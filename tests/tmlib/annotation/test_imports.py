@@ -155,6 +155,19 @@ def test_numbers_go_on_where_none_is_given(importer: Importer) -> None:
     assert laboratory.tags("cells", as_of=row.created_at)[5] == "d"
 
 
+def test_numbers_are_those_of_a_request(importer: Importer, monkeypatch: Any) -> None:
+    """Later rows go on from the greatest number, also where a row has brought it."""
+    monkeypatch.setattr(row_files, "_AT_ONCE", 2)
+    laboratory = importer.laboratory
+    laboratory.make("others")
+    ids = (None, 7, None, None, 9, None, 3)
+    sent = [tagged(str(number), id=one) for number, one in enumerate(ids)]
+    assert laboratory.post("others", *sent) == [1, 7, 8, 10, 9, 11, 3]
+    lines = [f"{one or ''},{number},1,2,0\n" for number, one in enumerate(ids)]
+    assert importer.done("cells", "id," + CSV + "".join(lines)) == len(ids)
+    assert laboratory.tags("cells") == laboratory.tags("others")
+
+
 def parquet(**columns: Sequence[Any]) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer)
