@@ -7,12 +7,14 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
+from pydantic import SecretStr
 from pythonjsonlogger.json import JsonFormatter
 
+from tmlib.errors import BadInput
 from tmlib.settings import Settings
 
 HIDDEN = "***"
@@ -21,6 +23,7 @@ HIDDEN = "***"
 _SECRETS = re.compile(
     r"(?<=signature=)[^&\s\"']+"  # of signed URLs
     r"|(?<=token=)[^&\s\"']+"  # in addresses
+    r"|(?<=[?&]code=)[^&\s\"']+"  # that providers of logins send
     r"|(?<=onetime=)[^&\s\"']+"
     r"|(?<=bearer )[^\s\"']+"
     r"|(?<=jwt )[^\s\"']+"
@@ -69,12 +72,19 @@ def configure(settings: Settings, level: int = logging.INFO) -> None:
 
 def formatter(settings: Settings) -> logging.Formatter:
     """Makes lines of what is logged, in the form that the settings name."""
-    secrets = [
-        secret.get_secret_value()
-        for secret in (settings.secret_key, settings.metrics_token)
-        if secret is not None
-    ]
+    secrets = [secret.get_secret_value() for secret in _secrets_of(settings)]
     return _Json(secrets) if settings.log_format == "json" else _Text(secrets)
+
+
+def _secrets_of(settings: Settings) -> Iterator[SecretStr]:
+    """All that is set, but for what whoever needs it will find missing."""
+    for name in type(settings).model_fields:
+        if isinstance(value := getattr(settings, name), SecretStr):
+            yield value
+    for name in ("ldap_password", "oidc_secret"):
+        with suppress(BadInput):
+            if (secret := getattr(settings, name)) is not None:
+                yield secret
 
 
 def _hide(line: str, secrets: list[str]) -> str:

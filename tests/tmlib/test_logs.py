@@ -8,13 +8,17 @@ from typing import Any, Literal
 
 import pytest
 from itsdangerous import URLSafeSerializer
-from pydantic import SecretStr
 
 from tmlib import logs
 from tmlib.settings import Settings
 
 FORMS: tuple[Literal["text", "json"], ...] = ("text", "json")
 _SIGNER = URLSafeSerializer("key", signer_kwargs={"digest_method": hashlib.sha256})
+OF_SETTINGS = {
+    "facility_key": "sign with this for all the facility",
+    "ldap_bind_password": "search with this",
+    "oidc_client_secret": "ask with this",
+}
 SECRETS = [
     "sign with this, which is long enough",
     "scrape with this",
@@ -24,16 +28,14 @@ SECRETS = [
     "WzEsMCwxXQ.c2ln",
     *(_SIGNER.dumps([number, 0, 1769860800, "login"]) for number in (7, 10**99)),
     "0123456789abcdef" * 2,
+    "SplxlOBeZQQYbYS6WxSbIA",
+    *OF_SETTINGS.values(),
 ]
 
 
 def line(form: Literal["text", "json"], message: str, *values: object, fails: bool = False) -> str:
-    settings = Settings(
-        data_dir=Path("/nowhere"),
-        log_format=form,
-        secret_key=SecretStr(SECRETS[0]),
-        metrics_token=SecretStr(SECRETS[1]),
-    )
+    secrets = OF_SETTINGS | {"secret_key": SECRETS[0], "metrics_token": SECRETS[1]}
+    settings = Settings.model_validate({"log_format": form, **secrets})
     error = None
     if fails:
         try:
@@ -72,7 +74,7 @@ def test_a_line_tells_what_it_belongs_to() -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("fails", [False, True])
 def test_no_secret_is_logged(form: Literal["text", "json"], fails: bool) -> None:
-    key, monitoring, token, login, password, signature, plain, packed, digits = SECRETS
+    key, monitoring, token, login, password, signature, plain, packed, digits, code, *_ = SECRETS
     assert (plain[:2], packed[:3]) == ("Wz", ".eJ")
     for text in (
         f"key {key}",
@@ -84,6 +86,8 @@ def test_no_secret_is_logged(form: Literal["text", "json"], fails: bool) -> None
         f"/api/experiments/MQ==/tiles?x=1&signature={signature}&y=0",
         f"GET /precomputed/cells_1/cells/pt/1769860800000000/{plain}/info",
         f"GET /precomputed/cells_1/cells/pt/1769860800000000/{packed}",
+        f"GET /auth/oidc/callback?code={code}&state=1 and /auth/oidc/callback?state=1&code={code}",
+        *(f"it was {secret}, to no avail" for secret in OF_SETTINGS.values()),
         f"/info?middle_auth_token={digits}&a=1 /legacy/a?token={digits} /movies?onetime={digits}",
     ):
         found = line(form, "%s", text, fails=fails)
@@ -91,9 +95,20 @@ def test_no_secret_is_logged(form: Literal["text", "json"], fails: bool) -> None
         assert not [secret for secret in SECRETS if secret in found], found
 
 
+def test_secrets_that_files_keep_are_not_logged(tmp_path: Path) -> None:
+    secret, missing = tmp_path / "secret", tmp_path / "missing"
+    secret.write_text("search with this\n")
+    settings = Settings(ldap_bind_password_file=secret, oidc_client_secret_file=missing)
+    record = logging.LogRecord("tmlib.x", logging.WARNING, "", 1, "not: search with this", (), None)
+    assert logs.formatter(settings).format(record).endswith("WARNING not: ***")
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_no_secret_stays(form: Literal["text", "json"]) -> None:
-    text = "database tm_installation at postgresql://tm@db/tm, job metaextract_run_0000001"
+    text = (
+        "database tm_installation at postgresql://tm@db/tm, job metaextract_run_0000001, "
+        "exitcode=1, /api/plates?barcode=7"
+    )
     assert text in line(form, text)
 
 

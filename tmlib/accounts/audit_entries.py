@@ -20,7 +20,9 @@ from sqlalchemy.orm import Session
 from tmlib.accounts.models import AuditEntry
 from tmlib.db import Database, clock
 
-_SECRET = re.compile(r"password|token|secret|signature|authorization|cookie|hash", re.IGNORECASE)
+SECRET = re.compile(r"password|token|secret|signature|authorization|cookie|hash", re.IGNORECASE)
+"""Names of what proves who somebody is."""
+
 _HIDDEN = "***"
 _LONGEST_TEXT = 100
 _MOST_ITEMS = 20
@@ -193,7 +195,7 @@ def _shorten(value: Any, depth: int) -> Any:
 def _shorten_fields(fields: Mapping[Any, Any], depth: int) -> dict[str, Any]:
     return {
         _cut(str(name), _LONGEST_TEXT): _HIDDEN
-        if _SECRET.search(str(name))
+        if SECRET.search(str(name))
         else _shorten(value, depth)
         for name, value in islice(fields.items(), _MOST_ITEMS)
     }

@@ -52,7 +52,7 @@ class Database:
         else:
             if parsed.database:
                 Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.engine = create_engine(parsed)
+            self.engine = create_engine(parsed, hide_parameters=True)
             _prepare_sqlite(self.engine)
         event.listen(self.engine, "handle_error", explain, retval=True)
         _engines.add(self.engine)

@@ -38,6 +38,7 @@ def create(url: URL, connections: Connections) -> Engine:
         pool_size=connections.kept,
         max_overflow=connections.more,
         pool_timeout=connections.connect_seconds,
+        hide_parameters=True,
     )
     _replace_broken(engine)
     _limit_transactions(engine, connections)

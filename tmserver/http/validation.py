@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from tmlib.accounts import audit_entries
 from tmlib.errors import BadInput
+from tmlib.logs import HIDDEN
 
 _MOST_NAMES = 20
 _MOST_CHARACTERS = 80
@@ -82,7 +84,8 @@ def _path(detail: ErrorDetails) -> str:
 
 def _problem(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
-    given = f"is {_shown(detail['input'])}"
+    is_secret = any(audit_entries.SECRET.search(str(part)) for part in detail["loc"])
+    given = f"is {HIDDEN if is_secret else _shown(detail['input'])}"
     match detail["type"]:
         case "literal_error" | "enum":
             return f"{given}, but must be {context['expected']}"

@@ -77,6 +77,15 @@ def test_a_wrong_password_is_answered_with_401(anonymous: Person) -> None:
 
 
 @pytest.mark.usefixtures("people")
+def test_no_message_tells_what_was_sent_as_a_password(anonymous: Person, owner: Person) -> None:
+    for password in (12345678, ["12345678"], {"a": "12345678"}, True):
+        body = {"username": "owner", "password": password}
+        message = anonymous.refused("POST", "/auth", 400, json=body)
+        assert message == 'Parameter "password" is ***, but must be text.'
+    body = {"old_password": 12345678, "new_password": "another long one"}
+    assert "12345678" not in owner.refused("PUT", "/auth/password", 400, json=body)
+
+
 def test_after_too_many_failures_even_the_right_password_has_to_wait(
     app: Flask, anonymous: Person, owner: Person
 ) -> None:
