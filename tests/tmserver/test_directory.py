@@ -131,6 +131,20 @@ def test_what_the_directory_does_not_accept_gets_nobody_in(
     refused(anybody, "ines")
 
 
+def test_no_log_tells_a_password(
+    visitor: Person, scripted: ScriptedDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    log_in(visitor, "noor")
+    for dn in (NOOR, ROOT):
+        for code in (1, 10, 49, 53):
+            scripted.logins = {dn: code}
+            visitor.request("POST", "/auth", json={"username": "noor", "password": PASSWORD})
+    assert "failed" in caplog.text
+    assert PASSWORD not in caplog.text
+    assert ROOT_PASSWORD not in caplog.text
+
+
 def test_only_a_directory_that_says_yes_lets_somebody_in(
     visitor: Person, scripted: ScriptedDirectory
 ) -> None:
@@ -393,6 +407,7 @@ def test_settings_that_do_not_fit_together_are_refused(
     for given, named in (
         ({}, "TM_LDAP_USER_BASE"),
         ({"ldap_user_base": PEOPLE, "ldap_user_dn": "uid={name}"}, "TM_LDAP_USER_DN"),
+        ({"ldap_user_dn": "uid={name}", "ldap_user_filter": "(x={name})"}, "TM_LDAP_USER_FILTER"),
         ({"ldap_user_base": PEOPLE, "ldap_bind_dn": ROOT}, "TM_LDAP_BIND_PASSWORD"),
         ({"ldap_user_base": PEOPLE, "ldap_ca_file": tmp_path / "none"}, "TM_LDAP_CA_FILE"),
         ({"ldap_user_base": PEOPLE, "ldap_bind_password_file": tmp_path / "none"}, "secret"),

@@ -83,11 +83,15 @@ def log_in(app: Flask, provider: Provider, status: int = 303, **brought: str) ->
 
 
 def test_a_browser_comes_back_with_a_login_of_its_own(
-    asked: Flask, provider: Provider, database: Database
+    asked: Flask, provider: Provider, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     [button] = Person(asked).get("/auth/providers")
     assert button == {"title": "the institute", "path": LOGIN.lstrip("/")}
-    browser = log_in(asked, provider)
+    browser = asked.test_client()
+    query = provider.visit(sent_to(browser))
+    assert browser.get(CALLBACK, query_string=query).headers["Location"] == "../../"
+    assert query["code"] not in caplog.text
     known = browser.get("/auth/user").json
     assert known is not None
     assert (known["data"]["name"], known["data"]["email"]) == ("noor", "noor@institute.example")
@@ -112,6 +116,7 @@ def test_a_browser_that_brings_what_it_was_not_sent_for_is_refused(
     log_in(asked, provider, 401, state="another")
     log_in(asked, provider, 401, code="another")
     log_in(asked, provider, 401, error="access_denied")
+    log_in(asked, provider, 401, error="x" * 1000, error_description="x" * 1000, error_codes="[]")
     stranger = asked.test_client()  # in which nobody began to log in
     query = provider.visit(sent_to(asked.test_client()))
     assert stranger.get(CALLBACK, query_string=query).status_code == 401
@@ -125,7 +130,8 @@ def test_a_browser_that_brings_what_it_was_not_sent_for_is_refused(
     sent_to(browser)  # in another tab: the first one holds no more
     assert browser.get(CALLBACK, query_string=query).status_code == 401
     query = provider.visit(sent_to(browser))
-    assert browser.get(CALLBACK, query_string=query | {"session_state": "1"}).status_code == 303
+    more = {"session_state": "1", "iss": provider.url, "of_this_provider_alone": "x" * 2000}
+    assert browser.get(CALLBACK, query_string=query | more).status_code == 303
     assert browser.get(CALLBACK, query_string=query).status_code == 401  # once
 
 

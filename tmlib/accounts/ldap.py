@@ -54,6 +54,12 @@ class LdapDirectory:
                 "With TM_LDAP_URL set either TM_LDAP_USER_BASE, below which users are searched, or "
                 "TM_LDAP_USER_DN, which makes their names, and not both."
             )
+        if settings.ldap_user_dn is not None and "ldap_user_filter" in settings.model_fields_set:
+            raise BadInput(
+                "TM_LDAP_USER_FILTER is for users that are searched, and says nothing of those "
+                "whose names TM_LDAP_USER_DN makes: leave it out, or set TM_LDAP_USER_BASE instead "
+                "of TM_LDAP_USER_DN."
+            )
         password = settings.ldap_password
         if (settings.ldap_bind_dn is None) != (password is None):
             raise BadInput(

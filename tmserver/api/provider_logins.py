@@ -6,7 +6,7 @@ from typing import Annotated
 
 from flask import Response, after_this_request, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from tmlib.accounts import external
 from tmlib.accounts.openid import OpenIdProvider, Question
@@ -25,8 +25,6 @@ _SECONDS = 600
 
 _VIEWER = "../../"
 
-_Short = Annotated[Text, Field(max_length=300)]
-
 
 class LoginProvider(Schema):
     """What else than a password logs a browser in: a button that leads to ``path``."""
@@ -36,19 +34,16 @@ class LoginProvider(Schema):
 
 
 class ProviderAnswer(Schema):
-    """What a browser brings back from the provider: a code, or an error; the rest says no more."""
+    """What a browser brings back from the provider: a code, or an error.
 
-    state: _Short | None = None
+    Providers add more, which RFC 6749 wants to be ignored.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    state: Annotated[Text, Field(max_length=300)] | None = None
     code: Annotated[Text, Field(max_length=4096)] | None = None
-    error: _Short | None = None
-    error_description: Text | None = None
-    error_uri: Text | None = None
-    iss: _Short | None = None
-    session_state: Text | None = None
-    scope: Text | None = None
-    authuser: Text | None = None
-    hd: Text | None = None
-    prompt: Text | None = None
+    error: str | None = None
 
 
 @routes.get("/auth/providers", permits="public")

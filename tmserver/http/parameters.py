@@ -51,7 +51,7 @@ class ParameterRules:
 
 
 def parse_query(model: type[BaseModel], sent: Sent, rules: ParameterRules) -> BaseModel:
-    """Parse a query.
+    """Parse a query, in which unknown parameters are ignored also if the model itself says so.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def parse_query(model: type[BaseModel], sent: Sent, rules: ParameterRules) -> Ba
         for name, values in sent.items()
         if rules.takes_empty or (values[-1] if rules.repeats else values[0]) != ""
     }
-    if not rules.takes_unknown:
+    if not rules.takes_unknown and model.model_config.get("extra") != "ignore":
         _refuse_unknown(model, given)
     lists = _lists_of(model) if rules.repeats else frozenset()
     chosen: dict[str, Any] = {
