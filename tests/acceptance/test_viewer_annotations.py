@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.conftest import needs_images
 from tests.services.browser import accessibility_findings, browser_page, item, log_in, map_picture
 from tests.services.demo import Demo
+from tmlib.accounts import service
+from tmlib.db import Database
 
 pytestmark = needs_images
 
@@ -27,12 +29,12 @@ def page(human: Demo) -> Iterator[Page]:
         yield page
 
 
-def click_at(page: Page, x: float, y: float) -> None:
-    """Click on a place of the map in its pixels, y downwards."""
+def click_at(page: Page, x: float, y: float, *, add: bool = False) -> None:
+    """Click on a place of the map in its pixels, y downwards; ``add`` to what is selected."""
     left, top = page.evaluate(
         "([x, y]) => window.tmViewer.map.getPixelFromCoordinate([x, -y])", [x, y]
     )
-    item(page, "map").click(position={"x": left, "y": top})
+    item(page, "map").click(position={"x": left, "y": top}, modifiers=["Shift"] if add else [])
 
 
 def pixels_of(page: Page, colour: tuple[int, int, int]) -> int:
@@ -139,6 +141,48 @@ def test_remarks_and_what_was_typed_outlive_a_login(page: Page, human: Demo) -> 
     expect(item(page, "remarks-quality")).to_contain_text("bad, out of focus")
 
 
+def test_objects_are_answered_one_by_one_with_keys(page: Page, human: Demo) -> None:
+    make_table(page, "review", "Nuclei", "good, bad")
+    item(page, "objects-Cells-visible").set_checked(False)
+    map_picture(page)
+    nuclei = human.client.download_feature_values("Nuclei").iloc[[5, 40, 80]]
+    for _, nucleus in nuclei.iterrows():
+        x, y = (nucleus[f"Morphology_Local_Centroid_{axis}"] for axis in "xy")
+        click_at(page, x, y, add=True)
+    known, first, second = (int(number) for number in nuclei["mapobject_id"])
+    human.client.annotations.add("review", [{"target_id": known, "answer": "bad"}])
+    tasks, where = item(page, "tasks"), item(page, "task-where")
+    tasks.locator("summary").click()
+    item(page, "task-table").select_option("review")
+    item(page, "task-list").select_option("the 3 selected")
+    item(page, "task-begin").click()
+    expect(where).to_have_text(f"Nuclei {first}, 1 of 2")
+    expect(item(page, "selected-object")).to_contain_text(f"Nuclei {first}")
+    centre = page.evaluate("window.tmViewer.map.getView().getCenter()")
+    place = [nuclei.iloc[1][f"Morphology_Local_Centroid_{axis}"] for axis in "xy"]
+    assert centre == pytest.approx([place[0], -place[1]], abs=1)
+    page.keyboard.press("2")
+    expect(where).to_have_text(f"Nuclei {second}, 2 of 2")
+    page.keyboard.press("ArrowLeft")
+    expect(item(page, "task-there")).to_have_text("Already: bad")
+    assert accessibility_findings(page) == []
+    page.keyboard.press("1")
+    expect(where).to_have_text(f"Nuclei {second}, 2 of 2")
+    page.keyboard.press("s")
+    expect(where).to_have_text("All 2 are done.")
+    page.reload()
+    expect(where).to_have_text("All 2 are done.")
+    item(page, "task-end").click()
+    expect(tasks).to_be_visible()
+    rows = human.client.annotations
+    assert rows.get("review").set_index("target_id")["answer"].to_dict() == {
+        known: "bad",
+        first: "good",
+    }
+    states = rows.get_history("review", 2)
+    assert [state["values"]["answer"] for state in states] == ["bad", "good"]
+
+
 def log_in_again(page: Page, human: Demo) -> None:
     """Fill in the login form where one is asked to."""
     form = item(page, "login-form")
@@ -146,6 +190,30 @@ def log_in_again(page: Page, human: Demo) -> None:
     form.locator("input[name=password]").fill(human.password)
     form.locator("button[type=submit]").click()
     map_picture(page)
+
+
+def test_who_may_only_look_sees_no_editing(human: Demo) -> None:
+    password = "a password for the guest"
+    database = Database(f"sqlite:///{human.data_dir / 'tmserver.db'}")
+    with database.transaction() as session:
+        service.create_user(session, "guest", password, "guest@lab.example")
+    database.close()
+    human.client.sharing.share("guest")
+    human.client.annotation_tables.create(
+        "seen", "bound_tag", voxel_resolution=[1, 1, 1], write_permission="PUBLIC"
+    )
+    human.client.annotations.add("seen", [{"pt": {"position": [250, 250, 0]}, "tag": "odd"}])
+    with browser_page() as page:
+        log_in(page, human.address, "guest", password)
+        item(page, "annotations-seen-visible").check()
+        item(page, "annotations-seen-count").click()
+        item(page, "annotations-seen").get_by_role("button", name="1: odd").click()
+        expect(item(page, "annotation-values")).to_contain_text("odd")
+        expect(item(page, "annotation-author")).to_contain_text("demo, ")
+        centre = page.evaluate("window.tmViewer.map.getView().getCenter()")
+        assert centre == pytest.approx([250, -250], abs=1)
+        for part in ("annotations-seen-add", "edit-annotation", "new-annotation-table", "tasks"):
+            expect(item(page, part)).to_have_count(0)
 
 
 def test_many_points_are_drawn_as_densities(page: Page, human: Demo) -> None:

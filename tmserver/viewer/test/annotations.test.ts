@@ -65,4 +65,19 @@ describe('the form of a row', () => {
     expect(schema.values()).toEqual({ phase: null, grade: null, count: null, odd: null, note: 'none' });
     expect(schema.positions({ pt_position: [1, 2, 3], near_position: null })).toEqual({ pt: [1, 2, 3] });
   });
+
+  it('has answers for single keys where one choice is all that is needed', () => {
+    const target = { target_id: { type: 'integer' } };
+    const answer = { type: 'string', enum: ['good', 'bad'] };
+    expect(schema.answers()).toBeUndefined();
+    expect(schemaOf({ ...target, answer }, ['target_id', 'answer']).answers()).toEqual({
+      field: 'answer',
+      choices: [{ label: 'good', value: 'good' }, { label: 'bad', value: 'bad' }],
+    });
+    expect(schemaOf({ ...target, is_odd: { type: 'boolean' } }, ['is_odd']).answers()?.choices).toEqual([
+      { label: 'yes', value: true },
+      { label: 'no', value: false },
+    ]);
+    expect(schemaOf({ ...target, tag: { type: 'string' } }, ['tag']).answers()).toBeUndefined();
+  });
 });

@@ -4,10 +4,12 @@ import type { Coordinate } from 'ol/coordinate';
 import { messageOf } from '../api';
 import type { AnnotationState } from '../api_types';
 import { Action } from '../shell/action.svelte';
+import type { Unanswered } from './changes';
 import { Changes, sendOnce } from './changes';
 import type { AnnotationLayers } from './layers';
 import type { Draft, Memory, ShownTables } from './memory';
 import type { AnnotationRequests, SentRow, Table } from './requests';
+import { newKey } from './requests';
 import type { RowSchema } from './row_schema';
 
 /** To be seen on all channels, and other than those of objects. */
@@ -230,10 +232,8 @@ export class Desk {
   async restore(tableName: string, present: AnnotationState, state: AnnotationState): Promise<void> {
     await this.run(async () => {
       const { changes } = this;
-      const content = JSON.stringify([tableName, present.id, state.values]);
-      const id = await this.once(content, (key) =>
-        changes.change(tableName, present.id, state.values, present.values, key),
-      );
+      // sent again without an answer, it is refused: the row has another number then
+      const id = await changes.change(tableName, present.id, state.values, present.values, newKey());
       await this.changed(tableName, id);
     }, 'The earlier state holds again.');
   }
@@ -255,11 +255,52 @@ export class Desk {
     this.revision += 1;
   }
 
-  private unanswered: Draft['unanswered'];
+  /**
+   * Writes a remark on an object without a form, or changes one that this page has written; its
+   * number, undefined if it could not be written.
+   */
+  async remark(
+    tableName: string, target: number, values: SentRow, rowId: number | undefined, label: string,
+  ): Promise<number | undefined> {
+    let written: number | undefined;
+    await this.run(async () => {
+      const row = { ...values, target_id: target };
+      const content = JSON.stringify(row);
+      const unsure = this.unsure?.tableName === tableName ? this.unsure : undefined;
+      let id = rowId;
+      if (unsure !== undefined && unsure.content !== content) {
+        // nobody knows whether the answer before was written: it is now, once, and changed then
+        const before = await this.sendRemark(tableName, unsure.rowId, unsure.content);
+        if (unsure.target === target) id = before;
+      }
+      written = await this.sendRemark(tableName, id, content);
+      this.revision += 1;
+    }, `${label} for ${target}.`);
+    return written;
+  }
 
-  /** Sends a change that no form is open for. */
-  private once<T>(content: string, send: (key: string) => Promise<T>): Promise<T> {
-    return sendOnce(content, this.unanswered, (kept) => { this.unanswered = kept; }, send);
+  /** The remark that was sent without an answer. */
+  private unsure: (Unanswered & {
+    readonly tableName: string;
+    readonly target: unknown;
+    readonly rowId: number | undefined;
+  }) | undefined;
+
+  private async sendRemark(tableName: string, rowId: number | undefined, content: string): Promise<number> {
+    const row = JSON.parse(content) as SentRow;
+    const id = rowId === undefined ? undefined : this.changes.present(tableName, rowId);
+    const before = id === undefined ? undefined : (await this.requests.history(tableName, id)).at(-1);
+    return sendOnce(
+      content,
+      this.unsure,
+      (kept) => {
+        this.unsure = kept && { ...kept, tableName, target: row.target_id, rowId };
+      },
+      (key) =>
+        id === undefined
+          ? this.changes.add(tableName, row, key)
+          : this.changes.change(tableName, id, row, before?.values ?? {}, key),
+    );
   }
 
   private async run(work: () => Promise<void>, done: string): Promise<void> {

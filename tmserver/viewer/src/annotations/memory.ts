@@ -17,15 +17,25 @@ export interface Draft {
   unanswered: Unanswered | undefined;
 }
 
+/** A walk through objects that get answers. */
+export interface Task {
+  readonly tableName: string;
+  readonly typeName: string;
+  readonly ids: readonly number[];
+  readonly index: number;
+}
+
 /** Tables on the map with their colours. */
 export type ShownTables = Readonly<Record<string, string>>;
 
 export class Memory {
   private readonly draftKey: string;
   private readonly shownKey: string;
+  private readonly taskKey: string;
 
   constructor(experimentId: string, userId: string) {
     this.draftKey = `tmserver.annotation.${experimentId}.${userId}`;
+    this.taskKey = `tmserver.task.${experimentId}.${userId}`;
     this.shownKey = `tmserver.annotations.${experimentId}`;
   }
 
@@ -34,10 +44,15 @@ export class Memory {
   }
 
   keepDraft(draft: Draft | undefined): void {
-    write(() => {
-      if (draft === undefined) sessionStorage.removeItem(this.draftKey);
-      else sessionStorage.setItem(this.draftKey, JSON.stringify(draft));
-    });
+    keep(this.draftKey, draft);
+  }
+
+  task(): Task | undefined {
+    return read(() => sessionStorage.getItem(this.taskKey)) as Task | undefined;
+  }
+
+  keepTask(task: Task | undefined): void {
+    keep(this.taskKey, task);
   }
 
   shown(): ShownTables {
@@ -58,6 +73,14 @@ function read(stored: () => string | null): unknown {
     // A browser that lets pages keep nothing.
     return undefined;
   }
+}
+
+/** Keeps something as long as the window is open; undefined is forgotten. */
+function keep(key: string, something: unknown): void {
+  write(() => {
+    if (something === undefined) sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, JSON.stringify(something));
+  });
 }
 
 function write(store: () => void): void {

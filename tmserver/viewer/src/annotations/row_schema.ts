@@ -16,6 +16,12 @@ export interface PointField {
   readonly description: string;
 }
 
+/** An answer that can be given with a single key. */
+export interface Choice {
+  readonly label: string;
+  readonly value: unknown;
+}
+
 interface Described {
   readonly type?: string | readonly string[];
   readonly format?: string;
@@ -93,6 +99,26 @@ export class RowSchema {
   positions(row: Readonly<Record<string, unknown>>): Record<string, Position> {
     const found = this.points.map(({ name }) => [name, row[`${name}_position`]] as const);
     return Object.fromEntries(found.filter(([, position]) => Array.isArray(position))) as Record<string, Position>;
+  }
+
+  /** The field that has the answers, and these, for rows that are filled in with one key. */
+  answers(): { readonly field: string; readonly choices: readonly Choice[] } | undefined {
+    const needed = this.form.required.filter((name) => !this.hasChoices(name));
+    if (needed.length > 0 || this.points.some(({ isRequired }) => isRequired)) return undefined;
+    const names = [...this.fields.keys()].filter((name) => this.hasChoices(name));
+    const required = names.filter((name) => this.form.required.includes(name));
+    const [field] = required.length > 0 ? required : names;
+    if (field === undefined || required.length > 1) return undefined;
+    const described = this.fields.get(field) ?? {};
+    const choices = isBoolean(described)
+      ? [{ label: YES, value: true }, { label: NO, value: false }]
+      : (described.enum ?? []).map((value) => ({ label: textOf(value), value }));
+    return { field, choices };
+  }
+
+  private hasChoices(name: string): boolean {
+    const field = this.fields.get(name) ?? {};
+    return isBoolean(field) || (field.enum?.length ?? 0) > 0;
   }
 }
 

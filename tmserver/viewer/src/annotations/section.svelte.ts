@@ -2,18 +2,24 @@
 
 import { mount, unmount } from 'svelte';
 import type { Api } from '../api';
+import type { ObjectSelection } from '../objects/object_selection';
 import type { ObjectDisplay } from '../objects/objects';
 import { OperationsApi } from '../operations/operations_api';
 import { element } from '../page/dom';
 import type { Plane } from '../pixels/channels';
 import type { PlateMap } from '../plate/map';
 import type { Pointer } from '../plate/pointer';
+import { findSelected } from '../plate/shown_view';
+import type { Docked } from '../views/docked';
+import { RowRequests } from '../views/row_requests';
 import './annotations.css';
 import AnnotationPanel from './AnnotationPanel.svelte';
 import { Desk } from './desk.svelte';
 import { AnnotationLayers } from './layers';
 import { Memory } from './memory';
 import { AnnotationRequests } from './requests';
+import type { ObjectList } from './tasks.svelte';
+import { Walk } from './tasks.svelte';
 
 export interface AnnotationContext {
   readonly api: Api;
@@ -26,6 +32,9 @@ export interface AnnotationContext {
   readonly pixelSize: number | null;
   readonly hasPlanes: boolean;
   readonly plane: () => Plane;
+  readonly selection: ObjectSelection;
+  /** What is docked beside the map, with its filter. */
+  readonly docked: () => Docked | undefined;
   readonly onError: (message: string) => void;
 }
 
@@ -40,6 +49,7 @@ export class AnnotationSection {
   });
   private readonly desk: Desk;
   private readonly layers: AnnotationLayers;
+  private readonly walk: Walk;
   private parts: (() => void)[] = [];
   private isOver = false;
 
@@ -53,6 +63,7 @@ export class AnnotationSection {
       map.goTo({ x, y, resolution: Math.min(map.place().resolution, NEAR) });
     };
     this.desk = new Desk(requests, this.layers, memory, () => plane().zplane, goTo);
+    this.walk = new Walk(this.desk, memory, (typeName, id) => this.goToObject(typeName, id));
     this.listen();
     void this.begin();
   }
@@ -88,10 +99,37 @@ export class AnnotationSection {
       mayWrite,
       types: types.map(({ type }) => type.name),
       isInPixels: pixelSize === null,
+      walk: this.walk,
+      lists: (typeName: string) => this.lists(typeName),
     };
     const made = mount(AnnotationPanel, { target: this.element, props });
     this.parts.push(() => void unmount(made));
     await this.desk.begin();
+    await this.walk.resume();
+  }
+
+  /** Objects of a type that somebody has selected, or sees in the table beside the map, or all. */
+  private lists(typeName: string): ObjectList[] {
+    const { api, experimentId, types, selection, docked, plane } = this.context;
+    const typeId = types.find(({ type }) => type.name === typeName)?.type.id ?? '';
+    const rows = new RowRequests(api, experimentId, typeId, plane);
+    const selected = [...selection.of(typeName)];
+    const shown = docked();
+    const filter = shown?.typeName === typeName ? shown.filter : [];
+    return [
+      { name: `the ${selected.length} selected`, isThere: selected.length > 0, ids: () => Promise.resolve(selected) },
+      { name: 'those that meet the filter', isThere: filter.length > 0, ids: () => rows.ids(filter) },
+      { name: `all ${typeName} on this plane`, isThere: true, ids: () => rows.ids([]) },
+    ].filter(({ isThere }) => isThere);
+  }
+
+  /** Shows an object on the map, and selects it. */
+  private async goToObject(typeName: string, id: number): Promise<void> {
+    const { api, experimentId, types, map, pointer, plane } = this.context;
+    const found = await findSelected(api, experimentId, types, { typeName, id }, plane());
+    const [x = 0, y = 0] = found?.geometry.getExtent() ?? [];
+    map.goTo({ x, y: -y, resolution: Math.min(map.place().resolution, NEAR) });
+    pointer.select(found);
   }
 
   private listen(): void {

@@ -115,6 +115,8 @@ export class PlatePage {
       pixelSize: layer.pixel_size,
       hasPlanes: zplanes.length > 1,
       plane: () => this.plane,
+      selection: this.selection,
+      docked: () => this.views.state(),
       onError: this.report,
     });
     this.views = this.linkedViews(page, api, data, layer.pixel_size);
