@@ -38,6 +38,13 @@ def digest_of_file(path: Path, digits: int = 64) -> str:
         return of_file(file, _ALGORITHM).hexdigest()[:digits]
 
 
+def digest_of_folder(path: Path, digits: int = 64) -> str:
+    """As :func:`digest_of`, of the names and contents of all files below a folder."""
+    files = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    lines = (f"{digest_of_file(path / name)}  {name}\n" for name in files)
+    return digest_of("".join(lines), digits)
+
+
 def start(algorithm: str, content: bytes = b"") -> "Hash":
     """A digest that further bytes can be added to (an object of :mod:`hashlib`).
 

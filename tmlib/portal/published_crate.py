@@ -212,12 +212,17 @@ def _problems(files: Sequence[tuple[Path, File]]) -> Iterable[str]:
     for path, file in files:
         wanted[path].add(file.sha256)
     for path, expected in wanted.items():
-        if not path.is_file():
+        if not path.exists():
             yield f"{path} is not there"
         elif len(expected) > 1:
             yield (
                 f"{path} is named {len(expected)} times, with different contents: put the files of "
                 "each acquisition into PLATE/ACQUISITION/"
             )
-        elif digests.digest_of_file(path) not in expected:
+        elif _digest(path) not in expected:
             yield f"{path} has another content"
+
+
+def _digest(path: Path) -> str:
+    """That of a file, or of an OME-Zarr, which is a folder."""
+    return digests.digest_of_folder(path) if path.is_dir() else digests.digest_of_file(path)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tmlib.accounts.models import User
@@ -27,6 +27,7 @@ from tmlib.portal.publishing.measurements import measured_at
 from tmlib.portal.publishing.site_files import read_about, sites_shown
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
+from tmlib.uploads.models import FileUploadStatus, MicroscopeFile
 from tmlib.uploads.receiving import receive
 from tmlib.uploads.service import register
 from tmlib.workflow import service
@@ -106,10 +107,28 @@ def _enter(
         sent = [file.name for file in told.files]
         register(database, acquisition, microscope_type, sent)
         for name, path in zip(sent, paths, strict=True):
+            if path.is_dir():
+                _link(database, storage, acquisition, name, path)
+                continue
             size = path.stat().st_size
             plate_id = acquisition.plate_id
             receive(database, storage, plate_id, acquisition.id, name, _pieces(path), size)
     return experiment_id, user_id
+
+
+def _link(
+    database: Database, storage: ExperimentStorage, acquisition: Acquisition, name: str, path: Path
+) -> None:
+    """Let an OME-Zarr, which is a folder, be where a file would have been received."""
+    link = storage.microscope_images(acquisition.plate_id, acquisition.id) / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(path.resolve())
+    with database.transaction() as session:
+        session.execute(
+            update(MicroscopeFile)
+            .where(MicroscopeFile.acquisition_id == acquisition.id, MicroscopeFile.name == name)
+            .values(status=FileUploadStatus.COMPLETE)
+        )
 
 
 def _acquisition(

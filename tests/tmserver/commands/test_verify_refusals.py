@@ -4,12 +4,27 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tests.services.experiments import add_experiment
+from tests.services.runs import CONVERSION
 from tests.tmserver.commands.conftest import Tm
 from tmlib import digests
+from tmlib.db import Database
+from tmlib.experiments import plates
+from tmlib.images.channel_images import FieldShape, field_path, write_plane, write_plate_metadata
+from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.portal.publishing.crate import CRATE
-from tmlib.portal.publishing.provenance import INPUTS_FILE, MEASUREMENTS_FILE, WORKFLOW_FILE
+from tmlib.portal.publishing.provenance import (
+    INPUTS_FILE,
+    MEASUREMENTS_FILE,
+    WORKFLOW_FILE,
+    read_inputs,
+)
+from tmlib.settings import Settings
+from tmlib.storage import ExperimentStorage
+from tmlib.uploads.folders import register_folder
 
 SETTINGS = {
     "microscope_type": "cellvoyager",
@@ -98,3 +113,44 @@ def test_what_nobody_has_thought_of_is_no_difference(tm: Tm, folder: Path) -> No
     told["experiment"]["well_spacer_size"] = 10**30
     path.write_text(json.dumps(told))
     assert "Something unexpected went wrong: OverflowError" in refused(tm, folder)
+
+
+def test_an_ome_zarr_in_a_folder_of_the_server_counts_as_a_file(
+    tm: Tm, folder: Path, database: Database, settings: Settings
+) -> None:
+    plate_of_zarr = folder / "files" / "one.ome.zarr"
+    write_plane(
+        field_path(plate_of_zarr, "A01", 0),
+        FieldShape(n_tpoints=1, n_channels=1, n_zplanes=1, height=6, width=8),
+        ["DAPI"],
+        **dict.fromkeys("tcz", 0),
+        pixels=np.ones((6, 8), np.uint16),
+    )
+    write_plate_metadata(plate_of_zarr, "one", {"A01": 1})
+    with database.transaction() as session:
+        made = add_experiment(session, microscope_type="ome-zarr")
+        plate = plates.create_plate(session, made.id, "plate")
+        acquisition = plates.create_acquisition(session, made.id, plate.id, "first")
+    storage = ExperimentStorage(settings.data_dir, made.id)
+    register_folder(
+        database, storage, acquisition, "ome-zarr", str(plate_of_zarr), [folder / "files"]
+    )
+    inputs = read_inputs(database, storage, acquisition.id)
+    inside = [path.stat().st_size for path in plate_of_zarr.rglob("*") if path.is_file()]
+    [told] = inputs["files"]
+    assert (told["name"], told["size"]) == ("one.ome.zarr", sum(inside))
+    steps = [{"name": name, "batch_args": []} for name in CONVERSION]
+    stages = [{"name": "image_conversion", "steps": steps}]
+    workflow = {
+        "experiment": {**SETTINGS, "microscope_type": "ome-zarr"},
+        "description": {"type": "canonical", "stages": stages},
+        "project": nuclei_and_cells("DAPI", "Actin").to_dict(),
+    }
+    (folder / "crate" / WORKFLOW_FILE).write_text(json.dumps(workflow))
+    (folder / "crate" / INPUTS_FILE).write_text(json.dumps({"acquisitions": [inputs]}))
+    found = tm("verify", str(folder / "crate"), "--files", str(folder / "files"))
+    # the workflow has ended well, and has made no cells
+    assert found.exit_code == 1, found.output
+    assert "The numbers differ in one B02." in found.output
+    (plate_of_zarr / "another").touch()
+    assert "one.ome.zarr has another content" in refused(tm, folder)

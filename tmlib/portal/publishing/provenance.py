@@ -19,6 +19,7 @@ from tmlib.experiments.ownership import owner
 from tmlib.jterator.networks.models import find_model
 from tmlib.jterator.project import Project
 from tmlib.ledger import submissions, tree
+from tmlib.portal.files import files_below
 from tmlib.portal.publishing.drafts import Content
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
@@ -143,8 +144,15 @@ def read_inputs(database: Database, storage: ExperimentStorage, acquisition_id: 
             storage.microscope_images if kind is FileKind.IMAGE else storage.microscope_metadata
         )(plate.id, acquisition_id)
         path = source_path(folder, name, data_dir=storage.data_dir)
-        if not path.is_file():
+        if path.is_file():
+            size, digest = path.stat().st_size, digests.digest_of_file(path)
+        elif path.is_dir():
+            # an OME-Zarr in a folder of the server counts as a file
+            inside = [key for key, _ in files_below(path)]
+            parts = [source_path(path, key, data_dir=storage.data_dir) for key in inside]
+            size = sum(part.stat().st_size for part in parts)
+            digest = digests.digest_of_folder(path)
+        else:
             raise Conflict(f'The file "{name}" of the microscope is not there any more.')
-        size, digest = path.stat().st_size, digests.digest_of_file(path)
         told.append({"name": name, "size": size, "sha256": digest})
     return {"plate": plate.name, "acquisition": acquisition.name, "files": told}
