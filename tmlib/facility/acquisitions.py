@@ -19,7 +19,7 @@ from tmlib.experiments.models import Acquisition, Experiment, Plate, Site, Well
 from tmlib.facility import jobs, pages, visits
 from tmlib.facility.models import Booking, Instrument, Proposal, ProposalExperiment
 from tmlib.facility.pages import Page, Query, Window
-from tmlib.facility.visibility import Viewer, shows
+from tmlib.facility.visibility import Viewer, in_shown_experiments
 from tmlib.uploads.models import FileKind, FileUploadStatus, MicroscopeFile
 
 SUCCESSFUL = "Data collection successful"
@@ -87,14 +87,13 @@ class Attachment(NamedTuple):
 
 def visible(viewer: Viewer, *columns: Any) -> Query:
     """A query of columns for the data collections that somebody sees."""
-    return (
+    query = (
         select(*columns)
         .select_from(Acquisition)
         .join(Experiment, Experiment.id == Acquisition.experiment_id)
-        .join(ProposalExperiment, ProposalExperiment.experiment_id == Experiment.id)
-        .join(Proposal, Proposal.id == ProposalExperiment.proposal_id)
-        .where(sharing.IS_PRESENT, shows(viewer, ProposalExperiment.proposal_id))
     )
+    shown = in_shown_experiments(query, viewer)
+    return shown.join(Proposal, Proposal.id == ProposalExperiment.proposal_id)
 
 
 def conditions(session: Session, which: CollectionFilter) -> list[ColumnElement[bool]]:

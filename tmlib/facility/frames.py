@@ -13,12 +13,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tmlib.errors import NotFound
-from tmlib.experiments import sharing
 from tmlib.experiments.models import Acquisition, ChannelImageFile, Experiment, Plate, Site, Well
 from tmlib.facility import acquisitions, pages
-from tmlib.facility.models import ProposalExperiment
 from tmlib.facility.pages import Page, Query, Window
-from tmlib.facility.visibility import Viewer, shows
+from tmlib.facility.visibility import Viewer, in_shown_experiments
 from tmlib.images import sources
 from tmlib.images.reading import MAX_PIXELS, GrayImage, ImageFileError
 from tmlib.storage import ExperimentStorage
@@ -96,13 +94,12 @@ def list_sample_images(
         select(Site.id, Site.well_id, Site.stage_x, Site.stage_y, Experiment.pixel_size)
         .select_from(Site)
         .join(Experiment, Experiment.id == Site.experiment_id)
-        .join(ProposalExperiment, ProposalExperiment.experiment_id == Experiment.id)
-        .where(sharing.IS_PRESENT, shows(viewer, ProposalExperiment.proposal_id))
         .where(Site.id.in_(select(ChannelImageFile.site_id)))
     )
     if sample_id is not None:
         query = query.where(Site.well_id == sample_id)
-    found = pages.read(session, query.order_by(Site.id), window)
+    query = in_shown_experiments(query, viewer).order_by(Site.id)
+    found = pages.read(session, query, window)
     return Page([SampleImage(*row) for row in found.rows], found.total)
 
 
@@ -122,12 +119,10 @@ def find_sample_image(session: Session, viewer: Viewer, site_id: int) -> Frame:
         .join(Well, Well.id == Site.well_id)
         .join(Plate, Plate.id == Well.plate_id)
         .join(Experiment, Experiment.id == Plate.experiment_id)
-        .join(ProposalExperiment, ProposalExperiment.experiment_id == Experiment.id)
-        .where(sharing.IS_PRESENT, shows(viewer, ProposalExperiment.proposal_id))
         .where(planes.site_id == site_id)
         .order_by(planes.tpoint, planes.zplane, planes.channel_id, planes.id)
     )
-    row = session.execute(query.limit(1)).first()
+    row = session.execute(in_shown_experiments(query, viewer).limit(1)).first()
     if row is None:
         raise NotFound("Sample image not found")
     experiment_id, plate_id, acquisition_id, files = row

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from tmlib.experiments import sharing
 from tmlib.experiments.models import Acquisition, Experiment
 from tmlib.experiments.ownership import EXPERIMENT
 from tmlib.facility import pages
 from tmlib.facility.models import Proposal, ProposalExperiment
 from tmlib.facility.pages import Page, Query, Window
-from tmlib.facility.visibility import Viewer, shows
+from tmlib.facility.visibility import Viewer, in_shown_experiments
 from tmlib.ledger.models import FAILED, Job, JobStatus, State, Submission, Task
 from tmlib.tools.jobs import PROGRAM as TOOL
 from tmlib.workflow.models import WORKFLOW
@@ -73,20 +72,15 @@ class Step(NamedTuple):
 
 def visible(viewer: Viewer, *columns: Any) -> Query:
     """A query of columns for the processings that somebody sees."""
-    return (
+    query = (
         select(*columns)
         .select_from(Submission)
         .join(WHOLE, (WHOLE.submission_id == Submission.id) & WHOLE.parent_id.is_(None))
         .join(Experiment, Experiment.id == Submission.owner_id)
-        .join(ProposalExperiment, ProposalExperiment.experiment_id == Experiment.id)
-        .join(Proposal, Proposal.id == ProposalExperiment.proposal_id)
-        .where(
-            Submission.owner_kind == EXPERIMENT,
-            Submission.program.in_(_PROGRAMS),
-            sharing.IS_PRESENT,
-            shows(viewer, ProposalExperiment.proposal_id),
-        )
+        .where(Submission.owner_kind == EXPERIMENT, Submission.program.in_(_PROGRAMS))
     )
+    shown = in_shown_experiments(query, viewer)
+    return shown.join(Proposal, Proposal.id == ProposalExperiment.proposal_id)
 
 
 def has_ended(experiment_id: InstrumentedAttribute[int], *, well: bool) -> ColumnElement[bool]:

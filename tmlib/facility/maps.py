@@ -13,13 +13,11 @@ from sqlalchemy.orm import Session
 
 from tmlib.db import Database
 from tmlib.errors import Busy, Conflict, NotFound
-from tmlib.experiments import sharing
 from tmlib.experiments.models import Acquisition, Experiment, Plate, Site, Well
 from tmlib.experiments.plate_formats import PLATE_FORMATS
 from tmlib.facility import pages
-from tmlib.facility.models import ProposalExperiment
 from tmlib.facility.pages import Page, Query, Window
-from tmlib.facility.visibility import Viewer, shows
+from tmlib.facility.visibility import Viewer, in_shown_experiments
 from tmlib.images.layout import well_position
 from tmlib.objects.models import Feature, MapobjectType
 from tmlib.objects.table.bins import count_in_bins
@@ -212,19 +210,14 @@ def _means(table: ObjectTable, grid: GridMap) -> Grid:
 
 
 def _features(viewer: Viewer, *columns: Any) -> Query:
-    return (
+    query = (
         select(*columns)
         .select_from(Feature)
         .join(MapobjectType, MapobjectType.id == Feature.mapobject_type_id)
         .join(Experiment, Experiment.id == Feature.experiment_id)
-        .join(ProposalExperiment, ProposalExperiment.experiment_id == Experiment.id)
-        .where(
-            sharing.IS_PRESENT,
-            shows(viewer, ProposalExperiment.proposal_id),
-            MapobjectType.ref_type != "Plate",
-            Feature.id <= _LARGEST_FEATURE,
-        )
+        .where(MapobjectType.ref_type != "Plate", Feature.id <= _LARGEST_FEATURE)
     )
+    return in_shown_experiments(query, viewer)
 
 
 def _maps(viewer: Viewer, which: MapFilter) -> Query:

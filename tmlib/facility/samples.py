@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from tmlib.errors import NotFound
-from tmlib.experiments import sharing
 from tmlib.experiments.models import Acquisition, Experiment, Plate, Site, Well
 from tmlib.experiments.plate_formats import PLATE_FORMATS
 from tmlib.facility import jobs, pages
@@ -20,7 +19,7 @@ from tmlib.facility.models import Proposal, ProposalExperiment
 from tmlib.facility.pages import Page, Query, Window
 from tmlib.facility.shipping import Container, Dewar, Shipping
 from tmlib.facility.specimens import Specimen
-from tmlib.facility.visibility import Viewer, shows
+from tmlib.facility.visibility import Viewer, in_shown_experiments
 from tmlib.images.layout import well_position
 
 Order = Literal["blSampleId", "name", "location", "datacollections"]
@@ -183,15 +182,16 @@ def _subsamples(viewer: Viewer, which: SampleFilter) -> Query:
 
 
 def _visible(viewer: Viewer, which: SampleFilter, *columns: Any) -> Query:
-    query = (
+    wells = (
         select(*columns)
         .select_from(Well)
         .join(Plate, Plate.id == Well.plate_id)
         .join(Experiment, Experiment.id == Plate.experiment_id)
-        .join(ProposalExperiment, ProposalExperiment.experiment_id == Experiment.id)
+    )
+    query = (
+        in_shown_experiments(wells, viewer)
         .join(Proposal, Proposal.id == ProposalExperiment.proposal_id)
         .join(Specimen, Specimen.id == ProposalExperiment.specimen_id)
-        .where(sharing.IS_PRESENT, shows(viewer, ProposalExperiment.proposal_id))
     )
     for column, value in (
         (Well.id, which.sample_id),

@@ -27,6 +27,7 @@ from tmlib.facility.models import (
     ProposalExperiment,
     ProposalMember,
 )
+from tmlib.facility.pages import Query
 
 ALL_PROPOSALS = "all_proposals"
 
@@ -66,6 +67,16 @@ def shows(viewer: Viewer, proposal_id: Column) -> ColumnElement[bool]:
         return true()
     ways = union(*_by_work(viewer.user_id), *_by_experiments(viewer.user_id))
     return proposal_id.in_(ways)
+
+
+def in_shown_experiments(query: Query, viewer: Viewer) -> Query:
+    """A query of what is in experiments, for those that are in proposals shown to somebody.
+
+    The query has `Experiment`, and `ProposalExperiment` afterwards.
+    """
+    return query.join(ProposalExperiment, ProposalExperiment.experiment_id == Experiment.id).where(
+        sharing.IS_PRESENT, shows(viewer, ProposalExperiment.proposal_id)
+    )
 
 
 def may_change(session: Session, viewer: Viewer, proposal_id: int) -> bool:
