@@ -32,6 +32,9 @@ Moment = Annotated[
 Number = Annotated[int, Field(ge=0, le=MAX_INT)]
 """A number of a row."""
 
+Name = Annotated[Text, Field(min_length=1, max_length=255)]
+Word = Annotated[Text, Field(max_length=255)]
+Line = Annotated[Text, Field(max_length=45)]
 ProposalName = Annotated[Text, Field(pattern=r"^(\w|-)+\d+$")]
 SessionName = Annotated[Text, Field(pattern=r"^(\w|-)+\d+-\d{1,9}$")]
 
