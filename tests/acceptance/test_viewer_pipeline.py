@@ -47,6 +47,7 @@ def test_a_pipeline_is_put_together_saved_and_kept_as_a_file(
         for module in ("threshold_otsu", "smooth", "register_objects"):
             add(page, module)
 
+        stays_unless_it_is_told(page)
         # what is missing is said by the server, in its words
         item(page, "save-pipeline").click()
         expect(item(page, "pipeline-outcome-error")).to_contain_text("has no key")
@@ -69,6 +70,10 @@ def test_a_pipeline_is_put_together_saved_and_kept_as_a_file(
         assert not accessibility_findings(page)
         item(page, "save-pipeline").click()
         expect(item(page, "pipeline-outcome")).to_have_text("Saved.")
+        page.locator(".back").click()
+        item(page, "set-up").wait_for()
+        page.go_back()
+        item(page, "module-register_objects").wait_for()
 
         stored = client.jterator_project.download()
         project = Project.from_dict(stored)
@@ -91,6 +96,26 @@ def test_a_pipeline_is_put_together_saved_and_kept_as_a_file(
         item(page, "objects-Nuclei of the file").wait_for()
         [objects] = client.jterator_project.download()["pipeline"]["output"]["objects"]
         assert objects["name"] == "Nuclei of the file"
+
+
+def stays_unless_it_is_told(page: Page) -> None:
+    """Try to leave an editor with what is not saved, within the application and out of it."""
+    address = page.url
+    ways = (
+        page.locator(".back").click,
+        item(page, "logout").click,
+        page.go_back,
+    )
+    for leave in ways:
+        leave()
+        item(page, "decline").click()
+        expect(item(page, "decline")).to_have_count(0)
+        item(page, "pipeline").wait_for()
+        page.wait_for_url(address)
+    with page.expect_event("dialog") as asked:
+        page.evaluate("setTimeout(() => location.reload())")
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
 
 
 def convert_images(client: TmClient, folder: Path) -> None:
@@ -169,12 +194,14 @@ def test_a_pipeline_is_tried_out_before_it_is_saved(
         item(page, "module-figure").locator(".main-svg").first.wait_for()
         item(page, "module-figure-close").click()
 
-        # what is changed is tried out, and not stored
+        # what is changed is tried out, and not stored; the page shows again what it showed
+        item(page, "output-of-threshold_otsu").click()
         item(page, "module-threshold_otsu").click()
         item(page, "value-correction_factor").fill("3")
         item(page, "start-test").click()
         expect(found).not_to_have_text(before)
         expect(item(page, "test-state")).to_contain_text("Done in")
+        expect(item(page, "output-of-threshold_otsu")).to_have_attribute("aria-pressed", "true")
         assert client.jterator_project.download()["handles"] == {}
 
         # a template finds nuclei and cells, and takes the place of what is there

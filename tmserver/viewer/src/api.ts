@@ -32,6 +32,11 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Whether the server has answered that it will not; all else may go well when it is tried again. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.status >= 400 && error.status < 500;
+}
+
 async function failureOf(response: Response): Promise<ApiError> {
   let message = `The server answered with status ${response.status}.`;
   try {

@@ -13,6 +13,7 @@ import { seesProposals } from './facility/facility';
 import { loginPage } from './login';
 import { OPERATIONS_ADDRESS, workflowAddress } from './operations/address';
 import { element } from './page/dom';
+import { leave, warnOnUnload } from './page/unsaved';
 import { pipelineAddress } from './pipeline/address';
 import { part } from './shell/part';
 import { experimentList, SHELL_PAGES } from './shell/pages';
@@ -30,6 +31,8 @@ let hasProposals: boolean | undefined;
 let current: { dispose(): void } | undefined;
 /** Tells late answers for a page that was left from those for the one on show. */
 let visit = 0;
+/** The address of the page on show. */
+let here = location.href;
 
 function show(page: HTMLElement, title: string): void {
   current?.dispose();
@@ -79,8 +82,14 @@ function open(experimentId: string | null): void {
 }
 
 function goTo(address: string): void {
-  history.pushState(null, '', new URL(address, document.baseURI));
-  void route();
+  leave(() => {
+    history.pushState(null, '', new URL(address, document.baseURI));
+    void route();
+  });
+}
+
+function leaveAndLogOut(): void {
+  leave(() => void logOut());
 }
 
 async function logOut(): Promise<void> {
@@ -130,7 +139,7 @@ function plateHeader(experimentId: string, name: string): HTMLElement {
       element('span', { class: 'grow' }),
       element(
         'button',
-        { class: 'small', onclick: () => void logOut(), 'data-testid': 'logout' },
+        { class: 'small', onclick: leaveAndLogOut, 'data-testid': 'logout' },
         'Log out',
       ),
     ),
@@ -256,6 +265,7 @@ function isPage(name: string): boolean {
 /** Shows what the address asks for, after the login if there was none. */
 async function route(): Promise<void> {
   const number = ++visit;
+  here = location.href;
   try {
     user ??= await api.currentUser();
     if (number !== visit) return;
@@ -277,7 +287,7 @@ async function route(): Promise<void> {
       user,
       seesProposals: hasProposals,
       goTo,
-      logOut: () => void logOut(),
+      logOut: leaveAndLogOut,
     };
     const ready = await (SHELL_PAGES[name ?? ''] ?? experimentList)(shell, value ?? '');
     if (number === visit) showReady(ready);
@@ -301,5 +311,9 @@ app.addEventListener('click', (event) => {
   event.preventDefault();
   goTo(address);
 });
-window.addEventListener('popstate', () => void route());
+window.addEventListener('popstate', () => {
+  const stay = () => { history.pushState(null, '', here); };
+  leave(() => void route(), stay);
+});
+warnOnUnload();
 void route();

@@ -1,7 +1,7 @@
 /** A state of the server that is kept up to date by its events. */
 
 import type { Api } from '../api';
-import { ApiError, messageOf } from '../api';
+import { isRefusal, messageOf } from '../api';
 import { applyPatch } from './merge_patch';
 
 const PAUSE_MILLISECONDS = 10_000;
@@ -84,7 +84,7 @@ export class LiveState<T> {
       this.listener.onTrouble('Not live: asking every 10 seconds.');
     } catch (error) {
       if (visit !== this.visit) return;
-      if (error instanceof ApiError && error.status >= 400 && error.status < 500) {
+      if (isRefusal(error)) {
         this.listener.onFailure(error);
         return;
       }

@@ -1,7 +1,7 @@
 /** A pipeline that is tried out on one site: started, watched, ended. */
 
 import type { Api } from '../api';
-import { messageOf } from '../api';
+import { isRefusal, messageOf } from '../api';
 import type {
   JteratorProject,
   ModuleResult,
@@ -23,11 +23,14 @@ export class Preview {
   isRunning = $state(false);
   /** Why it failed, or could not be started; empty if neither. */
   error = $state('');
+  /** Why it is not known at the moment how it goes on; empty if it is. */
+  trouble = $state('');
   /** What the modules have made so far in the latest run; undefined before the first. */
   results = $state.raw<PreviewResults>();
   private site = 0;
   private isCancelled = false;
-  private timer: number | undefined;
+  /** The latest run, once the server has given it a number. */
+  private run: Run | undefined;
   private isDisposed = false;
 
   constructor(
@@ -41,27 +44,26 @@ export class Preview {
   }
 
   async start(project: JteratorProject, site: number): Promise<void> {
-    this.isRunning = true;
-    this.error = '';
-    this.isCancelled = false;
+    this.begin();
     try {
       const body = { job_ids: [site], project: projectText(project) };
       const answer = (await this.api.post(`${this.path}/jobs/run`, body)) as PreviewSubmission;
-      this.results = undefined;
+      const submissionId = answer.submission_id;
+      // empty, not undefined: what shows them keeps what the user has chosen to see
+      this.results = { submission_id: submissionId };
       this.site = site;
-      await this.look({ submissionId: answer.submission_id, site });
+      this.run = { submissionId, site };
+      if (this.isCancelled) await this.kill();
+      await this.watch(this.run);
     } catch (error) {
       this.end(messageOf(error));
     }
   }
 
+  /** Ends the run, as soon as the server has given it a number. */
   async cancel(): Promise<void> {
     this.isCancelled = true;
-    try {
-      await this.api.post(`${this.path}/jobs/kill`, {});
-    } catch (error) {
-      this.error = messageOf(error);
-    }
+    if (this.run !== undefined) await this.kill();
   }
 
   /** The address of a picture in the results. */
@@ -77,24 +79,49 @@ export class Preview {
 
   dispose(): void {
     this.isDisposed = true;
-    window.clearTimeout(this.timer);
   }
 
-  private async look(run: Run): Promise<void> {
+  private begin(): void {
+    this.isRunning = true;
+    this.error = this.trouble = '';
+    this.isCancelled = false;
+    this.run = undefined;
+  }
+
+  private async kill(): Promise<void> {
+    try {
+      await this.api.post(`${this.path}/jobs/kill`, {});
+    } catch (error) {
+      this.isCancelled = false;
+      this.error = messageOf(error);
+    }
+  }
+
+  /** Looks until it has ended, also when a look is not answered: the run goes on without it. */
+  private async watch(run: Run): Promise<void> {
+    while (!this.isDisposed) {
+      try {
+        if (await this.hasEnded(run)) return;
+        this.trouble = '';
+      } catch (error) {
+        if (isRefusal(error)) throw error;
+        this.trouble = `How the test run goes on is not known. ${messageOf(error)}`;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS));
+    }
+  }
+
+  /** Looks at it once. */
+  private async hasEnded(run: Run): Promise<boolean> {
     // in this order, so that what is there at the end was seen
     const { status } = (await this.api.post(`${this.path}/jobs/status`, {})) as PreviewStatus;
     const address = `${this.path}/jobs/results?job_id=${run.site}`;
     const results = (await this.api.json(address)) as PreviewResults;
-    if (this.isDisposed) return;
     // what an earlier run has made is there until this one begins
     if (results.submission_id === run.submissionId) this.results = results;
-    if (status.state === 'TERMINATED') {
-      this.end(await this.outcome(run, status.failed === true));
-      return;
-    }
-    this.timer = window.setTimeout(() => {
-      this.look(run).catch((error: unknown) => { this.end(messageOf(error)); });
-    }, LOOK_MILLISECONDS);
+    if (status.state !== 'TERMINATED') return false;
+    this.end(await this.outcome(run, status.failed === true));
+    return true;
   }
 
   private async outcome({ submissionId }: Run, hasFailed: boolean): Promise<string> {
@@ -109,6 +136,7 @@ export class Preview {
 
   private end(error: string): void {
     this.error = error;
+    this.trouble = '';
     this.isRunning = false;
   }
 }
