@@ -1,14 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ObjectSelection } from '../src/objects/object_selection';
-
-/** An answer that comes when it is told to. */
-function later<T>(): { readonly promise: Promise<T>; readonly come: (value: T) => void } {
-  let come: (value: T) => void = () => undefined;
-  const promise = new Promise<T>((resolve) => {
-    come = resolve;
-  });
-  return { promise, come };
-}
+import { objectToAdd, ObjectSelection } from '../src/objects/object_selection';
+import { later } from './later';
 
 describe('the selection', () => {
   it('is what was selected or asked for last, in whatever order answers come', async () => {
@@ -27,5 +19,23 @@ describe('the selection', () => {
     third.come([3]);
     await late;
     expect([...selection.of('Nuclei')]).toEqual([2, 4]);
+  });
+});
+
+describe('a click that adds', () => {
+  const found = [
+    { typeName: 'Wells', isStatic: true },
+    { typeName: 'Cells', isStatic: false },
+    { typeName: 'Nuclei', isStatic: false },
+  ];
+
+  it('takes an object of the type on show, and none of another', () => {
+    expect(objectToAdd(found, 'Nuclei')?.typeName).toBe('Nuclei');
+    expect(objectToAdd(found.slice(0, 2), 'Nuclei')).toBeUndefined();
+  });
+
+  it('takes what was segmented where no type is on show', () => {
+    expect(objectToAdd(found, undefined)?.typeName).toBe('Cells');
+    expect(objectToAdd(found.slice(0, 1), undefined)).toBeUndefined();
   });
 });

@@ -3,6 +3,17 @@
 /** On the map and in all views; no other thing on the map has it. */
 export const SELECTION_COLOUR = '#e4572e';
 
+/**
+ * Which of the objects at a place a click adds to the selection: one of a type, if there is any, and
+ * none of another; without a type the first that was segmented, and not the site or well around it.
+ */
+export function objectToAdd<T extends { readonly typeName: string; readonly isStatic: boolean }>(
+  found: readonly T[],
+  typeName: string | undefined,
+): T | undefined {
+  return found.find((each) => (typeName === undefined ? !each.isStatic : each.typeName === typeName));
+}
+
 export class ObjectSelection {
   private selected: ReadonlySet<number> = new Set();
   private type = '';

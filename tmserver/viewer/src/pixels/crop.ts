@@ -13,6 +13,9 @@ export interface Square {
   readonly size: number;
 }
 
+/** The latest drawing into each canvas: those before it may come to their end after it. */
+const drawings = new WeakMap<HTMLCanvasElement, object>();
+
 /** Copies what a tile has of a square. */
 export function copyPart(
   tile: IntensityTile,
@@ -37,6 +40,8 @@ export async function drawCrop(
   tiles: IntensityTiles,
   z: number,
 ): Promise<void> {
+  const drawing = {};
+  drawings.set(canvas, drawing);
   const { left, top, size } = square;
   const bands = wantedBands(displays, plane);
   const columns = span(left, size);
@@ -53,6 +58,7 @@ export async function drawCrop(
       return pixels;
     }),
   );
+  if (drawings.get(canvas) !== drawing) return;
   canvas.width = canvas.height = size;
   if (planes.length === 0) return;
   const paints = bands.map((band) => paintOf(band, displays));

@@ -5,6 +5,7 @@ import { messageOf } from '../api';
 import { element } from '../page/dom';
 import type { Dock, DockContext } from '../views/dock';
 import type { Docked } from '../views/docked';
+import { objectToAdd } from '../objects/object_selection';
 import type { ObjectLayers } from '../objects/object_layers';
 import type { PlateMap } from './map';
 import type { Pointer } from './pointer';
@@ -40,7 +41,11 @@ export class LinkedViews {
     private readonly page: HTMLElement,
     private readonly context: LinkedViewsContext,
   ) {
-    const { selection, layers, types } = context;
+    const { selection, layers, types, pointer } = context;
+    pointer.onAdd = (found) => {
+      const object = objectToAdd(found, this.typeName());
+      if (object !== undefined) selection.toggle(object.typeName, [object.id]);
+    };
     this.button.hidden = types.length === 0;
     this.button.addEventListener('click', () => {
       if (this.isWanted) this.close();
@@ -86,6 +91,13 @@ export class LinkedViews {
 
   repaint(): void {
     this.dock?.repaint();
+  }
+
+  /** What the selection is of: the type on show, or that of what is selected already. */
+  private typeName(): string | undefined {
+    const { selection } = this.context;
+    const isAny = selection.of(selection.typeName).size > 0;
+    return this.dock?.state().typeName ?? (isAny ? selection.typeName : undefined);
   }
 
   private readonly close = (): void => {

@@ -299,9 +299,6 @@ export class PlatePage {
     pixelSize: number | null,
   ): LinkedViews {
     const { id: experimentId } = data.experiment;
-    this.pointer.onAdd = ({ typeName, id }) => {
-      this.selection.toggle(typeName, [id]);
-    };
     return new LinkedViews(page, {
       api,
       experimentId,

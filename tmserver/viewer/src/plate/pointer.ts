@@ -52,8 +52,8 @@ export class Pointer {
   onSelect: ((object: MapObject | undefined) => void) | undefined;
   /** Called with the selected object when it is drawn otherwise, in finer lines for example. */
   onRedraw: ((object: MapObject) => void) | undefined;
-  /** Called with what was clicked together with a key that adds to a selection. */
-  onAdd: ((object: MapObject) => void) | undefined;
+  /** Called with all that was clicked together with a key that adds to a selection. */
+  onAdd: ((objects: readonly MapObject[]) => void) | undefined;
   /** Takes a click for something that lies above the objects; whether it was one. */
   onClick: ((coordinate: Coordinate) => boolean) | undefined;
   /** What lies above the objects at a place, line by line. */
@@ -84,7 +84,7 @@ export class Pointer {
       const found = objects.at(event.coordinate);
       if (this.onPick !== undefined) this.onPick(found);
       else if (this.onClick?.(event.coordinate) === true) return;
-      else if (adds(event.originalEvent) && found[0] !== undefined) this.onAdd?.(found[0]);
+      else if (adds(event.originalEvent)) this.onAdd?.(found);
       else this.select(found[0]);
     });
     map.onSettled(() => {

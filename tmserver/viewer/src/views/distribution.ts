@@ -72,7 +72,11 @@ export class Distribution implements ObjectView {
     this.offerColumns();
     const { rows, selection } = this.context;
     const [column, by] = [this.column.value, this.by.value];
-    if (column === '') return;
+    if (column === '') {
+      this.show('', null, null, undefined);
+      this.where.textContent = `Nothing is measured of ${rows.typeName}.`;
+      return;
+    }
     const requests = rows.requests();
     const conditions = rows.conditions();
     const [all, groups] = await Promise.all([

@@ -67,6 +67,8 @@ export class Dock {
   private readonly tabs: ReadonlyMap<ViewName, HTMLButtonElement>;
   private readonly views = new Map<ViewName, ObjectView>();
   private name: ViewName;
+  /** Tells late answers from those to what was asked last. */
+  private visit = 0;
 
   constructor(
     private readonly context: DockContext,
@@ -125,8 +127,9 @@ export class Dock {
 
   /** Shows everything again: at another time point, or with other columns. */
   refresh(): void {
-    this.read().catch((error: unknown) => {
-      this.report(messageOf(error));
+    const visit = ++this.visit;
+    this.read(visit).catch((error: unknown) => {
+      if (visit === this.visit) this.report(messageOf(error));
     });
   }
 
@@ -148,9 +151,10 @@ export class Dock {
     this.problem.textContent = message;
   };
 
-  private async read(): Promise<void> {
+  private async read(visit: number): Promise<void> {
     this.report('');
     await this.rows.readColumns();
+    if (visit !== this.visit) return;
     this.filter.show(this.rows.filter, this.rows.known);
     const shown = this.tabs.get(this.name);
     for (const tab of this.tabs.values()) tab.setAttribute('aria-pressed', String(tab === shown));
@@ -172,9 +176,7 @@ export class Dock {
         const current = context.current();
         return current?.typeName === rows.typeName ? current.id : undefined;
       },
-      go: (object) => {
-        context.go(rows.typeName, object);
-      },
+      go: context.go,
       draw: context.draw,
       pixelSize: context.pixelSize,
       changed: this.changed,

@@ -52,6 +52,8 @@ export class Gallery implements ObjectView {
   private readonly bar = element('span', { class: 'gallery-bar', 'data-testid': 'gallery-scale' });
   private readonly list = element('ul', { class: 'crops', 'data-testid': 'gallery' });
   private crops: readonly Crop[] = [];
+  /** Of what type they are; another one may be asked for already. */
+  private typeName = '';
   private offset = 0;
   /** What the page on show was asked for with, without its place. */
   private asked = '';
@@ -79,7 +81,8 @@ export class Gallery implements ObjectView {
     const visit = ++this.visit;
     const source = this.source.value as Source;
     const conditions = source === 'selection' ? [rows.amongSelected()] : rows.conditions();
-    const asked = JSON.stringify([source, rows.typeName, conditions, rows.order]);
+    const { typeName } = rows;
+    const asked = `${source} ${rows.asked(conditions)}`;
     if (asked !== this.asked) this.offset = 0;
     this.asked = asked;
     const [found, nRows] = await (source === 'sample' ? this.sample(conditions) : this.page(conditions));
@@ -94,6 +97,7 @@ export class Gallery implements ObjectView {
         : `${formatCount(this.offset + 1)} to ${formatCount(this.offset + found.length)}`;
     this.where.textContent =
       found.length === 0 ? 'There are no objects to show.' : `${shown} of ${formatCount(nRows)}`;
+    this.typeName = typeName;
     this.crops = found.map((row) => this.crop(row));
     this.list.replaceChildren(...this.crops.map(({ button }) => element('li', {}, button)));
     this.mark();
@@ -101,14 +105,15 @@ export class Gallery implements ObjectView {
   }
 
   mark(): void {
-    const { rows, selection, current } = this.context;
-    const selected = selection.of(rows.typeName);
+    const { selection, current } = this.context;
+    const selected = selection.of(this.typeName);
     for (const { id, caption, button } of this.crops) {
       const isSelected = selected.has(id);
-      const parts = [`${rows.typeName} ${id}`, caption, isSelected ? 'selected' : ''];
+      const parts = [`${this.typeName} ${id}`, caption, isSelected ? 'selected' : ''];
       button.setAttribute('aria-label', parts.filter((part) => part !== '').join(', '));
       button.classList.toggle('selected', isSelected);
-      button.toggleAttribute('aria-current', id === current());
+      if (id === current()) button.setAttribute('aria-current', 'true');
+      else button.removeAttribute('aria-current');
     }
   }
 
@@ -156,7 +161,7 @@ export class Gallery implements ObjectView {
   }
 
   private crop(row: readonly unknown[]): Crop {
-    const { rows, selection, go } = this.context;
+    const { selection, go } = this.context;
     const [object] = placesOf([row]);
     const { id, x, y } = object ?? { id: 0, x: 0, y: 0 };
     const value = row[PLACE.length];
@@ -169,8 +174,8 @@ export class Gallery implements ObjectView {
       element('span', {}, caption === '' ? String(id) : caption),
     );
     button.addEventListener('click', (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) selection.toggle(rows.typeName, [id]);
-      else go({ id, x, y });
+      if (event.ctrlKey || event.metaKey || event.shiftKey) selection.toggle(this.typeName, [id]);
+      else go(this.typeName, { id, x, y });
     });
     return { id, x, y, caption, button, canvas };
   }

@@ -25,6 +25,8 @@ export class ObjectTable implements ObjectView {
     'data-testid': 'table-add-column',
   });
   private objects: readonly PlacedObject[] = [];
+  /** Of what type they are; another one may be asked for already. */
+  private typeName = '';
   private offset = 0;
   private nRows = 0;
   /** What the page on show was asked for with, without its place. */
@@ -69,37 +71,40 @@ export class ObjectTable implements ObjectView {
   async refresh(): Promise<void> {
     const { rows } = this.context;
     const visit = ++this.visit;
-    const asked = JSON.stringify([rows.typeName, rows.conditions(), rows.order]);
+    const { typeName } = rows;
+    const asked = rows.asked(rows.conditions());
     if (asked !== this.asked) this.offset = 0;
     this.asked = asked;
     const columns = [...PLACE, ...rows.columns];
     const page = await rows
       .requests()
       .page(columns, rows.conditions(), rows.order, this.offset, PAGE_ROWS);
-    if (visit === this.visit) this.show(page);
+    if (visit === this.visit) this.show(page, typeName);
   }
 
   mark(): void {
-    const { rows, selection, current } = this.context;
-    const selected = selection.of(rows.typeName);
+    const { selection, current } = this.context;
+    const selected = selection.of(this.typeName);
     const open = current();
     [...this.body.rows].forEach((row, index) => {
       const id = this.objects[index]?.id ?? NaN;
       row.setAttribute('aria-selected', String(selected.has(id)));
-      row.toggleAttribute('aria-current', id === open);
+      if (id === open) row.setAttribute('aria-current', 'true');
+      else row.removeAttribute('aria-current');
       const box = row.querySelector('input');
       if (box !== null) box.checked = selected.has(id);
     });
   }
 
-  private show(page: TablePage): void {
+  private show(page: TablePage, typeName: string): void {
     const { rows } = this.context;
+    this.typeName = typeName;
     this.nRows = page.n_rows;
     this.objects = placesOf(page.rows);
     this.names.replaceChildren(
       ...[...rows.known.keys()].map((name) => element('option', { value: name })),
     );
-    this.head.replaceChildren(this.header());
+    this.showHeader();
     const hadFocus = this.body.contains(document.activeElement);
     this.body.replaceChildren(
       ...page.rows.map((values, index) => this.row(index, values.slice(PLACE.length))),
@@ -114,6 +119,18 @@ export class ObjectTable implements ObjectView {
       step.disabled = index < 2 ? this.offset === 0 : end >= page.n_rows;
     });
     this.mark();
+  }
+
+  /** Makes the head anew; who is in it by keys stays at the same column. */
+  private showHeader(): void {
+    const focused = document.activeElement;
+    const nameOf = (each: Element) => each.getAttribute('title') ?? each.getAttribute('aria-label');
+    const name = focused !== null && this.head.contains(focused) ? nameOf(focused) : null;
+    this.head.replaceChildren(this.header());
+    if (name === null) return;
+    const controls = [...this.head.querySelectorAll<HTMLElement>('button, input')];
+    // of a column that was taken out nothing is left
+    (controls.find((each) => nameOf(each) === name) ?? this.column).focus();
   }
 
   private header(): HTMLElement {
@@ -141,7 +158,7 @@ export class ObjectTable implements ObjectView {
     });
     const box = element('input', { type: 'checkbox', 'aria-label': 'Select all of the page' });
     box.addEventListener('change', () => {
-      this.context.selection.toggle(rows.typeName, this.objects.map(({ id }) => id));
+      this.context.selection.toggle(this.typeName, this.objects.map(({ id }) => id));
       box.checked = false;
     });
     const first = [element('th', { scope: 'col' }, box), element('th', { scope: 'col' }, 'Object')];
@@ -200,12 +217,12 @@ export class ObjectTable implements ObjectView {
 
   private go(index: number): void {
     const object = this.objects[index];
-    if (object !== undefined) this.context.go(object);
+    if (object !== undefined) this.context.go(this.typeName, object);
   }
 
   private toggle(index: number): void {
     const object = this.objects[index];
-    if (object !== undefined) this.context.selection.toggle(this.context.rows.typeName, [object.id]);
+    if (object !== undefined) this.context.selection.toggle(this.typeName, [object.id]);
   }
 
   private step(label: string, sign: string, to: () => number): HTMLButtonElement {

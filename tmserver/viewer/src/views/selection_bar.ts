@@ -84,9 +84,10 @@ export class SelectionBar {
     for (const [each, button] of this.outlines) {
       button.setAttribute('aria-pressed', String(each === kind));
     }
-    const { typeName } = this.rows;
     this.map.draw(kind, (outline) => {
       this.draw(undefined);
+      // the type on show, which may be another one than when the drawing began
+      const { typeName } = this.rows;
       this.selection
         .replaceBy(typeName, this.map.within(typeName, outline))
         .catch((error: unknown) => {

@@ -27,6 +27,8 @@ export class ShownRows {
   private first: readonly string[] = [];
   /** All columns that there are, as requests call them, with their types. */
   known: ReadonlyMap<string, TableColumn> = new Map();
+  /** Tells the columns that come late from those that were asked for last. */
+  private visit = 0;
 
   constructor(
     private readonly api: Api,
@@ -34,7 +36,7 @@ export class ShownRows {
     readonly types: readonly ObjectDisplay[],
     private readonly all: TableColumns,
     private readonly selection: ObjectSelection,
-    private readonly plane: () => Plane,
+    readonly plane: () => Plane,
     { typeName, columns, order, filter }: ShownTable,
   ) {
     this.typeName = types.some(({ type }) => type.name === typeName)
@@ -54,7 +56,9 @@ export class ShownRows {
 
   /** Reads which columns there are; those that are gone are shown and sorted by no longer. */
   async readColumns(): Promise<void> {
+    const visit = ++this.visit;
     const all = await this.all.get(this.typeId());
+    if (visit !== this.visit) return;
     const named = all.map((column) => [requestName(column, all), column] as const);
     this.known = new Map(named.filter(([, { name }]) => !LEFT_OUT.has(name)));
     this.columns = this.columns.filter((name) => this.known.has(name));
@@ -64,6 +68,11 @@ export class ShownRows {
     const first = ['well_name', ...features.slice(0, FIRST_FEATURES)];
     this.first = first.filter((name) => this.known.has(name));
     if (this.columns.length === 0) this.columns = this.first;
+  }
+
+  /** Says which objects are asked for, and in which order: the first page of others is another one. */
+  asked(conditions: readonly Condition[]): string {
+    return JSON.stringify([this.typeName, conditions, this.order, this.plane()]);
   }
 
   /** Shows another type, of which nothing is chosen yet. */

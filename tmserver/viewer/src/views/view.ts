@@ -16,8 +16,8 @@ export interface ViewContext {
   readonly selection: ObjectSelection;
   /** The id of the object of the shown type whose card is open. */
   readonly current: () => number | undefined;
-  /** Shows an object on the map, and its card. */
-  readonly go: (object: PlacedObject) => void;
+  /** Shows an object of a type on the map, and its card. */
+  readonly go: (typeName: string, object: PlacedObject) => void;
   /** Draws a part of the map as it is shown. */
   readonly draw: (canvas: HTMLCanvasElement, square: Square) => Promise<void>;
   /** Micrometres to a pixel of the map, where they are known. */
