@@ -43,10 +43,15 @@ def served(settings: Settings, provider: Provider) -> Iterator[str]:
 def test_a_button_leads_to_the_provider_and_back(settings: Settings, database: Database) -> None:
     with running_provider() as provider, served(settings, provider) as url, browser_page() as page:
         provider.claims = {"sub": "1", "preferred_username": "noor"}
-        page.goto(url)
+        page.goto(f"{url}/?account")
         button = item(page, "login-provider")
         assert button.inner_text() == "Log in with the institute"
         assert accessibility_findings(page) == []
         button.click()
+        # back to the page that was asked for
+        item(page, "account").wait_for()
         page.get_by_text("noor").first.wait_for()
-        assert page.url.startswith(url)
+        assert page.url == f"{url}/?account"
+        page.goto(url)
+        item(page, "experiment-list").wait_for()
+        assert page.url == f"{url}/"

@@ -2,6 +2,7 @@
 
 import type { Api } from './api';
 import { messageOf } from './api';
+import { keepAskedPage } from './asked_page';
 import { element } from './page/dom';
 
 function field(label: string, attributes: Record<string, string | boolean>): HTMLElement {
@@ -20,7 +21,7 @@ async function addProviders(api: Api, form: HTMLFormElement): Promise<void> {
     ...providers.map(({ title, path }) =>
       element(
         'a',
-        { class: 'button', href: `./${path}`, 'data-testid': 'login-provider' },
+        { class: 'button', href: `./${path}`, 'data-testid': 'login-provider', onclick: keepAskedPage },
         `Log in with ${title}`,
       ),
     ),

@@ -8,6 +8,7 @@ import './shell/shell.css';
 import './facility/facility.css';
 import type { Profile } from './api_types';
 import { Api, ApiError, messageOf } from './api';
+import { takeAskedPage } from './asked_page';
 import { experimentAddress, settingsAddress } from './experiments/addresses';
 import { seesProposals } from './facility/facility';
 import { loginPage } from './login';
@@ -31,6 +32,8 @@ let hasProposals: boolean | undefined;
 let current: { dispose(): void } | undefined;
 /** Tells late answers for a page that was left from those for the one on show. */
 let visit = 0;
+/** What was asked for before a provider of logins, from which the browser may come. */
+let askedPage = takeAskedPage();
 /** The address of the page on show. */
 let here = location.href;
 
@@ -262,6 +265,15 @@ function isPage(name: string): boolean {
   return Object.hasOwn(PAGES, name) || Object.hasOwn(SHELL_PAGES, name);
 }
 
+/** Turns to the page that was asked for before the login by a provider, which leads to the first one. */
+function comeBack(): void {
+  if (askedPage !== undefined && location.search === '') {
+    history.replaceState(null, '', new URL(askedPage, document.baseURI));
+    here = location.href;
+  }
+  askedPage = undefined;
+}
+
 /** Shows what the address asks for, after the login if there was none. */
 async function route(): Promise<void> {
   const number = ++visit;
@@ -273,6 +285,7 @@ async function route(): Promise<void> {
       showLogin('');
       return;
     }
+    comeBack();
     const address = new URLSearchParams(location.search);
     const [name, value] = [...address].find(([each]) => isPage(each)) ?? [];
     const page = name === undefined ? undefined : PAGES[name];
