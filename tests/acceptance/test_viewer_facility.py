@@ -23,6 +23,8 @@ pytestmark = pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 KEEPER, GUEST = "who keeps the facility", "who books"
 NAME = "nuclei of a proposal"
 PROPOSAL, SESSION = "VW1", "VW1-1"
+# in a week of its own, whatever day it is
+DAY = "2031-03-12"
 
 
 def in_hours(hours: float) -> str:
@@ -30,24 +32,33 @@ def in_hours(hours: float) -> str:
     return (datetime.now(UTC) + timedelta(hours=hours)).replace(tzinfo=None).isoformat()
 
 
-TOLD: dict[str, Any] = {
-    "proposal": {
-        "proposalCode": "VW",
-        "proposalNumber": 1,
-        "title": "Nuclei under stress",
-        "state": "Open",
-        "persons": [{"login": GUEST, "givenName": "Mara", "familyName": "Lind"}],
-    },
-    "sessions": [
-        {
-            "externalId": 1,
-            "visit_number": 1,
-            "beamLineName": "Spinning disk",
-            "startDate": in_hours(-1),
-            "endDate": in_hours(3),
-        }
-    ],
+PROPOSAL_TOLD: dict[str, Any] = {
+    "proposalCode": "VW",
+    "proposalNumber": 1,
+    "title": "Nuclei under stress",
+    "state": "Open",
+    "persons": [{"login": GUEST, "givenName": "Mara", "familyName": "Lind"}],
 }
+PLANNED = {
+    "externalId": 2,
+    "visit_number": 2,
+    "beamLineName": "Spinning disk",
+    "startDate": f"{DAY}T09:00:00",
+    "endDate": f"{DAY}T17:00:00",
+}
+
+
+def tell_of_sessions(keeper: TmClient, ends_in_hours: float) -> None:
+    """Let the user portal tell of a session that is planned, and of one that began an hour ago."""
+    present = {
+        "externalId": 1,
+        "visit_number": 1,
+        "beamLineName": "Spinning disk",
+        "startDate": in_hours(-1),
+        "endDate": in_hours(ends_in_hours),
+    }
+    told = {"proposal": PROPOSAL_TOLD, "sessions": [present, PLANNED]}
+    keeper.connection.post(f"{PREFIX}/webservices/userportalsync/sync_proposal", told)
 
 
 GROUP = {
@@ -59,22 +70,27 @@ GROUP = {
 
 
 @pytest.fixture(scope="module")
-def guest(installation: Installation) -> Iterator[TmClient]:
-    """A client of somebody with an experiment in a proposal that has an instrument now."""
+def keeper(installation: Installation) -> Iterator[TmClient]:
+    """A client of somebody who looks after the instruments."""
     database = Database(installation.database_url)
     with database.transaction() as session:
         service.create_user(session, KEEPER, PASSWORD, "k@example.org", is_admin=True)
         service.create_user(session, GUEST, PASSWORD, "g@example.org")
     database.close()
-    login: dict[str, Any] = {
-        "url": installation.url,
-        "password": PASSWORD,
-        "experiment_name": NAME,
-    }
-    with TmClient(username=KEEPER, **login) as keeper:
-        keeper.connection.post(f"{PREFIX}/webservices/userportalsync/sync_proposal", TOLD)
-        keeper.connection.request("PATCH", f"{PREFIX}/options", json={"beamLineGroups": [GROUP]})
-    with TmClient(username=GUEST, **login) as client:
+    with client_of(KEEPER, installation) as client:
+        tell_of_sessions(client, 3)
+        client.connection.request("PATCH", f"{PREFIX}/options", json={"beamLineGroups": [GROUP]})
+        yield client
+
+
+def client_of(user: str, installation: Installation) -> TmClient:
+    return TmClient(url=installation.url, username=user, password=PASSWORD, experiment_name=NAME)
+
+
+@pytest.fixture(scope="module")
+def guest(installation: Installation, keeper: TmClient) -> Iterator[TmClient]:
+    """A client of somebody with an experiment in a proposal that has an instrument now."""
+    with client_of(GUEST, installation) as client:
         create(client)
         path = f"{PREFIX}/experiments/{decode_id(client.experiment_id)}/proposal"
         client.connection.put(path, {"proposal": PROPOSAL})
@@ -90,7 +106,7 @@ def files(tmp_path: Path) -> tuple[Path, ...]:
 
 
 def test_a_session_is_watched_while_it_happens(
-    installation: Installation, guest: TmClient, files: tuple[Path, ...]
+    installation: Installation, guest: TmClient, keeper: TmClient, files: tuple[Path, ...]
 ) -> None:
     with browser_page() as page:
         log_in(page, installation.url, GUEST, PASSWORD)
@@ -114,6 +130,9 @@ def test_a_session_is_watched_while_it_happens(
         expect(run).to_contain_text("Workflow of")
         expect(run.locator(".pill")).to_have_text("done")
         expect(timeline).to_contain_text("latest workflow: done")
+        expect(item(page, "now")).to_be_visible()
+        tell_of_sessions(keeper, -0.5)
+        expect(item(page, "now")).to_have_count(0)
         assert not accessibility_findings(page)
 
         item(page, "to-proposal").click()
@@ -142,34 +161,43 @@ def find_proposal(page: Page) -> None:
 def test_an_instrument_is_booked_in_the_calendar(
     installation: Installation, guest: TmClient
 ) -> None:
-    with browser_page(expected=("400",)) as page:
+    with browser_page(expected=("400", "ERR_FAILED")) as page:
         log_in(page, installation.url, KEEPER, PASSWORD)
         item(page, "calendar-link").click()
-        expect(item(page, "instrument-Spinning disk")).to_contain_text(SESSION)
+        item(page, "calendar").wait_for()
+        page.goto(f"{installation.url}/?calendar={DAY}")
+        expect(item(page, "instrument-Spinning disk")).to_contain_text("VW1-2")
         page.keyboard.press("ArrowRight")
-        expect(item(page, "instrument-Spinning disk")).not_to_contain_text(SESSION)
+        expect(item(page, "instrument-Spinning disk")).not_to_contain_text("VW1-2")
         for _ in range(2):
             item(page, "book").click()
             item(page, "booking-proposal").fill(PROPOSAL)
             item(page, "booking-instrument").select_option("Confocal")
             item(page, "save-booking").click()
-            item(page, "change-VW1-2").wait_for()
+            item(page, "change-VW1-3").wait_for()
         expect(item(page, "booking-outcome-error")).to_contain_text("booked at this time")
         assert not accessibility_findings(page)
         confocal = item(page, "instrument-Confocal")
         expect(confocal).to_contain_text("09:00 to 17:00")
 
-        item(page, "change-VW1-2").click()
+        item(page, "change-VW1-3").click()
         end = item(page, "booking-end")
         end.fill(end.input_value().replace("T17", "T18"))
         item(page, "save-booking").click()
         expect(confocal).to_contain_text("09:00 to 18:00")
-        item(page, "change-VW1-2").click()
+        item(page, "change-VW1-3").click()
+        # it is deleted also when the calendar cannot be had afterwards, and the page says so
+        page.route("**/sessions?*", lambda route: route.abort())
         item(page, "delete-booking").click()
         item(page, "confirm").click()
-        expect(confocal).not_to_contain_text("VW1-2")
+        expect(item(page, "calendar-error")).to_contain_text("out of date")
+        expect(item(page, "booking-form")).to_have_count(0)
+        page.unroute("**/sessions?*")
+        page.reload()
+        item(page, "calendar").wait_for()
+        expect(confocal).not_to_contain_text("VW1-3")
         item(page, "previous-week").click()
-        expect(item(page, "instrument-Spinning disk")).to_contain_text(SESSION)
+        expect(item(page, "instrument-Spinning disk")).to_contain_text("VW1-2")
 
 
 def test_whoever_is_in_no_proposal_is_shown_none(

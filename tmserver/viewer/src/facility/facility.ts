@@ -50,7 +50,7 @@ export interface Session {
   readonly beamLineName: string;
   readonly beamLineOperator: string | null;
   readonly comments: string | null;
-  readonly _metadata: { readonly datacollections: number; readonly active: boolean };
+  readonly _metadata: { readonly datacollections: number; readonly active: boolean; readonly active_soon: boolean };
 }
 
 export interface CurrentUser {
