@@ -372,7 +372,8 @@ def test_views_follow_the_type_that_was_chosen_last(page: Page, human: Demo) -> 
     # of cells nothing is measured, and their columns come late
     cells = next(one for one in human.client.object_types.list() if one["name"] == "Cells")
     waiting: list[Route] = []
-    page.route(f"**/mapobject_types/{cells['id']}/table/columns", lambda route: waiting.append(route))
+    address = f"**/mapobject_types/{cells['id']}/table/columns"
+    page.route(address, lambda route: waiting.append(route))
     item(page, "dock-type").select_option("Cells")
     item(page, "dock-type").select_option("Nuclei")
     expect(item(page, "filter-column")).to_be_visible()
