@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -372,11 +373,13 @@ def test_views_follow_the_type_that_was_chosen_last(page: Page, human: Demo) -> 
     # of cells nothing is measured, and their columns come late
     cells = next(one for one in human.client.object_types.list() if one["name"] == "Cells")
     waiting: list[Route] = []
-    address = f"**/mapobject_types/{cells['id']}/table/columns"
+    address = f"**/mapobject_types/{quote(cells['id'])}/table/columns"
     page.route(address, lambda route: waiting.append(route))
-    item(page, "dock-type").select_option("Cells")
+    with page.expect_request(address):
+        item(page, "dock-type").select_option("Cells")
     item(page, "dock-type").select_option("Nuclei")
-    expect(item(page, "filter-column")).to_be_visible()
+    while not waiting:
+        draw_twice(page)
     (late,) = waiting
     answer = late.fetch()
     columns = [one for one in answer.json()["data"] if one["kind"] == "metadata"]
