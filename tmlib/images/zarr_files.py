@@ -6,6 +6,7 @@ bioformats2raw, and single images. Archives are never unpacked: only what is nee
 
 import json
 import zipfile
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -29,6 +30,9 @@ class ZarrFiles(Protocol):
 
     def kvstore(self, key: str) -> dict[str, Any]:
         """The folder of an array, as tensorstore expects it."""
+
+    def check_chunks(self, key: str, names: Iterable[str]) -> None:
+        """Refuse files of an array that are links, which tensorstore would follow."""
 
 
 def open_files(path: Path) -> ZarrFiles:
@@ -79,6 +83,19 @@ class _Folder:
 
     def kvstore(self, key: str) -> dict[str, Any]:
         return {"driver": "file", "path": f"{self._inside(key)}/"}
+
+    def check_chunks(self, key: str, names: Iterable[str]) -> None:
+        folder, checked = self._inside(key), set[Path]()
+        for name in names:
+            place = folder
+            for part in PurePosixPath(name).parts:
+                place /= part
+                if place not in checked and place.is_symlink():
+                    raise ImageFileError(
+                        self._path,
+                        f'has a link in it, "{key}/{name}": put in its place what it points to.',
+                    )
+                checked.add(place)
 
     def _inside(self, key: str) -> Path:
         """The file, which must not be a link out of the folder."""
@@ -145,6 +162,9 @@ class _Archive:
     def kvstore(self, key: str) -> dict[str, Any]:
         base = {"driver": "file", "path": str(self._path)}
         return {"driver": "zip", "base": base, "path": f"{self._root}{key}/"}
+
+    def check_chunks(self, key: str, names: Iterable[str]) -> None:
+        """Entries of archives lead nowhere else."""
 
 
 def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:

@@ -14,6 +14,7 @@ import tensorstore as ts
 
 from tmlib.images.containers import ContainedImage, split_plane
 from tmlib.images.reading import GrayImage, ImageFileError
+from tmlib.images.zarr_chunks import plane_chunks
 from tmlib.images.zarr_files import check_key, open_files
 from tmlib.images.zarr_places import Place, Places
 
@@ -31,11 +32,12 @@ _DEPTHS = {"uint8": 8, "uint16": 16}
 
 @dataclass(frozen=True)
 class _Field:
-    """An open image: its metadata, and the array of full resolution."""
+    """An open image: its metadata, and the array of full resolution with its place."""
 
     multiscale: dict[str, Any]
     channels: tuple[str, ...]
     array: Any
+    key: str
 
     @cached_property
     def axes(self) -> str:
@@ -137,7 +139,9 @@ class ZarrImages:
             raise ImageFileError(
                 self._path, f'has no plane {plane} in "{self._places[series].path}".'
             )
-        view = field.array[tuple(index[axis] for axis in field.axes[:-2])]
+        fixed = [index[axis] for axis in field.axes[:-2]]
+        self._files.check_chunks(field.key, plane_chunks(field.array, fixed))
+        view = field.array[tuple(fixed)]
         try:
             pixels = view.read().result()
         except ValueError as error:
@@ -162,7 +166,8 @@ class ZarrImages:
             axes = [axis["name"] for axis in multiscale["axes"]]
         except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
             raise self._listed.incomplete(place.path, error) from None
-        field = _Field(multiscale, channels, self._open_array(place.path, key))
+        full = check_key(self._path, f"{place.path}/{key}".lstrip("/"))
+        field = _Field(multiscale, channels, self._open_array(full), full)
         in_order = [axis for axis in "tczyx" if axis in axes]
         if axes != in_order or axes[-2:] != ["y", "x"] or len(axes) != len(field.array.shape):
             raise ImageFileError(
@@ -179,8 +184,7 @@ class ZarrImages:
             )
         return field
 
-    def _open_array(self, path: str, key: str) -> Any:
-        full = check_key(self._path, f"{path}/{key}".lstrip("/"))
+    def _open_array(self, full: str) -> Any:
         is_version_3 = self._files.json(f"{full}/zarr.json") is not None
         spec = {"driver": "zarr3" if is_version_3 else "zarr", "kvstore": self._files.kvstore(full)}
         try:

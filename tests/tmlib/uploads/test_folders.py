@@ -217,6 +217,23 @@ def test_links_in_an_ome_zarr_are_refused(inbox: Inbox, zarr_root: Path, tmp_pat
     assert count(inbox) == 0
 
 
+def test_chunks_that_have_become_links_since_are_not_read(
+    inbox: Inbox, zarr_root: Path, tmp_path: Path
+) -> None:
+    """Also chunks that are whole: what is in them is shown as pixels."""
+    one = zarr_root / "one.ome.zarr"
+    register(inbox, one, zarr_root, microscope_type="ome-zarr")
+    [chunk] = (one / "A" / "01" / "0" / "0" / "c").rglob("0/0/0/0/0")
+    for place in (chunk, chunk.parent):
+        place.rename(tmp_path / "secret")
+        place.symlink_to(tmp_path / "secret")
+        with pytest.raises(BadInput, match="has a link in it"):
+            read_plane(inbox.folder / one.name)
+        place.unlink()
+        (tmp_path / "secret").rename(place)
+    assert read_plane(inbox.folder / one.name).shape == (6, 8)
+
+
 def test_many_files_are_registered_in_one_go(inbox: Inbox, root: Path) -> None:
     for number in range(3000):
         os.link(root / "plate" / ONE, root / "plate" / ONE.replace("T0001", f"T{number + 2:04d}"))
