@@ -11,7 +11,9 @@ from tmclient.resources import Namespace, Resources
 from tmclient.session import Resource
 
 _PIECE = 256 * 1024
-_AT_WORK = ("new", "waiting", "running")
+
+AT_WORK = ("new", "waiting", "running")
+"""States of a job that has not ended."""
 
 
 class AnnotationImports(Namespace):
@@ -64,7 +66,7 @@ class AnnotationImports(Namespace):
         TmClientError
             If it failed or was killed.
         """
-        while (found := self.get(table_name, import_id))["state"] in _AT_WORK:
+        while (found := self.get(table_name, import_id))["state"] in AT_WORK:
             time.sleep(interval)
         if found["state"] != "done":
             raise TmClientError(f"No row was entered: {found['error']}")

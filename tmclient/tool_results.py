@@ -1,7 +1,11 @@
 """What tools have found, and the models that they have trained."""
 
+import time
 from pathlib import Path
+from typing import Any
 
+from tmclient.annotation_imports import AT_WORK
+from tmclient.errors import TmClientError
 from tmclient.resources import Namespace, Resources
 from tmclient.session import Resource
 
@@ -32,6 +36,58 @@ class ToolResults(Namespace):
             f"{self._result_path(name)}/agreement", other_id=other_id
         )
         return pairs
+
+    def save_as_table(
+        self,
+        name: str,
+        table_name: str,
+        *,
+        tpoint: int | None = None,
+        wait: bool = True,
+        interval: float = 0.5,
+        **options: Any,
+    ) -> Resource:
+        """Save the labels of a result as a new annotation table: a row for each object.
+
+        Parameters
+        ----------
+        name
+            Name of the result.
+        table_name
+            Name of the table, which must be new.
+        tpoint
+            Of which time point the labels are, if the result has several.
+        wait
+            Whether to wait until the table is there.
+        interval
+            How many seconds to wait before looking again.
+        options
+            ``description``, ``read_permission`` and ``write_permission``; see
+            ``client.annotation_tables``.
+
+        Returns
+        -------
+        dict
+            How it stands: ``state``, and ``n_rows`` when it is done.
+
+        Raises
+        ------
+        TmClientError
+            If it was waited for and failed: there is no table then.
+        """
+        path = f"{self._result_path(name)}/annotation_tables"
+        content = {"name": table_name, "tpoint": tpoint, **options}
+        found: Resource = self._connection.post(path, content)["data"]
+        while wait and found["state"] in AT_WORK:
+            time.sleep(interval)
+            [found] = [
+                one
+                for one in self._connection.get(path)
+                if one["submission_id"] == found["submission_id"]
+            ]
+        if wait and found["state"] != "done":
+            raise TmClientError(f"No table was made: {found['error']}")
+        return found
 
     def download_labels(self, name: str, path: str | Path, form: str = "csv") -> Path:
         """Write the labels of a result into a file: a row for each object and time point.

@@ -5,6 +5,7 @@ So it does with the tables of remarks, which the program of tools reads.
 
 from tmlib.annotation import import_jobs as annotation_imports
 from tmlib.annotation import remarks
+from tmlib.annotation import result_jobs as result_tables
 from tmlib.ledger.programs import PROGRAMS
 from tmlib.portal.publishing import jobs as publishing
 from tmlib.tools import jobs as tools
@@ -17,6 +18,7 @@ __all__ = [
     "preview_jobs",
     "publishing",
     "remarks",
+    "result_tables",
     "tools",
     "workflow",
 ]

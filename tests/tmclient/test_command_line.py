@@ -241,6 +241,10 @@ def test_tools_are_asked(tm_client: TmClientCommand, of: tuple[str, str]) -> Non
     job = row.split("|")[2].strip()
     tm_client("tools", *of, "log", "--name", job, "--submission", submission)
     tm_client("tools", *of, "rename", "-n", name, "--new-name", "areas")
+    save = ("tools", *of, "save-as-table", "-n", "areas", "--table", "areas", "--wait")
+    assert tm_client(*save).output.splitlines()[1].endswith(" rows entered")
+    assert "areas" in tm_client("annotation-table", *of, "ls").output
+    assert "already exists" in tm_client(*save, exit_code=1).stderr
     tm_client("tools", *of, "rm", "-n", "areas")
     assert "areas" not in tm_client("tools", *of, "ls").output
     refused = tm_client("tools", *of, "request", "--tool", "Crystal ball", exit_code=1)

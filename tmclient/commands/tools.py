@@ -80,6 +80,30 @@ def rename_result(session: ClientSession, name: str, new_name: str) -> None:
     session.client.tool_results.rename(name, new_name)
 
 
+@tools.command("save-as-table")
+@click.option("-n", "--name", required=True, help="Name of the result.")
+@click.option("--table", "table_name", required=True, help="Name of the new annotation table.")
+@click.option("-d", "--description", default="", help="What the table is for.")
+@click.option("--tpoint", type=int, help="Time point of the labels, if there are several.")
+@click.option("--wait", is_flag=True, help="Wait until the table is there.")
+@pass_session
+def save_result(
+    session: ClientSession,
+    name: str,
+    table_name: str,
+    description: str,
+    tpoint: int | None,
+    wait: bool,
+) -> None:
+    """Save the labels of a result as an annotation table."""
+    saved = session.client.tool_results.save_as_table(
+        name, table_name, tpoint=tpoint, wait=wait, description=description
+    )
+    click.echo(f"Submission {saved['submission_id']}")
+    if wait:
+        click.echo(f"{saved['n_rows']} rows entered")
+
+
 @tools.command("rm")
 @click.option("-n", "--name", required=True, help="Its name.")
 @pass_session

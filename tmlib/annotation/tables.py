@@ -129,9 +129,7 @@ def create_table(
     try:
         session.flush()
     except IntegrityError as error:
-        raise Conflict(f"Table {new.name} already exists, or did once: choose another name.") from (
-            error
-        )
+        raise _taken(new.name) from error
     return table
 
 
@@ -280,6 +278,28 @@ def delete_table(session: Session, experiment_id: int, name: str, who: Annotator
         raise NotFound(f"Table {name} was deleted already.")
     table.deleted_at = moment
     session.flush()
+
+
+def check_free(session: Session, experiment_id: int, name: str) -> None:
+    """Refuse a name that a new table cannot have.
+
+    Raises
+    ------
+    BadInput
+        If no table can have it.
+    Conflict
+        If there is, or was, a table of this name.
+    """
+    _check_name(name)
+    query = select(AnnotationTable.id).where(
+        AnnotationTable.experiment_id == experiment_id, AnnotationTable.name == name
+    )
+    if session.scalar(query) is not None:
+        raise _taken(name)
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"Table {name} already exists, or did once: choose another name.")
 
 
 def _check_name(name: str) -> None:

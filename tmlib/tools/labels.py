@@ -108,6 +108,13 @@ def read(path: Path) -> Any:
         return parquet.read()
 
 
+def tpoints_of(path: Path) -> list[int]:
+    """The time points at which objects have labels, ascending."""
+    with _open(path) as parquet:
+        found: list[int] = np.unique(parquet.read(columns=["tpoint"])["tpoint"].to_numpy()).tolist()
+    return found
+
+
 def texts_of(
     path: Path, mapobject_ids: NDArray[np.int64], tpoints: NDArray[np.int32]
 ) -> NDArray[np.str_]:

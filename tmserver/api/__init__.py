@@ -28,6 +28,7 @@ from tmserver.api import (
     previews,
     provider_logins,
     publications,
+    result_tables,
     resumable_uploads,
     segmentations,
     shares,
@@ -99,6 +100,7 @@ _RESOURCES = (
     pipeline_templates.routes,
     tools.routes,
     tool_models.routes,
+    result_tables.routes,
     pages.routes,
 )
 

@@ -653,6 +653,15 @@ export interface components {
         readonly NewSnapshot: {
             readonly name: string;
         };
+        readonly NewTableOfResult: {
+            readonly description?: string;
+            readonly name: string;
+            /** @enum {string} */
+            readonly read_permission?: "PRIVATE" | "GROUP" | "PUBLIC";
+            readonly tpoint?: number | null;
+            /** @enum {string} */
+            readonly write_permission?: "PRIVATE" | "GROUP" | "PUBLIC";
+        };
         readonly NewToken: {
             readonly access_token: string | null;
             readonly message?: string;
@@ -955,6 +964,14 @@ export interface components {
             /** @enum {string} */
             readonly type: "float" | "integer" | "boolean" | "text";
         };
+        readonly TableOfResult: {
+            readonly error?: string | null;
+            readonly n_rows?: number | null;
+            readonly name: string;
+            readonly percent_done: number;
+            readonly state: string;
+            readonly submission_id: number;
+        };
         readonly TablePage: {
             readonly columns: readonly components["schemas"]["TableColumn"][];
             readonly cursor: string | null;
@@ -1249,6 +1266,7 @@ export type NewPlate = components['schemas']['NewPlate'];
 export type NewSchema = components['schemas']['NewSchema'];
 export type NewSegmentation = components['schemas']['NewSegmentation'];
 export type NewSnapshot = components['schemas']['NewSnapshot'];
+export type NewTableOfResult = components['schemas']['NewTableOfResult'];
 export type NewToken = components['schemas']['NewToken'];
 export type NewUser = components['schemas']['NewUser'];
 export type ObjectCount = components['schemas']['ObjectCount'];
@@ -1300,6 +1318,7 @@ export type Submission = components['schemas']['Submission'];
 export type Submitted = components['schemas']['Submitted'];
 export type Success = components['schemas']['Success'];
 export type TableColumn = components['schemas']['TableColumn'];
+export type TableOfResult = components['schemas']['TableOfResult'];
 export type TablePage = components['schemas']['TablePage'];
 export type TemplateChannel = components['schemas']['TemplateChannel'];
 export type TextCount = components['schemas']['TextCount'];
