@@ -24,8 +24,8 @@ def labels(crowd: Crowd, tables: str, tpoint: int) -> dict[int, Any]:
     """What a tool has found at a time point, by object."""
     sheet = crowd.owner.request("GET", f"{tables.rpartition('/')[0]}/labels?format=parquet").data
     frame = pd.read_parquet(io.BytesIO(sheet))
-    found = frame[frame["tpoint"] == tpoint].set_index("mapobject_id")["label"]
-    return dict(found.items())
+    found = frame[frame["tpoint"] == tpoint]
+    return dict(zip(found["mapobject_id"].tolist(), found["label"], strict=True))
 
 
 def rows(crowd: Crowd, name: str) -> dict[int, dict[str, Any]]:
