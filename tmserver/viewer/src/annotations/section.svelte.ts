@@ -14,7 +14,7 @@ import type { Docked } from '../views/docked';
 import { RowRequests } from '../views/row_requests';
 import './annotations.css';
 import AnnotationPanel from './AnnotationPanel.svelte';
-import { Desk } from './desk.svelte';
+import { AnnotationEditor } from './editor.svelte';
 import { AnnotationLayers } from './layers';
 import { Memory } from './memory';
 import { AnnotationRequests } from './requests';
@@ -47,7 +47,7 @@ export class AnnotationSection {
     'aria-labelledby': 'annotations-title',
     'data-testid': 'annotations',
   });
-  private readonly desk: Desk;
+  private readonly editor: AnnotationEditor;
   private readonly layers: AnnotationLayers;
   private readonly walk: Walk;
   private parts: (() => void)[] = [];
@@ -62,8 +62,8 @@ export class AnnotationSection {
     const goTo = (x: number, y: number) => {
       map.goTo({ x, y, resolution: Math.min(map.place().resolution, NEAR) });
     };
-    this.desk = new Desk(requests, this.layers, memory, () => plane().zplane, goTo);
-    this.walk = new Walk(this.desk, memory, (typeName, id) => this.goToObject(typeName, id));
+    this.editor = new AnnotationEditor(requests, this.layers, memory, () => plane().zplane, goTo);
+    this.walk = new Walk(this.editor, memory, (typeName, id) => this.goToObject(typeName, id));
     this.listen();
     void this.begin();
   }
@@ -75,9 +75,9 @@ export class AnnotationSection {
 
   /** Shows the remarks on an object. */
   showObject(object: { readonly typeName: string; readonly id: number } | undefined): void {
-    const { object: before } = this.desk;
+    const { object: before } = this.editor;
     if (before?.typeName === object?.typeName && before?.id === object?.id) return;
-    this.desk.object = object && { typeName: object.typeName, id: object.id };
+    this.editor.object = object && { typeName: object.typeName, id: object.id };
   }
 
   dispose(): void {
@@ -95,7 +95,7 @@ export class AnnotationSection {
     }
     if (this.isOver) return;
     const props = {
-      desk: this.desk,
+      editor: this.editor,
       mayWrite,
       types: types.map(({ type }) => type.name),
       isInPixels: pixelSize === null,
@@ -104,7 +104,7 @@ export class AnnotationSection {
     };
     const made = mount(AnnotationPanel, { target: this.element, props });
     this.parts.push(() => void unmount(made));
-    await this.desk.begin();
+    await this.editor.begin();
     await this.walk.resume();
   }
 
@@ -134,30 +134,30 @@ export class AnnotationSection {
 
   private listen(): void {
     const { map, pointer } = this.context;
-    const { desk, layers } = this;
+    const { editor, layers } = this;
     pointer.describe = (coordinate) => layers.describe(coordinate);
     pointer.onClick = (coordinate) => {
-      if (desk.placing !== undefined) {
-        desk.place(coordinate);
+      if (editor.placing !== undefined) {
+        editor.place(coordinate);
         return true;
       }
       const found = layers.at(coordinate);
-      if (found === undefined || desk.draft !== undefined) return false;
-      desk.select({ tableName: found.tableName, id: found.row.id });
+      if (found === undefined || editor.draft !== undefined) return false;
+      editor.select({ tableName: found.tableName, id: found.row.id });
       return true;
     };
     map.element.addEventListener('keydown', (event) => {
-      if (desk.placing === undefined) return;
-      if (event.key === 'Escape') desk.cancel();
+      if (editor.placing === undefined) return;
+      if (event.key === 'Escape') editor.cancel();
       else if (event.key === 'Enter') {
         const { x, y } = map.place();
-        desk.place([x, -y]);
+        editor.place([x, -y]);
       } else return;
       event.preventDefault();
     });
     const end = $effect.root(() => {
       $effect(() => {
-        const isPlacing = desk.placing !== undefined;
+        const isPlacing = editor.placing !== undefined;
         map.element.classList.toggle('placing', isPlacing);
         // the arrow keys and Enter place the point
         if (isPlacing) map.element.focus();

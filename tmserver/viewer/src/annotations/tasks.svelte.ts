@@ -1,7 +1,7 @@
 /** A walk through a list of objects, each of which gets an answer. */
 
 import { messageOf } from '../api';
-import type { Desk } from './desk.svelte';
+import type { AnnotationEditor } from './editor.svelte';
 import type { Memory, Task } from './memory';
 import type { Row } from './requests';
 import type { Choice } from './row_schema';
@@ -27,20 +27,20 @@ export class Walk {
   private visit = 0;
 
   constructor(
-    private readonly desk: Desk,
+    private readonly editor: AnnotationEditor,
     private readonly memory: Memory,
     /** Shows an object on the map. */
     private readonly go: (typeName: string, id: number) => Promise<void>,
   ) {}
 
   get choices(): readonly Choice[] {
-    return this.desk.schemaOf(this.task?.tableName ?? '')?.answers()?.choices ?? [];
+    return this.editor.schemaOf(this.task?.tableName ?? '')?.answers()?.choices ?? [];
   }
 
   /** Goes on where the browser remembers that somebody was. */
   async resume(): Promise<void> {
     const task = this.memory.task();
-    if (task === undefined || this.desk.table(task.tableName)?.may_write !== true) return;
+    if (task === undefined || this.editor.table(task.tableName)?.may_write !== true) return;
     this.task = task;
     await this.arrive();
   }
@@ -55,7 +55,7 @@ export class Walk {
       }
       if (onlyNew && ids.length > 0) {
         const where = JSON.stringify([{ field: 'target_id', comparison: 'in', value: ids }]);
-        const rows = await this.desk.requests.rows(tableName, { where });
+        const rows = await this.editor.requests.rows(tableName, { where });
         const known = rows.map(({ values }) => values.target_id);
         ids = ids.filter((id) => !known.includes(id));
       }
@@ -79,7 +79,7 @@ export class Walk {
   /** Goes to the next object or the one before; nothing is written. */
   async step(by: 1 | -1): Promise<void> {
     const { task } = this;
-    if (task === undefined || this.desk.saving.isBusy) return;
+    if (task === undefined || this.editor.saving.isBusy) return;
     const index = Math.min(task.ids.length, Math.max(0, task.index + by));
     this.keep({ ...task, index });
     await this.arrive();
@@ -87,11 +87,11 @@ export class Walk {
 
   /** Writes an answer down, in place of one that was given in this walk, and goes on. */
   async answer({ label, value }: Choice): Promise<void> {
-    const { task, desk } = this;
-    const field = desk.schemaOf(task?.tableName ?? '')?.answers()?.field;
+    const { task, editor } = this;
+    const field = editor.schemaOf(task?.tableName ?? '')?.answers()?.field;
     const id = task?.ids[task.index];
     if (task === undefined || field === undefined || id === undefined) return;
-    const row = await desk.remark(task.tableName, id, { [field]: value }, this.own[id], label);
+    const row = await editor.remark(task.tableName, id, { [field]: value }, this.own[id], label);
     if (row === undefined || this.task !== task) return;
     this.own = { ...this.own, [id]: row };
     await this.step(1);
@@ -107,7 +107,7 @@ export class Walk {
     try {
       const where = JSON.stringify([{ field: 'target_id', comparison: 'eq', value: id }]);
       const [there] = await Promise.all([
-        this.desk.requests.rows(task.tableName, { where }),
+        this.editor.requests.rows(task.tableName, { where }),
         this.go(task.typeName, id),
       ]);
       if (number === this.visit) this.there = there;

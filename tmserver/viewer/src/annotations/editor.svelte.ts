@@ -20,7 +20,7 @@ export interface ChosenRow {
   readonly id: number;
 }
 
-export class Desk {
+export class AnnotationEditor {
   tables = $state.raw<readonly Table[]>([]);
   schemas = $state.raw<Readonly<Record<string, RowSchema>>>({});
   shown = $state.raw<ShownTables>({});
