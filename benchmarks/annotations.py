@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, update
 
 from benchmarks.databases import DATABASES, new_database
 from benchmarks.timing import print_header, print_row, readable
@@ -59,17 +59,32 @@ class _Bench:
 
     def insert_by_sql(self) -> None:
         """As many rows in one COPY, or one prepared statement, as they are kept."""
+        with self.database.transaction() as session:
+            bulk_insert(session, Annotation, self._columns(_AT_ONCE))
+
+    def update_by_sql(self, first: int) -> None:
+        """End 500 rows with one statement, and insert others with one."""
+        ended = update(Annotation).where(
+            Annotation.experiment_id == self.experiment_id,
+            Annotation.annotation_table_id == _SQL_TABLE,
+            Annotation.id.in_(range(first, first + 500)),
+        )
+        with self.database.transaction() as session:
+            session.execute(ended.values(deleted_at=now()))
+            bulk_insert(session, Annotation, self._columns(500))
+
+    def _columns(self, n_rows: int) -> dict[str, Any]:
         first = self._n_by_sql + 1
-        self._n_by_sql += _AT_ONCE
+        self._n_by_sql += n_rows
         moment = now()
-        xs, ys = ([self._number() for _ in range(_AT_ONCE)] for _ in range(2))
-        zeros = [0.0] * _AT_ONCE
-        columns: dict[str, Any] = {
-            "experiment_id": [self.experiment_id] * _AT_ONCE,
-            "annotation_table_id": [_SQL_TABLE] * _AT_ONCE,
-            "id": range(first, first + _AT_ONCE),
-            "created_at": [moment] * _AT_ONCE,
-            "user_id": [1] * _AT_ONCE,
+        xs, ys = ([self._number() for _ in range(n_rows)] for _ in range(2))
+        zeros = [0.0] * n_rows
+        return {
+            "experiment_id": [self.experiment_id] * n_rows,
+            "annotation_table_id": [_SQL_TABLE] * n_rows,
+            "id": range(first, first + n_rows),
+            "created_at": [moment] * n_rows,
+            "user_id": [1] * n_rows,
             "data": [{"pt": [x, y, 0], "tag": "mitotic"} for x, y in zip(xs, ys, strict=True)],
             "min_x": xs,
             "min_y": ys,
@@ -78,8 +93,6 @@ class _Bench:
             "max_y": ys,
             "max_z": zeros,
         }
-        with self.database.transaction() as session:
-            bulk_insert(session, Annotation, columns)
 
     def read(self, which: Selection) -> int:
         """Read rows; how many they are."""
@@ -89,14 +102,21 @@ class _Bench:
             return sum(1 for _ in reading.read_rows(session, table, schema, which))
 
     def read_by_sql(self, ids: range) -> int:
-        """The same rows as the database gives them."""
+        """As many rows as the database gives them."""
+        return self._count(Annotation.annotation_table_id == _SQL_TABLE, Annotation.id.in_(ids))
+
+    def all_by_sql(self) -> int:
+        """All rows that are not ended, as the database gives them."""
+        own = Annotation.annotation_table_id != _SQL_TABLE
+        return self._count(own, Annotation.deleted_at.is_(None))
+
+    def _count(self, *conditions: ColumnElement[bool]) -> int:
         query = select(Annotation.id, Annotation.created_at, Annotation.data).where(
-            Annotation.annotation_table_id == _SQL_TABLE,
-            Annotation.experiment_id == self.experiment_id,
-            Annotation.id.in_(ids),
+            Annotation.experiment_id == self.experiment_id, *conditions
         )
         with self.database.session() as session:
-            return len(session.execute(query).all())
+            found = session.execute(query.execution_options(yield_per=_AT_ONCE))
+            return sum(1 for _ in found)
 
     def snapshot(self) -> int:
         """All rows as of now as a Parquet file; its size."""
@@ -124,7 +144,9 @@ def _measure(kind: str, bench: _Bench) -> None:
     post = _least(lambda: rows.post_rows(bench.place, batches.pop()))
     _print(kind, "post 10,000", post, _least(bench.insert_by_sql))
     firsts = iter(range(1, 500 * _RUNS, 500))
-    _print(kind, "update 500", _least(lambda: _update(bench, next(firsts))))
+    update_time = _least(lambda: _update(bench, next(firsts)))
+    ended = iter(range(1, 500 * _RUNS, 500))
+    _print(kind, "update 500", update_time, _least(lambda: bench.update_by_sql(next(ended))))
     ids = range(2_001, 7_001)
     by_id = _least(lambda: bench.read(Selection(ids=ids)))
     _print(kind, "read 5,000 by id", by_id, _least(lambda: bench.read_by_sql(ids)))
@@ -133,7 +155,8 @@ def _measure(kind: str, bench: _Bench) -> None:
     box = Box(40_000, 40_000, 0, 42_000, 42_000, 0)
     what = f"find {bench.read(Selection(box=box))} in a box among 1,000,000"
     _print(kind, what, _least(lambda: bench.read(Selection(box=box))))
-    _print(kind, "snapshot of 1,000,000", _least(bench.snapshot, runs=1))
+    snapshot = _least(bench.snapshot, runs=1)
+    _print(kind, "snapshot of 1,000,000", snapshot, _least(bench.all_by_sql, runs=1))
 
 
 def _update(bench: _Bench, first: int) -> None:
