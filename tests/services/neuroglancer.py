@@ -34,8 +34,6 @@ def served(config: pytest.Config) -> Iterator[str]:
 
     The package is installed and built once, and kept for later runs of the tests.
     """
-    if config.getoption("--databases") != "all":
-        pytest.skip("software drawing at times never ends in Neuroglancer: make test-all tries it")
     if not VITE.is_dir():
         pytest.skip("vite is missing: run make setup")
     folder = environments.or_skip(lambda: _built(config.cache.mkdir("neuroglancer")))

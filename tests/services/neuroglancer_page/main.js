@@ -1,10 +1,16 @@
-// Neuroglancer as its authors start it, with functions by which a test asks what it has loaded.
+// Neuroglancer with the state of its address, and functions by which a test asks what it has loaded.
 import "neuroglancer";
 import { MessageSeverity } from "neuroglancer/unstable/util/message_list.js";
 import { columnSpecifications } from "neuroglancer/unstable/ui/statistics.js";
-import { setupDefaultViewer } from "neuroglancer/unstable/ui/default_viewer_setup.js";
+import { setDefaultInputEventBindings } from "neuroglancer/unstable/ui/default_input_event_bindings.js";
+import { makeDefaultViewer } from "neuroglancer/unstable/ui/default_viewer.js";
+import { urlSafeParse } from "neuroglancer/unstable/util/json.js";
 
-const viewer = setupDefaultViewer();
+// As setupDefaultViewer does, but without writing the address. Where a machine takes longer than
+// 0.4 s to read it, that is written in between, which fails for half a layer, and the layer is lost.
+const viewer = makeDefaultViewer();
+setDefaultInputEventBindings(viewer.inputEventBindings);
+viewer.state.restoreState(urlSafeParse(decodeURIComponent(location.hash.slice("#!".length))));
 const columns = new Map(columnSpecifications.map((one) => [one.key, one.getter]));
 
 function layerOf(name) {
