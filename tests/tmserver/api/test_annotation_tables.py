@@ -154,6 +154,8 @@ def test_what_each_may_do_with_a_table_is_told(
     rows = f"{tables}/cells/annotations"
     people["writer"].post(rows, annotations=[row("a", 1, 2, 0)])
     assert people["reader"].refused("POST", rows, 403, json={"annotations": []})
+    squares = {"box": "0,0,9,9", "side": 3}
+    assert people["reader"].refused("GET", f"{tables}/cells/density", 403, query_string=squares)
 
 
 def test_points_are_counted_in_squares(owner: Person, cells: str, tables: str) -> None:

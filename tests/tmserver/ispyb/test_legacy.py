@@ -12,7 +12,7 @@ from tests.tmserver.conftest import PASSWORD, Person
 from tests.tmserver.ispyb.conftest import Visitor, anybody
 from tmlib.db import Database
 from tmlib.db.base import now
-from tmlib.facility.models import Booking
+from tmlib.facility.models import Booking, Proposal
 
 As = Callable[[str], Visitor]
 
@@ -74,7 +74,7 @@ def test_sessions_of_days_are_found_among_more_than_are_ever_listed(
         old = session.scalars(select(Booking).where(Booking.visit_number == 2)).first()
         assert old is not None
         booked = {"proposal_id": old.proposal_id, "instrument_id": old.instrument_id}
-        later = [{**booked, "starts_at": now(), "ends_at": now()}] * 10_000
+        later = [{**booked, "starts_at": now(), "ends_at": now()}] * 10_001
         session.execute(insert(Booking), later)
         unended = Booking(**booked, starts_at=datetime(2021, 4, 3, 23, 30, tzinfo=UTC))
         session.add_all([unended, Booking(**booked)])
@@ -87,8 +87,22 @@ def test_sessions_of_days_are_found_among_more_than_are_ever_listed(
         found = ask(f"/sessions/{days}", f"/proposal/session/{days}/list")
         assert [one["sessionId"] for one in found] == expected
     # a list that is not whole would be taken for one that is
-    refused = ask("/sessions", "/session/list", 400)["detail"]
-    assert refused.startswith("There are 10,004 sessions, and 10,000 are listed at once: ask for")
+    days = "date/20210401/29991231"
+    for by_header, by_token, count in (
+        ("/sessions", "/session/list", "10,005"),
+        ("/sessions/proposal/MX1", "/proposal/MX1/session/list", "10,005"),
+        (f"/sessions/{days}", f"/proposal/session/{days}/list", "10,004"),
+    ):
+        refused = ask(by_header, by_token, 400)["detail"]
+        assert refused.startswith(f"There are {count} sessions, and 10,000 are listed at once: ask")
+
+
+def test_more_proposals_than_are_ever_listed(ask: Callable[..., Any], database: Database) -> None:
+    many = [{"name": f"LM{n}", "code": "LM", "number": str(n)} for n in range(10_000)]
+    with database.transaction() as session:
+        session.execute(insert(Proposal), many)
+    refused = ask("/proposals", "/proposal/list", 400, who="administrator")["detail"]
+    assert "10,000 are listed at once: ask for one by its name, or read the pages" in refused
 
 
 def test_proposals(ask: Callable[..., Any]) -> None:

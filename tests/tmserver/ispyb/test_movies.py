@@ -19,6 +19,7 @@ from tmlib.experiments.sharing import share_experiment
 from tmlib.facility import movies
 from tmlib.facility.movies import Movie, MovieRecord
 from tmlib.facility.visibility import Viewer
+from tmserver.ispyb.forms import PREFIX
 
 As = Callable[[str], Visitor]
 
@@ -238,6 +239,9 @@ def test_groups_and_pictures_for_clients_of_the_java_server(
         assert reader.get(f"{of}/{first}/{place}") == str(pictures[name])
         answer = nobody.get(f"{by_token}/{first}/{place_by_token}")
         assert (answer.mimetype, answer.data) == ("image/png", name.encode())
+        known = {"If-None-Match": answer.headers["ETag"]}
+        address = f"{PREFIX}{by_token}/{first}/{place_by_token}"
+        assert nobody.person.request("GET", address, headers=known).status_code == 304
         assert visitor("writer").get(f"{of}/{first}/{place}", 404) == missing
         assert reader.get(f"{of}/{second}/{place}", 404) == missing
         assert reader.get(f"{of.replace('MX1', 'MX2')}/{first}/{place}", 404) == missing
