@@ -72,6 +72,11 @@ def real(path: Path) -> Path:
         return Path(os.path.realpath(path))
     except ValueError as error:
         raise OSError(errno.EINVAL, str(error)) from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # what was a link when it was looked at is none any more
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
 
 
 def open_below(folder: Path, path: Path, *, among: Path | None = None) -> Opened:

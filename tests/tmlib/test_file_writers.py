@@ -29,7 +29,6 @@ WRITERS = {
     "tmserver/api/tool_models.py": "a temporary folder in which what was sent is looked at",
     "tmlib/uploads/receiving.py": "bytes that arrive, into a file that is moved when it is whole",
     "tmlib/portal/files.py": "bytes that are copied, into a draft that is moved when it is whole",
-    "tmserver/demo/facility.py": "a made-up plate, one image of which is cut off",
     "tmserver/supervisor/child.py": "a log that grows",
     "tmserver/supervisor/data_folder.py": "a file for a lock, with nothing in it",
 }
