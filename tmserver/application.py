@@ -51,8 +51,6 @@ def create_app(settings: Settings | None = None, interfaces: Sequence[Api] = INT
     settings = settings or Settings()
     app = Flask("tmserver", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = SMALL_BODY
-    app.url_map.strict_slashes = True
-    app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider has it
     app.extensions["tmserver"] = services = Services(settings)
     authentication.configure(app, settings)

@@ -1,11 +1,13 @@
 """Registers interfaces with Flask, and refuses everything that declares no permission."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Flask, Response
 from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map
 
 from tmserver.http import errors
 from tmserver.http.api import Api, Apis, current_api
@@ -37,21 +39,38 @@ def serve(app: Flask, interfaces: Sequence[Api]) -> None:
     if any(api.cors for api in apis.all):
         app.before_request(_answer_preflight)
         app.after_request(_tell_other_sites)
-    offered = [operation for api in apis.all for operation in operations_of(api)]
-    _refuse_ambiguous(apis, offered)
+    app.url_map, views = _routing(apis.all)
+    app.view_functions.update(views)
+    refuse_undeclared(app)
+
+
+@functools.cache
+def _routing(interfaces: tuple[Api, ...]) -> tuple[Map, Mapping[str, Operation]]:
+    """Rules and views of interfaces, which all applications of a process share.
+
+    To make them takes longer than anything else about an application.
+    """
+    offered = [operation for api in interfaces for operation in operations_of(api)]
+    _refuse_ambiguous(Apis(interfaces), offered)
     tell_options = {
         path for operation in offered if operation.method == "OPTIONS" for path in operation.paths
     }
+    app = Flask("tmserver", static_folder=None)
+    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False
+    views = {}
     for operation in offered:
         for number, path in enumerate(operation.paths):
+            endpoint = f"{operation.api.name}.{operation.tag}.{operation.view.__name__}.{number}"
+            views[endpoint] = operation
             app.add_url_rule(
                 path,
-                endpoint=f"{operation.api.name}.{operation.tag}.{operation.view.__name__}.{number}",
+                endpoint=endpoint,
                 view_func=operation,
                 methods=[operation.method],
                 provide_automatic_options=False if path in tell_options else None,
             )
-    refuse_undeclared(app)
+    return app.url_map, views
 
 
 def refuse_undeclared(app: Flask) -> None:
