@@ -77,7 +77,9 @@ def _python_of(folder: Path, requirements: Sequence[str], alone: Sequence[str]) 
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not installed.is_file() or installed.read_text() != wanted:
             environment = python.parent.parent
-            subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+            subprocess.run(
+                [sys.executable, "-m", "venv", "--without-pip", "--clear", environment], check=True
+            )
             if alone:
                 _install(python, "--no-deps", *alone)
             _install(python, *requirements)
@@ -86,17 +88,31 @@ def _python_of(folder: Path, requirements: Sequence[str], alone: Sequence[str]) 
 
 
 def _install(python: Path, *arguments: str) -> None:
-    command: list[str | Path] = [
-        python,
+    # uv takes a tenth of the time, but knows nothing of where pip is told to look
+    uv: list[str | Path] = [
+        sys.executable,
         "-m",
+        "uv",
         "pip",
         "install",
         "--quiet",
-        "--disable-pip-version-check",
+        "--python",
+        python,
     ]
-    outcome = subprocess.run(
-        [*command, "--retries", "2", *arguments], capture_output=True, text=True, check=False
-    )
+    if subprocess.run([*uv, *arguments], capture_output=True, check=False).returncode == 0:
+        return
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--quiet",
+        "--retries",
+        "2",
+    ]
+    outcome = subprocess.run([*pip, *arguments], capture_output=True, text=True, check=False)
     if outcome.returncode:
         if any(word in outcome.stderr for word in _UNREACHABLE):
             raise RegistryUnreachable("The registry of Python packages cannot be reached.")
