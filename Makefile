@@ -27,6 +27,10 @@ EACH_CORE := --numprocesses auto
 # Leaves out what starts other programs or computes for long.
 FAST := -m "not slow" --databases sqlite
 
+# Without what Python keeps of modules that it has compiled, each process that a test starts would
+# compile all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup viewer types demo serve test test-all coverage test-fast test-versions torture fresh lint lock hooks bench clean
 

@@ -1,6 +1,7 @@
 """What every test can ask for: a database of either kind, settings; and what none may do."""
 
 import contextlib
+import gc
 import os
 import secrets
 import shutil
@@ -65,6 +66,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         starts = _PROCESSES.intersection(getattr(item, "fixturenames", ()))
         if starts or "postgresql" in names or item.nodeid.startswith(_SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what all tests use out of the search for garbage, which takes a tenth of their time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _databases(config: pytest.Config) -> str:
