@@ -39,16 +39,21 @@ def serve(app: Flask, interfaces: Sequence[Api]) -> None:
     if any(api.cors for api in apis.all):
         app.before_request(_answer_preflight)
         app.after_request(_tell_other_sites)
-    app.url_map, views = _routing(apis.all)
+    app.url_map, views = routing(apis.all)
     app.view_functions.update(views)
     refuse_undeclared(app)
 
 
 @functools.cache
-def _routing(interfaces: tuple[Api, ...]) -> tuple[Map, Mapping[str, Operation]]:
+def routing(interfaces: tuple[Api, ...]) -> tuple[Map, Mapping[str, Operation]]:
     """Rules and views of interfaces, which all applications of a process share.
 
     To make them takes longer than anything else about an application.
+
+    Raises
+    ------
+    RouteError
+        If two routes answer for the same path, or a permission is not for what its path names.
     """
     offered = [operation for api in interfaces for operation in operations_of(api)]
     _refuse_ambiguous(Apis(interfaces), offered)

@@ -1,6 +1,7 @@
 """A process of the web server, for gunicorn's option ``--worker-class``."""
 
 import gc
+import importlib
 import logging
 import os
 import resource
@@ -18,7 +19,7 @@ from uvicorn.server import Server
 from tmlib import lifeline
 from tmserver.access import Services
 from tmserver.http.api import Apis
-from tmserver.http.registration import reads_body_itself
+from tmserver.http.registration import reads_body_itself, routing
 from tmserver.serving.bridge import Bridge
 from tmserver.serving.connections import Connection, Crowd
 from tmserver.serving.limits import Limits
@@ -29,6 +30,16 @@ _OTHER_FILES = 512
 
 class Worker(GunicornWorker):  # type: ignore[misc] # gunicorn has no types
     """Serves a Flask application with uvicorn."""
+
+    @classmethod
+    def setup(cls) -> None:
+        """Load what all processes have in common in the one that they are forked from.
+
+        They share its memory then, and each is there at once.
+        """
+        application = importlib.import_module("tmserver.application")
+        routing(application.INTERFACES)
+        gc.freeze()
 
     def run(self) -> None:
         """Answer requests until the process is told to end, or whoever has started it is gone."""
