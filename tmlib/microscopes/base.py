@@ -91,6 +91,17 @@ class AcquisitionMetadata:
     warnings: list[str] = field(default_factory=list)
 
 
+def common_pixel_size(sizes: Iterable[float | None]) -> float | None:
+    """Size of a pixel in micrometres, if all that are known are the same to 1 %.
+
+    Lenses and cameras make channels differ by some tenths of a percent.
+    """
+    known = sorted(size for size in sizes if size is not None and size > 0)
+    if not known or known[-1] - known[0] > 0.01 * known[-1]:
+        return None
+    return round(known[(len(known) - 1) // 2], 9)
+
+
 class Microscope(Protocol):
     """A microscope type: which of its files are what, and how they are read."""
 

@@ -19,7 +19,7 @@ from tmlib.microscopes.base import (
 from tmlib.microscopes.wells import normalise_well
 
 IMAGE_SUFFIXES = frozenset(
-    {".tif", ".tiff", ".btf", ".stk", ".png", ".jpg", ".jpeg", ".jp2", ".bmp"}
+    {".tif", ".tiff", ".btf", ".tf2", ".tf8", ".stk", ".png", ".jpg", ".jpeg", ".jp2", ".bmp"}
 )
 """Suffixes of image files in lower case. Not all of them can be read: see images.reading."""
 

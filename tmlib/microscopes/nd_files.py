@@ -13,7 +13,12 @@ import regex
 from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
 from tmlib.microscopes.file_names import tell_apart
 from tmlib.microscopes.text_files import is_true, numbered, read_values
-from tmlib.microscopes.wells import names_no_well, read_labels
+from tmlib.microscopes.wells import CAPITAL_WELL, names_no_well, read_labels
+
+ONLY_STACK = (
+    rf"^(?!.*_(?:thumb|[swzt]\d))(?:(?:.*?(?<![A-Z0-9]))??(?P<w>{CAPITAL_WELL})|.+?)\.(?i:stk)$"
+)
+"""A stack that is all there is: its name has no numbers, for there is one of everything."""
 
 _WAVE = regex.compile(r"_w(\d+)")
 

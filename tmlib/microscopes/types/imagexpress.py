@@ -3,7 +3,8 @@
 ``<plate>_<well>_s<site>_w<channel><hexadecimal number>.tif``; thumbnails are left alone. Sites are
 numbered row by row over those that the ``.HTD`` file marks as imaged. Time points and focal planes
 are folders, ``TimePoint_<number>/ZStep_<number>``, in which images have the same names; the folder
-``ZStep_0`` has the instrument's own projections.
+``ZStep_0`` has the instrument's own projections. Newer instruments (HCS.ai) count from 0 and write
+``timepoint0/<plate>_t0_<well>_s0_w0_z0.tif``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from tmlib.microscopes.file_names import FileNames, bare_name, tell_apart
 from tmlib.microscopes.text_files import is_true, number, numbered, read_values
 from tmlib.microscopes.wells import WELL
 
-_FOLDER = regex.compile(r"(TimePoint|ZStep)_(\d{1,9})", regex.IGNORECASE)
+_FOLDER = regex.compile(r"(TimePoint|ZStep)_?(\d{1,9})", regex.IGNORECASE)
 _SELECTION = "SiteSelection"
 
 
@@ -42,7 +43,7 @@ class ImageXpress(FileNames):
 
     name: str = "imagexpress"
     image_pattern: str | None = (
-        rf"^(?!.*_thumb).+_(?P<w>{WELL})(?:_s(?P<s>\d+))?(?:_w(?P<c>\d{{1,2}}))?"
+        rf"^(?!.*_thumb).+?(?:_t(?P<t>\d+))?_(?P<w>{WELL})(?:_s(?P<s>\d+))?(?:_w(?P<c>\d{{1,2}}))?"
         r"(?:_z(?P<z>\d+))?(?:_t(?P<t>\d+))?"
         r"(?:_?\[?[0-9A-Fa-f]{8}-[0-9A-Fa-f-]+\]?)?\.(?:tiff?|TIFF?)$"
     )

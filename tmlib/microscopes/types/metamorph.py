@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tmlib.microscopes.base import AcquisitionMetadata
 from tmlib.microscopes.file_names import FileNames
-from tmlib.microscopes.nd_files import only_nd_file, read_nd_file
+from tmlib.microscopes.nd_files import ONLY_STACK, only_nd_file, read_nd_file
 from tmlib.microscopes.wells import CAPITAL_WELL
 
 
@@ -24,6 +24,7 @@ class MetaMorph(FileNames):
     image_pattern: str | None = (
         rf"^(?!.*_thumb)(?:(?:.*?(?<![A-Z0-9]))??(?P<w>{CAPITAL_WELL})|.+?)"
         r"(?:_s(?P<s>\d+)|_w(?P<c>\d)(?:(?!_[swzt]\d).)*|_z(?P<z>\d+)|_t(?P<t>\d+))+\.\w+$"
+        rf"|{ONLY_STACK}"
     )
     metadata_pattern: str | None = r"\.(nd|ND)$"
 

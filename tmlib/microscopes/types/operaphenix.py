@@ -1,16 +1,21 @@
 """Opera Phenix and Operetta (Revvity, Harmony): one TIFF per plane, and an index of them in XML.
 
 ``r<row>c<column>f<field>p<plane>-ch<channel>sk<time>fk<..>fl<..>.tiff`` and ``Index.idx.xml``
-(``Index.xml`` since Harmony 6), whose namespace differs between versions. Older Operettas write
-``rc<record>-ch1``, where the record is the channel. Positions are in metres relative to the centre
-of the well, y upwards.
+(``Index.xml`` since Harmony 6, ``Index.ref.xml`` where nothing was exported), whose namespace
+differs between versions. Older Operettas write ``rc<record>-ch1``, where the record is the channel.
+Positions are in metres relative to the centre of the well, y upwards.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
+from tmlib.microscopes.base import (
+    AcquisitionMetadata,
+    ImageMetadata,
+    MetadataFileError,
+    common_pixel_size,
+)
 from tmlib.microscopes.file_names import FileNames, bare_name, tell_apart
 from tmlib.microscopes.wells import well_at
 from tmlib.microscopes.xml_files import (
@@ -33,7 +38,7 @@ class OperaPhenix(FileNames):
         r"^(?P<w>r\d{2}c\d{2})f(?P<s>\d+)(?:p(?P<z>\d+))?(?:rc|-ch)(?P<c>\d+)(?:-ch\d+)?"
         r"sk(?P<t>\d+)(?:fk\d+)?(?:fl\d+)?\.(?:tiff?|TIFF?)$"
     )
-    metadata_pattern: str | None = r"^[Ii]ndex(\.idx)?\.xml$"
+    metadata_pattern: str | None = r"^[Ii]ndex(\.(idx|ref))?\.xml$"
     reverse_rows: bool = True
 
     def read_metadata(
@@ -42,18 +47,20 @@ class OperaPhenix(FileNames):
         """Read the index; None if there is none."""
         if not metadata_files:
             return None
-        if len(metadata_files) > 1:
-            listed = ", ".join(path.name for path in metadata_files)
+        exported = [path for path in metadata_files if not path.name.endswith(".ref.xml")]
+        paths = exported or list(metadata_files)
+        if len(paths) > 1:
+            listed = ", ".join(path.name for path in paths)
             raise MetadataFileError(
                 f"Harmony writes one index per measurement, here are {listed}: "
                 "upload each measurement as an acquisition of its own."
             )
-        path = metadata_files[0]
+        path = paths[0]
         asked = set(image_names)
         images: dict[str, ImageMetadata] = {}
         missing = []
         names: dict[str, str] = {}
-        sizes: set[float | None] = set()
+        sizes: dict[str | None, float | None] = {}
         for element in read_elements(path, "EvaluationInputData", {"Image", "Entry"}):
             texts = {local_name(child): (child.text or "").strip() for child in element}
             if local_name(element) == "Entry":
@@ -63,30 +70,28 @@ class OperaPhenix(FileNames):
                 _note_channel(names, sizes, texts.get("ChannelID"), texts)
             elif name:
                 missing.append(name)
+        imaged = {image.channel for image in images.values()}
+        pixel_size = common_pixel_size(sizes.get(channel) for channel in imaged)
         names = tell_apart(names)
         images = {
             name: replace(image, channel=names.get(image.channel or "", image.channel))
             for name, image in images.items()
         }
-        sizes.discard(None)
-        pixel_size = sizes.pop() if len(sizes) == 1 else None
         return AcquisitionMetadata(images, missing=missing, pixel_size=pixel_size)
 
 
 def _note_channel(
-    names: dict[str, str], sizes: set[float | None], channel: str | None, texts: dict[str, str]
+    names: dict[str, str],
+    sizes: dict[str | None, float | None],
+    channel: str | None,
+    texts: dict[str, str],
 ) -> None:
     """Newer versions describe each channel once, older ones with every image."""
     if channel and texts.get("ChannelName"):
         names[channel] = texts["ChannelName"]
-    if channel:
-        sizes.add(_pixel_size(texts))
-
-
-def _pixel_size(texts: dict[str, str]) -> float | None:
-    """Size of a pixel in micrometres; sizes that differ by rounding are the same."""
     size = number(texts.get("ImageResolutionX"))
-    return round(size * _MICROMETRES, 6) if size is not None and size > 0 else None
+    if size is not None:
+        sizes[channel or None] = size * _MICROMETRES
 
 
 def _read_image(path: Path, name: str, texts: dict[str, str]) -> ImageMetadata:

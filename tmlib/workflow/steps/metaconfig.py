@@ -41,7 +41,7 @@ class Metaconfig(Step):
     name = "metaconfig"
     fullname = "Metadata configuration"
     help = "Assigns every image file to a well, site, channel, time point and focal plane."
-    version = 2
+    version = 3
     has_collect = True
     is_indivisible = True
     arguments: ClassVar[tuple[Argument, ...]] = (

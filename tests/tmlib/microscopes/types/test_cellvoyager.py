@@ -5,7 +5,14 @@ import pytest
 
 from tests.services.conversion import Conversion, described, write_images
 from tmlib.experiments.models import ChannelImageFile
-from tmlib.microscopes import AcquisitionMetadata, MetadataFileError, get
+from tmlib.microscopes import (
+    AcquisitionMetadata,
+    FileNameError,
+    ImageMetadata,
+    MetadataFileError,
+    get,
+    read_acquisition,
+)
 from tmlib.sample import simulate_plate
 
 EXAMPLES = {
@@ -120,13 +127,69 @@ def test_converted_images_are_recognised(files: WriteFiles) -> None:
     assert list(read(files(record("a.tif")), "a.png").images) == ["a.png"]
 
 
-def test_pixel_size_comes_from_the_cameras(files: WriteFiles) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({4: 0.65}, 0.65),
+        ({1: 0.65, 4: 0.325}, 0.325),  # the first was set up and never imaged
+        ({1: 0.65, 2: 0.65}, 0.65),
+        ({1: 0.65, 2: 0.325}, None),
+        ({}, None),
+    ],
+)
+def test_pixel_size_comes_from_the_cameras_of_imaged_channels(
+    files: WriteFiles, sizes: dict[int, float], expected: float | None
+) -> None:
+    channels = "".join(
+        f'<bts:MeasurementChannel bts:Ch="{number}" bts:HorizontalPixelDimension="{size}"/>'
+        for number, size in sizes.items()
+    )
+    details = f"<bts:MeasurementDetail {{xmlns}}>{channels}</bts:MeasurementDetail>"
+    paths = files(record("a.tif"), details=details)
+    assert read(paths, "a.tif").pixel_size == expected
+    # without the records, names have the channels
+    name = "plate_C05_T0002F007L01A01Z03C04.tif"
+    assert read(paths[1:], name).pixel_size == expected
+
+
+def test_what_lenses_do_to_pixels_does_no_harm(files: WriteFiles) -> None:
     channel = '<bts:MeasurementChannel bts:Ch="{}" bts:HorizontalPixelDimension="{}"/>'
-    details = "<bts:MeasurementDetail {{xmlns}}>{}{}</bts:MeasurementDetail>"
-    same = details.format(channel.format(1, 0.65), channel.format(2, 0.65))
-    different = details.format(channel.format(1, 0.65), channel.format(2, 0.325))
-    assert read(files(details=same)).pixel_size == 0.65
-    assert read(files(details=different)).pixel_size is None
+    channels = channel.format(4, 0.3234) + channel.format(5, 0.3228)
+    details = f"<bts:MeasurementDetail {{xmlns}}>{channels}</bts:MeasurementDetail>"
+    other = record("b.tif").replace('Ch="4"', 'Ch="5"')
+    paths = files(record("a.tif"), other, details=details)
+    assert read(paths, "a.tif", "b.tif").pixel_size == 0.3228
+
+
+def test_names_that_count_wells_need_the_records(files: WriteFiles) -> None:
+    names = ["W0029F0001T0001Z001C1.tif", "W0029F0001T0001Z000C1.tif"]
+    assert all(map(get("cellvoyager").is_image, names))
+    plane, projection = record(f"Image/{names[0]}"), record(f"Projection/{names[1]}")
+    projection = projection.replace("bts:Z=", 'bts:ZImageProcessing="Maximum" bts:Z=')
+    found = read(files(plane, projection), *names).images.values()
+    assert [(image.well, image.channel) for image in found] == [("C05", "4"), ("C05", "4_Maximum")]
+    only_details = files(plane)[1:]
+    for paths in (only_details, []):
+        with pytest.raises(FileNameError, match=r"W0029.* counts the wells .*\.mlf says which"):
+            read_acquisition(
+                get("cellvoyager"), paths, {name: [ImageMetadata(name)] for name in names}
+            )
+
+
+def test_wells_that_timelines_image_one_after_the_other_share_their_time(
+    files: WriteFiles,
+) -> None:
+    def of_timeline(name: str, timeline: int, tpoint: int, row: int) -> str:
+        text = record(name, row=row).replace('TimelineIndex="1"', f'TimelineIndex="{timeline}"')
+        return text.replace('TimePoint="2"', f'TimePoint="{tpoint}"')
+
+    paths = files(
+        of_timeline("a.tif", 1, 1, row=1),
+        of_timeline("b.tif", 2, 2, row=2),
+        of_timeline("c.tif", 2, 4, row=2),
+    )
+    images = read(paths, "a.tif", "b.tif", "c.tif").images.values()
+    assert [(image.well, image.tpoint) for image in images] == [("A05", 1), ("B05", 1), ("B05", 2)]
 
 
 def test_without_metadata_files_the_names_have_to_do(files: WriteFiles) -> None:

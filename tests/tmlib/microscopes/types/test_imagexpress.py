@@ -14,6 +14,7 @@ EXAMPLES = {
     "1536 wells_AF48_s1_w112345678-ABCD-4D94-A6AD-3FF28BB1B105.tif": ("AF48", "1", None, None, 1),
     "x_b2_s1_w10.tiff": ("B02", "10", None, None, 1),
     "x_B02_s1_w1_z3_t2.tif": ("B02", "1", 2, 3, 1),
+    "timepoint1/HCS.ai_t1_C05_s0_w0_z2.tif": ("C05", "0", 1, 2, 0),
 }
 METADATA_FILES = ("Week1_22123.HTD", "plate.htd")
 OTHER_FILES = (

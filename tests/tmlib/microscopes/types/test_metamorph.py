@@ -17,9 +17,17 @@ EXAMPLES = {
     "lapse_20240816_s1_t3.TIF": (None, None, 3, None, 1),
     "x_w2FITC 2_s12_t1.stk": (None, "2", 1, None, 12),
     "zür_lich_t4.tif": (None, None, 4, None, None),
+    "exp.stk": (None, None, None, None, None),
+    "exp_C04.STK": ("C04", None, None, None, None),
 }
 METADATA_FILES = ("exp.nd", "exp.ND")
-OTHER_FILES = ("exp_C04_s2_w1_thumb.TIF", "exp_C04_s2_w1.txt", "Thumbs.db", "C04.tif")
+OTHER_FILES = (
+    "exp_thumb.stk",
+    "exp_C04_s2_w1_thumb.TIF",
+    "exp_C04_s2_w1.txt",
+    "Thumbs.db",
+    "C04.tif",
+)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ EXAMPLES = {
     "r16c24f012p01-ch1sk20fk1fl1.tiff": ("P24", "1", 20, 1, 12),
     "r32c48f01p01rc2-ch1sk1fk1fl1.TIFF": ("AF48", "2", 1, 1, 1),
 }
-METADATA_FILES = ("Index.idx.xml", "Index.xml")
-OTHER_FILES = ("Index.ref.xml", "r02c03.tiff", "Flatfield.tiff")
+METADATA_FILES = ("Index.idx.xml", "Index.xml", "Index.ref.xml")
+OTHER_FILES = ("r02c03.tiff", "Flatfield.tiff")
 
 NAME = "r{row:02d}c{column:02d}f{field:02d}p{plane:02d}-ch{channel}sk{time}fk1fl1.tiff"
 IMAGE = """<Image Version="1"><id>0</id><State>Ok</State><URL>{name}</URL><Row>{row}</Row>
@@ -124,6 +124,28 @@ def test_newer_indices_describe_channels_once(tmp_path: Path) -> None:
     assert metadata.images[name].channel == "Alexa 488"
     assert metadata.images[name].stage == pytest.approx((-650, 650))
     assert metadata.pixel_size == 0.598
+
+
+def test_channels_that_were_not_imaged_do_not_count(tmp_path: Path) -> None:
+    images = dict(describe(1, channel=channel) for channel in CHANNELS)
+    (name, first), (_, second) = images.items()
+    path = index(tmp_path, [first, second.replace("2.9E-07", "5.8E-07")])
+    assert described("operaphenix", [path], images).pixel_size is None
+    metadata = described("operaphenix", [path], [name])
+    assert metadata.pixel_size == 0.29
+    assert metadata.images[name].channel == CHANNELS[1]
+
+
+def test_the_index_of_an_export_is_preferred(tmp_path: Path) -> None:
+    name, image = describe(2)
+    path = index(tmp_path, [image])
+    other = tmp_path / "Index.ref.xml"
+    other.write_text(path.read_text().replace("<Row>2</Row>", "<Row>5</Row>"))
+    wells = [
+        described("operaphenix", paths, [name]).images[name].well
+        for paths in ([other, path], [other])
+    ]
+    assert wells == ["B03", "E03"]
 
 
 def test_channels_of_one_name_are_numbered(tmp_path: Path) -> None:

@@ -19,9 +19,11 @@ EXAMPLES = {
     "exp_s3_t1.tif": (None, None, 1, None, 3),
     "exp_AB02_w2FITC_s3.stk": ("AB02", "FITC", None, None, 3),
     "exp_A2_w1GFP_2 x_s3.stk": ("A02", "GFP_2 x", None, None, 3),
+    "exp.stk": (None, None, None, None, None),
+    "exp_C04.STK": ("C04", None, None, None, None),
 }
 METADATA_FILES = ("exp.nd",)
-OTHER_FILES = ("exp.txt", "overview.tif", "exp_thumb_w1DAPI_s3.tif")
+OTHER_FILES = ("exp_thumb.stk", "exp.txt", "overview.tif", "exp_thumb_w1DAPI_s3.tif")
 
 POSITIONS = ("row:A,column:1,site:1", "row:A,column:1,site:2", "row:B,column:11,site:1")
 
