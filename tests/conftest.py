@@ -32,7 +32,12 @@ _PROCESSES = {"installation", "human", "timed", "postgresql_server", "empty_post
 _SLOW = "tests/acceptance/"
 """Folder whose tests drive the running product."""
 
-_ALIKE = ("tests/tmclient/", "tests/tmserver/", "tests/acceptance/test_viewer")
+_ALIKE = (
+    *("tests/tmclient/", "tests/tmserver/"),
+    *("tests/acceptance/test_viewer", "tests/acceptance/test_browser_upload"),
+    *("tests/acceptance/test_many_objects", "tests/acceptance/test_operations_page"),
+    *("tests/acceptance/test_catalogue_pages", "tests/acceptance/test_clients_documents"),
+)
 """Where the tests lie of code that does not tell databases apart: client, server and viewer."""
 
 # a slow machine is no failure
@@ -90,7 +95,7 @@ def on_chosen_databases(items: Sequence[pytest.Item], choice: str) -> list[pytes
     left_out = set()
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if parameters.get("database_url") == "postgresql":
+        if "postgresql" in (parameters.get("database_url"), parameters.get("installation")):
             both = item.nodeid.replace("postgresql", "sqlite"), item.nodeid
             if both[0] in nodeids and choice == "sqlite":
                 left_out.add(both[1])

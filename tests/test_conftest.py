@@ -37,13 +37,13 @@ def test_connections_off_this_machine_are_refused() -> None:
         connection.connect(("192.0.2.1", 80))
 
 
-def collected(folder: str) -> list[Any]:
+def collected(folder: str, fixture: str) -> list[Any]:
     """What pytest collects of twenty tests in a folder, and one of PostgreSQL alone."""
     kinds = [(n, kind) for n in range(20) for kind in conftest.DATABASES]
     return [
         SimpleNamespace(
             nodeid=f"{folder}/test_a.py::test_{name}[{kind}]",
-            callspec=SimpleNamespace(params={"database_url": kind}),
+            callspec=SimpleNamespace(params={fixture: kind}),
         )
         for name, kind in [*kinds, ("alone", "postgresql")]
     ]
@@ -57,14 +57,17 @@ def collected(folder: str) -> list[Any]:
         *[("tests/tmlib", "all", 41), ("tests/tmserver/api", "all", 41)],
     ],
 )
-def test_every_test_runs_where_it_has_to(folder: str, choice: str, expected: int) -> None:
-    items = collected(folder)
+@pytest.mark.parametrize("fixture", ["database_url", "installation"])
+def test_every_test_runs_where_it_has_to(
+    folder: str, choice: str, expected: int, fixture: str
+) -> None:
+    items = collected(folder, fixture)
     chosen: list[Any] = [*conftest.on_chosen_databases(items, choice)]
     assert len(chosen) == expected
     assert {item.nodeid.partition("[")[0] for item in chosen} == {
         item.nodeid.partition("[")[0] for item in items
     }
-    kinds = {item.callspec.params["database_url"] for item in chosen[:-1]}
+    kinds = {item.callspec.params[fixture] for item in chosen[:-1]}
     assert kinds == ({"sqlite"} if choice == "sqlite" else set(conftest.DATABASES))
 
 
