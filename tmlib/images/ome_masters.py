@@ -55,12 +55,13 @@ def follow_masters(
         If a master is missing, unusable or does not list a file, unless names tell enough.
     """
     by_uuid = {file.uuid: name for name, file in described.items() if file.uuid is not None}
-    bare_metadata = set(map(bare_name, metadata_names))
+    # CQ1 names MeasurementResult.ome.tif where MeasurementResult.ome.xml has the same
+    known_metadata = set(map(_stem, metadata_names))
     opened: dict[str, OmeXml] = {}
     files = dict(described)
     problems: list[str] = []
     for name, file in described.items():
-        if file.master is None or file.master.file_name in bare_metadata:
+        if file.master is None or _stem(file.master.file_name) in known_metadata:
             continue
         beside = str(PurePosixPath(name).parent / file.master.file_name)
         found = beside if beside in described else by_uuid.get(file.master.uuid or "")
@@ -81,6 +82,10 @@ def follow_masters(
     if problems and not names_tell:
         raise BadInput(_together(problems))
     return FollowedSet(files, [_together(problems)] if problems else [])
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(bare_name(name)).stem
 
 
 def _not_there(name: str, master: str) -> str:

@@ -1,11 +1,15 @@
 """OME-TIFF: files that say themselves what they show, as OME-XML.
 
-Files of one set may hold the OME-XML of all, or leave it to a ``.companion.ome`` file.
+Files of one set may hold the OME-XML of all, or leave it to a ``.companion.ome`` file. Yokogawa's
+CQ1 and CQ3000 have it in ``MeasurementResult.ome.tif``, beside a picture of the plate, and in
+``MeasurementResult.ome.xml``; their images are ``W0029F0001T0001Z001C1.tif``.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import tifffile
 
 from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
 from tmlib.microscopes.file_names import SelfDescribing
@@ -17,8 +21,11 @@ class OmeTiff(SelfDescribing):
     """Reads companion files; what is in the images is known already."""
 
     name: str = "ome-tiff"
-    image_pattern: str | None = r"\.(ome\.(tif|tiff|btf|tf2|tf8|TIFF?)|OME\.TIFF?)$"
-    metadata_pattern: str | None = r"(^|\.)companion\.ome$"
+    image_pattern: str | None = (
+        r"^(?!MeasurementResult\w*\.ome\.).*\.(ome\.(tif|tiff|btf|tf2|tf8|TIFF?)|OME\.TIFF?)$"
+        r"|^W\d{4}F\d{4}T\d{4}Z\d{3,4}C\d{1,2}\.tiff?$"
+    )
+    metadata_pattern: str | None = r"(^|\.)companion\.ome$|^MeasurementResult\w*\.ome\.(xml|tiff?)$"
 
     def read_metadata(
         self, metadata_files: Sequence[Path], image_names: Iterable[str]
@@ -32,7 +39,7 @@ class OmeTiff(SelfDescribing):
         sizes = set()
         for path in metadata_files:
             try:
-                ome = read_ome_xml(path.read_bytes())
+                ome = read_ome_xml(_ome_xml(path))
             except OmeXmlError as error:
                 raise MetadataFileError(
                     f"{path.name} cannot be used ({error}): "
@@ -48,6 +55,17 @@ class OmeTiff(SelfDescribing):
             missing=sorted(known - asked),
             pixel_size=sizes.pop() if len(sizes) == 1 else None,
         )
+
+
+def _ome_xml(path: Path) -> bytes | str:
+    """The OME-XML of a metadata file, or that of the first image in it."""
+    if path.suffix not in (".tif", ".tiff"):
+        return path.read_bytes()
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            return str(tiff.pages.first.description)
+    except Exception as error:  # it raises all kinds of errors on malformed files
+        raise OmeXmlError(f"it is no TIFF: {str(error)[:200]}") from error
 
 
 MICROSCOPE = OmeTiff()

@@ -12,9 +12,15 @@ from tmlib.experiments.models import ChannelImageFile, Site
 from tmlib.microscopes import ome_model
 from tmlib.microscopes.types.ome_tiff import MICROSCOPE
 
-EXAMPLES = dict.fromkeys(("screen.ome.tif", "a_z1.ome.tiff", "b.ome.btf", "C.OME.TIF"), (None,) * 5)
-METADATA_FILES = ("screen.companion.ome", "companion.ome")
-OTHER_FILES = ("screen.tif", "screen.ome", "ome.tif")
+NAMES = ("screen.ome.tif", "a_z1.ome.tiff", "b.ome.btf", "b.ome.tf8", "C.OME.TIF")
+EXAMPLES = dict.fromkeys((*NAMES, "W0015F0001T0001Z001C1.tif"), (None,) * 5)
+METADATA_FILES = (
+    "screen.companion.ome",
+    "companion.ome",
+    "MeasurementResult.ome.xml",
+    "MeasurementResultMIP.ome.tif",
+)
+OTHER_FILES = ("screen.tif", "screen.ome", "ome.tif", "screen.ome.xml")
 
 NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 PIXELS = (
@@ -265,6 +271,40 @@ def test_a_file_may_have_the_metadata_of_others(
     ]
     assert ome.pixel_size == 0.65
     assert 'called "Pos0", "Pos1", which are no wells' in ome.log("metaconfig")
+
+
+@pytest.mark.parametrize("suffix", ["xml", "tif"])
+def test_a_cq1_describes_a_plate_beside_a_picture_of_it(
+    tmp_path: Path, ome: Conversion, suffix: str
+) -> None:
+    names = {(i, c): f"W0015F000{i}T0001Z001C{c}.tif" for i in (1, 2) for c in (1, 2)}
+    samples = "".join(
+        f'<WellSample ID="s{i}" Index="{i}"><ImageRef ID="Image:{i}"/></WellSample>' for i in (1, 2)
+    )
+    plate = f'<Plate ID="p"><Well ID="w" Row="1" Column="2">{samples}</Well></Plate>'
+    images = [
+        "".join(
+            f'<TiffData FirstC="{c - 1}" IFD="0" PlaneCount="1">'
+            f'<UUID FileName="Image/{names[i, c]}">urn:uuid:{i}{c}</UUID></TiffData>'
+            for c in (1, 2)
+        )
+        for i in (1, 2)
+    ]
+    texts = [(1, 2, 1, channels("CH1", "CH2") + files) for files in images]
+    text = ome_xml((1, 1, 1, "<TiffData/>"), *texts, plate=plate, uuid="urn:uuid:m")
+    master = "MeasurementResult.ome.tif"
+    if suffix == "tif":
+        tifffile.imwrite(tmp_path / master, np.zeros((4, 5, 3), np.uint8), description=text)
+    else:
+        (tmp_path / "MeasurementResult.ome.xml").write_text(text)
+    for (i, c), name in names.items():
+        only = f'<BinaryOnly MetadataFile="{master}" UUID="urn:uuid:m"/>'
+        write(tmp_path / name, 1, f'<OME xmlns="{NAMESPACE}" UUID="urn:uuid:{i}{c}">{only}</OME>')
+    ome.take(tmp_path)
+    assert ome.convert() == ""
+    assert [(p.well, p.x, p.channel, p.files) for p in ome.shown()] == [
+        ("B03", i - 1, f"CH{c}", (name,)) for (i, c), name in names.items()
+    ]
 
 
 def test_labels_of_stage_positions_are_wells(tmp_path: Path, ome: Conversion) -> None:
