@@ -163,8 +163,8 @@ class _Merged:
     """What a plane shows; times and depths count first by file, then within the file."""
 
     known: ImageMetadata
-    time: tuple[int, int]
-    depth: tuple[int, int]
+    time: tuple[int, int] | None
+    depth: tuple[int, int] | None
 
 
 def _check_known(metadata: AcquisitionMetadata, names: list[str]) -> None:
@@ -292,18 +292,41 @@ def _merge(
     known = _complete(_complete(documented, plane), named)
     return _Merged(
         replace(known, series=plane.series, plane=plane.plane),
-        (whole.tpoint or 0, plane.tpoint or 0),
-        (whole.zplane or 0, plane.zplane or 0),
+        _place(whole.tpoint, plane.tpoint),
+        _place(whole.zplane, plane.zplane),
     )
+
+
+def _place(of_file: int | None, within: int | None) -> tuple[int, int] | None:
+    return None if of_file is None and within is None else (of_file or 0, within or 0)
+
+
+def _count(
+    places: Sequence[tuple[str | None, tuple[int, int] | None]],
+) -> list[int]:
+    """Number of each channel's place among all of them, counted from 0.
+
+    Without a place are images of which there is only one. If it is so with a channel, it belongs to
+    the first one of the others.
+    """
+    known = {place for _, place in places if place is not None}
+    placed = {channel for channel, place in places if place is not None}
+    first = min(known, default=(0, 0))
+    found = [
+        place if place is not None else (0, 0) if channel in placed else first
+        for channel, place in places
+    ]
+    ranks = {place: rank for rank, place in enumerate(sorted(set(found)))}
+    return [ranks[place] for place in found]
 
 
 def _number(merged: Sequence[_Merged]) -> list[PlaneMetadata]:
     """Count time points and focal planes from 0, and sites that only the stage tells apart."""
-    tpoints = {time: i for i, time in enumerate(sorted({one.time for one in merged}))}
-    zplanes = {depth: i for i, depth in enumerate(sorted({one.depth for one in merged}))}
+    tpoints = _count([(one.known.channel, one.time) for one in merged])
+    zplanes = _count([(one.known.channel, one.depth) for one in merged])
     places: dict[str, dict[tuple[int, int], int]] = defaultdict(dict)
     planes = []
-    for one in merged:
+    for one, tpoint, zplane in zip(merged, tpoints, zplanes, strict=True):
         known = one.known
         well = known.well or "A01"
         site = known.site
@@ -317,8 +340,8 @@ def _number(merged: Sequence[_Merged]) -> list[PlaneMetadata]:
                 known.plane or 0,
                 well,
                 known.channel or "1",
-                tpoints[one.time],
-                zplanes[one.depth],
+                tpoint,
+                zplane,
                 site or 0,
                 known.stage,
                 known.time,

@@ -2,8 +2,8 @@
 
 ``<plate>_<well>_s<site>_w<channel><hexadecimal number>.tif``; thumbnails are left alone. Sites are
 numbered row by row over those that the ``.HTD`` file marks as imaged. Time points and focal planes
-are folders, ``TimePoint_<number>/ZStep_<number>``, in which images have the same names; the folder
-``ZStep_0`` has the instrument's own projections. Newer instruments (HCS.ai) count from 0 and write
+are folders, ``TimePoint_<number>/ZStep_<number>``; the instrument's own projections are in the
+folder ``ZStep_0``, or beside these folders. Newer instruments (HCS.ai) count from 0 and write
 ``timepoint0/<plate>_t0_<well>_s0_w0_z0.tif``.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import regex
 
 from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
-from tmlib.microscopes.file_names import FileNames, bare_name, tell_apart
+from tmlib.microscopes.file_names import FileNames, tell_apart
 from tmlib.microscopes.text_files import is_true, number, numbered, read_values
 from tmlib.microscopes.wells import WELL
 
@@ -24,13 +24,17 @@ _SELECTION = "SiteSelection"
 
 @dataclass(frozen=True)
 class _Protocol:
-    """What a ``.HTD`` file says: channels by number, place (row, column) of each imaged site."""
+    """What a ``.HTD`` file says: channels by number, places of sites (row, column) by number.
+
+    `grid` has the places of imaged sites by their number in the whole grid.
+    """
 
     path: Path
     channels: Mapping[str, str]
-    cells: Sequence[tuple[float, float]]
+    cells: Mapping[int, tuple[float, float]]
     n_tpoints: int
     n_zplanes: int
+    grid: Mapping[int, tuple[float, float]]
 
     def says_as_much_as(self, other: "_Protocol") -> bool:
         """Whether it is the same file in another folder."""
@@ -65,15 +69,18 @@ class ImageXpress(FileNames):
         if not metadata_files and not any(map(_folder_numbers, names)):
             return None
         images = self.read_names(names)
-        omitted, warnings = _find_projections(images.values())
+        omitted: set[str] = set()
+        warnings: list[str] = []
+        if any("zstep" in _folder_numbers(name) for name in names):
+            omitted, warnings = _find_projections(images.values())
         if omitted:
             # a channel that was only projected belongs to the first plane of the others
             images = {
-                name: replace(image, zplane=1) if image.zplane == 0 else image
+                name: image if image.zplane else replace(image, zplane=1)
                 for name, image in images.items()
             }
         if metadata_files:
-            protocol = _only_protocol(metadata_files)
+            protocol = _numbered_as(_only_protocol(metadata_files), images.values())
             warnings += _lacking(protocol, images.values())
             images = {name: _locate(protocol, image) for name, image in images.items()}
         return AcquisitionMetadata(
@@ -103,17 +110,16 @@ def _find_projections(images: Iterable[ImageMetadata]) -> tuple[set[str], list[s
     """Names of projections whose focal planes are there as well, and a warning about them."""
     planes: dict[object, dict[int, str]] = {}
     for image in images:
-        zplane = _folder_numbers(image.file_name).get("zstep")
-        if zplane is not None:
-            key = replace(image, file_name=bare_name(image.file_name), zplane=None)
-            planes.setdefault(key, {})[zplane] = image.file_name
+        shown = (image.well, image.site, image.channel, image.tpoint)
+        planes.setdefault(shown, {})[image.zplane or 0] = image.file_name
     omitted = {files[0] for files in planes.values() if 0 in files and len(files) > 1}
     if not omitted:
         return omitted, []
     return omitted, [
-        f'{len(omitted)} images in folders ZStep_0, "{min(omitted)}" for example, are projections '
-        "that the microscope made itself: they are left out, since their focal planes are there. "
-        "To work with them, upload the folders ZStep_0 alone."
+        f"{len(omitted)} images in folders ZStep_0 or beside those of focal planes, "
+        f'"{min(omitted)}" for example, are projections that the microscope made itself: '
+        "they are left out, since their focal planes are there. To work with them, upload them "
+        "alone."
     ]
 
 
@@ -134,19 +140,28 @@ def _read_protocol(path: Path) -> _Protocol:
     if is_true(values, "Waves"):
         names = numbered(path, values, "WaveName", "NWavelengths")
     has_stack = "ZSeries" in values and is_true(values, "ZSeries")
+    grid = _read_grid(path, values)
     return _Protocol(
         path,
         tell_apart({str(k): name for k, name in names.items()}),
-        _read_cells(path, values),
+        dict(enumerate(grid.values(), 1)),
         number(path, values, "TimePoints") or 1,
         (number(path, values, "ZSteps") or 1) if has_stack else 1,
+        grid,
     )
 
 
-def _read_cells(path: Path, values: dict[str, list[str]]) -> list[tuple[float, float]]:
-    """Row and column of each imaged site in the order of their numbers; all, if none is marked."""
+def _numbered_as(protocol: _Protocol, images: Iterable[ImageMetadata]) -> _Protocol:
+    """The same with sites as names number them: those that are imaged, or all of the grid."""
+    sites = {image.site for image in images if image.site is not None}
+    in_grid = not sites <= protocol.cells.keys() and sites <= protocol.grid.keys()
+    return replace(protocol, cells=protocol.grid) if in_grid else protocol
+
+
+def _read_grid(path: Path, values: dict[str, list[str]]) -> dict[int, tuple[float, float]]:
+    """Row and column of each imaged site by its number in the grid; of all, if none is marked."""
     if not is_true(values, "Sites"):
-        return [(0.0, 0.0)]
+        return {1: (0.0, 0.0)}
     selected = {
         (int(key.removeprefix(_SELECTION)) - 1, column): text.upper() == "TRUE"
         for key, texts in values.items()
@@ -155,12 +170,12 @@ def _read_cells(path: Path, values: dict[str, list[str]]) -> list[tuple[float, f
     }
     n_rows = number(path, values, "YSites") or 1 + max((row for row, _ in selected), default=0)
     n_columns = number(path, values, "XSites") or 1 + max((x for _, x in selected), default=0)
-    return [
-        (float(row), float(column))
+    return {
+        row * n_columns + column + 1: (float(row), float(column))
         for row in range(n_rows)
         for column in range(n_columns)
-        if selected.get((row, column), not selected)
-    ]
+        if selected.get((row, column), False) or not any(selected.values())
+    }
 
 
 def _lacking(protocol: _Protocol, images: Iterable[ImageMetadata]) -> list[str]:
@@ -181,7 +196,7 @@ def _lacking(protocol: _Protocol, images: Iterable[ImageMetadata]) -> list[str]:
 def _locate(protocol: _Protocol, image: ImageMetadata) -> ImageMetadata:
     """Add what the ``.HTD`` file says about the numbers in a name."""
     site = 1 if image.site is None else image.site
-    if not 1 <= site <= len(protocol.cells):
+    if site not in protocol.cells:
         raise MetadataFileError(
             f"{protocol.path.name} has {len(protocol.cells)} sites per well, but "
             f'"{image.file_name}" is number {site}: upload the .HTD file that belongs to the '
@@ -191,7 +206,7 @@ def _locate(protocol: _Protocol, image: ImageMetadata) -> ImageMetadata:
     return replace(
         image,
         site=site,
-        stage=protocol.cells[site - 1],
+        stage=protocol.cells[site],
         channel=protocol.channels.get(channel, channel),
     )
 

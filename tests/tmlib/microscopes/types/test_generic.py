@@ -54,3 +54,19 @@ def test_one_stack_alone_needs_no_pattern(tmp_path: Path, conversion: Conversion
     assert [(p.well, p.z, p.planes) for p in conversion.shown()] == [
         ("A01", z, (z,)) for z in range(3)
     ]
+
+
+def test_channels_that_were_imaged_once_belong_to_the_first_plane_and_time(
+    tmp_path: Path, conversion: Conversion
+) -> None:
+    names = [f"A01_DAPI_t{t}_z{z}.tif" for t in (1, 2) for z in (4, 5)]
+    write_images(tmp_path, [*names, "A01_GFP_t2.tif", "A01_CY5_z5.tif"])
+    conversion.set(microscope_type="generic")
+    conversion.take(tmp_path)
+    pattern = r"(?P<w>A01)_(?P<c>[A-Z0-9]+)(?:_t(?P<t>\d))?(?:_z(?P<z>\d))?\."
+    assert conversion.convert(regex=pattern) == ""
+    assert {(p.channel, p.t, p.z) for p in conversion.shown()} == {
+        *(("DAPI", t, z) for t in (0, 1) for z in (0, 1)),
+        ("GFP", 1, 0),
+        ("CY5", 0, 1),
+    }

@@ -90,8 +90,8 @@ def test_descriptions_in_other_encodings_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_sites_that_were_not_selected_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MetadataFileError, match=r"plate\.HTD has 4 sites .*_s5_.* number 5"):
-        described("imagexpress", [htd(tmp_path)], ["p_A01_s5_w1.tif"])
+    with pytest.raises(MetadataFileError, match=r"plate\.HTD has 4 sites .*_s7_.* number 7"):
+        described("imagexpress", [htd(tmp_path)], ["p_A01_s7_w1.tif"])
 
 
 def test_broken_files_are_named(tmp_path: Path) -> None:
@@ -163,6 +163,44 @@ def test_folders_are_time_points_and_focal_planes(tmp_path: Path) -> None:
     }
     assert metadata.omitted == {n for n in names if "ZStep_0" in n and "_w1" in n}
     assert "2 images in folders ZStep_0" in metadata.warnings[0]
+
+
+def test_projections_may_lie_beside_the_folders_of_planes(tmp_path: Path) -> None:
+    number = "E94C24BD-45E4-450A-9919-257C714278F"
+    stack = [f"2024/12/ZStep_{z}/p_A01_s1_w1{number}{z}.tif" for z in (1, 2)]
+    projection, only = f"2024/12/p_A01_s1_w1{number}3.tif", f"2024/12/p_A01_s1_w2{number}4.tif"
+    metadata = described("imagexpress", [htd(tmp_path)], [*stack, projection, only])
+    assert metadata.omitted == {projection}
+    assert {(i.channel, i.zplane) for i in metadata.images.values()} == {
+        ("DAPI", 1),
+        ("DAPI", 2),
+        ("FITC", 1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("selection", "sites", "expected"),
+    [
+        # numbers of the whole grid, since the imaged ones are not so many
+        ("FALSE, FALSE, TRUE", (3, 5, 6), [(0.0, 2.0), (1.0, 1.0), (1.0, 2.0)]),
+        ("FALSE, FALSE, TRUE", (1, 2, 3), [(0.0, 2.0), (1.0, 1.0), (1.0, 2.0)]),
+    ],
+)
+def test_numbers_of_sites_may_count_the_whole_grid(
+    tmp_path: Path, selection: str, sites: Any, expected: Any
+) -> None:
+    path = htd(tmp_path)
+    path.write_text(path.read_text().replace("TRUE, FALSE, TRUE", selection))
+    images = described("imagexpress", [path], [f"p_A01_s{s}_w1.tif" for s in sites]).images
+    assert [image.stage for image in images.values()] == expected
+
+
+def test_a_selection_of_nothing_selects_all(tmp_path: Path) -> None:
+    path = htd(tmp_path)
+    head, tail = path.read_text().split('"SiteSelection1"')
+    path.write_text(f'{head}"SiteSelection1"{tail.replace(" TRUE", " FALSE")}')
+    [image] = described("imagexpress", [path], ["p_A01_s6_w1.tif"]).images.values()
+    assert image.stage == (1.0, 2.0)
 
 
 def test_folders_that_were_left_behind_are_reported(tmp_path: Path) -> None:
