@@ -23,6 +23,7 @@ from tmlib.db import Database
 from tmlib.db.base import now
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
+from tmlib.uploads import resuming
 from tmlib.uploads.models import ResumableUpload
 from tmlib.uploads.places import locked
 from tmlib.uploads.receiving import lock_path
@@ -78,8 +79,13 @@ def test_it_was_not_resumed_in_time(
 
 
 def test_somebody_else_sends_its_file(
-    owner: Person, acquisition: str, folder: ExperimentStorage, ask: Ask
+    owner: Person,
+    acquisition: str,
+    folder: ExperimentStorage,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(resuming, "_PATIENCE_SECONDS", 0.1)
     upload = create(owner, acquisition)
     path = folder.microscope_images(1, 1)
     path.mkdir(parents=True, exist_ok=True)
