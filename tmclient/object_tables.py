@@ -160,7 +160,7 @@ class ObjectTables(Namespace):
         pandas.DataFrame
             A row for each group and column: the columns of `by`, ``n_objects``, ``column``,
             ``count``, ``missing``, ``mean``, ``std``, ``min``, ``max``, ``median``, and ``q0.25``
-            for example.
+            for example. Without columns a row for each group.
         """
         import pandas as pd
 
@@ -178,6 +178,8 @@ class ObjectTables(Namespace):
             n_groups, offset = found["n_groups"], offset + _GROUPS
             for group in found["groups"]:
                 key = dict(zip(by, group["key"], strict=True)) | {"n_objects": group["n_objects"]}
+                if not columns:
+                    rows.append(key)
                 for column, one in zip(columns, group["statistics"], strict=True):
                     at = one.pop("quantiles")
                     named = {f"q{q:g}": value for q, value in zip(quantiles, at, strict=True)}

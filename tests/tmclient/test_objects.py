@@ -70,6 +70,10 @@ def test_statistics_of_groups_make_one_table(server: ScriptedServer, client: TmC
     [row] = client.get_groups("Cells", ["Area"], quantiles=[0.25]).to_dict("records")
     key = {"plate_name": "p", "well_name": "A01", "n_objects": 4, "column": "Area"}
     assert row == {**key, "count": 3, "missing": 1, **numbers, "q0.25": 2.5}
+    counted = group | {"key": ["A01"], "statistics": []}
+    server.script(CELLS, Answer({"data": {"n_groups": 1, "groups": [counted]}}))
+    [row] = client.get_groups("Cells", [], ["well_name"]).to_dict("records")
+    assert row == {"well_name": "A01", "n_objects": 4}
 
 
 def test_columns_and_their_distribution(server: ScriptedServer, client: TmClient) -> None:

@@ -17,6 +17,7 @@ _MAX_ENTRIES = 2_000_000
 _MAX_COMPRESSED_ENTRY = 1 << 30
 _MAX_JSON = 32 << 20
 _GROUP_FILES = ("zarr.json", ".zgroup", ".zattrs")
+_ARRAY_FILES = ("zarr.json", ".zarray")
 
 
 class ZarrFiles(Protocol):
@@ -27,6 +28,9 @@ class ZarrFiles(Protocol):
 
     def has_group(self, key: str) -> bool:
         """Whether there is a group, "" for the outermost."""
+
+    def has_array(self, key: str) -> bool:
+        """Whether there is an array."""
 
     def kvstore(self, key: str) -> dict[str, Any]:
         """The folder of an array, as tensorstore expects it."""
@@ -80,6 +84,10 @@ class _Folder:
     def has_group(self, key: str) -> bool:
         folder = self._inside(key)
         return any((folder / name).exists() for name in _GROUP_FILES)
+
+    def has_array(self, key: str) -> bool:
+        folder = self._inside(key)
+        return any((folder / name).exists() for name in _ARRAY_FILES)
 
     def kvstore(self, key: str) -> dict[str, Any]:
         return {"driver": "file", "path": f"{self._inside(key)}/"}
@@ -158,6 +166,9 @@ class _Archive:
     def has_group(self, key: str) -> bool:
         folder = f"{self._root}{key}/" if key else self._root
         return any(f"{folder}{name}" in self._names for name in _GROUP_FILES)
+
+    def has_array(self, key: str) -> bool:
+        return any(f"{self._root}{key}/{name}" in self._names for name in _ARRAY_FILES)
 
     def kvstore(self, key: str) -> dict[str, Any]:
         base = {"driver": "file", "path": str(self._path)}

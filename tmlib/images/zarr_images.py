@@ -147,11 +147,16 @@ class ZarrImages:
         except ValueError as error:
             raise ImageFileError(
                 self._path,
-                f'is damaged at "{self._places[series].path}" ({str(error)[:200]}): '
+                f'is damaged at "{self._places[series].path}" ({self._reason(error)}): '
                 "upload it again or export it anew.",
             ) from None
         plane_pixels: GrayImage = pixels.astype(field.array.dtype.name, copy=False)
         return plane_pixels
+
+    def _reason(self, error: Exception) -> str:
+        """What tensorstore says, without where the server has its files."""
+        text = str(error).partition(" [tensorstore_spec")[0]
+        return text.replace(f"{self._path.parent}/", "").replace("\n", " ")[:200]
 
     def _open(self, place: Place) -> _Field:
         """Open the array of full resolution and check that it can be used."""
@@ -191,7 +196,7 @@ class ZarrImages:
             array = ts.open(spec, open=True, read=True, context=self._context).result()
         except ValueError as error:
             raise ImageFileError(
-                self._path, f'has no array in "{full}" that can be read ({str(error)[:200]}).'
+                self._path, f'has no array in "{full}" that can be read ({self._reason(error)}).'
             ) from None
         if array.dtype.name not in _DEPTHS:
             raise ImageFileError(

@@ -46,7 +46,7 @@ class Places:
     found
         All images that are present; those of a plate in the order of its wells and their fields.
     missing
-        Groups that are listed but missing.
+        Groups, and arrays of full resolution, that are listed but missing.
 
     Raises
     ------
@@ -61,14 +61,29 @@ class Places:
 
     def __post_init__(self) -> None:
         for place in self._find():
-            if self.files.has_group(place.path):
+            missing = self._missing(place.path)
+            if missing is None:
                 self.found.append(place)
             else:
-                self.missing.append(place.path)
+                self.missing.append(missing)
         if self.missing and not self.found:
             raise ImageFileError(
                 self.path, f"lists {self._listed()}, missing in it: copy or zip it anew."
             )
+
+    def _missing(self, image: str) -> str | None:
+        """What of an image is not there: its group, or its array of full resolution."""
+        if not self.files.has_group(image):
+            return image
+        # metadata are read where the array is not called as most are: there may be very many
+        if self.files.has_array(f"{image}/0".lstrip("/")):
+            return None
+        try:
+            key = (self.attributes(image) or {})["multiscales"][0]["datasets"][0]["path"]
+        except (KeyError, IndexError, TypeError):
+            return None  # whoever opens it says what is wrong
+        array = check_key(self.path, f"{image}/{key}".lstrip("/"))
+        return None if self.files.has_array(array) else array
 
     @property
     def warnings(self) -> list[str]:

@@ -13,7 +13,7 @@ from tmlib.accounts.models import User
 from tmlib.db import Database
 from tmlib.errors import BadInput, Conflict, NotFound
 from tmlib.experiments.service import get_experiment
-from tmlib.objects.models import Feature, Mapobject, MapobjectType
+from tmlib.objects.models import EmptySite, Feature, Mapobject, MapobjectType
 from tmlib.objects.values import feature_files
 from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.storage import ExperimentStorage
@@ -129,9 +129,14 @@ def _check_values(
     """Check that every feature has a value, as far as the statistics of the files tell."""
     files = feature_files.list_files(session, storage, mapobject_type.id)
     if not any(file.n_rows for file in files):
-        raise BadInput(
-            f'There are no feature values of "{mapobject_type.name}" yet: run the workflow first.'
-        )
+        name = mapobject_type.name
+        empty = select(EmptySite.site_id).where(EmptySite.mapobject_type_id == mapobject_type.id)
+        if session.scalar(empty.limit(1)) is not None:
+            raise BadInput(
+                f'No object "{name}" was found on any site that was analysed, so there is nothing '
+                "to compute with. If there should be some, try the pipeline out on a site."
+            )
+        raise BadInput(f'There are no feature values of "{name}" yet: run the workflow first.')
     keys = dict(
         session.execute(
             select(Feature.name, Feature.key).where(Feature.mapobject_type_id == mapobject_type.id)

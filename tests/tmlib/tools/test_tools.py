@@ -232,9 +232,9 @@ def test_what_cannot_work_is_refused_at_once(
     assert bench.queue.interactive_ids == []
 
 
-def test_objects_without_values_are_refused_at_once(bench: Bench) -> None:
+def test_that_there_are_no_objects_is_said_at_once(bench: Bench) -> None:
     bench.laboratory.record(0, label_image(), name="Ghosts")
-    with pytest.raises(BadInput, match='no feature values of "Ghosts"'):
+    with pytest.raises(BadInput, match='No object "Ghosts" was found on any site'):
         bench.request("Heatmap", selected_feature="Morphology_area", chosen_object_type="Ghosts")
 
 
