@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from tmlib.errors import BadInput
 from tmlib.images.label_images import LabelImage, write_label_image
-from tmlib.images.tiff_directories import EndlessTiffError, check_directories
 from tmlib.images.tiff_files import write_tiff
+from tmlib.microscopes.tiff_directories import EndlessTiffError, check_directories
 
 _ARRAY_NAME = "segmentation"  # in an NPZ archive
 _MAX_HEADER_BYTES = 2**16

@@ -20,7 +20,7 @@ from defusedxml.ElementTree import ParseError, fromstring
 from numpy.typing import NDArray
 
 from tmlib.errors import BadInput
-from tmlib.images.tiff_directories import MAX_DIRECTORIES, EndlessTiffError, check_directories
+from tmlib.microscopes.tiff_directories import MAX_DIRECTORIES, EndlessTiffError, check_directories
 
 MAX_PIXELS = 400_000_000
 """Pixels of the largest image plane that is decoded, unless the caller sets another limit."""

@@ -87,7 +87,8 @@ def get_channel_image_file(
         if statistics is None:
             raise NotFound(
                 f'There are no illumination statistics of channel "{channel.name}": '
-                "run the step corilla, or ask for the image without correction."
+                "the step corilla has to run, and finds none if all images are black. Ask for the "
+                "image without correction."
             )
     pixels = images.read(
         place,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.services.stk import write_stk
-from tmlib.images import tiff_directories
 from tmlib.images.reading import ImageFileError, inspect_image, read_image
+from tmlib.microscopes import tiff_directories
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 

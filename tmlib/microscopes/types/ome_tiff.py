@@ -14,6 +14,7 @@ import tifffile
 from tmlib.microscopes.base import AcquisitionMetadata, ImageMetadata, MetadataFileError
 from tmlib.microscopes.file_names import SelfDescribing
 from tmlib.microscopes.ome_model import OmeXmlError, read_ome_xml
+from tmlib.microscopes.tiff_directories import check_directories
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,12 @@ def _ome_xml(path: Path) -> bytes | str:
     if path.suffix not in (".tif", ".tiff"):
         return path.read_bytes()
     try:
-        with tifffile.TiffFile(path) as tiff:
-            return str(tiff.pages.first.description)
+        with path.open("rb") as file:
+            check_directories(file, path.stat().st_size)
+            file.seek(0)
+            return str(tifffile.TiffFile(file).pages.first.description)
     except Exception as error:  # it raises all kinds of errors on malformed files
-        raise OmeXmlError(f"it is no TIFF: {str(error)[:200]}") from error
+        raise OmeXmlError(f"it is no TIFF that can be read: {str(error)[:200]}") from error
 
 
 MICROSCOPE = OmeTiff()

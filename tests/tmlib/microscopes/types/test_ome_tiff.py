@@ -9,7 +9,7 @@ import tifffile
 
 from tests.services.conversion import Conversion, described
 from tmlib.experiments.models import ChannelImageFile, Site
-from tmlib.microscopes import ome_model
+from tmlib.microscopes import MetadataFileError, ome_model
 from tmlib.microscopes.types.ome_tiff import MICROSCOPE
 
 NAMES = ("screen.ome.tif", "a_z1.ome.tiff", "b.ome.btf", "b.ome.tf8", "C.OME.TIF")
@@ -213,6 +213,20 @@ def test_a_broken_companion_file_is_named(tmp_path: Path, ome: Conversion) -> No
     (tmp_path / "x.companion.ome").write_text("<OME")
     ome.take(tmp_path)
     assert "x.companion.ome cannot be used (it is no XML" in ome.convert()
+
+
+@pytest.mark.parametrize("damage", ["not a TIFF", "a list of planes without an end"])
+def test_what_should_describe_a_plate_and_does_not_is_named(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "MeasurementResult.ome.tif"
+    write(path, 1, ome_xml((1, 1, 1, "<TiffData/>")))
+    content = path.read_bytes()
+    # the only directory is the next one of itself
+    first = int.from_bytes(content[4:8], "little")
+    end = first + 2 + 12 * int.from_bytes(content[first : first + 2], "little")
+    looped = content[:end] + content[4:8] + content[end + 4 :]
+    path.write_bytes(b"no picture" if damage == "not a TIFF" else looped)
+    with pytest.raises(MetadataFileError, match=f"{path.name} cannot be used .*{damage}"):
+        described("ome-tiff", [path], [])
 
 
 def test_files_that_say_the_same_are_reported(tmp_path: Path, ome: Conversion) -> None:
