@@ -34,7 +34,7 @@ from tmlib.microscopes.xml_files import (
 _ACTION = regex.compile(r"(?P<a>A[0-9]{2})Z[0-9]+C[0-9]{2}\.")
 _COUNTED_WELL = regex.compile(r"W\d{4}F\d{4}T\d{4}Z\d{3,4}C\d{1,2}\.\w+")
 _CHANNEL = regex.compile(r"(?:A\d+_)?C?0*(?P<c>\d+)(?:_.+)?")
-_OTHER_SUFFIXES = (".tif", ".png", ".jpg")
+_OTHER_SUFFIXES = (".tif", ".tiff", ".TIF", ".png", ".jpg")
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,8 @@ def test_errors_and_unknown_images_are_left_out(files: WriteFiles) -> None:
 
 
 def test_converted_images_are_recognised(files: WriteFiles) -> None:
-    assert list(read(files(record("a.tif")), "a.png").images) == ["a.png"]
+    for name in ("a.png", "a.tiff"):
+        assert list(read(files(record("a.tif")), name).images) == [name]
 
 
 @pytest.mark.parametrize(
