@@ -151,6 +151,27 @@ def test_nuclei_are_classified_from_examples_that_were_clicked(
     assert found["attributes"]["n_training_objects"] == {"small": 4, "large": 4}
 
 
+def test_nuclei_are_classified_from_what_was_remarked_on_them(page: Page, client: TmClient) -> None:
+    by_area = nuclei_on_screen(client)
+    client.annotation_tables.create("sizes", "reference_tag", mapobject_type="Nuclei")
+    remarks = [("small", nucleus) for nucleus in by_area[:3]]
+    remarks += [("large", nucleus) for nucleus in by_area[-4:]]
+    client.annotations.add(
+        "sizes", [{"target_id": nucleus["mapobject_id"], "tag": tag} for tag, nucleus in remarks]
+    )
+    choose(page, "Classification", AREA)
+    item(page, "tool-method").select_option("randomforest")
+    item(page, "tool-n_fold_cv").fill("2")
+    expect(item(page, "training-add")).to_be_visible()
+    item(page, "tool-training_table").select_option("sizes.tag")
+    expect(item(page, "training-add")).to_be_hidden()
+    result = run(page)
+    expect(item(page, "legend-Nuclei")).to_contain_text("small")
+    [found] = client.get_tool_results(name=result)
+    assert found["attributes"]["n_training_objects"] == {"small": 3, "large": 4}
+    client.annotation_tables.delete("sizes")
+
+
 def choose_axes(page: Page) -> Locator:
     """Fill in both axes of the window of gates; gives the plot when it shows them."""
     for axis, name in (("x", AREA), ("y", ECCENTRICITY)):

@@ -162,9 +162,10 @@ export class ToolPanel {
 
   private async drawForm(tool: Tool, type: MapobjectType, place: HTMLElement): Promise<void> {
     const visit = this.visit;
-    const [features, models] = await Promise.all([
+    const [features, models, remarks] = await Promise.all([
       this.requests.features(type.id),
       tool.name === 'Prediction' ? this.requests.models() : Promise.resolve([]),
+      tool.name === 'Classification' ? this.requests.remarks(type.id) : Promise.resolve([]),
     ]);
     if (visit !== this.visit) return;
     const { api, experimentId, picking, wells, layers } = this.context;
@@ -172,6 +173,7 @@ export class ToolPanel {
       type,
       features: features.map((feature) => feature.name),
       models,
+      remarks,
       picking,
       wells,
       within: (outline) => layers.within(type.name, outline),

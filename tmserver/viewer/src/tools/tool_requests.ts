@@ -6,6 +6,7 @@ import type {
   Agreement,
   Feature,
   Plot,
+  TableColumn,
   ToolDescription,
   ToolJob,
   ToolModel,
@@ -53,6 +54,13 @@ export class ToolRequests {
 
   features(typeId: string): Promise<Feature[]> {
     return this.api.data(`${this.path}/mapobject_types/${encodeURIComponent(typeId)}/features`);
+  }
+
+  /** Columns of annotation tables about objects of a type, as `table.column`. */
+  async remarks(typeId: string): Promise<string[]> {
+    const path = `${this.path}/mapobject_types/${encodeURIComponent(typeId)}/table/columns`;
+    const columns = await this.api.data<TableColumn[]>(path);
+    return columns.filter(({ kind }) => kind === 'remark').map(({ name }) => name);
   }
 
   models(): Promise<ToolModel[]> {
