@@ -16,6 +16,7 @@ from tests.services.slurm import SlurmMissing, running_slurm
 from tests.tmserver.commands.conftest import Tm, tm
 from tmlib.settings import Settings
 from tmlib.workflow import service
+from tmserver.slurm import queued_pools
 from workers.queue import CeleryQueue
 
 __all__ = ["conversion", "experiment", "tm"]
@@ -152,6 +153,18 @@ def test_a_machine_without_slurm(tm: Tm, tmp_path: Path) -> None:
     refused = tm("slurm", "list", PATH=str(tmp_path))
     assert refused.exit_code == 1
     assert "There is no squeue on this machine" in refused.output
+
+
+def test_a_slurm_that_hangs_is_not_waited_for(
+    tm: Tm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queued_pools, "_SECONDS", 0.2)
+    silent = tmp_path / "squeue"
+    silent.write_text("#!/bin/sh\nexec /bin/sleep 600\n")  # it is ended when it takes too long
+    silent.chmod(0o755)
+    refused = tm("slurm", "list", PATH=str(tmp_path))
+    assert refused.exit_code == 1
+    assert "Slurm has not answered squeue" in refused.output
 
 
 def test_the_script_can_be_taken_and_changed(tm: Tm) -> None:
