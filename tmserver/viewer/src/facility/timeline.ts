@@ -54,7 +54,7 @@ function ofAcquisition(item: Acquired, count: number): Omit<Entry, 'key' | 'star
   const processed = run === null ? [] : [`latest workflow: ${OF_JOBS[run.status] ?? 'running'}`];
   const images = counted(item.numberOfImages ?? 0, 'image');
   return {
-    title: `Acquisition ${item.fileTemplate ?? ''} of ${item.imageDirectory ?? ''}`,
+    title: `Acquisition “${item.fileTemplate ?? ''}” of ${item.imageDirectory ?? ''}`,
     details: [images, ...others, ...processed].join(', '),
     state,
     word: { done: 'uploaded', failed: 'failed', running: 'uploading', killed: 'stopped' }[state],
