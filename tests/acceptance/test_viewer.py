@@ -1,10 +1,12 @@
 """The viewer in a real browser: what a scientist sees of a plate is what was measured."""
 
+import io
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from playwright.sync_api import Page, expect
 from scipy import ndimage
 from skimage.filters import threshold_li
@@ -102,25 +104,39 @@ def test_contrast_follows_the_slider_and_the_numbers(page: Page) -> None:
     assert site_picture(page).mean() > before * 1.2
 
 
-def test_a_click_on_a_nucleus_tells_which_one_it_is(page: Page, human: Demo) -> None:
+def test_a_click_or_a_key_on_a_nucleus_tells_which_one_it_is(page: Page, human: Demo) -> None:
     show_everything(page)
     item(page, "objects-Cells-visible").set_checked(False)
     item(page, "objects-Nuclei-visible").set_checked(True)
     site_picture(page)
     values = human.client.download_feature_values("Nuclei")
     nucleus = values.sort_values("Morphology_Area").iloc[-1]
-    x, y = page.evaluate(
-        "([x, y]) => window.tmViewer.map.getPixelFromCoordinate([x, -y])",
-        [nucleus["Morphology_Local_Centroid_x"], nucleus["Morphology_Local_Centroid_y"]],
-    )
+    centre = [nucleus["Morphology_Local_Centroid_x"], -nucleus["Morphology_Local_Centroid_y"]]
+    x, y = page.evaluate("(at) => window.tmViewer.map.getPixelFromCoordinate(at)", centre)
     item(page, "map").click(position={"x": x, "y": y})
-    assert str(int(nucleus["mapobject_id"])) in item(page, "selected-object").inner_text()
+    selected = item(page, "selected-object")
+    expect(selected).to_contain_text(str(int(nucleus["mapobject_id"])))
+    item(page, "map").press("Escape")
+    expect(selected).to_be_hidden()
+    page.evaluate("(centre) => window.tmViewer.map.getView().setCenter(centre)", centre)
+    map_picture(page)
+    item(page, "map").press("Enter")
+    expect(selected).to_contain_text(str(int(nucleus["mapobject_id"])))
 
 
-def test_a_wrong_password_is_answered_with_a_sentence(human: Demo) -> None:
+def test_the_right_password_leads_to_a_list_with_pictures(human: Demo) -> None:
     with browser_page() as page:
-        log_in(page, human.address, human.user, "wrong")
-        expect(item(page, "login-error")).to_contain_text("password")
+        for password in ("wrong", human.password):
+            log_in(page, human.address.partition("/?")[0], human.user, password)
+            if password == "wrong":
+                expect(item(page, "login-error")).to_contain_text("password")
+        thumbnail = item(page, f"thumbnail-{human.client.experiment_name}")
+        expect(thumbnail.locator("img")).to_have_count(3)
+        for image in thumbnail.locator("img").all():
+            assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 256
+        picture = np.asarray(Image.open(io.BytesIO(thumbnail.screenshot())).convert("RGB"))
+        assert picture.max(axis=(0, 1)).min() > 100, "some channel is not blended in"
+        assert picture.mean() < 80, "something is bright beside the images"
 
 
 def test_a_link_leads_to_its_experiment_after_the_login(human: Demo) -> None:
