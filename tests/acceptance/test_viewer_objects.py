@@ -8,6 +8,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.acceptance.conftest import needs_images
@@ -31,7 +32,8 @@ PERIMETER = "Morphology_Perimeter"
 @pytest.fixture
 def page(human: Demo) -> Iterator[Page]:
     """The map of the human cells, with nuclei alone."""
-    with browser_page() as page:
+    # a plate map that is refused on purpose is noted in the browser's console
+    with browser_page(expected=("400",)) as page:
         log_in(page, human.address, human.user, human.password)
         map_picture(page)
         item(page, "objects-Cells-visible").set_checked(False)
@@ -79,6 +81,16 @@ def test_objects_are_coloured_by_any_column_and_the_scale_is_moved(page: Page) -
     assert abs(coloured - without).max() > 50
     assert [address for address in asked if "/values?" in address] != []
     n_asked = len(asked)
+    with page.expect_download() as download:
+        item(page, "save-picture").click()
+    assert download.value.suggested_filename.endswith(".png")
+    saved = np.asarray(Image.open(download.value.path()).convert("RGB")).astype(int)
+    assert saved.shape == coloured.shape
+    within = np.s_[200:500, 250:700]
+    assert abs(saved[within] - coloured[within]).max() < 10
+    assert (saved[-17:-15, 16:40] == 255).all(), "the scale bar is missing"
+    highest = abs(saved[-60:, -200:] - (253, 231, 37)).max(axis=2)
+    assert (highest < 10).sum() > 20, "the legend is missing"
     item(page, "legend-Nuclei-palette").select_option("magma")
     other = map_picture(page).astype(int)
     assert abs(other - coloured).max() > 50
@@ -154,6 +166,12 @@ def test_another_time_point_has_other_values(human: Demo) -> None:
         expect(item(page, "object-values").locator("tr")).not_to_have_count(0)
         parts = ("/table/objects/", "/table/groups?")
         assert [part for part in parts if not any(part in url for url in asked)] == []
+        play = item(page, "tpoint-play")
+        play.click()
+        for played in ("0", "1"):
+            expect(item(page, "tpoint")).to_have_value(played)
+        play.click()
+        expect(play).to_have_attribute("aria-label", "Play (time point)")
         # the first one is on show where an address names one that is not there
         page.goto(address.replace("t=0", "t=7"))
         expect(item(page, "object-values").locator("tr")).not_to_have_count(0)
@@ -424,13 +442,32 @@ def test_a_plate_map_is_loaded_and_its_wells_lead_to_the_map(page: Page, human: 
         expect(item(page, "conditions-outcome")).to_contain_text("left out: P24")
         stored = human.client.plates.get_conditions(well["plate_name"])
         assert stored == f"well_name,compound\n{well['name']},taxol\n"
+        item(page, "conditions-edit").click()
+        table = item(page, "conditions-text")
+        expect(table).to_have_value(stored)
+        table.fill("well\tcompound\nnone of all\ttaxol\n")
+        item(page, "conditions-store").click()
+        expect(item(page, "conditions-problem")).to_contain_text("none of all")
+        table.fill(f"well\tcompound\n{well['name']}\ttaxol\n")
+        assert accessibility_findings(page) == []
+        item(page, "conditions-store").click()
+        expect(table).to_have_count(0)
+        item(page, "conditions-draw").click()
+        item(page, "draw-name").fill("dose")
+        item(page, "draw-value").fill("5")
+        item(page, f"well-{well['name']}").click()
+        expect(item(page, f"well-{well['name']}")).to_have_attribute("aria-pressed", "true")
+        item(page, "draw-store").click()
+        expect(item(page, "draw-name")).to_have_count(0)
+        stored = human.client.plates.get_conditions(well["plate_name"])
+        assert stored == f"well_name,compound,dose\n{well['name']},taxol,5\n"
         expect(item(page, "well-figure")).to_have_value("compound")
         expect(item(page, "well-legend")).to_contain_text("taxol")
         item(page, "objects-Nuclei-colour-by").fill("compound")
         expect(item(page, "legend-Nuclei")).to_contain_text("taxol")
         page.evaluate("window.tmViewer.showRegion({x: 0, y: 0, width: 20, height: 20})")
         button = item(page, f"well-{well['name']}")
-        expect(button).to_have_attribute("title", f"{well['name']}\ncompound taxol")
+        expect(button).to_have_attribute("title", f"{well['name']}\ncompound taxol\ndose 5")
         button.click()
         map_picture(page)
         expect(button).to_have_attribute("aria-current", "true")

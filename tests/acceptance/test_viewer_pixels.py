@@ -39,6 +39,10 @@ def test_contrast_is_set_by_what_is_in_view_and_fetches_nothing(page: Page) -> N
     asked = tile_requests(page)
     pixels = stored_pixels(page)
     imaged = pixels[pixels > 0]
+    from_all_images = item(page, "channel-0-max").input_value()
+    y, x = (int(place) for place in np.unravel_index(pixels.argmax(), pixels.shape))
+    hover(page, x, y)
+    expect(item(page, "position")).to_have_text(f"x {x}, y {y} · 0: {pixels[y, x]:,}")
     item(page, "channel-0-auto").click()
     darkest, brightest = np.quantile(imaged, [0.01, 0.998], method="inverted_cdf")
     expect(item(page, "channel-0-min")).to_have_value(str(darkest))
@@ -55,6 +59,8 @@ def test_contrast_is_set_by_what_is_in_view_and_fetches_nothing(page: Page) -> N
     item(page, "channel-0-max").press("Enter")
     shown = site_picture(page)[..., 0].mean() / 255
     assert abs(shown - (pixels > darkest).mean()) < 0.02
+    item(page, "channel-0-all").click()
+    expect(item(page, "channel-0-max")).to_have_value(from_all_images)
     assert asked == []
 
 
@@ -85,6 +91,14 @@ def show(page: Page, x: int, y: int, size: int) -> None:
     region = {"x": x, "y": y, "width": size, "height": size}
     page.evaluate("(region) => window.tmViewer.showRegion(region)", region)
     map_picture(page)
+
+
+def hover(page: Page, x: int, y: int) -> None:
+    """Put the pointer on a pixel of the map."""
+    left, top = page.evaluate(
+        "(place) => window.tmViewer.map.getPixelFromCoordinate(place)", [x + 0.5, -(y + 0.5)]
+    )
+    item(page, "map").hover(position={"x": left, "y": top})
 
 
 def tile_requests(page: Page) -> list[str]:

@@ -45,6 +45,8 @@ def page(installation: Installation, client: TmClient) -> Iterator[Page]:
             item(page, f"channel-{channel['name']}-visible").set_checked(False)
         item(page, "objects-Cells-visible").set_checked(False)
         page.evaluate("window.tmViewer.showRegion({x: 0, y: 0, width: 512, height: 512})")
+        # it would lie above nuclei that are clicked
+        item(page, "mini-map-toggle").click()
         yield page
 
 
@@ -324,6 +326,7 @@ def test_controls_are_chosen_by_what_was_done_and_by_clicks_on_the_plate(
     try:
         item(page, "conditions-file").set_input_files([file])
         expect(item(page, "conditions-outcome")).to_contain_text("2 wells described")
+        go_by_the_mini_map(page)
         item(page, "tool-choice").select_option("HitList")
         item(page, "tool-type").select_option("Nuclei")
         negative, positive = (item(page, f"tool-{kind}_controls") for kind in SIGNS)
@@ -334,8 +337,12 @@ def test_controls_are_chosen_by_what_was_done_and_by_clicks_on_the_plate(
         positive.get_by_role("button", name="Click wells").click()
         expect(item(page, "well-picking")).to_contain_text("positive controls")
         treated, other = (item(page, f"well-{name}") for name in ("C04", "B02"))
-        for well in (treated, other, other):
-            well.click()
+        treated.hover()
+        page.mouse.down()
+        other.hover()
+        page.mouse.up()
+        expect(other).to_have_attribute("aria-pressed", "true")
+        other.click()
         expect(treated).to_have_attribute("aria-pressed", "true")
         expect(other).to_have_attribute("aria-pressed", "false")
         positive.get_by_role("button", name="Done").click()
@@ -351,6 +358,22 @@ def test_controls_are_chosen_by_what_was_done_and_by_clicks_on_the_plate(
         expect(item(page, "tool-error")).to_contain_text(problem)
     finally:
         client.plates.put_conditions(plate["name"], "well_name\n")
+
+
+def go_by_the_mini_map(page: Page) -> None:
+    """Click on the mini-map, which is there while a part of the plate alone is in view."""
+    overview = item(page, "mini-map")
+    expect(overview).to_be_hidden()
+    item(page, "mini-map-toggle").click()
+    box = overview.bounding_box()
+    assert box is not None
+    overview.click(position={"x": 0.75 * box["width"], "y": 0.5 * box["height"]})
+    view = "window.tmViewer.map.getView()"
+    _, bottom, right, _ = page.evaluate(f"{view}.getProjection().getExtent()")
+    centre = page.evaluate(f"{view}.getCenter()")
+    assert centre == pytest.approx([0.75 * right, 0.5 * bottom], rel=0.05)
+    item(page, "zoom-fit").click()
+    expect(overview).to_be_hidden()
 
 
 def drag(page: Page, places: list[tuple[float, float]]) -> None:

@@ -20,7 +20,7 @@ class FollowedSet:
     files
         By name of the file.
     warnings
-        Sentences for the user about files whose master is of no use, and about missing files.
+        Sentences for the user about files whose master is of no use.
     """
 
     files: dict[str, DescribedFile]
@@ -81,31 +81,7 @@ def follow_masters(
         files[name] = followed
     if problems and not names_tell:
         raise BadInput(_together(problems))
-    warnings = [_together(problems)] if problems else []
-    return FollowedSet(files, warnings + _missing(described, folder, opened))
-
-
-def _missing(
-    described: Mapping[str, DescribedFile], folder: Path, opened: Mapping[str, OmeXml]
-) -> list[str]:
-    """A warning about files of sets that were not uploaded; one file of each set is opened."""
-    names, uuids = set(map(bare_name, described)), {file.uuid for file in described.values()}
-    known_names, known_uuids = set[str](), set[str | None]()
-    missing: list[str] = []
-    for name, file in described.items():
-        if not file.n_others or file.uuid in known_uuids or bare_name(name) in known_names:
-            continue
-        ome = opened.get(name) or _open(folder / name, name)
-        known_names |= ome.file_names
-        known_uuids |= ome.names_by_uuid.keys()
-        renamed = {listed for uuid, listed in ome.names_by_uuid.items() if uuid in uuids}
-        missing += sorted(ome.file_names - names - renamed - {*missing})
-    if not missing:
-        return []
-    return [
-        f"The OME-XML of the images mentions {len(missing)} image files that were not uploaded, "
-        f'"{missing[0]}" for example.'
-    ]
+    return FollowedSet(files, [_together(problems)] if problems else [])
 
 
 def _stem(name: str) -> str:

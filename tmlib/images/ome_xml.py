@@ -16,15 +16,7 @@ from tmlib.images.layout import well_position
 from tmlib.images.reading import ImageProperties
 from tmlib.microscopes.base import ImageMetadata
 from tmlib.microscopes.file_names import bare_name
-from tmlib.microscopes.ome_model import (
-    NUMBER,
-    OTHERS,
-    Index,
-    Master,
-    OmeXml,
-    OmeXmlError,
-    read_ome_xml,
-)
+from tmlib.microscopes.ome_model import NUMBER, Index, Master, OmeXml, OmeXmlError, read_ome_xml
 from tmlib.microscopes.xml_files import local_name
 
 if TYPE_CHECKING:
@@ -58,8 +50,6 @@ class DescribedFile:
         The identifier by which other files refer to it, if given.
     master
         The other file with its metadata, if it contains only pixels.
-    n_others
-        Number of other files in the set whose metadata it has.
     """
 
     properties: ImageProperties
@@ -67,7 +57,6 @@ class DescribedFile:
     pixel_size: float | None
     uuid: str | None = None
     master: Master | None = None
-    n_others: int = 0
 
 
 def describe(properties: ImageProperties, name: str) -> str:
@@ -94,11 +83,9 @@ def describe(properties: ImageProperties, name: str) -> str:
             root = found[0].excerpt(name, found[1])
             for pixels in _all_pixels(root):
                 _set_size(pixels, properties)
-        elif planes:
-            root = _excerpt(properties, name, ome.indices(name, holder=True))
-        if planes:
-            root.set(OTHERS, str(len(ome.file_names - {name})))
             return ElementTree.tostring(root, encoding="unicode")
+        if planes:
+            return _excerpt(properties, name, ome.indices(name, holder=True))
         only = ome if ome.master is not None else None
     return _least(properties, name, only)
 
@@ -212,7 +199,6 @@ def read(omexml: str, name: str) -> DescribedFile:
         ome.pixel_size(bare, holder=True),
         ome.uuid,
         ome.master,
-        ome.n_others,
     )
 
 
@@ -226,9 +212,7 @@ def _all_pixels(root: "Element") -> Iterator["Element"]:
     return (element for element in root.iter() if local_name(element) == "Pixels")
 
 
-def _excerpt(
-    properties: ImageProperties, name: str, indices: Mapping[int, set[Index]]
-) -> "Element":
+def _excerpt(properties: ImageProperties, name: str, indices: Mapping[int, set[Index]]) -> str:
     """A file's own OME-XML without the parts about other files and unused elements."""
     root = fromstring(properties.omexml or "")
     uuid = root.get("UUID")
@@ -252,7 +236,7 @@ def _excerpt(
         for well in list(plate):
             if not {reference.get("ID") for reference in well.iter()} & kept:
                 plate.remove(well)
-    return root
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _prune(element: "Element") -> None:

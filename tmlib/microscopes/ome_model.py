@@ -43,9 +43,6 @@ _StoredPlane = tuple[int, Index]
 NUMBER = "{tmserver}Number"
 """Attribute of an image that was cut out of OME-XML of several: its number there, from 0."""
 
-OTHERS = "{tmserver}Others"
-"""Attribute of OME-XML that was cut out of that of a set: how many other files the set has."""
-
 
 class OmeXmlError(ValueError):
     """A text is no OME-XML that can be used."""
@@ -101,15 +98,12 @@ class OmeXml:
         Which other file has what should be here, if this only says so.
     names_by_uuid
         Names of the files that planes are assigned to, by their UUID.
-    n_others
-        Number of other files in the set that it was cut out of.
     """
 
     images: tuple[_Image, ...]
     uuid: str | None = None
     master: Master | None = None
     names_by_uuid: Mapping[str, str] = field(default_factory=dict)
-    n_others: int = 0
 
     @property
     def file_names(self) -> set[str]:
@@ -205,7 +199,6 @@ def read_ome_xml(text: str | bytes) -> OmeXml:
             for element in _children(root, "Image", "Pixels", "TiffData", "UUID")
             if element.get("FileName")
         },
-        _whole(root, OTHERS, 0),
     )
 
 

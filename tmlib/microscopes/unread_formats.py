@@ -14,10 +14,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys((".flex", ".mea", ".res"), ("the Opera's own format", _CONVERT)),
     **dict.fromkeys((".vsi", ".ets", ".oib", ".oif", ".oir", ".poir"), ("of Olympus", _CONVERT)),
     **dict.fromkeys((".mrxs", ".mrx"), ("of 3DHISTECH", _CONVERT)),
-    **dict.fromkeys(
-        (".svs", ".scn", ".ndpi", ".vms", ".qptiff", ".bif"), ("of slide scanners", _CONVERT)
-    ),
-    **dict.fromkeys((".obf", ".msr"), ("of Imspector", _CONVERT)),
+    **dict.fromkeys((".svs", ".scn", ".ndpi", ".vms"), ("of slide scanners", _CONVERT)),
     **dict.fromkeys((".sld", ".sldy", ".spl"), ("of SlideBook", _CONVERT)),
     **dict.fromkeys((".lsm", ".zvi"), ("older files of Zeiss", _CONVERT)),
     **dict.fromkeys((".lof", ".xlef", ".xlif", ".lei"), ("of Leica", _CONVERT)),

@@ -18,9 +18,8 @@ _ROW_COLUMN_SITE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _LABEL = re.compile(
-    r"(?:well)?[ _:(\[-]*(?P<well>[a-z]{1,2}\d{1,2}|r\d{1,2}c\d{1,2})[)\]]?"
-    r"(?:[ _,;:.#/(\[-]*(?:(?<=[ _,;:.#/(\[-])|site|field|fov|position|pos|[sfp])"
-    r"[ _#:.-]*(?P<site>\d{1,6})[)\]]?)?",
+    r"(?:well)?[ _:-]*(?P<well>[a-z]{1,2}\d{1,2}|r\d{1,2}c\d{1,2})"
+    r"(?:[ _,;:.-]+(?:site|field|fov|position|pos|[sfp])?[ _#:.-]*(?P<site>\d{1,6}))?",
     re.IGNORECASE | re.ASCII,
 )
 _COUNTED = re.compile(r"[PS]([1-9]\d*)", re.IGNORECASE | re.ASCII)

@@ -5,6 +5,7 @@ import { joinWells, wellPosition } from '../src/plate/wells';
 
 vi.stubGlobal('navigator', { userAgent: 'node' });
 const { rowName } = await import('../src/plate/well_panel');
+const { conditionsAsCsv, conditionsOf } = await import('../src/plate/well_drawing');
 
 const COLUMNS = ['mapobject_id', 'centroid_x', 'plate_name', 'well_name', 'compound', 'dose'];
 const PAGE: TablePage = {
@@ -46,5 +47,17 @@ describe('wells', () => {
     expect(WELLS.map(({ id }) => compound.textOf(id))).toEqual(['taxol', 'DMSO']);
     const dose = wellColouring('dose', WELLS, ({ conditions }) => conditions.get('dose'));
     expect(WELLS.map(({ id }) => dose.textOf(id))).toEqual(['0.5', undefined]);
+  });
+});
+
+describe('what is drawn onto wells', () => {
+  it('is a table that the server reads, whatever is in the cells', () => {
+    const table = new Map([
+      ['B03', new Map([['compound', 'taxol, "pure"'], ['dose', '0.5']])],
+      ['C01', new Map([['note', 'two\nlines']])],
+    ]);
+    const csv = 'well_name,compound,dose,note\nB03,"taxol, ""pure""",0.5,\nC01,,,"two\nlines"\n';
+    expect(conditionsAsCsv(table)).toBe(csv);
+    expect([...conditionsOf(csv)]).toEqual([...table]);
   });
 });

@@ -175,21 +175,6 @@ def test_every_file_of_a_set_describes_all(tmp_path: Path, ome: Conversion) -> N
         "f2.ome.tif": ("DAPI", 1),
         "renamed.ome.tif": ("GFP", 1),
     }
-    assert "not uploaded" not in ome.log("metaconfig")
-
-
-@pytest.mark.parametrize("has_master", [True, False])
-def test_files_of_a_set_that_are_missing_are_reported(
-    tmp_path: Path, ome: Conversion, has_master: bool
-) -> None:
-    if has_master:
-        write_master_set(tmp_path, labels=("Pos0", "Pos1", "Pos2"))
-    else:
-        for i in (0, 1, 3):
-            write(tmp_path / f"f{i}.ome.tif", 1, ome_xml(set_of_files(4), uuid=f"urn:uuid:{i}"))
-    ome.take(tmp_path)
-    assert ome.convert() == ""
-    assert '1 image files that were not uploaded, "f2.ome.tif"' in ome.log("metaconfig")
 
 
 def test_a_companion_file_describes_all(tmp_path: Path, ome: Conversion) -> None:

@@ -11,7 +11,7 @@ import type { LegendEntry, ObjectLayers } from './object_layers';
 import type { PlateMap } from '../plate/map';
 
 /** Classes that are listed by name. */
-const LISTED = 12;
+export const LISTED = 12;
 const STEPS = 9;
 
 export function scale(colours: readonly string[], low: string, high: string): HTMLElement {
@@ -45,6 +45,14 @@ function swatch(colour: string | undefined, name: string): HTMLElement {
   return element('li', {}, mark, name);
 }
 
+/** What the colours of a type mean; undefined where they mean nothing. */
+export function legendTitle({ display, colouring, largest }: LegendEntry): string | undefined {
+  const { name } = display.type;
+  if (colouring === undefined) return largest === undefined ? undefined : `${name} in each square`;
+  const how = largest === undefined ? '' : colouring.classes === null ? ', mean' : ', most frequent';
+  return `${name}: ${colouring.title}${how}`;
+}
+
 /** What one type on show has in the legend. */
 function part(typeName: string, objects: ObjectLayers): Part<LegendEntry> {
   const title = element('div', { class: 'legend-title' });
@@ -54,11 +62,10 @@ function part(typeName: string, objects: ObjectLayers): Part<LegendEntry> {
   });
   return {
     element: element('section', { 'data-testid': `legend-${typeName}` }, title, content),
-    update: ({ display, colouring, largest }) => {
+    update: (entry) => {
+      const { display, colouring, largest } = entry;
+      title.textContent = legendTitle(entry) ?? '';
       if (colouring !== undefined) {
-        const how =
-          largest === undefined ? '' : colouring.classes === null ? ', mean' : ', most frequent';
-        title.textContent = `${typeName}: ${colouring.title}${how}`;
         if (colouring.classes !== null) {
           content.replaceChildren(classes(colouring.classes, colouring));
           return;
@@ -67,7 +74,6 @@ function part(typeName: string, objects: ObjectLayers): Part<LegendEntry> {
         // What is moved stays where it is, or it would be lost under the pointer.
         if (content.firstChild !== range.element) content.replaceChildren(range.element);
       } else if (largest !== undefined) {
-        title.textContent = `${typeName} in each square`;
         const colours = densityColours(largest, display.colour);
         content.replaceChildren(scale(colours, '1', largest.toLocaleString('en')));
       }
@@ -81,9 +87,7 @@ export function addLegend(map: PlateMap, objects: ObjectLayers, parent: HTMLElem
   const parts = new Keyed<LegendEntry>(legend, (typeName) => part(typeName, objects));
   parent.append(legend);
   const update = () => {
-    const entries = objects
-      .legend()
-      .filter(({ colouring, largest }) => colouring !== undefined || largest !== undefined);
+    const entries = objects.legend().filter((entry) => legendTitle(entry) !== undefined);
     legend.hidden = entries.length === 0;
     parts.show(entries.map((entry) => [entry.display.type.name, entry]));
   };

@@ -11,6 +11,8 @@ export interface ChannelActions {
   refresh(): void;
   /** Sets the window of a channel to what suits the view. */
   autoContrast(display: ChannelDisplay): Promise<void>;
+  /** Sets the window of a channel to what suits all of its images. */
+  resetContrast(display: ChannelDisplay): void;
   /** Lets the windows of all channels follow the view, or not. */
   follow(follows: boolean): void;
 }
@@ -60,10 +62,23 @@ function channelRow(display: ChannelDisplay, actions: ChannelActions): ChannelRo
       auto.disabled = false;
     });
   });
+  const all = element(
+    'button',
+    {
+      class: 'small',
+      title: 'Contrast from all images',
+      'aria-label': `contrast of channel ${name} from all images`,
+      'data-testid': `${testId}-all`,
+      onclick: () => {
+        actions.resetContrast(display);
+      },
+    },
+    'all',
+  );
   const row = element(
     'li',
     { class: 'channel', 'data-testid': testId },
-    element('div', { class: 'row' }, colour, element('label', {}, visible, name), auto),
+    element('div', { class: 'row' }, colour, element('label', {}, visible, name), auto, all),
     slider.element,
   );
   const show = () => {

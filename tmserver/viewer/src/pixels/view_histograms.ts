@@ -3,6 +3,7 @@
 import { messageOf } from '../api';
 import type { PlateMap } from '../plate/map';
 import type { ChannelDisplay, Plane } from './channels';
+import { layerAt, layerWindow } from './channels';
 import { autoWindow } from './contrast';
 import { countsOnScreen } from './histogram';
 import type { IntensityTiles } from './intensity_tiles';
@@ -35,6 +36,13 @@ export class ViewHistograms {
     } catch (error) {
       this.onError?.(messageOf(error));
     }
+    this.onContrast?.();
+  }
+
+  /** Sets the window of a channel to the one that suits all of its images. */
+  resetContrast(display: ChannelDisplay): void {
+    const layer = layerAt(display.channel, this.plane());
+    if (layer !== undefined) display.window = layerWindow(layer, display.channel);
     this.onContrast?.();
   }
 

@@ -3,6 +3,7 @@
 import WebGLTileLayer from 'ol/layer/WebGLTile';
 import type { ExpressionValue } from 'ol/expr/expression';
 import DataTileSource from 'ol/source/DataTile';
+import { element } from '../page/dom';
 import type { Band, BandPaint } from './bands';
 import type { IntensityTile, IntensityTiles } from './intensity_tiles';
 import { TILE_SIZE } from './intensity_tiles';
@@ -18,6 +19,15 @@ export function hasWebGL(): boolean {
   const context = canvas.getContext('webgl2') ?? canvas.getContext('webgl');
   context?.getExtension('WEBGL_lose_context')?.loseContext();
   return context !== null;
+}
+
+/** Says that the browser draws without it. */
+export function noWebGLHint(): HTMLElement {
+  return element(
+    'p',
+    { class: 'hint', 'data-testid': 'no-webgl' },
+    'Drawn without WebGL, which this browser does not offer: the same picture, but slower.',
+  );
 }
 
 /** One tile of several bands: their intensities side by side for each pixel. */

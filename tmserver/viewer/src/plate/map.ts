@@ -29,6 +29,14 @@ export interface TileOnScreen {
   readonly bottom: number;
 }
 
+/** A pixel of a tile: its place in the tile's list of intensities. */
+export interface TilePixel {
+  readonly z: number;
+  readonly x: number;
+  readonly y: number;
+  readonly index: number;
+}
+
 /**
  * Coordinates are pixels of the map at full resolution with the origin at the top left: x to the
  * right, y NEGATIVE downwards (the y axis of OpenLayers points up).
@@ -51,6 +59,7 @@ export class PlateMap {
   /** How much that belongs on screen is being fetched before OpenLayers can know of it. */
   private awaited = 0;
   private readonly settledListeners: (() => void)[] = [];
+  private readonly waiting: (() => void)[] = [];
 
   constructor(
     readonly element: HTMLElement,
@@ -125,9 +134,8 @@ export class PlateMap {
 
   /** The tiles on screen, at the level that is drawn. */
   tilesOnScreen(): TileOnScreen[] {
-    const view = this.olMap.getView();
-    const z = this.tileGrid.getZForResolution(view.getResolution() ?? 1, this.zDirection);
-    const shown = view.calculateExtent(this.olMap.getSize());
+    const z = this.shownLevel();
+    const shown = this.shownExtent();
     const resolution = this.tileGrid.getResolution(z);
     const [west = 0, south = 0, east = 0, north = 0] = shown.map((side) => side / resolution);
     const inTile = (place: number) => Math.min(TILE_SIZE, Math.max(0, Math.round(place)));
@@ -140,6 +148,26 @@ export class PlateMap {
       tiles.push({ z, x, y, left, top, right, bottom });
     });
     return tiles;
+  }
+
+  /** The pixel that is drawn at a place of the map; undefined beside the plate. */
+  pixelAt([x = 0, y = 0]: Coordinate): TilePixel | undefined {
+    const [, bottom = 0, right = 0] = this.extent;
+    if (x < 0 || x >= right || y > 0 || y <= bottom) return undefined;
+    const z = this.shownLevel();
+    const resolution = this.tileGrid.getResolution(z);
+    const [column, row] = [Math.floor(x / resolution), Math.floor(-y / resolution)];
+    return {
+      z,
+      x: Math.floor(column / TILE_SIZE),
+      y: Math.floor(row / TILE_SIZE),
+      index: (row % TILE_SIZE) * TILE_SIZE + (column % TILE_SIZE),
+    };
+  }
+
+  /** The part of the map that is on screen. */
+  shownExtent(): Extent {
+    return this.olMap.getView().calculateExtent(this.olMap.getSize());
   }
 
   /** Says that something has to be fetched or drawn, before OpenLayers notices. */
@@ -166,9 +194,27 @@ export class PlateMap {
     this.settledListeners.push(listener);
   }
 
+  /** Waits until everything that is on screen has been fetched and drawn. */
+  whenSettled(): Promise<void> {
+    if (this.isSettled()) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+    });
+  }
+
   dispose(): void {
     this.olMap.setTarget();
     this.olMap.dispose();
+  }
+
+  private isSettled(): boolean {
+    return this.settledRevision === this.revision;
+  }
+
+  /** The level of the tiles that are drawn. */
+  private shownLevel(): number {
+    const resolution = this.olMap.getView().getResolution() ?? 1;
+    return this.tileGrid.getZForResolution(resolution, this.zDirection);
   }
 
   private viewResolutions(imageSize: ImageSize): number[] {
@@ -198,12 +244,14 @@ export class PlateMap {
       // A listener may start something new, which makes the map incomplete again.
       for (const listener of this.settledListeners) listener();
       this.report();
+      if (!this.isSettled()) return;
+      for (const resolve of this.waiting.splice(0)) resolve();
     });
     this.report();
   }
 
   /** Lets tests and style sheets see the state: "0" when everything on screen is drawn. */
   private report(): void {
-    this.element.dataset.tilesPending = this.settledRevision === this.revision ? '0' : '1';
+    this.element.dataset.tilesPending = this.isSettled() ? '0' : '1';
   }
 }

@@ -3,6 +3,19 @@
 import { element } from '../page/dom';
 import type { PlateMap } from './map';
 
+/** The place of a map, which takes the keyboard. */
+export function makeMapElement(): HTMLElement {
+  return element('div', {
+    class: 'map',
+    tabindex: '0',
+    role: 'application',
+    'aria-label':
+      'Map of the plate. Arrow keys move it, plus and minus zoom, F shows all of it, ' +
+      'Enter selects the object in the middle, Escape none.',
+    'data-testid': 'map',
+  });
+}
+
 /** Adds buttons that zoom and open what is beside the map, whose page is `page`; `more` come last. */
 export function addMapControls(
   map: PlateMap,

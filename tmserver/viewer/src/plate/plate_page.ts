@@ -14,7 +14,7 @@ import { colourBy, TableColumns } from '../objects/colour_by';
 import { addLegend } from '../objects/legend';
 import { openDoor } from './console_door';
 import { PlateMap } from './map';
-import { addMapControls } from './map_controls';
+import { addMapControls, makeMapElement } from './map_controls';
 import { Notice } from '../page/notice';
 import { ObjectLayers } from '../objects/object_layers';
 import { ObjectCard } from '../objects/object_card';
@@ -26,10 +26,12 @@ import { ObjectSelection } from '../objects/object_selection';
 import { OutlineDrawing } from './outline_drawing';
 import { PickedObjects } from './picked_objects';
 import { PixelLayers } from '../pixels/pixel_layers';
+import { intensitiesAt } from '../pixels/pointed_intensities';
 import type { Square } from '../pixels/crop';
 import { drawCrop } from '../pixels/crop';
 import { planePanel } from './plane_panel';
 import type { PlateData } from './plate_data';
+import { pictureButton } from './picture';
 import { Pointer } from './pointer';
 import { applyView, currentView, findSelected, planeOf } from './shown_view';
 import { WellPanel } from './well_panel';
@@ -38,7 +40,7 @@ import type { ViewState } from './view_state';
 import { addScaleBar } from './scale_bar';
 import { ToolPanel } from '../tools/tool_panel';
 import { ViewHistograms } from '../pixels/view_histograms';
-import { hasWebGL } from '../pixels/webgl_layer';
+import { hasWebGL, noWebGLHint } from '../pixels/webgl_layer';
 
 export { loadPlate } from './plate_data';
 
@@ -62,7 +64,6 @@ export class PlatePage {
   private readonly selection = new ObjectSelection();
   private readonly views: LinkedViews;
   private readonly drawing: OutlineDrawing;
-  private readonly position = element('div', { class: 'position', 'data-testid': 'position' });
   private readonly address: ViewAddress;
   private plane: Plane;
 
@@ -76,13 +77,7 @@ export class PlatePage {
 
     const layer = this.displays[0]?.channel.layers[0];
     if (layer === undefined) throw new Error('This experiment has no images to show.');
-    const mapElement = element('div', {
-      class: 'map',
-      tabindex: '0',
-      role: 'application',
-      'aria-label': 'Map of the plate. Arrow keys move it, plus and minus zoom, F shows all of it.',
-      'data-testid': 'map',
-    });
+    const mapElement = makeMapElement();
     const canvasForced = new URLSearchParams(location.search).get('renderer') === 'canvas';
     const webgl = !canvasForced && hasWebGL();
     const panel = element('aside', { class: 'panel', id: 'panel', 'data-testid': 'panel' });
@@ -99,7 +94,8 @@ export class PlatePage {
       this.refresh(true);
     });
     this.histograms.onError = this.pixels.onError = this.objectLayers.onError = this.report;
-    this.pointer = new Pointer(this.map, this.objectLayers, this.position);
+    this.pointer = new Pointer(this.map, this.objectLayers);
+    this.pointer.intensities = (pixel) => intensitiesAt(pixel, this.displays, this.plane, this.tiles);
     this.drawing = new OutlineDrawing(this.map);
     this.columns = new TableColumns(api, data.experiment.id);
     this.tools = this.makeTools(api, data);
@@ -126,8 +122,10 @@ export class PlatePage {
       this.address.changed();
       if (this.pixels.needsOtherInterpolation()) this.refresh();
     });
-    this.fillPanel(panel, header, planePanel(tpoints, zplanes, this.plane, this.choosePlane), webgl);
-    addMapControls(this.map, page, this.notice.element, [this.views.button]);
+    const planeSection = planePanel(tpoints, zplanes, this.plane, this.choosePlane, () => this.map.whenSettled());
+    this.fillPanel(panel, header, planeSection, webgl);
+    const picture = this.pictureButton(data.experiment.name, layer.pixel_size);
+    addMapControls(this.map, page, this.notice.element, [this.views.button, picture]);
     addScaleBar(this.map, mapElement, layer.pixel_size);
     addLegend(this.map, this.objectLayers, mapElement);
     this.refresh();
@@ -246,6 +244,9 @@ export class PlatePage {
         this.address.changed();
       },
       autoContrast: (display) => this.histograms.setContrast(display),
+      resetContrast: (display) => {
+        this.histograms.resetContrast(display);
+      },
       follow: (follows) => {
         this.histograms.follows = follows;
         this.address.changed();
@@ -325,6 +326,12 @@ export class PlatePage {
     });
   }
 
+  private pictureButton(name: string, pixelSize: number | null): HTMLElement {
+    const { map, displays: channels } = this;
+    const shown = () => ({ map, channels, legend: this.objectLayers.legend(), pixelSize });
+    return pictureButton(name, shown, this.report);
+  }
+
   private readonly drawCrop = (canvas: HTMLCanvasElement, square: Square): Promise<void> => {
     const z = this.map.tileGrid.getMaxZoom();
     return drawCrop(canvas, square, this.displays, this.plane, this.tiles, z);
@@ -382,15 +389,6 @@ export class PlatePage {
     panel.append(header, this.channels.element);
     if (planeSection !== null) panel.append(planeSection);
     panel.append(objects, this.annotations.element, this.wells.element, this.card.element, this.tools.element);
-    if (!webgl) {
-      panel.append(
-        element(
-          'p',
-          { class: 'hint', 'data-testid': 'no-webgl' },
-          'Drawn without WebGL, which this browser does not offer: the same picture, but slower.',
-        ),
-      );
-    }
-    panel.append(this.position);
+    if (!webgl) panel.append(noWebGLHint());
   }
 }

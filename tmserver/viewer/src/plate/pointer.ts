@@ -1,4 +1,4 @@
-/** What the pointer tells about objects: a name beside it, and the selection on a click. */
+/** What the pointer tells: where it is, the object beside it, and the selection on a click. */
 
 import type { Coordinate } from 'ol/coordinate';
 import Feature from 'ol/Feature';
@@ -6,7 +6,7 @@ import VectorLayer from 'ol/layer/Vector';
 import VectorSource from 'ol/source/Vector';
 import { Circle, Fill, Stroke, Style } from 'ol/style';
 import { element } from '../page/dom';
-import type { PlateMap } from './map';
+import type { PlateMap, TilePixel } from './map';
 import type { MapObject, ObjectLayers } from '../objects/object_layers';
 
 /** Above all outlines. */
@@ -23,8 +23,8 @@ const HIGHLIGHT = [
 ];
 
 /** Whether a click adds to what is selected, as in all lists. */
-function adds(event: Event): boolean {
-  return event instanceof MouseEvent && (event.ctrlKey || event.metaKey || event.shiftKey);
+function adds(event: MouseEvent | KeyboardEvent): boolean {
+  return event.ctrlKey || event.metaKey || event.shiftKey;
 }
 
 function describe(objects: readonly MapObject[], layers: ObjectLayers): string {
@@ -38,6 +38,7 @@ function describe(objects: readonly MapObject[], layers: ObjectLayers): string {
 
 export class Pointer {
   private readonly highlight = new VectorSource();
+  private readonly position = element('div', { class: 'position', 'data-testid': 'position' });
   private readonly label = element('div', {
     class: 'object-label',
     'data-testid': 'object-label',
@@ -54,6 +55,8 @@ export class Pointer {
   onRedraw: ((object: MapObject) => void) | undefined;
   /** Called with all that was clicked together with a key that adds to a selection. */
   onAdd: ((objects: readonly MapObject[]) => void) | undefined;
+  /** The intensities at a pixel of the channels on show. */
+  intensities: ((pixel: TilePixel) => Promise<string[]>) | undefined;
   /** Takes a click for something that lies above the objects; whether it was one. */
   onClick: ((coordinate: Coordinate) => boolean) | undefined;
   /** What lies above the objects at a place, line by line. */
@@ -64,9 +67,8 @@ export class Pointer {
   constructor(
     private readonly map: PlateMap,
     private readonly objects: ObjectLayers,
-    private readonly position: HTMLElement,
   ) {
-    map.element.append(this.label);
+    map.element.append(this.label, this.position);
     map.olMap.addLayer(
       new VectorLayer({ source: this.highlight, style: HIGHLIGHT, zIndex: HIGHLIGHT_Z }),
     );
@@ -80,12 +82,13 @@ export class Pointer {
       this.label.hidden = true;
       this.position.textContent = '';
     });
-    map.olMap.on('click', (event) => {
-      const found = objects.at(event.coordinate);
-      if (this.onPick !== undefined) this.onPick(found);
-      else if (this.onClick?.(event.coordinate) === true) return;
-      else if (adds(event.originalEvent)) this.onAdd?.(found);
-      else this.select(found[0]);
+    map.olMap.on('click', ({ coordinate, originalEvent }) => {
+      this.take(coordinate, originalEvent instanceof MouseEvent && adds(originalEvent));
+    });
+    map.element.addEventListener('keydown', (event) => {
+      if (event.target !== map.element) return;
+      if (event.key === 'Enter') this.take(map.olMap.getView().getCenter() ?? [], adds(event));
+      else if (event.key === 'Escape') this.select(undefined);
     });
     map.onSettled(() => {
       this.redraw();
@@ -104,6 +107,15 @@ export class Pointer {
     this.onSelect?.(object);
   }
 
+  /** Does with what lies at a place what a click does; one that `isMore` adds to a selection. */
+  private take(coordinate: Coordinate, isMore: boolean): void {
+    const found = this.objects.at(coordinate);
+    if (this.onPick !== undefined) this.onPick(found);
+    else if (this.onClick?.(coordinate) === true) return;
+    else if (isMore) this.onAdd?.(found);
+    else this.select(found[0]);
+  }
+
   /** Looks up objects once per frame, however fast the pointer moves. */
   private hover(): void {
     if (this.waiting || this.pixel === undefined) return;
@@ -114,8 +126,7 @@ export class Pointer {
       if (this.pixel === undefined) return;
       const [left = 0, top = 0] = this.pixel;
       const coordinate = this.map.olMap.getCoordinateFromPixel(this.pixel);
-      const [x = 0, y = 0] = coordinate;
-      this.position.textContent = `x ${Math.floor(x)}, y ${Math.floor(-y)}`;
+      void this.tell(coordinate);
       const found = this.objects.at(coordinate);
       const counts = this.objects
         .countsAt(coordinate)
@@ -129,6 +140,19 @@ export class Pointer {
       this.label.style.transform = `translate(${left + 14}px, ${top + 14}px)`;
       this.map.element.classList.toggle('on-object', found.length + above.length > 0);
     });
+  }
+
+  /** Says where the pointer is, and how bright the channels are there. */
+  private async tell(coordinate: Coordinate): Promise<void> {
+    const [x = 0, y = 0] = coordinate;
+    const place = `x ${Math.floor(x)}, y ${Math.floor(-y)}`;
+    const { pixel } = this;
+    this.position.textContent = place;
+    const shown = this.map.pixelAt(coordinate);
+    if (shown === undefined || this.intensities === undefined) return;
+    // The map says which tiles are missing.
+    const found = await this.intensities(shown).catch(() => []);
+    if (pixel === this.pixel) this.position.textContent = [place, ...found].join(' · ');
   }
 
   /** Outlines get finer on the way in: the highlight follows. */

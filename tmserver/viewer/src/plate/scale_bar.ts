@@ -30,16 +30,21 @@ export function scaleBar(
   return { label, pixels: length / pixelSize };
 }
 
+/** The bar for a resolution in pixels of the map for each of the screen: how long it is there, and what stands above. */
+export function barOnScreen(resolution: number, pixelSize: number | null): { readonly label: string; readonly length: number } {
+  const { label, pixels } = scaleBar(MAX_LENGTH * resolution, pixelSize);
+  return { label, length: Math.max(1, pixels / resolution) };
+}
+
 /** Adds the bar to the map and keeps it right. */
 export function addScaleBar(map: PlateMap, parent: HTMLElement, pixelSize: number | null): void {
   const bar = element('div', { class: 'scale-bar-line' });
   const label = element('div', { class: 'scale-bar-label' });
   parent.append(element('div', { class: 'scale-bar', 'data-testid': 'scale-bar' }, label, bar));
   const update = () => {
-    const resolution = map.olMap.getView().getResolution() ?? 1;
-    const { label: text, pixels } = scaleBar(MAX_LENGTH * resolution, pixelSize);
-    bar.style.width = `${Math.max(1, pixels / resolution)}px`;
-    label.textContent = text;
+    const shown = barOnScreen(map.place().resolution, pixelSize);
+    bar.style.width = `${shown.length}px`;
+    label.textContent = shown.label;
   };
   map.olMap.getView().on('change:resolution', update);
   update();

@@ -8,11 +8,14 @@ import { classes, scale } from '../objects/legend';
 import { element } from '../page/dom';
 import { counted, formatValue, listed } from '../page/format';
 import type { WellPicker } from '../tools/controls_field';
+import { conditionTableRow } from './condition_table';
 import type { PlateMap } from './map';
+import { MiniMap } from './mini_map';
 import type { Figure } from './well_figures';
 import { conditionNames, figureColouring, figureName } from './well_figures';
 import type { Well } from './wells';
 import { fetchWells } from './wells';
+import { conditionsOf, wellDrawing } from './well_drawing';
 import { addWellLabels } from './well_labels';
 
 export interface WellContext {
@@ -48,6 +51,7 @@ export class WellPanel {
   private plate = '';
   private figure: Figure | undefined;
   private colouring: Colouring | undefined;
+  private miniMap: MiniMap | undefined;
   /** Tells late figures from those that were chosen last. */
   private asked = 0;
   private readonly grid = element('div', { class: 'wells', role: 'group', 'aria-label': 'Wells of the plate' });
@@ -56,11 +60,17 @@ export class WellPanel {
 
   /** Takes the wells that are clicked, while somebody collects them. */
   private picker: WellPicker | undefined;
+  /** Where a drag over wells has begun, and whether it chooses them. */
+  private dragged: { readonly from: Well; readonly isChoosing: boolean } | undefined;
+  private readonly drawing = element('div');
   private readonly pickHint = element('p', { class: 'hint', role: 'status', 'data-testid': 'well-picking' });
 
   constructor(private readonly context: WellContext) {
     context.map.olMap.on('moveend', () => {
       this.markPlace();
+    });
+    this.grid.addEventListener('pointerleave', () => {
+      this.dragged = undefined;
     });
     void this.begin();
   }
@@ -78,6 +88,7 @@ export class WellPanel {
     if (first === undefined) return;
     this.plate = first.plate;
     addWellLabels(map, this.wells);
+    this.miniMap = new MiniMap(map, this.wells);
     this.draw();
   }
 
@@ -115,6 +126,7 @@ export class WellPanel {
     );
     plates.value = this.plate;
     plates.addEventListener('change', () => {
+      if (this.drawing.childElementCount > 0) this.pick(undefined);
       this.plate = plates.value;
       this.draw();
     });
@@ -127,7 +139,8 @@ export class WellPanel {
       this.pickHint,
       this.grid,
       this.legend,
-      this.plateMapRow(),
+      this.conditionTable(),
+      this.drawing,
       this.outcome,
     );
   }
@@ -203,6 +216,8 @@ export class WellPanel {
       return made;
     });
     this.grid.replaceChildren(...heads, ...letters, ...buttons);
+    const { colouring } = this;
+    this.miniMap?.paint(colouring && ((id) => colouring.colourOf(id)));
     this.drawLegend();
     this.markPlace();
     this.markPicked();
@@ -236,6 +251,12 @@ export class WellPanel {
         }
       },
     });
+    made.addEventListener('pointerdown', () => {
+      this.dragged = { from: well, isChoosing: this.picker?.has(well) === false };
+    });
+    made.addEventListener('pointerenter', (event) => {
+      if (event.buttons === 1) this.drag(well);
+    });
     made.addEventListener('keydown', (event) => {
       const step = ARROWS.get(event.key);
       if (step === undefined) return;
@@ -244,6 +265,16 @@ export class WellPanel {
     });
     if (this.colouring !== undefined) made.style.background = this.colouring.colourOf(well.id);
     return made;
+  }
+
+  /** Does with a well that is dragged over what a click does with the one where the drag has begun. */
+  private drag(well: Well): void {
+    const { picker, dragged } = this;
+    if (picker === undefined || dragged === undefined) return;
+    for (const each of [dragged.from, well]) {
+      if (picker.has(each) !== dragged.isChoosing) picker.toggle(each);
+    }
+    this.markPicked();
   }
 
   /** Goes to the next well of the plate in a direction. */
@@ -297,37 +328,40 @@ export class WellPanel {
     }
   }
 
-  private plateMapRow(): HTMLElement {
+  private conditionTable(): HTMLElement {
+    const { api, experimentId } = this.context;
     const id = this.plates.find(({ name }) => name === this.plate)?.id ?? '';
-    const path = `${experimentPath(this.context.experimentId)}/plates/${encodeURIComponent(id)}/conditions`;
-    const file = element('input', { type: 'file', accept: '.csv,.tsv,.txt,text/csv', 'data-testid': 'conditions-file' });
-    file.addEventListener('change', () => {
-      const [chosen] = file.files ?? [];
-      if (chosen !== undefined) void this.store(path, chosen);
-      file.value = '';
-    });
-    return element(
-      'div',
-      { class: 'row plate-map' },
-      element('span', { class: 'grow hint' }, 'Plate map'),
-      element('a', { class: 'button small', href: path, download: true, 'data-testid': 'conditions-save' }, 'Save'),
-      element('label', { class: 'button small' }, file, 'Load CSV …'),
-    );
+    const path = `${experimentPath(experimentId)}/plates/${encodeURIComponent(id)}/conditions`;
+    const report = (message: string) => {
+      this.outcome.textContent = message;
+    };
+    const store = (table: Blob) => this.store(path, table);
+    const draw = (table: string) => {
+      this.pick(undefined);
+      const made = wellDrawing({
+        table: conditionsOf(table),
+        store,
+        close: () => {
+          made.remove();
+        },
+        pick: (picker) => {
+          this.pick(picker);
+        },
+      });
+      this.drawing.replaceChildren(made);
+    };
+    return conditionTableRow(api, path, store, draw, report);
   }
 
-  private async store(path: string, file: File): Promise<void> {
-    try {
-      const { n_wells: nWells, unknown_wells: unknown } = await this.context.api.putConditions(path, file);
-      const left = unknown.length === 0 ? '' : ` Without images, and left out: ${listed(unknown)}.`;
-      this.outcome.textContent = `${counted(nWells, 'well')} described.${left}`;
-      await this.fetch();
-      this.context.onConditions();
-      if (this.figure?.kind === 'condition') this.figure = undefined;
-      const [first] = conditionNames(this.wells);
-      await this.choose(this.figure ?? (first === undefined ? undefined : { kind: 'condition', name: first }));
-      this.draw();
-    } catch (error) {
-      this.outcome.textContent = messageOf(error);
-    }
+  private async store(path: string, table: Blob): Promise<void> {
+    const { n_wells: nWells, unknown_wells: unknown } = await this.context.api.putConditions(path, table);
+    const left = unknown.length === 0 ? '' : ` Without images, and left out: ${listed(unknown)}.`;
+    this.outcome.textContent = `${counted(nWells, 'well')} described.${left}`;
+    await this.fetch();
+    this.context.onConditions();
+    if (this.figure?.kind === 'condition') this.figure = undefined;
+    const [first] = conditionNames(this.wells);
+    await this.choose(this.figure ?? (first === undefined ? undefined : { kind: 'condition', name: first }));
+    this.draw();
   }
 }

@@ -93,7 +93,7 @@ export class ControlsField implements Field {
       this.show(begins);
     });
     this.picker = {
-      hint: `Click wells to choose them as ${label.toLowerCase()}, and again to leave them out.`,
+      hint: `Click wells or drag over them to choose them as ${label.toLowerCase()}, and again to leave them out.`,
       has: (well) => this.controls.some((control) => isControl(well, control)),
       toggle: (well) => {
         const named = this.controls.find((control) => typeof control === 'string' && isCalled(well, control));
