@@ -55,6 +55,7 @@ def follow_masters(
         If a master is missing, unusable or does not list a file, unless names tell enough.
     """
     by_uuid = {file.uuid: name for name, file in described.items() if file.uuid is not None}
+    by_name = {bare_name(name): name for name in described}
     # CQ1 names MeasurementResult.ome.tif where MeasurementResult.ome.xml has the same
     known_metadata = set(map(_stem, metadata_names))
     opened: dict[str, OmeXml] = {}
@@ -65,6 +66,8 @@ def follow_masters(
             continue
         beside = str(PurePosixPath(name).parent / file.master.file_name)
         found = beside if beside in described else by_uuid.get(file.master.uuid or "")
+        if found is None and file.master.uuid is None:
+            found = by_name.get(file.master.file_name)
         if found is None or found == name:
             problems.append(_not_there(name, file.master.file_name))
             continue

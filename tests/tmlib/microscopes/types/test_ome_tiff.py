@@ -9,6 +9,9 @@ import tifffile
 
 from tests.services.conversion import Conversion, described
 from tmlib.experiments.models import ChannelImageFile, Site
+from tmlib.images import ome_xml as ome_xml_of
+from tmlib.images.ome_masters import follow_masters
+from tmlib.images.sources import inspect
 from tmlib.microscopes import MetadataFileError, ome_model
 from tmlib.microscopes.types.ome_tiff import MICROSCOPE
 
@@ -312,13 +315,25 @@ def test_a_cq1_describes_a_plate_beside_a_picture_of_it(
     else:
         (tmp_path / "MeasurementResult.ome.xml").write_text(text)
     for (i, c), name in names.items():
-        only = f'<BinaryOnly MetadataFile="{master}" UUID="urn:uuid:m"/>'
+        only = f'<BinaryOnly MetadataFile="{master}"/>'
         write(tmp_path / name, 1, f'<OME xmlns="{NAMESPACE}" UUID="urn:uuid:{i}{c}">{only}</OME>')
     ome.take(tmp_path)
     assert ome.convert() == ""
     assert [(p.well, p.x, p.channel, p.files) for p in ome.shown()] == [
         ("B03", i - 1, f"CH{c}", (name,)) for (i, c), name in names.items()
     ]
+
+
+def test_a_master_may_lie_in_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    names = ("f0.ome.tif", "images/f1.ome.tif")
+    write(tmp_path / names[0], 2, frame("urn:uuid:0", two_positions()))
+    only = '<BinaryOnly MetadataFile="../f0.ome.tif"/>'
+    write(tmp_path / names[1], 2, frame("urn:uuid:1", only))
+    described = {name: ome_xml_of.read(inspect(tmp_path / name), name) for name in names}
+    followed = follow_masters(described, tmp_path, [], names_tell=False)
+    assert followed.warnings == []
+    assert [plane.channel for plane in followed.files[names[1]].planes] == ["DAPI", "GFP"]
 
 
 def test_labels_of_stage_positions_are_wells(tmp_path: Path, ome: Conversion) -> None:
