@@ -9,8 +9,9 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 # where there is it, a folder need not be readable to be passed through
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -55,7 +56,7 @@ class Opened:
         """Let go of it."""
         os.close(self.descriptor)
 
-    def reader(self) -> IO[bytes]:
+    def reader(self) -> BufferedReader:
         """The file, to be read and closed instead of this."""
         return os.fdopen(self.descriptor, "rb")
 
@@ -77,6 +78,20 @@ def real(path: Path) -> Path:
             raise
         # what was a link when it was looked at is none any more
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
+
+
+def open_wherever(path: Path) -> Opened:
+    """Open a file or folder that links may lead to, whoever has made them.
+
+    Raises
+    ------
+    LeadsOut
+        If it is neither.
+    OSError
+        If it is not there, or cannot be read.
+    """
+    found = real(path)
+    return open_below(found.parent, found)
 
 
 def open_below(folder: Path, path: Path, *, among: Path | None = None) -> Opened:

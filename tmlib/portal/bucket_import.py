@@ -52,7 +52,8 @@ def import_catalogue(
     Raises
     ------
     BadInput
-        If anything is wrong with the document, or a file has a name that cannot be published.
+        If anything is wrong with the document, a file has a name that cannot be published, or is a
+        link out of the folder: what else the server can read is nobody's to see.
     Conflict
         If the catalogue has a file of this name already.
     """
@@ -65,7 +66,7 @@ def import_catalogue(
     bucket = _bucket(rows) if files else ""
     with database.session() as session:
         _check_untaken(session, bucket, files)
-    kept = [store.keep(key, path) for key, path in files.items()]
+    kept = [store.keep(key, path, within=folder) for key, path in files.items()]
     store.sync(kept)
     with database.transaction() as session:
         # others may have changed the catalogue while files were copied

@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import BigInteger, String, bindparam, func, insert, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from tmlib import digests, durable_files
+from tmlib import beneath, digests, durable_files
+from tmlib.beneath import LeadsOut
 from tmlib.db import Base, Database
 from tmlib.db.base import now
 from tmlib.db.many import parts
@@ -121,7 +123,7 @@ class FileStore:
         """Has a folder for each publication, by its number, with what is not kept yet."""
         return self._folder / "drafts"
 
-    def keep(self, key: str, source: Path) -> KeptFile:
+    def keep(self, key: str, source: Path, *, within: Path | None = None) -> KeptFile:
         """Keep what is in a file, which is on the disk when `sync` returns.
 
         It is read once, so that what is kept is what is told even if it is changed meanwhile.
@@ -132,18 +134,20 @@ class FileStore:
             The name that it is to be published under.
         source
             The file.
+        within
+            A folder of somebody else, with the file; nothing is kept that links lead to outside.
 
         Raises
         ------
         BadInput
-            If the key cannot be that of a published file.
+            If the key cannot be that of a published file, or a link leads out of the folder.
         """
         check_key(key)
         durable_files.make_folder(self._folder)
         draft = durable_files.draft_of(self._folder / "content")
         content, size = digests.start("sha256"), 0
         try:
-            with source.open("rb") as file, draft.open("xb") as copy:
+            with _reader(source, within) as file, draft.open("xb") as copy:
                 while piece := file.read(_PIECE):
                     content.update(piece)
                     size += copy.write(piece)
@@ -158,6 +162,18 @@ class FileStore:
     def sync(self, files: Iterable[KeptFile]) -> None:
         """Wait until the names of contents are on the disk."""
         durable_files.sync_folders({self.path(file.digest).parent for file in files})
+
+
+def _reader(source: Path, within: Path | None) -> BufferedReader:
+    """What reads a file; see :meth:`FileStore.keep`."""
+    if within is None:
+        return source.open("rb")
+    try:
+        return beneath.open_below(within, source).reader()
+    except LeadsOut:
+        raise BadInput(
+            f"{source} is a link out of {within}: put the file itself in its place."
+        ) from None
 
 
 def check_key(key: str) -> None:

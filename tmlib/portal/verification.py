@@ -6,14 +6,16 @@ empty database and data folder to work in.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from tmlib import beneath
 from tmlib.accounts.models import User
 from tmlib.db import Database
-from tmlib.errors import BadInput
+from tmlib.errors import BadInput, TooLarge
 from tmlib.experiments import plates
 from tmlib.experiments.models import Acquisition, Experiment
 from tmlib.experiments.service import create_experiment
@@ -27,6 +29,7 @@ from tmlib.portal.publishing.measurements import measured_at
 from tmlib.portal.publishing.site_files import read_about, sites_shown
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
+from tmlib.uploads.digests import ChecksumMismatch, Digest
 from tmlib.uploads.models import FileUploadStatus, MicroscopeFile
 from tmlib.uploads.receiving import receive
 from tmlib.uploads.service import register
@@ -67,10 +70,11 @@ def verify(
     Raises
     ------
     BadInput
-        If the workflow does not end well.
+        If the workflow does not end well, or a file is another one by now.
     """
     experiment_id, user_id = _enter(database, settings, crate, files)
     _run(database, settings, crate, experiment_id, user_id)
+    published_crate.check_folders(crate, files)
     storage = ExperimentStorage(settings.data_dir, experiment_id)
     with database.session() as session:
         places = [read_about(session, site.id) for site in sites_shown(session, experiment_id)]
@@ -106,14 +110,33 @@ def _enter(
     for acquisition, told, paths in zip(made, crate.acquisitions, files, strict=True):
         sent = [file.name for file in told.files]
         register(database, acquisition, microscope_type, sent)
-        for name, path in zip(sent, paths, strict=True):
-            if path.is_dir():
-                _link(database, storage, acquisition, name, path)
-                continue
-            size = path.stat().st_size
-            plate_id = acquisition.plate_id
-            receive(database, storage, plate_id, acquisition.id, name, _pieces(path), size)
+        for file, path in zip(told.files, paths, strict=True):
+            _take(database, storage, acquisition, file, path)
     return experiment_id, user_id
+
+
+def _take(
+    database: Database,
+    storage: ExperimentStorage,
+    acquisition: Acquisition,
+    file: published_crate.File,
+    path: Path,
+) -> None:
+    """Let a file arrive, unless it has become another one since it was looked at."""
+    found = beneath.open_wherever(path)
+    if found.is_folder:
+        found.close()
+        _link(database, storage, acquisition, file.name, found.path)
+        return
+    wanted = Digest("sha256", bytes.fromhex(file.sha256))
+    place = (acquisition.plate_id, acquisition.id, file.name)
+    with found.reader() as content:
+        try:
+            receive(
+                database, storage, *place, _pieces(content), found.status.st_size, digest=wanted
+            )
+        except (ChecksumMismatch, TooLarge):
+            raise published_crate.changed(path) from None
 
 
 def _link(
@@ -122,7 +145,7 @@ def _link(
     """Let an OME-Zarr, which is a folder, be where a file would have been received."""
     link = storage.microscope_images(acquisition.plate_id, acquisition.id) / name
     link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(path.resolve())
+    link.symlink_to(path)
     with database.transaction() as session:
         session.execute(
             update(MicroscopeFile)
@@ -142,10 +165,9 @@ def _acquisition(
     return plates.create_acquisition(session, experiment.id, plate.id, told.acquisition)
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            yield piece
+def _pieces(file: BufferedReader) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece
 
 
 @dataclass

@@ -48,11 +48,11 @@ def verify(crate: Path, files: Path, models: Path | None, database_url: str | No
     click.get_current_context().meta[FAILURE] = _NotCompared
     published = published_crate.read_crate(crate)
     found = published_crate.find_files(published, files)
-    published_crate.check_models(published, models)
     _tell_versions(published)
     with tempfile.TemporaryDirectory(prefix="tm-verify-") as folder:
         url = database_url or f"sqlite:///{folder}/verify.db"
-        models_dir = models or Path(folder, "models")
+        models_dir = Path(folder, "models")
+        published_crate.take_models(published, models, models_dir)
         settings = Settings(data_dir=Path(folder), database_url=url, models_dir=models_dir)
         database = Database(url)
         try:

@@ -10,9 +10,9 @@ from tests.services.catalogue import Rows, document, random_rows
 from tmlib.db import Database
 from tmlib.digests import digest_of
 from tmlib.errors import BadInput
-from tmlib.portal.bucket_import import missing_files
+from tmlib.portal.bucket_import import import_catalogue, missing_files
 from tmlib.portal.declaration import ENTITIES
-from tmlib.portal.files import FileStore
+from tmlib.portal.files import FileStore, PublishedFile
 from tmlib.portal.importing import import_rows
 from tmlib.portal.models import TABLES
 from tmlib.portal.reading import Reader
@@ -164,6 +164,30 @@ def test_folders_of_contents_are_there_after_a_power_failure(
     assert {f"sync {tmp_path.name}", f"sync {folder.parent.name}"} <= set(steps)
     store.sync([kept])
     assert steps[-1] == f"sync {folder.name}"
+
+
+def test_nothing_is_published_that_a_folder_leads_to_outside(
+    database: Database, tmp_path: Path
+) -> None:
+    """It may be a secret that the server can read, and who imports has not looked for."""
+    (tmp_path / "secret").write_text("secret")
+    folder, store = tmp_path / "bucket", FileStore(tmp_path / "data")
+    folder.mkdir()
+    (folder / "a.json").write_text("{}")
+    (folder / "b.json").symlink_to("a.json")
+    link = folder / "c.json"
+    link.symlink_to(tmp_path / "secret")
+    [dataset] = document(random_rows(seed=3, n_rows=1))["Dataset"]
+    dataset |= {"deposition_id": 10000, "s3_prefix": "s3://bucket/"}
+    content = {"Deposition": [DEPOSITION], "Dataset": [dataset]}
+    with pytest.raises(BadInput, match="is a link out of"):
+        import_catalogue(database, store, content, folder, without_files=True)
+    assert count(database) == 0
+    link.unlink()
+    import_catalogue(database, store, content, folder, without_files=True)
+    with database.session() as session:
+        keys = session.scalars(select(PublishedFile.key).order_by(PublishedFile.key)).all()
+    assert keys == ["a.json", "b.json"]
 
 
 def test_files_that_rows_name_have_to_be_there(database: Database, tmp_path: Path) -> None:

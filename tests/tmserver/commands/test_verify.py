@@ -20,6 +20,9 @@ from tmlib.experiments.plates import create_acquisition
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
 from tmlib.ledger.models import Submission, Task
 from tmlib.objects.mapobject_types import ensure_layer, ensure_mapobject_type
+from tmlib.objects.models import MapobjectType
+from tmlib.objects.selection import Selection
+from tmlib.objects.values.feature_values import select_feature_values
 from tmlib.portal.files import FileStore, PublishedFile
 from tmlib.portal.publishing import service as publishing
 from tmlib.portal.publishing.crate import CRATE
@@ -177,14 +180,21 @@ def refuse_what_did_not_run(run: Run) -> None:
 
 
 def test_a_dataset_is_computed_again(
-    tm: Tm, crate: Path, plate: SamplePlate, database_url: str
+    tm: Tm,
+    finished: Run,
+    crate: Path,
+    plate: SamplePlate,
+    database_url: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     check_crate(crate)
     arguments = ("verify", str(crate), "--files", str(plate.image_files[0].parent))
     in_use = tm(*arguments, "--database-url", database_url)
     assert in_use.exit_code == 2
     assert "is in use already" in in_use.output
-    found = tm(*arguments)
+    # on the other database: one of SQLite is made where none is named
+    other = ["--database-url", request.getfixturevalue("empty_postgresql_url")]
+    found = tm(*arguments, *(other if database_url.startswith("sqlite") else []))
     assert found.exit_code == 0, found.output
     assert "All numbers are equal." in found.output
     rows = [line.split() for line in found.output.splitlines()]
@@ -194,14 +204,29 @@ def test_a_dataset_is_computed_again(
     ]
     assert all(row[3] == row[4] and row[5] == "yes" for row in rows if row[:1] == ["plate"])
 
+    (small, well), (larger, _) = smallest_nuclei(finished)
     with edited(crate / "provenance" / "workflow.json") as content:
-        handles = content["project"]["handles"]["smooth_nuclei"]["input"]
-        [size] = [handle for handle in handles if handle["name"] == "filter_size"]
-        size["value"] = 3.0
+        handles = content["project"]["handles"]["filter_nuclei"]["input"]
+        [area] = [handle for handle in handles if handle["name"] == "lower_threshold"]
+        area["value"] = (small + larger) / 2
     different = tm(*arguments)
     assert different.exit_code == 1, different.output
-    assert "The numbers differ in plate B02, plate C03." in different.output
+    assert f"The numbers differ in plate {well}.\n" in different.output
     refuse_to_compare(tm, crate, plate)
+
+
+def smallest_nuclei(run: Run) -> list[tuple[float, str]]:
+    """The area of the smallest nucleus in each well, and the well; the smallest comes first."""
+    is_nuclei = MapobjectType.name == "Nuclei"
+    with run.database.session() as session:
+        type_id = session.scalars(select(MapobjectType.id).where(is_nuclei)).one()
+    areas = [
+        (min(values.table()["Morphology_Area"].to_pylist()), well)
+        for well in ("B02", "C03")
+        for selection in [Selection(plate_name="plate", well_name=well)]
+        for values in [select_feature_values(run.database, run.storage, type_id, selection)]
+    ]
+    return sorted(areas)
 
 
 @contextmanager

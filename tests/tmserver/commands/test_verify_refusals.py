@@ -1,6 +1,7 @@
 """What cannot be compared is told in one sentence, and is neither equal nor different."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tmlib.db import Database
 from tmlib.experiments import plates
 from tmlib.images.channel_images import FieldShape, field_path, write_plane, write_plate_metadata
 from tmlib.jterator.projects.nuclei_and_cells import nuclei_and_cells
+from tmlib.portal import verification
 from tmlib.portal.publishing.crate import CRATE
 from tmlib.portal.publishing.provenance import (
     INPUTS_FILE,
@@ -25,6 +27,7 @@ from tmlib.portal.publishing.provenance import (
 from tmlib.settings import Settings
 from tmlib.storage import ExperimentStorage
 from tmlib.uploads.folders import register_folder
+from tmlib.workflow import service
 
 SETTINGS = {
     "microscope_type": "cellvoyager",
@@ -98,6 +101,49 @@ def test_files_in_folders_are_found(tm: Tm, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [WORKFLOW_FILE, INPUTS_FILE, MEASUREMENTS_FILE, CRATE])
+def test_nothing_is_read_that_a_crate_leads_to_outside(tm: Tm, folder: Path, name: str) -> None:
+    document = folder / "crate" / name
+    document.rename(folder / "elsewhere.json")
+    document.symlink_to(folder / "elsewhere.json")
+    assert f"{name} leads out of it" in refused(tm, folder)
+    document.unlink()
+    os.mkfifo(document)
+    assert f"{name} leads out of it, or is no file" in refused(tm, folder)
+
+
+def test_names_of_plates_lead_nowhere_else(tm: Tm, folder: Path) -> None:
+    told = folder / "crate" / INPUTS_FILE
+    told.write_text(
+        json.dumps({"acquisitions": documents(outside="1")[INPUTS_FILE]["acquisitions"]})
+    )
+    told.write_text(told.read_text().replace('"plate": "plate"', '"plate": ".."'))
+    (folder / "outside").mkdir()
+    (folder / "outside" / NAME).write_text("1")
+    assert f"files/{NAME} is not there" in refused(tm, folder)
+
+
+@pytest.mark.parametrize("other", ["3", "another that is longer"])
+def test_what_is_swapped_after_it_was_looked_at_is_not_computed(
+    tm: Tm, folder: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    for acquisition, content in (("first", "1"), ("second", "2")):
+        place = folder / "files" / "plate" / acquisition
+        place.mkdir(parents=True)
+        (place / NAME).write_text(content)
+    project = nuclei_and_cells("DNA", "Actin").to_dict()
+    workflow = {"experiment": SETTINGS, "description": {}, "project": project}
+    (folder / "crate" / WORKFLOW_FILE).write_text(json.dumps(workflow))
+    verify = verification.verify
+
+    def swapped(*arguments: Any) -> Any:
+        (folder / "files" / "plate" / "first" / NAME).write_text(other)
+        return verify(*arguments)
+
+    monkeypatch.setattr(verification, "verify", swapped)
+    assert f"first/{NAME} was changed while it was used" in refused(tm, folder)
+
+
+@pytest.mark.parametrize("name", [WORKFLOW_FILE, INPUTS_FILE, MEASUREMENTS_FILE, CRATE])
 def test_what_is_nested_too_deeply_is_no_crate(tm: Tm, folder: Path, name: str) -> None:
     (folder / "crate" / name).write_text("[" * 100_000)
     assert "is no crate of a dataset" in refused(tm, folder)
@@ -116,7 +162,11 @@ def test_what_nobody_has_thought_of_is_no_difference(tm: Tm, folder: Path) -> No
 
 
 def test_an_ome_zarr_in_a_folder_of_the_server_counts_as_a_file(
-    tm: Tm, folder: Path, database: Database, settings: Settings
+    tm: Tm,
+    folder: Path,
+    database: Database,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plate_of_zarr = folder / "files" / "one.ome.zarr"
     write_plane(
@@ -152,5 +202,14 @@ def test_an_ome_zarr_in_a_folder_of_the_server_counts_as_a_file(
     # the workflow has ended well, and has made no cells
     assert found.exit_code == 1, found.output
     assert "The numbers differ in one B02." in found.output
-    (plate_of_zarr / "another").touch()
+    submit = service.submit
+
+    def changed(*arguments: Any, **options: Any) -> int:
+        (plate_of_zarr / "another").touch()
+        return submit(*arguments, **options)
+
+    # what is read where it lies is looked at once more in the end
+    monkeypatch.setattr(service, "submit", changed)
+    assert "one.ome.zarr has another content" in refused(tm, folder)
+    monkeypatch.undo()
     assert "one.ome.zarr has another content" in refused(tm, folder)
