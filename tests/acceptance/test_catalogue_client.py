@@ -123,9 +123,11 @@ def dataset_of(rows: Rows, https: str) -> dict[str, Any]:
     return made
 
 
-@pytest.fixture(scope="module", params=catalogue_client.VERSIONS)
-def version(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(scope="module", params=catalogue_client.VERSIONS + catalogue_client.BETWEEN)
+def version(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> str:
     chosen: str = request.param
+    if chosen in catalogue_client.BETWEEN and pytestconfig.getoption("--databases") != "all":
+        pytest.skip("versions between the newest and an old one are asked by make test-all")
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""The Python client of the CryoET Data Portal, its newest version and an old one."""
+"""Versions of the Python client of the CryoET Data Portal: the newest, an old one, and others."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pytest
 from tests.services import environments
 
 VERSIONS = ("4.9.0", "4.4.0")
+BETWEEN = ("4.8.0", "4.7.0", "4.6.1", "4.5.0", "4.4.1")
 
 
 def python(config: pytest.Config, version: str) -> Path:
