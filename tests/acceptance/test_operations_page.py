@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.acceptance.test_bad_input import PATTERN, create, describe
-from tests.services.browser import browser_page, draw_twice, item, log_in
+from tests.services.browser import accessibility_findings, browser_page, draw_twice, item, log_in
 from tests.services.installation import PASSWORD, USER, Installation
 from tests.tmlib.jterator.user_modules.projects import doing, project
 from tmclient import TmClient
@@ -85,6 +85,7 @@ def test_a_run_is_watched_killed_and_retried(
         expect(item(page, "log-note")).to_contain_text("Live")
         item(page, "log-search").fill("BRIGHT")
         expect(item(page, "log-found")).to_have_text("1 of 1")
+        assert accessibility_findings(page) == []
         item(page, "close-log").click()
 
         item(page, "kill").click()
@@ -159,6 +160,7 @@ def test_a_failure_is_told_with_its_reason_and_run_again_from_its_stage(
         expect(item(page, "failures")).to_contain_text("the lamp was off")
         item(page, "job-state").select_option("failed")
         expect(item(page, "jobs").locator("li")).to_have_count(1)
+        assert accessibility_findings(page) == []
         item(page, "job-text").fill("no such words")
         expect(item(page, "jobs").locator("li")).to_have_count(0)
         item(page, "job-text").fill("THE LAMP")
@@ -208,6 +210,7 @@ def test_the_installation_is_watched_by_administrators_alone(
         expect(workflow).to_contain_text("jterator")
         jobs = item(page, "jobs").locator("li", has_text=client.experiment_name)
         expect(jobs.filter(has_text="jterator_run_0000001")).to_have_count(1)
+        assert accessibility_findings(page) == []
 
         host = page.locator(".host")
         expect(host).to_contain_text("1 of 2 workers busy")

@@ -43,7 +43,7 @@ export function jobEntry(api: OperationsApi, job: Job, withExperiment: boolean):
     {
       class: 'job',
       'data-testid': `job-${job.name}`,
-      'aria-label': `Log of ${job.name}, ${job.state}`,
+      title: 'Show the log',
       onclick: () => {
         showLog(api, job);
       },
