@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import mrcfile
 import numpy as np
@@ -19,6 +20,8 @@ import requests
 import yaml
 import zarr
 from click.testing import CliRunner
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
 from playwright.sync_api import Page
 
 from tests.acceptance import sample
@@ -82,6 +85,9 @@ def test_the_published_client_downloads_what_the_pipeline_has_made(
             assert hashlib.sha256((root / name).read_bytes()).hexdigest() == digest
         check_volumes(kept, client, folder)
     check_maps(kept, client, root)
+    check_anonymous(installation, kept, root)
+    for row in kept["tomograms"]:
+        check_files(row, root)
 
 
 def test_copick_opens_a_published_run(
@@ -112,6 +118,9 @@ def test_neuroglancer_shows_what_was_published(
 ) -> None:
     [first, *_] = runs_seen(installation)
     text = requests.get(f"{installation.url}/catalogue/runs/{first}", timeout=60).text
+    [picture] = re.findall(r'<img[^>]* src="([^"]*)"', text)
+    shown = requests.get(urljoin(f"{installation.url}/catalogue/runs/", picture), timeout=60)
+    assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/png")
     found = re.search(f'href=.{Settings().neuroglancer_url}/#!([^"]*)', text)
     assert found is not None
     # it looks for other versions of Zarr than this one
@@ -252,6 +261,52 @@ def check_maps(kept: dict[str, Any], client: TmClient, root: Path) -> None:
                 image = client.channels.download_image(told["channel"], *site)
                 inside = pixels[0, place["y"] :, place["x"] :]
                 assert np.array_equal(inside[: image.shape[0], : image.shape[1]], image)
+
+
+def check_files(row: dict[str, Any], root: Path) -> None:
+    """Files of a volume are what its row says, for whoever asks and whoever reads them."""
+    size, spacing = int(row["file_size_mrc"]), row["voxel_spacing"]
+    head = requests.head(row["https_mrc_file"], timeout=60)
+    assert int(head.headers["Content-Length"]) == size
+    end = requests.get(row["https_mrc_file"], headers={"Range": "bytes=-7"}, timeout=60)
+    assert (end.status_code, end.headers["Content-Range"]) == (
+        206,
+        f"bytes {size - 7}-{size - 1}/{size}",
+    )
+    path, folder = (
+        root / row[name].partition(f"/catalogue/{root.name}/")[2]
+        for name in ("s3_mrc_file", "s3_omezarr_dir")
+    )
+    assert path.read_bytes()[-7:] == end.content
+    assert mrcfile.validate(path)
+    shape = tuple(row[f"size_{axis}"] for axis in "zyx")
+    with mrcfile.open(path) as mrc:
+        assert (mrc.data.shape, mrc.data.dtype) == (shape, np.uint16)
+        assert mrc.voxel_size.item() == pytest.approx((spacing,) * 3)
+    inside = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
+    assert row["file_size_omezarr"] == inside
+    location = parse_url(folder)
+    assert location is not None
+    [node] = Reader(location)()
+    levels = [tuple(map(int, row[f"scale_{n}_dimensions"].split(",")))[::-1] for n in range(3)]
+    assert [level.shape for level in node.data] == levels
+    assert {level.dtype for level in node.data} == {np.dtype(np.uint16)}
+    scales = [one[0]["scale"] for one in node.metadata["coordinateTransformations"]]
+    assert scales == [[spacing * 2**n] * 3 for n in range(3)]
+
+
+def check_anonymous(installation: Installation, kept: dict[str, Any], root: Path) -> None:
+    """zarr, by way of s3fs, opens volumes in the bucket without credentials."""
+    options = {"anon": True, "endpoint_url": f"{installation.url}/s3"}
+    opened = [one for one in kept["tomograms"] if one["run"] == kept["run"]]
+    assert opened
+    for one in opened:
+        address = one["s3_omezarr_dir"]
+        volume: Any = zarr.open_group(address, mode="r", storage_options=options)
+        here = root / address.partition(f"catalogue/{root.name}/")[2]
+        downloaded: Any = zarr.open_group(here, mode="r")
+        for level in ("0", "1", "2"):
+            assert np.array_equal(volume[level], downloaded[level])
 
 
 def check_copick(

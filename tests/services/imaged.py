@@ -1,5 +1,6 @@
 """An experiment whose images are stored, as a workflow would have done."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ class ImagedExperiment:
     id, user_id
         Of the experiment.
     volumes
-        Images (z, y, x) by well and channel.
+        Images (z, y, x) by well and channel, at the first time point.
     """
 
     id: int
@@ -53,9 +54,9 @@ class ImagedExperiment:
 
 
 def add_images(
-    database: Database, settings: Settings, plate_name: str = "Plate 1"
+    database: Database, settings: Settings, plate_name: str = "Plate 1", n_tpoints: int = 1
 ) -> ImagedExperiment:
-    """Make an experiment, and store images of it."""
+    """Make an experiment, and store images of it, which move to the right by a pixel each time."""
     random = np.random.default_rng(3)
     volumes = {
         (well, channel): random.integers(0, 2**16, (N_ZPLANES, HEIGHT, WIDTH), np.uint16)
@@ -90,22 +91,24 @@ def add_images(
                     acquisition_id=acquisition.id,
                     site_id=site.id,
                     channel_id=channel.id,
-                    tpoint=0,
+                    tpoint=tpoint,
                     zplane=zplane,
                     file_map={"files": ["a.png"], "series": [0], "planes": [0]},
                 )
                 for channel in channels
+                for tpoint in range(n_tpoints)
                 for zplane in range(N_ZPLANES)
             )
         made = ImagedExperiment(experiment.id, experiment.user_id, volumes)
         plate_id = plate.id
-    shape = FieldShape(1, len(CHANNELS), N_ZPLANES, HEIGHT, WIDTH)
+    shape = FieldShape(n_tpoints, len(CHANNELS), N_ZPLANES, HEIGHT, WIDTH)
     storage = ExperimentStorage(settings.data_dir, made.id)
     for (well, channel), volume in volumes.items():
         path = field_path(storage.plate_images(plate_id), well, 0)
         c = CHANNELS.index(channel)
-        for z, pixels in enumerate(volume):
-            write_plane(path, shape, CHANNELS, t=0, c=c, z=z, pixels=pixels)
+        for t, z in itertools.product(range(n_tpoints), range(N_ZPLANES)):
+            pixels = np.roll(volume[z], t, axis=1)
+            write_plane(path, shape, CHANNELS, t=t, c=c, z=z, pixels=pixels)
     for site_id, well, labels in zip(site_ids, WELLS, (NUCLEI, 0 * NUCLEI), strict=True):
         plane = SitePlane(
             site_id=site_id,
@@ -114,7 +117,7 @@ def add_images(
             residues=Residues(),
             tpoint=0,
             zplane=1,
-            n_tpoints=1,
+            n_tpoints=n_tpoints,
             n_zplanes=N_ZPLANES,
             pixel_size=0.325,
         )

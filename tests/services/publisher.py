@@ -47,9 +47,15 @@ DESCRIPTION = PublicationDescription.model_validate(
 class Publisher:
     """Somebody who publishes an experiment, and the workers."""
 
-    def __init__(self, database: Database, settings: Settings, plate_name: str = "Plate 1") -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        plate_name: str = "Plate 1",
+        n_tpoints: int = 1,
+    ) -> None:
         self.database, self.settings = database, settings
-        self.experiment: ImagedExperiment = add_images(database, settings, plate_name)
+        self.experiment: ImagedExperiment = add_images(database, settings, plate_name, n_tpoints)
         self.queue = ListQueue()
         assert publishing.Publishing.name  # whoever runs the jobs knows what they are for
 

@@ -168,7 +168,7 @@ def check_files(table: list[list[str]], root: str, sizes: dict[str, int]) -> Non
         del expected[name]
     assert {row["Files"]: int(row["Size in bytes"]) for row in listed} == expected
     contents = {row["Content"] for row in listed}
-    assert contents == {"image", "annotation", "metadata"}
+    assert contents == {"image", "picture", "annotation", "metadata"}
     images = [row for row in listed if row["Content"] == "image"]
     assert {(row["Well"], row["Channel"], row["Time point"]) for row in images} == {
         (well, channel, "0") for well in ("A01", "B02") for channel in ("DNA", "Actin")

@@ -15,6 +15,7 @@ import mrcfile
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from sqlalchemy import delete, event, func, select, update
 from sqlalchemy.orm import Session
 
@@ -190,6 +191,59 @@ def test_images_are_volumes_in_both_formats(
         assert row["file_size_omezarr"] == sum(files[key]["size"] for key in inside)
         assert np.array_equal(read_zarr(files, inside, store, tmp_path / well / channel), expected)
     assert row["size_z"] == N_ZPLANES
+
+
+def test_time_points_are_volumes_of_their_own(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    publisher = Publisher(database, settings, n_tpoints=2)
+    publisher.publish()
+    found = catalogue(database)
+    files = {one["key"]: one for one in found["files"]}
+    store = FileStore(settings.data_dir)
+    shown = itertools.product(WELLS, CHANNELS, range(2))
+    for row, (well, channel, tpoint) in zip(found["Tomogram"], shown, strict=True):
+        assert row["name"] == f"{channel} t00{tpoint}"
+        expected = np.roll(publisher.experiment.volumes[well, channel], tpoint, axis=2)
+        with mrcfile.open(store.path(files[key_of(row["s3_mrc_file"])]["digest"])) as mrc:
+            assert np.array_equal(mrc.data, expected)
+        folder = f"{key_of(row['s3_omezarr_dir'])}/"
+        inside = [key for key in files if key.startswith(folder)]
+        place = tmp_path / well / row["name"]
+        assert np.array_equal(read_zarr(files, inside, store, place), expected)
+    # only the first was analysed
+    told = [row["annotation_ingest_id"] for row in found["Annotation"]]
+    assert told == ["Nuclei t000"] * len(WELLS)
+
+
+def key_of(address: str) -> str:
+    """Of an address of S3."""
+    return address.removeprefix("s3://catalogue/")
+
+
+def test_a_run_has_pictures_which_stand_for_the_dataset_too(
+    publisher: Publisher, settings: Settings
+) -> None:
+    publisher.publish()
+    found = catalogue(publisher.database)
+    files = {one["key"]: one for one in found["files"]}
+    store = FileStore(settings.data_dir)
+    first, other, *_ = found["Tomogram"]
+    assert other["key_photo_url"] is None
+    keys = {}
+    for name in ("key_photo_url", "key_photo_thumbnail_url"):
+        [deposition], [dataset] = found["Deposition"], found["Dataset"]
+        assert first[name] == dataset[name] == deposition[name]
+        keys[name] = first[name].removeprefix(f"{ADDRESS}/s3/catalogue/")
+    plane = publisher.experiment.volumes[WELLS[0], CHANNELS[0]][N_ZPLANES // 2]
+    for key in keys.values():
+        # too small to be made smaller
+        with Image.open(store.path(files[key]["digest"])) as picture:
+            shades = np.asarray(picture)
+            assert shades.shape == plane.shape
+    # what is brighter is never darker in the picture
+    assert (np.diff(shades.ravel()[np.argsort(plane, axis=None)].astype(int)) >= 0).all()
+    assert (shades.min(), shades.max()) == (0, 255)
 
 
 def read_zarr(

@@ -164,6 +164,9 @@ def _told(root: str, run: Content) -> Iterator[tuple[str, Mapping[str, Any]]]:
         }
         yield tomogram["mrc"], known
         yield tomogram["zarr"], known
+        for name in ("picture", "thumbnail"):
+            if name in tomogram:
+                yield tomogram[name], {**known, "Content": "picture"}
     for annotation in run["annotations"]:
         known = {
             "Content": "annotation",

@@ -1,6 +1,6 @@
 """Makes the rows of the catalogue from what was said of an experiment and what was written."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -76,7 +76,7 @@ def make_rows(
     server: str,
     dataset_id: int,
     description: PublicationDescription,
-    runs: Iterable[Content],
+    runs: Sequence[Content],
     *,
     size: int,
     received: datetime,
@@ -106,7 +106,9 @@ def make_rows(
         "release_date": release,
         "last_modified_date": release,
     }
-    rows.add("Deposition", **description.deposition.model_dump(), **dates)
+    # the first run stands for all
+    pictures = _pictures(server, runs[0]["tomograms"][0])
+    rows.add("Deposition", **description.deposition.model_dump(), **dates, **pictures)
     kinds = ["dataset", "tomogram", *(["annotation"] if description.annotations else [])]
     for kind in kinds:
         rows.add("DepositionType", deposition_id=1, type=kind)
@@ -116,6 +118,7 @@ def make_rows(
         **description.dataset.model_dump(),
         **rows.addresses("{}_prefix", dataset_folder(dataset_id)),
         **dates,
+        **pictures,
         file_size=float(size),
     )
     for funding in description.funding:
@@ -208,6 +211,16 @@ def _add_annotation(
             )
 
 
+def _pictures(server: str, tomogram: Content) -> dict[str, str]:
+    """The addresses of pictures of a volume, if it has some, as attributes."""
+    attributes = {"picture": "key_photo_url", "thumbnail": "key_photo_thumbnail_url"}
+    return {
+        attribute: https_address(server, tomogram[name])
+        for name, attribute in attributes.items()
+        if name in tomogram
+    }
+
+
 def _tomogram(rows: Rows, tomogram: Content) -> dict[str, Any]:
     """The attributes of images of a light microscope: nothing was reconstructed from tilts."""
     scales = {
@@ -220,6 +233,7 @@ def _tomogram(rows: Rows, tomogram: Content) -> dict[str, Any]:
         **sizes,
         **scales,
         **{f"offset_{axis}": 0 for axis in "xyz"},
+        **_pictures(rows.server, tomogram),
         "fiducial_alignment_status": "NON_FIDUCIAL",
         "reconstruction_method": "Unknown",
         "reconstruction_software": SOFTWARE,

@@ -168,6 +168,7 @@ def write_site(
             folder=item_folder(run.spacing_folder, "Tomograms", index),
             spacing=run.spacing,
             bucket=bucket,
+            with_pictures=index == 0,
         )
         for index, stack in enumerate(run.stacks)
     ]

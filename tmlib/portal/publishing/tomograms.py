@@ -6,6 +6,7 @@ from typing import Any
 
 from tmlib.portal.files import files_below
 from tmlib.portal.publishing.drafts import Content, write_json
+from tmlib.portal.publishing.pictures import PICTURE, THUMBNAIL, write_pictures
 from tmlib.volumes import mrc, ome_zarr
 from tmlib.volumes.blocks import Source, check_shape
 
@@ -33,6 +34,7 @@ def write_tomogram(
     folder: str,
     spacing: float,
     bucket: Path,
+    with_pictures: bool,
     **more: Any,
 ) -> Content:
     """Write a volume; gives what its row will tell.
@@ -51,6 +53,8 @@ def write_tomogram(
         Edge of a voxel in angstroms.
     bucket
         Takes files below their keys.
+    with_pictures
+        Whether pages are to show it, as they do the first volume of a run.
     **more
         What else its metadata tells.
     """
@@ -69,6 +73,9 @@ def write_tomogram(
         "zarr": zarr_key,
         "zarr_size": sum(path.stat().st_size for _, path in files_below(bucket / zarr_key)),
     }
+    if with_pictures:
+        write_pictures(bucket / zarr_key, bucket / folder)
+        content |= {"picture": f"{folder}{PICTURE}", "thumbnail": f"{folder}{THUMBNAIL}"}
     metadata = {
         "tomogram_name": name,
         "channel": stack.channel,

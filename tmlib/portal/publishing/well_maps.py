@@ -283,6 +283,7 @@ def write_well_map(well: WellMap, store: FileStore, draft: Path) -> Content:
             folder=item_folder(folder, "Tomograms", index),
             spacing=well.spacing,
             bucket=bucket,
+            with_pictures=index == 0,
             illumination_corrected=is_corrected,
         )
         tomograms.append({**content, "processing": "filtered" if is_corrected else "raw"})
