@@ -37,6 +37,7 @@ _ALIKE = (
     *("tests/acceptance/test_viewer", "tests/acceptance/test_browser_upload"),
     *("tests/acceptance/test_many_objects", "tests/acceptance/test_operations_page"),
     *("tests/acceptance/test_catalogue_pages", "tests/acceptance/test_clients_documents"),
+    "tests/acceptance/test_annotation_guide",
 )
 """Where the tests lie of code that does not tell databases apart: client, server and viewer."""
 

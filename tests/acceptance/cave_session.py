@@ -32,6 +32,7 @@ def main():
     tables(client.annotation)
     rows(client.annotation)
     data_frames(client.annotation)
+    other_ways(client.annotation)
     many(client.annotation)
     staged(client)
     references(client.annotation)
@@ -129,6 +130,50 @@ def data_frames(annotation):
     found = pd.DataFrame(annotation.get_annotation("framed", [3, 4]))
     assert list(found["cell_type"]) == ["goblet", "goblet"]
     assert list(found["pt_position"]) == [[1, 2, 3], [4.5, -5, 6]]
+
+
+def other_ways(annotation):
+    """What else the methods take."""
+    # the client asks no annotation service for its version
+    assert annotation.server_version is None
+    annotation.create_table(
+        "shared",
+        "bound_tag",
+        **TEXT,
+        flat_segmentation_source="precomputed://gs://lab/cells",
+        read_permission="GROUP",
+        write_permission="PUBLIC",
+        notice_text="still in review",
+    )
+    told = annotation.get_table_metadata("shared")
+    assert told["flat_segmentation_source"] == "precomputed://gs://lab/cells"
+    assert (told["read_permission"], told["write_permission"]) == ("GROUP", "PUBLIC")
+    assert told["notice_text"] == "still in review"
+    frame = pd.DataFrame({"pt_position": [[1, 2, 3], [4, 5, 6]], "tag": ["a", "b"]})
+    processed = annotation.process_position_columns(frame, ["pt_position"])
+    assert processed[1] == {"pt": {"position": [4, 5, 6]}, "tag": "b"}
+    numbers = annotation.post_annotation_df("shared", frame, ["pt_position"])
+    changes = [{"id": number, "tag": "c"} for number in numbers]
+    changed = annotation.update_annotation("shared", changes)
+    assert list(changed) == [str(number) for number in numbers]
+    for ids in (set(changed.values()), np.array(list(changed.values()))):
+        assert [one["tag"] for one in annotation.get_annotation("shared", ids)] == ["c", "c"]
+    stage = annotation.stage_annotations(
+        schema_name="bound_tag",
+        id_field=True,
+        table_resolution=[325, 325, 1000],
+        annotation_resolution=[650, 325, 1000],
+    )
+    stage.add(id=50, pt_position=[10, 10, 10], tag="numbered")
+    stage.table_name = "shared"
+    assert annotation.upload_staged_annotations(stage, progress=False) == [50]
+    [row] = annotation.get_annotation("shared", [50])
+    assert row["pt_position"] == [20, 10, 10]
+    annotation.update_metadata("shared", user_id=int(USER))
+    assert annotation.get_table_metadata("shared")["user_id"] == USER
+    answer = requests.get(f"{URL}/annotation/api/v2/nothing", headers=ME, timeout=60)
+    refused(404, lambda: annotation.raise_for_status(answer))
+    assert annotation.delete_table("shared") is True
 
 
 def many(annotation):

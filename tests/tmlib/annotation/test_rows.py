@@ -142,6 +142,8 @@ def test_history_tells_who_has_changed_what(laboratory: Laboratory) -> None:
 
 INVALID: list[tuple[dict[str, Any], str, str]] = [
     ({"pt": {"position": [1, 2, float("nan")]}, "tag": "a"}, "pt.position.2", "finite"),
+    ({"pt": {"position": [float("inf"), 2, 3]}, "tag": "a"}, "pt.position.0", "finite"),
+    ({"pt": {"position": [1, "x", 3]}, "tag": "a"}, "pt.position.1", "number"),
     ({"pt": {"position": [1, 2]}, "tag": "a"}, "pt.position", "at least 3"),
     ({"pt": {"position": [1, 2, 3, 4]}, "tag": "a"}, "pt.position", "at most 3"),
     ({"pt": {"position": [1, 2, 3], "colour": 1}, "tag": "a"}, "pt.colour", "unknown"),

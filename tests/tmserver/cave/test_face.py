@@ -169,6 +169,42 @@ def test_what_cannot_be_is_refused_with_what_is_wrong(
     assert owner.request("GET", f"{cells}/count").json == 2
 
 
+@pytest.mark.parametrize(
+    ("schema", "row", "field"),
+    [
+        ("plastic_synapse", {"plasticity": 5}, "plasticity"),
+        ("bound_tag", ROW | {"tag": None}, "tag"),
+        ("bound_tag_bool_valid", {"valid_id": 1.5}, "valid_id"),
+        ("bound_tag_bool_valid", {"valid_id": "x"}, "valid_id"),
+    ],
+)
+def test_a_row_that_does_not_fit_its_schema(
+    owner: Person, volume: str, schema: str, row: dict[str, Any], field: str
+) -> None:
+    made = {"schema_type": schema, "table_name": "others", "metadata": METADATA}
+    owner.request("POST", f"{volume}/table", json=made)
+    rows = f"{volume}/table/others/annotations"
+    answer = owner.request("POST", rows, json={"annotations": [row]})
+    assert answer.status_code == 422
+    assert answer.json["row"] == 0
+    assert field in {one["field"] for one in answer.json["errors"]}
+    assert owner.request("GET", f"{volume}/table/others/count").json == 0
+
+
+def test_rows_of_a_table_that_is_gone(owner: Person, cells: str) -> None:
+    rows = f"{cells}/annotations"
+    assert owner.request("POST", rows, json={"annotations": [ROW]}).json == [1]
+    assert owner.request("DELETE", cells).json is True
+    for method, path, options in (
+        ("GET", f"{rows}?annotation_ids=1", {}),
+        ("GET", f"{cells}/count", {}),
+        ("POST", rows, {"json": {"annotations": [ROW]}}),
+        ("PUT", rows, {"json": {"annotations": [{"id": 1, "tag": "b"}]}}),
+        ("DELETE", rows, {"json": {"annotation_ids": [1]}}),
+    ):
+        assert "was deleted" in owner.refused(method, path, 404, **options)
+
+
 def test_what_is_told_about_a_table(
     owner: Person, people: dict[str, Person], volume: str, cells: str
 ) -> None:
