@@ -105,6 +105,12 @@ def test_rows_are_found(owner: Person, cells: str) -> None:
     first = owner.get(cells, ids="1", with_invalid="true")[0]
     assert (first["superseded_by"], first["is_valid"]) == (4, False)
     assert numbers(as_of=first["created_at"]) == [1, 2, 3]
+    moments = {one["id"]: one["created_at"] for one in owner.get(cells)}
+    assert moments[2] < moments[4]
+    assert numbers(created_since=moments[4]) == [4]
+    assert numbers(created_until=moments[2]) == [2]
+    assert numbers(user_id=owner.user_id) == [2, 4]
+    assert numbers(user_id=99) == []
     states = owner.get(f"{cells}/4/history")
     assert [state["values"]["tag"] for state in states] == ["a", "A"]
     assert states[0] == first | {"user_name": "owner", "deleted_by_name": "owner"}
