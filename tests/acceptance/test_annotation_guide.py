@@ -27,11 +27,16 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture
 def client(finished: Finished) -> Iterator[TmClient]:
-    """A client of an experiment with cells, without tables when the test ends."""
-    yield finished.client
-    for table in finished.client.annotation_tables.list():
+    """A client of an experiment with cells, which has nothing more when the test ends."""
+    client = finished.client
+    yield client
+    for table in client.annotation_tables.list():
         if not table["name"].startswith("mapobjects_"):
-            finished.client.annotation_tables.delete(table["name"])
+            client.annotation_tables.delete(table["name"])
+    for result in client.get_tool_results():
+        client.delete_tool_result(result["name"])
+    for model in client.get_tool_models():
+        client.delete_tool_model(model["name"])
 
 
 def examples(language: str, *words: str) -> list[str]:
